@@ -1,0 +1,29 @@
+"""The one way in which a process of ours connects to Redis."""
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.settings import Settings
+
+# Redis is near; what takes longer than this is an outage, and content in memory is better.
+CONNECT_TIMEOUT = 1.0
+ANSWER_TIMEOUT = 3.0
+
+
+def connect(settings: Settings) -> Redis:
+    """A client with a pool of its own; connections are made when first used.
+
+    Make it after the fork: a connection that two processes share mixes their answers.
+
+    One immediate retry, for the pooled connection that died while idle; more would only make
+    a caller wait through an outage.
+    """
+    return Redis.from_url(
+        settings.redis_location,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=ANSWER_TIMEOUT,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 1),
+        client_name="api-read-cache",
+    )

@@ -1,0 +1,161 @@
+"""An entry: a resource's stored representation, and its form in Redis.
+
+In Redis an entry is one hash, so that one command reads a consistent whole:
+
+==================  ==========================================================================
+field               meaning
+==================  ==========================================================================
+meta                JSON, changes with the version only: see `Metadata`
+validated_at        Unix time in seconds when the origin last confirmed the content
+fresh_until         Unix time in seconds when it becomes stale
+body                the representation, uncompressed
+body:gzip           the same, compressed once by the refresher; absent where it saves nothing
+ends                of an expanded list: where each item ends, see `json_array.pack_ends`
+view:{metric}       of a ranked list: `[[full_name, value], ...]`, best first
+view:{metric}:ends  where each of its items ends
+==================  ==========================================================================
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from shared.errors import UnknownSchemaError
+from shared.json_array import JsonArray, pack_ends, unpack_ends
+from shared.keys import SCHEMA
+from shared.views import Metric
+
+VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
+
+# What is read to look at an entry without its body, in the order that `metadata_from` takes it.
+METADATA_FIELDS = ("meta", "validated_at", "fresh_until")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """All that can be known of an entry without its body.
+
+    Args:
+        status: HTTP status of the representation: 200, or a cached negative answer.
+        version: grows when, and only when, the content changes.
+        etag: opaque part of the strong entity tag of the uncompressed representation.
+        content_type: media type of the body.
+        changed_at: Unix time in seconds when this version was stored.
+        size: bytes of the uncompressed body.
+        items: items of an expanded list; None for anything else.
+        links: of an on-demand page, GitHub's `Link` as (relation, query) pairs.
+        validated_at: Unix time in seconds when the origin last confirmed the content.
+        fresh_until: Unix time in seconds when it becomes stale.
+    """
+
+    status: int
+    version: int
+    etag: str
+    content_type: str
+    changed_at: float
+    size: int
+    validated_at: float
+    fresh_until: float
+    items: int | None = None
+    links: Sequence[tuple[str, str]] = ()
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether the content is inside its freshness lifetime (RFC 9111 section 4.2)."""
+        return now < self.fresh_until
+
+    def is_newer_than(self, other: "Metadata") -> bool:
+        """Whether the origin confirmed this one later: what must not be replaced by `other`."""
+        return (self.validated_at, self.version) > (other.validated_at, other.version)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A resource's stored representation with its metadata.
+
+    Args:
+        metadata: what is known of it.
+        body: the representation, uncompressed.
+        gzipped: the same, compressed; None where that would save nothing.
+        ends: of an expanded list, where its items end; None for anything else.
+        views: of a ranked list, the pre-ordered view of each metric.
+    """
+
+    metadata: Metadata
+    body: bytes
+    gzipped: bytes | None = None
+    ends: Sequence[int] | None = None
+    views: Mapping[Metric, JsonArray] = field(default_factory=dict)
+
+    @cached_property
+    def array(self) -> JsonArray | None:
+        """The body of an expanded list, ready to be cut; None for anything else."""
+        return None if self.ends is None else JsonArray(self.body, self.ends)
+
+    @cached_property
+    def held_bytes(self) -> int:
+        """About how many bytes of memory the entry takes."""
+        views = sum(len(view.body) + 8 * len(view) for view in self.views.values())
+        return len(self.body) + len(self.gzipped or b"") + 8 * len(self.ends or ()) + views + 2048
+
+
+def content_fields(entry: Entry) -> dict[str, bytes]:
+    """The fields of an entry's hash but for its freshness: what a new version writes."""
+    fields = {"meta": _encode_metadata(entry.metadata), "body": entry.body}
+    if entry.gzipped is not None:
+        fields["body:gzip"] = entry.gzipped
+    if entry.ends is not None:
+        fields["ends"] = pack_ends(entry.ends)
+    for metric, view in entry.views.items():
+        fields[f"view:{metric}"] = view.body
+        fields[f"view:{metric}:ends"] = pack_ends(view.ends)
+    return fields
+
+
+def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
+    """The metadata in the values of `METADATA_FIELDS`; None where there is no entry.
+
+    Raises:
+        UnknownSchemaError: it was written under another schema.
+    """
+    meta, validated_at, fresh_until = values
+    if meta is None or validated_at is None or fresh_until is None:
+        return None
+    known = json.loads(meta)
+    if known.pop("schema") != SCHEMA:
+        raise UnknownSchemaError
+    known["links"] = tuple((relation, query) for relation, query in known["links"])
+    return Metadata(validated_at=float(validated_at), fresh_until=float(fresh_until), **known)
+
+
+def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:
+    """The entry in all fields of its hash; None where there is none.
+
+    Raises:
+        UnknownSchemaError: it was written under another schema.
+    """
+    metadata = metadata_from([fields.get(name.encode()) for name in METADATA_FIELDS])
+    if metadata is None:
+        return None
+    views = {
+        metric: JsonArray(
+            fields[f"view:{metric}".encode()],
+            unpack_ends(fields[f"view:{metric}:ends".encode()]),
+            VIEW_SEPARATOR,
+        )
+        for metric in Metric
+        if f"view:{metric}".encode() in fields
+    }
+    ends = fields.get(b"ends")
+    return Entry(
+        metadata,
+        body=fields[b"body"],
+        gzipped=fields.get(b"body:gzip"),
+        ends=None if ends is None else unpack_ends(ends),
+        views=views,
+    )
+
+
+def _encode_metadata(metadata: Metadata) -> bytes:
+    kept = {name: value for name, value in vars(metadata).items() if name not in METADATA_FIELDS}
+    return json.dumps({"schema": SCHEMA, **kept}).encode()

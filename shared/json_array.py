@@ -1,0 +1,73 @@
+"""A JSON array as bytes that can be cut at its items without parsing it."""
+
+import struct
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class JsonArray:
+    """A serialised JSON array that knows where each of its items ends.
+
+    Not a list: the items are never parsed; a slice is two look-ups and one copy of bytes.
+
+    Args:
+        body: the whole array, `[` to `]`.
+        ends: for each item the offset in bytes behind its last byte.
+        separator: what stands between two items.
+    """
+
+    body: bytes
+    ends: Sequence[int] = field(repr=False)
+    separator: bytes = b","
+
+    @classmethod
+    def join(cls, items: Iterable[bytes], separator: bytes = b",") -> "JsonArray":
+        """Build the array from its serialised items."""
+        parts = list(items)
+        ends = array("Q")
+        position = 1
+        for part in parts:
+            position += len(part)
+            ends.append(position)
+            position += len(separator)
+        return cls(b"[" + separator.join(parts) + b"]", ends, separator)
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def slice(self, start: int, stop: int) -> bytes:
+        """The array of items `start` (counted from 0) up to, not including, `stop`.
+
+        Both are cut to what there is, so an empty array is the answer beyond the end.
+        """
+        start, stop = max(start, 0), min(stop, len(self))
+        if start >= stop:
+            return b"[]"
+        if start == 0 and stop == len(self):
+            return self.body
+        first = 1 if start == 0 else self.ends[start - 1] + len(self.separator)
+        return b"[" + self.body[first : self.ends[stop - 1]] + b"]"
+
+    def first(self, count: int) -> bytes:
+        """The array of the first `count` items, or of all where there are fewer."""
+        return self.slice(0, count)
+
+    def last(self, count: int) -> bytes:
+        """The array of the last `count` items, or of all where there are fewer."""
+        return self.slice(len(self) - count, len(self))
+
+
+def pack_ends(ends: Sequence[int]) -> bytes:
+    """Item ends as little-endian 64-bit numbers, the form they are stored in."""
+    return struct.pack(f"<{len(ends)}Q", *ends)
+
+
+def unpack_ends(packed: bytes) -> Sequence[int]:
+    """The inverse of `pack_ends`.
+
+    Raises:
+        struct.error: the length is not a multiple of eight.
+    """
+    return array("Q", struct.unpack(f"<{len(packed) // 8}Q", packed))

@@ -1,0 +1,73 @@
+"""How every Redis key of ours is spelled; no other module holds the prefix.
+
+The prefix carries the schema's number: processes of an older or newer schema see other keys,
+so both can run side by side during a deployment, and each warms its own.
+
+===================  ======  =============  ==========  =======================================
+key                  type    expires        written by  meaning
+===================  ======  =============  ==========  =======================================
+entry:{id}           hash    tracked:       refresher   a stored representation, see `entry`
+                             never; else
+                             ON_DEMAND_KEEP
+pages:{id}           hash    as its entry   refresher   the origin's pages, one field a page
+failure:{id}         string  a day          refresher   why the last refresh failed, as JSON
+fence:{id}           string  a day          refresher   the newest fencing token handed out
+changes              string  never          refresher   grows by one with every announcement
+announce             channel                refresher   "look at this resource again"
+redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`)
+asked:{id}           string  a second       both        someone is just enqueueing this one
+queued:{id}          string  an hour        both        the id of the job last enqueued
+===================  ======  =============  ==========  =======================================
+
+`{id}` is `Resource.id`. Beside these live RQ's own keys (`rq:...`).
+"""
+
+from shared.resources import Resource
+
+# Raise this when a value changes so that a process of the day before could not read it.
+SCHEMA = 1
+
+_PREFIX = f"api-read-cache:{SCHEMA}"
+
+CHANGES = f"{_PREFIX}:changes"
+ANNOUNCE = f"{_PREFIX}:announce"
+
+
+def entry(resource: Resource) -> str:
+    """The hash that holds a resource's entry."""
+    return f"{_PREFIX}:entry:{resource.id}"
+
+
+def pages(resource: Resource) -> str:
+    """The hash that holds the origin's pages that an entry was made from."""
+    return f"{_PREFIX}:pages:{resource.id}"
+
+
+def failure(resource: Resource) -> str:
+    """The record of a resource's last failed refresh."""
+    return f"{_PREFIX}:failure:{resource.id}"
+
+
+def fence(resource: Resource) -> str:
+    """The newest fencing token that was handed out for a resource."""
+    return f"{_PREFIX}:fence:{resource.id}"
+
+
+def lock_name(resource: Resource) -> str:
+    """What a resource's Redlock is called; pottery makes the key of it."""
+    return f"{_PREFIX}:lock:{resource.id}"
+
+
+def lock(resource: Resource) -> str:
+    """The key that pottery keeps a resource's Redlock in."""
+    return f"redlock:{lock_name(resource)}"
+
+
+def asked(resource: Resource) -> str:
+    """Set for a moment while one process of the fleet enqueues a refresh."""
+    return f"{_PREFIX}:asked:{resource.id}"
+
+
+def queued(resource: Resource) -> str:
+    """The id of the job that was last enqueued for a resource."""
+    return f"{_PREFIX}:queued:{resource.id}"

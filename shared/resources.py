@@ -1,0 +1,138 @@
+"""What the cache can serve, and the one name that each such thing has.
+
+A resource is a GitHub path with its canonical query. Its name is what the store, the queue,
+the lock and the logs call it; two requests that GitHub would answer alike have the same name.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from shared.allow_list import holds_credentials, is_allowed
+
+# Paths longer than this are nobody's honest request, and every one is a key in Redis.
+MAX_NAME_BYTES = 1024
+
+_SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A path of GitHub with its canonical query, and how it is kept.
+
+    Not a URL: it has no host, and its query is sorted and re-encoded.
+
+    Args:
+        path: begins with `/`; percent-encoded in the one canonical way.
+        query: canonical query string, without `?`; empty for none.
+        tracked: named by the settings and always kept; otherwise on demand.
+        expanded: all pages are followed and flattened into one array.
+        ranked: the views are computed from it.
+    """
+
+    path: str
+    query: str = ""
+    tracked: bool = False
+    expanded: bool = False
+    ranked: bool = False
+
+    @cached_property
+    def name(self) -> str:
+        """The path with its query: what people and logs call the resource."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @cached_property
+    def id(self) -> str:
+        """A short form of the name that Redis keys and RQ job ids can hold (hex digits)."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The resources of one set of settings: which are tracked, and what a request names.
+
+    Args:
+        orgs: organisations tracked, in the settings' order and spelling.
+    """
+
+    orgs: tuple[str, ...]
+
+    @cached_property
+    def tracked(self) -> tuple[Resource, ...]:
+        """Every tracked resource, the root first."""
+        resources = [Resource("/", tracked=True)]
+        for org in self.orgs:
+            resources += [
+                Resource(f"/orgs/{org}", tracked=True),
+                Resource(f"/orgs/{org}/members", tracked=True, expanded=True),
+                self.repositories(org),
+            ]
+        return tuple(resources)
+
+    @cached_property
+    def _by_folded_name(self) -> dict[str, Resource]:
+        return {resource.name.lower(): resource for resource in self.tracked}
+
+    def org(self, name: str) -> str | None:
+        """The tracked organisation of that name, in the settings' spelling; None for others."""
+        return next((org for org in self.orgs if org.lower() == name.lower()), None)
+
+    def repositories(self, org: str) -> Resource:
+        """The list of repositories that the views of `org` are made from."""
+        return Resource(f"/orgs/{org}/repos", tracked=True, expanded=True, ranked=True)
+
+    def find(self, path: str, query: str = "") -> Resource | None:
+        """The resource that a request names, or None when it is not to be had here.
+
+        Args:
+            path: as sent, percent-encoded or not.
+            query: as sent, without `?`.
+        """
+        segments = _segments(path)
+        if segments is None:
+            return None
+        canonical = "/" + "/".join(quote(part, safe="!$&'()*+,;=:@~-._") for part in segments)
+        canonical_query = _canonical_query(query)
+        if not canonical_query:
+            tracked = self._by_folded_name.get(canonical.lower())
+            if tracked is not None:
+                return tracked
+        resource = Resource(canonical, canonical_query)
+        if len(resource.name) > MAX_NAME_BYTES:
+            return None
+        if not is_allowed(segments) or holds_credentials(canonical_query):
+            return None
+        return resource
+
+    def named(self, name: str) -> Resource | None:
+        """The resource whose `Resource.name` this is; the way back from a job's argument."""
+        path, _, query = name.partition("?")
+        return self.find(path, query)
+
+
+def _segments(path: str) -> list[str] | None:
+    """The decoded segments of a path, owners and repositories in lower case; None if it is odd.
+
+    GitHub ignores the case of logins and repository names, and of nothing else.
+    """
+    if path == "/":
+        return []
+    try:
+        segments = [unquote(part, errors="strict") for part in path.split("/")]
+    except UnicodeDecodeError:
+        return None
+    # An empty, dot or slash-bearing segment would name one thing here and another at GitHub.
+    if len(segments) < 2 or segments.pop(0) or not all(_SEGMENT.fullmatch(s) for s in segments):
+        return None
+    if not {".", ".."}.isdisjoint(segments):
+        return None
+    folded = 3 if segments[0].lower() == "repos" else 2
+    return [part.lower() for part in segments[:folded]] + segments[folded:]
+
+
+def _canonical_query(query: str) -> str:
+    """Sorted by name (repeated ones stay in order), encoded in one way, empty values kept."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode(sorted(pairs, key=lambda pair: pair[0]), quote_via=quote)

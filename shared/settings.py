@@ -1,0 +1,234 @@
+"""Every setting of every process, in one table, validated when a process starts.
+
+The environment is the only source. README's table and `.env.example` are compared with
+`Settings` by a test, so a setting cannot be added without being documented.
+"""
+
+import math
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from shared.errors import SettingsError
+
+GITHUB_API = "https://api.github.com"
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+# A URL can hold a password just as well.
+_NEVER_SHOWN = frozenset({"redis_url", "cache_password", "github_api_token", "github_api_url"})
+# GitHub: letters, digits and single hyphens, at most 39 characters.
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
+
+Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The settings of a process: frozen, complete, valid.
+
+    Every field is read from the environment variable of the same name in capitals.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    port: int = Field(5000, ge=1, le=65535, description="readers listen here")
+    github_api_token: SecretStr | None = Field(
+        None, description="sent to GitHub by refreshers only; readers never need it"
+    )
+    github_api_url: str = Field(
+        GITHUB_API, description="the origin; a GitHub Enterprise `/api/v3` base works too"
+    )
+    orgs: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("Netflix",),
+        description="organisations tracked, comma-separated; the first is the views' default",
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="`redis://`, `rediss://` or `unix://`; `make run` starts one when unset"
+    )
+    cache_password: SecretStr | None = Field(
+        None, description="Redis password where the URL holds none"
+    )
+    cache_ttl: Seconds = Field(1000, description="seconds that Redis content stays fresh")
+    local_ttl: Seconds = Field(
+        50, description="seconds that a reader serves its copy without looking at Redis again"
+    )
+    web_concurrency: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=512, description="reader processes"
+    )
+    reader_threads: int = Field(
+        256, ge=20, le=4096, description="threads of a reader process; most of them may wait"
+    )
+    local_max_bytes: Bytes = Field(
+        256 * 1024 * 1024,
+        description="bytes of on-demand content a reader process keeps in memory",
+    )
+    miss_wait: Seconds = Field(
+        10, description="seconds a client waits for content that is nowhere yet, before a 503"
+    )
+    on_demand_ttl: Seconds = Field(60, description="seconds that on-demand content stays fresh")
+    on_demand_keep: Seconds = Field(
+        600, description="seconds that on-demand content is kept when nobody asks for it"
+    )
+    queue_max: int = Field(
+        1000, ge=1, description="queued refreshes beyond which on-demand misses are refused"
+    )
+    include_private: bool = Field(
+        False, description="let items that GitHub marks private into the cache"
+    )
+    lock_ttl: Seconds = Field(
+        10, description="seconds a refresh lock outlives a refresher that died"
+    )
+    origin_connect_timeout: Seconds = Field(5, description="seconds to connect to GitHub")
+    origin_read_timeout: Seconds = Field(15, description="seconds of silence from GitHub")
+    origin_deadline: Seconds = Field(60, description="seconds for one whole answer of GitHub")
+    origin_max_bytes: Bytes = Field(
+        20 * 1024 * 1024, description="bytes of one answer of GitHub, decompressed"
+    )
+    list_max_pages: int = Field(
+        200, ge=1, le=10_000, description="pages of 100 items beyond which a list is refused"
+    )
+    backoff_max: Seconds = Field(
+        60, description="longest pause, in seconds, between tries while GitHub fails"
+    )
+
+    @field_validator("github_api_url")
+    @classmethod
+    def _an_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be a URL that begins with https:// or http://")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must not hold credentials, a query or a fragment")
+        return value.rstrip("/")
+
+    @field_validator("orgs", mode="before")
+    @classmethod
+    def _split_orgs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names: dict[str, str] = {}
+        for name in (part.strip() for part in value.split(",")):
+            if name:  # GitHub's logins ignore case: the first spelling stands
+                names.setdefault(name.lower(), name)
+        return tuple(names.values())
+
+    @field_validator("orgs")
+    @classmethod
+    def _valid_orgs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must name at least one organisation")
+        for name in value:
+            if not _LOGIN.fullmatch(name):
+                raise ValueError(f"{name!r} is not an organisation's name")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _a_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in _REDIS_SCHEMES:
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if parts.scheme == "unix":
+            if not parts.path:
+                raise ValueError("must hold the path of a socket")
+        elif not parts.hostname:
+            raise ValueError("must hold a host")
+        try:
+            _ = parts.port
+        except ValueError:
+            raise ValueError("holds a port that is not a number below 65536") from None
+        return value
+
+    @field_validator("github_api_token")
+    @classmethod
+    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
+        # A line break here would be a header of its own on the way to GitHub.
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+            raise ValueError("must be printable ASCII without spaces")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the environment (and, in tests, arguments) as the only sources."""
+        return init_settings, env_settings
+
+    @property
+    def redis_location(self) -> str:
+        """The Redis URL that clients connect with, password included.
+
+        Raises:
+            SettingsError: `REDIS_URL` is not set.
+        """
+        if self.redis_url is None:
+            raise SettingsError("REDIS_URL is not set (`make run` starts a Redis of its own)")
+        return _with_password(self.redis_url.get_secret_value(), self.cache_password)
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds a client is told to wait after a 503."""
+        return max(1, math.ceil(min(self.miss_wait, self.backoff_max)))
+
+
+def load(**overrides: Any) -> Settings:
+    """Read and validate the settings from the environment.
+
+    Args:
+        overrides: values by field name that take the environment's place.
+
+    Raises:
+        SettingsError: naming each setting that is wrong, in one line.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(
+            "; ".join(_one_problem(problem) for problem in error.errors())
+        ) from None
+
+
+def load_or_exit(*, needs_redis: bool = True) -> Settings:
+    """Read the settings, or stop the process with status 1 and one line on standard error."""
+    try:
+        settings = load()
+        if needs_redis:
+            _ = settings.redis_location
+    except SettingsError as error:
+        sys.exit(f"api-read-cache: bad settings: {error}")
+    return settings
+
+
+def _one_problem(problem: Mapping[str, Any]) -> str:
+    field = str(problem["loc"][0]) if problem["loc"] else "settings"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if field in _NEVER_SHOWN:
+        return f"{field.upper()}: {message}"
+    return f"{field.upper()}={problem['input']!s}: {message}"
+
+
+def _with_password(url: str, password: SecretStr | None) -> str:
+    parts = urlsplit(url)
+    if password is None or parts.password:
+        return url
+    secret = quote(password.get_secret_value(), safe="")
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{secret}@{host}"))

@@ -1,0 +1,75 @@
+"""Reading what the refreshers stored: entries, their metadata, their failures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from redis import Redis
+
+from shared import keys
+from shared.entry import METADATA_FIELDS, Entry, Metadata, entry_from, metadata_from
+from shared.errors import UnknownSchemaError
+from shared.failure import Failure
+from shared.resources import Resource
+
+
+@dataclass(frozen=True)
+class Look:
+    """What Redis knows of a resource, but for its body.
+
+    Args:
+        metadata: of its entry; None where there is none.
+        failure: of its last refresh; None where that succeeded, or never was.
+    """
+
+    metadata: Metadata | None
+    failure: Failure | None
+
+
+class Store:
+    """The reading side of the Redis schema; every method may raise `redis.RedisError`.
+
+    Not the writing side: only refreshers write entries, in `refresher.writes`.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def look(self, resource: Resource) -> Look:
+        """The metadata and the last failure of a resource, without its body."""
+        return self.look_at_all([resource])[0]
+
+    def look_at_all(self, resources: Sequence[Resource]) -> list[Look]:
+        """The same for several resources, in one round trip."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for resource in resources:
+                pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
+                pipeline.get(keys.failure(resource))
+            answers = pipeline.execute()
+        return [
+            Look(_metadata(answers[at]), _failure(answers[at + 1]))
+            for at in range(0, len(answers), 2)
+        ]
+
+    def read(self, resource: Resource) -> Entry | None:
+        """The whole entry of a resource, of one version throughout; None where there is none."""
+        fields = cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
+        try:
+            return entry_from(fields)
+        except UnknownSchemaError:
+            return None
+
+    def changes(self) -> int:
+        """The counter that grows with every announcement; 0 in an empty Redis."""
+        return int(cast(bytes | None, self._redis.get(keys.CHANGES)) or 0)
+
+
+def _metadata(values: Sequence[bytes | None]) -> Metadata | None:
+    try:
+        return metadata_from(values)
+    except UnknownSchemaError:
+        return None
+
+
+def _failure(value: bytes | None) -> Failure | None:
+    return None if value is None else Failure.from_json(value)
