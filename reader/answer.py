@@ -1,0 +1,118 @@
+"""The HTTP answer that a representation gives to a request: a pure function of the two and now.
+
+No framework, no clock, no socket: whatever serves a request sends exactly this.
+"""
+
+from dataclasses import dataclass, field
+
+from werkzeug.http import http_date, parse_accept_header, parse_etags
+
+from reader.representation import Representation
+from shared.outcomes import Served
+
+CACHE_NAME = "api-read-cache"
+# As api.github.com answers (recorded responses), so that pages in a browser can read them.
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "ETag, Link, Location, Retry-After, X-GitHub-OTP, X-RateLimit-Limit, "
+        "X-RateLimit-Remaining, X-RateLimit-Used, X-RateLimit-Resource, X-RateLimit-Reset, "
+        "X-OAuth-Scopes, X-Accepted-OAuth-Scopes, X-Poll-Interval, X-GitHub-Media-Type, "
+        "X-GitHub-SSO, X-GitHub-Request-Id, Deprecation, Sunset"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a request says about the answer it wants.
+
+    Args:
+        url: scheme, host and path that the client used; its `Link` targets begin with it.
+        accept_encoding: the header field's value; None where it is absent.
+        if_none_match: the header field's value; None where it is absent.
+    """
+
+    url: str
+    accept_encoding: str | None = None
+    if_none_match: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, header fields and body, ready to be sent.
+
+    Args:
+        status: HTTP status.
+        headers: header fields in the order to send them.
+        body: empty for a 304; for HEAD the sender leaves it out.
+    """
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def answer(
+    representation: Representation, conditions: Conditions, *, served: Served, now: float
+) -> Answer:
+    """What to send for a representation.
+
+    Args:
+        representation: what was found.
+        conditions: what the client wants of it.
+        served: how it was found.
+        now: Unix time in seconds.
+    """
+    body, encoding = _encode(representation, conditions.accept_encoding)
+    tag = representation.tag if encoding is None else f"{representation.tag}-{encoding}"
+    headers = {
+        "ETag": f'"{tag}"',
+        "Vary": "Accept-Encoding",
+        **_freshness(representation, served, now),
+        **CORS_HEADERS,
+    }
+    if representation.links:
+        headers["Link"] = ", ".join(
+            f'<{conditions.url}?{query}>; rel="{relation}"'
+            for relation, query in representation.links
+        )
+    if representation.status == 200 and _matches(tag, conditions.if_none_match):
+        return Answer(304, headers)
+    headers["Content-Type"] = representation.content_type
+    if encoding is not None:
+        headers["Content-Encoding"] = encoding
+    if representation.status != 204:  # which has no content to have a length (RFC 9110 8.6)
+        headers["Content-Length"] = str(len(body))
+    return Answer(representation.status, headers, body)
+
+
+def _encode(
+    representation: Representation, accept_encoding: str | None
+) -> tuple[bytes, str | None]:
+    """The body in the stored encoding that the client likes best (RFC 9110 section 12.5.3)."""
+    if representation.gzipped is not None and accept_encoding is not None:
+        accepted = parse_accept_header(accept_encoding)
+        qualities = {str(name).lower(): quality for name, quality in accepted}
+        gzip = qualities.get("gzip", qualities.get("*", 0))
+        if gzip > 0 and gzip >= qualities.get("identity", 0):
+            return representation.gzipped, "gzip"
+    return representation.body, None
+
+
+def _freshness(representation: Representation, served: Served, now: float) -> dict[str, str]:
+    """`Age`, `Cache-Control`, `Last-Modified` and `Cache-Status` (RFC 9111 and RFC 9211)."""
+    metadata = representation.metadata
+    left = int(metadata.fresh_until - now)
+    status = "fwd=uri-miss; stored" if served is Served.WAITED else "hit"
+    return {
+        "Cache-Control": f"public, max-age={max(0, left)}",
+        "Age": str(max(0, int(now - metadata.validated_at))),
+        "Last-Modified": http_date(metadata.changed_at),
+        "Cache-Status": f"{CACHE_NAME}; {status}; ttl={left}; detail={served}",
+    }
+
+
+def _matches(tag: str, if_none_match: str | None) -> bool:
+    """Weak comparison, as `If-None-Match` asks for (RFC 9110 section 13.1.2)."""
+    return if_none_match is not None and parse_etags(if_none_match).contains_weak(tag)

@@ -1,0 +1,58 @@
+"""The Flask application of a reader: wiring only."""
+
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from reader.answer import CORS_HEADERS
+from reader.errors import ApiError, error_body
+from reader.node import Node
+from reader.representation import JSON
+from reader.routes import ALLOWED_METHODS, routes
+from shared import settings as settings_of_process
+from shared.settings import Settings
+
+log = logging.getLogger("reader")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application of a reader process; it connects to nothing before the first request.
+
+    Args:
+        settings: the environment's when None.
+
+    Raises:
+        SystemExit: the environment's settings are wrong.
+    """
+    app = Flask("reader")
+    # `//` and a trailing slash name other things, at GitHub and so here.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    app.extensions["node"] = Node(settings or settings_of_process.load_or_exit())
+    app.register_blueprint(routes)
+    app.register_error_handler(ApiError, _refuse)
+    app.register_error_handler(HTTPException, _refuse_as_flask_does)
+    app.register_error_handler(Exception, _fail)
+    return app
+
+
+def _refuse(error: ApiError) -> Response:
+    headers = {"Cache-Control": "no-store", **CORS_HEADERS, **error.headers}
+    return Response(
+        error_body(error.status, error.message),
+        status=error.status,
+        content_type=JSON,
+        headers=headers,
+    )
+
+
+def _refuse_as_flask_does(error: HTTPException) -> Response:
+    status = error.code or 500
+    headers = {"Allow": ALLOWED_METHODS} if status == 405 else {}
+    return _refuse(ApiError(status, error.name, headers))
+
+
+def _fail(error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error)
+    return _refuse(ApiError(500, InternalServerError().name))

@@ -1,0 +1,181 @@
+"""The one thread of a reader process that keeps what it holds up to date.
+
+Requests and announcements only say what is due; every look at Redis beside a miss's first read
+is made here, one after the other, so a slow Redis never has more than this thread waiting.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from threading import Condition, Event, Thread
+
+from redis import RedisError
+
+from reader.arrivals import Arrivals, News
+from reader.local_cache import LocalCache
+from reader.schedule import wants_refresh
+from shared.queueing import RefreshQueue
+from shared.resources import Catalogue, Resource
+from shared.store import Look, Store
+
+log = logging.getLogger("reader")
+
+TICK = 1.0  # seconds
+_LOOKS_AT_ONCE = 100
+
+
+class Caretaker:
+    """Looks at Redis for what is due, takes over what changed, asks for what is stale.
+
+    Args:
+        catalogue: what is tracked; looked after even when nobody asks.
+        local: what is held.
+        arrivals: who waits for what is not held yet.
+        store: Redis.
+        queue: where refreshes are asked for.
+        keep: seconds that an on-demand entry is held when nobody asks for it.
+        clock: gives Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        local: LocalCache,
+        arrivals: Arrivals,
+        store: Store,
+        queue: RefreshQueue,
+        keep: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._catalogue = catalogue
+        self._local = local
+        self._arrivals = arrivals
+        self._store = store
+        self._queue = queue
+        self._keep = keep
+        self._clock = clock
+        self._due: dict[str, Resource] = {}
+        self._condition = Condition()
+        self._stopped = Event()
+        self._redis_is_away = False
+        self._announced = 0  # the number of the last announcement that reached us
+        self._counted = 0  # the counter at the last tick
+
+    def start(self) -> None:
+        """Begin; call it in the process that is to be cared for, after any fork."""
+        Thread(target=self._run, name="caretaker", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the thread after what it is doing."""
+        self._stopped.set()
+        with self._condition:
+            self._condition.notify()
+
+    def look_soon(self, resource: Resource) -> None:
+        """Have a resource looked at; returns at once, and many calls make one look."""
+        with self._condition:
+            self._due[resource.id] = resource
+            self._condition.notify()
+
+    def announced(self, resource: Resource | None, number: int) -> None:
+        """Take note of an announcement, and look at the resource if it matters here."""
+        self._announced = max(self._announced, number)
+        if resource is None:
+            return
+        if self._local.peek(resource) is not None or self._arrivals.is_expected(resource):
+            self.look_soon(resource)
+
+    def subscribed(self) -> None:
+        """Look at everything again: announcements were lost before this subscription."""
+        self._look_soon_at_all()
+
+    def _look_soon_at_all(self) -> None:
+        for resource in {*self._catalogue.tracked, *self._local.resources()}:
+            self.look_soon(resource)
+
+    def _run(self) -> None:
+        next_tick = 0.0
+        while not self._stopped.is_set():
+            now = self._clock()
+            if now >= next_tick or next_tick > now + TICK:  # the clock may be set back
+                next_tick = now + TICK
+                self._guarded(self.tick)
+            with self._condition:
+                if not self._due:
+                    self._condition.wait(max(0.0, next_tick - self._clock()))
+            self._guarded(self.look_at_due)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Outlive every error: this thread is what brings the process back after one."""
+        try:
+            work()
+        except RedisError as error:
+            if not self._redis_is_away:
+                log.warning("Redis is away, serving from memory: %s", type(error).__name__)
+            self._redis_is_away = True
+        except Exception:
+            log.exception("unexpected error while looking at Redis")
+        else:
+            if self._redis_is_away and work == self.tick:
+                log.warning("Redis is back")
+                self._redis_is_away = False
+                self._look_soon_at_all()
+
+    def tick(self) -> None:
+        """What is done once a second: tracked resources that are due, lost announcements, age."""
+        now = self._clock()
+        for resource in self._catalogue.tracked:
+            held = self._local.peek(resource)
+            if held is None or held.look_at <= now:
+                self.look_soon(resource)
+        counter = self._store.changes()
+        # What was counted a tick ago must have been announced by now; and a counter that went
+        # back means that Redis lost its data.
+        if self._announced < self._counted or counter < self._counted:
+            self._announced = counter
+            self._look_soon_at_all()
+        self._counted = counter
+        self._local.drop_unasked(since=now - self._keep)
+
+    def look_at_due(self) -> None:
+        """Look at everything that is due, and act on what is found."""
+        with self._condition:
+            due, self._due = list(self._due.values()), {}
+        for at in range(0, len(due), _LOOKS_AT_ONCE):
+            self._look_at(due[at : at + _LOOKS_AT_ONCE])
+
+    def _look_at(self, resources: Sequence[Resource]) -> None:
+        try:
+            looks = self._store.look_at_all(resources)
+            for resource, look in zip(resources, looks, strict=True):
+                self._take_over(resource, look)
+        except RedisError:
+            for resource in resources:
+                self._local.postpone(resource, self._clock() + TICK)
+            raise
+
+    def _take_over(self, resource: Resource, look: Look) -> None:
+        now = self._clock()
+        if look.metadata is not None:
+            held = self._local.peek(resource)
+            if held is not None and held.entry.metadata.version == look.metadata.version:
+                self._local.confirm(resource, look.metadata, now)
+            elif held is None or look.metadata.is_newer_than(held.entry.metadata):
+                self._load(resource)
+            else:
+                self._local.postpone(resource, now + TICK)
+        else:
+            self._local.postpone(resource, now + TICK)
+        accepted = True
+        if wants_refresh(look, now):
+            accepted = self._queue.ask(resource, urgent=look.metadata is None)
+        self._arrivals.tell(resource, News(look, turned_away=not accepted))
+
+    def _load(self, resource: Resource) -> None:
+        if not resource.tracked and not (
+            self._local.peek(resource) or self._arrivals.is_expected(resource)
+        ):
+            return
+        entry = self._store.read(resource)
+        if entry is not None:
+            self._local.put(resource, entry, self._clock())

@@ -1,0 +1,51 @@
+"""What a reader refuses with, as GitHub words it.
+
+https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
+"""
+
+import json
+
+DOCUMENTATION_URL = "https://docs.github.com/rest"
+
+
+class ApiError(Exception):
+    """A request that gets an error for an answer.
+
+    Args:
+        status: HTTP status.
+        message: one line for the client.
+        headers: header fields that belong to the answer.
+    """
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+class NotFound(ApiError):  # noqa: N818 - named as HTTP names it
+    """There is no such path here; 404."""
+
+    def __init__(self, message: str = "Not Found") -> None:
+        super().__init__(404, message)
+
+
+class BadRequest(ApiError):  # noqa: N818
+    """The request cannot be understood; 400."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, message)
+
+
+class Unavailable(ApiError):  # noqa: N818
+    """Nothing is held and nothing came in time; 503 with `Retry-After` in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(503, message, {"Retry-After": str(max(1, retry_after))})
+
+
+def error_body(status: int, message: str) -> bytes:
+    """The JSON that GitHub sends with an error."""
+    error = {"message": message, "documentation_url": DOCUMENTATION_URL, "status": str(status)}
+    return json.dumps(error).encode()

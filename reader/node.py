@@ -1,0 +1,105 @@
+"""A reader node: the parts of one reader process, put together."""
+
+import os
+import time
+from dataclasses import dataclass
+from threading import Lock
+
+from reader.arrivals import Arrivals
+from reader.caretaker import Caretaker
+from reader.listener import Listener
+from reader.local_cache import LocalCache
+from reader.read_path import ReadPath
+from reader.schedule import Policy
+from shared.connection import connect
+from shared.queueing import RefreshQueue
+from shared.resources import Catalogue, Resource
+from shared.settings import Settings
+from shared.store import Store
+
+# Threads that never wait for content, so that hits and health checks always find one.
+SPARE_THREADS = 16
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What runs in one process; made anew in each, since threads do not survive a fork."""
+
+    pid: int
+    read_path: ReadPath
+    local: LocalCache
+    caretaker: Caretaker
+    listener: Listener
+
+
+class Node:
+    """One reader process: finds content for requests, and starts its threads when first used.
+
+    Args:
+        settings: of the process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.catalogue = Catalogue(settings.orgs)
+        self._lock = Lock()
+        self._parts: Parts | None = None
+
+    def start(self) -> Parts:
+        """The running parts of this process; starts them where they do not run yet."""
+        parts = self._parts
+        if parts is not None and parts.pid == os.getpid():
+            return parts
+        with self._lock:
+            if self._parts is None or self._parts.pid != os.getpid():
+                self._parts = self._make()
+                self._parts.listener.start()
+                self._parts.caretaker.start()
+            return self._parts
+
+    def stop(self) -> None:
+        """End the threads of this process."""
+        with self._lock:
+            if self._parts is not None:
+                self._parts.listener.stop()
+                self._parts.caretaker.stop()
+            self._parts = None
+
+    @property
+    def read_path(self) -> ReadPath:
+        """Where content is found."""
+        return self.start().read_path
+
+    def missing(self) -> list[Resource]:
+        """The tracked resources that cannot be served from this process's memory yet."""
+        local = self.start().local
+        return [resource for resource in self.catalogue.tracked if local.peek(resource) is None]
+
+    def _make(self) -> Parts:
+        settings = self.settings
+        redis = connect(settings)
+        store = Store(redis)
+        queue = RefreshQueue(redis, limit=settings.queue_max)
+        arrivals = Arrivals()
+        local = LocalCache(settings.local_max_bytes, next_look=Policy(settings.local_ttl).next_look)
+        caretaker = Caretaker(
+            self.catalogue,
+            local=local,
+            arrivals=arrivals,
+            store=store,
+            queue=queue,
+            keep=settings.on_demand_keep,
+            clock=time.time,
+        )
+        read_path = ReadPath(
+            local=local,
+            store=store,
+            caretaker=caretaker,
+            arrivals=arrivals,
+            miss_wait=settings.miss_wait,
+            max_waiting=settings.reader_threads - SPARE_THREADS,
+            clock=time.time,
+            stopwatch=time.monotonic,
+        )
+        listener = Listener(redis, catalogue=self.catalogue, caretaker=caretaker)
+        return Parts(os.getpid(), read_path, local, caretaker, listener)

@@ -1,0 +1,149 @@
+"""The read path: local cache, then Redis, then wait for a refresher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+
+from redis import RedisError
+
+from reader.arrivals import Arrivals, Expected, News
+from reader.caretaker import Caretaker
+from reader.errors import Unavailable
+from reader.local_cache import LocalCache
+from reader.single_flight import SingleFlight
+from shared.entry import Entry
+from shared.outcomes import Served
+from shared.resources import Resource
+from shared.store import Store
+
+# Seconds between looks while waiting: only for the announcement that got lost.
+_POLL = 1.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """Content for a client.
+
+    Args:
+        entry: the content, fresh or stale.
+        served: where it came from.
+    """
+
+    entry: Entry
+    served: Served
+
+
+class ReadPath:
+    """Finds the entry that answers a request, in as few steps as there are.
+
+    Args:
+        local: the local cache.
+        store: Redis.
+        caretaker: told what is due for another look.
+        arrivals: where threads wait for what is nowhere yet.
+        miss_wait: seconds that a client waits at the most.
+        max_waiting: threads that may wait at once, so that others are left for hits.
+        clock: gives Unix time in seconds.
+        stopwatch: gives seconds from any fixed point, never set back.
+    """
+
+    def __init__(
+        self,
+        *,
+        local: LocalCache,
+        store: Store,
+        caretaker: Caretaker,
+        arrivals: Arrivals,
+        miss_wait: float,
+        max_waiting: int,
+        clock: Callable[[], float],
+        stopwatch: Callable[[], float],
+    ) -> None:
+        self._local = local
+        self._store = store
+        self._caretaker = caretaker
+        self._arrivals = arrivals
+        self._miss_wait = miss_wait
+        self._waiting = BoundedSemaphore(max_waiting)
+        self._clock = clock
+        self._stopwatch = stopwatch
+        self._flights: SingleFlight[Found | None] = SingleFlight()
+
+    def get(self, resource: Resource) -> Found:
+        """The content of a resource, fresh or stale.
+
+        Raises:
+            Unavailable: there is none, and none came in time.
+        """
+        now = self._clock()
+        held = self._local.get(resource, now)
+        if held is None:
+            return self._miss(resource)
+        if held.look_at <= now:
+            self._caretaker.look_soon(resource)
+        return Found(held.entry, Served.LOCAL)
+
+    def _miss(self, resource: Resource) -> Found:
+        if not self._waiting.acquire(blocking=False):
+            raise Unavailable("Too many requests are waiting for content.", retry_after=1)
+        try:
+            return self._wait(resource, self._stopwatch() + self._miss_wait)
+        finally:
+            self._waiting.release()
+
+    def _wait(self, resource: Resource, deadline: float) -> Found:
+        """Lead the flight for the resource, or wait for its leader; lead on when he gives up."""
+        while (remaining := deadline - self._stopwatch()) > 0:
+            try:
+                found = self._flights.do(
+                    resource.id, lambda: self._fetch(resource, deadline), timeout=remaining
+                )
+            except TimeoutError:
+                break
+            if found is not None:
+                return found
+        raise Unavailable("The content is still being fetched from GitHub.", retry_after=1)
+
+    def _fetch(self, resource: Resource, deadline: float) -> Found | None:
+        """The content from Redis, as soon as it is there; None when the time is up."""
+        with self._arrivals.expect(resource) as expected:
+            entry = self._read(resource)
+            if entry is None:
+                return self._await_refresh(resource, expected, deadline)
+        if not entry.metadata.is_fresh(self._clock()):
+            self._caretaker.look_soon(resource)
+        return Found(entry, Served.REDIS)
+
+    def _read(self, resource: Resource) -> Entry | None:
+        try:
+            entry = self._store.read(resource)
+        except RedisError as error:
+            raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
+        return None if entry is None else self._local.put(resource, entry, self._clock())
+
+    def _await_refresh(
+        self, resource: Resource, expected: Expected, deadline: float
+    ) -> Found | None:
+        while (remaining := deadline - self._stopwatch()) > 0:
+            self._caretaker.look_soon(resource)  # asks for a refresh where one is called for
+            news = expected.wait(min(_POLL, remaining))
+            held = self._local.get(resource, self._clock())
+            entry = held.entry if held else None
+            if entry is None and news is not None:
+                self._give_up_early(news, remaining)
+                # Held for less than a moment: too large for the local cache.
+                entry = self._read(resource) if news.look.metadata else None
+            if entry is not None:
+                return Found(entry, Served.WAITED)
+        return None
+
+    def _give_up_early(self, news: News, remaining: float) -> None:
+        """Send the client away at once when nothing can come while it waits."""
+        if news.turned_away:
+            raise Unavailable("Too many refreshes are queued.", retry_after=5)
+        failure = news.look.failure
+        if news.look.metadata is None and failure is not None:
+            pause = failure.retry_at - self._clock()
+            if pause > remaining:
+                reason = f"GitHub could not be read: {failure.reason}"
+                raise Unavailable(reason, retry_after=round(pause))

@@ -1,0 +1,131 @@
+"""What can be sent of an entry: the whole, a page of it, or a view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from reader.errors import BadRequest, NotFound
+from shared.entry import Entry, Metadata
+from shared.json_array import JsonArray
+from shared.views import Metric
+
+JSON = "application/json; charset=utf-8"
+# https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
+DEFAULT_PER_PAGE = 30
+MAX_PER_PAGE = 100
+# More digits than any list has items; Python refuses to read numbers of thousands of digits.
+_MAX_DIGITS = 15
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One selected representation of an entry (RFC 9110 section 3.2).
+
+    Args:
+        metadata: of the entry.
+        body: uncompressed.
+        tag: opaque part of the strong entity tag of `body`.
+        gzipped: the same compressed, where that is stored.
+        links: the `Link` header as (relation, query) pairs, on the path that was asked for.
+    """
+
+    metadata: Metadata
+    body: bytes
+    tag: str
+    gzipped: bytes | None = None
+    links: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self.metadata.status
+
+    @property
+    def content_type(self) -> str:
+        """Media type of the body."""
+        return self.metadata.content_type
+
+
+def whole(entry: Entry) -> Representation:
+    """The entry as it is stored."""
+    metadata = entry.metadata
+    return Representation(
+        metadata, entry.body, metadata.etag, gzipped=entry.gzipped, links=tuple(metadata.links)
+    )
+
+
+def page(entry: Entry, query: str) -> Representation:
+    """The page of an expanded list that a query names, with GitHub's `Link`.
+
+    Args:
+        entry: of an expanded list.
+        query: of nothing but `page` and `per_page`; a value GitHub would ignore counts as absent.
+    """
+    array = _array(entry)
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    per_page = min(_positive(asked.get("per_page"), DEFAULT_PER_PAGE), MAX_PER_PAGE)
+    number = _positive(asked.get("page"), 1)
+    last = max(1, -(-len(array) // per_page))
+    body = array.slice((number - 1) * per_page, number * per_page)
+    tag = f"{entry.metadata.etag}-page-{number}-of-{per_page}"
+    return Representation(
+        entry.metadata, body, tag, links=_page_links(number, last, {"per_page": str(per_page)})
+    )
+
+
+def is_page_query(query: str) -> bool:
+    """Whether a query selects a page and nothing else."""
+    names = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+    return bool(names) and names <= {"page", "per_page"}
+
+
+def view(entry: Entry, direction: str, count: str, metric: str) -> Representation:
+    """A ranked view: the first or last `count` of the repositories in the metric's order.
+
+    Args:
+        entry: of a ranked list.
+        direction: `top` or `bottom`.
+        count: as the path holds it; a whole number from 1, more than there are gives all.
+        metric: as the path holds it.
+
+    Raises:
+        NotFound: no such direction or metric.
+        BadRequest: `count` is not a whole number from 1.
+    """
+    if direction not in {"top", "bottom"} or metric not in set(Metric):
+        raise NotFound
+    array = entry.views[Metric(metric)]
+    number = _view_count(count, len(array))
+    body = array.first(number) if direction == "top" else array.last(number)
+    tag = f"{entry.metadata.etag}-{direction}-{min(number, len(array))}-{metric}"
+    return Representation(entry.metadata, body, tag)
+
+
+def _view_count(text: str, available: int) -> int:
+    if not (text.isascii() and text.isdigit()) or not text.strip("0"):
+        raise BadRequest(f"{text!r} is not a whole number from 1.")
+    digits = text.lstrip("0")
+    return available if len(digits) > _MAX_DIGITS else int(digits)
+
+
+def _array(entry: Entry) -> JsonArray:
+    assert entry.array is not None, "only expanded lists have pages"
+    return entry.array
+
+
+def _positive(text: str | None, default: int) -> int:
+    if text is None or not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
+        return default
+    return int(text) or default
+
+
+def _page_links(number: int, last: int, kept: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """GitHub's relations in GitHub's order; on the first page no way back, on the last none on."""
+    pages = []
+    if number > 1:
+        pages.append(("prev", min(number - 1, last)))
+    if number < last:
+        pages += [("next", number + 1), ("last", last)]
+    if number > 1:
+        pages.append(("first", 1))
+    return tuple((relation, urlencode({**kept, "page": at})) for relation, at in pages)
