@@ -1,0 +1,1 @@
+"""What readers and refreshers must agree on. Imports neither."""

@@ -1,0 +1,1 @@
+"""Rules of HTTP that both sides need, pure; one rule a file."""

@@ -1,0 +1,140 @@
+"""What the origin said, in the form it is stored in: expanded, public, ready to be sent."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from refresher.items import decode, elements, is_private
+from refresher.origin import OriginAnswer
+from refresher.pages import Page, ReadList
+from refresher.ranking import rank
+from shared.entry import Entry, Metadata
+from shared.json_array import JsonArray
+from shared.views import Metric
+
+JSON = "application/json; charset=utf-8"
+# Below this the header fields weigh more than what compression saves.
+_WORTH_COMPRESSING = 512
+_GZIP_LEVEL = 6
+# GitHub's order of relations.
+_RELATIONS = ("prev", "next", "last", "first")
+
+
+@dataclass(frozen=True)
+class Content:
+    """A resource's content as the origin gave it, but for when.
+
+    Args:
+        status: HTTP status.
+        body: uncompressed.
+        content_type: media type of the body.
+        ends: of an expanded list, where its items end.
+        links: of an on-demand page, `Link` as (relation, query) pairs.
+        views: of a ranked list.
+        ids: of an expanded list, the items' ids, in order, private ones included.
+        pages: what it was read from.
+    """
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    ends: Sequence[int] | None = None
+    links: Sequence[tuple[str, str]] = ()
+    views: Mapping[Metric, JsonArray] = field(default_factory=dict)
+    ids: Sequence[Hashable] = ()
+    pages: Sequence[Page] = ()
+
+    @property
+    def etag(self) -> str:
+        """Opaque part of the strong entity tag: a digest of all that a client can see."""
+        seen = json.dumps([self.status, self.content_type, list(self.links)]).encode()
+        return hashlib.sha256(seen + b"\n" + self.body).hexdigest()[:32]
+
+    def entry(self, *, version: int, now: float, lifetime: float) -> Entry:
+        """The entry to store as a new version.
+
+        Args:
+            version: its number.
+            now: Unix time in seconds.
+            lifetime: seconds that it stays fresh.
+        """
+        metadata = Metadata(
+            status=self.status,
+            version=version,
+            etag=self.etag,
+            content_type=self.content_type,
+            changed_at=now,
+            size=len(self.body),
+            validated_at=now,
+            fresh_until=now + lifetime,
+            items=None if self.ends is None else len(self.ends),
+            links=tuple(self.links),
+        )
+        return Entry(metadata, self.body, _compress(self.body), self.ends, self.views)
+
+
+def of_list(read: ReadList, *, ranked: bool, include_private: bool) -> Content:
+    """The content of an expanded list."""
+    shown = [item for item in read.items if include_private or not item.private]
+    array = JsonArray.join(item.text for item in shown)
+    return Content(
+        status=200,
+        body=array.body,
+        ends=array.ends,
+        views=rank(item.ranks for item in shown if item.ranks is not None) if ranked else {},
+        ids=[item.id for item in read.items],
+        pages=read.pages,
+    )
+
+
+def of_answer(answer: OriginAnswer, *, include_private: bool) -> Content:
+    """The content of anything else: GitHub's own answer, less what is private.
+
+    Raises:
+        OriginError: it is not JSON.
+    """
+    if answer.status == 204:
+        return Content(204, b"")
+    value = decode(answer.body)
+    body = answer.body
+    if not include_private:
+        if is_private(value):
+            return not_found()
+        if isinstance(value, list) and any(map(is_private, value)):
+            body = _without_private(answer.body)
+    content_type = answer.headers.get("Content-Type", JSON)
+    return Content(answer.status, body, content_type, links=_links(answer), pages=[Page.of(answer)])
+
+
+def not_found() -> Content:
+    """GitHub's 404, as it answers for what may not be seen."""
+    error = {
+        "message": "Not Found",
+        "documentation_url": "https://docs.github.com/rest",
+        "status": "404",
+    }
+    return Content(404, json.dumps(error, separators=(",", ":")).encode())
+
+
+def _without_private(body: bytes) -> bytes:
+    return JsonArray.join(text for text, value in elements(body) if not is_private(value)).body
+
+
+def _links(answer: OriginAnswer) -> list[tuple[str, str]]:
+    # The path in GitHub's links has numbers for names; the query is what turns the page.
+    return [
+        (relation, urlsplit(answer.links[relation]).query)
+        for relation in _RELATIONS
+        if relation in answer.links
+    ]
+
+
+def _compress(body: bytes) -> bytes | None:
+    if len(body) < _WORTH_COMPRESSING:
+        return None
+    # Without mtime=0 two refreshers would give different bytes under one strong ETag.
+    compressed = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
+    return compressed if len(compressed) < len(body) else None

@@ -1,0 +1,32 @@
+"""Why a refresh stops."""
+
+from shared.outcomes import FailureKind
+
+
+class OriginError(Exception):
+    """The origin gave nothing that can be stored.
+
+    Args:
+        kind: the sort of failure.
+        reason: one line for a person; never holds a secret.
+        status: the origin's HTTP status, where there was one.
+        retry_after: seconds that the origin asks us to wait, where it does.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+
+
+class LeaseLostError(Exception):
+    """The lock is no longer ours: another refresher may be at work on the resource."""

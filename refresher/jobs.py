@@ -1,0 +1,44 @@
+"""What RQ runs. The readers know these functions by their dotted names only."""
+
+import logging
+import time
+
+from refresher.origin import Origin
+from refresher.refresh import Tools
+from refresher.refresh import refresh as refresh_resource
+from refresher.writes import Writer
+from shared.connection import connect
+from shared.resources import Catalogue
+from shared.settings import load_or_exit
+from shared.store import Store
+
+log = logging.getLogger("refresher")
+
+
+def refresh(name: str, *, force: bool = False) -> str:
+    """Refresh one resource.
+
+    Args:
+        name: `Resource.name`.
+        force: ask the origin even if the entry is fresh.
+
+    Returns:
+        The outcome, for RQ's own log.
+    """
+    settings = load_or_exit()
+    resource = Catalogue(settings.orgs).named(name)
+    if resource is None:
+        log.error("refresh of %r refused: not on the list of what may be fetched", name[:200])
+        return "refused"
+    started = time.monotonic()
+    redis = connect(settings)
+    origin = Origin(settings)
+    try:
+        tools = Tools(settings, redis, Store(redis), Writer(redis, settings), origin)
+        outcome = refresh_resource(resource, tools, force=force)
+    finally:
+        origin.close()
+        redis.close()
+    elapsed = time.monotonic() - started
+    log.info("refresh of %s: %s in %.2f s", resource.name, outcome, elapsed)
+    return outcome

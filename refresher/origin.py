@@ -1,0 +1,171 @@
+"""Sending one request to the origin and taking its answer in: whole, bounded, JSON or an error."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError as TransportError
+
+from refresher.errors import OriginError
+from shared.outcomes import FailureKind
+from shared.settings import Settings
+
+# https://docs.github.com/rest/about-the-rest-api/api-versions
+API_VERSION = "2022-11-28"
+MEDIA_TYPE = "application/vnd.github+json"
+# GitHub refuses requests without one, and asks for one that names the application.
+USER_AGENT = "api-read-cache"
+MAX_REDIRECTS = 5
+
+_CHUNK = 64 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True)
+class OriginAnswer:
+    """A complete answer of the origin.
+
+    Args:
+        url: where it came from in the end, after redirects.
+        status: HTTP status.
+        headers: header fields; names ignore case.
+        body: decompressed.
+        links: target by relation, from `Link`.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    links: Mapping[str, str]
+
+
+class Origin:
+    """GitHub's API as the settings name it.
+
+    Args:
+        settings: where it is, what it is asked with, and how long that may take.
+        stopwatch: gives seconds from any fixed point, never set back.
+    """
+
+    def __init__(
+        self, settings: Settings, *, stopwatch: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._base = settings.github_api_url
+        self._timeouts = (settings.origin_connect_timeout, settings.origin_read_timeout)
+        self._deadline = settings.origin_deadline
+        self._max_bytes = settings.origin_max_bytes
+        self._stopwatch = stopwatch
+        self._session = requests.Session()
+        token = settings.github_api_token
+        self._session.auth = _Credential(self._base, token.get_secret_value() if token else None)
+        self._session.headers.update(
+            {
+                "Accept": MEDIA_TYPE,
+                "Accept-Encoding": "gzip",
+                "User-Agent": USER_AGENT,
+                "X-GitHub-Api-Version": API_VERSION,
+            }
+        )
+
+    def url_of(self, target: str) -> str:
+        """The URL of a path (with query) below the origin's base."""
+        return self._base + target
+
+    def owns(self, url: str) -> bool:
+        """Whether a URL is on the origin itself: same scheme, host and port."""
+        return _site(url) == _site(self._base)
+
+    def get(self, url: str) -> OriginAnswer:
+        """Fetch a URL, following redirects.
+
+        Raises:
+            OriginError: no complete answer, too many redirects, or more bytes than allowed.
+        """
+        deadline = self._stopwatch() + self._deadline
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._send(url, deadline)
+            location = answer.headers.get("Location")
+            if answer.status not in _REDIRECTS or location is None:
+                return answer
+            url = urljoin(url, location)
+            if urlsplit(url).scheme not in {"http", "https"}:
+                break
+        raise OriginError(
+            FailureKind.UNEXPECTED, "GitHub redirects in circles", status=answer.status
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _send(self, url: str, deadline: float) -> OriginAnswer:
+        try:
+            with self._session.get(
+                url, timeout=self._timeouts, stream=True, allow_redirects=False
+            ) as response:
+                body = self._read(response, deadline)
+        except requests.Timeout as error:
+            raise OriginError(FailureKind.TIMEOUT, "GitHub did not answer in time") from error
+        except (requests.RequestException, TransportError, OSError) as error:
+            # The error's own text may hold the URL and more; its class says enough.
+            reason = f"the connection to GitHub failed ({type(error).__name__})"
+            raise OriginError(FailureKind.CONNECTION, reason) from error
+        links = {relation: link["url"] for relation, link in response.links.items()}
+        return OriginAnswer(
+            response.url,
+            response.status_code,
+            response.headers,
+            body,
+            {relation: urljoin(response.url, target) for relation, target in links.items()},
+        )
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        """The body, decompressed; given up when it is too long in bytes or in seconds.
+
+        Reads what has arrived, however little: waiting for full chunks, an origin that sends a
+        byte now and then would keep us long past the deadline.
+        """
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > self._max_bytes:
+                    reason = f"an answer of more than {self._max_bytes} bytes (ORIGIN_MAX_BYTES)"
+                    raise OriginError(FailureKind.TOO_LARGE, reason, status=response.status_code)
+                if self._stopwatch() > deadline:
+                    reason = "GitHub did not finish its answer in time"
+                    raise OriginError(FailureKind.TIMEOUT, reason, status=response.status_code)
+        except TransportError as error:
+            timed_out = "timed out" in str(error)
+            kind = FailureKind.TIMEOUT if timed_out else FailureKind.CONNECTION
+            reason = "GitHub's answer broke off"
+            raise OriginError(kind, reason, status=response.status_code) from error
+        return b"".join(chunks)
+
+
+class _Credential(AuthBase):
+    """Sends the token to the origin and to nobody else.
+
+    Being there at all, it also keeps `requests` from sending what a .netrc file holds.
+    """
+
+    def __init__(self, base: str, token: str | None) -> None:
+        self._site = _site(base)
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None and _site(str(request.url)) == self._site:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _site(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, parts.port or default

@@ -1,0 +1,185 @@
+"""The refresh path: lock, look again, ask the origin, store."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis import Redis, RedisError
+from rq.timeouts import BaseTimeoutException
+
+from refresher import content as contents
+from refresher import verdict
+from refresher.backoff import next_failure
+from refresher.content import Content
+from refresher.errors import LeaseLostError, OriginError
+from refresher.lease import Lease, lease
+from refresher.origin import Origin
+from refresher.pages import read_list
+from refresher.visibility import parent_repository
+from refresher.writes import Writer
+from shared.outcomes import FailureKind, RefreshOutcome
+from shared.resources import Resource
+from shared.settings import Settings
+from shared.store import Look, Store
+
+log = logging.getLogger("refresher")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What refreshes are made with; one set for each work horse.
+
+    Args:
+        settings: of the process.
+        redis: where the locks live.
+        store: the reading side of Redis.
+        writer: the writing side.
+        origin: GitHub.
+        clock: gives Unix time in seconds.
+        chance: gives a random number from 0 up to 1.
+    """
+
+    settings: Settings
+    redis: Redis
+    store: Store
+    writer: Writer
+    origin: Origin
+    clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
+
+
+def reason_not_to(look: Look, now: float, *, force: bool) -> RefreshOutcome | None:
+    """Why the origin need not be asked after all, now that the lock is held; None to ask it."""
+    if force:
+        return None
+    if look.failure is not None and look.failure.holds_back(now):
+        return RefreshOutcome.BACKING_OFF
+    if look.metadata is not None and look.metadata.is_fresh(now):
+        return RefreshOutcome.FRESH
+    return None
+
+
+def refresh(resource: Resource, tools: Tools, *, force: bool = False) -> RefreshOutcome:
+    """Bring a resource's entry up to date with the origin.
+
+    Whatever goes wrong, the stored entry stays as it was.
+
+    Args:
+        resource: what to refresh.
+        tools: what to do it with.
+        force: ask the origin even if the entry is fresh.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    with lease(resource, tools.redis, lifetime=tools.settings.lock_ttl) as held:
+        if held is None:
+            return RefreshOutcome.BUSY
+        token = tools.writer.draw_token(resource)
+        look = tools.store.look(resource)
+        outcome = reason_not_to(look, tools.clock(), force=force)
+        if outcome is not None:
+            return outcome
+        return _Attempt(resource, tools, held, token, look).run()
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One try, with the lock held."""
+
+    resource: Resource
+    tools: Tools
+    held: Lease
+    token: int
+    look: Look
+
+    def run(self) -> RefreshOutcome:
+        try:
+            content = self._fetch()
+            self.held.check()
+            return self._store(content)
+        except OriginError as error:
+            return self._fail(error)
+        except LeaseLostError:
+            return RefreshOutcome.FENCED
+        except RedisError:
+            raise
+        except BaseTimeoutException:
+            return self._fail(OriginError(FailureKind.TIMEOUT, "the refresh took too long"))
+        except Exception as error:
+            # Without a record the readers would ask for the same failure every second.
+            reason = f"an error of our own ({type(error).__name__}); see the refresher's log"
+            self._fail(OriginError(FailureKind.INTERNAL, reason))
+            raise
+
+    def _fetch(self) -> Content:
+        tools, resource = self.tools, self.resource
+        include_private = tools.settings.include_private
+        if resource.expanded:
+            read = read_list(
+                tools.origin,
+                resource,
+                known_ids=tools.store.known_ids(resource),
+                max_pages=tools.settings.list_max_pages,
+                before_each=self.held.check,
+                clock=tools.clock,
+            )
+            return contents.of_list(read, ranked=resource.ranked, include_private=include_private)
+        if not self._may_be_shown():
+            return contents.not_found()
+        answer = tools.origin.get(tools.origin.url_of(resource.name))
+        verdict.check(answer, tracked=resource.tracked, now=tools.clock())
+        return contents.of_answer(answer, include_private=include_private)
+
+    def _may_be_shown(self) -> bool:
+        """Whether what lies below a repository is as public as the repository.
+
+        Issues or files carry no mark of their own; the token may see those of private ones.
+        """
+        settings = self.tools.settings
+        parent = parent_repository(self.resource)
+        if parent is None or settings.include_private or settings.github_api_token is None:
+            return True
+        metadata = self.tools.store.look(parent).metadata
+        if metadata is None or not metadata.is_fresh(self.tools.clock()):
+            refresh(parent, self.tools)
+            metadata = self.tools.store.look(parent).metadata
+        if metadata is None:
+            reason = "the repository itself could not be read"
+            raise OriginError(FailureKind.UNEXPECTED, reason)
+        return metadata.status == 200
+
+    def _store(self, content: Content) -> RefreshOutcome:
+        writer, now = self.tools.writer, self.tools.clock()
+        before = self.look.metadata
+        if before is not None and before.etag == content.etag:
+            if writer.confirm(self.resource, token=self.token, now=now):
+                return RefreshOutcome.UNCHANGED
+            return RefreshOutcome.FENCED
+        if writer.store(self.resource, content, token=self.token, now=now):
+            return RefreshOutcome.UPDATED
+        return RefreshOutcome.FENCED
+
+    def _fail(self, error: OriginError) -> RefreshOutcome:
+        failure = next_failure(
+            self.look.failure,
+            kind=error.kind,
+            reason=error.reason,
+            status=error.status,
+            retry_after=error.retry_after,
+            now=self.tools.clock(),
+            longest=self.tools.settings.backoff_max,
+            chance=self.tools.chance(),
+        )
+        log.warning(
+            "refresh of %s failed %d times in a row: %s; next try in %.1f s",
+            self.resource.name,
+            failure.attempts,
+            failure.reason,
+            failure.retry_at - failure.at,
+        )
+        if self.tools.writer.record_failure(self.resource, failure, token=self.token):
+            return RefreshOutcome.FAILED
+        return RefreshOutcome.FENCED

@@ -1,0 +1,61 @@
+"""The RQ worker that outlives its Redis: `--worker-class refresher.worker.RefreshWorker`.
+
+RQ's own worker quits when Redis goes away while a job runs, waits up to a minute before it looks
+again when idle, and is forgotten by a Redis that lost its data. Where a process manager starts
+it again it does as well, only later.
+"""
+
+import time
+from contextlib import suppress
+
+from redis import RedisError
+from redis.client import Pipeline
+from rq import Queue, Worker
+from rq.job import Job
+
+_PAUSE = 1.0  # seconds between looks at a Redis that is away
+
+
+class RefreshWorker(Worker):
+    """RQ's worker, which waits for Redis where RQ's gives up."""
+
+    max_connection_wait_time = 5.0
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Begin a round of work, but not before Redis answers."""
+        while not self._redis_answers():
+            time.sleep(_PAUSE)
+        super().check_for_suspension(burst)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run a job; where Redis is lost in the middle, end it. Its lock will expire."""
+        try:
+            super().execute_job(job, queue)
+        except RedisError as error:
+            self.log.error("Worker %s: job %s lost Redis: %s", self.name, job.id, error)
+            if self.horse_pid:
+                self.kill_horse()
+                self.wait_for_horse()
+                self._horse_pid = 0
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Be seen alive; register again with a Redis that does not know us."""
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+            return
+        with suppress(RedisError):
+            super().heartbeat(timeout)
+            if not self.connection.hexists(self.key, "birth"):
+                self.connection.delete(self.key)
+                self.register_birth()
+
+    def teardown(self) -> None:
+        """Sign off, if there is anyone to sign off to."""
+        with suppress(RedisError):
+            super().teardown()
+
+    def _redis_answers(self) -> bool:
+        try:
+            return bool(self.connection.ping())
+        except RedisError:
+            return False

@@ -1,0 +1,183 @@
+"""Writing to Redis: each write is one script, which first checks the fencing token.
+
+A write is refused unless its token is the newest that was handed out for the resource (Kleppmann,
+How to do distributed locking, 2016; stricter than there, where only the newest *written* counts):
+
+    A takes the lock, token 1 | A is stopped, its lock expires | B takes the lock, token 2
+    A wakes up, writes with 1 -> refused, though B has written nothing yet
+
+A Redis that lost its data knows no token, and refuses too.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from redis import Redis
+
+from refresher.content import Content
+from shared import keys
+from shared.entry import content_fields
+from shared.failure import Failure
+from shared.resources import Resource
+from shared.settings import Settings
+
+_DAY_MS = 24 * 3600 * 1000
+
+# Hands out a fencing token that is greater than any before, even after Redis lost its data:
+# the microseconds of Redis's clock, or one more than the last where that stood still.
+# KEYS: fence. ARGV: milliseconds to remember it. Returns the token as a string.
+_DRAW = """
+local clock = redis.call('TIME')
+local token = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+if token <= last then token = last + 1 end
+local text = string.format('%.0f', token)
+redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
+return text
+"""
+
+# What every write begins and ends with. KEYS: fence, changes. ARGV: token, channel, name.
+_CHECK = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+"""
+_ANNOUNCE = """
+local number = redis.call('INCR', KEYS[2])
+redis.call('PUBLISH', ARGV[2], cjson.encode({name = ARGV[3], number = number}))
+return 1
+"""
+
+# Replaces an entry and its pages.
+# KEYS: fence, changes, entry, pages, failure.
+# ARGV: token, channel, name, milliseconds to keep (0: for ever), number of the entry's fields
+#       and values, those, then the pages' fields and values.
+_WRITE = f"""
+{_CHECK}
+local count = tonumber(ARGV[5])
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
+redis.call('HSET', KEYS[3], unpack(ARGV, 6, 5 + count))
+redis.call('HSET', KEYS[4], unpack(ARGV, 6 + count))
+if ARGV[4] ~= '0' then
+  redis.call('PEXPIRE', KEYS[3], ARGV[4])
+  redis.call('PEXPIRE', KEYS[4], ARGV[4])
+end
+{_ANNOUNCE}
+"""
+
+# Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
+# KEYS: fence, changes, entry, pages, failure.
+# ARGV: token, channel, name, milliseconds to keep (0: for ever), validated_at, fresh_until.
+_CONFIRM = f"""
+{_CHECK}
+if redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
+redis.call('HSET', KEYS[3], 'validated_at', ARGV[5], 'fresh_until', ARGV[6])
+redis.call('DEL', KEYS[5])
+if ARGV[4] ~= '0' then
+  redis.call('PEXPIRE', KEYS[3], ARGV[4])
+  redis.call('PEXPIRE', KEYS[4], ARGV[4])
+end
+{_ANNOUNCE}
+"""
+
+# Records a failure beside the entry, which is not touched.
+# KEYS: fence, changes, failure. ARGV: token, channel, name, milliseconds to keep, the record.
+_FAIL = f"""
+{_CHECK}
+redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[4])
+{_ANNOUNCE}
+"""
+
+
+class Writer:
+    """The writing side of the Redis schema; methods may raise `redis.RedisError`.
+
+    Each returns False when the write was refused: the lock was lost on the way.
+    """
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._draw = redis.register_script(_DRAW)
+        self._write = redis.register_script(_WRITE)
+        self._confirm = redis.register_script(_CONFIRM)
+        self._fail = redis.register_script(_FAIL)
+
+    def draw_token(self, resource: Resource) -> int:
+        """A new fencing token for a resource, greater than any before; take the lock first."""
+        return int(cast(bytes, self._draw(keys=[keys.fence(resource)], args=[_DAY_MS])))
+
+    def store(self, resource: Resource, content: Content, *, token: int, now: float) -> bool:
+        """Store new content; the token becomes its version. All of it, or nothing."""
+        entry = content.entry(version=token, now=now, lifetime=self._lifetime(resource))
+        metadata = entry.metadata
+        fields: Mapping[str, bytes | float] = {
+            **content_fields(entry),
+            "validated_at": metadata.validated_at,
+            "fresh_until": metadata.fresh_until,
+        }
+        entry_arguments = [part for pair in fields.items() for part in pair]
+        pages: dict[str, bytes] = {"ids": json.dumps(list(content.ids), default=_text).encode()}
+        pages |= {str(number): page.to_bytes() for number, page in enumerate(content.pages, 1)}
+        page_arguments = [part for pair in pages.items() for part in pair]
+        stored = self._write(
+            keys=[
+                *self._common_keys(resource),
+                keys.entry(resource),
+                keys.pages(resource),
+                keys.failure(resource),
+            ],
+            args=[
+                *self._common_arguments(resource, token),
+                self._keep_ms(resource),
+                len(entry_arguments),
+                *entry_arguments,
+                *page_arguments,
+            ],
+        )
+        return bool(stored)
+
+    def confirm(self, resource: Resource, *, token: int, now: float) -> bool:
+        """Move the freshness of unchanged content on; version and body stay."""
+        confirmed = self._confirm(
+            keys=[
+                *self._common_keys(resource),
+                keys.entry(resource),
+                keys.pages(resource),
+                keys.failure(resource),
+            ],
+            args=[
+                *self._common_arguments(resource, token),
+                self._keep_ms(resource),
+                now,
+                now + self._lifetime(resource),
+            ],
+        )
+        return bool(confirmed)
+
+    def record_failure(self, resource: Resource, failure: Failure, *, token: int) -> bool:
+        """Keep the reason of a failure beside the entry, which stays as it is."""
+        recorded = self._fail(
+            keys=[*self._common_keys(resource), keys.failure(resource)],
+            args=[*self._common_arguments(resource, token), _DAY_MS, failure.to_json()],
+        )
+        return bool(recorded)
+
+    def _common_keys(self, resource: Resource) -> list[str]:
+        return [keys.fence(resource), keys.CHANGES]
+
+    def _common_arguments(self, resource: Resource, token: int) -> list[str | int]:
+        return [token, keys.ANNOUNCE, resource.name]
+
+    def _lifetime(self, resource: Resource) -> float:
+        settings = self._settings
+        return settings.cache_ttl if resource.tracked else settings.on_demand_ttl
+
+    def _keep_ms(self, resource: Resource) -> int:
+        """Tracked content never expires; the rest does when no refresh was called for so long."""
+        if resource.tracked:
+            return 0
+        return int(1000 * (self._settings.on_demand_keep + self._settings.on_demand_ttl))
+
+
+def _text(identity: object) -> str:
+    return identity.decode() if isinstance(identity, bytes) else str(identity)
