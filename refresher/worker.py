@@ -47,12 +47,12 @@ class RefreshWorker(Worker):
             super().heartbeat(timeout)
             if not self.connection.hexists(self.key, "birth"):
                 self.connection.delete(self.key)
-                self.register_birth()
+                self.register_birth()  # type: ignore[no-untyped-call]
 
     def teardown(self) -> None:
         """Sign off, if there is anyone to sign off to."""
         with suppress(RedisError):
-            super().teardown()
+            super().teardown()  # type: ignore[no-untyped-call]
 
     def _redis_answers(self) -> bool:
         try:

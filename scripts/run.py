@@ -1,0 +1,110 @@
+"""`make run`: everything in the Procfile on this machine, with a Redis where none is named.
+
+The environment wins over `.env`. Ctrl-C stops all of it.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from honcho.environ import expand_processes, parse, parse_procfile
+from honcho.manager import Manager
+
+from scripts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
+from shared.errors import SettingsError
+from shared.settings import Settings, load
+
+ROOT = Path(__file__).resolve().parents[1]
+_POLL = 0.2  # seconds
+_PATIENCE = 20.0  # seconds before saying what is missing
+
+
+def main() -> int:
+    """Run until stopped; the exit status is 0 after Ctrl-C."""
+    arguments = _parse_arguments()
+    dotenv = ROOT / ".env"
+    if dotenv.exists():
+        for name, value in parse(dotenv.read_text()).items():
+            os.environ.setdefault(name, value)
+    # Python holds back what it prints into a pipe, such as the process manager's.
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    try:
+        settings = load()
+        if settings.redis_url is not None:
+            return _run(settings)
+        with EmbeddedRedis(arguments.data / urlsplit(settings.github_api_url).netloc) as redis:
+            print(f"Redis: {redis.url}, started by this command", flush=True)
+            os.environ["REDIS_URL"] = redis.url
+            return _run(settings)
+    except (SettingsError, EmbeddedRedisError) as error:
+        print(f"api-read-cache: {error}", file=sys.stderr)
+        return 1
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, default=ROOT / ".data", help="where the embedded Redis keeps its data"
+    )
+    return parser.parse_args()
+
+
+def _run(settings: Settings) -> int:
+    manager = Manager()
+    processes = parse_procfile((ROOT / "Procfile").read_text()).processes
+    for process in expand_processes(processes, env=_child_environment(settings)):
+        manager.add_process(process.name, process.cmd, env={**os.environ, **process.env}, cwd=ROOT)
+    threading.Thread(target=_say_when_ready, args=[settings], daemon=True).start()
+    manager.loop()
+    stopped_by_person = manager.returncode in {130, 143}  # SIGINT, SIGTERM
+    return 0 if stopped_by_person else int(manager.returncode or 1)
+
+
+def _child_environment(settings: Settings) -> Mapping[str, str]:
+    # The programs of this very environment come first, activated or not.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {"PORT": str(settings.port), "PATH": path}
+
+
+def _say_when_ready(settings: Settings) -> None:
+    base = f"http://127.0.0.1:{settings.port}"
+    complain_at = time.monotonic() + _PATIENCE
+    while (missing := _missing(base)) is None or missing:
+        if time.monotonic() > complain_at and missing:
+            print(f"\nStill waiting for GitHub's {', '.join(missing)}\n", flush=True)
+            complain_at = time.monotonic() + _PATIENCE
+        time.sleep(_POLL)
+    org = settings.orgs[0]
+    tries = [
+        f"{base}/orgs/{org}",
+        f"{base}/orgs/{org}/repos",
+        f"{base}/orgs/{org}/members",
+        f"{base}/view/top/10/stars",
+        f"{base}/healthcheck",
+    ]
+    print("\nReady. Try:\n" + "".join(f"  curl -s {url}\n" for url in tries), flush=True)
+
+
+def _missing(base: str) -> list[str] | None:
+    """The tracked resources that cannot be served yet; None while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"{base}/healthcheck", timeout=5):  # noqa: S310 - http, by us
+            return []
+    except urllib.error.HTTPError as error:
+        with error:
+            found: list[str] = json.loads(error.read())["missing"]
+            return found
+    except (OSError, ValueError):
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
