@@ -23,6 +23,8 @@ backlog = 2048
 worker_connections = 4096
 # In-flight requests may be waiting for content.
 graceful_timeout = int(_settings.miss_wait) + 5
+# gunicorn's own remote control: nobody uses it, and two servers of one user would share its file.
+control_socket_disable = True
 # Readers are told apart from the arbiter in `ps`.
 proc_name = "api-read-cache reader"
 # No access log: at this rate it is the slowest part. See the balancer's.

@@ -26,6 +26,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SystemExit: the environment's settings are wrong.
     """
     app = Flask("reader")
+    # Flask would answer OPTIONS itself, without what browsers ask it for.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # `//` and a trailing slash name other things, at GitHub and so here.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True

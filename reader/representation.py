@@ -1,7 +1,7 @@
 """What can be sent of an entry: the whole, a page of it, or a view."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
 from reader.errors import BadRequest, NotFound
@@ -13,7 +13,7 @@ JSON = "application/json; charset=utf-8"
 # https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 DEFAULT_PER_PAGE = 30
 MAX_PER_PAGE = 100
-# More digits than any list has items; Python refuses to read numbers of thousands of digits.
+# More digits than any list has items.
 _MAX_DIGITS = 15
 
 
@@ -79,33 +79,50 @@ def is_page_query(query: str) -> bool:
     return bool(names) and names <= {"page", "per_page"}
 
 
-def view(entry: Entry, direction: str, count: str, metric: str) -> Representation:
-    """A ranked view: the first or last `count` of the repositories in the metric's order.
+@dataclass(frozen=True)
+class View:
+    """A ranked view as a path names it.
 
     Args:
-        entry: of a ranked list.
-        direction: `top` or `bottom`.
-        count: as the path holds it; a whole number from 1, more than there are gives all.
-        metric: as the path holds it.
-
-    Raises:
-        NotFound: no such direction or metric.
-        BadRequest: `count` is not a whole number from 1.
+        metric: what is ranked by.
+        from_top: the first of the order, else the last of the same order.
+        count: how many; more than there are gives all.
     """
-    if direction not in {"top", "bottom"} or metric not in set(Metric):
-        raise NotFound
-    array = entry.views[Metric(metric)]
-    number = _view_count(count, len(array))
-    body = array.first(number) if direction == "top" else array.last(number)
-    tag = f"{entry.metadata.etag}-{direction}-{min(number, len(array))}-{metric}"
-    return Representation(entry.metadata, body, tag)
+
+    metric: Metric
+    from_top: bool
+    count: int
+
+    @classmethod
+    def parse(cls, direction: str, count: str, metric: str) -> "View":
+        """Read the three segments of a view's path.
+
+        Raises:
+            NotFound: no such direction or metric.
+            BadRequest: `count` is not a whole number from 1.
+        """
+        if direction not in {"top", "bottom"} or metric not in set(Metric):
+            raise NotFound
+        return cls(Metric(metric), direction == "top", _view_count(count))
+
+    def of(self, entry: Entry) -> Representation:
+        """The view of a ranked list."""
+        array = entry.views[self.metric]
+        count = min(self.count, len(array))
+        body = array.first(count) if self.from_top else array.last(count)
+        direction = "top" if self.from_top else "bottom"
+        return Representation(
+            replace(entry.metadata, content_type=JSON),
+            body,
+            f"{entry.metadata.etag}-{direction}-{count}-{self.metric}",
+        )
 
 
-def _view_count(text: str, available: int) -> int:
+def _view_count(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not text.strip("0"):
-        raise BadRequest(f"{text!r} is not a whole number from 1.")
-    digits = text.lstrip("0")
-    return available if len(digits) > _MAX_DIGITS else int(digits)
+        raise BadRequest(f"{text[:40]!r} is not a whole number from 1.")
+    # Cut short: Python refuses to read numbers of thousands of digits.
+    return int(text.lstrip("0")[:_MAX_DIGITS])
 
 
 def _array(entry: Entry) -> JsonArray:

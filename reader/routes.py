@@ -10,7 +10,7 @@ from reader.answer import CORS_HEADERS, Answer, Conditions, answer
 from reader.errors import NotFound
 from reader.node import Node
 from reader.read_path import Found
-from reader.representation import JSON, Representation, is_page_query, page, view, whole
+from reader.representation import JSON, Representation, View, is_page_query, page, whole
 from shared.resources import Resource
 
 routes = Blueprint("reader", __name__)
@@ -36,12 +36,13 @@ def healthcheck() -> Response:
 @routes.get("/view/<direction>/<count>/<metric>")
 def ranked_view(direction: str, count: str, metric: str) -> Response:
     """A ranked view of a tracked organisation's repositories."""
+    view = View.parse(direction, count, metric)
     catalogue = _node().catalogue
     org = catalogue.org(request.args.get("org", catalogue.orgs[0]))
     if org is None:
         raise NotFound("Not Found: the organisation is not tracked here.")
     found = _node().read_path.get(catalogue.repositories(org))
-    return _send(found, view(found.entry, direction, count, metric))
+    return _send(found, view.of(found.entry))
 
 
 @routes.get("/", defaults={"path": ""})

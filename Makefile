@@ -1,0 +1,43 @@
+# `make` alone lists what there is. Every target does its own set-up.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment and install what is needed
+
+$(READY): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@echo "Setting up $(VENV) (once; about half a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# PORT and the other settings come from the command line, the environment or .env, in this order.
+run: $(READY) ## run readers, a refresher and, without REDIS_URL, a Redis; Ctrl-C stops all
+	@$(BIN)/python -m scripts.run
+
+demo: $(READY) ## the same against a stand-in GitHub: no network, no token
+	@$(BIN)/python -m scripts.demo
+
+test: $(READY) ## every test, with real Redis, readers and workers
+	@$(BIN)/python -m pytest -n 4 --quiet
+
+lint: $(READY) ## style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY) ## put the code in form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## remove the virtual environment, the caches and the embedded Redis's data
+	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,57 @@
+"""`make demo`: the whole system against a stand-in GitHub, with no network and no token.
+
+The stand-in has one organisation of 250 repositories and 130 members, and every few seconds
+somebody stars a repository.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from scripts.run import ROOT
+
+_STARTED = "listening on "
+
+
+def main() -> int:
+    """Run until stopped."""
+    github = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tests.fakegithub", "--port", "0", "--churn", "5"),
+            *("--anonymous-limit", "1000000"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert github.stdout is not None
+        url = github.stdout.readline().strip().removeprefix(_STARTED)
+        if not url:
+            return 1
+        print(f"Stand-in GitHub: {url}", flush=True)
+        environment = {"CACHE_TTL": "10", **os.environ, "GITHUB_API_URL": url}
+        # What was learnt from the stand-in must not be there when GitHub itself is asked.
+        for name in ("GITHUB_API_TOKEN", "REDIS_URL", "ORGS"):
+            environment[name] = ""
+        with tempfile.TemporaryDirectory(prefix="api-read-cache-demo-") as data:
+            command = [sys.executable, "-m", "scripts.run", "--data", data]
+            return _wait(subprocess.Popen(command, cwd=ROOT, env=environment))
+    finally:
+        github.terminate()
+        github.wait()
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process that ends by itself on the Ctrl-C that reaches us, too."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+if __name__ == "__main__":
+    sys.exit(main())
