@@ -1,0 +1,118 @@
+"""An answer of GitHub's before it is put on the wire, and GitHub's error bodies."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.fakegithub.limits import ANONYMOUS
+from tests.fakegithub.paging import Page
+from tests.fakegithub.wire import compact_json
+
+DOCS: Final = "https://docs.github.com/rest"
+JSON_TYPE: Final = "application/json; charset=utf-8"
+REDIRECT_DOCS: Final = f"{DOCS}/guides/best-practices-for-using-the-rest-api#follow-redirects"
+RATE_DOCS: Final = f"{DOCS}/overview/rate-limits-for-the-rest-api"
+UNICORN: Final = (
+    "<!DOCTYPE html>\n<html>\n<head><title>Unicorn! &middot; GitHub</title></head>\n<body>\n"
+    "<p><strong>We had issues producing the response to your request.</strong></p>\n"
+    "<p>Sorry about that. Please try refreshing and contact us if the problem persists.</p>\n"
+    "</body>\n</html>\n"
+)
+
+
+@dataclass(frozen=True)
+class Paged:
+    """Where in which list an answer is: what its `Link` is made of."""
+
+    path: str
+    known_as: str
+    page: Page
+    total: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and compact JSON, with what the wire needs to know of them.
+
+    validated: has an ETag and freshness (GitHub gives them to 200s only).
+    conditional: may become a 304.
+    metered: costs a point, and is replaced by a 403 when none is left.
+    left: overrides what the headers say of the limit: seconds until a reset, with nothing left.
+    """
+
+    status: int
+    body: bytes = b""
+    content_type: str = JSON_TYPE
+    paged: Paged | None = None
+    last_modified: str | None = None
+    validated: bool = False
+    conditional: bool = True
+    metered: bool = True
+    limited: bool = True
+    left: float | None = None
+    headers: dict[str, str | None] = field(default_factory=dict)
+
+
+def error(status: int, message: str, docs: str = DOCS) -> Answer:
+    """An error as GitHub words it, with its status in the body as text."""
+    body = {"message": message, "documentation_url": docs, "status": str(status)}
+    return Answer(status, compact_json(body))
+
+
+def not_found() -> Answer:
+    """404, for what is not there and for what must not be seen."""
+    return error(404, "Not Found")
+
+
+def bad_credentials() -> Answer:
+    """401, for a token that is not valid."""
+    return error(401, "Bad credentials")
+
+
+def no_user_agent() -> Answer:
+    """403 in plain text, before GitHub's API proper: neither metered nor limited."""
+    text = (
+        "Request forbidden by administrative rules. Please make sure your request has a "
+        "User-Agent header (https://docs.github.com/en/rest/overview/resources-in-the-rest-api"
+        "#user-agent-required). Check https://developer.github.com for other possible causes.\n"
+    )
+    return Answer(403, text.encode(), "text/plain; charset=utf-8", metered=False, limited=False)
+
+
+def moved(status: int, url: str) -> Answer:
+    """A redirect, with GitHub's body for it."""
+    phrases = {301: "Moved Permanently", 302: "Found", 308: "Permanent Redirect"}
+    body = {
+        "message": phrases.get(status, "Temporary Redirect"),
+        "url": url,
+        "documentation_url": REDIRECT_DOCS,
+    }
+    return Answer(status, compact_json(body), headers={"Location": url})
+
+
+def rate_limited(credential: str, peer: str) -> Answer:
+    """403, the primary limit is exhausted."""
+    if credential == ANONYMOUS:
+        message = (
+            f"API rate limit exceeded for {peer}. (But here's the good news: Authenticated "
+            "requests get a higher rate limit. Check out the documentation for more details.)"
+        )
+    else:
+        number = int(credential, 16) % 10_000_000
+        message = (
+            f"API rate limit exceeded for user ID {number}. If you reach out to GitHub Support "
+            "for help, please include the request ID."
+        )
+    body = {"message": message, "documentation_url": RATE_DOCS}
+    return Answer(403, compact_json(body), metered=False)
+
+
+def secondary_limit(status: int, retry_after: int | None) -> Answer:
+    """403 or 429, the secondary limit is exceeded; `Retry-After` in seconds, None leaves it out."""
+    body = {
+        "documentation_url": f"{RATE_DOCS}#about-secondary-rate-limits",
+        "message": "You have exceeded a secondary rate limit. Please wait a few minutes before "
+        "you try again. If you reach out to GitHub Support for help, please include the request "
+        "ID.",
+    }
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return Answer(status, compact_json(body), metered=False, headers={**headers})

@@ -1,0 +1,135 @@
+"""The control API under `/_control/`: never counted, never charged, never befallen by a fault."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from tests.fakegithub import mutations
+from tests.fakegithub.bodies import organization_full, simple_user
+from tests.fakegithub.counters import Counters
+from tests.fakegithub.faults import fault_from_json
+from tests.fakegithub.github import GitHub
+from tests.fakegithub.wire import Reply, Request, compact_json
+from tests.fakegithub.world import Account
+
+UNCOUNTED: Final = Counters()  # where the bytes of control answers go
+
+
+def handle(github: GitHub, request: Request) -> Reply:
+    """The answer to a control request; 400 with the reason when it makes no sense."""
+    path = request.path.removeprefix("/_control")
+    action = ACTIONS.get((request.method, path))
+    if action is None:
+        known = ", ".join(f"{method} {path}" for method, path in ACTIONS)
+        return reply(404, {"error": f"no such control: {request.method} {path}; {known}"})
+    try:
+        body = json.loads(request.body or b"{}")
+        if not isinstance(body, dict):
+            return reply(400, {"error": "a JSON object is expected"})
+        return reply(200, action(github, body, dict(request.query)))
+    except (ValueError, TypeError, KeyError) as error:
+        return reply(400, {"error": f"{type(error).__name__}: {error}"})
+
+
+def reply(status: int, value: Any) -> Reply:
+    """A JSON answer."""
+    return Reply(status, {"Content-Type": "application/json"}, compact_json(value))
+
+
+def get_counters(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """What was asked so far."""
+    with github.limits.lock:
+        in_flight = sum(github.limits.in_flight.values())
+    return github.counters.snapshot() | {"in_flight": in_flight}
+
+
+def reset_counters(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """Forget what was asked so far; rate limits run on."""
+    github.counters.reset()
+    return {}
+
+
+def get_faults(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """The faults in force."""
+    return github.faults.snapshot()
+
+
+def order_fault(github: GitHub, body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """A new fault."""
+    return {"id": github.faults.order(fault_from_json(body))}
+
+
+def clear_faults(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """No faults any more; requests that hang are let go."""
+    github.faults.clear()
+    return {}
+
+
+def mutate(github: GitHub, body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """Change the world now."""
+    return mutations.apply(github.world, body)
+
+
+def order_script(github: GitHub, body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """Change the world after a page was served."""
+    return {"id": github.scripts.order(body)}
+
+
+def clear_scripts(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """No scripts any more."""
+    github.scripts.clear()
+    return {}
+
+
+def configure(github: GitHub, body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """Change rules; a new window length, or `reset_limits`, starts all windows afresh."""
+    fresh = body.pop("reset_limits", False)
+    with github.lock:
+        github.config = github.config.changed(body)
+    if fresh or "window_seconds" in body:
+        github.limits.forget()
+    return {}
+
+
+def org_asked(github: GitHub, query: dict[str, str]) -> Account:
+    """The organisation a query names, by default the first."""
+    first = next(iter(github.world.accounts.values())).login
+    org = github.world.account(query.get("org", first), "Organization")
+    if org is None:
+        raise ValueError(f"no such organisation: {query.get('org')}")
+    return org
+
+
+def true_repos(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:
+    """The whole list in default order; with `private=1` as an authorised client sees it."""
+    with github.world.lock:
+        org = org_asked(github, query)
+        return mutations.true_repos(github.public_base, org, private=query.get("private") == "1")
+
+
+def true_members(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:
+    """The whole list of members in default order."""
+    with github.world.lock:
+        return [simple_user(github.public_base, m) for m in org_asked(github, query).members]
+
+
+def true_org(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:
+    """The organisation."""
+    with github.world.lock:
+        return organization_full(github.public_base, org_asked(github, query))
+
+
+ACTIONS: Final[dict[tuple[str, str], Callable[[GitHub, dict[str, Any], dict[str, str]], Any]]] = {
+    ("GET", "/counters"): get_counters,
+    ("POST", "/reset-counters"): reset_counters,
+    ("GET", "/faults"): get_faults,
+    ("POST", "/faults"): order_fault,
+    ("DELETE", "/faults"): clear_faults,
+    ("POST", "/mutations"): mutate,
+    ("POST", "/scripts"): order_script,
+    ("DELETE", "/scripts"): clear_scripts,
+    ("POST", "/config"): configure,
+    ("GET", "/world/repos"): true_repos,
+    ("GET", "/world/members"): true_members,
+    ("GET", "/world/org"): true_org,
+}

@@ -1,0 +1,120 @@
+"""What was asked of the server, for tests to look at. Control requests are never counted."""
+
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.fakegithub.limits import ANONYMOUS
+from tests.fakegithub.wire import Request
+
+KEPT_REQUESTS = 5000
+
+
+@dataclass
+class Seen:
+    """One request as it came; `status` is None while it has no answer, and stays so in a hang."""
+
+    time: float
+    method: str
+    path: str
+    status: int | None
+    user_agent: str | None
+    authorised: bool
+    credential: str
+    headers: list[str]
+    accept: str | None
+    api_version: str | None
+    if_none_match: str | None
+    fault: str | None = None
+
+
+@dataclass
+class Counters:
+    """Thread-safe tallies; `snapshot` is their JSON."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    credentials: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    recent: deque[Seen] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
+    bytes_sent: int = 0
+    points: int = 0
+    max_concurrent: int = 0
+    hanging: int = 0
+    connections: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def arrived(self, request: Request, *, credential: str, concurrent: int) -> Seen:
+        """Count a request at its arrival; give its answer to `answered` later."""
+        headers = request.headers
+        seen = Seen(
+            time=time.time(),
+            method=request.method,
+            path=request.target,
+            status=None,
+            user_agent=headers.get("user-agent"),
+            authorised=credential != ANONYMOUS,
+            credential=credential,
+            headers=list(request.header_names),
+            accept=headers.get("accept"),
+            api_version=headers.get("x-github-api-version"),
+            if_none_match=headers.get("if-none-match"),
+        )
+        with self.lock:
+            self.requests[f"{request.method} {request.target}"] += 1
+            self.credentials[credential] += 1
+            self.max_concurrent = max(self.max_concurrent, concurrent)
+            self.recent.append(seen)
+        return seen
+
+    def answered(self, seen: Seen, status: int | None, *, points: int) -> None:
+        """Count an answer, before its first byte leaves: no client can look too early.
+
+        A status of None is a request that hangs: charged, but never answered.
+        """
+        with self.lock:
+            seen.status = status
+            self.points += points
+            if status is not None:
+                self.statuses[str(status)] += 1
+
+    def add(self, *, sent: int = 0, hanging: int = 0, connections: int = 0) -> None:
+        """Add to the tallies that have no name of their own."""
+        with self.lock:
+            self.bytes_sent += sent
+            self.hanging += hanging
+            self.connections += connections
+
+    def fault_fired(self, seen: Seen, kind: str) -> None:
+        """Count a fault, and note it beside the request it befell."""
+        with self.lock:
+            seen.fault = kind
+            self.faults[kind] += 1
+
+    def reset(self) -> None:
+        """Forget everything but what goes on right now (hanging requests, connections)."""
+        with self.lock:
+            for tally in (self.requests, self.statuses, self.credentials, self.faults):
+                tally.clear()
+            self.recent.clear()
+            self.bytes_sent = self.points = self.max_concurrent = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """All tallies as JSON."""
+        with self.lock:
+            return {
+                "total": sum(self.requests.values()),
+                "requests": dict(self.requests),
+                "statuses": dict(self.statuses),
+                "not_modified": self.statuses["304"],
+                "bytes_sent": self.bytes_sent,
+                "points": self.points,
+                "max_concurrent": self.max_concurrent,
+                "hanging": self.hanging,
+                "connections": self.connections,
+                "credentials": dict(self.credentials),
+                "faults": dict(self.faults),
+                "recent": [asdict(seen) for seen in self.recent],
+            }

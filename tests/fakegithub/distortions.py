@@ -1,0 +1,93 @@
+"""What a fault does to an answer; what it does to the socket is in `delivery`."""
+
+import json
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Final
+
+from tests.fakegithub import answer as answers
+from tests.fakegithub.answer import Answer
+from tests.fakegithub.faults import Fault
+from tests.fakegithub.wire import KNOWN_STATUSES, compact_json
+
+FIRST_ID: Final = 1_000_000_000  # all of the same length
+MESSAGES: Final = {500: "Server Error", 502: "Server Error", 503: "Service Unavailable"}
+
+
+def replacement(fault: Fault, *, credential: str, peer: str) -> Answer | None:
+    """The answer a fault gives in place of any; None when it wants the right one first."""
+    match fault.kind:
+        case "status":
+            return status(fault)
+        case "html":
+            code, page = fault.status or 502, answers.UNICORN.encode()
+            return Answer(code, page, "text/html; charset=utf-8", metered=False, limited=False)
+        case "ratelimited":
+            return replace(answers.rate_limited(credential, peer), left=fault.reset_in)
+        case "secondary":
+            return answers.secondary_limit(fault.status or 429, fault.retry_after)
+        case _:
+            return None
+
+
+def status(fault: Fault) -> Answer:
+    """Any status, with an error body of GitHub's form."""
+    code = fault.status or 500
+    phrase = HTTPStatus(code).phrase if code in KNOWN_STATUSES else "Unknown"
+    return replace(answers.error(code, fault.message or MESSAGES.get(code, phrase)), metered=False)
+
+
+def distorted(fault: Fault, answer: Answer) -> Answer:
+    """The right answer, spoilt as the fault says; one that is not 200 is left alone."""
+    if answer.status != 200:
+        return answer
+    match fault.kind:
+        case "garbage":
+            body = answer.body[:-1] + b',{"id":' if fault.body is None else fault.body.encode()
+        case "empty":
+            body = b""
+        case "wrong_shape":
+            body = other_shape(fault, answer.body)
+        case "huge":
+            body = huge_list(fault.size)
+        case "foreign_link" | "link_loop":
+            body = answer.body
+        case _:
+            return answer
+    # Never a 304: it would have neither the body nor the Link that are to be spoilt.
+    return replace(answer, body=body, conditional=False)
+
+
+def other_shape(fault: Fault, body: bytes) -> bytes:
+    """A list for an object, an object for a list, or the body the fault brings."""
+    if fault.body is not None:
+        return fault.body.encode()
+    if body.startswith(b"["):
+        return compact_json({"message": "An object where a list belongs"})
+    return compact_json([json.loads(body)])
+
+
+def huge_list(size: int) -> bytes:
+    """A valid JSON list of exactly `size` bytes, 2,000 or more, of items of about 1 kB."""
+    filler = b"x" * 975
+    count = (size - 1100) // 1010
+    parts = [b'{"id":%d,"filler":"%b"}' % (FIRST_ID + number, filler) for number in range(count)]
+    last = b'{"id":%d,"filler":"' % (FIRST_ID + count)
+    used = sum(map(len, parts)) + len(parts) + len(b"[]") + len(last) + len(b'"}')
+    parts.append(last + b"x" * (size - used) + b'"}')
+    return b"[" + b",".join(parts) + b"]"
+
+
+def spoilt_link(fault: Fault, link: str | None, *, first: str, path: str) -> str | None:
+    """The `Link` with another `next`: on a foreign host, or page 1 again.
+
+    `first` is the address of the list's first page here, `path` its next page's on any host.
+    """
+    if fault.kind == "foreign_link":
+        target = fault.url + path
+    elif fault.kind == "link_loop":
+        target = first
+    else:
+        return link
+    others = [part for part in (link or "").split(", ") if part and 'rel="next"' not in part]
+    return ", ".join([f'<{target}>; rel="next"', *others])

@@ -1,0 +1,129 @@
+"""Faults on demand: which request one befalls, and the vocabulary of kinds.
+
+A fault is limited to requests whose path with query a regular expression matches (`path`, searched
+for), to a `method`, to the next `times` of them, and starts after `after` of them were let pass.
+What a fault does to an answer is in `distortions`, what it does to the socket in `delivery`.
+"""
+
+import itertools
+import re
+import threading
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+# kind -> (what the client meets, the options the kind has beside those every kind has)
+KINDS: Final[dict[str, tuple[str, frozenset[str]]]] = {
+    "status": ("any status with GitHub's JSON error", frozenset({"status", "message"})),
+    "html": ("GitHub's unicorn page as text/html", frozenset({"status"})),
+    "hang": (
+        "nothing, or `after_bytes` of the answer and then nothing",
+        frozenset({"after_bytes"}),
+    ),
+    "slow": ("the right answer after `delay` seconds", frozenset()),
+    "drip": ("the body, `piece` bytes each `interval` seconds", frozenset({"piece", "interval"})),
+    "reset": ("RST after `after_bytes` of the body", frozenset({"after_bytes", "before_headers"})),
+    "truncate": ("less body than Content-Length says, then FIN", frozenset({"after_bytes"})),
+    "cut_chunked": ("a chunked body without its last chunk", frozenset({"after_bytes"})),
+    "unframed": ("no length, ended by close", frozenset({"after_bytes"})),
+    "garbage": ("200 and application/json, but broken JSON", frozenset({"body"})),
+    "empty": ("200 and no body", frozenset()),
+    "wrong_shape": ("an object for a list, a list for an object", frozenset({"body"})),
+    "huge": ("a valid JSON list of `size` bytes", frozenset({"size"})),
+    "ratelimited": ("403, primary limit exhausted", frozenset({"reset_in"})),
+    "secondary": ("429 with Retry-After", frozenset({"status", "retry_after"})),
+    "foreign_link": ("Link's next on another host", frozenset({"url"})),
+    "link_loop": ("Link's next is page 1 for ever", frozenset()),
+}
+COMMON: Final = frozenset({"kind", "path", "method", "times", "after", "delay", "headers"})
+
+
+@dataclass
+class Fault:
+    """One fault as a test ordered it; `times` None is until cleared, sizes are in bytes.
+
+    status: default 500 for `status`, 502 for `html`, 429 for `secondary`.
+    after_bytes: of the body (of the whole answer for `hang`); default half, none for `hang`.
+    before_headers: `reset` without a byte of the answer.
+    retry_after: seconds; None leaves the header out. reset_in: seconds until the limit resets.
+    delay: seconds before anything else. headers: added to the answer, or taken away by None.
+    """
+
+    kind: str
+    path: str = ""
+    method: str | None = None
+    times: int | None = None
+    after: int = 0
+    delay: float = 0
+    headers: dict[str, str | None] = field(default_factory=dict)
+    status: int | None = None
+    message: str | None = None
+    body: str | None = None
+    after_bytes: int | None = None
+    before_headers: bool = False
+    piece: int = 100
+    interval: float = 0.05
+    size: int = 10_000_000
+    url: str = "http://foreign.invalid"
+    retry_after: int | None = 60
+    reset_in: float = 60
+    id: int = 0
+
+
+def fault_from_json(options: dict[str, Any]) -> Fault:
+    """A fault of options as JSON gives them; ValueError names what is unknown or wrong."""
+    kind = options.get("kind")
+    if kind not in KINDS:
+        raise ValueError(f"no such fault: {kind}; there are: {', '.join(KINDS)}")
+    allowed = COMMON | KINDS[kind][1]
+    if unknown := sorted(set(options) - allowed):
+        raise ValueError(f"{kind} has no option {', '.join(unknown)}; has {sorted(allowed)}")
+    try:
+        re.compile(options.get("path", ""))
+    except re.error as error:
+        raise ValueError(f"path: {error}") from error
+    return Fault(**options)
+
+
+@dataclass
+class Faults:
+    """The faults in force, oldest first; the first that applies befalls a request."""
+
+    active: list[Fault] = field(default_factory=list)
+    ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    cleared: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def order(self, fault: Fault) -> int:
+        """Put a fault in force; gives its id."""
+        with self.lock:
+            fault.id = next(self.ids)
+            self.active.append(fault)
+            return fault.id
+
+    def clear(self) -> None:
+        """Take all faults back and release the requests that hang."""
+        with self.lock:
+            self.active.clear()
+            self.cleared.set()
+            # Those that wait hold the old event; later ones get a new one.
+            self.cleared = threading.Event()
+
+    def befall(self, method: str, target: str) -> tuple[Fault, threading.Event] | None:
+        """The fault of this request, counted as used, and the event that releases it."""
+        with self.lock:
+            for fault in self.active:
+                if fault.method not in (None, method) or not re.search(fault.path, target):
+                    continue
+                if fault.after > 0:
+                    fault.after -= 1
+                elif fault.times is None or fault.times > 0:
+                    fault.times = None if fault.times is None else fault.times - 1
+                    return fault, self.cleared
+            return None
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """The faults in force with what is left of them, as JSON."""
+        with self.lock:
+            return [
+                {f.name: getattr(fault, f.name) for f in fields(fault)} for fault in self.active
+            ]

@@ -1,0 +1,250 @@
+"""GitHub's side of a request: who asks, what it costs, what is answered.
+
+`GitHub` holds all state of the server. `decide` chooses an answer, `put_on_wire` gives it GitHub's
+headers, its ETag and its encoding.
+"""
+
+import itertools
+import threading
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.fakegithub import answer as answers
+from tests.fakegithub import distortions, etag, headers, limits, paging, routes
+from tests.fakegithub.answer import Answer, Paged
+from tests.fakegithub.bodies import public_user
+from tests.fakegithub.config import Config
+from tests.fakegithub.counters import Counters
+from tests.fakegithub.faults import Fault, Faults
+from tests.fakegithub.limits import Limits, Standing
+from tests.fakegithub.scripts import Scripts
+from tests.fakegithub.wire import (
+    NO_BODY,
+    Reply,
+    Request,
+    allows_gzip,
+    compact_json,
+    gzipped,
+    pretty_json,
+)
+from tests.fakegithub.world import World
+
+KEPT_ANSWERS = 128
+OTHER_RESOURCES = {
+    "search": 30, "graphql": 5000, "integration_manifest": 5000, "source_import": 100,
+    "code_scanning_upload": 1000, "actions_runner_registration": 10000, "scim": 15000,
+    "dependency_snapshots": 100, "code_search": 10,
+}  # fmt: skip
+
+
+@dataclass
+class GitHub:
+    """The state of a server. `public_base` is in bodies; `prefix` comes before every path."""
+
+    world: World
+    config: Config = field(default_factory=Config)
+    public_base: str = "https://api.github.com"
+    prefix: str = ""
+    limits: Limits = field(default_factory=Limits)
+    faults: Faults = field(default_factory=Faults)
+    scripts: Scripts = field(default_factory=Scripts)
+    counters: Counters = field(default_factory=Counters)
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    rendered: dict[tuple[str, bool], Answer] = field(default_factory=dict)
+    rendered_version: int = -1
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def token(self, request: Request) -> str | None:
+        """The request's credential: `Bearer x` or `token x`; what else there is comes whole."""
+        value = request.headers.get("authorization")
+        if not value:
+            return None
+        scheme, _, token = value.partition(" ")
+        return token.strip() if scheme.lower() in ("bearer", "token") else value
+
+    def credential(self, request: Request) -> str:
+        """Whose budget a request draws on; a bad token draws on nobody's but the address's."""
+        token = self.token(request)
+        return limits.credential_of(token if token and self.is_valid(token) else None)
+
+    def is_valid(self, token: str) -> bool:
+        """Whether a token is one of those configured (any, by default) and not revoked."""
+        tokens = self.config.tokens
+        return token not in self.config.revoked and (tokens is None or token in tokens)
+
+    def decide(
+        self, request: Request, *, concurrent: int, fault: Fault | None, now: float
+    ) -> Answer:
+        """The answer to a request: the gate's first, then the fault's, then the world's."""
+        if not request.headers.get("user-agent"):
+            return answers.no_user_agent()
+        credential = self.credential(request)
+        if fault and (
+            given := distortions.replacement(fault, credential=credential, peer=request.peer)
+        ):
+            return given
+        token = self.token(request)
+        if token and not self.is_valid(token):
+            return answers.bad_credentials()
+        config = self.config
+        if concurrent > config.max_concurrent or self.limits.over_points(
+            credential, config=config, now=now
+        ):
+            return answers.secondary_limit(403, config.retry_after)
+        answer = self.find(request, now=now)
+        return distortions.distorted(fault, answer) if fault else answer
+
+    def find(self, request: Request, *, now: float) -> Answer:
+        """What the world has to say to a request that may be answered."""
+        here = self.own_address(request)
+        if to := self.config.redirect(request.target):
+            status, url = to
+            return answers.moved(status, here + url if url.startswith("/") else url)
+        if request.method not in ("GET", "HEAD"):
+            options = Answer(204, metered=False, headers={**headers.PREFLIGHT})
+            return options if request.method == "OPTIONS" else answers.not_found()
+        return self.read(request, here, now=now)
+
+    def read(self, request: Request, here: str, *, now: float) -> Answer:
+        """What a GET or HEAD finds."""
+        match request.path.split("/"):
+            case ["", "rate_limit"]:
+                return self.rate_limit(request, now=now)
+            case ["", "user"]:
+                return self.current_user(request)
+            case ["", "orgs", _, "members"] if self.config.members_redirect:
+                found = self.render(request, here)
+                target = request.target.replace("/members", "/public_members", 1)
+                return answers.moved(302, here + target) if found.status == 200 else found
+            case _:
+                return self.render(request, here)
+
+    def own_address(self, request: Request) -> str:
+        """Scheme, host and prefix by which the client reached this server."""
+        return f"http://{request.headers.get('host', 'localhost')}{self.prefix}"
+
+    def render(self, request: Request, here: str) -> Answer:
+        """The resource of a path; rendered once for each version of the world."""
+        authorised = self.token(request) is not None
+        key = (request.target, authorised)
+        with self.world.lock:
+            if self.rendered_version != self.world.version or len(self.rendered) > KEPT_ANSWERS:
+                self.rendered.clear()
+                self.rendered_version = self.world.version
+            if key not in self.rendered:
+                asked = routes.Asked(self.world, dict(request.query), authorised)
+                found = routes.find(asked, request.path)
+                if isinstance(found, routes.Moved):
+                    return answers.moved(301, here + found.path)
+                self.rendered[key] = self.to_answer(found, request)
+            return self.rendered[key]
+
+    def to_answer(self, found: routes.Single | routes.Listing | None, request: Request) -> Answer:
+        """A resource as status and compact JSON."""
+        match found:
+            case None:
+                return answers.not_found()
+            case routes.Single():
+                body = compact_json(found.render(self.public_base))
+                return Answer(200, body, validated=True, last_modified=found.last_modified)
+            case routes.Listing():
+                page = paging.requested_page(request.query)
+                items = [found.render(self.public_base, i) for i in page.cut(found.items)]
+                paged = Paged(found.path, found.known_as, page, len(found.items))
+                return Answer(200, compact_json(items), validated=True, paged=paged)
+
+    def current_user(self, request: Request) -> Answer:
+        """`/user`: the first member of the first organisation, whoever has a token."""
+        if self.token(request) is None:
+            return answers.error(401, "Requires authentication")
+        with self.world.lock:
+            accounts = list(self.world.accounts.values())
+            user = next((a for a in accounts if a.kind == "User"), accounts[0])
+            body = compact_json(public_user(self.public_base, user))
+            return Answer(200, body, validated=True, last_modified=user.updated_at)
+
+    def rate_limit(self, request: Request, *, now: float) -> Answer:
+        """`/rate_limit`, free of charge (schema `rate-limit-overview`)."""
+        if not self.config.rate_limiting:
+            return answers.error(404, "Rate limiting is not enabled.")
+        left = self.standing(request, cost=0, now=now)
+        core: dict[str, Any] = {
+            "limit": left.limit, "used": left.used, "remaining": left.remaining,
+            "reset": left.reset,
+        }  # fmt: skip
+        others = {
+            name: {"limit": limit, "used": 0, "remaining": limit, "reset": left.reset}
+            for name, limit in OTHER_RESOURCES.items()
+        }
+        body = {"resources": {"core": core, **others}, "rate": core}
+        return Answer(200, compact_json(body), metered=False)
+
+    def standing(self, request: Request, *, cost: int, now: float) -> Standing:
+        """Charge a request; gives what is left then, in the server's skewed clock."""
+        left = self.limits.charge(self.credential(request), cost, config=self.config, now=now)
+        return replace(left, reset=left.reset + round(self.config.clock_skew))
+
+    def put_on_wire(
+        self, request: Request, answer: Answer, *, fault: Fault | None, now: float
+    ) -> tuple[Reply, int]:
+        """The answer with its headers and encoding, and the points it cost."""
+        authorised = self.credential(request) != limits.ANONYMOUS
+        tag = etag.weak_etag(request.headers, answer.body) if answer.validated else None
+        fresh = (
+            tag is not None
+            and answer.conditional
+            and etag.matches(request.headers.get("if-none-match"), tag)
+        )
+        # A 304 to an authorised request is free (docs.github.com, "Conditional requests").
+        cost = 1 if answer.metered and not (fresh and authorised) else 0
+        left: Standing | None = None
+        if self.config.rate_limiting and answer.limited:
+            left = self.standing(request, cost=cost, now=now)
+            if left.exhausted and answer.metered:
+                answer = answers.rate_limited(self.credential(request), request.peer)
+                tag, fresh, cost = None, False, 0
+            if answer.left is not None:
+                reset = int(now + answer.left + self.config.clock_skew)
+                left = replace(left, used=left.limit, reset=reset)
+        fields = headers.common_headers(now + self.config.clock_skew, next(self.numbers))
+        if answer.limited:
+            fields |= headers.media_headers() | (headers.scope_headers() if authorised else {})
+        if tag:
+            fields |= headers.caching_headers(
+                tag, authorised=authorised, last_modified=answer.last_modified
+            )
+        if answer.paged and (not fresh or self.config.link_on_304):
+            fields |= self.link(request, answer.paged, fault)
+        if left:
+            fields |= headers.rate_headers(left)
+        status = 304 if fresh else answer.status
+        body = b"" if status in NO_BODY else self.encoded(request, answer, fields)
+        for name, value in {**answer.headers, **(fault.headers if fault else {})}.items():
+            fields.pop(name, None)
+            if value is not None:
+                fields[name] = value
+        return Reply(status, fields, body), cost
+
+    def encoded(self, request: Request, answer: Answer, fields: dict[str, str]) -> bytes:
+        """The body as this client gets it; sets Content-Type and Content-Encoding."""
+        fields["Content-Type"] = answer.content_type
+        body = answer.body
+        # Garbage can't be laid out; it is among the answers that are never conditional.
+        well_formed = answer.content_type == answers.JSON_TYPE and answer.conditional
+        if well_formed and request.headers.get("user-agent", "").startswith("curl/"):
+            body = pretty_json(body)
+        if body and allows_gzip(request.headers.get("accept-encoding", "")):
+            fields["Content-Encoding"] = "gzip"
+            body = gzipped(body)
+        return body
+
+    def link(self, request: Request, paged: Paged, fault: Fault | None) -> dict[str, str]:
+        """The `Link` header of a page, if it has one."""
+        query, page = request.query, paged.page
+        url = self.own_address(request) + paged.path
+        link = paging.link_header(url, query, page=page, total=paged.total)
+        if fault:
+            first = paging.page_url(url, query, 1)
+            path = paging.page_url(paged.path, query, page.number + 1)
+            link = distortions.spoilt_link(fault, link, first=first, path=path)
+        return {"Link": link} if link else {}

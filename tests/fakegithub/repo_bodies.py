@@ -1,0 +1,148 @@
+"""GitHub's JSON objects of a repository and of what it has; see `bodies`."""
+
+import random
+from itertools import islice
+from typing import Final
+
+from tests.fakegithub.bodies import (
+    REPO_PATHS,
+    SITE,
+    JsonObject,
+    license_simple,
+    node_id,
+    simple_user,
+)
+from tests.fakegithub.world import Account, Repository
+
+MOST_ISSUES: Final = 45  # a few are enough to page through, whatever the count says
+
+
+def minimal_repository(base: str, repo: Repository) -> JsonObject:
+    """A repository in a list (schema `minimal-repository`)."""
+    url = f"{base}/repos/{repo.full_name}"
+    page = f"{SITE}/{repo.full_name}"
+    return {
+        "id": repo.id,
+        "node_id": node_id("Repository", repo.id),
+        "name": repo.name,
+        "full_name": repo.full_name,
+        "private": repo.private,
+        "owner": simple_user(base, repo.owner),
+        "html_url": page,
+        "description": repo.description,
+        "fork": repo.fork,
+        "url": url,
+        **{key: url + path for key, path in REPO_PATHS.items()},
+        "created_at": repo.created_at,
+        "updated_at": repo.updated_at,
+        "pushed_at": repo.pushed_at,
+        "git_url": f"git://github.com/{repo.full_name}.git",
+        "ssh_url": f"git@github.com:{repo.full_name}.git",
+        "clone_url": f"{page}.git",
+        "svn_url": page,
+        "homepage": repo.homepage,
+        "size": repo.size,
+        "stargazers_count": repo.stars,
+        "watchers_count": repo.stars,
+        "language": repo.language,
+        "has_issues": True,
+        "has_projects": True,
+        "has_downloads": True,
+        "has_wiki": True,
+        "has_pages": False,
+        "has_discussions": False,
+        "forks_count": repo.forks,
+        "mirror_url": None,
+        "archived": repo.archived,
+        "disabled": False,
+        "open_issues_count": repo.open_issues,
+        "license": license_simple(base, repo.license),
+        "allow_forking": True,
+        "is_template": False,
+        "web_commit_signoff_required": False,
+        "topics": list(repo.topics),
+        "visibility": "private" if repo.private else "public",
+        "forks": repo.forks,
+        "open_issues": repo.open_issues,
+        "watchers": repo.stars,
+        "default_branch": repo.default_branch,
+        "permissions": {
+            "admin": False,
+            "maintain": False,
+            "push": False,
+            "triage": False,
+            "pull": True,
+        },
+    }
+
+
+def full_repository(base: str, repo: Repository) -> JsonObject:
+    """`GET /repos/{owner}/{repo}` (schema `full-repository`)."""
+    body = minimal_repository(base, repo) | {"temp_clone_token": ""}
+    if repo.owner.kind == "Organization":
+        body |= {"custom_properties": {}, "organization": simple_user(base, repo.owner)}
+    return body | {"network_count": repo.forks, "subscribers_count": repo.subscribers}
+
+
+def languages(repo: Repository) -> JsonObject:
+    """`GET /repos/{owner}/{repo}/languages`: bytes of code by language, most first."""
+    if repo.language is None:
+        return {}
+    return {repo.language: repo.size * 700, "Makefile": 400 + repo.size % 300}
+
+
+def contributors(repo: Repository, people: list[Account]) -> list[tuple[Account, int]]:
+    """Who contributed how often, most first: a few of `people`, the same ones each time."""
+    dice = random.Random(repo.id)
+    chosen = dice.sample(people, min(len(people), 3 + repo.id % 40))
+    tallies = sorted((dice.randrange(1, 900) for _ in chosen), reverse=True)
+    return list(zip(chosen, tallies, strict=True))
+
+
+def contributor(base: str, entry: tuple[Account, int]) -> JsonObject:
+    """One of a repository's contributors: a simple user with a count of contributions."""
+    account, contributions = entry
+    return simple_user(base, account) | {"contributions": contributions}
+
+
+def issue_numbers(repo: Repository) -> list[int]:
+    """The numbers of the open issues that are listed, newest first."""
+    return list(islice(range(repo.open_issues, 0, -1), MOST_ISSUES))
+
+
+def issue(base: str, repo: Repository, number: int) -> JsonObject:
+    """An open issue; keys and order are those of a recorded one."""
+    home = f"{base}/repos/{repo.full_name}"
+    url = f"{home}/issues/{number}"
+    author = repo.owner.members[number % len(repo.owner.members)] if repo.owner.members else None
+    reactions = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+    return {
+        "url": url,
+        "repository_url": home,
+        "labels_url": f"{url}/labels{{/name}}",
+        "comments_url": f"{url}/comments",
+        "events_url": f"{url}/events",
+        "html_url": f"{SITE}/{repo.full_name}/issues/{number}",
+        "id": repo.id * 1000 + number,
+        "node_id": node_id("Issue", repo.id * 1000 + number),
+        "number": number,
+        "title": f"Issue {number} of {repo.name}",
+        "user": simple_user(base, author or repo.owner),
+        "labels": [],
+        "state": "open",
+        "locked": False,
+        "assignee": None,
+        "assignees": [],
+        "milestone": None,
+        "comments": number % 7,
+        "created_at": repo.created_at,
+        "updated_at": repo.pushed_at,
+        "closed_at": None,
+        "author_association": "MEMBER",
+        "active_lock_reason": None,
+        "body": None,
+        "reactions": {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(reactions, 0)},
+        "timeline_url": f"{url}/timeline",
+        "performed_via_github_app": None,
+        "state_reason": None,
+    }

@@ -1,0 +1,197 @@
+"""Which resource a path names: the table of GitHub's paths that the stand-in knows.
+
+A resource is found first and rendered later, so that nothing is rendered that isn't sent.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from tests.fakegithub import bodies, repo_bodies
+from tests.fakegithub.bodies import JsonObject
+from tests.fakegithub.world import Account, Repository, World
+
+Render: TypeAlias = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Single:
+    """One object; `render` takes the base address of bodies."""
+
+    render: Render
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list that is paged; `path` is its numeric form, `known_as` the form with names."""
+
+    path: str
+    known_as: str
+    items: Sequence[Any]
+    render: Callable[[str, Any], JsonObject]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Renamed: answer 301 to `path`, whose numeric form never changes."""
+
+    path: str
+
+
+Found: TypeAlias = Single | Listing | Moved | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a route may look at beside its path."""
+
+    world: World
+    query: dict[str, str]
+    authorised: bool
+
+
+def repo_order(asked: Asked, repos: list[Repository], default: str) -> list[Repository]:
+    """Sorted as `sort` and `direction` say; `created` is the default order itself, newest first.
+
+    Source: docs.github.com "List organization repositories": direction is `asc` for `full_name`
+    and `desc` otherwise; what is no valid value is ignored.
+    """
+    keys: dict[str, Callable[[Repository], str]] = {
+        "updated": lambda repo: repo.updated_at,
+        "pushed": lambda repo: repo.pushed_at,
+        "full_name": lambda repo: repo.full_name.lower(),
+    }
+    sort = asked.query.get("sort", default)
+    sort = sort if sort in (*keys, "created") else default
+    direction = asked.query.get("direction")
+    if direction not in ("asc", "desc"):
+        direction = "asc" if sort == "full_name" else "desc"
+    if sort == "created":
+        return repos if direction == "desc" else repos[::-1]
+    return sorted(repos, key=keys[sort], reverse=direction == "desc")
+
+
+def visible_repos(asked: Asked, owner: Account) -> list[Repository]:
+    """The repositories of an owner that this client may see and its `type` selects."""
+    repos = owner.repos if asked.authorised else owner.public_repos()
+    kinds: dict[str, Callable[[Repository], bool]] = {
+        "public": lambda repo: not repo.private,
+        "private": lambda repo: repo.private,
+        "forks": lambda repo: repo.fork,
+        "sources": lambda repo: not repo.fork,
+    }
+    wanted = kinds.get(asked.query.get("type", ""))
+    return [repo for repo in repos if wanted is None or wanted(repo)]
+
+
+def org_resource(asked: Asked, org: Account, rest: str) -> Found:
+    """What is under `/orgs/{org}` and `/organizations/{id}`."""
+    home, name = f"/organizations/{org.id}", f"/orgs/{org.login}"
+    if not rest:
+        return Single(lambda base: bodies.organization_full(base, org), org.updated_at)
+    if rest == "/repos":
+        repos = repo_order(asked, visible_repos(asked, org), "created")
+        return Listing(home + rest, name + rest, repos, repo_bodies.minimal_repository)
+    if rest in ("/members", "/public_members"):
+        return Listing(home + rest, name + rest, list(org.members), bodies.simple_user)
+    return None
+
+
+def user_resource(asked: Asked, user: Account, rest: str) -> Found:
+    """What is under `/users/{login}` and `/user/{id}`."""
+    home, name = f"/user/{user.id}", f"/users/{user.login}"
+    if not rest:
+        return Single(lambda base: bodies.public_user(base, user), user.updated_at)
+    if rest == "/repos":
+        repos = repo_order(asked, visible_repos(asked, user), "full_name")
+        return Listing(home + rest, name + rest, repos, repo_bodies.minimal_repository)
+    if rest == "/orgs":
+        orgs = [org for org in asked.world.accounts.values() if user in org.members]
+        return Listing(home + rest, name + rest, orgs, bodies.organization_simple)
+    return None
+
+
+def repo_resource(asked: Asked, repo: Repository, rest: str) -> Found:
+    """What is under `/repos/{owner}/{repo}` and `/repositories/{id}`."""
+    home, name = f"/repositories/{repo.id}", f"/repos/{repo.full_name}"
+    if repo.private and not asked.authorised:
+        return None  # GitHub hides that it is there
+    if not rest:
+        return Single(lambda base: repo_bodies.full_repository(base, repo), repo.updated_at)
+    if rest == "/languages":
+        return Single(lambda _: repo_bodies.languages(repo))
+    if rest == "/contributors":
+        people = repo_bodies.contributors(repo, repo.owner.members or [repo.owner])
+        return Listing(home + rest, name + rest, people, repo_bodies.contributor)
+    if rest == "/issues":
+        numbers = repo_bodies.issue_numbers(repo)
+        return Listing(
+            home + rest, name + rest, numbers, lambda base, n: repo_bodies.issue(base, repo, n)
+        )
+    return None
+
+
+def root(asked: Asked, _rest: str) -> Found:
+    """`/`"""
+    return Single(bodies.root)
+
+
+def org_by_login(asked: Asked, login: str, rest: str) -> Found:
+    """`/orgs/{org}…`"""
+    org = asked.world.account(login, "Organization")
+    return org_resource(asked, org, rest) if org else None
+
+
+def org_by_id(asked: Asked, number: str, rest: str) -> Found:
+    """`/organizations/{id}…`"""
+    org = asked.world.account_of_id(int(number), "Organization")
+    return org_resource(asked, org, rest) if org else None
+
+
+def user_by_login(asked: Asked, login: str, rest: str) -> Found:
+    """`/users/{login}…`; GitHub has organisations there too."""
+    user = asked.world.account(login)
+    return user_resource(asked, user, rest) if user else None
+
+
+def user_by_id(asked: Asked, number: str, rest: str) -> Found:
+    """`/user/{id}…`"""
+    user = asked.world.account_of_id(int(number))
+    return user_resource(asked, user, rest) if user else None
+
+
+def repo_by_name(asked: Asked, login: str, name: str, rest: str) -> Found:
+    """`/repos/{owner}/{repo}…`; a former name is answered with where it went."""
+    if repo := asked.world.repo(login, name):
+        return repo_resource(asked, repo, rest)
+    moved = asked.world.renamed_repo(login, name)
+    if moved is None or repo_resource(asked, moved, rest) is None:
+        return None
+    return Moved(f"/repositories/{moved.id}{rest}")
+
+
+def repo_by_id(asked: Asked, number: str, rest: str) -> Found:
+    """`/repositories/{id}…`"""
+    repo = asked.world.repos_by_id.get(int(number))
+    return repo_resource(asked, repo, rest) if repo else None
+
+
+ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., Found]], ...]] = (
+    (re.compile(r"/()"), root),
+    (re.compile(r"/orgs/([^/]+)(/.+)?"), org_by_login),
+    (re.compile(r"/organizations/([0-9]{1,18})(/.+)?"), org_by_id),
+    (re.compile(r"/users/([^/]+)(/.+)?"), user_by_login),
+    (re.compile(r"/user/([0-9]{1,18})(/.+)?"), user_by_id),
+    (re.compile(r"/repos/([^/]+)/([^/]+)(/.+)?"), repo_by_name),
+    (re.compile(r"/repositories/([0-9]{1,18})(/.+)?"), repo_by_id),
+)
+
+
+def find(asked: Asked, path: str) -> Found:
+    """The resource a decoded path names; None where GitHub would answer 404."""
+    for pattern, route in ROUTES:
+        if match := pattern.fullmatch(path):
+            return route(asked, *(group or "" for group in match.groups()))
+    return None

@@ -1,0 +1,265 @@
+"""The stand-in GitHub keeps GitHub's own published description and its recorded responses.
+
+The description and the recordings lie in `shared/github-api` beside the checkout, or where
+GITHUB_API_FIXTURES says. With a token in GITHUB_CONTRACT_TOKEN the same claims are put to the real
+api.github.com.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import Message
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import pytest
+
+from tests.fakegithub.asking import Answered, ask
+from tests.fakegithub.client import CHECKOUT, FakeGitHub
+
+REAL = "https://api.github.com"
+FIXTURES = Path(os.environ.get("GITHUB_API_FIXTURES", CHECKOUT.parent / "shared" / "github-api"))
+PATHS = {
+    "/": "/",
+    "/orgs/Netflix": "/orgs/{org}",
+    "/orgs/Netflix/members?per_page=50": "/orgs/{org}/members",
+    "/orgs/Netflix/public_members?per_page=50": "/orgs/{org}/public_members",
+    "/orgs/Netflix/repos?per_page=100": "/orgs/{org}/repos",
+    "/orgs/Netflix/repos?per_page=100&page=2": "/orgs/{org}/repos",
+    "/users/{member}": "/users/{username}",
+    "/users/{member}/orgs": "/users/{username}/orgs",
+    "/users/{member}/repos": "/users/{username}/repos",
+    "/users/Netflix/repos?per_page=5": "/users/{username}/repos",
+    "/repos/Netflix/Hystrix": "/repos/{owner}/{repo}",
+    "/rate_limit": "/rate_limit",
+}
+# What only members, or those with push access, are shown; the recordings were made by an owner.
+OWNERS_ONLY = {
+    "plan", "billing_email", "total_private_repos", "owned_private_repos", "private_gists",
+    "disk_usage", "collaborators", "default_repository_permission",
+    "two_factor_requirement_enabled", "web_commit_signoff_required", "members_.*", "allow_.*",
+    "delete_branch_on_merge", "use_squash_pr_title_as_default",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who is asked, always with a token; `member` is somebody's login who has repositories."""
+
+    ask: Callable[[str], Answered]
+    member: str
+    token: str = field(repr=False)  # pytest prints what a failing test was given
+
+    def get(self, path: str) -> Answered:
+        """What it answers to a path of PATHS."""
+        return self.ask(path.replace("{member}", self.member))
+
+
+def fixture(name: str) -> Any:
+    """GitHub's own material; skips where it is not at hand."""
+    path = FIXTURES / name
+    if not path.exists():
+        pytest.skip(f"no {name} in shared/github-api beside the checkout, nor GITHUB_API_FIXTURES")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def recorded(scenario: str, path: str) -> dict[str, Any]:
+    """One recorded response."""
+    records: list[dict[str, Any]] = fixture("recorded-responses.json")
+    return next(r for r in records if r["scenario"] == scenario and r["path"].startswith(path))
+
+
+@pytest.fixture(scope="module")
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub(anonymous_limit=10_000) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["stand-in", "real"])
+def origin(request: pytest.FixtureRequest, github: FakeGitHub) -> Origin:
+    """The stand-in, and the real GitHub where there is a token for it."""
+    if request.param == "stand-in":
+        logins = [member["login"] for member in github.members()]
+        owner = next(login for login in logins if ask(github, f"/users/{login}/repos").json)
+        return Origin(lambda path: ask(github, path, token="t"), owner, "t")
+    token = os.environ.get("GITHUB_CONTRACT_TOKEN")
+    if not token:
+        pytest.skip("no GITHUB_CONTRACT_TOKEN in the environment")
+    fields = {"User-Agent": "api-read-cache-tests", "Accept": "application/json"}
+    fields |= {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
+    return Origin(lambda path: ask_real(Request(REAL + path, headers=fields)), "octocat", token)
+
+
+def ask_real(request: Request) -> Answered:
+    """The real GitHub's answer; the token goes to api.github.com and nowhere else."""
+    opener = build_opener(NoRedirects())
+    try:
+        with opener.open(request, timeout=30) as got:
+            return Answered(got.status, lower(got.headers), got.read())
+    except HTTPError as error:
+        with error:
+            return Answered(error.code, lower(error.headers), error.read())
+
+
+def lower(headers: Message) -> dict[str, str]:
+    """Headers by lower-case name."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+class NoRedirects(HTTPRedirectHandler):
+    """A redirect is an answer like any other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+def without_nullable(node: Any) -> Any:
+    """An OpenAPI 3.0 schema as JSON Schema: `nullable` there is a second type here."""
+    if isinstance(node, list):
+        return [without_nullable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    schema = {key: without_nullable(value) for key, value in node.items()}
+    if schema.pop("nullable", False) is True:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return schema
+
+
+def violations(template: str, value: Any) -> list[str]:
+    """Where a body breaks the description of a path's 200."""
+    jsonschema = pytest.importorskip("jsonschema")
+    formats = jsonschema.FormatChecker(formats=("email",))
+    formats.checks("date-time", raises=(ValueError, TypeError))(datetime.fromisoformat)
+    formats.checks("uri")(lambda text: isinstance(text, str) and bool(urlsplit(text).scheme))
+    document = fixture("openapi-read-endpoints.json")
+    content = document["paths"][template]["get"]["responses"]["200"]["content"]
+    schema = {**content["application/json"]["schema"], "components": document["components"]}
+    checker = jsonschema.Draft202012Validator(without_nullable(schema), format_checker=formats)
+    return [f"{error.json_path}: {error.message[:200]}" for error in checker.iter_errors(value)]
+
+
+@pytest.mark.parametrize(("path", "template"), PATHS.items())
+def test_bodies_keep_githubs_published_schemas(origin: Origin, path: str, template: str) -> None:
+    answered = origin.get(path)
+    assert answered.status == 200
+    assert answered.json
+    assert violations(template, answered.json) == []
+
+
+def test_the_check_itself_finds_what_is_wrong(github: FakeGitHub) -> None:
+    broken = github.org() | {"id": "913567", "created_at": "yesterday", "url": "x"}
+    del broken["node_id"]
+    assert len(violations("/orgs/{org}", broken)) == 4
+    repo = github.repos()[0] | {"description": 5}
+    assert len(violations("/orgs/{org}/repos", [repo])) == 1
+
+
+def test_every_repository_keeps_the_schema_of_a_single_one(github: FakeGitHub) -> None:
+    for repo in github.repos()[::25]:
+        body = ask(github, f"/repos/{repo['full_name']}").json
+        assert violations("/repos/{owner}/{repo}", body) == []
+
+
+def test_what_is_not_there_is_told_in_the_same_words(origin: Origin) -> None:
+    answered = origin.get("/orgs/Netflix/there-is-no-such-thing")
+    assert answered.status == 404
+    assert (answered.json["message"], answered.json["status"]) == ("Not Found", "404")
+    assert answered.json["documentation_url"].startswith("https://docs.github.com/rest")
+
+
+def test_lists_are_paged_with_links_in_numeric_form_and_weak_etags(origin: Origin) -> None:
+    answered = origin.get("/orgs/Netflix/repos?per_page=50&page=2")
+    assert list(answered.links) == ["prev", "next", "last", "first"]
+    for url in answered.links.values():
+        assert re.fullmatch(r"/organizations/913567/repos\?per_page=50&page=\d+", tail(url))
+    assert re.fullmatch(r'W/"[0-9a-f]{64}"', answered.headers["etag"])
+
+
+def tail(url: str) -> str:
+    """A URL's path with query."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
+
+
+def test_the_etag_is_reckoned_as_github_reckons_it(origin: Origin) -> None:
+    # Unofficial; whoever uses it must do so as a hint only.
+    answered = origin.get("/orgs/Netflix")
+    hashed = f"application/json:Bearer {origin.token}:".encode() + answered.body
+    assert answered.headers["etag"] == f'W/"{hashlib.sha256(hashed).hexdigest()}"'
+    assert answered.headers["vary"].startswith("Accept, Authorization, Cookie,")
+    assert answered.headers["cache-control"] == "private, max-age=60, s-maxage=60"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "recorded_path", "path"),
+    [
+        ("get-root", "/", "/"),
+        ("get-organization", "/orgs/", "/orgs/Netflix"),
+        ("get-repository", "/repos/", "/repos/Netflix/Hystrix"),
+        ("paginate-issues", "/repos/", "/repos/Netflix/Hystrix/issues?per_page=3"),
+    ],
+)
+def test_bodies_and_headers_have_what_the_recorded_ones_have(
+    github: FakeGitHub, scenario: str, recorded_path: str, path: str
+) -> None:
+    github.mutate("edit_repo", repo="Hystrix", open_issues=13)
+    record, answered = recorded(scenario, recorded_path), ask(github, path, token="t")
+    assert answered.status == record["status"]
+    assert set(record["headers"]) - {"connection"} <= set(answered.headers)
+    same = (
+        "access-control-allow-origin", "access-control-expose-headers", "cache-control",
+        "content-security-policy", "content-type", "referrer-policy",
+        "strict-transport-security", "x-content-type-options", "x-frame-options",
+        "x-github-media-type", "x-ratelimit-limit", "x-ratelimit-resource", "x-xss-protection",
+    )  # fmt: skip
+    assert {n: answered.headers[n] for n in same} == {n: record["headers"][n] for n in same}
+    extra = {"server", "vary", "x-github-api-version-selected"}
+    assert set(answered.headers) - set(record["headers"]) <= extra
+    ours, theirs = answered.json, record["body"]
+    pairs = zip(ours, theirs, strict=True) if isinstance(ours, list) else [(ours, theirs)]
+    for mine, recorded_one in pairs:
+        lacking = set(recorded_one) - set(mine)
+        assert not [key for key in lacking if not re.fullmatch("|".join(OWNERS_ONLY), key)]
+        common = [key for key in recorded_one if key in mine]
+        if scenario != "get-organization":
+            assert common == [key for key in mine if key in recorded_one]
+
+
+def test_a_recorded_list_has_links_of_the_same_form(github: FakeGitHub) -> None:
+    number = github.mutate("edit_repo", repo="Hystrix", open_issues=13)["id"]
+    records = fixture("recorded-responses.json")
+    pages = [record for record in records if record["scenario"] == "paginate-issues"]
+    assert len(pages) == 5
+    url = f"/repositories/{number}/issues?per_page=3"
+    for record in pages:
+        page = record["path"].partition("&page=")[2]
+        answered = ask(github, f"{url}&page={page}" if page else url)
+        expected = record["headers"]["link"].replace(REAL, github.url).replace("1000", str(number))
+        assert answered.headers["link"] == expected
+        assert len(answered.json) == len(record["body"])
+
+
+def test_a_rename_answers_as_the_recorded_one() -> None:
+    record = recorded("rename-repository", "/repos/")
+    with FakeGitHub(repos=3, members=1) as github:
+        github.mutate("rename", repo=0, to="new-name")
+        old = next(iter(github.server.github.world.former_names))[1]
+        answered = ask(github, f"/repos/Netflix/{old}", token="t")
+    assert answered.status == record["status"] == 301
+    assert set(record["headers"]) - {"connection"} <= set(answered.headers)
+    assert set(answered.json) == set(record["body"])
+    assert answered.json["message"] == record["body"]["message"]
+    assert not {"etag", "cache-control", "vary"} & set(answered.headers)
+
+
+def test_root_is_word_for_word_the_recorded_one(github: FakeGitHub) -> None:
+    assert ask(github, "/").json == recorded("get-root", "/")["body"]
+    assert json.loads(gzip.decompress(ask(github, "/", {"Accept-Encoding": "gzip"}).raw))

@@ -1,0 +1,287 @@
+"""The stand-in GitHub fails on demand, in each way a server or a network can."""
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.fakegithub.asking import ask
+from tests.fakegithub.client import FakeGitHub, FakeGitHubError
+from tests.fakegithub.distortions import huge_list
+from tests.fakegithub.faults import KINDS
+
+LIST = "/orgs/Netflix/repos?per_page=10"
+NEXT = "/organizations/913567/repos?per_page=10&page="
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub(repos=25, members=5, anonymous_limit=10_000) as server:
+        yield server
+
+
+def hanging(github: FakeGitHub, count: int = 1) -> None:
+    """Return when so many requests hang."""
+    deadline = time.monotonic() + 5
+    while github.counters()["hanging"] != count and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert github.counters()["hanging"] == count
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 429, 500, 502, 503, 504, 599])
+def test_any_status_has_githubs_json(github: FakeGitHub, status: int) -> None:
+    github.fault("status", status=status, headers={"Retry-After": "3", "Server": None})
+    answered = ask(github, LIST)
+    assert (answered.status, answered.json["status"]) == (status, str(status))
+    assert answered.headers["retry-after"] == "3"
+    assert "server" not in answered.headers
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_the_unicorn_page_is_html(github: FakeGitHub, status: int) -> None:
+    github.fault("html", status=status)
+    answered = ask(github, LIST)
+    assert (answered.status, answered.headers["content-type"]) == (
+        status,
+        "text/html; charset=utf-8",
+    )
+    assert b"Unicorn!" in answered.raw
+
+
+def test_a_hanging_request_ends_without_an_answer_when_faults_are_cleared(
+    github: FakeGitHub,
+) -> None:
+    github.fault("hang")
+    ended: list[BaseException] = []
+
+    def wait() -> None:
+        with pytest.raises((OSError, http.client.HTTPException)) as caught:
+            ask(github, LIST)
+        ended.append(caught.value)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    hanging(github)
+    github.clear_faults()
+    thread.join(5)
+    assert len(ended) == 1
+    hanging(github, 0)
+    assert github.recent()[0]["status"] is None
+
+
+def test_a_hanging_request_ends_when_its_client_leaves(github: FakeGitHub) -> None:
+    github.fault("hang")
+    with pytest.raises(TimeoutError):
+        ask(github, LIST, timeout=0.05)
+    hanging(github, 0)
+
+
+def test_a_hang_may_come_in_the_middle_of_the_answer(github: FakeGitHub) -> None:
+    github.fault("hang", after_bytes=15)
+    host, port = github.server.server_address[:2]
+    with socket.create_connection((str(host), port), timeout=5) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: t\r\n\r\n")
+        assert sock.recv(100) == b"HTTP/1.1 200 OK"
+        sock.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            sock.recv(100)
+
+
+def test_a_slow_answer_is_the_right_one(github: FakeGitHub) -> None:
+    github.fault("slow", delay=0.2)
+    start = time.monotonic()
+    assert ask(github, LIST).json == github.repos()[:10]
+    assert time.monotonic() - start >= 0.2
+
+
+def test_a_dripping_body_comes_in_pieces(github: FakeGitHub) -> None:
+    right = ask(github, "/orgs/Netflix").raw
+    github.fault("drip", piece=len(right) // 4, interval=0.02)
+    start = time.monotonic()
+    assert ask(github, "/orgs/Netflix").raw == right
+    assert time.monotonic() - start >= 0.06
+
+
+def test_a_reset_breaks_the_body_off(github: FakeGitHub) -> None:
+    github.fault("reset", times=1)
+    github.fault("reset", before_headers=True)
+    for _ in range(2):
+        with pytest.raises(ConnectionResetError):
+            ask(github, LIST)
+
+
+def test_a_truncated_body_is_shorter_than_its_content_length(github: FakeGitHub) -> None:
+    github.fault("truncate", after_bytes=100)
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        ask(github, LIST)
+    assert len(caught.value.partial) == 100
+
+
+def test_a_chunked_body_may_lack_its_end(github: FakeGitHub) -> None:
+    github.fault("cut_chunked")
+    with pytest.raises(http.client.IncompleteRead):
+        ask(github, LIST)
+
+
+def test_an_unframed_body_ends_with_the_connection(github: FakeGitHub) -> None:
+    right = ask(github, LIST).raw
+    github.fault("unframed", times=1)
+    github.fault("unframed", after_bytes=50)
+    whole, cut = ask(github, LIST), ask(github, LIST)
+    assert not {"content-length", "transfer-encoding"} & set(whole.headers)
+    assert (whole.raw, cut.raw) == (right, right[:50])
+
+
+def test_garbage_is_200_and_json_by_its_type_alone(github: FakeGitHub) -> None:
+    github.fault("garbage")
+    answered = ask(github, LIST, {"User-Agent": "curl/8", "Accept-Encoding": "gzip"})
+    assert (answered.status, answered.headers["content-type"][:16]) == (200, "application/json")
+    with pytest.raises(json.JSONDecodeError):
+        _ = answered.json
+
+
+def test_an_empty_body_is_200(github: FakeGitHub) -> None:
+    github.fault("empty")
+    answered = ask(github, LIST, {"Accept-Encoding": "gzip"})
+    assert (answered.status, answered.raw, answered.headers["content-length"]) == (200, b"", "0")
+
+
+def test_a_wrong_shape_is_an_object_for_a_list_and_a_list_for_an_object(
+    github: FakeGitHub,
+) -> None:
+    github.fault("wrong_shape")
+    assert isinstance(ask(github, LIST).json, dict)
+    assert ask(github, "/orgs/Netflix").json == [github.org()]
+
+
+@pytest.mark.parametrize("size", [2_000, 100_000, 1_234_567])
+def test_a_huge_list_is_valid_and_as_long_as_asked(size: int) -> None:
+    body = huge_list(size)
+    assert len(body) == size
+    assert isinstance(json.loads(body), list)
+
+
+def test_a_spoilt_body_is_never_a_304(github: FakeGitHub) -> None:
+    github.fault("huge", size=5_000)
+    tag = ask(github, LIST).headers["etag"]
+    answered = ask(github, LIST, {"If-None-Match": tag})
+    assert (answered.status, len(answered.raw)) == (200, 5_000)
+
+
+def test_the_primary_limit_can_be_exhausted_by_order(github: FakeGitHub) -> None:
+    github.fault("ratelimited", reset_in=30)
+    answered = ask(github, LIST, token="t")
+    assert answered.status == 403
+    assert answered.json["message"].startswith("API rate limit exceeded for user ID")
+    assert answered.headers["x-ratelimit-remaining"] == "0"
+    assert answered.headers["x-ratelimit-used"] == "5000"
+    assert 28 <= int(answered.headers["x-ratelimit-reset"]) - time.time() <= 30
+
+
+def test_the_secondary_limit_can_be_exceeded_by_order(github: FakeGitHub) -> None:
+    github.fault("secondary", retry_after=5, times=1)
+    github.fault("secondary", retry_after=None, status=403)
+    first, second = ask(github, LIST), ask(github, LIST)
+    assert (first.status, first.headers["retry-after"]) == (429, "5")
+    assert (second.status, "retry-after" in second.headers) == (403, False)
+    assert int(second.headers["x-ratelimit-remaining"]) > 0
+
+
+def test_a_link_may_lead_to_another_host(github: FakeGitHub) -> None:
+    github.fault("foreign_link", url="http://localhost:1", path=r"per_page=10$")
+    links = ask(github, LIST).links
+    assert links["next"] == f"http://localhost:1{NEXT}2"
+    assert links["last"] == f"{github.url}{NEXT}3"
+
+
+def test_a_link_may_lead_round_in_a_circle(github: FakeGitHub) -> None:
+    github.fault("link_loop")
+    for path in (LIST, f"{NEXT}3", "/orgs/Netflix/members"):
+        assert ask(github, path).links["next"].endswith("page=1")
+
+
+def test_faults_befall_the_paths_the_method_and_the_number_they_are_meant_for(
+    github: FakeGitHub,
+) -> None:
+    github.fault("status", path=r"/repos\?.*page=2", method="GET", after=1, times=2)
+    statuses = [ask(github, f"{NEXT}2").status for _ in range(4)]
+    assert statuses == [200, 500, 500, 200]
+    github.fault("status", path=r"^/orgs", method="HEAD")
+    assert ask(github, "/orgs/Netflix").status == 200
+    assert ask(github, "/orgs/Netflix", method="HEAD").status == 500
+    assert github.counters()["faults"] == {"status": 3}
+
+
+def test_a_fault_costs_no_points_but_a_spoilt_answer_does(github: FakeGitHub) -> None:
+    github.fault("status", times=1)
+    github.fault("garbage", times=1)
+    ask(github, LIST)
+    assert github.counters()["points"] == 0
+    ask(github, LIST)
+    assert github.counters()["points"] == 1
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"kind": "nope"},
+        {"kind": "hang", "size": 3},
+        {"kind": "status", "path": "("},
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(github: FakeGitHub, order: dict[str, str]) -> None:
+    with pytest.raises(FakeGitHubError):
+        github.fault(**order)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_server_is_well_again_after_each_fault(github: FakeGitHub, kind: str) -> None:
+    small: dict[str, dict[str, Any]] = {
+        "drip": {"piece": 3000, "interval": 0.001},
+        "huge": {"size": 5000},
+    }
+    github.fault(kind, times=1, **small.get(kind, {}))
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        ask(github, LIST, timeout=0.3)
+    assert ask(github, LIST).json == github.repos()[:10]
+
+
+def test_clients_that_leave_are_not_worth_a_word(
+    github: FakeGitHub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host, port = github.server.server_address[:2]
+    github.fault("huge", size=5_000_000)
+    for request in (b"", b"GET / HT", b"nonsense\r\n\r\n", b"GET /orgs/a/repos HTTP/1.1\r\n\r\n"):
+        with socket.create_connection((str(host), port), timeout=5) as sock:
+            sock.sendall(request)
+    github.clear_faults()
+    github.fault("slow", delay=0.1)
+    with pytest.raises(TimeoutError):
+        ask(github, LIST, timeout=0.02)
+    github.stop()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_no_request_is_400(github: FakeGitHub) -> None:
+    host, port = github.server.server_address[:2]
+    with socket.create_connection((str(host), port), timeout=5) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_connection_is_kept_until_it_idles(github: FakeGitHub) -> None:
+    github.configure(idle_timeout=0.1)
+    host, port = github.server.server_address[:2]
+    connection = http.client.HTTPConnection(str(host), port, timeout=5)
+    for _ in range(3):
+        connection.request("GET", "/", headers={"User-Agent": "t"})
+        connection.getresponse().read()
+    assert connection.sock is not None
+    assert connection.sock.recv(1) == b""
+    connection.close()
