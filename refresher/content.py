@@ -7,12 +7,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from refresher.errors import OriginError
 from refresher.items import decode, elements, is_private
 from refresher.origin import OriginAnswer
 from refresher.pages import Page, ReadList
 from refresher.ranking import rank
 from shared.entry import Entry, Metadata
 from shared.json_array import JsonArray
+from shared.outcomes import FailureKind
 from shared.views import Metric
 
 JSON = "application/json; charset=utf-8"
@@ -90,15 +92,22 @@ def of_list(read: ReadList, *, ranked: bool, include_private: bool) -> Content:
     )
 
 
-def of_answer(answer: OriginAnswer, *, include_private: bool) -> Content:
+def of_answer(answer: OriginAnswer, *, tracked: bool, include_private: bool) -> Content:
     """The content of anything else: GitHub's own answer, less what is private.
 
+    Args:
+        answer: that passed `verdict.check`.
+        tracked: of a tracked resource, which is a single object.
+        include_private: leave it as it is.
+
     Raises:
-        OriginError: it is not JSON.
+        OriginError: it is not JSON, or not of the shape that it should have.
     """
     if answer.status == 204:
         return Content(204, b"")
     value = decode(answer.body)
+    if tracked and not isinstance(value, dict):
+        raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than an object")
     body = answer.body
     if not include_private:
         if is_private(value):

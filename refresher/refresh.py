@@ -131,7 +131,7 @@ class _Attempt:
             return contents.not_found()
         answer = tools.origin.get(tools.origin.url_of(resource.name))
         verdict.check(answer, tracked=resource.tracked, now=tools.clock())
-        return contents.of_answer(answer, include_private=include_private)
+        return contents.of_answer(answer, tracked=resource.tracked, include_private=include_private)
 
     def _may_be_shown(self) -> bool:
         """Whether what lies below a repository is as public as the repository.

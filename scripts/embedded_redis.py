@@ -5,10 +5,14 @@
 """
 
 import fcntl
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import files
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +85,15 @@ class EmbeddedRedis:
                 self._process.wait()
             self._process = None
         self._release_folder()
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Have the server stand still, with its connections open, inside the block."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def __enter__(self) -> "EmbeddedRedis":
         self.start()

@@ -1,0 +1,216 @@
+"""A fleet on this machine: a Redis, readers under gunicorn, `rq worker` processes."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import psutil
+import requests
+from redis import Redis
+
+from scripts.embedded_redis import EmbeddedRedis, free_port
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+_PROGRAMS = Path(sys.executable).parent
+Kind = TypeVar("Kind", bound="Running")
+
+
+def eventually(
+    holds: Callable[[], Any], *, within: float = 15.0, every: float = 0.05, what: str = ""
+) -> Any:
+    """Wait until something holds, and return what it gave.
+
+    Args:
+        holds: called again and again; true when it gives something true.
+        within: seconds to wait at the most.
+        every: seconds between calls.
+        what: named when it never holds.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        value = holds()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s: {what or holds}")
+        time.sleep(every)
+
+
+class Running:
+    """A process with its children, its output in a file."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=CHECKOUT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def family(self) -> list[psutil.Process]:
+        """The process and all below it."""
+        try:
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the process itself a signal."""
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL to it and everything below it, all at once."""
+        family = self.family()
+        for member in family:
+            if member.is_running():
+                member.kill()
+        self.process.wait()
+        psutil.wait_procs(family, timeout=5)
+
+    def stop(self) -> None:
+        """End it in peace, or else not."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class Reader(Running):
+    """A gunicorn with its reader processes, on a port of its own."""
+
+    url: str
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """One request on a connection of its own."""
+        return requests.get(self.url + path, timeout=30, **options)
+
+    def post(self, path: str) -> requests.Response:
+        """A request of a method that is not allowed."""
+        return requests.post(self.url + path, timeout=30)
+
+    def is_healthy(self) -> bool:
+        """Whether every tracked resource can be served."""
+        try:
+            return self.get("/healthcheck").status_code == 200
+        except requests.ConnectionError:
+            return False
+
+
+class Fleet:
+    """Processes of ours, with common settings, all ended with the block.
+
+    Args:
+        folder: for data and logs.
+        github: URL of the origin.
+        settings: environment variables for all.
+    """
+
+    def __init__(self, folder: Path, github: str, **settings: object) -> None:
+        self._folder = folder
+        self.redis_server = EmbeddedRedis(folder / "redis", port=free_port())
+        self._settings = {
+            "GITHUB_API_URL": github,
+            "MISS_WAIT": "20",
+            "BACKOFF_MAX": "1",
+            "LOCK_TTL": "2",
+            "ORIGIN_READ_TIMEOUT": "1",
+            "WEB_CONCURRENCY": "1",
+            **{name: str(value) for name, value in settings.items()},
+        }
+        self._running: list[Running] = []
+
+    def __enter__(self) -> "Fleet":
+        self.redis_server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for running in self._running:
+            running.stop()
+        self.redis_server.stop()
+        if kind is not None:
+            for running in self._running:
+                print(f"--- {running.log.name}\n{running.output[-6000:]}")
+
+    def redis(self) -> Redis:
+        """A client of the fleet's Redis; close it."""
+        return Redis.from_url(self.redis_server.url)
+
+    def reader(self, **settings: object) -> Reader:
+        """Start a reader as the Procfile does."""
+        port = free_port()
+        reader = self._start(Reader, "reader", {"PORT": port, **settings})
+        reader.url = f"http://127.0.0.1:{port}"
+        eventually(lambda: self._answers(reader), what="the reader answers")
+        return reader
+
+    @property
+    def readers(self) -> list[Reader]:
+        """The readers started so far."""
+        return [running for running in self._running if isinstance(running, Reader)]
+
+    def worker(self, **settings: object) -> Running:
+        """Start a refresher as the Procfile does."""
+        return self._start(Running, "refresher", settings)
+
+    def healthy_reader(self, **settings: object) -> Reader:
+        """Start a reader and wait until it can serve all that is tracked."""
+        reader = self.reader(**settings)
+        eventually(reader.is_healthy, what="the reader is healthy")
+        return reader
+
+    def environment(self, **settings: object) -> dict[str, str]:
+        """What a process of the fleet is started with: nothing of the caller's settings."""
+        return {
+            "PATH": os.pathsep.join([str(_PROGRAMS), os.environ["PATH"]]),
+            "HOME": str(self._folder),
+            "REDIS_URL": self.redis_server.url,
+            "PYTHONUNBUFFERED": "1",
+            **self._settings,
+            **{name: str(value) for name, value in settings.items()},
+        }
+
+    def _start(self, kind: type[Kind], process: str, settings: dict[str, object]) -> Kind:
+        log = self._folder / f"{process}-{len(self._running)}.log"
+        running = kind(procfile()[process], self.environment(**settings), log)
+        self._running.append(running)
+        return running
+
+    @staticmethod
+    def _answers(reader: Reader) -> bool:
+        assert reader.process.poll() is None, reader.output
+        try:
+            return reader.get("/livez").ok
+        except requests.ConnectionError:
+            return False
+
+
+def procfile() -> dict[str, list[str]]:
+    """The commands of the Procfile, by process type."""
+    lines = (CHECKOUT / "Procfile").read_text().splitlines()
+    pairs = (line.partition(":") for line in lines if line.strip())
+    return {name: shlex.split(command) for name, _, command in pairs}

@@ -1,0 +1,44 @@
+"""A bad setting stops every process at once, with one line that names it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.fleet import CHECKOUT, Fleet, procfile
+
+COMMANDS = {
+    "reader": procfile()["reader"],
+    "refresher": procfile()["refresher"],
+    "make run": [sys.executable, "-m", "scripts.run"],
+}
+BAD = {
+    "CACHE_TTL": "abc",
+    "REDIS_URL": "foo",
+    "PORT": "99999",
+    "ORGS": "not/an/org",
+    "GITHUB_API_TOKEN": "two words",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("process", COMMANDS)
+def test_a_bad_setting_stops_the_process_in_one_line(
+    process: str, name: str, tmp_path: Path
+) -> None:
+    environment = Fleet(tmp_path, "http://127.0.0.1:9").environment(**{name: BAD[name]})
+    ended = subprocess.run(
+        COMMANDS[process],
+        check=False,
+        env=environment,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.returncode != 0
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert name in line
+    assert "two words" not in line

@@ -1,0 +1,92 @@
+"""GitHub may fail in any way, for as long as it likes: clients keep getting what was good last."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.fleet import Fleet, Reader, eventually
+from tests.fakegithub.client import FakeGitHubProcess
+
+REPOS = "/orgs/Netflix/repos"
+PATHS = ["/", "/orgs/Netflix", "/orgs/Netflix/members", REPOS, "/view/top/3/stars"]
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "status": {"status": 500},
+    "html": {"status": 200},
+    "hang": {},
+    "truncate": {},
+    "cut_chunked": {},
+    "reset": {},
+    "garbage": {},
+    "empty": {},
+    "wrong_shape": {},
+    "ratelimited": {"reset_in": 1},
+    "secondary": {"retry_after": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def github() -> Iterator[FakeGitHubProcess]:
+    with FakeGitHubProcess(anonymous_limit=1_000_000) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def fleet(github: FakeGitHubProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One fleet for all faults: surviving one must not weaken it for the next."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with Fleet(folder, github.url, CACHE_TTL=0.5, ORIGIN_READ_TIMEOUT=0.5) as running:
+        running.worker()
+        running.worker()
+        running.healthy_reader()
+        yield running
+
+
+@pytest.fixture
+def reader(fleet: Fleet) -> Reader:
+    return fleet.readers[0]
+
+
+@pytest.mark.xdist_group("origin_faults")
+@pytest.mark.parametrize("kind", FAULTS)
+def test_the_last_good_content_is_served_while_github_fails(
+    kind: str, fleet: Fleet, reader: Reader, github: FakeGitHubProcess
+) -> None:
+    github.clear_faults()
+    _await_truth(reader, github)
+    github.fault(kind, **FAULTS[kind])
+    eventually(lambda: _failures(fleet) == 4, within=20, what="all four have failed")
+    github.mutate("star", repo=7, by=1000)
+    stored = _stored(fleet)
+    served = {path: reader.get(path).content for path in PATHS}
+
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        for path in PATHS:
+            answer = reader.get(path)
+            assert (answer.status_code, answer.content) == (200, served[path])
+    assert reader.get("/healthcheck").status_code == 200
+    assert _stored(fleet) == stored
+    assert reader.get(REPOS).json() != github.repos()
+
+    github.clear_faults()
+    _await_truth(reader, github)
+    eventually(lambda: _failures(fleet) == 0, within=20, what="no failure is recorded any more")
+
+
+def _await_truth(reader: Reader, github: FakeGitHubProcess) -> None:
+    eventually(lambda: reader.get(REPOS).json() == github.repos(), within=20)
+
+
+def _stored(fleet: Fleet) -> dict[bytes, bytes | None]:
+    """Everything that Redis holds of entries and pages, byte for byte."""
+    with fleet.redis() as redis:
+        names = [*redis.keys("api-read-cache:*:entry:*"), *redis.keys("api-read-cache:*:pages:*")]
+        return {name: redis.dump(name) for name in names}
+
+
+def _failures(fleet: Fleet) -> int:
+    with fleet.redis() as redis:
+        return len(redis.keys("api-read-cache:*:failure:*"))

@@ -1,0 +1,50 @@
+"""What a refresher stores, every reader process serves at once, however long its LOCAL_TTL."""
+
+import time
+from pathlib import Path
+
+from tests.end_to_end.fleet import Fleet, eventually
+from tests.fakegithub.client import FakeGitHubProcess
+
+REPOS = "/orgs/Netflix/repos"
+
+
+def test_an_update_reaches_every_process_without_anyone_asking(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    with Fleet(tmp_path, github.url, CACHE_TTL=3, LOCAL_TTL=300) as fleet:
+        fleet.worker()
+        reader = fleet.healthy_reader(WEB_CONCURRENCY=4)
+        eventually(lambda: all(reader.is_healthy() for _ in range(40)))
+        github.mutate("star", repo=7, by=1000)
+        truth = github.repos()
+        eventually(lambda: reader.get(REPOS).json() == truth, within=10)
+        time.sleep(0.3)
+        # Of forty requests on new connections each of four processes gets some.
+        assert all(reader.get(REPOS).json() == truth for _ in range(40))
+
+
+def test_unchanged_content_keeps_its_version_and_its_etag(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    with Fleet(tmp_path, github.url, CACHE_TTL=1) as fleet:
+        fleet.worker()
+        reader = fleet.healthy_reader()
+        first = reader.get(REPOS)
+        asked = github.page_requests("/orgs/Netflix/repos?per_page=100")
+        eventually(lambda: github.page_requests("/orgs/Netflix/repos?per_page=100") > asked)
+        eventually(lambda: int(reader.get(REPOS).headers["Age"]) <= 1)
+        later = reader.get(REPOS, headers={"If-None-Match": first.headers["ETag"]})
+        assert later.status_code == 304
+        assert later.content == b""
+        assert reader.get(REPOS).headers["Last-Modified"] == first.headers["Last-Modified"]
+
+
+def test_tracked_content_is_kept_fresh_when_nobody_asks(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    with Fleet(tmp_path, github.url, CACHE_TTL=1) as fleet:
+        fleet.worker()
+        fleet.healthy_reader()
+        asked = github.page_requests("/orgs/Netflix")
+        eventually(lambda: github.page_requests("/orgs/Netflix") >= asked + 2, within=10)
