@@ -28,7 +28,7 @@ demo: $(READY) ## the same against a stand-in GitHub: no network, no token
 	@$(BIN)/python -m scripts.demo
 
 test: $(READY) ## every test, with real Redis, readers and workers
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup --quiet
+	@$(BIN)/python -m pytest -n 4 --quiet
 
 lint: $(READY) ## style, format and types
 	@$(BIN)/ruff check .

@@ -19,10 +19,13 @@ from refresher.content import Content
 from shared import keys
 from shared.entry import content_fields
 from shared.failure import Failure
+from shared.queueing import JOB_TIMEOUT
 from shared.resources import Resource
 from shared.settings import Settings
 
 _DAY_MS = 24 * 3600 * 1000
+# Longer than any refresh; a token that Redis has forgotten only makes a write be refused.
+_TOKEN_MS = int(1000 * 1.5 * JOB_TIMEOUT.total_seconds())
 
 # Hands out a fencing token that is greater than any before, even after Redis lost its data:
 # the microseconds of Redis's clock, or one more than the last where that stood still.
@@ -104,7 +107,7 @@ class Writer:
 
     def draw_token(self, resource: Resource) -> int:
         """A new fencing token for a resource, greater than any before; take the lock first."""
-        return int(cast(bytes, self._draw(keys=[keys.fence(resource)], args=[_DAY_MS])))
+        return int(cast(bytes, self._draw(keys=[keys.fence(resource)], args=[_TOKEN_MS])))
 
     def store(self, resource: Resource, content: Content, *, token: int, now: float) -> bool:
         """Store new content; the token becomes its version. All of it, or nothing."""
@@ -156,9 +159,15 @@ class Writer:
 
     def record_failure(self, resource: Resource, failure: Failure, *, token: int) -> bool:
         """Keep the reason of a failure beside the entry, which stays as it is."""
+        pause_ms = int(1000 * (failure.retry_at - failure.at))
+        keep_ms = _DAY_MS if resource.tracked else self._keep_ms(resource)
         recorded = self._fail(
             keys=[*self._common_keys(resource), keys.failure(resource)],
-            args=[*self._common_arguments(resource, token), _DAY_MS, failure.to_json()],
+            args=[
+                *self._common_arguments(resource, token),
+                pause_ms + keep_ms,
+                failure.to_json(),
+            ],
         )
         return bool(recorded)
 

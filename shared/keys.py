@@ -10,8 +10,10 @@ entry:{id}           hash    tracked:       refresher   a stored representation,
                              never; else
                              ON_DEMAND_KEEP
 pages:{id}           hash    as its entry   refresher   the origin's pages, one field a page
-failure:{id}         string  a day          refresher   why the last refresh failed, as JSON
-fence:{id}           string  a day          refresher   the newest fencing token handed out
+failure:{id}         string  a day; else as refresher   why the last refresh failed, as JSON
+                             its entry
+fence:{id}           string  longer than a  refresher   the newest fencing token handed out
+                             refresh takes
 changes              string  never          refresher   grows by one with every announcement
 announce             channel                refresher   "look at this resource again"
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`)

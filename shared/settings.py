@@ -4,7 +4,6 @@ The environment is the only source. README's table and `.env.example` are compar
 `Settings` by a test, so a setting cannot be added without being documented.
 """
 
-import math
 import os
 import re
 import sys
@@ -181,11 +180,6 @@ class Settings(BaseSettings):
         if self.redis_url is None:
             raise SettingsError("REDIS_URL is not set (`make run` starts a Redis of its own)")
         return _with_password(self.redis_url.get_secret_value(), self.cache_password)
-
-    @property
-    def retry_after(self) -> int:
-        """Whole seconds a client is told to wait after a 503."""
-        return max(1, math.ceil(min(self.miss_wait, self.backoff_max)))
 
 
 def load(**overrides: Any) -> Settings:

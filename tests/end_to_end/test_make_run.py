@@ -1,0 +1,83 @@
+"""`make run`: one command runs all of it, one Ctrl-C stops all of it, and nothing is forgotten."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+
+from scripts.embedded_redis import free_port
+from tests.end_to_end.fleet import Fleet, Reader, eventually
+from tests.fakegithub.client import FakeGitHubProcess
+
+REPOS = "/orgs/Netflix/repos"
+
+
+def _run(folder: Path, github: str, name: str, **settings: object) -> Reader:
+    """What `make run` starts, in a folder of its own."""
+    port = free_port()
+    environment = Fleet(folder, github).environment(PORT=port, REDIS_URL="", **settings)
+    command = [sys.executable, "-m", "scripts.run", "--data", str(folder / "data")]
+    run = Reader(command, environment, folder / name)
+    run.url = f"http://127.0.0.1:{port}"
+    return run
+
+
+def _press_ctrl_c(run: Reader) -> list[psutil.Process]:
+    """What the terminal does: SIGINT to the foreground process group. Gives who is left."""
+    everyone = run.family()
+    assert len(everyone) > 6, everyone
+    os.killpg(run.process.pid, signal.SIGINT)
+    assert run.process.wait(20) == 0, run.output
+    _, left = psutil.wait_procs(everyone, timeout=3)
+    return left
+
+
+def test_one_command_runs_everything_and_one_ctrl_c_stops_it(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    run = _run(tmp_path, github.url, "first.log")
+    try:
+        eventually(run.is_healthy, within=30)
+        assert run.get(REPOS).json() == github.repos()
+        eventually(lambda: "Ready. Try:" in run.output)
+        assert f"curl -s {run.url}{REPOS}" in run.output
+        assert _press_ctrl_c(run) == []
+    finally:
+        run.kill()
+
+    github.fault("status", status=502)
+    again = _run(tmp_path, github.url, "second.log")
+    try:
+        eventually(again.is_healthy, within=30, what="warm from what the first run left")
+        assert again.get(REPOS).json() == github.repos()
+        assert _press_ctrl_c(again) == []
+    finally:
+        again.kill()
+
+
+def test_ctrl_c_leaves_no_work_horse_behind_in_the_middle_of_a_fetch(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    github.fault("hang", path="/orgs/Netflix/repos")
+    run = _run(tmp_path, github.url, "run.log", ORIGIN_READ_TIMEOUT=120)
+    try:
+        eventually(lambda: github.counters()["hanging"] > 0, within=30)
+        assert _press_ctrl_c(run) == []
+    finally:
+        run.kill()
+
+
+def test_a_second_run_in_the_same_folder_is_refused(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    first = _run(tmp_path, github.url, "first.log")
+    try:
+        eventually(first.is_healthy, within=30)
+        second = _run(tmp_path, github.url, "second.log")
+        assert second.process.wait(20) == 1
+        (line,) = second.output.splitlines()
+        assert "another Redis is using" in line
+    finally:
+        first.kill()
