@@ -58,8 +58,9 @@ class Caretaker:
         self._condition = Condition()
         self._stopped = Event()
         self._redis_is_away = False
+        self.is_deaf = Event()  # announcements were lost: the listener should subscribe anew
         self._announced = 0  # the number of the last announcement that reached us
-        self._counted = 0  # the counter at the last tick
+        self._counted: int | None = None  # the counter at the last tick
 
     def start(self) -> None:
         """Begin; call it in the process that is to be cared for, after any fork."""
@@ -128,14 +129,22 @@ class Caretaker:
             held = self._local.peek(resource)
             if held is None or held.look_at <= now:
                 self.look_soon(resource)
-        counter = self._store.changes()
-        # What was counted a tick ago must have been announced by now; and a counter that went
-        # back means that Redis lost its data.
-        if self._announced < self._counted or counter < self._counted:
-            self._announced = counter
-            self._look_soon_at_all()
-        self._counted = counter
+        self._check_announcements(self._store.changes())
         self._local.drop_unasked(since=now - self._keep)
+
+    def _check_announcements(self, counter: int) -> None:
+        """Look at everything again when an announcement was lost, or Redis's data was.
+
+        What was counted a tick ago must have been announced by now, and a counter only goes back
+        with the data of its Redis.
+        """
+        before, self._counted = self._counted, counter
+        if before is None:
+            self._announced = max(self._announced, counter)
+        elif self._announced < before or counter < before:
+            self._announced = counter
+            self.is_deaf.set()
+            self._look_soon_at_all()
 
     def look_at_due(self) -> None:
         """Look at everything that is due, and act on what is found."""

@@ -50,8 +50,10 @@ class Listener:
 
     def _listen(self) -> None:
         with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
+            self._caretaker.is_deaf.clear()
             pubsub.subscribe(keys.ANNOUNCE)
-            while not self._stopped.is_set():
+            # A connection whose other end vanished stays silent for ever and never fails.
+            while not self._stopped.is_set() and not self._caretaker.is_deaf.is_set():
                 message = pubsub.get_message(timeout=_POLL)
                 if message is not None:
                     self._hear(message["type"], message["data"])

@@ -5,6 +5,7 @@ somebody stars a repository.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,9 +20,10 @@ def main() -> int:
     github = subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.fakegithub", "--port", "0", "--churn", "5"),
-            *("--anonymous-limit", "1000000"),
+            *("--anonymous-limit", "1000000", "--exit-with-stdin"),
         ],
         cwd=ROOT,
+        stdin=subprocess.PIPE,  # closed with us, however we end
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -38,7 +40,9 @@ def main() -> int:
             environment[name] = ""
         with tempfile.TemporaryDirectory(prefix="api-read-cache-demo-") as data:
             command = [sys.executable, "-m", "scripts.run", "--data", data]
-            return _wait(subprocess.Popen(command, cwd=ROOT, env=environment))
+            run = subprocess.Popen(command, cwd=ROOT, env=environment)
+            signal.signal(signal.SIGTERM, lambda *_: run.terminate())
+            return _wait(run)
     finally:
         github.terminate()
         github.wait()
