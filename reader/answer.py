@@ -4,6 +4,7 @@ No framework, no clock, no socket: whatever serves a request sends exactly this.
 """
 
 from dataclasses import dataclass, field
+from math import floor
 
 from werkzeug.http import http_date, parse_accept_header, parse_etags
 
@@ -103,7 +104,7 @@ def _encode(
 def _freshness(representation: Representation, served: Served, now: float) -> dict[str, str]:
     """`Age`, `Cache-Control`, `Last-Modified` and `Cache-Status` (RFC 9111 and RFC 9211)."""
     metadata = representation.metadata
-    left = int(metadata.fresh_until - now)
+    left = floor(metadata.fresh_until - now)
     status = "fwd=uri-miss; stored" if served is Served.WAITED else "hit"
     return {
         "Cache-Control": f"public, max-age={max(0, left)}",

@@ -65,11 +65,16 @@ class LocalCache:
         return self._tracked.get(resource.id) or self._on_demand.get(resource.id)
 
     def put(self, resource: Resource, entry: Entry, now: float) -> Entry:
-        """Hold an entry unless a newer one is held, and return the one that is newer."""
+        """Hold an entry unless a newer one is held; return the one that is newer.
+
+        One that is larger than all the room there is is not held at all.
+        """
         with self._lock:
             before = self.peek(resource)
             if before is not None and before.entry.metadata.is_newer_than(entry.metadata):
                 return before.entry
+            if not resource.tracked and entry.held_bytes > self._max_bytes:
+                return entry  # it would push out all others, and then itself
             look_at = self._next_look(entry.metadata, now)
             asked_at = before.asked_at if before else now
             self._hold(Held(resource, entry, look_at, asked_at))
@@ -83,9 +88,9 @@ class LocalCache:
             if held is None or held.entry.metadata.version != metadata.version:
                 return
             entry = held.entry
-            if entry.metadata != metadata:
+            if metadata.is_newer_than(entry.metadata):
                 entry = replace(entry, metadata=metadata)
-            self._hold(replace(held, entry=entry, look_at=self._next_look(metadata, now)))
+            self._hold(replace(held, entry=entry, look_at=self._next_look(entry.metadata, now)))
 
     def postpone(self, resource: Resource, look_at: float) -> None:
         """Set the next look at what is held of a resource."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from threading import BoundedSemaphore
 
 from redis import RedisError
@@ -106,6 +107,10 @@ class ReadPath:
 
     def _fetch(self, resource: Resource, deadline: float) -> Found | None:
         """The content from Redis, as soon as it is there; None when the time is up."""
+        # What landed between this request's miss and its take-off need not be read again.
+        held = self._local.get(resource, self._clock())
+        if held is not None:
+            return Found(held.entry, Served.REDIS)
         with self._arrivals.expect(resource) as expected:
             entry = self._read(resource)
             if entry is None:
@@ -146,4 +151,4 @@ class ReadPath:
             pause = failure.retry_at - self._clock()
             if pause > remaining:
                 reason = f"GitHub could not be read: {failure.reason}"
-                raise Unavailable(reason, retry_after=round(pause))
+                raise Unavailable(reason, retry_after=ceil(pause))

@@ -52,7 +52,8 @@ class Content:
     @property
     def etag(self) -> str:
         """Opaque part of the strong entity tag: a digest of all that a client can see."""
-        seen = json.dumps([self.status, self.content_type, list(self.links)]).encode()
+        shape = "array" if self.ends is not None else "whole"
+        seen = json.dumps([shape, self.status, self.content_type, list(self.links)]).encode()
         return hashlib.sha256(seen + b"\n" + self.body).hexdigest()[:32]
 
     def entry(self, *, version: int, now: float, lifetime: float) -> Entry:

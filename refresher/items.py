@@ -71,7 +71,7 @@ def is_private(value: Any) -> bool:
         return False
     return (
         value.get("private") is True
-        or value.get("visibility") in {"private", "internal"}
+        or value.get("visibility") in ("private", "internal")
         or value.get("public") is False
         or value.get("user_view_type") == "private"
     )
@@ -106,8 +106,9 @@ def _item(text: bytes, value: Any, *, ranked: bool) -> Item:
         reason = "GitHub's list holds something that is not an object"
         raise OriginError(FailureKind.UNEXPECTED, reason)
     # Lists without ids exist (languages of a search); there the text stands for itself.
-    identity = value.get("id", text)
-    return Item(text, identity, is_private(value), ranks_of(value) if ranked else None)
+    identity = value.get("id")
+    known_by = identity if isinstance(identity, int | str) else text
+    return Item(text, known_by, is_private(value), ranks_of(value) if ranked else None)
 
 
 def _skip(text: str, at: int) -> int:

@@ -7,8 +7,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError as TransportError
 
+from refresher.body import read_body
 from refresher.errors import OriginError
 from shared.outcomes import FailureKind
 from shared.settings import Settings
@@ -20,7 +20,6 @@ MEDIA_TYPE = "application/vnd.github+json"
 USER_AGENT = "api-read-cache"
 MAX_REDIRECTS = 5
 
-_CHUNK = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -91,9 +90,7 @@ class Origin:
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 return answer
-            url = urljoin(url, location)
-            if urlsplit(url).scheme not in {"http", "https"}:
-                break
+            url = _target(url, location)
         raise OriginError(
             FailureKind.UNEXPECTED, "GitHub redirects in circles", status=answer.status
         )
@@ -104,49 +101,46 @@ class Origin:
 
     def _send(self, url: str, deadline: float) -> OriginAnswer:
         try:
-            with self._session.get(
-                url, timeout=self._timeouts, stream=True, allow_redirects=False
-            ) as response:
-                body = self._read(response, deadline)
+            with self._exchange(url) as response:
+                body = read_body(
+                    response,
+                    max_bytes=self._max_bytes,
+                    is_late=lambda: self._stopwatch() > deadline,
+                )
+                links = {relation: link["url"] for relation, link in response.links.items()}
+            return OriginAnswer(
+                url,
+                response.status_code,
+                response.headers,
+                body,
+                {relation: urljoin(url, target) for relation, target in links.items()},
+            )
         except requests.Timeout as error:
             raise OriginError(FailureKind.TIMEOUT, "GitHub did not answer in time") from error
-        except (requests.RequestException, TransportError, OSError) as error:
+        except (requests.RequestException, OSError) as error:
             # The error's own text may hold the URL and more; its class says enough.
             reason = f"the connection to GitHub failed ({type(error).__name__})"
             raise OriginError(FailureKind.CONNECTION, reason) from error
-        links = {relation: link["url"] for relation, link in response.links.items()}
-        return OriginAnswer(
-            response.url,
-            response.status_code,
-            response.headers,
-            body,
-            {relation: urljoin(response.url, target) for relation, target in links.items()},
-        )
+        except ValueError as error:
+            raise OriginError(FailureKind.UNEXPECTED, "GitHub gave an invalid address") from error
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """The body, decompressed; given up when it is too long in bytes or in seconds.
+    def _exchange(self, url: str) -> requests.Response:
+        """One request and the head of its answer.
 
-        Reads what has arrived, however little: waiting for full chunks, an origin that sends a
-        byte now and then would keep us long past the deadline.
+        Not `Session.get`: that reads the body of a redirect, of any length, even when told not to
+        follow, and keeps cookies.
         """
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            while chunk := response.raw.read1(_CHUNK, decode_content=True):
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > self._max_bytes:
-                    reason = f"an answer of more than {self._max_bytes} bytes (ORIGIN_MAX_BYTES)"
-                    raise OriginError(FailureKind.TOO_LARGE, reason, status=response.status_code)
-                if self._stopwatch() > deadline:
-                    reason = "GitHub did not finish its answer in time"
-                    raise OriginError(FailureKind.TIMEOUT, reason, status=response.status_code)
-        except TransportError as error:
-            timed_out = "timed out" in str(error)
-            kind = FailureKind.TIMEOUT if timed_out else FailureKind.CONNECTION
-            reason = "GitHub's answer broke off"
-            raise OriginError(kind, reason, status=response.status_code) from error
-        return b"".join(chunks)
+        prepared = self._session.prepare_request(requests.Request("GET", url))
+        address = str(prepared.url)
+        environment = self._session.merge_environment_settings(address, {}, True, None, None)
+        return self._session.get_adapter(address).send(
+            prepared,
+            stream=True,
+            timeout=self._timeouts,
+            verify=environment["verify"] or True,
+            cert=environment["cert"],
+            proxies=environment["proxies"],
+        )
 
 
 class _Credential(AuthBase):
@@ -163,6 +157,16 @@ class _Credential(AuthBase):
         if self._token is not None and _site(str(request.url)) == self._site:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _target(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+        if urlsplit(target).scheme in {"http", "https"}:
+            return target
+    except ValueError:
+        pass
+    raise OriginError(FailureKind.UNEXPECTED, "GitHub redirects to an invalid address")
 
 
 def _site(url: str) -> tuple[str, str | None, int | None]:

@@ -146,7 +146,7 @@ class _Attempt:
         if metadata is None or not metadata.is_fresh(self.tools.clock()):
             refresh(parent, self.tools)
             metadata = self.tools.store.look(parent).metadata
-        if metadata is None:
+        if metadata is None or not metadata.is_fresh(self.tools.clock()):
             reason = "the repository itself could not be read"
             raise OriginError(FailureKind.UNEXPECTED, reason)
         return metadata.status == 200
@@ -155,7 +155,7 @@ class _Attempt:
         writer, now = self.tools.writer, self.tools.clock()
         before = self.look.metadata
         if before is not None and before.etag == content.etag:
-            if writer.confirm(self.resource, token=self.token, now=now):
+            if writer.confirm(self.resource, content, token=self.token, now=now):
                 return RefreshOutcome.UNCHANGED
             return RefreshOutcome.FENCED
         if writer.store(self.resource, content, token=self.token, now=now):

@@ -1,5 +1,6 @@
 """What an answer of the origin is worth: content, a negative answer, or a failure."""
 
+import re
 from collections.abc import Mapping
 
 from refresher.errors import OriginError
@@ -10,6 +11,11 @@ from shared.outcomes import FailureKind
 # resource on demand: asking again at once would give the same.
 # 409 is an empty repository, 422 a query that GitHub cannot work with, 451 a takedown.
 NEGATIVE = frozenset({404, 409, 410, 422, 451})
+
+_UNSAID_PAUSE = 60.0  # seconds
+# Nobody means longer: GitHub's own windows are of an hour.
+_LONGEST_PAUSE = 24 * 3600.0  # seconds
+_NUMBER = re.compile(r"[0-9]{1,300}")  # a float holds no more digits
 
 
 def check(answer: OriginAnswer, *, tracked: bool, now: float) -> None:
@@ -29,9 +35,11 @@ def check(answer: OriginAnswer, *, tracked: bool, now: float) -> None:
         return
     pause = _asked_pause(answer.headers, now)
     if status == 429 or (status == 403 and pause is not None):
+        # "Otherwise, wait for at least one minute before retrying": GitHub on its rate limits.
+        pause = _UNSAID_PAUSE if pause is None else pause
         reason = f"GitHub's rate limit is spent (answered {status})"
         raise OriginError(
-            FailureKind.RATE_LIMITED, reason, status=status, retry_after=max(pause or 60, 1)
+            FailureKind.RATE_LIMITED, reason, status=status, retry_after=max(pause, 1)
         )
     if status == 401:
         reason = "GitHub refuses the token (answered 401): check GITHUB_API_TOKEN"
@@ -59,9 +67,9 @@ def _asked_pause(headers: Mapping[str, str], now: float) -> float | None:
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
     """
     retry_after = headers.get("Retry-After", "")
-    if retry_after.isdigit():
-        return float(retry_after)
+    if _NUMBER.fullmatch(retry_after):
+        return min(float(retry_after), _LONGEST_PAUSE)
     reset = headers.get("X-RateLimit-Reset", "")
-    if headers.get("X-RateLimit-Remaining") == "0" and reset.isdigit():
-        return max(0.0, float(reset) - now)
+    if headers.get("X-RateLimit-Remaining") == "0" and _NUMBER.fullmatch(reset):
+        return min(max(0.0, float(reset) - now), _LONGEST_PAUSE)
     return None

@@ -50,6 +50,15 @@ redis.call('PUBLISH', ARGV[2], cjson.encode({name = ARGV[3], number = number}))
 return 1
 """
 
+
+def _keep(key: int) -> str:
+    """Gives the key of that number the expiry in ARGV[4], or none for 0."""
+    return f"""
+if ARGV[4] == '0' then redis.call('PERSIST', KEYS[{key}])
+else redis.call('PEXPIRE', KEYS[{key}], ARGV[4]) end
+"""
+
+
 # Replaces an entry and its pages.
 # KEYS: fence, changes, entry, pages, failure.
 # ARGV: token, channel, name, milliseconds to keep (0: for ever), number of the entry's fields
@@ -59,26 +68,25 @@ _WRITE = f"""
 local count = tonumber(ARGV[5])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
 redis.call('HSET', KEYS[3], unpack(ARGV, 6, 5 + count))
-redis.call('HSET', KEYS[4], unpack(ARGV, 6 + count))
-if ARGV[4] ~= '0' then
-  redis.call('PEXPIRE', KEYS[3], ARGV[4])
-  redis.call('PEXPIRE', KEYS[4], ARGV[4])
-end
+{_keep(3)}
+for at = 6 + count, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1]) end
+{_keep(4)}
 {_ANNOUNCE}
 """
 
-# Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
+# Moves the freshness of an unchanged entry on, and replaces its pages, which may hold other
+# private items; 0 too when the entry is gone.
 # KEYS: fence, changes, entry, pages, failure.
-# ARGV: token, channel, name, milliseconds to keep (0: for ever), validated_at, fresh_until.
+# ARGV: token, channel, name, milliseconds to keep (0: for ever), validated_at, fresh_until, then
+#       the pages' fields and values.
 _CONFIRM = f"""
 {_CHECK}
 if redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
 redis.call('HSET', KEYS[3], 'validated_at', ARGV[5], 'fresh_until', ARGV[6])
-redis.call('DEL', KEYS[5])
-if ARGV[4] ~= '0' then
-  redis.call('PEXPIRE', KEYS[3], ARGV[4])
-  redis.call('PEXPIRE', KEYS[4], ARGV[4])
-end
+redis.call('DEL', KEYS[4], KEYS[5])
+{_keep(3)}
+for at = 7, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1]) end
+{_keep(4)}
 {_ANNOUNCE}
 """
 
@@ -119,9 +127,6 @@ class Writer:
             "fresh_until": metadata.fresh_until,
         }
         entry_arguments = [part for pair in fields.items() for part in pair]
-        pages: dict[str, bytes] = {"ids": json.dumps(list(content.ids), default=_text).encode()}
-        pages |= {str(number): page.to_bytes() for number, page in enumerate(content.pages, 1)}
-        page_arguments = [part for pair in pages.items() for part in pair]
         stored = self._write(
             keys=[
                 *self._common_keys(resource),
@@ -134,12 +139,12 @@ class Writer:
                 self._keep_ms(resource),
                 len(entry_arguments),
                 *entry_arguments,
-                *page_arguments,
+                *_page_arguments(content),
             ],
         )
         return bool(stored)
 
-    def confirm(self, resource: Resource, *, token: int, now: float) -> bool:
+    def confirm(self, resource: Resource, content: Content, *, token: int, now: float) -> bool:
         """Move the freshness of unchanged content on; version and body stay."""
         confirmed = self._confirm(
             keys=[
@@ -153,6 +158,7 @@ class Writer:
                 self._keep_ms(resource),
                 now,
                 now + self._lifetime(resource),
+                *_page_arguments(content),
             ],
         )
         return bool(confirmed)
@@ -186,6 +192,12 @@ class Writer:
         if resource.tracked:
             return 0
         return int(1000 * (self._settings.on_demand_keep + self._settings.on_demand_ttl))
+
+
+def _page_arguments(content: Content) -> list[str | bytes]:
+    fields: dict[str, bytes] = {"ids": json.dumps(list(content.ids), default=_text).encode()}
+    fields |= {str(number): page.to_bytes() for number, page in enumerate(content.pages, 1)}
+    return [part for pair in fields.items() for part in pair]
 
 
 def _text(identity: object) -> str:

@@ -19,9 +19,9 @@ _PRIVILEGED = frozenset(
         *("collaborators", "copilot", "credential-authorizations", "custom-repository-roles"),
         *("dependabot", "dependency-graph", "docker", "environments"),
         *("external-group", "external-groups", "failed_invitations", "hooks"),
-        *("immutable-releases", "insights", "installation", "installations"),
+        *("immutable-releases", "import", "insights", "installation", "installations"),
         *("interaction-limits", "invitations", "issue-types", "memberships", "migrations"),
-        *("network-configurations", "organization-fine-grained-permissions"),
+        *("network-configurations", "notifications", "organization-fine-grained-permissions"),
         *("organization-roles", "outside_collaborators", "packages", "private-registries"),
         *("personal-access-token-requests", "personal-access-tokens"),
         *("private-vulnerability-reporting", "projects", "projectsv2", "properties"),
@@ -30,8 +30,17 @@ _PRIVILEGED = frozenset(
         *("vulnerability-alerts", "zipball"),
     ]
 )
-# A user's keys are public; a repository's deploy keys are its administrators'.
-_PRIVILEGED_BUT_FOR_USERS = frozenset({"keys"})
+# The same, where it is one kind of thing only: a user's keys are public, a repository's deploy
+# keys are its administrators'; an organisation's `issues` are those of the token's own user.
+_PRIVILEGED_OF = {
+    "users": frozenset[str](),
+    "orgs": frozenset({"keys", "issues"}),
+    "repos": frozenset({"keys"}),
+}
+# How deep a path may go below these: what lies deeper is privileged.
+_DEPTHS = {("orgs", "members"): 2}
+# Privileged wherever it stands below these: branch and tag protection.
+_PROTECTED = frozenset({"branches", "tags"})
 # A user's own feeds hold private events when the token is that user's; `/public` never does.
 _FEEDS = frozenset({"events", "received_events"})
 _SECRET_PARAMETERS = frozenset({"access_token", "client_id", "client_secret", "token"})
@@ -45,14 +54,24 @@ def is_allowed(segments: Sequence[str]) -> bool:
     below = [segment.lower() for segment in segments[length:]]
     if not below:
         return True
-    if segments[0] == "users":
-        is_feed = below[0] in _FEEDS and below[-1] != "public"
-        return below[0] not in _PRIVILEGED and not is_feed
-    return below[0] not in _PRIVILEGED | _PRIVILEGED_BUT_FOR_USERS
+    kind, first = segments[0], below[0]
+    if first in _PRIVILEGED or first in _PRIVILEGED_OF[kind]:
+        return False
+    if kind == "users" and first in _FEEDS:
+        return below[-1] == "public"
+    if first in _PROTECTED and "protection" in below:
+        return False
+    return len(below) <= _DEPTHS.get((kind, first), len(below))
 
 
-def holds_credentials(query: str) -> bool:
-    """Whether a client put a secret into the URL, as GitHub once allowed; never to be stored."""
-    return any(
-        name.lower() in _SECRET_PARAMETERS for name, _ in parse_qsl(query, keep_blank_values=True)
+def is_allowed_query(query: str) -> bool:
+    """Whether a query neither holds a secret nor asks for what only owners may see.
+
+    GitHub once took credentials in the URL; they are never to be stored. `filter=2fa_disabled`
+    lists an organisation's members without two-factor authentication, for its owners.
+    """
+    pairs = [(name.lower(), value) for name, value in parse_qsl(query, keep_blank_values=True)]
+    return not any(
+        name in _SECRET_PARAMETERS or (name == "filter" and value.lower().startswith("2fa_"))
+        for name, value in pairs
     )

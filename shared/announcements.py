@@ -25,5 +25,5 @@ def parse(message: bytes) -> Announcement | None:
     try:
         fields = json.loads(message)
         return Announcement(str(fields["name"]), int(fields["number"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -17,11 +17,12 @@ view:{metric}:ends  where each of its items ends
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from shared.errors import UnknownSchemaError
+from shared.errors import UnreadableError
 from shared.json_array import JsonArray, pack_ends, unpack_ends
 from shared.keys import SCHEMA
 from shared.views import Metric
@@ -116,44 +117,49 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
     """The metadata in the values of `METADATA_FIELDS`; None where there is no entry.
 
     Raises:
-        UnknownSchemaError: it was written under another schema.
+        UnreadableError: it was written under another schema, or is damaged.
     """
     meta, validated_at, fresh_until = values
     if meta is None or validated_at is None or fresh_until is None:
         return None
-    known = json.loads(meta)
-    if known.pop("schema") != SCHEMA:
-        raise UnknownSchemaError
-    known["links"] = tuple((relation, query) for relation, query in known["links"])
-    return Metadata(validated_at=float(validated_at), fresh_until=float(fresh_until), **known)
+    try:
+        known = json.loads(meta)
+        if known.pop("schema") != SCHEMA:
+            raise UnreadableError
+        known["links"] = tuple((relation, query) for relation, query in known["links"])
+        return Metadata(validated_at=float(validated_at), fresh_until=float(fresh_until), **known)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableError from error
 
 
 def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:
     """The entry in all fields of its hash; None where there is none.
 
     Raises:
-        UnknownSchemaError: it was written under another schema.
+        UnreadableError: it was written under another schema, or is damaged.
     """
     metadata = metadata_from([fields.get(name.encode()) for name in METADATA_FIELDS])
     if metadata is None:
         return None
-    views = {
-        metric: JsonArray(
-            fields[f"view:{metric}".encode()],
-            unpack_ends(fields[f"view:{metric}:ends".encode()]),
-            VIEW_SEPARATOR,
-        )
-        for metric in Metric
-        if f"view:{metric}".encode() in fields
-    }
     ends = fields.get(b"ends")
-    return Entry(
-        metadata,
-        body=fields[b"body"],
-        gzipped=fields.get(b"body:gzip"),
-        ends=None if ends is None else unpack_ends(ends),
-        views=views,
-    )
+    try:
+        return Entry(
+            metadata,
+            body=fields[b"body"],
+            gzipped=fields.get(b"body:gzip"),
+            ends=None if ends is None else unpack_ends(ends),
+            views=dict(_views(fields)),
+        )
+    except (KeyError, struct.error) as error:
+        raise UnreadableError from error
+
+
+def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[Metric, JsonArray]]:
+    for metric in Metric:
+        body = fields.get(f"view:{metric}".encode())
+        if body is not None:
+            ends = unpack_ends(fields[f"view:{metric}:ends".encode()])
+            yield metric, JsonArray(body, ends, VIEW_SEPARATOR)
 
 
 def _encode_metadata(metadata: Metadata) -> bytes:

@@ -5,5 +5,5 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the message is one line that names it."""
 
 
-class UnknownSchemaError(Exception):
-    """A value in Redis was written under a schema that this process does not read."""
+class UnreadableError(Exception):
+    """A value in Redis is not what this process could have written: another schema, or damage."""

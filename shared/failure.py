@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
+from shared.errors import UnreadableError
 from shared.outcomes import FailureKind
 
 
@@ -38,6 +39,13 @@ class Failure:
 
     @classmethod
     def from_json(cls, text: bytes | str) -> "Failure":
-        """The inverse of `to_json`."""
-        fields = json.loads(text)
-        return cls(**{**fields, "kind": FailureKind(fields["kind"])})
+        """The inverse of `to_json`.
+
+        Raises:
+            UnreadableError: it is not what `to_json` gave.
+        """
+        try:
+            fields = json.loads(text)
+            return cls(**{**fields, "kind": FailureKind(fields["kind"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnreadableError from error

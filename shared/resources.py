@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from shared.allow_list import holds_credentials, is_allowed
+from shared.allow_list import is_allowed, is_allowed_query
 
 # Paths longer than this are nobody's honest request, and every one is a key in Redis.
 MAX_NAME_BYTES = 1024
@@ -90,6 +90,8 @@ class Catalogue:
             path: as sent, percent-encoded or not.
             query: as sent, without `?`.
         """
+        if not _is_text(path + query):
+            return None
         segments = _segments(path)
         if segments is None:
             return None
@@ -102,7 +104,7 @@ class Catalogue:
         resource = Resource(canonical, canonical_query)
         if len(resource.name) > MAX_NAME_BYTES:
             return None
-        if not is_allowed(segments) or holds_credentials(canonical_query):
+        if not is_allowed(segments) or not is_allowed_query(canonical_query):
             return None
         return resource
 
@@ -110,6 +112,11 @@ class Catalogue:
         """The resource whose `Resource.name` this is; the way back from a job's argument."""
         path, _, query = name.partition("?")
         return self.find(path, query)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a string can be encoded: JSON can bring half a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _segments(path: str) -> list[str] | None:

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     @field_validator("github_api_url")
     @classmethod
     def _an_origin(cls, value: str) -> str:
-        parts = urlsplit(value)
+        parts = _split_url(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be a URL that begins with https:// or http://")
         if parts.username or parts.password or parts.query or parts.fragment:
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     def _a_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        parts = urlsplit(value.get_secret_value())
+        parts = _split_url(value.get_secret_value())
         if parts.scheme not in _REDIS_SCHEMES:
             raise ValueError("must begin with redis://, rediss:// or unix://")
         if parts.scheme == "unix":
@@ -144,10 +144,6 @@ class Settings(BaseSettings):
                 raise ValueError("must hold the path of a socket")
         elif not parts.hostname:
             raise ValueError("must hold a host")
-        try:
-            _ = parts.port
-        except ValueError:
-            raise ValueError("holds a port that is not a number below 65536") from None
         return value
 
     @field_validator("github_api_token")
@@ -216,7 +212,25 @@ def _one_problem(problem: Mapping[str, Any]) -> str:
     message = message[0].lower() + message[1:]
     if field in _NEVER_SHOWN:
         return f"{field.upper()}: {message}"
-    return f"{field.upper()}={problem['input']!s}: {message}"
+    shown = repr(str(problem["input"]))[1:-1]  # in one line, whatever it holds
+    return f"{field.upper()}={shown}: {message}"
+
+
+def _split_url(value: str) -> SplitResult:
+    """Take a URL apart; errors are worded here, since `urlsplit` quotes the URL, password and all.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    try:
+        # Line breaks, which `urlsplit` drops in silence, and spaces belong in no URL.
+        if not re.fullmatch(r"[!-~]+", value):
+            raise ValueError
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must be a URL, with a port below 65536 if any") from None
+    return parts
 
 
 def _with_password(url: str, password: SecretStr | None) -> str:

@@ -9,7 +9,7 @@ from redis import Redis
 
 from shared import keys
 from shared.entry import METADATA_FIELDS, Entry, Metadata, entry_from, metadata_from
-from shared.errors import UnknownSchemaError
+from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.resources import Resource
 
@@ -29,6 +29,8 @@ class Look:
 
 class Store:
     """The reading side of the Redis schema; every method may raise `redis.RedisError`.
+
+    What this process cannot read counts as absent: a refresh will write it anew.
 
     Not the writing side: only refreshers write entries, in `refresher.writes`.
     """
@@ -57,7 +59,7 @@ class Store:
         fields = cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
         try:
             return entry_from(fields)
-        except UnknownSchemaError:
+        except UnreadableError:
             return None
 
     def known_ids(self, resource: Resource) -> list[Hashable]:
@@ -73,9 +75,12 @@ class Store:
 def _metadata(values: Sequence[bytes | None]) -> Metadata | None:
     try:
         return metadata_from(values)
-    except UnknownSchemaError:
+    except UnreadableError:
         return None
 
 
 def _failure(value: bytes | None) -> Failure | None:
-    return None if value is None else Failure.from_json(value)
+    try:
+        return None if value is None else Failure.from_json(value)
+    except UnreadableError:
+        return None

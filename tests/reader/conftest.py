@@ -1,0 +1,49 @@
+"""Property tests draw the same examples in every run; readers are stopped with their test."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import settings
+from redis import Redis
+
+from reader.app import create_app
+from reader.node import Node
+from scripts.embedded_redis import EmbeddedRedis
+from shared import keys
+from tests.builders import make_settings
+
+settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.load_profile("deterministic")
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture
+def make_app(redis: Redis, redis_server: EmbeddedRedis) -> Iterator[MakeApp]:
+    """Makes readers on the tests' Redis; ends them and their threads after the test."""
+    nodes: list[Node] = []
+
+    def make(**known: Any) -> Flask:
+        known = {"redis_url": redis_server.url, "miss_wait": 0.2, "orgs": "Netflix,Google", **known}
+        app = create_app(make_settings(**known))
+        node = app.extensions["node"]
+        assert isinstance(node, Node)
+        nodes.append(node)
+        return app
+
+    before = set(threading.enumerate())
+    yield make
+    for node in nodes:
+        node.stop()
+    started = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and thread.name in {"caretaker", "listener"}
+    ]
+    for thread in started:
+        while thread.is_alive():
+            redis.publish(keys.ANNOUNCE, "null")  # wakes a listener, which sees that it is over
+            thread.join(0.05)

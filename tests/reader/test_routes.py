@@ -1,0 +1,389 @@
+import gzip
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from werkzeug.test import TestResponse
+
+from reader.answer import CORS_HEADERS
+from scripts.embedded_redis import free_port
+from shared.entry import Entry
+from tests.builders import (
+    CATALOGUE,
+    JSON,
+    compressed,
+    make_entry,
+    make_failure,
+    make_list_entry,
+    make_ranked_entry,
+    on_demand,
+    queued_names,
+    store_entry,
+    store_failure,
+    tracked,
+)
+from tests.reader.conftest import MakeApp
+
+# Far from now either way, so that no test depends on the day it is run.
+AGES_AGO, IN_AGES = 1_000_000_000.0, 9_000_000_000.0
+STARS = {"Netflix/b": 7, "Netflix/a": 7, "Netflix/z": 9}
+METRICS = ["forks", "last_updated", "open_issues", "stars", "watchers"]
+
+
+def fresh(entry: Entry) -> Entry:
+    known = {"validated_at": AGES_AGO, "fresh_until": IN_AGES}
+    return Entry(
+        type(entry.metadata)(**{**vars(entry.metadata), **known}),
+        entry.body,
+        entry.gzipped,
+        entry.ends,
+        entry.views,
+    )
+
+
+@pytest.fixture
+def client(make_app: MakeApp) -> FlaskClient:
+    return make_app().test_client()
+
+
+@pytest.fixture
+def warm(redis: Redis, client: FlaskClient) -> FlaskClient:
+    """A client of a reader whose Redis holds everything tracked, and a user."""
+    for org in CATALOGUE.orgs:
+        store_entry(redis, tracked(f"/orgs/{org}"), fresh(make_entry(b'{"login": "%a"}' % org)))
+        store_entry(redis, tracked(f"/orgs/{org}/members"), fresh(make_list_entry(95)))
+        values = {name.replace("Netflix", org): stars for name, stars in STARS.items()}
+        store_entry(redis, tracked(f"/orgs/{org}/repos"), fresh(make_ranked_entry(values)))
+    store_entry(redis, tracked("/"), fresh(compressed(make_entry(b'{"url": "x"}'))))
+    store_entry(redis, on_demand("/users/mona"), fresh(make_entry(b'{"login": "mona"}')))
+    return client
+
+
+def assert_error(response: TestResponse, status: int, message: str | None = None) -> None:
+    """Every refusal is in GitHub's form, may be read by any page, and is kept by no cache."""
+    assert response.status_code == status
+    body = json.loads(response.data)
+    assert body == {
+        "message": body["message"],
+        "documentation_url": "https://docs.github.com/rest",
+        "status": str(status),
+    }
+    assert body["message"]
+    assert message is None or body["message"] == message
+    assert response.headers["Content-Type"] == JSON
+    assert response.headers["Cache-Control"] == "no-store"
+    assert CORS_HEADERS.items() <= dict(response.headers).items()
+    assert response.headers["Content-Length"] == str(len(response.data))
+
+
+def raw(client: FlaskClient, target: str, **known: Any) -> TestResponse:
+    """Ask for a request target exactly as it stands."""
+    path, _, query = target.partition("?")
+    environ = {"RAW_URI": target, "PATH_INFO": path, "QUERY_STRING": query}
+    return client.open("/", environ_overrides=environ, **known)
+
+
+@pytest.mark.parametrize("path", [one.name for one in CATALOGUE.tracked])
+def test_what_is_tracked_is_served(warm: FlaskClient, path: str) -> None:
+    answered = warm.get(path)
+    assert answered.status_code == 200
+    assert answered.headers["Content-Type"] == JSON
+    assert answered.headers["ETag"] == '"tag"'
+    assert answered.headers["Access-Control-Allow-Origin"] == "*"
+    assert answered.headers["Cache-Status"].startswith("api-read-cache; hit; ttl=")
+    assert answered.headers["Content-Length"] == str(len(answered.data))
+
+
+def test_a_whole_answer_has_these_headers_and_no_others(warm: FlaskClient) -> None:
+    answered = warm.get("/orgs/Netflix")
+    assert set(answered.headers.keys()) == {
+        "ETag", "Vary", "Cache-Control", "Age", "Last-Modified", "Cache-Status", "Content-Type",
+        "Content-Length", *CORS_HEADERS,
+    }  # fmt: skip
+    assert answered.data == b'{"login": "\'Netflix\'"}'
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/ORGS/netflix", "/orgs/NETFLIX", "/orgs/%4Eetflix", "/orgs/Netflix?", "/orgs/Netflix?&"],
+)
+def test_other_spellings_of_what_is_tracked_are_the_same(warm: FlaskClient, target: str) -> None:
+    assert raw(warm, target).data == warm.get("/orgs/Netflix").data
+
+
+def test_an_expanded_list_is_sent_whole(warm: FlaskClient) -> None:
+    answered = warm.get("/orgs/Netflix/members")
+    assert [item["id"] for item in json.loads(answered.data)] == list(range(1, 96))
+    assert "Link" not in answered.headers
+
+
+def test_a_page_is_a_slice_with_links_to_the_reader(warm: FlaskClient) -> None:
+    answered = warm.get("/orgs/netflix/members?per_page=40&page=2")
+    assert [item["id"] for item in json.loads(answered.data)] == list(range(41, 81))
+    url = "http://localhost/orgs/netflix/members?per_page=40&page="
+    assert answered.headers["Link"] == (
+        f'<{url}1>; rel="prev", <{url}3>; rel="next", <{url}3>; rel="last", <{url}1>; rel="first"'
+    )
+
+
+def test_links_name_the_scheme_and_host_that_the_client_used(warm: FlaskClient) -> None:
+    answered = warm.get("/orgs/Netflix/members?page=4", base_url="https://cache.test:8443")
+    assert answered.headers["Link"].startswith("<https://cache.test:8443/orgs/Netflix/members?")
+
+
+def test_a_client_that_paginates_gets_every_item_once(warm: FlaskClient) -> None:
+    ids: list[int] = []
+    url: str | None = "/orgs/Netflix/members?per_page=10"
+    while url is not None:
+        answered = warm.get(url)
+        ids += [item["id"] for item in json.loads(answered.data)]
+        links = answered.headers.get("Link", "").split(", ")
+        url = next((one[1 : one.index(">")] for one in links if 'rel="next"' in one), None)
+    assert ids == list(range(1, 96))
+
+
+def test_a_page_of_a_single_object_is_another_resource(warm: FlaskClient, redis: Redis) -> None:
+    assert_error(warm.get("/orgs/Netflix?page=2"), 503)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("top/2", b'[["Netflix/z", 9], ["Netflix/a", 7]]'),
+        ("bottom/2", b'[["Netflix/a", 7], ["Netflix/b", 7]]'),
+        ("top/1", b'[["Netflix/z", 9]]'),
+        ("bottom/9999999999999999999", b'[["Netflix/z", 9], ["Netflix/a", 7], ["Netflix/b", 7]]'),
+    ],
+)
+def test_a_view_is_served(warm: FlaskClient, path: str, metric: str, expected: bytes) -> None:
+    answered = warm.get(f"/view/{path}/{metric}")
+    assert (answered.status_code, answered.data) == (200, expected)
+    assert answered.headers["Content-Type"] == JSON
+
+
+@pytest.mark.parametrize("org", ["Google", "google"])
+def test_a_view_of_another_organisation_is_picked(warm: FlaskClient, org: str) -> None:
+    answered = warm.get(f"/view/top/1/stars?org={org}")
+    assert json.loads(answered.data) == [["Google/z", 9]]
+
+
+@pytest.mark.parametrize("org", ["Microsoft", ""])
+def test_a_view_of_an_organisation_that_is_not_tracked_is_not_found(
+    warm: FlaskClient, org: str
+) -> None:
+    message = "Not Found: the organisation is not tracked here."
+    assert_error(warm.get(f"/view/top/1/stars?org={org}"), 404, message)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "abc", "%20", "%D9%A1", "+1", "0" * 5000])
+def test_a_view_of_a_bad_count_is_a_bad_request(warm: FlaskClient, count: str) -> None:
+    assert_error(warm.get(f"/view/top/{count}/stars"), 400)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/view", "/view/top", "/view/top/5", "/view/top/5/size", "/view/mid/5/stars",
+     "/view/top/5/stars/", "/view/top/5/stars/x", "/view//5/stars", "/view/top//stars"],
+)  # fmt: skip
+def test_an_unknown_view_is_not_found(warm: FlaskClient, path: str) -> None:
+    assert_error(raw(warm, path), 404, "Not Found")
+
+
+def test_what_is_on_demand_is_served_from_redis(warm: FlaskClient) -> None:
+    first, second = warm.get("/users/Mona"), warm.get("/users/mona")
+    assert first.data == second.data == b'{"login": "mona"}'
+    assert first.headers["Cache-Status"].endswith("; detail=redis")
+    assert second.headers["Cache-Status"].endswith("; detail=local")
+
+
+def test_a_stored_404_is_sent_as_it_came(redis: Redis, client: FlaskClient) -> None:
+    body = b'{"message":"Not Found","documentation_url":"x","status":"404"}'
+    store_entry(redis, on_demand("/users/nobody"), fresh(make_entry(body, status=404)))
+    answered = client.get("/users/nobody")
+    assert (answered.status_code, answered.data) == (404, body)
+    assert answered.headers["ETag"] == '"tag"'
+
+
+def test_stored_links_lead_to_the_reader(redis: Redis, client: FlaskClient) -> None:
+    entry = make_entry(b"[]", links=(("next", "page=2"), ("last", "page=9")))
+    store_entry(redis, on_demand("/users/mona/repos"), fresh(entry))
+    answered = client.get("/users/mona/repos")
+    url = "http://localhost/users/mona/repos"
+    assert answered.headers["Link"] == f'<{url}?page=2>; rel="next", <{url}?page=9>; rel="last"'
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//", "///", "/orgs/Netflix/", "/orgs//Netflix", "//orgs/Netflix", "/orgs/Netflix/repos/",
+     "/user", "/nothing", "/healthcheck/", "/livez/", "/orgs/Netflix/hooks", "/users/..",
+     "/users/%2e%2e/orgs", "/users/a%2Fb", "/users/a%00", "/?page=2", "/users/a?access_token=x",
+     "/repos/Netflix", "/users/" + "a" * 2000],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET"])
+def test_what_is_not_to_be_had_is_not_found(
+    warm: FlaskClient, redis: Redis, target: str, method: str
+) -> None:
+    assert_error(raw(warm, target, method=method), 404, "Not Found")
+    assert "/users/a" not in queued_names(redis)
+
+
+@pytest.mark.parametrize("target", ["//livez", "//healthcheck", "//view/top/1/stars"])
+def test_two_slashes_in_front_name_something_else(warm: FlaskClient, target: str) -> None:
+    for resource in CATALOGUE.tracked:
+        warm.get(resource.name)
+    assert_error(raw(warm, target), 404, "Not Found")
+
+
+def test_without_the_raw_target_the_decoded_path_is_used(warm: FlaskClient) -> None:
+    known = {"RAW_URI": "http://localhost/orgs/Netflix/members?per_page=1&page=2"}
+    query = "per_page=1&page=2"
+    answered = warm.get(f"/orgs/Netflix/members?{query}", environ_overrides=known)
+    assert json.loads(answered.data) == [{"id": 2}]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/orgs/Netflix", "/users/a", "/view/top/1/stars", "/livez", "/healthcheck", "/user"],
+)
+def test_other_methods_are_not_allowed(client: FlaskClient, method: str, path: str) -> None:
+    answered = client.open(path, method=method)
+    assert_error(answered, 405, "Method Not Allowed")
+    assert answered.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/orgs/Netflix", "/users/a", "/view/top/1/stars", "/livez", "/healthcheck", "/user"],
+)
+def test_options_are_answered_as_a_browser_asks(client: FlaskClient, path: str) -> None:
+    answered = client.options(path)
+    assert (answered.status_code, answered.data) == (204, b"")
+    assert {
+        **CORS_HEADERS,
+        "Allow": "GET, HEAD, OPTIONS",
+        "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+        "Access-Control-Max-Age": "86400",
+    }.items() <= dict(answered.headers).items()
+    allowed = answered.headers["Access-Control-Allow-Headers"].split(", ")
+    assert {"Authorization", "If-None-Match", "X-GitHub-Api-Version"} <= set(allowed)
+
+
+def test_options_send_no_body_and_say_nothing_of_one(client: FlaskClient) -> None:
+    answered = client.options("/")
+    assert "Content-Length" not in answered.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/orgs/Netflix", 200),
+        ("/orgs/Netflix/members?page=2", 200),
+        ("/view/top/1/stars", 200),
+        ("/view/top/0/stars", 400),
+        ("/user", 404),
+        ("/livez", 200),
+    ],
+)
+def test_head_is_get_without_the_body(warm: FlaskClient, path: str, status: int) -> None:
+    warm.get(path)  # so that both are served from memory
+    get, head = warm.get(path), warm.head(path)
+    changing = {"Age", "Cache-Control", "Cache-Status"}
+    assert get.status_code == head.status_code == status
+    assert head.data == b""
+    assert {k: v for k, v in head.headers.items() if k not in changing} == {
+        k: v for k, v in get.headers.items() if k not in changing
+    }
+
+
+def test_compression_is_negotiated(warm: FlaskClient) -> None:
+    answered = warm.get("/", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert answered.headers["Content-Encoding"] == "gzip"
+    assert answered.headers["ETag"] == '"tag-gzip"'
+    assert gzip.decompress(answered.data) == b'{"url": "x"}'
+
+
+def test_a_known_validator_gets_304(warm: FlaskClient) -> None:
+    answered = warm.get("/orgs/Netflix", headers={"If-None-Match": '"x", W/"tag"'})
+    assert (answered.status_code, answered.data) == (304, b"")
+    assert answered.headers["ETag"] == '"tag"'
+    assert not {"Content-Length", "Content-Type"} & set(answered.headers.keys())
+
+
+def test_what_never_comes_is_unavailable(client: FlaskClient, redis: Redis) -> None:
+    answered = client.get("/users/mona?page=2")
+    assert_error(answered, 503, "The content is still being fetched from GitHub.")
+    assert answered.headers["Retry-After"] == "1"
+    assert "/users/mona?page=2" in queued_names(redis)
+
+
+@pytest.mark.parametrize(
+    "path", ["/orgs/Netflix", "/orgs/Netflix/repos?page=1", "/view/top/1/stars"]
+)
+def test_what_is_tracked_but_nowhere_yet_is_unavailable(client: FlaskClient, path: str) -> None:
+    assert_error(client.get(path), 503)
+
+
+def test_a_recorded_failure_is_told_at_once(make_app: MakeApp, redis: Redis) -> None:
+    store_failure(redis, on_demand("/users/mona"), make_failure(retry_at=IN_AGES))
+    client = make_app(miss_wait=60).test_client()
+    answered = client.get("/users/mona")
+    assert_error(answered, 503, "GitHub could not be read: GitHub answered 502")
+    assert int(answered.headers["Retry-After"]) > 1_000_000
+
+
+def test_without_redis_a_miss_is_unavailable(make_app: MakeApp) -> None:
+    client = make_app(redis_url=f"redis://127.0.0.1:{free_port()}/0").test_client()
+    assert_error(client.get("/users/mona"), 503, "The cache's store cannot be reached.")
+    assert client.get("/livez").status_code == 200
+    assert client.get("/healthcheck").status_code == 503
+
+
+def test_stale_content_is_served_and_a_refresh_asked_for(client: FlaskClient, redis: Redis) -> None:
+    entry = make_entry(b'{"login": "old"}', validated_at=AGES_AGO, fresh_until=AGES_AGO + 1)
+    store_entry(redis, on_demand("/users/mona"), entry)
+    answered = client.get("/users/mona")
+    assert (answered.status_code, answered.data) == (200, b'{"login": "old"}')
+    assert answered.headers["Cache-Control"] == "public, max-age=0"
+    assert "; ttl=-" in answered.headers["Cache-Status"]
+
+
+def test_the_process_says_that_it_lives(client: FlaskClient) -> None:
+    answered = client.get("/livez")
+    assert (answered.status_code, answered.json) == (200, {"status": "ok"})
+    assert answered.headers["Content-Type"] == JSON
+    assert answered.headers["Cache-Control"] == "no-store"
+
+
+def test_the_healthcheck_names_what_is_missing(client: FlaskClient) -> None:
+    answered = client.get("/healthcheck")
+    assert answered.status_code == 503
+    assert answered.json == {
+        "status": "unavailable",
+        "missing": [
+            "/",
+            "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos",
+            "/orgs/Google", "/orgs/Google/members", "/orgs/Google/repos",
+        ],
+    }  # fmt: skip
+    assert answered.headers["Cache-Control"] == "no-store"
+
+
+def test_the_healthcheck_is_good_once_all_can_be_served(warm: FlaskClient) -> None:
+    for resource in CATALOGUE.tracked:
+        assert warm.get(resource.name).status_code == 200
+    answered = warm.get("/healthcheck")
+    assert (answered.status_code, answered.json) == (200, {"status": "ok"})
+
+
+def test_the_healthcheck_stays_good_when_redis_loses_everything(
+    warm: FlaskClient, redis: Redis
+) -> None:
+    for resource in CATALOGUE.tracked:
+        warm.get(resource.name)
+    redis.flushall()
+    assert warm.get("/healthcheck").status_code == 200
+    assert warm.get("/orgs/Netflix").status_code == 200

@@ -1,0 +1,36 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.failure import Failure
+from shared.outcomes import FailureKind
+from tests.builders import NOW, make_failure
+
+times = st.floats(0, 1e11)
+failures = st.builds(
+    Failure,
+    kind=st.sampled_from(FailureKind),
+    reason=st.text(),
+    status=st.none() | st.integers(100, 599),
+    attempts=st.integers(1),
+    since=times,
+    at=times,
+    retry_at=times,
+)
+
+
+@given(failures)
+def test_a_record_is_read_as_it_was_written(failure: Failure) -> None:
+    assert Failure.from_json(failure.to_json()) == failure
+    assert Failure.from_json(failure.to_json().encode()) == failure
+
+
+@given(failures)
+def test_the_kind_is_read_back_as_a_kind(failure: Failure) -> None:
+    assert type(Failure.from_json(failure.to_json()).kind) is FailureKind
+
+
+def test_nobody_asks_again_before_retry_at() -> None:
+    failure = make_failure(retry_at=NOW + 5)
+    assert failure.holds_back(NOW)
+    assert failure.holds_back(NOW + 4.999)
+    assert not failure.holds_back(NOW + 5)

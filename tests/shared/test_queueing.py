@@ -1,0 +1,241 @@
+import json
+import re
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import cast
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from shared import keys
+from shared.queueing import QUEUE, SHORT_QUEUE, RefreshQueue
+from shared.resources import Resource
+from tests.builders import on_demand, queued_names, tracked
+
+REPOS = tracked("/orgs/Netflix/repos")
+USER = on_demand("/users/mona")
+OTHER = on_demand("/users/hubot")
+LIST = f"rq:queue:{QUEUE}"
+
+
+@pytest.fixture
+def queue(redis: Redis) -> RefreshQueue:
+    return RefreshQueue(redis, limit=1000)
+
+
+@pytest.fixture
+def window_ends(redis: Redis) -> Callable[[], None]:
+    """The moment passes in which only the first of all askers is listened to."""
+
+    def end() -> None:
+        for key in redis.scan_iter(keys.asked(USER).replace(USER.id, "*")):
+            redis.delete(key)
+
+    return end
+
+
+def take_next(redis: Redis) -> Job:
+    """What a worker does first."""
+    job_id = cast(bytes, redis.lpop(LIST)).decode()
+    return Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
+
+
+def fill(redis: Redis, count: int) -> None:
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    for number in range(count):
+        queue.enqueue_call("x.y", description=f"refresh /users/u{number}")
+
+
+def test_a_refresh_that_is_asked_for_is_queued(redis: Redis, queue: RefreshQueue) -> None:
+    assert queue.ask(USER) is True
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_asking_twice_in_a_moment_makes_one_job(redis: Redis, queue: RefreshQueue) -> None:
+    assert queue.ask(USER) is True
+    assert queue.ask(USER) is True
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_a_job_that_waits_is_not_doubled_later(
+    redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None]
+) -> None:
+    queue.ask(USER)
+    window_ends()
+    assert queue.ask(USER) is True
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_different_resources_do_not_wait_for_each_other(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(USER)
+    queue.ask(OTHER)
+    assert queued_names(redis) == ["/users/mona", "/users/hubot"]
+
+
+def test_of_a_whole_fleet_asking_at_once_one_makes_a_job(redis: Redis) -> None:
+    barrier = Barrier(20)
+
+    def ask(_: int) -> bool:
+        asker = RefreshQueue(redis, limit=1000)
+        barrier.wait(10)
+        return asker.ask(USER)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(ask, range(20))) == [True] * 20
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_within_the_moment_redis_is_asked_one_thing_only(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(USER)
+    before = redis.info("stats")["total_commands_processed"]
+    queue.ask(USER)
+    # The `SET NX` and the `INFO` before it.
+    assert redis.info("stats")["total_commands_processed"] - before == 2
+
+
+def test_the_moment_ends_by_itself_after_a_second(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(USER)
+    assert 0 < redis.pttl(keys.asked(USER)) <= 1000
+
+
+def test_the_record_of_a_job_ends_by_itself_after_an_hour(
+    redis: Redis, queue: RefreshQueue
+) -> None:
+    queue.ask(USER)
+    assert 3590 < redis.ttl(keys.queued(USER)) <= 3600
+
+
+def test_a_lost_queue_is_healed_by_the_next_who_asks(
+    redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None]
+) -> None:
+    queue.ask(USER)
+    redis.delete(LIST)
+    window_ends()
+    queue.ask(USER)
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_a_worker_that_died_before_it_took_the_lock_blocks_nobody(
+    redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None]
+) -> None:
+    queue.ask(USER)
+    take_next(redis)
+    window_ends()
+    queue.ask(USER)
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_an_asker_that_died_before_its_job_was_queued_blocks_nobody(
+    redis: Redis, queue: RefreshQueue
+) -> None:
+    redis.set(keys.queued(USER), "a-job-that-never-was")
+    queue.ask(USER)
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_an_emptied_redis_blocks_nobody(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(USER)
+    redis.flushall()
+    queue.ask(USER)
+    assert queued_names(redis) == ["/users/mona"]
+
+
+@pytest.mark.parametrize("resource", [USER, REPOS], ids=["on demand", "tracked"])
+def test_nothing_is_queued_while_the_lock_is_held(
+    redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None], resource: Resource
+) -> None:
+    redis.set(keys.lock(resource), "someone")
+    assert queue.ask(resource, urgent=True) is True
+    assert queued_names(redis) == []
+    redis.delete(keys.lock(resource))
+    window_ends()
+    queue.ask(resource)
+    assert queued_names(redis) == [resource.name]
+
+
+def test_the_lock_of_another_resource_is_no_hindrance(redis: Redis, queue: RefreshQueue) -> None:
+    redis.set(keys.lock(OTHER), "someone")
+    queue.ask(USER)
+    assert queued_names(redis) == ["/users/mona"]
+
+
+def test_a_full_queue_turns_away_what_is_on_demand(redis: Redis) -> None:
+    queue = RefreshQueue(redis, limit=3)
+    fill(redis, 2)
+    assert queue.ask(USER) is True
+    assert queue.ask(OTHER, urgent=True) is False
+    assert "/users/hubot" not in queued_names(redis)
+    assert len(queued_names(redis)) == 3
+
+
+def test_a_full_queue_takes_what_is_tracked(redis: Redis) -> None:
+    queue = RefreshQueue(redis, limit=3)
+    fill(redis, 3)
+    assert queue.ask(REPOS) is True
+    assert queued_names(redis)[0] == "/orgs/Netflix/repos"
+
+
+def test_what_nobody_waits_for_goes_to_the_end(redis: Redis, queue: RefreshQueue) -> None:
+    fill(redis, 1)
+    queue.ask(USER)
+    assert queued_names(redis) == ["/users/u0", "/users/mona"]
+
+
+def test_what_a_client_waits_for_goes_to_the_front_of_a_short_queue(
+    redis: Redis, queue: RefreshQueue
+) -> None:
+    fill(redis, SHORT_QUEUE - 1)
+    queue.ask(USER, urgent=True)
+    assert queued_names(redis)[0] == "/users/mona"
+
+
+def test_in_a_long_queue_nobody_on_demand_overtakes(redis: Redis, queue: RefreshQueue) -> None:
+    fill(redis, SHORT_QUEUE)
+    queue.ask(USER, urgent=True)
+    assert queued_names(redis)[-1] == "/users/mona"
+
+
+def test_what_is_tracked_goes_to_the_front_of_any_queue(redis: Redis, queue: RefreshQueue) -> None:
+    fill(redis, SHORT_QUEUE + 1)
+    queue.ask(REPOS)
+    assert queued_names(redis)[0] == "/orgs/Netflix/repos"
+
+
+def test_a_job_calls_the_refresher_by_its_dotted_name(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(REPOS)
+    job = take_next(redis)
+    assert job.func_name == "refresher.jobs.refresh"
+    assert list(job.args) == ["/orgs/Netflix/repos"]
+    assert job.kwargs == {}
+    assert job.description == "refresh /orgs/Netflix/repos"
+
+
+def test_a_job_ends_and_is_forgotten_in_time(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(USER)
+    job = take_next(redis)
+    assert (job.timeout, job.result_ttl, job.failure_ttl) == (900, 0, 600)
+
+
+def test_a_job_is_stored_as_json_and_never_as_pickle(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(USER)
+    job_id = cast(list[bytes], redis.lrange(LIST, 0, -1))[0].decode()
+    data = cast(bytes, redis.hget(f"rq:job:{job_id}", "data"))
+    stored = json.loads(zlib.decompress(data))
+    assert stored == ["refresher.jobs.refresh", None, ["/users/mona"], {}]
+
+
+def test_a_job_has_an_id_that_rq_allows_and_that_no_other_job_has(
+    redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None]
+) -> None:
+    queue.ask(USER)
+    first = take_next(redis).id
+    window_ends()
+    queue.ask(USER)
+    second = take_next(redis).id
+    assert first != second
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", first)

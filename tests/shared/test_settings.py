@@ -1,0 +1,252 @@
+import os
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from shared.errors import SettingsError
+from shared.settings import Settings, load, load_or_exit
+from tests.builders import make_settings
+
+SECRET = "s3cret"  # in no message, in no repr
+HOST = "redis://127.0.0.1:6379/0"
+
+
+def problem(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
+    """What is said of a wrong environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    return str(caught.value)
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return load()
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    settings = load()
+    assert settings.port == 5000
+    assert settings.github_api_token is None
+    assert settings.github_api_url == "https://api.github.com"
+    assert settings.orgs == ("Netflix",)
+    assert settings.redis_url is None
+    assert settings.cache_password is None
+    assert settings.cache_ttl == 1000
+    assert settings.local_ttl == 50
+    assert settings.miss_wait == 10
+    assert settings.web_concurrency == os.cpu_count()
+    assert settings.include_private is False
+
+
+def test_every_default_is_valid() -> None:
+    settings = load()
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    assert Settings.model_validate(values) == settings
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_settings_are_frozen() -> None:
+    settings = load()
+    with pytest.raises(ValidationError):
+        settings.port = 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORT", "1", 1),
+        ("PORT", "65535", 65535),
+        ("CACHE_TTL", "0.5", 0.5),
+        ("LOCAL_TTL", "31536000", 31536000),
+        ("WEB_CONCURRENCY", "512", 512),
+        ("READER_THREADS", "20", 20),
+        ("INCLUDE_PRIVATE", "true", True),
+        ("INCLUDE_PRIVATE", "0", False),
+        ("ORGS", "Netflix", ("Netflix",)),
+        ("ORGS", " Netflix ,Google,, ", ("Netflix", "Google")),
+        ("ORGS", "Netflix,NETFLIX,netflix,a", ("Netflix", "a")),
+        ("ORGS", "a-b,x_y", ("a-b", "x_y")),
+        ("ORGS", "a" * 39, ("a" * 39,)),
+        ("GITHUB_API_URL", "https://ghe.example.com/api/v3/", "https://ghe.example.com/api/v3"),
+        ("GITHUB_API_URL", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ],
+)
+def test_a_setting_is_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: object
+) -> None:
+    assert getattr(loaded(monkeypatch, **{name: value}), name.lower()) == expected
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert loaded(monkeypatch, **{name: ""}) == load()
+
+
+def test_variables_that_are_not_ours_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load()
+    assert loaded(monkeypatch, CACHE_SIZE="x") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("PORT", value) for value in ("0", "65536", "-1", "x", "80.5", "5000 5001")),
+        *(("ORGS", value) for value in (",", " , ", "a/b", "-a", "a b", "a,b!", "a" * 40, "..")),
+        *(
+            (name, value)
+            for name in ("CACHE_TTL", "LOCAL_TTL", "MISS_WAIT", "ON_DEMAND_TTL", "ON_DEMAND_KEEP",
+                         "LOCK_TTL", "ORIGIN_CONNECT_TIMEOUT", "ORIGIN_READ_TIMEOUT",
+                         "ORIGIN_DEADLINE", "BACKOFF_MAX")
+            for value in ("0", "-1", "nan", "inf", "31536001", "ten")
+        ),
+        *(("WEB_CONCURRENCY", value) for value in ("0", "513", "1.5")),
+        *(("READER_THREADS", value) for value in ("19", "4097")),
+        *(("LOCAL_MAX_BYTES", value) for value in ("0", "-1", "1MB")),
+        *(("ORIGIN_MAX_BYTES", value) for value in ("0", "1.5")),
+        *(("QUEUE_MAX", value) for value in ("0", "x")),
+        *(("LIST_MAX_PAGES", value) for value in ("0", "10001")),
+        ("INCLUDE_PRIVATE", "maybe"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_refused_in_one_line_that_shows_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    said = problem(monkeypatch, **{name: value})
+    assert said.startswith(f"{name}={value}: ")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GITHUB_API_URL", "ftp://example.com"),
+        ("GITHUB_API_URL", "api.github.com"),
+        ("GITHUB_API_URL", "https://"),
+        ("GITHUB_API_URL", f"https://user:{SECRET}@example.com"),
+        ("GITHUB_API_URL", f"https://{SECRET}@example.com"),
+        ("GITHUB_API_URL", f"https://example.com/?token={SECRET}"),
+        ("GITHUB_API_URL", f"https://example.com/#{SECRET}"),
+        ("REDIS_URL", f"http://:{SECRET}@localhost"),
+        ("REDIS_URL", f":{SECRET}@localhost"),
+        ("REDIS_URL", f"redis://:{SECRET}@"),
+        ("REDIS_URL", f"redis://:{SECRET}@localhost:65536"),
+        ("REDIS_URL", f"redis://localhost:{SECRET}"),
+        ("REDIS_URL", f"redis://:x/{SECRET}@localhost"),
+        ("REDIS_URL", "unix://"),
+        ("GITHUB_API_TOKEN", f"{SECRET} x"),
+        ("GITHUB_API_TOKEN", f"{SECRET}\nX-Header: y"),
+        ("GITHUB_API_TOKEN", f"{SECRET}é"),
+    ],
+)
+def test_a_bad_value_that_may_hold_a_secret_is_named_but_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    said = problem(monkeypatch, **{name: value})
+    assert said.startswith(f"{name}: ")
+    assert SECRET not in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", f"redis://:x[{SECRET}]y@localhost"),
+        ("REDIS_URL", f"redis://:{SECRET}\u2100@localhost"),
+        ("GITHUB_API_URL", f"https://user:x[{SECRET}]y@example.com"),
+    ],
+    ids=["brackets", "nfkc", "origin"],
+)
+def test_a_url_that_cannot_be_taken_apart_is_not_shown_either(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    assert SECRET not in problem(monkeypatch, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["PORT", "ORGS", "CACHE_TTL"])
+def test_a_bad_value_of_two_lines_is_refused_in_one(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert "\n" not in problem(monkeypatch, **{name: "a/\nb"})
+
+
+@pytest.mark.parametrize("value", ["https://example.com:port", "https://example.com:70000",
+                                   "https://exam\nple.com", "https://example.com/a b"])  # fmt: skip
+def test_an_origin_that_no_request_could_reach_is_refused(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    assert problem(monkeypatch, GITHUB_API_URL=value).startswith("GITHUB_API_URL: ")
+
+
+def test_several_bad_values_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = problem(monkeypatch, PORT="x", CACHE_TTL="-1")
+    assert "PORT=x: " in said
+    assert "CACHE_TTL=-1: " in said
+    assert "\n" not in said
+
+
+def test_no_secret_shows_in_the_repr() -> None:
+    settings = make_settings(
+        redis_url=f"redis://:{SECRET}@localhost", cache_password=SECRET, github_api_token=SECRET
+    )
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings)
+    assert SECRET not in f"{settings.model_dump()}"
+
+
+def test_a_token_is_kept_as_it_is() -> None:
+    token = make_settings(github_api_token="ghp_!~x").github_api_token
+    assert token == SecretStr("ghp_!~x")
+
+
+@pytest.mark.parametrize(
+    ("url", "password", "expected"),
+    [
+        ("redis://h:1/2", None, "redis://h:1/2"),
+        ("redis://h:1/2?x=y", "p", "redis://:p@h:1/2?x=y"),
+        ("redis://:own@h", "p", "redis://:own@h"),
+        ("redis://user:own@h", "p", "redis://user:own@h"),
+        ("rediss://user@h/0", "p", "rediss://user:p@h/0"),
+        ("redis://h", "p@:/ %", "redis://:p%40%3A%2F%20%25@h"),
+        ("redis://[::1]:6379/0", "p", "redis://:p@[::1]:6379/0"),
+        ("unix:///run/redis.sock?db=1", "p", "unix://:p@/run/redis.sock?db=1"),
+    ],
+)
+def test_the_password_is_put_where_the_url_holds_none(
+    url: str, password: str | None, expected: str
+) -> None:
+    settings = make_settings(redis_url=url, cache_password=password)
+    assert settings.redis_location == expected
+
+
+def test_a_missing_redis_is_told_when_it_is_needed() -> None:
+    with pytest.raises(SettingsError, match=r"^REDIS_URL is not set"):
+        _ = load().redis_location
+
+
+def test_a_process_stops_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", HOST)
+    monkeypatch.setenv("PORT", "x")
+    with pytest.raises(SystemExit) as stopped:
+        load_or_exit()
+    # A string as the code: Python prints it on standard error and exits with 1.
+    said = stopped.value.code
+    assert isinstance(said, str)
+    assert said.startswith("api-read-cache: bad settings: PORT=x: ")
+    assert "\n" not in said
+
+
+def test_a_process_stops_for_want_of_redis_only_where_it_needs_one() -> None:
+    with pytest.raises(SystemExit, match="REDIS_URL"):
+        load_or_exit()
+    assert load_or_exit(needs_redis=False) == load()
+
+
+def test_a_process_goes_on_with_good_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", HOST)
+    assert load_or_exit().redis_location == HOST
