@@ -28,5 +28,9 @@ class OriginError(Exception):
         self.retry_after = retry_after
 
 
+class NotNowError(Exception):
+    """Another refresher is at work on what this refresh needs first."""
+
+
 class LeaseLostError(Exception):
     """The lock is no longer ours: another refresher may be at work on the resource."""

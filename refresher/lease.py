@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
 from pottery import Redlock
-from pottery.exceptions import PrimitiveError
+from pottery.exceptions import PrimitiveError, QuorumIsImpossible
+from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
 
 from refresher.errors import LeaseLostError
@@ -88,7 +89,7 @@ def lease(resource: Resource, redis: Redis, *, lifetime: float) -> Iterator[Leas
         lifetime: seconds that the lock outlives a holder that died.
 
     Raises:
-        pottery.exceptions.QuorumIsImpossible: Redis is away.
+        redis.RedisError: Redis is away.
     """
     lock = Redlock(
         key=keys.lock_name(resource),
@@ -97,7 +98,7 @@ def lease(resource: Resource, redis: Redis, *, lifetime: float) -> Iterator[Leas
         num_extensions=_UNLIMITED,
         raise_on_redis_errors=True,
     )
-    if not lock.acquire(blocking=False):
+    if not _acquire(lock):
         yield None
         return
     held = Lease(lock, lifetime)
@@ -105,3 +106,10 @@ def lease(resource: Resource, redis: Redis, *, lifetime: float) -> Iterator[Leas
         yield held
     finally:
         held.release()
+
+
+def _acquire(lock: Redlock) -> bool:
+    try:
+        return lock.acquire(blocking=False)
+    except QuorumIsImpossible as error:
+        raise RedisConnectionError("no lock can be taken: Redis is away") from error

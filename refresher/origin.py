@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.body import read_body
 from refresher.errors import OriginError
@@ -117,7 +118,7 @@ class Origin:
             )
         except requests.Timeout as error:
             raise OriginError(FailureKind.TIMEOUT, "GitHub did not answer in time") from error
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, TransportError, OSError) as error:
             # The error's own text may hold the URL and more; its class says enough.
             reason = f"the connection to GitHub failed ({type(error).__name__})"
             raise OriginError(FailureKind.CONNECTION, reason) from error

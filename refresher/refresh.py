@@ -13,7 +13,7 @@ from refresher import content as contents
 from refresher import verdict
 from refresher.backoff import next_failure
 from refresher.content import Content
-from refresher.errors import LeaseLostError, OriginError
+from refresher.errors import LeaseLostError, NotNowError, OriginError
 from refresher.lease import Lease, lease
 from refresher.origin import Origin
 from refresher.pages import read_list
@@ -104,6 +104,8 @@ class _Attempt:
             return self._fail(error)
         except LeaseLostError:
             return RefreshOutcome.FENCED
+        except NotNowError:
+            return RefreshOutcome.BUSY
         except RedisError:
             raise
         except BaseTimeoutException:
@@ -144,7 +146,8 @@ class _Attempt:
             return True
         metadata = self.tools.store.look(parent).metadata
         if metadata is None or not metadata.is_fresh(self.tools.clock()):
-            refresh(parent, self.tools)
+            if refresh(parent, self.tools) is RefreshOutcome.BUSY:
+                raise NotNowError
             metadata = self.tools.store.look(parent).metadata
         if metadata is None or not metadata.is_fresh(self.tools.clock()):
             reason = "the repository itself could not be read"

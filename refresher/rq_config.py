@@ -16,7 +16,11 @@ DICT_CONFIG = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"refresher": {"handlers": ["console"], "level": "INFO"}},
+    "loggers": {
+        "refresher": {"handlers": ["console"], "level": "INFO"},
+        # It logs a page of traceback for each Redis error that it raises as well.
+        "pottery": {"level": "CRITICAL"},
+    },
 }
 
 # Not at the top: pottery parses REDIS_URL when it is imported, and says nothing helpful.

@@ -79,11 +79,11 @@ def _await_truth(reader: Reader, github: FakeGitHubProcess) -> None:
     eventually(lambda: reader.get(REPOS).json() == github.repos(), within=20)
 
 
-def _stored(fleet: Fleet) -> dict[bytes, bytes | None]:
+def _stored(fleet: Fleet) -> dict[bytes, dict[bytes, bytes]]:
     """Everything that Redis holds of entries and pages, byte for byte."""
     with fleet.redis() as redis:
         names = [*redis.keys("api-read-cache:*:entry:*"), *redis.keys("api-read-cache:*:pages:*")]
-        return {name: redis.dump(name) for name in names}
+        return {name: redis.hgetall(name) for name in names}
 
 
 def _failures(fleet: Fleet) -> int:

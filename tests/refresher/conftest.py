@@ -1,0 +1,67 @@
+"""A stand-in GitHub, and refreshes against it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from refresher.origin import Origin
+from refresher.refresh import Tools
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.workbench import make_settings, make_tools
+
+MakeOrigin = Callable[..., Origin]
+MakeTools = Callable[..., Tools]
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    """A small GitHub: lists of one page."""
+    with FakeGitHub(repos=5, members=4, anonymous_limit=1_000_000) as github:
+        yield github
+
+
+@pytest.fixture
+def large_github() -> Iterator[FakeGitHub]:
+    """A GitHub with lists of several pages: 250 repositories, 130 members."""
+    with FakeGitHub(repos=250, members=130, anonymous_limit=1_000_000) as github:
+        yield github
+
+
+@pytest.fixture
+def two_page_github() -> Iterator[FakeGitHub]:
+    """A GitHub whose list of repositories has just two pages."""
+    with FakeGitHub(repos=104, members=1, anonymous_limit=1_000_000) as github:
+        yield github
+
+
+@pytest.fixture
+def make_origin() -> Iterator[MakeOrigin]:
+    """Clients of a GitHub's, closed at the end: `make_origin(url, **settings)`."""
+    made: list[Origin] = []
+
+    def make(url: str, *, stopwatch: Callable[[], float] | None = None, **settings: Any) -> Origin:
+        options = {} if stopwatch is None else {"stopwatch": stopwatch}
+        made.append(Origin(make_settings(url, **settings), **options))
+        return made[-1]
+
+    yield make
+    for origin in made:
+        origin.close()
+
+
+@pytest.fixture
+def tools_for(redis: Redis) -> Iterator[MakeTools]:
+    """Tools of refreshers, closed at the end: `tools_for(url, clock=..., **settings)`."""
+    made: list[Tools] = []
+
+    def make(
+        url: str, *, clock: Callable[[], float] | None = None, chance: float = 0.0, **settings: Any
+    ) -> Tools:
+        made.append(make_tools(redis, make_settings(url, **settings), clock=clock, chance=chance))
+        return made[-1]
+
+    yield make
+    for tools in made:
+        tools.origin.close()

@@ -1,0 +1,232 @@
+"""What is stored is expanded, public and ready to be sent."""
+
+import gzip
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refresher import content as contents
+from refresher.content import JSON, Content, not_found, of_list
+from refresher.errors import OriginError
+from refresher.origin import OriginAnswer
+from refresher.pages import Page
+from shared.outcomes import FailureKind
+from shared.views import Metric
+from tests.refresher.workbench import (
+    make_answer,
+    make_list,
+    make_read,
+    make_repository,
+    property_test,
+)
+
+LONG = b'["' + b"abc " * 300 + b'"]'
+
+
+def of_answer(answer: OriginAnswer, *, include_private: bool, tracked: bool = False) -> Content:
+    """The content of an answer, on demand unless said otherwise."""
+    return contents.of_answer(answer, tracked=tracked, include_private=include_private)
+
+
+class TestAList:
+    """All pages, flattened into one array."""
+
+    def test_is_one_array_that_can_be_cut_at_its_items(self) -> None:
+        content = make_list({"id": 1}, {"id": 22})
+        assert content.body == b'[{"id":1},{"id":22}]'
+        assert list(content.ends or ()) == [9, 19]
+        assert content.ids == [1, 22]
+        assert (content.status, content.content_type, content.links) == (200, JSON, ())
+
+    def test_may_be_empty(self) -> None:
+        content = make_list()
+        assert content.ends is not None
+        assert (content.body, list(content.ends), content.ids) == (b"[]", [], [])
+
+    def test_keeps_the_pages_it_was_read_from(self) -> None:
+        read = make_read({"id": 1})
+        assert of_list(read, ranked=False, include_private=False).pages == read.pages
+
+    def test_is_ranked_where_it_is_to_be(self) -> None:
+        repository = make_repository(1, forks_count=3)
+        assert make_list(repository).views == {}
+        views = make_list(repository, ranked=True).views
+        assert set(views) == set(Metric)
+        assert views[Metric.FORKS].body == b'[["Netflix/1", 3]]'
+
+    def test_leaves_private_items_out_of_body_and_views(self) -> None:
+        public, private = make_repository(1), make_repository(2, private=True)
+        content = make_list(public, private, make_repository(3, visibility="internal"), ranked=True)
+        assert json.loads(content.body) == [public]
+        assert len(content.ends or ()) == 1
+        assert content.views[Metric.STARS].body == b'[["Netflix/1", 0]]'
+
+    def test_remembers_the_ids_of_private_items_to_see_whether_it_is_whole(self) -> None:
+        assert make_list(make_repository(1), make_repository(2, private=True)).ids == [1, 2]
+
+    def test_shows_private_items_where_that_is_wanted(self) -> None:
+        items = [make_repository(1), make_repository(2, private=True)]
+        content = of_list(make_read(*items, ranked=True), ranked=True, include_private=True)
+        assert json.loads(content.body) == items
+        assert content.views[Metric.STARS].body == b'[["Netflix/1", 0], ["Netflix/2", 0]]'
+
+
+class TestAnAnswer:
+    """Anything else: GitHub's own bytes."""
+
+    def test_is_kept_byte_for_byte(self) -> None:
+        body = b'\n { "a" : "\\u00e9", "b":"\xc3\xa9" }\n'
+        answer = make_answer(body=body, headers={"Content-Type": "application/vnd.github+json"})
+        content = of_answer(answer, include_private=False)
+        assert content == Content(
+            200, body, "application/vnd.github+json", links=[], pages=[Page.of(answer)]
+        )
+
+    @pytest.mark.parametrize("status", [404, 409, 410, 422, 451])
+    def test_keeps_its_status(self, status: int) -> None:
+        content = of_answer(make_answer(status, b'{"message":"no"}'), include_private=False)
+        assert (content.status, content.body) == (status, b'{"message":"no"}')
+
+    def test_without_content_has_none(self) -> None:
+        assert of_answer(make_answer(204, b""), include_private=False) == Content(204, b"")
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"\xff"])
+    def test_must_be_json(self, body: bytes) -> None:
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), include_private=True)
+        assert refused.value.kind is FailureKind.NOT_JSON
+
+    @pytest.mark.parametrize("body", [b"[]", b"[{}]", b"5", b"null", b'"x"'])
+    def test_of_a_tracked_resource_must_be_an_object(self, body: bytes) -> None:
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), tracked=True, include_private=False)
+        assert refused.value.kind is FailureKind.UNEXPECTED
+        assert of_answer(make_answer(body=body), include_private=False).body == body
+
+    def test_keeps_the_queries_of_its_links_in_github_s_order(self) -> None:
+        base = "https://api.github.com/repositories/5/issues?"
+        links = {
+            "first": base + "per_page=2&page=1",
+            "last": base + "page=9&per_page=2",
+            "next": base + "after=Y3Vyc29y%3D%3D&page=3",
+            "prev": base + "page=1",
+            "hub": base + "x",
+        }
+        content = of_answer(make_answer(body=b"[]", links=links), include_private=False)
+        assert content.links == [
+            ("prev", "page=1"),
+            ("next", "after=Y3Vyc29y%3D%3D&page=3"),
+            ("last", "page=9&per_page=2"),
+            ("first", "per_page=2&page=1"),
+        ]
+
+    @pytest.mark.parametrize(
+        "mark", [{"private": True}, {"visibility": "internal"}, {"user_view_type": "private"}]
+    )
+    def test_that_is_private_becomes_a_404(self, mark: dict[str, object]) -> None:
+        answer = make_answer(body=json.dumps({"id": 1, **mark}).encode())
+        assert of_answer(answer, include_private=False) == not_found()
+        assert of_answer(answer, include_private=True).body == answer.body
+
+    def test_that_is_a_list_loses_its_private_items_and_no_other_byte(self) -> None:
+        body = b'[ {"id": 1}, {"id": 2, "public": false} ,\n{"id":3, "n": 1.0} ]'
+        content = of_answer(make_answer(body=body), include_private=False)
+        assert content.body == b'[{"id": 1},{"id":3, "n": 1.0}]'
+        assert of_answer(make_answer(body=body), include_private=True).body == body
+
+    def test_that_is_a_list_without_private_items_is_kept_byte_for_byte(self) -> None:
+        body = b'[ {"id": 1}, 5, null ]'
+        assert of_answer(make_answer(body=body), include_private=False).body == body
+
+    def test_of_something_private_leaves_no_trace_of_it(self) -> None:
+        body = b'{"private":true,"name":"secret-project"}'
+        content = of_answer(make_answer(body=body), include_private=False)
+        assert content.pages == ()
+        assert b"secret" not in content.body
+
+
+def test_what_may_not_be_seen_looks_like_what_is_not_there() -> None:
+    content = not_found()
+    assert content.status == 404
+    assert json.loads(content.body) == {
+        "message": "Not Found",
+        "documentation_url": "https://docs.github.com/rest",
+        "status": "404",
+    }
+
+
+class TestTheEtag:
+    """A strong tag: another one for whatever a client could tell apart, and only for that."""
+
+    BASE = Content(200, b"[]", JSON, links=(("next", "page=2"),))
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            replace(BASE, status=404),
+            replace(BASE, body=b"[ ]"),
+            replace(BASE, content_type="application/json"),
+            replace(BASE, links=()),
+            replace(BASE, links=(("next", "page=3"),)),
+            replace(BASE, links=(("prev", "page=2"),)),
+            replace(BASE, ends=[]),  # a list that can be cut into other pages
+        ],
+    )
+    def test_differs_with_all_that_a_client_can_see(self, other: Content) -> None:
+        assert other.etag != self.BASE.etag
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            replace(BASE, ids=[1]),
+            replace(BASE, pages=[Page("https://x", 'W/"1"', None, b"[]")]),
+            replace(BASE, links=[("next", "page=2")]),
+        ],
+    )
+    def test_is_the_same_for_what_no_client_sees(self, other: Content) -> None:
+        assert other.etag == self.BASE.etag
+
+    def test_is_the_digest_that_every_refresher_makes(self) -> None:
+        seen = b'["whole", 200, "application/json; charset=utf-8", [["next", "page=2"]]]\n[]'
+        assert self.BASE.etag == hashlib.sha256(seen).hexdigest()[:32]
+
+
+class TestTheEntry:
+    """What a content becomes at a moment."""
+
+    def test_has_its_version_and_its_lifetime(self) -> None:
+        content = make_list({"id": 1}, {"id": 2})
+        metadata = content.entry(version=7, now=100.5, lifetime=50).metadata
+        assert (metadata.version, metadata.etag, metadata.status) == (7, content.etag, 200)
+        assert (metadata.changed_at, metadata.validated_at) == (100.5, 100.5)
+        assert metadata.fresh_until == 150.5
+        assert (metadata.size, metadata.items) == (len(content.body), 2)
+
+    def test_has_items_only_where_it_is_a_list(self) -> None:
+        assert make_list().entry(version=1, now=0, lifetime=1).metadata.items == 0
+        assert not_found().entry(version=1, now=0, lifetime=1).metadata.items is None
+
+    def test_is_compressed_to_the_same_bytes_whenever_it_is_made(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = []
+        for moment in (1_000_000_000.0, 2_000_000_000.0):
+            monkeypatch.setattr("time.time", lambda moment=moment: moment)
+            made.append(Content(200, LONG).entry(version=1, now=0, lifetime=1).gzipped)
+        assert made[0] == made[1]
+        assert gzip.decompress(made[0] or b"") == LONG
+
+    @property_test
+    @given(st.binary(max_size=2000))
+    def test_is_compressed_only_where_that_saves_something(self, body: bytes) -> None:
+        gzipped = Content(200, body).entry(version=1, now=0, lifetime=1).gzipped
+        if gzipped is not None:
+            assert len(gzipped) < len(body)
+            assert gzip.decompress(gzipped) == body
+
+    def test_is_not_compressed_where_it_is_short(self) -> None:
+        assert Content(200, b"[]" * 200).entry(version=1, now=0, lifetime=1).gzipped is None

@@ -1,0 +1,66 @@
+"""The worker outlives its Redis; what it does as a process is tested end to end."""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from rq import Queue, Worker
+
+from refresher.worker import RefreshWorker
+from scripts.embedded_redis import free_port
+from shared.connection import connect
+from shared.queueing import QUEUE
+from shared.settings import load
+
+
+def make_worker(redis: Redis) -> RefreshWorker:
+    """A worker that is not at work."""
+    return RefreshWorker([Queue(QUEUE, connection=redis)], connection=redis, name="tested")
+
+
+@pytest.fixture
+def absent() -> Iterator[Redis]:
+    """A client of a Redis that is not there."""
+    client = connect(load(redis_url=f"redis://127.0.0.1:{free_port()}"))
+    yield client
+    client.close()
+
+
+def test_a_redis_that_lost_its_data_learns_of_the_worker_at_its_next_heartbeat(
+    redis: Redis,
+) -> None:
+    worker = make_worker(redis)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    redis.flushall()
+    worker.heartbeat()
+    assert [one.name for one in Worker.all(connection=redis)] == ["tested"]
+    assert redis.hexists(worker.key, "birth")
+
+
+def test_a_heartbeat_leaves_a_worker_that_is_known_as_it_was(redis: Redis) -> None:
+    worker = make_worker(redis)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    birth = redis.hget(worker.key, "birth")
+    worker.heartbeat()
+    assert redis.hget(worker.key, "birth") == birth
+    assert redis.ttl(worker.key) > 0
+
+
+def test_a_heartbeat_without_redis_is_no_error(redis: Redis, absent: Redis) -> None:
+    worker = make_worker(redis)
+    worker.connection = absent
+    worker.heartbeat()
+
+
+def test_signing_off_without_redis_is_no_error(redis: Redis, absent: Redis) -> None:
+    worker = make_worker(redis)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.connection = absent
+    worker.teardown()
+
+
+def test_signing_off_takes_the_worker_off_the_list(redis: Redis) -> None:
+    worker = make_worker(redis)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.teardown()
+    assert Worker.all(connection=redis) == []

@@ -1,0 +1,141 @@
+"""What the tests of the refresher are made with: settings, answers, contents, clocks."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from redis import Redis
+from requests.structures import CaseInsensitiveDict
+
+from refresher.content import Content, of_list
+from refresher.items import split
+from refresher.origin import Origin, OriginAnswer
+from refresher.pages import Page, ReadList
+from refresher.refresh import Tools
+from refresher.writes import Writer
+from shared import keys
+from shared import settings as settings_of_process
+from shared.resources import Catalogue, Resource
+from shared.settings import Settings
+from shared.store import Store
+
+TOKEN = "ghp_very_secret_0123456789"
+JSON_TYPE = "application/json; charset=utf-8"
+CATALOGUE = Catalogue(("Netflix",))
+ORG = CATALOGUE.tracked[1]
+MEMBERS = CATALOGUE.tracked[2]
+REPOS = CATALOGUE.repositories("Netflix")
+# A resource on demand that is always there in the stand-in's world.
+USER_VIEW = Resource("/users/netflix")
+
+# Properties that give the same verdict on every run and on every machine.
+property_test = hypothesis_settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+class Clock:
+    """A time of day that a test sets; `at_call` runs something when it is read the n-th time."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+        self.calls = 0
+        self._hooks: dict[int, Callable[[], object]] = {}
+
+    def __call__(self) -> float:
+        self.calls += 1
+        hook = self._hooks.pop(self.calls, None)
+        if hook is not None:
+            hook()
+        return self.now
+
+    def at_call(self, number: int, hook: Callable[[], object]) -> None:
+        """Run `hook` when the clock is read the n-th time from now on."""
+        self._hooks[self.calls + number] = hook
+
+
+def eventually(condition: Callable[[], bool], *, patience: float = 5.0) -> bool:
+    """Whether something that another process does by itself is soon so."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def make_settings(github_url: str, **overrides: Any) -> Settings:
+    """Settings for a stand-in GitHub, with short timeouts."""
+    values: dict[str, Any] = {
+        "redis_url": "redis://unused.invalid",
+        "github_api_url": github_url,
+        "origin_connect_timeout": 2,
+        "origin_read_timeout": 5,
+    }
+    return settings_of_process.load(**values | overrides)
+
+
+def make_tools(
+    redis: Redis,
+    settings: Settings,
+    *,
+    clock: Callable[[], float] | None = None,
+    chance: float = 0.0,
+) -> Tools:
+    """All that a refresh is made with; close `tools.origin` at the end."""
+    return Tools(
+        settings,
+        redis,
+        Store(redis),
+        Writer(redis, settings),
+        Origin(settings),
+        clock=clock or Clock(),
+        chance=lambda: chance,
+    )
+
+
+def make_answer(
+    status: int = 200,
+    body: bytes = b"{}",
+    *,
+    headers: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
+) -> OriginAnswer:
+    """An answer of GitHub's; a header given as empty text is left out."""
+    fields = {"Content-Type": JSON_TYPE} | dict(headers or {})
+    present = {name: value for name, value in fields.items() if value}
+    return OriginAnswer(
+        "https://api.github.com/x", status, CaseInsensitiveDict(present), body, links or {}
+    )
+
+
+def make_read(*items: Mapping[str, Any], ranked: bool = False) -> ReadList:
+    """A list of one page that holds these objects."""
+    body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
+    page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, body)
+    return ReadList(split(body, ranked=ranked), [page])
+
+
+def make_list(*items: Mapping[str, Any], ranked: bool = False) -> Content:
+    """The content of an expanded list of these objects."""
+    return of_list(make_read(*items, ranked=ranked), ranked=ranked, include_private=False)
+
+
+def make_repository(number: int, **members: Any) -> dict[str, Any]:
+    """A repository object, as short as it can be."""
+    return {"id": number, "full_name": f"Netflix/{number}", "private": False, **members}
+
+
+def dump(redis: Redis, resource: Resource) -> Sequence[object]:
+    """The stored entry and its pages, byte for byte, with their expiry.
+
+    Not by DUMP: it writes the fields of one and the same hash in varying order.
+    """
+    stored = (keys.entry(resource), keys.pages(resource))
+    return [part for key in stored for part in (redis.hgetall(key), redis.ttl(key))]
