@@ -5,8 +5,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,31 +14,11 @@ import requests
 from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis, free_port
+from tests.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _PROGRAMS = Path(sys.executable).parent
 Kind = TypeVar("Kind", bound="Running")
-
-
-def eventually(
-    holds: Callable[[], Any], *, within: float = 15.0, every: float = 0.05, what: str = ""
-) -> Any:
-    """Wait until something holds, and return what it gave.
-
-    Args:
-        holds: called again and again; true when it gives something true.
-        within: seconds to wait at the most.
-        every: seconds between calls.
-        what: named when it never holds.
-    """
-    deadline = time.monotonic() + within
-    while True:
-        value = holds()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within} s: {what or holds}")
-        time.sleep(every)
 
 
 class Running:
@@ -102,7 +80,7 @@ class Reader(Running):
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """One request on a connection of its own."""
-        return requests.get(self.url + path, timeout=30, **options)
+        return requests.get(self.url + path, timeout=90, **options)
 
     def post(self, path: str) -> requests.Response:
         """A request of a method that is not allowed."""
@@ -130,7 +108,7 @@ class Fleet:
         self.redis_server = EmbeddedRedis(folder / "redis", port=free_port())
         self._settings = {
             "GITHUB_API_URL": github,
-            "MISS_WAIT": "20",
+            "MISS_WAIT": "60",
             "BACKOFF_MAX": "1",
             "LOCK_TTL": "2",
             "ORIGIN_READ_TIMEOUT": "1",

@@ -11,8 +11,9 @@ import requests
 
 from shared import keys
 from shared.resources import Resource
-from tests.end_to_end.fleet import Fleet, Reader, eventually
+from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
 
 METRICS = {
     "forks": "forks_count",

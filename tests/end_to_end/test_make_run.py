@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 
 from scripts.embedded_redis import free_port
-from tests.end_to_end.fleet import Fleet, Reader, eventually
+from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tests.end_to_end.fleet import Fleet, eventually
+from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
 
 ISSUES = "/repos/Netflix/Hystrix/issues"
 

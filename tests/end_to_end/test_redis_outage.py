@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.fleet import Fleet, Reader, eventually
+from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
 PATHS = ["/", "/orgs/Netflix", "/orgs/Netflix/members", REPOS, "/view/top/3/stars"]

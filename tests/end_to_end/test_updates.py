@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
-from tests.end_to_end.fleet import Fleet, eventually
+from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.fleet import Fleet, eventually
+from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
 SECOND_PAGE = "organizations/913567/repos.*page=2"

@@ -317,7 +317,7 @@ def test_what_never_comes_is_unavailable(client: FlaskClient, redis: Redis) -> N
     answered = client.get("/users/mona?page=2")
     assert_error(answered, 503, "The content is still being fetched from GitHub.")
     assert answered.headers["Retry-After"] == "1"
-    assert "/users/mona?page=2" in queued_names(redis)
+    eventually(lambda: "/users/mona?page=2" in queued_names(redis))
 
 
 @pytest.mark.parametrize(
