@@ -25,6 +25,7 @@ from tests.builders import (
     tracked,
 )
 from tests.reader.conftest import MakeApp
+from tests.waiting import eventually
 
 # Far from now either way, so that no test depends on the day it is run.
 AGES_AGO, IN_AGES = 1_000_000_000.0, 9_000_000_000.0
