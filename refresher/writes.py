@@ -128,14 +128,9 @@ class Writer:
         }
         entry_arguments = [part for pair in fields.items() for part in pair]
         stored = self._write(
-            keys=[
-                *self._common_keys(resource),
-                keys.entry(resource),
-                keys.pages(resource),
-                keys.failure(resource),
-            ],
+            keys=_content_keys(resource),
             args=[
-                *self._common_arguments(resource, token),
+                *_common_arguments(resource, token),
                 self._keep_ms(resource),
                 len(entry_arguments),
                 *entry_arguments,
@@ -147,14 +142,9 @@ class Writer:
     def confirm(self, resource: Resource, content: Content, *, token: int, now: float) -> bool:
         """Move the freshness of unchanged content on; version and body stay."""
         confirmed = self._confirm(
-            keys=[
-                *self._common_keys(resource),
-                keys.entry(resource),
-                keys.pages(resource),
-                keys.failure(resource),
-            ],
+            keys=_content_keys(resource),
             args=[
-                *self._common_arguments(resource, token),
+                *_common_arguments(resource, token),
                 self._keep_ms(resource),
                 now,
                 now + self._lifetime(resource),
@@ -168,20 +158,14 @@ class Writer:
         pause_ms = int(1000 * (failure.retry_at - failure.at))
         keep_ms = _DAY_MS if resource.tracked else self._keep_ms(resource)
         recorded = self._fail(
-            keys=[*self._common_keys(resource), keys.failure(resource)],
+            keys=[*_common_keys(resource), keys.failure(resource)],
             args=[
-                *self._common_arguments(resource, token),
+                *_common_arguments(resource, token),
                 pause_ms + keep_ms,
                 failure.to_json(),
             ],
         )
         return bool(recorded)
-
-    def _common_keys(self, resource: Resource) -> list[str]:
-        return [keys.fence(resource), keys.CHANGES]
-
-    def _common_arguments(self, resource: Resource, token: int) -> list[str | int]:
-        return [token, keys.ANNOUNCE, resource.name]
 
     def _lifetime(self, resource: Resource) -> float:
         settings = self._settings
@@ -192,6 +176,19 @@ class Writer:
         if resource.tracked:
             return 0
         return int(1000 * (self._settings.on_demand_keep + self._settings.on_demand_ttl))
+
+
+def _common_keys(resource: Resource) -> list[str]:
+    return [keys.fence(resource), keys.CHANGES]
+
+
+def _content_keys(resource: Resource) -> list[str]:
+    stored = [keys.entry(resource), keys.pages(resource), keys.failure(resource)]
+    return [*_common_keys(resource), *stored]
+
+
+def _common_arguments(resource: Resource, token: int) -> list[str | int]:
+    return [token, keys.ANNOUNCE, resource.name]
 
 
 def _page_arguments(content: Content) -> list[str | bytes]:
