@@ -6,6 +6,7 @@ The environment wins over `.env`. Ctrl-C stops all of it.
 import argparse
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from honcho.environ import expand_processes, parse, parse_procfile
 from honcho.manager import Manager
+from honcho.printer import Printer
 
 from scripts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
 from shared.errors import SettingsError
@@ -58,7 +60,9 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _run(settings: Settings) -> int:
-    manager = Manager()
+    manager = Manager(_Printer(sys.stdout))
+    # A terminal that is closed stops all of it, as Ctrl-C does.
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     processes = parse_procfile((ROOT / "Procfile").read_text()).processes
     for process in expand_processes(processes, env=_child_environment(settings)):
         manager.add_process(process.name, process.cmd, env={**os.environ, **process.env}, cwd=ROOT)
@@ -66,6 +70,26 @@ def _run(settings: Settings) -> int:
     manager.loop()
     stopped_by_person = manager.returncode in {130, 143}  # SIGINT, SIGTERM
     return 0 if stopped_by_person else int(manager.returncode or 1)
+
+
+class _Printer(Printer):  # type: ignore[misc]
+    """Prints what the processes print; stops all of them when nobody reads it any more.
+
+    honcho's own raises instead, and leaves the processes behind.
+    """
+
+    _is_read = True
+
+    def write(self, message: object) -> None:
+        """Print one line of one process."""
+        try:
+            super().write(message)
+        except OSError:
+            if self._is_read:
+                self._is_read = False
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the end
+                self.output = sys.stdout
+                signal.raise_signal(signal.SIGTERM)
 
 
 def _child_environment(settings: Settings) -> Mapping[str, str]:

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 
 from scripts.embedded_redis import free_port
-from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -68,6 +69,44 @@ def test_ctrl_c_leaves_no_work_horse_behind_in_the_middle_of_a_fetch(
         assert _press_ctrl_c(run) == []
     finally:
         run.kill()
+
+
+def test_a_closed_terminal_stops_it_too(tmp_path: Path, github: FakeGitHubProcess) -> None:
+    run = _run(tmp_path, github.url, "run.log")
+    try:
+        eventually(run.is_healthy, within=30)
+        everyone = run.family()
+        run.signal(signal.SIGHUP)
+        run.process.wait(20)
+        assert psutil.wait_procs(everyone, timeout=3)[1] == []
+    finally:
+        run.kill()
+
+
+def test_output_that_nobody_reads_any_more_stops_it_too(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    """As in `make run | head`."""
+    environment = Fleet(tmp_path, github.url).environment(
+        PORT=free_port(), REDIS_URL="", CACHE_TTL=2
+    )
+    command = [sys.executable, "-m", "scripts.run", "--data", str(tmp_path / "data")]
+    with subprocess.Popen(
+        command,
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
+        assert run.stdout is not None
+        while b"Ready" not in run.stdout.readline():
+            pass
+        everyone = psutil.Process(run.pid).children(recursive=True)
+        run.stdout.close()
+        github.mutate("star", repo=1, by=1)  # something to print about
+        run.wait(20)
+        assert psutil.wait_procs(everyone, timeout=3)[1] == []
 
 
 def test_a_second_run_in_the_same_folder_is_refused(
