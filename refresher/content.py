@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from refresher.errors import OriginError
 from refresher.items import decode, elements, is_private
+from refresher.lists import ReadList
 from refresher.origin import OriginAnswer
-from refresher.pages import Page, ReadList
+from refresher.pages import Page
 from refresher.ranking import rank
 from shared.entry import Entry, Metadata
 from shared.json_array import JsonArray
@@ -93,11 +94,12 @@ def of_list(read: ReadList, *, ranked: bool, include_private: bool) -> Content:
     )
 
 
-def of_answer(answer: OriginAnswer, *, tracked: bool, include_private: bool) -> Content:
+def of_answer(answer: OriginAnswer, page: Page, *, tracked: bool, include_private: bool) -> Content:
     """The content of anything else: GitHub's own answer, less what is private.
 
     Args:
         answer: that passed `verdict.check`.
+        page: the same, as it is kept.
         tracked: of a tracked resource, which is a single object.
         include_private: leave it as it is.
 
@@ -116,7 +118,7 @@ def of_answer(answer: OriginAnswer, *, tracked: bool, include_private: bool) -> 
         if isinstance(value, list) and any(map(is_private, value)):
             body = _without_private(answer.body)
     content_type = answer.headers.get("Content-Type", JSON)
-    return Content(answer.status, body, content_type, links=_links(answer), pages=[Page.of(answer)])
+    return Content(answer.status, body, content_type, links=_links(answer), pages=[page])
 
 
 def not_found() -> Content:

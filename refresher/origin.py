@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.body import read_body
 from refresher.errors import OriginError
+from refresher.validators import Identity, Validator
 from shared.outcomes import FailureKind
 from shared.settings import Settings
 
@@ -34,6 +35,7 @@ class OriginAnswer:
         headers: header fields; names ignore case.
         body: decompressed.
         links: target by relation, from `Link`.
+        given_to: fingerprint of the identity that asked.
     """
 
     url: str
@@ -41,6 +43,7 @@ class OriginAnswer:
     headers: Mapping[str, str]
     body: bytes
     links: Mapping[str, str]
+    given_to: str = ""
 
 
 class Origin:
@@ -61,7 +64,9 @@ class Origin:
         self._stopwatch = stopwatch
         self._session = requests.Session()
         token = settings.github_api_token
-        self._session.auth = _Credential(self._base, token.get_secret_value() if token else None)
+        authorization = f"Bearer {token.get_secret_value()}" if token else None
+        self._identity = Identity(MEDIA_TYPE, authorization)
+        self._session.auth = _Credential(self._base, authorization)
         self._session.headers.update(
             {
                 "Accept": MEDIA_TYPE,
@@ -79,15 +84,19 @@ class Origin:
         """Whether a URL is on the origin itself: same scheme, host and port."""
         return _site(url) == _site(self._base)
 
-    def get(self, url: str) -> OriginAnswer:
+    def get(self, url: str, validator: Validator | None = None) -> OriginAnswer:
         """Fetch a URL, following redirects.
+
+        Args:
+            url: what to fetch.
+            validator: what is known of it; the answer may be a 304 then.
 
         Raises:
             OriginError: no complete answer, too many redirects, or more bytes than allowed.
         """
         deadline = self._stopwatch() + self._deadline
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send(url, deadline)
+            answer = self._send(url, validator, deadline)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 return answer
@@ -100,9 +109,9 @@ class Origin:
         """Close the connections."""
         self._session.close()
 
-    def _send(self, url: str, deadline: float) -> OriginAnswer:
+    def _send(self, url: str, validator: Validator | None, deadline: float) -> OriginAnswer:
         try:
-            with self._exchange(url) as response:
+            with self._exchange(url, self._conditions(url, validator)) as response:
                 body = read_body(
                     response,
                     max_bytes=self._max_bytes,
@@ -115,6 +124,7 @@ class Origin:
                 response.headers,
                 body,
                 {relation: urljoin(url, target) for relation, target in links.items()},
+                self._identity.fingerprint,
             )
         except requests.Timeout as error:
             raise OriginError(FailureKind.TIMEOUT, "GitHub did not answer in time") from error
@@ -125,13 +135,18 @@ class Origin:
         except ValueError as error:
             raise OriginError(FailureKind.UNEXPECTED, "GitHub gave an invalid address") from error
 
-    def _exchange(self, url: str) -> requests.Response:
+    def _conditions(self, url: str, validator: Validator | None) -> dict[str, str]:
+        if validator is None or not self.owns(url):
+            return {}
+        return {"If-None-Match": validator.if_none_match(self._identity)}
+
+    def _exchange(self, url: str, headers: dict[str, str]) -> requests.Response:
         """One request and the head of its answer.
 
         Not `Session.get`: that reads the body of a redirect, of any length, even when told not to
         follow, and keeps cookies.
         """
-        prepared = self._session.prepare_request(requests.Request("GET", url))
+        prepared = self._session.prepare_request(requests.Request("GET", url, headers))
         address = str(prepared.url)
         environment = self._session.merge_environment_settings(address, {}, True, None, None)
         return self._session.get_adapter(address).send(
@@ -150,13 +165,13 @@ class _Credential(AuthBase):
     Being there at all, it also keeps `requests` from sending what a .netrc file holds.
     """
 
-    def __init__(self, base: str, token: str | None) -> None:
+    def __init__(self, base: str, authorization: str | None) -> None:
         self._site = _site(base)
-        self._token = token
+        self._authorization = authorization
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token is not None and _site(str(request.url)) == self._site:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        if self._authorization is not None and _site(str(request.url)) == self._site:
+            request.headers["Authorization"] = self._authorization
         return request
 
 

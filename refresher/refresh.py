@@ -10,13 +10,15 @@ from redis import Redis, RedisError
 from rq.timeouts import BaseTimeoutException
 
 from refresher import content as contents
-from refresher import verdict
+from refresher import page_store, verdict
 from refresher.backoff import next_failure
 from refresher.content import Content
 from refresher.errors import LeaseLostError, NotNowError, OriginError
 from refresher.lease import Lease, lease
+from refresher.lists import ListReader
 from refresher.origin import Origin
-from refresher.pages import read_list
+from refresher.page_store import Known
+from refresher.pages import Page, Unchanged
 from refresher.visibility import parent_repository
 from refresher.writes import Writer
 from shared.outcomes import FailureKind, RefreshOutcome
@@ -97,9 +99,11 @@ class _Attempt:
 
     def run(self) -> RefreshOutcome:
         try:
-            content = self._fetch()
+            # Content is as old as the question, not as the answer.
+            asked_at, known = self.tools.clock(), self._known()
+            content = self._fetch(known)
             self.held.check()
-            return self._store(content)
+            return self._store(content, known, asked_at=asked_at)
         except OriginError as error:
             return self._fail(error)
         except LeaseLostError:
@@ -116,24 +120,42 @@ class _Attempt:
             self._fail(OriginError(FailureKind.INTERNAL, reason))
             raise
 
-    def _fetch(self) -> Content:
-        tools, resource = self.tools, self.resource
-        include_private = tools.settings.include_private
-        if resource.expanded:
-            read = read_list(
-                tools.origin,
-                resource,
-                known_ids=tools.store.known_ids(resource),
-                max_pages=tools.settings.list_max_pages,
-                before_each=self.held.check,
-                clock=tools.clock,
-            )
-            return contents.of_list(read, ranked=resource.ranked, include_private=include_private)
+    def _fetch(self, known: Known) -> Content | Unchanged:
+        if self.resource.expanded:
+            return self._fetch_list(known)
         if not self._may_be_shown():
             return contents.not_found()
-        answer = tools.origin.get(tools.origin.url_of(resource.name))
-        verdict.check(answer, tracked=resource.tracked, now=tools.clock())
-        return contents.of_answer(answer, tracked=resource.tracked, include_private=include_private)
+        return self._fetch_page(known)
+
+    def _fetch_list(self, known: Known) -> Content | Unchanged:
+        settings = self.tools.settings
+        reader = ListReader(
+            self.tools.origin,
+            self.resource,
+            max_pages=settings.list_max_pages,
+            before_each=self.held.check,
+            clock=self.tools.clock,
+        )
+        read = reader.read(known.pages, known.ids)
+        if isinstance(read, Unchanged):
+            return read
+        ranked, include_private = self.resource.ranked, settings.include_private
+        return contents.of_list(read, ranked=ranked, include_private=include_private)
+
+    def _fetch_page(self, known: Known) -> Content | Unchanged:
+        tools, tracked = self.tools, self.resource.tracked
+        url = tools.origin.url_of(self.resource.name)
+        page = next((page for page in known.pages if page.url == url), None)
+        answer = tools.origin.get(url, page.validator if page else None)
+        if page is not None and answer.status == 304:
+            return Unchanged([page.confirmed(answer)])
+        verdict.check(answer, tracked=tracked, now=tools.clock())
+        return contents.of_answer(
+            answer,
+            Page.of(answer, url),
+            tracked=tracked,
+            include_private=tools.settings.include_private,
+        )
 
     def _may_be_shown(self) -> bool:
         """Whether what lies below a repository is as public as the repository.
@@ -154,16 +176,21 @@ class _Attempt:
             raise OriginError(FailureKind.UNEXPECTED, reason)
         return metadata.status == 200
 
-    def _store(self, content: Content) -> RefreshOutcome:
-        writer, now = self.tools.writer, self.tools.clock()
-        before = self.look.metadata
-        if before is not None and before.etag == content.etag:
-            if writer.confirm(self.resource, content, token=self.token, now=now):
-                return RefreshOutcome.UNCHANGED
-            return RefreshOutcome.FENCED
-        if writer.store(self.resource, content, token=self.token, now=now):
-            return RefreshOutcome.UPDATED
-        return RefreshOutcome.FENCED
+    def _known(self) -> Known:
+        """The stored pages; none without an entry, which alone they could confirm."""
+        if self.look.metadata is None:
+            return Known()
+        return page_store.load(self.tools.redis, self.resource, self.tools.settings)
+
+    def _store(
+        self, content: Content | Unchanged, known: Known, *, asked_at: float
+    ) -> RefreshOutcome:
+        writer, before = self.tools.writer, self.look.metadata
+        if isinstance(content, Content) and (before is None or before.etag != content.etag):
+            stored = writer.store(self.resource, content, token=self.token, now=asked_at)
+            return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
+        confirmed = writer.confirm(self.resource, content, known, token=self.token, now=asked_at)
+        return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
 
     def _fail(self, error: OriginError) -> RefreshOutcome:
         failure = next_failure(

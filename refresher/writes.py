@@ -9,13 +9,15 @@ How to do distributed locking, 2016; stricter than there, where only the newest 
 A Redis that lost its data knows no token, and refuses too.
 """
 
-import json
 from collections.abc import Mapping
 from typing import cast
 
 from redis import Redis
 
+from refresher import page_store
 from refresher.content import Content
+from refresher.page_store import Known
+from refresher.pages import Unchanged
 from shared import keys
 from shared.entry import content_fields
 from shared.failure import Failure
@@ -74,18 +76,18 @@ for at = 6 + count, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 
 {_ANNOUNCE}
 """
 
-# Moves the freshness of an unchanged entry on, and replaces its pages, which may hold other
-# private items; 0 too when the entry is gone.
+# Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
 # KEYS: fence, changes, entry, pages, failure.
-# ARGV: token, channel, name, milliseconds to keep (0: for ever), validated_at, fresh_until, then
-#       the pages' fields and values.
+# ARGV: token, channel, name, milliseconds to keep (0: for ever), validated_at, fresh_until,
+#       whether the pages are replaced, then those of their fields and values that changed.
 _CONFIRM = f"""
 {_CHECK}
 if redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
 redis.call('HSET', KEYS[3], 'validated_at', ARGV[5], 'fresh_until', ARGV[6])
-redis.call('DEL', KEYS[4], KEYS[5])
+redis.call('DEL', KEYS[5])
+if ARGV[7] == '1' then redis.call('DEL', KEYS[4]) end
 {_keep(3)}
-for at = 7, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1]) end
+for at = 8, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1]) end
 {_keep(4)}
 {_ANNOUNCE}
 """
@@ -134,13 +136,36 @@ class Writer:
                 self._keep_ms(resource),
                 len(entry_arguments),
                 *entry_arguments,
-                *_page_arguments(content),
+                *_flat(page_store.fields_of(content.pages, content.ids, self._settings)),
             ],
         )
         return bool(stored)
 
-    def confirm(self, resource: Resource, content: Content, *, token: int, now: float) -> bool:
-        """Move the freshness of unchanged content on; version and body stay."""
+    def confirm(
+        self,
+        resource: Resource,
+        content: Content | Unchanged,
+        known: Known,
+        *,
+        token: int,
+        now: float,
+    ) -> bool:
+        """Move the freshness of unchanged content on; version and body stay.
+
+        Args:
+            resource: what is confirmed.
+            content: what was read; its pages may have changed where the content did not, in
+                items that are not shown.
+            known: the pages as they are stored, so that nothing is written that is there.
+            token: drawn for this refresh.
+            now: Unix time in seconds.
+        """
+        replaces = isinstance(content, Content)
+        if isinstance(content, Content):
+            fields = page_store.fields_of(content.pages, content.ids, self._settings)
+        else:
+            heads = page_store.heads_of(content.pages, self._settings)
+            fields = {} if heads == known.heads else {"heads": heads}
         confirmed = self._confirm(
             keys=_content_keys(resource),
             args=[
@@ -148,7 +173,8 @@ class Writer:
                 self._keep_ms(resource),
                 now,
                 now + self._lifetime(resource),
-                *_page_arguments(content),
+                int(replaces),
+                *_flat(fields),
             ],
         )
         return bool(confirmed)
@@ -191,11 +217,5 @@ def _common_arguments(resource: Resource, token: int) -> list[str | int]:
     return [token, keys.ANNOUNCE, resource.name]
 
 
-def _page_arguments(content: Content) -> list[str | bytes]:
-    fields: dict[str, bytes] = {"ids": json.dumps(list(content.ids), default=_text).encode()}
-    fields |= {str(number): page.to_bytes() for number, page in enumerate(content.pages, 1)}
+def _flat(fields: Mapping[str, bytes]) -> list[str | bytes]:
     return [part for pair in fields.items() for part in pair]
-
-
-def _text(identity: object) -> str:
-    return identity.decode() if isinstance(identity, bytes) else str(identity)

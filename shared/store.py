@@ -1,7 +1,6 @@
 """Reading what the refreshers stored: entries, their metadata, their failures."""
 
-import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -61,11 +60,6 @@ class Store:
             return entry_from(fields)
         except UnreadableError:
             return None
-
-    def known_ids(self, resource: Resource) -> list[Hashable]:
-        """Ids of the items of an expanded list, as the last reading of its pages gave them."""
-        ids = cast(bytes | None, self._redis.hget(keys.pages(resource), "ids"))
-        return json.loads(ids) if ids else []
 
     def changes(self) -> int:
         """The counter that grows with every announcement; 0 in an empty Redis."""

@@ -1,5 +1,6 @@
 """A stand-in GitHub, and refreshes against it."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,8 +9,9 @@ from redis import Redis
 
 from refresher.origin import Origin
 from refresher.refresh import Tools
+from shared.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import make_settings, make_tools
+from tests.refresher.workbench import Clock, make_settings, make_tools
 
 MakeOrigin = Callable[..., Origin]
 MakeTools = Callable[..., Tools]
@@ -65,3 +67,14 @@ def tools_for(redis: Redis) -> Iterator[MakeTools]:
     yield make
     for tools in made:
         tools.origin.close()
+
+
+@pytest.fixture
+def store(redis: Redis) -> Store:
+    return Store(redis)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The real time of day, standing still: GitHub's resets are told in it."""
+    return Clock(time.time())

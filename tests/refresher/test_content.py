@@ -13,7 +13,7 @@ from refresher import content as contents
 from refresher.content import JSON, Content, not_found, of_list
 from refresher.errors import OriginError
 from refresher.origin import OriginAnswer
-from refresher.pages import Page
+from refresher.pages import Body, Page
 from shared.outcomes import FailureKind
 from shared.views import Metric
 from tests.refresher.workbench import (
@@ -29,7 +29,8 @@ LONG = b'["' + b"abc " * 300 + b'"]'
 
 def of_answer(answer: OriginAnswer, *, include_private: bool, tracked: bool = False) -> Content:
     """The content of an answer, on demand unless said otherwise."""
-    return contents.of_answer(answer, tracked=tracked, include_private=include_private)
+    page = Page.of(answer, answer.url)
+    return contents.of_answer(answer, page, tracked=tracked, include_private=include_private)
 
 
 class TestAList:
@@ -83,7 +84,7 @@ class TestAnAnswer:
         answer = make_answer(body=body, headers={"Content-Type": "application/vnd.github+json"})
         content = of_answer(answer, include_private=False)
         assert content == Content(
-            200, body, "application/vnd.github+json", links=[], pages=[Page.of(answer)]
+            200, body, "application/vnd.github+json", links=[], pages=[Page.of(answer, answer.url)]
         )
 
     @pytest.mark.parametrize("status", [404, 409, 410, 422, 451])
@@ -183,7 +184,7 @@ class TestTheEtag:
         "other",
         [
             replace(BASE, ids=[1]),
-            replace(BASE, pages=[Page("https://x", 'W/"1"', None, b"[]")]),
+            replace(BASE, pages=[Page("https://x", 'W/"1"', None, Body.of(b"[]"))]),
             replace(BASE, links=[("next", "page=2")]),
         ],
     )

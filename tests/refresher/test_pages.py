@@ -1,287 +1,54 @@
-"""A list is read page after page, each item once, until it holds still."""
+"""A page is kept with what the next conditional request needs."""
 
 import gzip
-import json
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 
 import pytest
 
-from refresher.errors import OriginError
-from refresher.origin import Origin
-from refresher.pages import Page, ReadList, read_list
-from refresher.settling import MAX_READINGS
-from shared.outcomes import FailureKind
-from shared.resources import Resource
-from tests.fakegithub.client import FakeGitHub
-from tests.refresher.conftest import MakeOrigin
-from tests.refresher.workbench import MEMBERS, REPOS, TOKEN, make_answer
-
-FIRST = "/orgs/Netflix/repos?per_page=100"
-NUMERIC = "/organizations/913567/repos?per_page=100&page="
-PAGES = [FIRST, NUMERIC + "2", NUMERIC + "3"]
+from refresher.pages import Body, Page
+from tests.refresher.workbench import make_answer
 
 
-def read(
-    origin: Origin,
-    resource: Resource = REPOS,
-    *,
-    known_ids: Sequence[Hashable] = (),
-    max_pages: int = 200,
-    before_each: Callable[[], None] = lambda: None,
-) -> ReadList:
-    """Read a list with the usual options."""
-    return read_list(
-        origin,
-        resource,
-        known_ids=known_ids,
-        max_pages=max_pages,
-        before_each=before_each,
-        clock=lambda: 0.0,
-    )
-
-
-def values(read: ReadList) -> list[Any]:
-    """The items' values."""
-    return [json.loads(item.text) for item in read.items]
-
-
-def asked(github: FakeGitHub) -> list[str]:
-    """The paths asked for, in order."""
-    return [seen["path"] for seen in github.recent()]
-
-
-def ids(items: list[dict[str, Any]]) -> list[Hashable]:
-    """The items' ids."""
-    return [item["id"] for item in items]
-
-
-def test_a_calm_list_is_read_once_page_by_page(
-    large_github: FakeGitHub, make_origin: MakeOrigin
-) -> None:
-    found = read(make_origin(large_github.url))
-    assert values(found) == large_github.repos()
-    assert asked(large_github) == PAGES
-
-
-def test_a_calm_list_that_was_known_is_read_once_too(
-    large_github: FakeGitHub, make_origin: MakeOrigin
-) -> None:
-    known = ids(large_github.repos())
-    assert values(read(make_origin(large_github.url), known_ids=known)) == large_github.repos()
-    assert asked(large_github) == PAGES
-
-
-def test_a_list_of_exactly_full_pages_is_read_once(make_origin: MakeOrigin) -> None:
-    with FakeGitHub(repos=200, members=1, anonymous_limit=1_000_000) as github:
-        assert values(read(make_origin(github.url))) == github.repos()
-        assert asked(github) == PAGES[:2]
-
-
-def test_an_empty_list_is_a_list(make_origin: MakeOrigin) -> None:
-    with FakeGitHub(repos=0, members=1, anonymous_limit=1_000_000) as github:
-        assert read(make_origin(github.url)).items == []
-
-
-def test_a_page_is_kept_with_what_a_later_conditional_request_needs(
-    large_github: FakeGitHub, make_origin: MakeOrigin
-) -> None:
-    origin = make_origin(large_github.url)
-    pages = read(origin).pages
-    url = large_github.url
-    assert [page.url for page in pages] == [url + path for path in PAGES]
-    assert [page.next_url for page in pages] == [url + PAGES[1], url + PAGES[2], None]
-    answers = [origin.get(page.url) for page in pages]
-    assert [page.etag for page in pages] == [answer.headers["ETag"] for answer in answers]
-    assert [page.body for page in pages] == [answer.body for answer in answers]
-
-
-def test_items_are_the_bytes_that_github_sent(
-    large_github: FakeGitHub, make_origin: MakeOrigin
-) -> None:
-    found = read(make_origin(large_github.url))
-    joined = [b"[" + b",".join(item.text for item in found.items[at : at + 100]) + b"]"
-              for at in (0, 100, 200)]  # fmt: skip
-    assert joined == [page.body for page in found.pages]
-
-
-@pytest.mark.parametrize("redirected", [True, False])
-def test_members_are_read_whether_or_not_they_are_redirected(
-    large_github: FakeGitHub, make_origin: MakeOrigin, *, redirected: bool
-) -> None:
-    large_github.configure(members_redirect=redirected)
-    assert values(read(make_origin(large_github.url), MEMBERS)) == large_github.members()
-
-
-def test_with_a_token_private_items_are_read_and_marked(make_origin: MakeOrigin) -> None:
-    with FakeGitHub(repos=110, private=4, members=1) as github:
-        found = read(make_origin(github.url, github_api_token=TOKEN))
-        assert values(found) == github.repos(private=True)
-        assert sum(item.private for item in found.items) == 4
-
-
-class TestAMovingList:
-    """Whatever moves while the list is read: nothing is lost, nothing is there twice."""
-
-    CHANGES: tuple[tuple[str, int, str, dict[str, Any]], ...] = (
-        ("an item moves to the front", 1, "move", {"repo": 220, "to": 0}),
-        ("an item moves to the back", 1, "move", {"repo": 0, "to": 220}),
-        ("an item moves back by a page", 1, "move", {"repo": 50, "to": 150}),
-        ("an item moves between later pages", 2, "move", {"repo": 240, "to": 150}),
-        ("an item is added at the front", 1, "add", {}),
-        ("an item is added at the front, late", 2, "add", {}),
-        ("an item is added at the end", 1, "add", {"where": "end"}),
-        ("an item of the first page is deleted", 1, "delete", {"repo": 10}),
-        ("an item of the second page is deleted", 2, "delete", {"repo": 110}),
-        ("an item to come is deleted", 1, "delete", {"repo": 210}),
-        ("an item turns private", 1, "make_private", {"repo": 10}),
-        ("the list loses its last page", 1, "set_repos", {"count": 200}),
-        ("the list shrinks to one page", 1, "set_repos", {"count": 100}),
-    )
-
-    @pytest.mark.parametrize(
-        ("page", "kind", "options"),
-        [change[1:] for change in CHANGES],
-        ids=[change[0] for change in CHANGES],
-    )
-    def test_is_read_again_until_it_is_whole(
-        self,
-        large_github: FakeGitHub,
-        make_origin: MakeOrigin,
-        page: int,
-        kind: str,
-        options: dict[str, Any],
-    ) -> None:
-        known = ids(large_github.repos())
-        large_github.script(REPOS.path, page, kind, **options)
-        found = read(make_origin(large_github.url), known_ids=known)
-        assert values(found) == large_github.repos()
-        assert len({item.id for item in found.items}) == len(found.items)
-
-    def test_that_moves_in_every_reading_but_the_last_is_believed_at_the_last(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        large_github.script(REPOS.path, 1, "move", repo=220, to=0, times=MAX_READINGS - 1)
-        assert values(read(make_origin(large_github.url))) == large_github.repos()
-        assert large_github.page_requests(FIRST) == MAX_READINGS
-
-    def test_that_never_settles_is_given_up(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        large_github.script(REPOS.path, 1, "move", repo=220, to=0, times=None)
-        with pytest.raises(OriginError) as refused:
-            read(make_origin(large_github.url))
-        assert refused.value.kind is FailureKind.UNSETTLED
-        assert large_github.page_requests(FIRST) == MAX_READINGS
-
-    def test_that_lost_an_item_between_refreshes_is_confirmed_by_a_second_reading(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        known = ids(large_github.repos())
-        large_github.mutate("delete", repo=100)
-        assert values(read(make_origin(large_github.url), known_ids=known)) == large_github.repos()
-        assert asked(large_github) == PAGES * 2
-
-
-class TestAListThatIsNone:
-    """What a list must not do to us."""
-
-    def refusal(self, origin: Origin, **options: Any) -> OriginError:
-        with pytest.raises(OriginError) as refused:
-            read(origin, **options)
-        return refused.value
-
-    def test_it_may_not_continue_on_another_host(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        with FakeGitHub(repos=250, members=1) as elsewhere:
-            large_github.fault("foreign_link", url=elsewhere.url)
-            error = self.refusal(make_origin(large_github.url, github_api_token=TOKEN))
-            assert error.kind is FailureKind.UNEXPECTED
-            assert elsewhere.counters()["total"] == 0
-
-    def test_it_may_not_lead_back_to_its_beginning(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        large_github.fault("link_loop")
-        error = self.refusal(make_origin(large_github.url))
-        assert error.kind is FailureKind.UNEXPECTED
-        assert large_github.counters()["total"] == 2
-
-    def test_it_may_have_as_many_pages_as_allowed_and_no_more(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        origin = make_origin(large_github.url)
-        assert len(read(origin, max_pages=3).items) == 250
-        large_github.reset_counters()
-        error = self.refusal(origin, max_pages=2)
-        assert error.kind is FailureKind.TOO_LARGE
-        assert "LIST_MAX_PAGES" in error.reason
-        assert asked(large_github) == PAGES[:2]
-
-    @pytest.mark.parametrize(
-        ("fault", "options", "kind"),
-        [
-            ("status", {"status": 500}, FailureKind.STATUS),
-            ("status", {"status": 404}, FailureKind.STATUS),
-            ("html", {"status": 200}, FailureKind.NOT_JSON),
-            ("garbage", {}, FailureKind.NOT_JSON),
-            ("empty", {}, FailureKind.NOT_JSON),
-            ("unframed", {"after_bytes": 1000}, FailureKind.CONNECTION),
-            ("wrong_shape", {}, FailureKind.UNEXPECTED),
-            ("wrong_shape", {"body": '[{"id": 1}]'}, FailureKind.UNEXPECTED),
-            ("truncate", {}, FailureKind.CONNECTION),
-        ],
-    )
-    def test_one_bad_page_spoils_it(
-        self,
-        large_github: FakeGitHub,
-        make_origin: MakeOrigin,
-        fault: str,
-        options: dict[str, Any],
-        kind: FailureKind,
-    ) -> None:
-        large_github.fault(fault, path="&page=2$", **options)
-        assert self.refusal(make_origin(large_github.url)).kind is kind
-        assert asked(large_github) == PAGES[:2]
-
-    def test_it_is_not_read_on_once_it_must_stop(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        calls: list[int] = []
-
-        def stop_at_the_second() -> None:
-            calls.append(large_github.counters()["total"])
-            if len(calls) == 2:
-                raise InterruptedError
-
-        with pytest.raises(InterruptedError):
-            read(make_origin(large_github.url), before_each=stop_at_the_second)
-        assert calls == [0, 1]
-        assert asked(large_github) == PAGES[:1]
-
-
-def test_a_stored_page_is_a_line_about_it_and_its_body_compressed() -> None:
-    page = Page("https://x/1", 'W/"a"', None, '[{"name": "é\n"}]'.encode())
-    head, _, body = page.to_bytes().partition(b"\n")
-    assert json.loads(head) == {"url": "https://x/1", "etag": 'W/"a"', "next": None}
-    assert gzip.decompress(body) == page.body
-
-
-def test_a_stored_page_is_the_same_bytes_whenever_it_is_made(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    page = Page("https://x/1", None, "https://x/2", b"[]" * 1000)
+def test_a_body_is_the_same_bytes_whenever_it_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for moment in (1_000_000_000.0, 2_000_000_000.0):
         monkeypatch.setattr("time.time", lambda moment=moment: moment)
-        made.append(page.to_bytes())
+        made.append(Body.of(b"[]" * 1000).packed())
     assert made[0] == made[1]
+    assert gzip.decompress(made[0]) == b"[]" * 1000
+
+
+def test_a_body_is_loaded_once_and_only_when_it_is_needed() -> None:
+    calls = []
+
+    def load() -> bytes:
+        calls.append(1)
+        return gzip.compress(b"{}")
+
+    body = Body(load)
+    assert calls == []
+    assert (body.unpacked(), body.unpacked()) == (b"{}", b"{}")
+    assert calls == [1]
 
 
 def test_a_page_is_made_of_an_answer() -> None:
     answer = make_answer(
         body=b"[]", headers={"ETag": 'W/"a"'}, links={"next": "https://x/2", "last": "https://x/9"}
     )
-    assert Page.of(answer) == Page(answer.url, 'W/"a"', "https://x/2", b"[]")
-    assert Page.of(make_answer()).etag is None
+    assert Page.of(answer, "https://x/1", 0) == Page(
+        "https://x/1", 'W/"a"', "https://x/2", Body.of(b"[]"), answer.given_to, 0
+    )
+    assert Page.of(make_answer(), "https://x").etag is None
+
+
+PAGE = Page("https://x/1", 'W/"a"', "https://x/2", Body.of(b"[]"), "me", 0)
+
+
+def test_a_304_without_a_word_of_its_own_leaves_a_page_as_it_was() -> None:
+    assert PAGE.confirmed(make_answer(304)).next_url == PAGE.next_url
+    assert PAGE.confirmed(make_answer(304)).etag == PAGE.etag
+
+
+def test_a_304_may_bring_a_new_etag_and_a_new_link() -> None:
+    answer = make_answer(304, headers={"ETag": 'W/"b"'}, links={"prev": "https://x/0"})
+    assert PAGE.confirmed(answer).etag == 'W/"b"'
+    assert PAGE.confirmed(answer).next_url is None

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,17 +39,6 @@ from tests.refresher.workbench import (
 )
 
 SECOND_PAGE = "&page=2$"
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The real time of day, standing still: GitHub's resets are told in it."""
-    return Clock(time.time())
 
 
 def entry_of(store: Store, resource: Resource) -> Entry:
@@ -220,7 +208,6 @@ class TestSuccess:
 FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], FailureKind, int | None]] = [
     ("status", {"status": 500}, {}, FailureKind.STATUS, 500),
     ("status", {"status": 404}, {}, FailureKind.STATUS, 404),
-    ("status", {"status": 304}, {}, FailureKind.STATUS, 304),
     ("status", {"status": 401}, {}, FailureKind.UNAUTHORIZED, 401),
     ("status", {"status": 403}, {}, FailureKind.STATUS, 403),
     ("html", {}, {}, FailureKind.STATUS, 502),
@@ -253,6 +240,13 @@ FAULT_NAMES = ["-".join([fault, *map(str, options.values())]) for fault, options
 class TestFailure:
     """Whatever the origin does, the stored entry stays as it was."""
 
+    def test_a_304_that_nobody_asked_for_is_a_failure(
+        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+    ) -> None:
+        github.fault("status", status=304)
+        assert refresh(REPOS, tools_for(github.url)) is RefreshOutcome.FAILED
+        assert failure_of(store, REPOS).status == 304
+
     @pytest.mark.parametrize(
         ("fault", "options", "settings", "kind", "status"), FAULTS, ids=FAULT_NAMES
     )
@@ -273,7 +267,8 @@ class TestFailure:
         tools = tools_for(two_page_github.url, clock=clock)
         refresh(REPOS, tools)
         before = dump(redis, REPOS)
-        two_page_github.mutate("star", repo=0)  # there would be something new to store
+        for changed in (0, 100):  # there would be something new to store, on either page
+            two_page_github.mutate("star", repo=changed)
         clock.now += 1000
         two_page_github.fault(fault, path=SECOND_PAGE, **options)
 
@@ -463,7 +458,7 @@ class TestFencing:
         tools = tools_for(github.url, clock=clock)
         refresh(ORG, tools)
         before = dump(redis, ORG)
-        clock.at_call(3, lambda: take_over(redis, tools_for(github.url)))
+        clock.at_call(2, lambda: take_over(redis, tools_for(github.url)))
         clock.now += 5
         assert refresh(ORG, tools, force=True) is RefreshOutcome.FENCED
         assert dump(redis, ORG) == before

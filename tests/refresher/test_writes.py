@@ -8,8 +8,10 @@ from itertools import pairwise
 import pytest
 from redis import Redis
 
+from refresher import page_store
 from refresher.content import Content, not_found
-from refresher.pages import Page
+from refresher.page_store import Known
+from refresher.pages import Body, Page, Unchanged
 from refresher.writes import Writer
 from shared import keys
 from shared.announcements import Announcement, parse
@@ -35,13 +37,14 @@ SETTINGS = make_settings(
 FAILURE = Failure(FailureKind.TIMEOUT, "too late", None, 1, since=NOW, at=NOW, retry_at=NOW + 1)
 # Long enough to be compressed, ranked: it has every field that an entry can have.
 RICH = make_list(*[make_repository(n, description="x" * 50) for n in range(9)], ranked=True)
+SETTINGS = make_settings("http://github.invalid")
 PLAIN = Content(200, b'{"login":"Netflix"}')
 
 Write = Callable[[Writer, Resource, int], bool]
 WRITES: dict[str, Write] = {
     "store": lambda writer, resource, token: writer.store(resource, PLAIN, token=token, now=NOW),
     "confirm": lambda writer, resource, token: writer.confirm(
-        resource, PLAIN, token=token, now=NOW
+        resource, PLAIN, Known(), token=token, now=NOW
     ),
     "failure": lambda writer, resource, token: writer.record_failure(
         resource, FAILURE, token=token
@@ -195,7 +198,6 @@ class TestStore:
         assert {m: (view.body, list(view.ends)) for m, view in entry.views.items()} == {
             m: (view.body, list(view.ends)) for m, view in expected.views.items()
         }
-        assert store.known_ids(REPOS) == list(range(9))
 
     def test_a_version_is_its_token(self, writer: Writer, store: Store) -> None:
         first = stored(writer, ORG, PLAIN)
@@ -212,38 +214,36 @@ class TestStore:
         assert set(redis.hkeys(keys.entry(REPOS))) == {
             b"meta", b"body", b"validated_at", b"fresh_until",
         }  # fmt: skip
-        assert redis.hgetall(keys.pages(REPOS)) == {b"ids": b"[]"}
+        assert set(redis.hkeys(keys.pages(REPOS))) == {b"heads", b"ids"}
 
     def test_pages_are_kept_by_their_number(self, redis: Redis, writer: Writer) -> None:
-        pages = [Page(f"https://x/{n}", None, None, b"[]") for n in (1, 2, 3)]
+        pages = [Page(f"https://x/{n}", None, None, Body.of(b"[]")) for n in (1, 2, 3)]
         stored(writer, ORG, Content(200, b"[]", pages=pages))
         kept = redis.hgetall(keys.pages(ORG))
-        assert kept == {
-            b"ids": b"[]",
-            **{str(n).encode(): page.to_bytes() for n, page in enumerate(pages, 1)},
-        }
+        assert set(kept) == {b"heads", b"ids", b"1", b"2", b"3"}
+        assert page_store.load(redis, ORG, SETTINGS).pages == pages
 
     def test_success_ends_a_row_of_failures(self, writer: Writer, store: Store) -> None:
         writer.record_failure(ORG, FAILURE, token=writer.draw_token(ORG))
         stored(writer, ORG, PLAIN)
         assert store.look(ORG).failure is None
 
-    def test_ids_that_are_texts_are_known_again(self, writer: Writer, store: Store) -> None:
+    def test_ids_that_are_texts_are_known_again(self, redis: Redis, writer: Writer) -> None:
         content = make_list({"id": "é"}, {"node": 1})
         stored(writer, REPOS, content)
-        assert store.known_ids(REPOS) == ["é", '{"node":1}']
+        assert page_store.load(redis, REPOS, SETTINGS).ids == ["é", '{"node":1}']
 
     def test_a_list_of_a_thousand_pages_is_stored(self, redis: Redis, writer: Writer) -> None:
-        page = Page("https://x", None, None, b"[]")
+        page = Page("https://x", None, None, Body.of(b"[]"))
         stored(writer, ORG, Content(200, b"[]", pages=[page] * 1000))
-        assert redis.hlen(keys.pages(ORG)) == 1001
+        assert redis.hlen(keys.pages(ORG)) == 1002
 
     def test_a_list_of_as_many_pages_as_the_settings_allow_is_stored(
         self, redis: Redis, writer: Writer
     ) -> None:
-        page = Page("https://x", None, None, b"[]")
+        page = Page("https://x", None, None, Body.of(b"[]"))
         stored(writer, ORG, Content(200, b"[]", pages=[page] * 10_000))
-        assert redis.hlen(keys.pages(ORG)) == 10_001
+        assert redis.hlen(keys.pages(ORG)) == 10_002
 
 
 class TestConfirm:
@@ -254,28 +254,45 @@ class TestConfirm:
     ) -> None:
         stored(writer, REPOS, RICH)
         entry = redis.hgetall(keys.entry(REPOS))
-        assert writer.confirm(REPOS, RICH, token=writer.draw_token(REPOS), now=NOW + 500)
+        assert writer.confirm(REPOS, RICH, Known(), token=writer.draw_token(REPOS), now=NOW + 500)
         moved = {b"validated_at": b"1000500.0", b"fresh_until": b"1001500.0"}
         assert redis.hgetall(keys.entry(REPOS)) == entry | moved
 
     def test_keeps_the_pages_that_were_read_in_place_of_the_older(
-        self, redis: Redis, writer: Writer, store: Store
+        self, redis: Redis, writer: Writer
     ) -> None:
-        pages = [Page(f"https://x/{n}", None, None, b"[]") for n in (1, 2)]
+        pages = [Page(f"https://x/{n}", None, None, Body.of(b"[]")) for n in (1, 2)]
         stored(writer, REPOS, replace(RICH, ids=[1, 2, 3], pages=pages))
         read = replace(RICH, ids=[1, 2], pages=pages[:1])
-        writer.confirm(REPOS, read, token=writer.draw_token(REPOS), now=NOW)
-        assert store.known_ids(REPOS) == [1, 2]
-        assert redis.hgetall(keys.pages(REPOS)) == {b"ids": b"[1, 2]", b"1": pages[0].to_bytes()}
+        writer.confirm(REPOS, read, Known(), token=writer.draw_token(REPOS), now=NOW)
+        known = page_store.load(redis, REPOS, SETTINGS)
+        assert (known.ids, known.pages) == ([1, 2], pages[:1])
+        assert set(redis.hkeys(keys.pages(REPOS))) == {b"heads", b"ids", b"1"}
+
+    def test_writes_no_body_where_github_said_that_nothing_changed(
+        self, redis: Redis, writer: Writer
+    ) -> None:
+        pages = [Page(f"https://x/{n}", 'W/"1"', None, Body.of(b"[]"), "me") for n in (1, 2)]
+        stored(writer, REPOS, replace(RICH, ids=[1, 2], pages=pages))
+        before = redis.hgetall(keys.pages(REPOS))
+        known = page_store.load(redis, REPOS, SETTINGS)
+        token = writer.draw_token(REPOS)
+        assert writer.confirm(REPOS, Unchanged(known.pages), known, token=token, now=NOW)
+        assert redis.hgetall(keys.pages(REPOS)) == before
+        other = [replace(page, etag='W/"2"', given_to="you") for page in known.pages]
+        assert writer.confirm(REPOS, Unchanged(other), known, token=token, now=NOW)
+        after = redis.hgetall(keys.pages(REPOS))
+        assert {name for name in after if after[name] != before[name]} == {b"heads"}
+        assert page_store.load(redis, REPOS, SETTINGS).pages == other
 
     def test_ends_a_row_of_failures(self, writer: Writer, store: Store) -> None:
         stored(writer, ORG, PLAIN)
         writer.record_failure(ORG, FAILURE, token=writer.draw_token(ORG))
-        writer.confirm(ORG, PLAIN, token=writer.draw_token(ORG), now=NOW)
+        writer.confirm(ORG, PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
         assert store.look(ORG).failure is None
 
     def test_of_an_entry_that_is_gone_makes_none(self, redis: Redis, writer: Writer) -> None:
-        assert not writer.confirm(ORG, PLAIN, token=writer.draw_token(ORG), now=NOW)
+        assert not writer.confirm(ORG, PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
         assert not redis.exists(keys.entry(ORG))
 
 
@@ -312,7 +329,7 @@ class TestAnnouncements:
     ) -> None:
         for resource in (ORG, REPOS):
             stored(writer, resource, PLAIN)
-            writer.confirm(resource, PLAIN, token=writer.draw_token(resource), now=NOW)
+            writer.confirm(resource, PLAIN, Known(), token=writer.draw_token(resource), now=NOW)
             writer.record_failure(resource, FAILURE, token=writer.draw_token(resource))
         names = [ORG.name] * 3 + [REPOS.name] * 3
         assert heard() == [Announcement(name, n) for n, name in enumerate(names, 1)]
@@ -347,7 +364,7 @@ class TestExpiry:
     def test_tracked_content_never_expires(self, redis: Redis, writer: Writer) -> None:
         stored(writer, REPOS, RICH)
         assert self.expiries(redis, REPOS) == [-1, -1]
-        writer.confirm(REPOS, RICH, token=writer.draw_token(REPOS), now=NOW)
+        writer.confirm(REPOS, RICH, Known(), token=writer.draw_token(REPOS), now=NOW)
         assert self.expiries(redis, REPOS) == [-1, -1]
 
     def test_content_on_demand_expires_after_keep_and_lifetime(
@@ -362,7 +379,7 @@ class TestExpiry:
         stored(writer, USER_VIEW, PLAIN)
         redis.expire(keys.entry(USER_VIEW), 5)
         redis.expire(keys.pages(USER_VIEW), 5)
-        writer.confirm(USER_VIEW, PLAIN, token=writer.draw_token(USER_VIEW), now=NOW)
+        writer.confirm(USER_VIEW, PLAIN, Known(), token=writer.draw_token(USER_VIEW), now=NOW)
         assert all(650 < left <= 660 for left in self.expiries(redis, USER_VIEW))
 
     def test_each_kind_has_its_own_lifetime(self, writer: Writer, store: Store) -> None:
@@ -385,12 +402,12 @@ class TestExpiry:
         self, redis: Redis, writer: Writer
     ) -> None:
         stored(writer, Resource(ORG.path), PLAIN)
-        assert writer.confirm(ORG, PLAIN, token=writer.draw_token(ORG), now=NOW)
+        assert writer.confirm(ORG, PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
         assert self.expiries(redis, ORG) == [-1, -1]
 
     def test_what_is_no_longer_tracked_expires(self, redis: Redis, writer: Writer) -> None:
         stored(writer, ORG, PLAIN)
-        writer.confirm(Resource(ORG.path), PLAIN, token=writer.draw_token(ORG), now=NOW)
+        writer.confirm(Resource(ORG.path), PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
         assert all(650 < left <= 660 for left in self.expiries(redis, ORG))
 
 

@@ -12,8 +12,9 @@ from requests.structures import CaseInsensitiveDict
 
 from refresher.content import Content, of_list
 from refresher.items import split
+from refresher.lists import ReadList
 from refresher.origin import Origin, OriginAnswer
-from refresher.pages import Page, ReadList
+from refresher.pages import Body, Page
 from refresher.refresh import Tools
 from refresher.writes import Writer
 from shared import keys
@@ -118,7 +119,7 @@ def make_answer(
 def make_read(*items: Mapping[str, Any], ranked: bool = False) -> ReadList:
     """A list of one page that holds these objects."""
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
-    page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, body)
+    page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, Body.of(body))
     return ReadList(split(body, ranked=ranked), [page])
 
 

@@ -117,12 +117,6 @@ def test_an_entry_of_another_schema_is_as_good_as_none(redis: Redis, store: Stor
     ]
 
 
-def test_known_ids_are_those_of_the_last_reading(redis: Redis, store: Store) -> None:
-    assert store.known_ids(REPOS) == []
-    redis.hset(keys.pages(REPOS), "ids", "[3, 1, 2]")
-    assert store.known_ids(REPOS) == [3, 1, 2]
-
-
 def test_the_counter_grows_with_every_announcement(redis: Redis, store: Store) -> None:
     assert store.changes() == 0
     announce(redis, USER)
