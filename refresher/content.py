@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from refresher.errors import OriginError
 from refresher.items import decode, elements, is_private
 from refresher.lists import ReadList
-from refresher.origin import OriginAnswer
+from refresher.origin_answer import OriginAnswer
 from refresher.pages import Page
 from refresher.ranking import rank
 from shared.entry import Entry, Metadata

@@ -3,6 +3,7 @@
 import logging
 import time
 
+from refresher.budget import Budget
 from refresher.origin import Origin
 from refresher.refresh import Tools
 from refresher.refresh import refresh as refresh_resource
@@ -32,7 +33,7 @@ def refresh(name: str, *, force: bool = False) -> str:
         return "refused"
     started = time.monotonic()
     redis = connect(settings)
-    origin = Origin(settings)
+    origin = Origin(settings, Budget(redis, settings, tracked=resource.tracked))
     try:
         tools = Tools(settings, redis, Store(redis), Writer(redis, settings), origin)
         outcome = refresh_resource(resource, tools, force=force)

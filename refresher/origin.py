@@ -1,16 +1,20 @@
 """Sending one request to the origin and taking its answer in: whole, bounded, JSON or an error."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.body import read_body
+from refresher.budget import Gate, OpenGate, Permit
+from refresher.credentials import Credential
 from refresher.errors import OriginError
+from refresher.limits import asked_pause, is_secondary, is_spent
+from refresher.origin_answer import OriginAnswer
 from refresher.validators import Identity, Validator
 from shared.outcomes import FailureKind
 from shared.settings import Settings
@@ -25,48 +29,31 @@ MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-@dataclass(frozen=True)
-class OriginAnswer:
-    """A complete answer of the origin.
-
-    Args:
-        url: where it came from in the end, after redirects.
-        status: HTTP status.
-        headers: header fields; names ignore case.
-        body: decompressed.
-        links: target by relation, from `Link`.
-        given_to: fingerprint of the identity that asked.
-    """
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    links: Mapping[str, str]
-    given_to: str = ""
-
-
 class Origin:
     """GitHub's API as the settings name it.
 
     Args:
-        settings: where it is, what it is asked with, and how long that may take.
+        settings: where it is, and how long an answer may take.
+        gate: what every request passes; without one, nothing holds requests back.
         stopwatch: gives seconds from any fixed point, never set back.
     """
 
     def __init__(
-        self, settings: Settings, *, stopwatch: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        gate: Gate | None = None,
+        *,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._gate = gate or OpenGate(settings)
         self._base = settings.github_api_url
         self._timeouts = (settings.origin_connect_timeout, settings.origin_read_timeout)
         self._deadline = settings.origin_deadline
         self._max_bytes = settings.origin_max_bytes
         self._stopwatch = stopwatch
         self._session = requests.Session()
-        token = settings.github_api_token
-        authorization = f"Bearer {token.get_secret_value()}" if token else None
-        self._identity = Identity(MEDIA_TYPE, authorization)
-        self._session.auth = _Credential(self._base, authorization)
+        # Being there at all, it keeps `requests` from sending what a .netrc file holds.
+        self._session.auth = _Bearer(None)
         self._session.headers.update(
             {
                 "Accept": MEDIA_TYPE,
@@ -96,7 +83,7 @@ class Origin:
         """
         deadline = self._stopwatch() + self._deadline
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send(url, validator, deadline)
+            answer = self._ask(url, validator, deadline)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 return answer
@@ -109,9 +96,48 @@ class Origin:
         """Close the connections."""
         self._session.close()
 
-    def _send(self, url: str, validator: Validator | None, deadline: float) -> OriginAnswer:
+    def _ask(self, url: str, validator: Validator | None, deadline: float) -> OriginAnswer:
+        """One request, repeated with another credential where this one is refused or spent."""
+        if not self.owns(url):  # neither our credential nor our budget is any business of theirs
+            return self._send(url, Credential(), None, deadline)
+        tried: set[Credential] = set()
+        while True:
+            permit = self._gate.enter()
+            answer = self._pass(url, permit, validator, deadline)
+            is_new = permit.credential not in tried
+            tried.add(permit.credential)
+            if answer.status == 401:
+                if self._gate.set_aside(permit.credential) and is_new:
+                    continue
+            elif is_spent(answer):
+                if self._gate.has_others and is_new:
+                    continue
+            elif is_secondary(answer):
+                seconds = self._gate.pause(asked_pause(answer.headers, now=0.0))
+                reason = f"GitHub's secondary limit was met (answered {answer.status})"
+                raise OriginError(
+                    FailureKind.RATE_LIMITED, reason, status=answer.status, retry_after=seconds
+                )
+            return answer
+
+    def _pass(
+        self, url: str, permit: Permit, validator: Validator | None, deadline: float
+    ) -> OriginAnswer:
+        status, headers = 0, CaseInsensitiveDict[str]()
         try:
-            with self._exchange(url, self._conditions(url, validator)) as response:
+            answer = self._send(url, permit.credential, validator, deadline)
+            status, headers = answer.status, CaseInsensitiveDict(answer.headers)
+            return answer
+        finally:
+            self._gate.leave(permit, status, headers)
+
+    def _send(
+        self, url: str, credential: Credential, validator: Validator | None, deadline: float
+    ) -> OriginAnswer:
+        identity = Identity(MEDIA_TYPE, credential.authorization)
+        conditions = {"If-None-Match": validator.if_none_match(identity)} if validator else {}
+        try:
+            with self._exchange(url, credential, conditions) as response:
                 body = read_body(
                     response,
                     max_bytes=self._max_bytes,
@@ -124,7 +150,7 @@ class Origin:
                 response.headers,
                 body,
                 {relation: urljoin(url, target) for relation, target in links.items()},
-                self._identity.fingerprint,
+                identity.fingerprint,
             )
         except requests.Timeout as error:
             raise OriginError(FailureKind.TIMEOUT, "GitHub did not answer in time") from error
@@ -135,18 +161,17 @@ class Origin:
         except ValueError as error:
             raise OriginError(FailureKind.UNEXPECTED, "GitHub gave an invalid address") from error
 
-    def _conditions(self, url: str, validator: Validator | None) -> dict[str, str]:
-        if validator is None or not self.owns(url):
-            return {}
-        return {"If-None-Match": validator.if_none_match(self._identity)}
-
-    def _exchange(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _exchange(
+        self, url: str, credential: Credential, headers: dict[str, str]
+    ) -> requests.Response:
         """One request and the head of its answer.
 
         Not `Session.get`: that reads the body of a redirect, of any length, even when told not to
         follow, and keeps cookies.
         """
-        prepared = self._session.prepare_request(requests.Request("GET", url, headers))
+        prepared = self._session.prepare_request(
+            requests.Request("GET", url, headers, auth=_Bearer(credential.authorization))
+        )
         address = str(prepared.url)
         environment = self._session.merge_environment_settings(address, {}, True, None, None)
         return self._session.get_adapter(address).send(
@@ -159,18 +184,14 @@ class Origin:
         )
 
 
-class _Credential(AuthBase):
-    """Sends the token to the origin and to nobody else.
+class _Bearer(AuthBase):
+    """Sends a credential, or none."""
 
-    Being there at all, it also keeps `requests` from sending what a .netrc file holds.
-    """
-
-    def __init__(self, base: str, authorization: str | None) -> None:
-        self._site = _site(base)
+    def __init__(self, authorization: str | None) -> None:
         self._authorization = authorization
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._authorization is not None and _site(str(request.url)) == self._site:
+        if self._authorization is not None:
             request.headers["Authorization"] = self._authorization
         return request
 

@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from refresher.origin import OriginAnswer
+from refresher.origin_answer import OriginAnswer
 from refresher.validators import Validator
 
 

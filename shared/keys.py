@@ -16,6 +16,11 @@ fence:{id}           string  longer than a  refresher   the newest fencing token
                              refresh takes
 changes              string  never          refresher   grows by one with every announcement
 announce             channel                refresher   "look at this resource again"
+budget:{credential}  hash    2 hours        refresher   limit, remaining, reset, aside, guessed
+points:{minute}      string  2 minutes      refresher   requests to the origin in that minute
+in-flight            zset    an hour        refresher   requests under way, by when they must end
+pause                string  when it ends   refresher   until when nobody asks the origin
+pauses               string  an hour        refresher   pauses in a row
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`)
 asked:{id}           string  a second       both        someone is just enqueueing this one
 queued:{id}          string  an hour        both        the id of the job last enqueued
@@ -31,6 +36,9 @@ SCHEMA = 1
 
 _PREFIX = f"api-read-cache:{SCHEMA}"
 
+PAUSE = f"{_PREFIX}:pause"
+PAUSES = f"{_PREFIX}:pauses"
+IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 
@@ -53,6 +61,16 @@ def failure(resource: Resource) -> str:
 def fence(resource: Resource) -> str:
     """The newest fencing token that was handed out for a resource."""
     return f"{_PREFIX}:fence:{resource.id}"
+
+
+def budget(credential: str) -> str:
+    """What is left of a credential's hour, by the credential's public id."""
+    return f"{_PREFIX}:budget:{credential}"
+
+
+def points(minute: int) -> str:
+    """How often the origin was asked in a minute of Unix time."""
+    return f"{_PREFIX}:points:{minute}"
 
 
 def lock_name(resource: Resource) -> str:

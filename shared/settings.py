@@ -42,7 +42,17 @@ class Settings(BaseSettings):
 
     port: int = Field(5000, ge=1, le=65535, description="readers listen here")
     github_api_token: SecretStr | None = Field(
-        None, description="sent to GitHub by refreshers only; readers never need it"
+        None,
+        description="one or several, comma-separated; sent to GitHub by refreshers only",
+    )
+    budget_reserve: float = Field(
+        0.2, ge=0, lt=1, description="share of the rate limit kept for tracked resources"
+    )
+    origin_concurrency: int = Field(
+        20, ge=1, le=90, description="requests to GitHub at once, of the whole fleet"
+    )
+    origin_points_per_minute: int = Field(
+        400, ge=1, le=440, description="requests to GitHub in a minute of the clock, of the fleet"
     )
     github_api_url: str = Field(
         GITHUB_API, description="the origin; a GitHub Enterprise `/api/v3` base works too"
@@ -150,7 +160,8 @@ class Settings(BaseSettings):
     @classmethod
     def _printable(cls, value: SecretStr | None) -> SecretStr | None:
         # A line break here would be a header of its own on the way to GitHub.
-        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+        tokens = value.get_secret_value().split(",") if value is not None else []
+        if not all(re.fullmatch(r"[\x21-\x7e]+", token.strip(" ")) for token in tokens):
             raise ValueError("must be printable ASCII without spaces")
         return value
 
@@ -165,6 +176,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Leave the environment (and, in tests, arguments) as the only sources."""
         return init_settings, env_settings
+
+    @property
+    def github_api_tokens(self) -> tuple[str, ...]:
+        """The tokens, each once, in the order given. Secrets."""
+        if self.github_api_token is None:
+            return ()
+        tokens = self.github_api_token.get_secret_value().split(",")
+        return tuple(dict.fromkeys(token.strip(" ") for token in tokens))
 
     @property
     def redis_location(self) -> str:

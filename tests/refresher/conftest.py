@@ -44,8 +44,7 @@ def make_origin() -> Iterator[MakeOrigin]:
     made: list[Origin] = []
 
     def make(url: str, *, stopwatch: Callable[[], float] | None = None, **settings: Any) -> Origin:
-        options = {} if stopwatch is None else {"stopwatch": stopwatch}
-        made.append(Origin(make_settings(url, **settings), **options))
+        made.append(Origin(make_settings(url, **settings), stopwatch=stopwatch or time.monotonic))
         return made[-1]
 
     yield make

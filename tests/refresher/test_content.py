@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from refresher import content as contents
 from refresher.content import JSON, Content, not_found, of_list
 from refresher.errors import OriginError
-from refresher.origin import OriginAnswer
+from refresher.origin_answer import OriginAnswer
 from refresher.pages import Body, Page
 from shared.outcomes import FailureKind
 from shared.views import Metric

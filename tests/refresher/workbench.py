@@ -13,7 +13,8 @@ from requests.structures import CaseInsensitiveDict
 from refresher.content import Content, of_list
 from refresher.items import split
 from refresher.lists import ReadList
-from refresher.origin import Origin, OriginAnswer
+from refresher.origin import Origin
+from refresher.origin_answer import OriginAnswer
 from refresher.pages import Body, Page
 from refresher.refresh import Tools
 from refresher.writes import Writer

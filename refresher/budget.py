@@ -1,0 +1,318 @@
+"""One budget for the whole fleet: every request to the origin is reserved first, settled after.
+
+It keeps GitHub's rules on limits, for all refreshers at once:
+https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+
+- Primary: so many requests an hour for each credential. The one with most left is taken. When all
+  are spent, nothing is asked until the first of them starts anew. On-demand refreshes leave a share
+  (`BUDGET_RESERVE`) to tracked ones.
+- Secondary: no more than so many at once, and so many a minute. An answer that says that a
+  secondary limit was met stops every refresher, for as long as it says, else for a minute, then
+  two, then four.
+
+A reservation that is never settled, since its refresher died, costs one request of the hour, and
+its place among those at once until `ORIGIN_DEADLINE`.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+from uuid import uuid4
+
+from redis import Redis
+
+from refresher.credentials import Credential, credentials_of
+from refresher.errors import OriginError
+from shared import keys
+from shared.outcomes import FailureKind
+from shared.settings import Settings
+
+log = logging.getLogger("refresher")
+
+_HOUR_MS = 3600 * 1000
+_FIRST_PAUSE = 60.0  # seconds; GitHub: "wait for at least one minute"
+_LONGEST_PAUSE = 3600.0  # seconds
+_ASIDE = 600.0  # seconds before a refused credential is tried again
+_TURN = 0.05  # seconds between looks for a place among those at once
+
+# Takes a request out of the budget.
+# KEYS: pause, in flight, points of this minute, then the budget of each credential.
+# ARGV: now, request id, share kept, most at once, seconds that a request may take, most points a
+#       minute, then the assumed limit of each credential.
+# Returns {"taken", number of the credential}, {"busy"}, or {"paused" | "crowded" | "spent" |
+# "refused", when to try again}.
+_RESERVE = """
+local now, share = tonumber(ARGV[1]), tonumber(ARGV[3])
+local paused = tonumber(redis.call('GET', KEYS[1]) or '0')
+if paused > now then return {'paused', tostring(paused)} end
+
+local best, most, limit_of_best, again, refused = nil, 0, 0, nil, true
+for at = 4, #KEYS do
+  local known = redis.call('HMGET', KEYS[at], 'limit', 'remaining', 'reset', 'aside')
+  local limit = tonumber(known[1] or ARGV[at + 3])
+  local left, reset = tonumber(known[2] or limit), tonumber(known[3] or '0')
+  local aside = tonumber(known[4] or '0')
+  if aside > now then
+    if not again or aside < again then again = aside end
+  else
+    refused = false
+    if reset <= now then left = limit end
+    left = left - math.floor(limit * share)
+    if left > most then best, most, limit_of_best = at, left, limit
+    elseif not again or reset < again then again = reset end
+  end
+end
+if not best then return {refused and 'refused' or 'spent', tostring(again)} end
+
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) then return {'busy'} end
+if tonumber(redis.call('GET', KEYS[3]) or '0') >= tonumber(ARGV[6]) then
+  return {'crowded', tostring((math.floor(now / 60) + 1) * 60)}
+end
+redis.call('INCR', KEYS[3])
+redis.call('EXPIRE', KEYS[3], 120)
+redis.call('ZADD', KEYS[2], now + tonumber(ARGV[5]), ARGV[2])
+redis.call('PEXPIRE', KEYS[2], 3600000)
+
+local reset = tonumber(redis.call('HGET', KEYS[best], 'reset') or '0')
+if reset <= now then
+  -- A new hour, of which GitHub has not said yet when it ends.
+  redis.call('HSET', KEYS[best], 'limit', limit_of_best, 'remaining', limit_of_best,
+             'reset', now + 3600, 'guessed', 1)
+end
+redis.call('HINCRBY', KEYS[best], 'remaining', -1)
+redis.call('PEXPIRE', KEYS[best], 2 * 3600000)
+return {'taken', tostring(best - 3)}
+"""
+
+# Puts right what a request really cost, and gives back its place.
+# KEYS: in flight, budget. ARGV: request id, limit, remaining, reset: what the answer said, or
+#       empty where it said nothing.
+_SETTLE = """
+redis.call('ZREM', KEYS[1], ARGV[1])
+if redis.call('EXISTS', KEYS[2]) == 0 then return end
+local left = redis.call('HINCRBY', KEYS[2], 'remaining', 1)
+if ARGV[3] == '' then return end
+local known = redis.call('HMGET', KEYS[2], 'reset', 'guessed')
+local said, reset = tonumber(ARGV[3]), tonumber(ARGV[4])
+local apart = reset - tonumber(known[1] or '0')
+if known[2] == '1' then
+  -- Those that are in flight beside this one stay reserved.
+  local beside = redis.call('ZCARD', KEYS[1])
+  redis.call('HSET', KEYS[2], 'remaining', math.max(0, said - beside), 'reset', reset, 'guessed', 0)
+elseif apart > 5 then
+  redis.call('HSET', KEYS[2], 'remaining', said, 'reset', reset)
+elseif apart >= -5 and said < left then
+  redis.call('HSET', KEYS[2], 'remaining', said)
+end
+redis.call('HSET', KEYS[2], 'limit', ARGV[2])
+"""
+
+# Stops every refresher. KEYS: pause, number of pauses. ARGV: now, seconds asked for (empty for
+# none), first and longest pause of our own choice. Returns until when.
+_PAUSE = """
+local count = redis.call('INCR', KEYS[2])
+redis.call('EXPIRE', KEYS[2], 3600)
+local pause = tonumber(ARGV[2]) or math.min(tonumber(ARGV[3]) * 2 ^ (count - 1), tonumber(ARGV[4]))
+local until_when = tonumber(ARGV[1]) + pause
+if until_when > tonumber(redis.call('GET', KEYS[1]) or '0') then
+  redis.call('SET', KEYS[1], until_when, 'PX', math.ceil(pause * 1000) + 1000)
+end
+return tostring(until_when)
+"""
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Leave to send one request.
+
+    Args:
+        credential: to send it with.
+        request_id: its place among those at once.
+    """
+
+    credential: Credential
+    request_id: str = ""
+
+
+class Gate(Protocol):
+    """What every request passes on its way out, and its answer on its way in."""
+
+    def enter(self) -> Permit:
+        """Leave to send one request now.
+
+        Raises:
+            OriginError: not now; it says when.
+        """
+
+    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+        """Take note of what an answer says; without one, `status` is 0."""
+
+    def pause(self, seconds: float | None) -> float:
+        """Stop all refreshers: a secondary limit was met. Gives for how many seconds.
+
+        Args:
+            seconds: that the origin asks for, where it does.
+        """
+
+    def set_aside(self, credential: Credential) -> bool:
+        """Use a refused credential no more for a while. Gives whether there are others."""
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is more than one credential."""
+
+
+class OpenGate:
+    """Lets everything pass with the first credential; for a single client with no fleet."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._permit = Permit(credentials_of(settings)[0])
+
+    def enter(self) -> Permit:
+        """Always."""
+        return self._permit
+
+    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+        """Nothing to note."""
+
+    def pause(self, seconds: float | None) -> float:
+        """Nobody to stop but the caller."""
+        return _FIRST_PAUSE if seconds is None else seconds
+
+    def set_aside(self, credential: Credential) -> bool:  # noqa: ARG002
+        """There are no others."""
+        return False
+
+    @property
+    def has_others(self) -> bool:
+        """There are not."""
+        return False
+
+
+class Budget:
+    """The fleet's gate; methods may raise `redis.RedisError`.
+
+    Args:
+        redis: where the fleet's budget is kept.
+        settings: the credentials and the limits.
+        tracked: whether requests are for tracked resources, and so may use up what is left.
+        clock: gives Unix time in seconds.
+        sleep: waits so many seconds for a place among those at once.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        settings: Settings,
+        *,
+        tracked: bool,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._share = 0.0 if tracked else settings.budget_reserve
+        self._clock = clock
+        self._sleep = sleep
+        self._credentials = credentials_of(settings)
+        self._reserve = redis.register_script(_RESERVE)
+        self._settle = redis.register_script(_SETTLE)
+        self._pause = redis.register_script(_PAUSE)
+
+    def enter(self) -> Permit:
+        """Leave to send one request now, waiting a little for a place among those at once.
+
+        Raises:
+            OriginError: not now; it says when.
+        """
+        request_id = uuid4().hex
+        patience = self._settings.origin_deadline
+        while patience > 0:
+            verdict, *more = self._try(request_id)
+            if verdict == "taken":
+                return Permit(self._credentials[int(more[0]) - 1], request_id)
+            if verdict != "busy":
+                raise self._refusal(verdict, float(more[0]))
+            self._sleep(_TURN)
+            patience -= _TURN
+        raise OriginError(
+            FailureKind.RATE_LIMITED, "too many requests to GitHub are under way", retry_after=1
+        )
+
+    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+        """Take note of what an answer says; without one, `status` is 0."""
+        said = [headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining", "Reset")]
+        is_said = all(text.isascii() and text.isdigit() for text in said)
+        self._settle(
+            keys=[keys.IN_FLIGHT, keys.budget(permit.credential.id)],
+            args=[permit.request_id, *(said if is_said else ["", "", ""])],
+        )
+        if status in {200, 304}:
+            self._redis.delete(keys.PAUSES)
+
+    def pause(self, seconds: float | None) -> float:
+        """Stop all refreshers; gives for how many seconds."""
+        now = self._clock()
+        asked = "" if seconds is None else max(seconds, 1.0)
+        until = float(
+            cast(
+                bytes,
+                self._pause(
+                    keys=[keys.PAUSE, keys.PAUSES],
+                    args=[now, asked, _FIRST_PAUSE, _LONGEST_PAUSE],
+                ),
+            )
+        )
+        log.warning("GitHub's secondary limit was met: all refreshers pause %.0f s", until - now)
+        return until - now
+
+    def set_aside(self, credential: Credential) -> bool:
+        """Use a refused credential no more for a while; gives whether there are others."""
+        log.error(
+            "GitHub refuses credential %s (401): set aside for %.0f s; check GITHUB_API_TOKEN",
+            credential.id,
+            _ASIDE,
+        )
+        key = keys.budget(credential.id)
+        self._redis.hset(key, "aside", str(self._clock() + _ASIDE))
+        self._redis.pexpire(key, 2 * _HOUR_MS)
+        return self.has_others
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is more than one credential."""
+        return len(self._credentials) > 1
+
+    def _try(self, request_id: str) -> Sequence[str]:
+        now, settings = self._clock(), self._settings
+        budgets = [keys.budget(credential.id) for credential in self._credentials]
+        answer = self._reserve(
+            keys=[keys.PAUSE, keys.IN_FLIGHT, keys.points(int(now // 60)), *budgets],
+            args=[
+                now,
+                request_id,
+                self._share,
+                settings.origin_concurrency,
+                settings.origin_deadline,
+                settings.origin_points_per_minute,
+                *(credential.assumed_limit for credential in self._credentials),
+            ],
+        )
+        return [part.decode() for part in cast(list[bytes], answer)]
+
+    def _refusal(self, verdict: str, again: float) -> OriginError:
+        reason = {
+            "paused": "GitHub's secondary limit was met a moment ago",
+            "crowded": "GitHub is not to be asked more often in a minute",
+            "spent": "GitHub's rate limit is spent, but for what is kept for tracked resources"
+            if self._share
+            else "GitHub's rate limit is spent",
+            "refused": "GitHub refuses every token (401): check GITHUB_API_TOKEN",
+        }[verdict]
+        is_refused = verdict == "refused"
+        kind = FailureKind.UNAUTHORIZED if is_refused else FailureKind.RATE_LIMITED
+        return OriginError(kind, reason, retry_after=max(again - self._clock(), 1.0))

@@ -1,0 +1,25 @@
+"""What the origin answered, complete."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class OriginAnswer:
+    """A complete answer of the origin.
+
+    Args:
+        url: where it came from in the end, after redirects.
+        status: HTTP status.
+        headers: header fields; names ignore case.
+        body: decompressed.
+        links: target by relation, from `Link`.
+        given_to: fingerprint of the identity that asked.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    links: Mapping[str, str]
+    given_to: str = ""

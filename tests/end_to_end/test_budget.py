@@ -1,0 +1,77 @@
+"""The fleet keeps to GitHub's limits together, and readers do not notice."""
+
+import time
+from pathlib import Path
+
+from tests.end_to_end.fleet import Fleet
+from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
+
+REPOS = "/orgs/Netflix/repos"
+TOKEN = "ghp_secret0123456789"
+
+
+def test_an_exhausted_budget_stops_three_workers_until_the_reset(tmp_path: Path) -> None:
+    with (
+        FakeGitHubProcess(token_limit=9, window_seconds=15) as github,
+        Fleet(tmp_path, github.url, CACHE_TTL=0.5, GITHUB_API_TOKEN=TOKEN) as fleet,
+    ):
+        for _ in range(3):
+            fleet.worker()
+        reader = fleet.healthy_reader()
+        while github.counters()["points"] < 9:  # content that changes costs
+            github.mutate("star", repo=7, by=1)
+            time.sleep(0.05)
+        time.sleep(1)  # what was under way ends
+        asked, limited = github.counters()["total"], github.counters()["statuses"].get("403", 0)
+        assert limited == 0, "the budget knew before GitHub had to say so"
+
+        # Nothing goes out, and everybody is served.
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            assert reader.get(REPOS).status_code == 200
+            time.sleep(0.02)
+        assert github.counters()["total"] == asked
+
+        # The hour is over: work goes on by itself.
+        eventually(lambda: github.counters()["total"] > asked, within=30)
+        eventually(lambda: reader.get(REPOS).json() == github.repos(), within=30)
+
+
+def test_a_secondary_limit_stops_every_worker(tmp_path: Path) -> None:
+    with (
+        FakeGitHubProcess() as github,
+        Fleet(tmp_path, github.url, CACHE_TTL=0.5, GITHUB_API_TOKEN=TOKEN) as fleet,
+    ):
+        for _ in range(3):
+            fleet.worker()
+        reader = fleet.healthy_reader()
+        github.fault("secondary", retry_after=5, times=1)
+        eventually(lambda: github.counters()["statuses"].get("429", 0) == 1)
+        time.sleep(0.5)  # what was under way ends
+        asked = github.counters()["total"]
+        until = time.monotonic() + 3.5
+        while time.monotonic() < until:
+            assert reader.get(REPOS).status_code == 200
+            time.sleep(0.02)
+        assert github.counters()["total"] == asked
+        github.mutate("star", repo=3, by=5)
+        eventually(lambda: reader.get(REPOS).json() == github.repos(), within=30)
+
+
+def test_an_unchanged_world_costs_nothing_and_survives_a_new_token(tmp_path: Path) -> None:
+    with (
+        FakeGitHubProcess() as github,
+        Fleet(tmp_path, github.url, CACHE_TTL=1, GITHUB_API_TOKEN=TOKEN) as fleet,
+    ):
+        old = fleet.worker()
+        fleet.healthy_reader()
+        github.reset_counters()
+        eventually(lambda: github.counters()["not_modified"] >= 14)
+        old.stop()
+        fleet.worker(GITHUB_API_TOKEN="ghp_rotated9876543210")
+        eventually(lambda: len(github.counters()["credentials"]) == 2)
+        eventually(lambda: github.counters()["not_modified"] >= 28)
+        counters = github.counters()
+        assert counters["points"] == 0
+        assert counters["statuses"] == {"304": counters["total"]}

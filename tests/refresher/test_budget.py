@@ -1,0 +1,283 @@
+"""One budget for the whole fleet: reserved before each request, settled after it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from refresher.budget import Budget, Permit
+from refresher.credentials import Credential
+from refresher.errors import OriginError
+from refresher.origin import Origin
+from shared import keys
+from shared.outcomes import FailureKind
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.workbench import TOKEN, Clock, make_settings
+
+RESET = 1_800_001_000
+FIRST, SECOND = "ghp_first_0123456789", "ghp_second_0123456789"
+MakeBudget = Callable[..., Budget]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(RESET - 1000.0)
+
+
+@pytest.fixture
+def make_budget(redis: Redis, clock: Clock) -> MakeBudget:
+    """Budgets of several refreshers, on one Redis."""
+
+    def make(*, tracked: bool = True, url: str = "http://github.invalid", **known: Any) -> Budget:
+        settings = make_settings(url, **{"github_api_token": TOKEN, **known})
+
+        def sleep(seconds: float) -> None:
+            clock.now += seconds
+
+        return Budget(redis, settings, tracked=tracked, clock=clock, sleep=sleep)
+
+    return make
+
+
+def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, str]:
+    """What an answer says of the primary limit."""
+    return {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Reset": str(reset),
+    }
+
+
+def ask(budget: Budget, remaining: int, **known: int) -> Permit:
+    """One request whose answer says what remains."""
+    permit = budget.enter()
+    budget.leave(permit, 200, said(remaining, **known))
+    return permit
+
+
+def refusal(budget: Budget) -> OriginError:
+    """The refusal that a request meets."""
+    with pytest.raises(OriginError) as refused:
+        budget.enter()
+    return refused.value
+
+
+def left(redis: Redis, token: str = TOKEN) -> int:
+    """What Redis holds as remaining."""
+    value = redis.hget(keys.budget(Credential(f"Bearer {token}").id), "remaining")
+    assert value is not None
+    return int(value)
+
+
+def test_what_the_answer_says_is_what_is_left(make_budget: MakeBudget, redis: Redis) -> None:
+    ask(make_budget(), 4321)
+    assert left(redis) == 4321
+
+
+def test_a_free_answer_gives_its_reservation_back(make_budget: MakeBudget, redis: Redis) -> None:
+    budget = make_budget()
+    ask(budget, 100)
+    for _ in range(50):
+        budget.leave(budget.enter(), 304, said(100))
+    assert left(redis) == 100
+
+
+def test_requests_under_way_stay_reserved(make_budget: MakeBudget, redis: Redis) -> None:
+    one, other = make_budget(), make_budget()
+    ask(one, 100)
+    under_way = one.enter()
+    other.leave(other.enter(), 200, said(99))
+    assert left(redis) == 99
+    one.leave(under_way, 200, said(98))
+    assert left(redis) == 98
+
+
+def test_a_request_without_an_answer_counts_for_nothing_said(
+    make_budget: MakeBudget, redis: Redis
+) -> None:
+    budget = make_budget()
+    ask(budget, 100)
+    budget.leave(budget.enter(), 0, {})
+    assert left(redis) == 100
+    budget.enter()  # its refresher dies
+    assert left(redis) == 99
+
+
+def test_nobody_asks_anything_between_the_last_request_and_the_reset(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    ask(make_budget(), 0)
+    refused = refusal(make_budget())
+    assert refused.kind is FailureKind.RATE_LIMITED
+    assert refused.retry_after == RESET - clock.now
+    clock.now = RESET - 0.5
+    refusal(make_budget())
+    clock.now = RESET
+    make_budget().enter()
+
+
+def test_an_exact_number_of_requests_is_let_through(make_budget: MakeBudget) -> None:
+    ask(make_budget(), 7)
+    budgets = [make_budget() for _ in range(3)]
+    for number in range(7):
+        budgets[number % 3].enter()
+    refusal(budgets[0])
+
+
+def test_on_demand_requests_leave_a_share_to_tracked_ones(make_budget: MakeBudget) -> None:
+    ask(make_budget(), 1001)
+    on_demand = make_budget(tracked=False)
+    on_demand.enter()
+    assert "kept for tracked" in refusal(on_demand).reason
+    for _ in range(10):
+        make_budget().enter()
+
+
+def test_the_credential_with_most_left_is_taken(make_budget: MakeBudget) -> None:
+    budget = make_budget(github_api_token=f"{FIRST},{SECOND}", origin_concurrency=50)
+    first = ask(budget, 10).credential
+    second = ask(budget, 20).credential
+    assert {first, second} == {Credential(f"Bearer {FIRST}"), Credential(f"Bearer {SECOND}")}
+    taken = [budget.enter().credential for _ in range(30)]
+    assert taken[:10] == [second] * 10
+    assert taken.count(first) == 10
+    refusal(budget)
+
+
+def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
+    refused = budget.enter().credential
+    assert budget.set_aside(refused)
+    others = [make_budget(github_api_token=f"{FIRST},{SECOND}") for _ in range(5)]
+    assert refused not in {other.enter().credential for other in others}
+    clock.now += 601
+    assert refused in {budget.enter().credential for _ in range(20)}
+
+
+def test_without_any_credential_left_nobody_asks(make_budget: MakeBudget) -> None:
+    budget = make_budget()
+    assert not budget.set_aside(budget.enter().credential)
+    refused = refusal(make_budget())
+    assert refused.kind is FailureKind.UNAUTHORIZED
+    assert "GITHUB_API_TOKEN" in refused.reason
+
+
+def test_a_secondary_limit_stops_everybody_for_as_long_as_it_says(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    assert make_budget().pause(30) == 30
+    assert refusal(make_budget()).retry_after == 30
+    assert refusal(make_budget(tracked=False, github_api_token=SECOND)).retry_after == 30
+    clock.now += 30
+    make_budget().enter()
+
+
+def test_without_a_word_of_how_long_the_pauses_grow_until_an_answer_comes(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    budget = make_budget()
+    pauses = []
+    for _ in range(3):
+        pauses.append(budget.pause(None))
+        clock.now += pauses[-1]
+    assert pauses == [60, 120, 240]
+    ask(budget, 100)
+    assert budget.pause(None) == 60
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(make_budget: MakeBudget) -> None:
+    budget = make_budget()
+    budget.pause(100)
+    budget.pause(10)
+    assert refusal(budget).retry_after == 100
+
+
+def test_no_more_than_so_many_are_under_way_at_once(make_budget: MakeBudget, clock: Clock) -> None:
+    known = {"origin_concurrency": 3, "origin_deadline": 10}
+    permits = [make_budget(**known).enter() for _ in range(3)]
+    began = clock.now
+    assert "under way" in refusal(make_budget(origin_concurrency=3, origin_deadline=5)).reason
+    assert clock.now - began == pytest.approx(5, abs=0.1)
+    make_budget(**known).leave(permits[0], 200, said(100))
+    make_budget(**known).enter()
+
+
+def test_a_refresher_that_died_gives_up_its_place_in_time(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    known = {"origin_concurrency": 1, "origin_deadline": 10}
+    make_budget(**known).enter()
+    clock.now += 10
+    make_budget(**known).enter()
+
+
+def test_no_more_than_so_many_go_out_in_a_minute(make_budget: MakeBudget, clock: Clock) -> None:
+    clock.now = 1_800_000_000.0
+    budget = make_budget(origin_points_per_minute=5)
+    for _ in range(5):
+        ask(budget, 4000)
+    refused = refusal(make_budget(origin_points_per_minute=5))
+    assert refused.retry_after == 60 - clock.now % 60
+    clock.now += 60
+    ask(budget, 4000)
+
+
+def test_a_server_without_limits_is_not_limited(make_budget: MakeBudget) -> None:
+    budget = make_budget(github_api_token=None, origin_points_per_minute=440)
+    for _ in range(200):
+        budget.leave(budget.enter(), 200, {})
+
+
+class TestAnOriginWithABudget:
+    """The budget as requests meet it."""
+
+    def test_a_spent_credential_is_replaced_within_the_request(
+        self, make_budget: MakeBudget, clock: Clock
+    ) -> None:
+        with FakeGitHub(repos=1, members=1, token_limit=1) as github:
+            clock.now = time.time()
+            tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
+            origin = Origin(make_settings(github.url), make_budget(**tokens))
+            statuses = [origin.get(origin.url_of("/")).status for _ in range(2)]
+            assert statuses == [200, 200]
+            assert len(github.counters()["credentials"]) == 2
+            with pytest.raises(OriginError):
+                origin.get(origin.url_of("/"))
+            asked = github.counters()["total"]
+            with pytest.raises(OriginError):
+                origin.get(origin.url_of("/"))
+            assert github.counters()["total"] == asked
+            origin.close()
+
+    def test_a_refused_token_is_replaced_within_the_request(self, make_budget: MakeBudget) -> None:
+        with FakeGitHub(repos=1, members=1, revoked=[FIRST]) as github:
+            tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
+            origin = Origin(make_settings(github.url), make_budget(**tokens))
+            assert [origin.get(origin.url_of("/")).status for _ in range(4)] == [200] * 4
+            assert github.counters()["statuses"].get("401", 0) <= 1
+            origin.close()
+
+    def test_a_secondary_limit_met_by_one_stops_the_others(self, make_budget: MakeBudget) -> None:
+        with FakeGitHub(repos=1, members=1) as github:
+            github.fault("secondary", retry_after=30, times=1)
+            origins = [Origin(make_settings(github.url), make_budget(url=github.url)) for _ in "ab"]
+            for origin in origins:
+                with pytest.raises(OriginError) as refused:
+                    origin.get(origin.url_of("/"))
+                assert refused.value.kind is FailureKind.RATE_LIMITED
+                assert refused.value.retry_after == 30
+                origin.close()
+            assert github.counters()["total"] == 1
+
+    def test_no_secret_is_kept_in_redis(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
+        budget.set_aside(budget.enter().credential)
+        other = budget.enter().credential
+        held = repr([(key, redis.dump(key)) for key in redis.keys("*")])
+        assert other.id in held
+        assert FIRST not in held
+        assert SECOND not in held
