@@ -175,6 +175,8 @@ class Caretaker:
                 self._local.postpone(resource, now + TICK)
         else:
             self._local.postpone(resource, now + TICK)
+        if look.told is not None:  # looked at again until a refresh has seen the change
+            self._local.postpone(resource, now + TICK)
         accepted = True
         if wants_refresh(look, now):
             accepted = self._queue.ask(resource, urgent=look.metadata is None)

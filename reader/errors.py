@@ -38,6 +38,13 @@ class BadRequest(ApiError):  # noqa: N818
         super().__init__(400, message)
 
 
+class Unauthorized(ApiError):  # noqa: N818
+    """The request does not prove who sent it; 401."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(401, message)
+
+
 class Unavailable(ApiError):  # noqa: N818
     """Nothing is held and nothing came in time; 503 with `Retry-After` in seconds."""
 

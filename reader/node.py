@@ -11,6 +11,7 @@ from reader.listener import Listener
 from reader.local_cache import LocalCache
 from reader.read_path import ReadPath
 from reader.schedule import Policy
+from reader.webhooks import Webhooks
 from shared.connection import connect
 from shared.queueing import RefreshQueue
 from shared.resources import Catalogue, Resource
@@ -30,6 +31,7 @@ class Parts:
     local: LocalCache
     caretaker: Caretaker
     listener: Listener
+    webhooks: Webhooks
 
 
 class Node:
@@ -102,4 +104,5 @@ class Node:
             stopwatch=time.monotonic,
         )
         listener = Listener(redis, catalogue=self.catalogue, caretaker=caretaker)
-        return Parts(os.getpid(), read_path, local, caretaker, listener)
+        webhooks = Webhooks(redis, queue, self.catalogue, settings.webhook_secrets)
+        return Parts(os.getpid(), read_path, local, caretaker, listener, webhooks)

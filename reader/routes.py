@@ -5,12 +5,14 @@ import time
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
+from redis import RedisError
 
 from reader.answer import CORS_HEADERS, Answer, Conditions, answer
-from reader.errors import NotFound
+from reader.errors import NotFound, Unavailable
 from reader.node import Node
 from reader.read_path import Found
 from reader.representation import JSON, Representation, View, is_page_query, page, whole
+from reader.webhooks import MAX_BYTES
 from shared.resources import Resource
 
 routes = Blueprint("reader", __name__)
@@ -38,6 +40,25 @@ def healthcheck() -> Response:
     if missing:
         return _json({"status": "unavailable", "missing": missing}, status=503)
     return _json({"status": "ok"})
+
+
+@routes.post("/webhooks/github")
+def github_webhook() -> Response:
+    """GitHub tells of a change; what it touches is refreshed."""
+    if not _node().settings.webhook_secrets:
+        raise NotFound
+    webhooks = _node().start().webhooks
+    request.max_content_length = MAX_BYTES
+    try:
+        resources = webhooks.take(
+            request.get_data(),
+            signature=request.headers.get("X-Hub-Signature-256", ""),
+            delivery=request.headers.get("X-GitHub-Delivery", ""),
+            event=request.headers.get("X-GitHub-Event", ""),
+        )
+    except RedisError as error:  # GitHub keeps the delivery, to be sent again
+        raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
+    return _json({"refreshing": [resource.name for resource in resources]}, status=202)
 
 
 @routes.get("/view/<direction>/<count>/<metric>")

@@ -34,4 +34,4 @@ def wants_refresh(look: Look, now: float) -> bool:
     """Whether what Redis holds calls for asking the origin, and it is not too early to."""
     if look.failure is not None and look.failure.holds_back(now):
         return False
-    return look.metadata is None or not look.metadata.is_fresh(now)
+    return not look.is_current(now)

@@ -58,7 +58,7 @@ def reason_not_to(look: Look, now: float, *, force: bool) -> RefreshOutcome | No
         return None
     if look.failure is not None and look.failure.holds_back(now):
         return RefreshOutcome.BACKING_OFF
-    if look.metadata is not None and look.metadata.is_fresh(now):
+    if look.is_current(now):
         return RefreshOutcome.FRESH
     return None
 
@@ -187,9 +187,13 @@ class _Attempt:
     ) -> RefreshOutcome:
         writer, before = self.tools.writer, self.look.metadata
         if isinstance(content, Content) and (before is None or before.etag != content.etag):
-            stored = writer.store(self.resource, content, token=self.token, now=asked_at)
+            stored = writer.store(
+                self.resource, content, token=self.token, now=asked_at, told=self.look.told
+            )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
-        confirmed = writer.confirm(self.resource, content, known, token=self.token, now=asked_at)
+        confirmed = writer.confirm(
+            self.resource, content, known, token=self.token, now=asked_at, told=self.look.told
+        )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
 
     def _fail(self, error: OriginError) -> RefreshOutcome:

@@ -42,9 +42,13 @@ redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
 return text
 """
 
-# What every write begins and ends with. KEYS: fence, changes. ARGV: token, channel, name.
+# What every write begins and ends with. KEYS: fence, changes, told. ARGV: token, channel, name,
+# and what the refresh had been told when it began (empty for nothing): that is seen now.
 _CHECK = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+"""
+_SEEN = """
+if ARGV[4] ~= '' and redis.call('GET', KEYS[3]) == ARGV[4] then redis.call('DEL', KEYS[3]) end
 """
 _ANNOUNCE = """
 local number = redis.call('INCR', KEYS[2])
@@ -54,49 +58,52 @@ return 1
 
 
 def _keep(key: int) -> str:
-    """Gives the key of that number the expiry in ARGV[4], or none for 0."""
+    """Gives the key of that number the expiry in ARGV[5], or none for 0."""
     return f"""
-if ARGV[4] == '0' then redis.call('PERSIST', KEYS[{key}])
-else redis.call('PEXPIRE', KEYS[{key}], ARGV[4]) end
+if ARGV[5] == '0' then redis.call('PERSIST', KEYS[{key}])
+else redis.call('PEXPIRE', KEYS[{key}], ARGV[5]) end
 """
 
 
 # Replaces an entry and its pages.
-# KEYS: fence, changes, entry, pages, failure.
-# ARGV: token, channel, name, milliseconds to keep (0: for ever), number of the entry's fields
-#       and values, those, then the pages' fields and values.
+# KEYS: fence, changes, told, entry, pages, failure.
+# ARGV: token, channel, name, told, milliseconds to keep (0: for ever), number of the entry's
+#       fields and values, those, then the pages' fields and values.
 _WRITE = f"""
 {_CHECK}
-local count = tonumber(ARGV[5])
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
-redis.call('HSET', KEYS[3], unpack(ARGV, 6, 5 + count))
-{_keep(3)}
-for at = 6 + count, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1]) end
+local count = tonumber(ARGV[6])
+redis.call('DEL', KEYS[4], KEYS[5], KEYS[6])
+redis.call('HSET', KEYS[4], unpack(ARGV, 7, 6 + count))
 {_keep(4)}
+for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
+{_keep(5)}
+{_SEEN}
 {_ANNOUNCE}
 """
 
 # Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
-# KEYS: fence, changes, entry, pages, failure.
-# ARGV: token, channel, name, milliseconds to keep (0: for ever), validated_at, fresh_until,
+# KEYS: fence, changes, told, entry, pages, failure.
+# ARGV: token, channel, name, told, milliseconds to keep (0: for ever), validated_at, fresh_until,
 #       whether the pages are replaced, then those of their fields and values that changed.
 _CONFIRM = f"""
 {_CHECK}
-if redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
-redis.call('HSET', KEYS[3], 'validated_at', ARGV[5], 'fresh_until', ARGV[6])
-redis.call('DEL', KEYS[5])
-if ARGV[7] == '1' then redis.call('DEL', KEYS[4]) end
-{_keep(3)}
-for at = 8, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1]) end
+if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
+redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7])
+redis.call('DEL', KEYS[6])
+if ARGV[8] == '1' then redis.call('DEL', KEYS[5]) end
 {_keep(4)}
+for at = 9, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
+{_keep(5)}
+{_SEEN}
 {_ANNOUNCE}
 """
 
 # Records a failure beside the entry, which is not touched.
-# KEYS: fence, changes, failure. ARGV: token, channel, name, milliseconds to keep, the record.
+# KEYS: fence, changes, told, failure. ARGV: token, channel, name, told, milliseconds to keep, the
+# record.
 _FAIL = f"""
 {_CHECK}
-redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[4])
+redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 {_ANNOUNCE}
 """
 
@@ -119,8 +126,24 @@ class Writer:
         """A new fencing token for a resource, greater than any before; take the lock first."""
         return int(cast(bytes, self._draw(keys=[keys.fence(resource)], args=[_TOKEN_MS])))
 
-    def store(self, resource: Resource, content: Content, *, token: int, now: float) -> bool:
-        """Store new content; the token becomes its version. All of it, or nothing."""
+    def store(
+        self,
+        resource: Resource,
+        content: Content,
+        *,
+        token: int,
+        now: float,
+        told: str | None = None,
+    ) -> bool:
+        """Store new content; the token becomes its version. All of it, or nothing.
+
+        Args:
+            resource: what it is of.
+            content: what was read.
+            token: drawn for this refresh.
+            now: Unix time in seconds when the origin was asked.
+            told: `Look.told` from before the origin was asked; it counts as seen then.
+        """
         entry = content.entry(version=token, now=now, lifetime=self._lifetime(resource))
         metadata = entry.metadata
         fields: Mapping[str, bytes | float] = {
@@ -132,7 +155,7 @@ class Writer:
         stored = self._write(
             keys=_content_keys(resource),
             args=[
-                *_common_arguments(resource, token),
+                *_common_arguments(resource, token, told),
                 self._keep_ms(resource),
                 len(entry_arguments),
                 *entry_arguments,
@@ -149,6 +172,7 @@ class Writer:
         *,
         token: int,
         now: float,
+        told: str | None = None,
     ) -> bool:
         """Move the freshness of unchanged content on; version and body stay.
 
@@ -158,7 +182,8 @@ class Writer:
                 items that are not shown.
             known: the pages as they are stored, so that nothing is written that is there.
             token: drawn for this refresh.
-            now: Unix time in seconds.
+            now: Unix time in seconds when the origin was asked.
+            told: `Look.told` from before the origin was asked; it counts as seen then.
         """
         replaces = isinstance(content, Content)
         if isinstance(content, Content):
@@ -169,7 +194,7 @@ class Writer:
         confirmed = self._confirm(
             keys=_content_keys(resource),
             args=[
-                *_common_arguments(resource, token),
+                *_common_arguments(resource, token, told),
                 self._keep_ms(resource),
                 now,
                 now + self._lifetime(resource),
@@ -186,7 +211,7 @@ class Writer:
         recorded = self._fail(
             keys=[*_common_keys(resource), keys.failure(resource)],
             args=[
-                *_common_arguments(resource, token),
+                *_common_arguments(resource, token, None),
                 pause_ms + keep_ms,
                 failure.to_json(),
             ],
@@ -205,7 +230,7 @@ class Writer:
 
 
 def _common_keys(resource: Resource) -> list[str]:
-    return [keys.fence(resource), keys.CHANGES]
+    return [keys.fence(resource), keys.CHANGES, keys.told(resource)]
 
 
 def _content_keys(resource: Resource) -> list[str]:
@@ -213,8 +238,8 @@ def _content_keys(resource: Resource) -> list[str]:
     return [*_common_keys(resource), *stored]
 
 
-def _common_arguments(resource: Resource, token: int) -> list[str | int]:
-    return [token, keys.ANNOUNCE, resource.name]
+def _common_arguments(resource: Resource, token: int, told: str | None) -> list[str | int]:
+    return [token, keys.ANNOUNCE, resource.name, told or ""]
 
 
 def _flat(fields: Mapping[str, bytes]) -> list[str | bytes]:

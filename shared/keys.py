@@ -22,6 +22,9 @@ in-flight            zset    an hour        refresher   requests under way, by w
 pause                string  when it ends   refresher   until when nobody asks the origin
 pauses               string  an hour        refresher   pauses in a row
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`)
+told:{id}            string  a day          reader      the origin told of a change; the value says
+                                                        which telling a refresh has seen
+delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
 asked:{id}           string  a second       both        someone is just enqueueing this one
 queued:{id}          string  an hour        both        the id of the job last enqueued
 ===================  ======  =============  ==========  =======================================
@@ -56,6 +59,16 @@ def pages(resource: Resource) -> str:
 def failure(resource: Resource) -> str:
     """The record of a resource's last failed refresh."""
     return f"{_PREFIX}:failure:{resource.id}"
+
+
+def told(resource: Resource) -> str:
+    """Set while the origin has told of a change that no refresh has seen yet."""
+    return f"{_PREFIX}:told:{resource.id}"
+
+
+def delivery(delivery_id: str) -> str:
+    """Set once a webhook's delivery was taken."""
+    return f"{_PREFIX}:delivery:{delivery_id}"
 
 
 def fence(resource: Resource) -> str:

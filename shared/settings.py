@@ -24,7 +24,9 @@ from shared.errors import SettingsError
 GITHUB_API = "https://api.github.com"
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 # A URL can hold a password just as well.
-_NEVER_SHOWN = frozenset({"redis_url", "cache_password", "github_api_token", "github_api_url"})
+_NEVER_SHOWN = frozenset(
+    {"redis_url", "cache_password", "github_api_token", "github_api_url", "github_webhook_secret"}
+)
 # GitHub: letters, digits and single hyphens, at most 39 characters.
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
 
@@ -44,6 +46,9 @@ class Settings(BaseSettings):
     github_api_token: SecretStr | None = Field(
         None,
         description="one or several, comma-separated; sent to GitHub by refreshers only",
+    )
+    github_webhook_secret: SecretStr | None = Field(
+        None, description="one or several, comma-separated; `/webhooks/github` is 404 without"
     )
     budget_reserve: float = Field(
         0.2, ge=0, lt=1, description="share of the rate limit kept for tracked resources"
@@ -184,6 +189,13 @@ class Settings(BaseSettings):
             return ()
         tokens = self.github_api_token.get_secret_value().split(",")
         return tuple(dict.fromkeys(token.strip(" ") for token in tokens))
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that a webhook may be signed with; several while one is being replaced."""
+        if self.github_webhook_secret is None:
+            return ()
+        return tuple(filter(None, self.github_webhook_secret.get_secret_value().split(",")))
 
     @property
     def redis_location(self) -> str:

@@ -20,10 +20,16 @@ class Look:
     Args:
         metadata: of its entry; None where there is none.
         failure: of its last refresh; None where that succeeded, or never was.
+        told: mark of a change that the origin told of and no refresh has seen; None for none.
     """
 
     metadata: Metadata | None
     failure: Failure | None
+    told: str | None = None
+
+    def is_current(self, now: float) -> bool:
+        """Whether there is an entry, fresh, and the origin has told of no change since."""
+        return self.metadata is not None and self.metadata.is_fresh(now) and self.told is None
 
 
 class Store:
@@ -46,11 +52,10 @@ class Store:
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
                 pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
-                pipeline.get(keys.failure(resource))
+                pipeline.mget(keys.failure(resource), keys.told(resource))
             answers = pipeline.execute()
         return [
-            Look(_metadata(answers[at]), _failure(answers[at + 1]))
-            for at in range(0, len(answers), 2)
+            _look(entry, beside) for entry, beside in zip(answers[::2], answers[1::2], strict=True)
         ]
 
     def read(self, resource: Resource) -> Entry | None:
@@ -64,6 +69,11 @@ class Store:
     def changes(self) -> int:
         """The counter that grows with every announcement; 0 in an empty Redis."""
         return int(cast(bytes | None, self._redis.get(keys.CHANGES)) or 0)
+
+
+def _look(entry: Sequence[bytes | None], beside: Sequence[bytes | None]) -> Look:
+    failure, told = beside
+    return Look(_metadata(entry), _failure(failure), None if told is None else told.decode())
 
 
 def _metadata(values: Sequence[bytes | None]) -> Metadata | None:

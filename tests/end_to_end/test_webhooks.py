@@ -1,0 +1,61 @@
+"""GitHub tells of a change, and a client sees it within a second."""
+
+import hashlib
+import hmac
+import json
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import requests
+
+from tests.end_to_end.fleet import Fleet, Reader
+from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
+
+REPOS = "/orgs/Netflix/repos"
+SECRET = "s3cret"
+STAR = json.dumps({"repository": {"owner": {"login": "Netflix"}}}).encode()
+
+
+def _deliver(reader: Reader, session: requests.Session) -> int:
+    signature = hmac.new(SECRET.encode(), STAR, hashlib.sha256).hexdigest()
+    headers = {
+        "X-GitHub-Event": "star",
+        "X-GitHub-Delivery": str(uuid4()),
+        "X-Hub-Signature-256": f"sha256={signature}",
+    }
+    url = f"{reader.url}/webhooks/github"
+    return session.post(url, data=STAR, headers=headers, timeout=30).status_code
+
+
+def test_a_change_that_github_tells_of_is_seen_at_once_and_a_storm_is_a_handful(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    with (
+        Fleet(tmp_path, github.url, GITHUB_WEBHOOK_SECRET=SECRET, LOCAL_TTL=500) as fleet,
+        requests.Session() as session,
+    ):
+        fleet.worker()
+        told = fleet.healthy_reader()
+        other = fleet.healthy_reader(WEB_CONCURRENCY=2)
+        time.sleep(1.1)  # let the warming be over
+        github.mutate("star", repo=7, by=1000)
+        truth = github.repos()
+        began = time.monotonic()
+        assert _deliver(told, session) == 202
+        eventually(lambda: told.get(REPOS).json() == truth, within=10, every=0.02)
+        seen_after = time.monotonic() - began
+        eventually(lambda: other.get(REPOS).json() == truth, within=1, every=0.02)
+        assert seen_after < 1
+
+        github.reset_counters()
+        began = time.monotonic()
+        for number in range(1000):
+            if number % 100 == 0:
+                github.mutate("star", repo=number // 100, by=1)
+            assert _deliver(told, session) == 202
+        eventually(lambda: told.get(REPOS).json() == github.repos(), within=10)
+        # At most one refresh a second, of three pages.
+        assert github.counters()["total"] <= 3 * (time.monotonic() - began + 1)
+        assert github.page_requests("/orgs/Netflix/members?per_page=100") == 0
