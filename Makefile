@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format clean
+.PHONY: help setup run demo test bench-cost lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment and install what is needed
 
@@ -29,6 +29,9 @@ demo: $(READY) ## the same against a stand-in GitHub: no network, no token
 
 test: $(READY) ## every test, with real Redis, readers and workers
 	@$(BIN)/python -m pytest -n 4 --quiet
+
+bench-cost: $(READY) ## what an hour of freshness costs at GitHub, against other ways
+	@$(BIN)/python -m bench.cost
 
 lint: $(READY) ## style, format and types
 	@$(BIN)/ruff check .

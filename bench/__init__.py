@@ -1,0 +1,1 @@
+"""Measurements, each with the ways it is compared with, in one run."""

@@ -1,0 +1,225 @@
+"""`make bench-cost`: what an hour of freshness costs at GitHub, by the stand-in's own counters.
+
+An organisation of 250 repositories is kept fresh for an hour of simulated time, looked at every 60
+seconds; every 10 minutes one repository changes, and in the middle of the hour the token is
+rotated. Every way below meets the same changes, on a stand-in of its own:
+
+- ours: `refresher.refresh`, as the workers run it, with a real Redis;
+- naive: all pages, each time;
+- ETags by token: each page with the ETag that this token was given, as ghproxy does;
+- the least possible: every page revalidated each time, every changed page downloaded once.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from redis import Redis
+
+from refresher.budget import Budget
+from refresher.origin import Origin
+from refresher.refresh import Tools, refresh
+from refresher.writes import Writer
+from scripts.embedded_redis import EmbeddedRedis
+from shared.resources import Catalogue
+from shared.settings import Settings, load
+from shared.store import Store
+from tests.fakegithub.client import FakeGitHub
+
+ORG = "Netflix"
+START = 1_800_000_000.0  # Unix time in seconds; any will do
+TOKENS = ("ghp_before_rotation", "ghp_after_rotation")
+
+
+@dataclass(frozen=True)
+class Hour:
+    """The hour that is simulated.
+
+    Args:
+        repositories: of the organisation.
+        ttl: seconds between two looks.
+        change_every: seconds between two changes.
+        length: seconds in all.
+    """
+
+    repositories: int = 250
+    ttl: int = 60
+    change_every: int = 600
+    length: int = 3600
+
+    @property
+    def looks(self) -> int:
+        """How often the list is looked at."""
+        return self.length // self.ttl
+
+    @property
+    def pages(self) -> int:
+        """Pages of the list."""
+        return -(-self.repositories // 100)
+
+    @property
+    def changes(self) -> int:
+        """Changes that a look can see: the last look is a TTL before the end."""
+        return (self.length - self.ttl) // self.change_every
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What GitHub counted.
+
+    Args:
+        requests: of any kind.
+        points: of the primary limit.
+        sent: bytes that GitHub sent.
+    """
+
+    requests: int
+    points: int
+    sent: int
+
+
+# Looks once: (second of the hour, token).
+Look = Callable[[int, str], None]
+
+
+def simulate(hour: Hour, make_look: Callable[[FakeGitHub], Look]) -> Cost:
+    """Live through the hour with one way of looking, and give what it cost."""
+    with FakeGitHub(orgs=(ORG,), repos=hour.repositories, members=1) as github:
+        look = make_look(github)
+        for second in range(0, hour.length, hour.ttl):
+            if second and second % hour.change_every == 0:
+                # Another page each time.
+                number = second // hour.change_every
+                github.mutate("star", repo=(number * 100) % hour.repositories)
+            look(second, TOKENS[second >= hour.length // 2])
+        counters = github.counters()
+    return Cost(counters["total"], counters["points"], counters["bytes_sent"])
+
+
+def ours(hour: Hour, redis: Redis) -> Cost:
+    """What this project's refresher costs."""
+    redis.flushall()
+    now = START
+    resource = Catalogue((ORG,)).repositories(ORG)
+
+    def make_look(github: FakeGitHub) -> Look:
+        def settings(token: str) -> Settings:
+            return load(
+                redis_url="redis://given",
+                github_api_url=github.url,
+                github_api_token=token,
+                cache_ttl=hour.ttl,
+            )
+
+        def look(second: int, token: str) -> None:
+            nonlocal now
+            now = START + second
+            known = settings(token)
+            budget = Budget(redis, known, tracked=True, clock=lambda: now)
+            origin = Origin(known, budget)
+            writer = Writer(redis, known)
+            refresh(resource, Tools(known, redis, Store(redis), writer, origin, clock=lambda: now))
+            origin.close()
+
+        return look
+
+    return simulate(hour, make_look)
+
+
+def naive(hour: Hour) -> Cost:
+    """What it costs to read all pages each time."""
+    return simulate(hour, lambda github: _pager(github, remember=False))
+
+
+def etags_by_token(hour: Hour) -> Cost:
+    """What a cache costs that knows each page's ETag by the token that it was given to."""
+    return simulate(hour, lambda github: _pager(github, remember=True))
+
+
+def least(hour: Hour, measured: Cost, naive_cost: Cost) -> Cost:
+    """The least that any way can cost that looks at every page each time.
+
+    Bytes are those of the heads of 304s, as measured for ours, and of the pages that had to be
+    downloaded, as measured for the naive way; this is an estimate, the other two are exact.
+    """
+    downloads = hour.pages + hour.changes
+    every = hour.looks * hour.pages
+    a_page = naive_cost.sent / naive_cost.requests
+    a_304 = max(0.0, (measured.sent - downloads * a_page) / (every - downloads))
+    return Cost(every, downloads, round(downloads * a_page + (every - downloads) * a_304))
+
+
+def _pager(github: FakeGitHub, *, remember: bool) -> Look:
+    known: dict[tuple[str, str], tuple[str, str | None]] = {}
+
+    def look(second: int, token: str) -> None:  # noqa: ARG001
+        url: str | None = f"{github.url}/orgs/{ORG}/repos?per_page=100"
+        with requests.Session() as session:
+            while url is not None:
+                url = fetch(session, url, token)
+
+    def fetch(session: requests.Session, url: str, token: str) -> str | None:
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "bench"}
+        etag, following = known.get((token, url), (None, None))
+        if etag is not None and remember:
+            headers["If-None-Match"] = etag
+        answer = session.get(url, headers=headers, timeout=30)
+        if answer.status_code == 304:
+            return following
+        answer.raise_for_status()
+        following = answer.links.get("next", {}).get("url")
+        known[token, url] = (answer.headers["ETag"], following)
+        return following
+
+    return look
+
+
+def table(costs: dict[str, Cost]) -> str:
+    """The costs side by side, and as multiples of ours."""
+    mine = costs["ours"]
+    lines = [f"{'':24}{'requests':>10}{'points':>10}{'kB sent':>10}{'points x ours':>16}"]
+    lines += [
+        f"{name:24}{cost.requests:>10}{cost.points:>10}{cost.sent / 1000:>10.0f}"
+        f"{cost.points / mine.points:>16.2f}"
+        for name, cost in costs.items()
+    ]
+    return "\n".join(lines)
+
+
+def measure(hour: Hour) -> dict[str, Cost]:
+    """All ways, in one run."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedRedis(Path(folder)) as server,
+        Redis.from_url(server.url) as redis,
+    ):
+        mine, all_pages = ours(hour, redis), naive(hour)
+        return {
+            "ours": mine,
+            "naive": all_pages,
+            "ETags by token": etags_by_token(hour),
+            "least possible": least(hour, mine, all_pages),
+        }
+
+
+def main() -> int:
+    """Print the table; the exit status is 1 when ours is more than 5 % above the least."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    hour = Hour()
+    costs = measure(hour)
+    print(
+        f"An hour: {hour.repositories} repositories, a look every {hour.ttl} s, a change every "
+        f"{hour.change_every} s, the token rotated once.\n"
+    )
+    print(table(costs))
+    mine, lowest = costs["ours"], costs["least possible"]
+    is_low = mine.points <= 1.05 * lowest.points and mine.requests <= 1.05 * lowest.requests
+    return 0 if is_low else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

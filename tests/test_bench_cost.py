@@ -1,0 +1,13 @@
+"""What an hour costs, as `make bench-cost` measures it, is the least that it can cost."""
+
+from bench.cost import Hour, measure
+
+
+def test_an_hour_costs_no_more_than_it_must() -> None:
+    costs = measure(Hour())
+    ours, lowest = costs["ours"], costs["least possible"]
+    assert ours.requests == lowest.requests == 180
+    assert ours.points == lowest.points == 3 + 5
+    assert costs["naive"].points == 180
+    # A rotated token costs a cache that keeps ETags by token all pages anew.
+    assert costs["ETags by token"].points > ours.points
