@@ -18,14 +18,14 @@ its place among those at once until `ORIGIN_DEADLINE`.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 from uuid import uuid4
 
 from redis import Redis
 
 from refresher.credentials import Credential, credentials_of
 from refresher.errors import OriginError
+from refresher.gate import UNSAID_PAUSE, Permit
 from shared import keys
 from shared.outcomes import FailureKind
 from shared.settings import Settings
@@ -33,7 +33,6 @@ from shared.settings import Settings
 log = logging.getLogger("refresher")
 
 _HOUR_MS = 3600 * 1000
-_FIRST_PAUSE = 60.0  # seconds; GitHub: "wait for at least one minute"
 _LONGEST_PAUSE = 3600.0  # seconds
 _ASIDE = 600.0  # seconds before a refused credential is tried again
 _TURN = 0.05  # seconds between looks for a place among those at once
@@ -125,74 +124,6 @@ return tostring(until_when)
 """
 
 
-@dataclass(frozen=True)
-class Permit:
-    """Leave to send one request.
-
-    Args:
-        credential: to send it with.
-        request_id: its place among those at once.
-    """
-
-    credential: Credential
-    request_id: str = ""
-
-
-class Gate(Protocol):
-    """What every request passes on its way out, and its answer on its way in."""
-
-    def enter(self) -> Permit:
-        """Leave to send one request now.
-
-        Raises:
-            OriginError: not now; it says when.
-        """
-
-    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
-        """Take note of what an answer says; without one, `status` is 0."""
-
-    def pause(self, seconds: float | None) -> float:
-        """Stop all refreshers: a secondary limit was met. Gives for how many seconds.
-
-        Args:
-            seconds: that the origin asks for, where it does.
-        """
-
-    def set_aside(self, credential: Credential) -> bool:
-        """Use a refused credential no more for a while. Gives whether there are others."""
-
-    @property
-    def has_others(self) -> bool:
-        """Whether there is more than one credential."""
-
-
-class OpenGate:
-    """Lets everything pass with the first credential; for a single client with no fleet."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._permit = Permit(credentials_of(settings)[0])
-
-    def enter(self) -> Permit:
-        """Always."""
-        return self._permit
-
-    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
-        """Nothing to note."""
-
-    def pause(self, seconds: float | None) -> float:
-        """Nobody to stop but the caller."""
-        return _FIRST_PAUSE if seconds is None else seconds
-
-    def set_aside(self, credential: Credential) -> bool:  # noqa: ARG002
-        """There are no others."""
-        return False
-
-    @property
-    def has_others(self) -> bool:
-        """There are not."""
-        return False
-
-
 class Budget:
     """The fleet's gate; methods may raise `redis.RedisError`.
 
@@ -263,7 +194,7 @@ class Budget:
                 bytes,
                 self._pause(
                     keys=[keys.PAUSE, keys.PAUSES],
-                    args=[now, asked, _FIRST_PAUSE, _LONGEST_PAUSE],
+                    args=[now, asked, UNSAID_PAUSE, _LONGEST_PAUSE],
                 ),
             )
         )

@@ -10,9 +10,9 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.body import read_body
-from refresher.budget import Gate, OpenGate, Permit
 from refresher.credentials import Credential
 from refresher.errors import OriginError
+from refresher.gate import Gate, OpenGate, Permit
 from refresher.limits import asked_pause, is_secondary, is_spent
 from refresher.origin_answer import OriginAnswer
 from refresher.validators import Identity, Validator

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.budget import Budget, Permit
+from refresher.budget import Budget
 from refresher.credentials import Credential
 from refresher.errors import OriginError
+from refresher.gate import Permit
 from refresher.origin import Origin
 from shared import keys
 from shared.outcomes import FailureKind

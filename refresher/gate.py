@@ -1,0 +1,78 @@
+"""What every request to the origin passes on its way out, and its answer on its way in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from refresher.credentials import Credential, credentials_of
+from shared.settings import Settings
+
+UNSAID_PAUSE = 60.0  # seconds; GitHub on secondary limits: "wait for at least one minute"
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Leave to send one request.
+
+    Args:
+        credential: to send it with.
+        request_id: its place among those at once.
+    """
+
+    credential: Credential
+    request_id: str = ""
+
+
+class Gate(Protocol):
+    """What every request passes on its way out, and its answer on its way in."""
+
+    def enter(self) -> Permit:
+        """Leave to send one request now.
+
+        Raises:
+            OriginError: not now; it says when.
+        """
+
+    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+        """Take note of what an answer says; without one, `status` is 0."""
+
+    def pause(self, seconds: float | None) -> float:
+        """Stop all refreshers: a secondary limit was met. Gives for how many seconds.
+
+        Args:
+            seconds: that the origin asks for, where it does.
+        """
+
+    def set_aside(self, credential: Credential) -> bool:
+        """Use a refused credential no more for a while. Gives whether there are others."""
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is more than one credential."""
+
+
+class OpenGate:
+    """Lets everything pass with the first credential; for a single client with no fleet."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._permit = Permit(credentials_of(settings)[0])
+
+    def enter(self) -> Permit:
+        """Always."""
+        return self._permit
+
+    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+        """Nothing to note."""
+
+    def pause(self, seconds: float | None) -> float:
+        """Nobody to stop but the caller."""
+        return UNSAID_PAUSE if seconds is None else seconds
+
+    def set_aside(self, credential: Credential) -> bool:  # noqa: ARG002
+        """There are no others."""
+        return False
+
+    @property
+    def has_others(self) -> bool:
+        """There are not."""
+        return False
