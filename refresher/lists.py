@@ -8,7 +8,7 @@ from refresher import verdict
 from refresher.errors import OriginError
 from refresher.items import Item, split
 from refresher.origin import Origin
-from refresher.pages import Page, Unchanged
+from refresher.pages import Page, Unchanged, ask
 from refresher.settling import MAX_READINGS, Reading, is_settled
 from refresher.validators import Validator
 from shared.outcomes import FailureKind
@@ -87,7 +87,7 @@ class ListReader:
             page = known.get(url)
             # A page beyond the end is asked for whether it is still empty.
             validator = page.validator if page else _NOTHING if pages and known else None
-            answer = self.origin.get(url, validator)
+            answer = ask(self.origin, url, page, validator)
             if answer.status == 304 and page is not None:
                 pages.append(page.confirmed(answer))
             elif answer.status == 304 and validator is _NOTHING:

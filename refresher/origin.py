@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -27,6 +28,7 @@ USER_AGENT = "api-read-cache"
 MAX_REDIRECTS = 5
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
 
 
 class Origin:
@@ -82,11 +84,14 @@ class Origin:
             OriginError: no complete answer, too many redirects, or more bytes than allowed.
         """
         deadline = self._stopwatch() + self._deadline
+        asked, permanent = url, True
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._ask(url, validator, deadline)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
-                return answer
+                moved = permanent and url != asked and self.owns(url)
+                return replace(answer, moved_to=url if moved else None)
+            permanent = permanent and answer.status in _PERMANENT
             url = _target(url, location)
         raise OriginError(
             FailureKind.UNEXPECTED, "GitHub redirects in circles", status=answer.status

@@ -15,6 +15,7 @@ class OriginAnswer:
         body: decompressed.
         links: target by relation, from `Link`.
         given_to: fingerprint of the identity that asked.
+        moved_to: where to ask from now on, after redirects that were all permanent.
     """
 
     url: str
@@ -23,3 +24,4 @@ class OriginAnswer:
     body: bytes
     links: Mapping[str, str]
     given_to: str = ""
+    moved_to: str | None = None

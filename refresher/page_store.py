@@ -78,6 +78,7 @@ def heads_of(pages: Sequence[Page], settings: Settings) -> bytes:
             "next_url": page.next_url,
             "given_to": page.given_to,
             "items": page.items,
+            "moved_to": page.moved_to,
         }
         for page in pages
     ]

@@ -4,8 +4,11 @@ import gzip
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from refresher.origin import Origin
 from refresher.origin_answer import OriginAnswer
 from refresher.validators import Validator
+
+_GONE = frozenset({404, 410})
 
 
 class Body:
@@ -65,6 +68,7 @@ class Page:
         body: as sent, decompressed.
         given_to: fingerprint of the identity that the ETag was sent to.
         items: how many items a list's page holds; None for anything else.
+        moved_to: where it was found in the end, if GitHub said that it stays there.
     """
 
     url: str
@@ -73,6 +77,7 @@ class Page:
     body: Body = field(repr=False)
     given_to: str = ""
     items: int | None = None
+    moved_to: str | None = None
 
     @classmethod
     def of(cls, answer: OriginAnswer, url: str, items: int | None = None) -> "Page":
@@ -84,6 +89,7 @@ class Page:
             Body.of(answer.body),
             answer.given_to,
             items,
+            answer.moved_to,
         )
 
     @property
@@ -97,5 +103,29 @@ class Page:
             self,
             etag=answer.headers.get("ETag", self.etag),
             given_to=answer.given_to,
+            moved_to=answer.moved_to or self.moved_to,
             next_url=answer.links.get("next") if answer.links else self.next_url,
         )
+
+
+def ask(origin: Origin, url: str, page: Page | None, validator: Validator | None) -> OriginAnswer:
+    """Ask for a page where it is known to have moved to, or else where it was asked for before.
+
+    A repository that was renamed answers 301 for ever, which would be a request more each time.
+
+    Args:
+        origin: where from.
+        url: what to ask for.
+        page: what is known of it.
+        validator: for asking whether it changed.
+
+    Raises:
+        OriginError: no complete answer came.
+    """
+    moved_to = page.moved_to if page else None
+    if moved_to is None:
+        return origin.get(url, validator)
+    answer = origin.get(moved_to, validator)
+    if answer.status in _GONE:  # it moved on, or back
+        return origin.get(url, validator)
+    return replace(answer, moved_to=answer.moved_to or moved_to)

@@ -18,7 +18,7 @@ from refresher.lease import Lease, lease
 from refresher.lists import ListReader
 from refresher.origin import Origin
 from refresher.page_store import Known
-from refresher.pages import Page, Unchanged
+from refresher.pages import Page, Unchanged, ask
 from refresher.visibility import parent_repository
 from refresher.writes import Writer
 from shared.outcomes import FailureKind, RefreshOutcome
@@ -146,7 +146,7 @@ class _Attempt:
         tools, tracked = self.tools, self.resource.tracked
         url = tools.origin.url_of(self.resource.name)
         page = next((page for page in known.pages if page.url == url), None)
-        answer = tools.origin.get(url, page.validator if page else None)
+        answer = ask(tools.origin, url, page, page.validator if page else None)
         if page is not None and answer.status == 304:
             return Unchanged([page.confirmed(answer)])
         verdict.check(answer, tracked=tracked, now=tools.clock())
