@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench-cost lint format clean
+.PHONY: help setup run demo test bench-cost bench-large lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment and install what is needed
 
@@ -32,6 +32,9 @@ test: $(READY) ## every test, with real Redis, readers and workers
 
 bench-cost: $(READY) ## what an hour of freshness costs at GitHub, against other ways
 	@$(BIN)/python -m bench.cost
+
+bench-large: $(READY) ## time and memory of refreshing lists of 250 and of 7,000
+	@$(BIN)/python -m bench.large
 
 lint: $(READY) ## style, format and types
 	@$(BIN)/ruff check .

@@ -109,8 +109,7 @@ class Fleet:
             "GITHUB_API_URL": github,
             "MISS_WAIT": "60",
             "BACKOFF_MAX": "1",
-            "LOCK_TTL": "2",
-            "ORIGIN_READ_TIMEOUT": "1",
+            "LOCK_TTL": "5",
             "WEB_CONCURRENCY": "1",
             **{name: str(value) for name, value in settings.items()},
         }

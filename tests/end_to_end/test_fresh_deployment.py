@@ -91,7 +91,9 @@ def _check_pages(reader: Reader, github: FakeGitHubProcess) -> None:
 def test_200_clients_of_4_cold_processes_make_one_request_a_page(
     path: str, tmp_path: Path, github: FakeGitHubProcess
 ) -> None:
-    with Fleet(tmp_path, github.url) as fleet, ThreadPoolExecutor(200) as clients:
+    # On a machine that is short of breath nothing is to be given up and asked for again.
+    patient = {"ORIGIN_READ_TIMEOUT": 60, "LOCK_TTL": 30}
+    with Fleet(tmp_path, github.url, **patient) as fleet, ThreadPoolExecutor(200) as clients:
         reader = fleet.reader(WEB_CONCURRENCY=4)
         waiting = [clients.submit(reader.get, path) for _ in range(200)]
         time.sleep(0.5)  # let them all wait, for content that nobody fetches yet
