@@ -8,9 +8,9 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from reader.answer import CORS_HEADERS
 from reader.errors import ApiError, error_body
 from reader.node import Node
-from reader.representation import JSON
 from reader.routes import ALLOWED_METHODS, routes
 from shared import settings as settings_of_process
+from shared.github_form import JSON
 from shared.settings import Settings
 
 log = logging.getLogger("reader")

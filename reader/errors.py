@@ -1,11 +1,8 @@
-"""What a reader refuses with, as GitHub words it.
-
-https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
-"""
+"""What a reader refuses with, as GitHub words it."""
 
 import json
 
-DOCUMENTATION_URL = "https://docs.github.com/rest"
+from shared.github_form import github_error
 
 
 class ApiError(Exception):
@@ -54,5 +51,4 @@ class Unavailable(ApiError):  # noqa: N818
 
 def error_body(status: int, message: str) -> bytes:
     """The JSON that GitHub sends with an error."""
-    error = {"message": message, "documentation_url": DOCUMENTATION_URL, "status": str(status)}
-    return json.dumps(error).encode()
+    return json.dumps(github_error(status, message)).encode()

@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from reader.errors import BadRequest, NotFound
 from shared.entry import Entry, Metadata
+from shared.github_form import JSON
 from shared.json_array import JsonArray
 from shared.views import Metric
 
-JSON = "application/json; charset=utf-8"
 # https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 DEFAULT_PER_PAGE = 30
 MAX_PER_PAGE = 100

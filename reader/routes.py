@@ -11,8 +11,9 @@ from reader.answer import CORS_HEADERS, Answer, Conditions, answer
 from reader.errors import NotFound, Unavailable
 from reader.node import Node
 from reader.read_path import Found
-from reader.representation import JSON, Representation, View, is_page_query, page, whole
+from reader.representation import Representation, View, is_page_query, page, whole
 from reader.webhooks import MAX_BYTES
+from shared.github_form import JSON
 from shared.resources import Resource
 
 routes = Blueprint("reader", __name__)
@@ -78,10 +79,11 @@ def ranked_view(direction: str, count: str, metric: str) -> Response:
 def resource(path: str) -> Response:  # noqa: ARG001 - the path as sent is what counts
     """A tracked resource, a page of one, or anything allowed on demand."""
     path_sent, _, query = _target().partition("?")
-    tracked = _node().catalogue.find(path_sent)
-    if tracked is not None and tracked.expanded and is_page_query(query):
-        found = _node().read_path.get(tracked)
-        return _send(found, page(found.entry, query))
+    if is_page_query(query):
+        listed = _node().catalogue.find(path_sent)
+        if listed is not None and listed.expanded:
+            found = _node().read_path.get(listed)
+            return _send(found, page(found.entry, query))
     found = _node().read_path.get(_find(path_sent, query))
     return _send(found, whole(found.entry))
 

@@ -17,6 +17,7 @@ from redis import Redis
 from reader.errors import BadRequest, Unauthorized
 from reader.events import touched
 from shared import keys
+from shared.announcements import Announcement
 from shared.queueing import RefreshQueue
 from shared.resources import Catalogue, Resource
 
@@ -85,8 +86,7 @@ class Webhooks:
         self._redis.set(keys.told(resource), uuid4().hex, ex=_REMEMBER_TOLD)
         self._queue.ask(resource, urgent=True)
         number = self._redis.incr(keys.CHANGES)
-        message = json.dumps({"name": resource.name, "number": number})
-        self._redis.publish(keys.ANNOUNCE, message)
+        self._redis.publish(keys.ANNOUNCE, Announcement(resource.name, number).to_json())
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:

@@ -88,10 +88,11 @@ return {'taken', tostring(best - 3)}
 """
 
 # Puts right what a request really cost, and gives back its place.
-# KEYS: in flight, budget. ARGV: request id, limit, remaining, reset: what the answer said, or
-#       empty where it said nothing.
+# KEYS: in flight, budget, number of pauses. ARGV: request id, limit, remaining, reset: what the
+#       answer said, or empty where it said nothing; whether it ends a row of pauses.
 _SETTLE = """
 redis.call('ZREM', KEYS[1], ARGV[1])
+if ARGV[5] == '1' then redis.call('DEL', KEYS[3]) end
 if redis.call('EXISTS', KEYS[2]) == 0 then return end
 local left = redis.call('HINCRBY', KEYS[2], 'remaining', 1)
 if ARGV[3] == '' then return end
@@ -179,11 +180,13 @@ class Budget:
         said = [headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining", "Reset")]
         is_said = all(text.isascii() and text.isdigit() for text in said)
         self._settle(
-            keys=[keys.IN_FLIGHT, keys.budget(permit.credential.id)],
-            args=[permit.request_id, *(said if is_said else ["", "", ""])],
+            keys=[keys.IN_FLIGHT, keys.budget(permit.credential.id), keys.PAUSES],
+            args=[
+                permit.request_id,
+                *(said if is_said else ["", "", ""]),
+                int(status in {200, 304}),
+            ],
         )
-        if status in {200, 304}:
-            self._redis.delete(keys.PAUSES)
 
     def pause(self, seconds: float | None) -> float:
         """Stop all refreshers; gives for how many seconds."""

@@ -14,11 +14,11 @@ from refresher.origin_answer import OriginAnswer
 from refresher.pages import Page
 from refresher.ranking import rank
 from shared.entry import Entry, Metadata
+from shared.github_form import JSON, github_error
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
 from shared.views import Metric
 
-JSON = "application/json; charset=utf-8"
 # Below this the header fields weigh more than what compression saves.
 _WORTH_COMPRESSING = 512
 _GZIP_LEVEL = 6
@@ -123,11 +123,7 @@ def of_answer(answer: OriginAnswer, page: Page, *, tracked: bool, include_privat
 
 def not_found() -> Content:
     """GitHub's 404, as it answers for what may not be seen."""
-    error = {
-        "message": "Not Found",
-        "documentation_url": "https://docs.github.com/rest",
-        "status": "404",
-    }
+    error = github_error(404, "Not Found")
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
 
 

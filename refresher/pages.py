@@ -65,7 +65,7 @@ class Page:
         url: that was asked for.
         etag: GitHub's, as sent; None where it sent none.
         next_url: the next page; None on the last.
-        body: as sent, decompressed.
+        body: as sent.
         given_to: fingerprint of the identity that the ETag was sent to.
         items: how many items a list's page holds; None for anything else.
         moved_to: where it was found in the end, if GitHub said that it stays there.

@@ -19,6 +19,10 @@ class Announcement:
     name: str
     number: int
 
+    def to_json(self) -> str:
+        """The message; the refreshers' scripts spell it the same, inside Redis."""
+        return json.dumps({"name": self.name, "number": self.number})
+
 
 def parse(message: bytes) -> Announcement | None:
     """The announcement in a message; None for one that is not ours to understand."""

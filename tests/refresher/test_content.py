@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresher import content as contents
-from refresher.content import JSON, Content, not_found, of_list
+from refresher.content import Content, not_found, of_list
 from refresher.errors import OriginError
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Body, Page
+from shared.github_form import JSON
 from shared.outcomes import FailureKind
 from shared.views import Metric
 from tests.refresher.workbench import (

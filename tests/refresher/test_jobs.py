@@ -12,7 +12,8 @@ from shared import keys
 from shared.queueing import JOB
 from shared.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import ORG, REPOS, eventually
+from tests.refresher.workbench import ORG, REPOS
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """What the tests of the refresher are made with: settings, answers, contents, clocks."""
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -60,16 +59,6 @@ class Clock:
     def at_call(self, number: int, hook: Callable[[], object]) -> None:
         """Run `hook` when the clock is read the n-th time from now on."""
         self._hooks[self.calls + number] = hook
-
-
-def eventually(condition: Callable[[], bool], *, patience: float = 5.0) -> bool:
-    """Whether something that another process does by itself is soon so."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 def make_settings(github_url: str, **overrides: Any) -> Settings:

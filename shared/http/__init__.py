@@ -1,1 +1,0 @@
-"""Rules of HTTP that both sides need, pure; one rule a file."""
