@@ -4,9 +4,10 @@ It keeps GitHub's rules on limits, for all refreshers at once:
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 
-- Primary: so many requests an hour for each credential. The one with most left is taken. When all
-  are spent, nothing is asked until the first of them starts anew. On-demand refreshes leave a share
-  (`BUDGET_RESERVE`) to tracked ones.
+- Primary: so many requests an hour for each credential, and in each class of resources (see
+  `resource_classes`). The credential with most left is taken. When all are spent, nothing is asked
+  until the first of them starts anew. On-demand refreshes leave a share (`BUDGET_RESERVE`) to
+  tracked ones.
 - Secondary: no more than so many at once, and so many a minute. An answer that says that a
   secondary limit was met stops every refresher, for as long as it says, else for a minute, then
   two, then four.
@@ -23,22 +24,24 @@ from uuid import uuid4
 
 from redis import Redis
 
-from refresher.credentials import Credential, credentials_of
+from refresher.credential_pool import credentials_of
+from refresher.credentials import Credential
 from refresher.errors import OriginError
-from refresher.gate import UNSAID_PAUSE, Permit
+from refresher.gate import ASIDE, UNSAID_PAUSE, Permit
+from refresher.resource_classes import CORE, class_in, shape_of
 from shared import keys
 from shared.outcomes import FailureKind
 from shared.settings import Settings
 
 log = logging.getLogger("refresher")
 
-_HOUR_MS = 3600 * 1000
 _LONGEST_PAUSE = 3600.0  # seconds
-_ASIDE = 600.0  # seconds before a refused credential is tried again
+_SETTINGS = "GITHUB_API_TOKEN, GITHUB_APP_..."  # where credentials come from
 _TURN = 0.05  # seconds between looks for a place among those at once
 
 # Takes a request out of the budget.
-# KEYS: pause, in flight, points of this minute, then the budget of each credential.
+# KEYS: pause, in flight, points of this minute, then of each credential: its budget, and until
+#       when it is set aside.
 # ARGV: now, request id, share kept, most at once, seconds that a request may take, most points a
 #       minute, then the assumed limit of each credential.
 # Returns {"taken", number of the credential}, {"busy"}, or {"paused" | "crowded" | "spent" |
@@ -49,11 +52,12 @@ local paused = tonumber(redis.call('GET', KEYS[1]) or '0')
 if paused > now then return {'paused', tostring(paused)} end
 
 local best, most, limit_of_best, again, refused = nil, 0, 0, nil, true
-for at = 4, #KEYS do
-  local known = redis.call('HMGET', KEYS[at], 'limit', 'remaining', 'reset', 'aside')
-  local limit = tonumber(known[1] or ARGV[at + 3])
+for number = 1, #ARGV - 6 do
+  local at = 2 + 2 * number
+  local known = redis.call('HMGET', KEYS[at], 'limit', 'remaining', 'reset')
+  local limit = tonumber(known[1] or ARGV[number + 6])
   local left, reset = tonumber(known[2] or limit), tonumber(known[3] or '0')
-  local aside = tonumber(known[4] or '0')
+  local aside = tonumber(redis.call('GET', KEYS[at + 1]) or '0')
   if aside > now then
     if not again or aside < again then again = aside end
   else
@@ -84,31 +88,32 @@ if reset <= now then
 end
 redis.call('HINCRBY', KEYS[best], 'remaining', -1)
 redis.call('PEXPIRE', KEYS[best], 2 * 3600000)
-return {'taken', tostring(best - 3)}
+return {'taken', tostring(best / 2 - 1)}
 """
 
 # Puts right what a request really cost, and gives back its place.
-# KEYS: in flight, budget, number of pauses. ARGV: request id, limit, remaining, reset: what the
-#       answer said, or empty where it said nothing; whether it ends a row of pauses.
+# KEYS: in flight, budget it was reserved from, number of pauses, budget that the answer speaks of.
+# ARGV: request id, limit, remaining, reset: what the answer said, or empty where it said nothing;
+#       whether it ends a row of pauses.
 _SETTLE = """
 redis.call('ZREM', KEYS[1], ARGV[1])
 if ARGV[5] == '1' then redis.call('DEL', KEYS[3]) end
-if redis.call('EXISTS', KEYS[2]) == 0 then return end
-local left = redis.call('HINCRBY', KEYS[2], 'remaining', 1)
+if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HINCRBY', KEYS[2], 'remaining', 1) end
 if ARGV[3] == '' then return end
-local known = redis.call('HMGET', KEYS[2], 'reset', 'guessed')
+local known = redis.call('HMGET', KEYS[4], 'reset', 'guessed', 'remaining')
 local said, reset = tonumber(ARGV[3]), tonumber(ARGV[4])
 local apart = reset - tonumber(known[1] or '0')
 if known[2] == '1' then
   -- Those that are in flight beside this one stay reserved.
   local beside = redis.call('ZCARD', KEYS[1])
-  redis.call('HSET', KEYS[2], 'remaining', math.max(0, said - beside), 'reset', reset, 'guessed', 0)
+  redis.call('HSET', KEYS[4], 'remaining', math.max(0, said - beside), 'reset', reset, 'guessed', 0)
 elseif apart > 5 then
-  redis.call('HSET', KEYS[2], 'remaining', said, 'reset', reset)
-elseif apart >= -5 and said < left then
-  redis.call('HSET', KEYS[2], 'remaining', said)
+  redis.call('HSET', KEYS[4], 'remaining', said, 'reset', reset)
+elseif apart >= -5 and said < tonumber(known[3] or said) then
+  redis.call('HSET', KEYS[4], 'remaining', said)
 end
-redis.call('HSET', KEYS[2], 'limit', ARGV[2])
+redis.call('HSET', KEYS[4], 'limit', ARGV[2])
+redis.call('PEXPIRE', KEYS[4], 2 * 3600000)
 """
 
 # Stops every refresher. KEYS: pause, number of pauses. ARGV: now, seconds asked for (empty for
@@ -150,23 +155,29 @@ class Budget:
         self._share = 0.0 if tracked else settings.budget_reserve
         self._clock = clock
         self._sleep = sleep
-        self._credentials = credentials_of(settings)
+        self._credentials = credentials_of(settings, redis, clock=clock)
+        self._classes: dict[str, str] | None = None
         self._reserve = redis.register_script(_RESERVE)
         self._settle = redis.register_script(_SETTLE)
         self._pause = redis.register_script(_PAUSE)
 
-    def enter(self) -> Permit:
+    def enter(self, target: str = "/") -> Permit:
         """Leave to send one request now, waiting a little for a place among those at once.
+
+        Args:
+            target: path below the origin's base; which limit counts depends on it.
 
         Raises:
             OriginError: not now; it says when.
         """
-        request_id = uuid4().hex
+        request_id, shape = uuid4().hex, shape_of(target)
+        resource_class = self._class_of(shape)
         patience = self._settings.origin_deadline
         while patience > 0:
-            verdict, *more = self._try(request_id)
+            verdict, *more = self._try(request_id, resource_class)
             if verdict == "taken":
-                return Permit(self._credentials[int(more[0]) - 1], request_id)
+                credential = self._credentials[int(float(more[0])) - 1]
+                return Permit(credential, request_id, resource_class, shape)
             if verdict != "busy":
                 raise self._refusal(verdict, float(more[0]))
             self._sleep(_TURN)
@@ -179,8 +190,17 @@ class Budget:
         """Take note of what an answer says; without one, `status` is 0."""
         said = [headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining", "Reset")]
         is_said = all(text.isascii() and text.isdigit() for text in said)
+        credential, reserved = permit.credential.id, permit.resource_class
+        spoken_of = class_in(headers) or reserved
+        if spoken_of != reserved:
+            self._remember(permit.shape, spoken_of)
         self._settle(
-            keys=[keys.IN_FLIGHT, keys.budget(permit.credential.id), keys.PAUSES],
+            keys=[
+                keys.IN_FLIGHT,
+                keys.budget(credential, reserved),
+                keys.PAUSES,
+                keys.budget(credential, spoken_of),
+            ],
             args=[
                 permit.request_id,
                 *(said if is_said else ["", "", ""]),
@@ -204,16 +224,17 @@ class Budget:
         log.warning("GitHub's secondary limit was met: all refreshers pause %.0f s", until - now)
         return until - now
 
-    def set_aside(self, credential: Credential) -> bool:
-        """Use a refused credential no more for a while; gives whether there are others."""
+    def set_aside(self, credential: Credential, reason: str, seconds: float = ASIDE) -> bool:
+        """Use a credential no more for a while; gives whether there are others."""
         log.error(
-            "GitHub refuses credential %s (401): set aside for %.0f s; check GITHUB_API_TOKEN",
+            "credential %s is set aside for %.0f s: %s; check %s",
             credential.id,
-            _ASIDE,
+            seconds,
+            reason,
+            _SETTINGS,
         )
-        key = keys.budget(credential.id)
-        self._redis.hset(key, "aside", str(self._clock() + _ASIDE))
-        self._redis.pexpire(key, 2 * _HOUR_MS)
+        until = str(self._clock() + seconds)
+        self._redis.set(keys.aside(credential.id), until, px=int(seconds * 1000) + 1000)
         return self.has_others
 
     @property
@@ -221,9 +242,26 @@ class Budget:
         """Whether there is more than one credential."""
         return len(self._credentials) > 1
 
-    def _try(self, request_id: str) -> Sequence[str]:
+    def _class_of(self, shape: str) -> str:
+        if self._classes is None:
+            known = cast(dict[bytes, bytes], self._redis.hgetall(keys.CLASSES))
+            self._classes = {at.decode(): name.decode() for at, name in known.items()}
+        return self._classes.get(shape, CORE)
+
+    def _remember(self, shape: str, resource_class: str) -> None:
+        """Keep in mind which class addresses of a shape belong to; most are of the core."""
+        if self._classes is not None:
+            self._classes[shape] = resource_class
+        if resource_class == CORE:
+            self._redis.hdel(keys.CLASSES, shape)
+        else:
+            self._redis.hset(keys.CLASSES, shape, resource_class)
+
+    def _try(self, request_id: str, resource_class: str) -> Sequence[str]:
         now, settings = self._clock(), self._settings
-        budgets = [keys.budget(credential.id) for credential in self._credentials]
+        budgets: list[str] = []
+        for credential in self._credentials:
+            budgets += [keys.budget(credential.id, resource_class), keys.aside(credential.id)]
         answer = self._reserve(
             keys=[keys.PAUSE, keys.IN_FLIGHT, keys.points(int(now // 60)), *budgets],
             args=[
@@ -245,7 +283,7 @@ class Budget:
             "spent": "GitHub's rate limit is spent, but for what is kept for tracked resources"
             if self._share
             else "GitHub's rate limit is spent",
-            "refused": "GitHub refuses every token (401): check GITHUB_API_TOKEN",
+            "refused": f"no credential is of use at the moment: check {_SETTINGS}",
         }[verdict]
         is_refused = verdict == "refused"
         kind = FailureKind.UNAUTHORIZED if is_refused else FailureKind.RATE_LIMITED

@@ -1,7 +1,11 @@
-"""What the origin is asked with: no credential, one token, or several."""
+"""What the origin is asked with: no credential, a token, or what the pool holds besides."""
 
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol
+
+import requests
+from requests.auth import AuthBase
 
 from shared.settings import Settings
 
@@ -11,33 +15,82 @@ ANONYMOUS_LIMIT = 60
 TOKEN_LIMIT = 5000
 
 
-@dataclass(frozen=True)
-class Credential:
-    """One way of being known to GitHub.
-
-    Args:
-        authorization: value of the `Authorization` header; None to be anonymous. A secret.
-    """
-
-    authorization: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Credential({self.id})"
+class Credential(Protocol):
+    """One way of being known to GitHub, with a rate limit of its own."""
 
     @property
     def id(self) -> str:
-        """What keys and logs call it: a digest, never the secret."""
-        if self.authorization is None:
-            return "anonymous"
-        return hashlib.sha256(self.authorization.encode()).hexdigest()[:12]
+        """What keys and logs call it; never a secret."""
 
     @property
     def assumed_limit(self) -> int:
         """Requests an hour, until GitHub says."""
-        return ANONYMOUS_LIMIT if self.authorization is None else TOKEN_LIMIT
+
+    def authorization(self) -> str | None:
+        """Value of the `Authorization` header; None to be anonymous. A secret.
+
+        Raises:
+            CredentialError: there is none to be had at the moment.
+        """
+
+    def renew(self) -> bool:
+        """Throw away what GitHub refused; gives whether something else takes its place."""
 
 
-def credentials_of(settings: Settings) -> tuple[Credential, ...]:
-    """All credentials that the settings give; the anonymous one where they give none."""
-    tokens = settings.github_api_tokens
-    return tuple(Credential(f"Bearer {token}") for token in tokens) or (Credential(),)
+@dataclass(frozen=True)
+class Token:
+    """A token, or none.
+
+    Args:
+        secret: the token; None to be anonymous.
+    """
+
+    secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Token({self.id})"
+
+    @property
+    def id(self) -> str:
+        """A digest of the token."""
+        authorization = self.authorization()
+        if authorization is None:
+            return "anonymous"
+        return hashlib.sha256(authorization.encode()).hexdigest()[:12]
+
+    @property
+    def assumed_limit(self) -> int:
+        """Requests an hour, until GitHub says."""
+        return ANONYMOUS_LIMIT if self.secret is None else TOKEN_LIMIT
+
+    def authorization(self) -> str | None:
+        """Value of the `Authorization` header."""
+        return None if self.secret is None else f"Bearer {self.secret}"
+
+    def renew(self) -> bool:
+        """Only a person can."""
+        return False
+
+
+class Sending(AuthBase):
+    """Sends a value of `Authorization`, or none.
+
+    Being there at all, it keeps `requests` from sending what a .netrc file holds.
+
+    Args:
+        authorization: the value; None to send none.
+    """
+
+    def __init__(self, authorization: str | None) -> None:
+        self._authorization = authorization
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header to a request."""
+        if self._authorization is not None:
+            request.headers["Authorization"] = self._authorization
+        return request
+
+
+def tokens_of(settings: Settings) -> tuple[Token, ...]:
+    """The tokens that the settings give, each once."""
+    return tuple(Token(token) for token in settings.github_api_tokens)

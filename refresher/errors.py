@@ -28,6 +28,20 @@ class OriginError(Exception):
         self.retry_after = retry_after
 
 
+class CredentialError(OriginError):
+    """A credential is of no use at the moment; another may be.
+
+    Args:
+        kind: the sort of failure.
+        reason: one line for a person; never holds a secret.
+        seconds: before it is worth another try.
+    """
+
+    def __init__(self, kind: FailureKind, reason: str, *, seconds: float) -> None:
+        super().__init__(kind, reason, retry_after=seconds)
+        self.seconds = seconds
+
+
 class NotNowError(Exception):
     """Another refresher is at work on what this refresh needs first."""
 

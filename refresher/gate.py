@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from refresher.credentials import Credential, credentials_of
+from refresher.credentials import Credential, Token, tokens_of
+from refresher.resource_classes import CORE
 from shared.settings import Settings
 
+ASIDE = 600.0  # seconds before a refused credential is tried again
 UNSAID_PAUSE = 60.0  # seconds; GitHub on secondary limits: "wait for at least one minute"
 
 
@@ -17,17 +19,24 @@ class Permit:
     Args:
         credential: to send it with.
         request_id: its place among those at once.
+        resource_class: which of GitHub's limits it was reserved from.
+        shape: what kind of address it is for.
     """
 
     credential: Credential
     request_id: str = ""
+    resource_class: str = CORE
+    shape: str = ""
 
 
 class Gate(Protocol):
     """What every request passes on its way out, and its answer on its way in."""
 
-    def enter(self) -> Permit:
+    def enter(self, target: str = "/") -> Permit:
         """Leave to send one request now.
+
+        Args:
+            target: path below the origin's base; which limit counts depends on it.
 
         Raises:
             OriginError: not now; it says when.
@@ -43,8 +52,8 @@ class Gate(Protocol):
             seconds: that the origin asks for, where it does.
         """
 
-    def set_aside(self, credential: Credential) -> bool:
-        """Use a refused credential no more for a while. Gives whether there are others."""
+    def set_aside(self, credential: Credential, reason: str, seconds: float = ASIDE) -> bool:
+        """Use a credential no more for a while. Gives whether there are others."""
 
     @property
     def has_others(self) -> bool:
@@ -55,9 +64,9 @@ class OpenGate:
     """Lets everything pass with the first credential; for a single client with no fleet."""
 
     def __init__(self, settings: Settings) -> None:
-        self._permit = Permit(credentials_of(settings)[0])
+        self._permit = Permit(next(iter(tokens_of(settings)), Token()))
 
-    def enter(self) -> Permit:
+    def enter(self, target: str = "/") -> Permit:  # noqa: ARG002
         """Always."""
         return self._permit
 
@@ -68,7 +77,7 @@ class OpenGate:
         """Nobody to stop but the caller."""
         return UNSAID_PAUSE if seconds is None else seconds
 
-    def set_aside(self, credential: Credential) -> bool:  # noqa: ARG002
+    def set_aside(self, credential: Credential, reason: str, seconds: float = ASIDE) -> bool:  # noqa: ARG002
         """There are no others."""
         return False
 

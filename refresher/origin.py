@@ -6,13 +6,12 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.body import read_body
-from refresher.credentials import Credential
-from refresher.errors import OriginError
+from refresher.credentials import Sending
+from refresher.errors import CredentialError, OriginError
 from refresher.gate import Gate, OpenGate, Permit
 from refresher.limits import asked_pause, is_secondary, is_spent
 from refresher.origin_answer import OriginAnswer
@@ -54,8 +53,7 @@ class Origin:
         self._max_bytes = settings.origin_max_bytes
         self._stopwatch = stopwatch
         self._session = requests.Session()
-        # Being there at all, it keeps `requests` from sending what a .netrc file holds.
-        self._session.auth = _Bearer(None)
+        self._session.auth = Sending(None)
         self._session.headers.update(
             {
                 "Accept": MEDIA_TYPE,
@@ -104,15 +102,28 @@ class Origin:
     def _ask(self, url: str, validator: Validator | None, deadline: float) -> OriginAnswer:
         """One request, repeated with another credential where this one is refused or spent."""
         if not self.owns(url):  # neither our credential nor our budget is any business of theirs
-            return self._send(url, Credential(), None, deadline)
-        tried: set[Credential] = set()
+            return self._send(url, None, None, deadline)
+        tried: set[str] = set()
+        renewed: set[str] = set()
         while True:
-            permit = self._gate.enter()
-            answer = self._pass(url, permit, validator, deadline)
-            is_new = permit.credential not in tried
-            tried.add(permit.credential)
+            permit = self._gate.enter(url.removeprefix(self._base))
+            credential = permit.credential
+            is_new = credential.id not in tried
+            tried.add(credential.id)
+            try:
+                answer = self._pass(url, permit, validator, deadline)
+            except CredentialError as error:
+                if not self._gate.has_others:
+                    raise
+                self._gate.set_aside(credential, error.reason, error.seconds)
+                if is_new:
+                    continue
+                raise
             if answer.status == 401:
-                if self._gate.set_aside(permit.credential) and is_new:
+                if credential.id not in renewed and credential.renew():
+                    renewed.add(credential.id)
+                    continue
+                if self._gate.set_aside(credential, "GitHub refuses it (401)") and is_new:
                     continue
             elif is_spent(answer):
                 if self._gate.has_others and is_new:
@@ -130,19 +141,20 @@ class Origin:
     ) -> OriginAnswer:
         status, headers = 0, CaseInsensitiveDict[str]()
         try:
-            answer = self._send(url, permit.credential, validator, deadline)
+            authorization = permit.credential.authorization()
+            answer = self._send(url, authorization, validator, deadline)
             status, headers = answer.status, CaseInsensitiveDict(answer.headers)
             return answer
         finally:
             self._gate.leave(permit, status, headers)
 
     def _send(
-        self, url: str, credential: Credential, validator: Validator | None, deadline: float
+        self, url: str, authorization: str | None, validator: Validator | None, deadline: float
     ) -> OriginAnswer:
-        identity = Identity(MEDIA_TYPE, credential.authorization)
+        identity = Identity(MEDIA_TYPE, authorization)
         conditions = {"If-None-Match": validator.if_none_match(identity)} if validator else {}
         try:
-            with self._exchange(url, credential, conditions) as response:
+            with self._exchange(url, authorization, conditions) as response:
                 body = read_body(
                     response,
                     max_bytes=self._max_bytes,
@@ -167,7 +179,7 @@ class Origin:
             raise OriginError(FailureKind.UNEXPECTED, "GitHub gave an invalid address") from error
 
     def _exchange(
-        self, url: str, credential: Credential, headers: dict[str, str]
+        self, url: str, authorization: str | None, headers: dict[str, str]
     ) -> requests.Response:
         """One request and the head of its answer.
 
@@ -175,7 +187,7 @@ class Origin:
         follow, and keeps cookies.
         """
         prepared = self._session.prepare_request(
-            requests.Request("GET", url, headers, auth=_Bearer(credential.authorization))
+            requests.Request("GET", url, headers, auth=Sending(authorization))
         )
         address = str(prepared.url)
         environment = self._session.merge_environment_settings(address, {}, True, None, None)
@@ -187,18 +199,6 @@ class Origin:
             cert=environment["cert"],
             proxies=environment["proxies"],
         )
-
-
-class _Bearer(AuthBase):
-    """Sends a credential, or none."""
-
-    def __init__(self, authorization: str | None) -> None:
-        self._authorization = authorization
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._authorization is not None:
-            request.headers["Authorization"] = self._authorization
-        return request
 
 
 def _target(url: str, location: str) -> str:

@@ -6,10 +6,18 @@ with everything in place.
 
 from importlib import import_module
 
+from refresher.installation import private_key_of
+from shared.errors import SettingsError
 from shared.queueing import QUEUE
-from shared.settings import load_or_exit
+from shared.settings import load_or_exit, stop
 
-REDIS_URL = load_or_exit().redis_location
+_settings = load_or_exit()
+try:
+    private_key_of(_settings)
+except SettingsError as error:
+    stop(error)
+
+REDIS_URL = _settings.redis_location
 QUEUES = [QUEUE]
 DICT_CONFIG = {
     "version": 1,

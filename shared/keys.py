@@ -16,7 +16,15 @@ fence:{id}           string  longer than a  refresher   the newest fencing token
                              refresh takes
 changes              string  never          refresher   grows by one with every announcement
 announce             channel                refresher   "look at this resource again"
-budget:{credential}  hash    2 hours        refresher   limit, remaining, reset, aside, guessed
+budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed
+{class}
+aside:{credential}   string  when it ends   refresher   until when a refused credential is not used
+classes              hash    never          refresher   class of rate limit by shape of address,
+                                                        where it is not "core"
+app-token:{id}       string  with the token refresher   a GitHub App's token, encrypted with a key
+                                                        that is made from the App's private key
+app-renewal:{id}     string  ORIGIN_        refresher   someone is just fetching that token
+                             DEADLINE
 points:{minute}      string  2 minutes      refresher   requests to the origin in that minute
 in-flight            zset    an hour        refresher   requests under way, by when they must end
 pause                string  when it ends   refresher   until when nobody asks the origin
@@ -41,6 +49,7 @@ _PREFIX = f"api-read-cache:{SCHEMA}"
 
 PAUSE = f"{_PREFIX}:pause"
 PAUSES = f"{_PREFIX}:pauses"
+CLASSES = f"{_PREFIX}:classes"
 IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
@@ -76,9 +85,24 @@ def fence(resource: Resource) -> str:
     return f"{_PREFIX}:fence:{resource.id}"
 
 
-def budget(credential: str) -> str:
-    """What is left of a credential's hour, by the credential's public id."""
-    return f"{_PREFIX}:budget:{credential}"
+def budget(credential: str, resource_class: str) -> str:
+    """What is left of a credential's hour in a class, by the credential's public id."""
+    return f"{_PREFIX}:budget:{credential}:{resource_class}"
+
+
+def aside(credential: str) -> str:
+    """Until when a credential is not to be used."""
+    return f"{_PREFIX}:aside:{credential}"
+
+
+def app_token(credential: str) -> str:
+    """A GitHub App's current token, encrypted."""
+    return f"{_PREFIX}:app-token:{credential}"
+
+
+def app_renewal(credential: str) -> str:
+    """Set while one process of the fleet fetches a GitHub App's next token."""
+    return f"{_PREFIX}:app-renewal:{credential}"
 
 
 def points(minute: int) -> str:

@@ -8,10 +8,11 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,7 +26,14 @@ GITHUB_API = "https://api.github.com"
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 # A URL can hold a password just as well.
 _NEVER_SHOWN = frozenset(
-    {"redis_url", "cache_password", "github_api_token", "github_api_url", "github_webhook_secret"}
+    {
+        "redis_url",
+        "cache_password",
+        "github_api_token",
+        "github_api_url",
+        "github_app_private_key",
+        "github_webhook_secret",
+    }
 )
 # GitHub: letters, digits and single hyphens, at most 39 characters.
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
@@ -49,6 +57,18 @@ class Settings(BaseSettings):
     )
     github_webhook_secret: SecretStr | None = Field(
         None, description="one or several, comma-separated; `/webhooks/github` is 404 without"
+    )
+    github_app_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="a GitHub App's id or client id; its tokens are got and renewed by refreshers",
+    )
+    github_app_installation_id: int | None = Field(None, ge=1, description="the App's installation")
+    github_app_private_key: SecretStr | None = Field(
+        None, description="the App's private key, PEM; `\\n` may stand for line breaks"
+    )
+    github_app_private_key_file: str | None = Field(
+        None, description="a file with the App's private key, instead"
     )
     budget_reserve: float = Field(
         0.2, ge=0, lt=1, description="share of the rate limit kept for tracked resources"
@@ -182,6 +202,35 @@ class Settings(BaseSettings):
         """Leave the environment (and, in tests, arguments) as the only sources."""
         return init_settings, env_settings
 
+    @model_validator(mode="after")
+    def _a_whole_app(self) -> "Settings":
+        ids = (self.github_app_id, self.github_app_installation_id)
+        key_sources = (self.github_app_private_key, self.github_app_private_key_file)
+        named = [part is not None for part in (*ids, *key_sources)]
+        if any(named) and (None in ids or sum(named) != 3):
+            raise ValueError(
+                "GITHUB_APP_ID, GITHUB_APP_INSTALLATION_ID and one of GITHUB_APP_PRIVATE_KEY and "
+                "GITHUB_APP_PRIVATE_KEY_FILE belong together"
+            )
+        return self
+
+    @property
+    def app_private_key(self) -> str | None:
+        """The GitHub App's private key, PEM. A secret.
+
+        Raises:
+            SettingsError: its file cannot be read.
+        """
+        if self.github_app_private_key is not None:
+            return self.github_app_private_key.get_secret_value().replace("\\n", "\n")
+        if self.github_app_private_key_file is None:
+            return None
+        try:
+            return Path(self.github_app_private_key_file).read_text()
+        except (OSError, ValueError) as error:
+            reason = f"cannot be read ({type(error).__name__})"
+            raise SettingsError(f"GITHUB_APP_PRIVATE_KEY_FILE: {reason}") from None
+
     @property
     def github_api_tokens(self) -> tuple[str, ...]:
         """The tokens, each once, in the order given. Secrets."""
@@ -233,13 +282,20 @@ def load_or_exit(*, needs_redis: bool = True) -> Settings:
         if needs_redis:
             _ = settings.redis_location
     except SettingsError as error:
-        sys.exit(f"api-read-cache: bad settings: {error}")
+        stop(error)
     return settings
 
 
+def stop(error: SettingsError) -> NoReturn:
+    """Stop the process with status 1 and one line on standard error."""
+    sys.exit(f"api-read-cache: bad settings: {error}")
+
+
 def _one_problem(problem: Mapping[str, Any]) -> str:
-    field = str(problem["loc"][0]) if problem["loc"] else "settings"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:  # of several; the input is all of them, secrets included
+        return message
+    field = str(problem["loc"][0])
     message = message[0].lower() + message[1:]
     if field in _NEVER_SHOWN:
         return f"{field.upper()}: {message}"

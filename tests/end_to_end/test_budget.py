@@ -5,7 +5,8 @@ from pathlib import Path
 
 import requests
 
-from refresher.credentials import Credential
+from refresher.credentials import Token
+from refresher.resource_classes import CORE
 from shared import keys
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
@@ -25,7 +26,7 @@ def test_an_exhausted_budget_stops_three_workers_until_the_reset(tmp_path: Path)
         reader = fleet.healthy_reader()
         _use_up(github)
         with fleet.redis() as redis:
-            budget = keys.budget(Credential(f"Bearer {TOKEN}").id)
+            budget = keys.budget(Token(TOKEN).id, CORE)
             eventually(lambda: redis.hget(budget, "remaining") == b"0", what="the fleet knows")
         time.sleep(0.5)  # what was under way ends
         asked = _is_served_in_silence(reader, github)

@@ -8,10 +8,11 @@ import pytest
 from redis import Redis
 
 from refresher.budget import Budget
-from refresher.credentials import Credential
+from refresher.credentials import Token
 from refresher.errors import OriginError
 from refresher.gate import Permit
 from refresher.origin import Origin
+from refresher.resource_classes import CORE
 from shared import keys
 from shared.outcomes import FailureKind
 from tests.fakegithub.client import FakeGitHub
@@ -65,9 +66,9 @@ def refusal(budget: Budget) -> OriginError:
     return refused.value
 
 
-def left(redis: Redis, token: str = TOKEN) -> int:
+def left(redis: Redis, token: str = TOKEN, resource_class: str = CORE) -> int:
     """What Redis holds as remaining."""
-    value = redis.hget(keys.budget(Credential(f"Bearer {token}").id), "remaining")
+    value = redis.hget(keys.budget(Token(token).id, resource_class), "remaining")
     assert value is not None
     return int(value)
 
@@ -140,7 +141,7 @@ def test_the_credential_with_most_left_is_taken(make_budget: MakeBudget) -> None
     budget = make_budget(github_api_token=f"{FIRST},{SECOND}", origin_concurrency=50)
     first = ask(budget, 10).credential
     second = ask(budget, 20).credential
-    assert {first, second} == {Credential(f"Bearer {FIRST}"), Credential(f"Bearer {SECOND}")}
+    assert {first, second} == {Token(FIRST), Token(SECOND)}
     taken = [budget.enter().credential for _ in range(30)]
     assert taken[:10] == [second] * 10
     assert taken.count(first) == 10
@@ -152,7 +153,7 @@ def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
 ) -> None:
     budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
     refused = budget.enter().credential
-    assert budget.set_aside(refused)
+    assert budget.set_aside(refused, "GitHub refuses it")
     others = [make_budget(github_api_token=f"{FIRST},{SECOND}") for _ in range(5)]
     assert refused not in {other.enter().credential for other in others}
     clock.now += 601
@@ -161,7 +162,7 @@ def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
 
 def test_without_any_credential_left_nobody_asks(make_budget: MakeBudget) -> None:
     budget = make_budget()
-    assert not budget.set_aside(budget.enter().credential)
+    assert not budget.set_aside(budget.enter().credential, "GitHub refuses it")
     refused = refusal(make_budget())
     assert refused.kind is FailureKind.UNAUTHORIZED
     assert "GITHUB_API_TOKEN" in refused.reason
@@ -276,7 +277,7 @@ class TestAnOriginWithABudget:
 
     def test_no_secret_is_kept_in_redis(self, make_budget: MakeBudget, redis: Redis) -> None:
         budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
-        budget.set_aside(budget.enter().credential)
+        budget.set_aside(budget.enter().credential, "GitHub refuses it")
         other = budget.enter().credential
         held = repr([(key, redis.dump(key)) for key in redis.keys("*")])
         assert other.id in held
