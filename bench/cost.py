@@ -21,6 +21,7 @@ import requests
 from redis import Redis
 
 from refresher.budget import Budget
+from refresher.bulkhead import Bulkhead
 from refresher.origin import Origin
 from refresher.refresh import Tools, refresh
 from refresher.writes import Writer
@@ -121,8 +122,19 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             known = settings(token)
             budget = Budget(redis, known, tracked=True, clock=lambda: now)
             origin = Origin(known, budget)
-            writer = Writer(redis, known)
-            refresh(resource, Tools(known, redis, Store(redis), writer, origin, clock=lambda: now))
+            bulkhead = Bulkhead(redis, Catalogue((ORG,)))
+            refresh(
+                resource,
+                Tools(
+                    known,
+                    redis,
+                    Store(redis),
+                    Writer(redis, known),
+                    origin,
+                    bulkhead,
+                    clock=lambda: now,
+                ),
+            )
             origin.close()
 
         return look

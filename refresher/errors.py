@@ -46,5 +46,9 @@ class NotNowError(Exception):
     """Another refresher is at work on what this refresh needs first."""
 
 
+class HeldBackError(Exception):
+    """The list turned out to be a large one, and large ones are at work in all but one worker."""
+
+
 class LeaseLostError(Exception):
     """The lock is no longer ours: another refresher may be at work on the resource."""

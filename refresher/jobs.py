@@ -4,6 +4,7 @@ import logging
 import time
 
 from refresher.budget import Budget
+from refresher.bulkhead import Bulkhead
 from refresher.origin import Origin
 from refresher.refresh import Tools
 from refresher.refresh import refresh as refresh_resource
@@ -16,18 +17,20 @@ from shared.store import Store
 log = logging.getLogger("refresher")
 
 
-def refresh(name: str, *, force: bool = False) -> str:
+def refresh(name: str, *, force: bool = False, fresh_after: float | None = None) -> str:
     """Refresh one resource.
 
     Args:
         name: `Resource.name`.
         force: ask the origin even if the entry is fresh.
+        fresh_after: ask the origin unless the entry is fresh beyond this Unix time (seconds).
 
     Returns:
         The outcome, for RQ's own log.
     """
     settings = load_or_exit()
-    resource = Catalogue(settings.orgs).named(name)
+    catalogue = Catalogue(settings.orgs)
+    resource = catalogue.named(name)
     if resource is None:
         log.error("refresh of %r refused: not on the list of what may be fetched", name[:200])
         return "refused"
@@ -35,8 +38,15 @@ def refresh(name: str, *, force: bool = False) -> str:
     redis = connect(settings)
     origin = Origin(settings, Budget(redis, settings, tracked=resource.tracked))
     try:
-        tools = Tools(settings, redis, Store(redis), Writer(redis, settings), origin)
-        outcome = refresh_resource(resource, tools, force=force)
+        tools = Tools(
+            settings,
+            redis,
+            Store(redis),
+            Writer(redis, settings),
+            origin,
+            Bulkhead(redis, catalogue),
+        )
+        outcome = refresh_resource(resource, tools, force=force, fresh_after=fresh_after)
     finally:
         origin.close()
         redis.close()

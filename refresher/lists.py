@@ -1,20 +1,25 @@
 """Reading all pages of a list, downloading only those that changed."""
 
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from refresher import verdict
 from refresher.errors import OriginError
 from refresher.items import Item, split
 from refresher.origin import Origin
+from refresher.origin_answer import OriginAnswer
 from refresher.pages import Page, Unchanged, ask
+from refresher.prefetch import Prefetch
 from refresher.settling import MAX_READINGS, Reading, is_settled
 from refresher.validators import Validator
 from shared.outcomes import FailureKind
 from shared.resources import Resource
 
 PER_PAGE = 100  # the most that GitHub gives
+_NUMBER = re.compile(r"[0-9]{1,6}")
 _NOTHING = Validator(None, "", lambda: b"[]")
 
 
@@ -41,6 +46,8 @@ class ListReader:
         max_pages: pages beyond which the list is refused.
         before_each: called before each request; raises to stop.
         clock: gives Unix time in seconds.
+        note_length: told how many pages the list has, once the first one says; raises to stop.
+        concurrency: pages asked for at once.
     """
 
     origin: Origin
@@ -48,6 +55,8 @@ class ListReader:
     max_pages: int
     before_each: Callable[[], None]
     clock: Callable[[], float]
+    note_length: Callable[[int], None] = lambda _: None
+    concurrency: int = 1
 
     def read(self, known: Sequence[Page], known_ids: Sequence[Hashable]) -> ReadList | Unchanged:
         """Read until the list holds still.
@@ -78,19 +87,22 @@ class ListReader:
         self, known: Mapping[str, Page], items: dict[str, list[Item]]
     ) -> tuple[list[Page], bool]:
         """All pages, and whether any was downloaded; the items of those go into `items`."""
+        with Prefetch(partial(self._ask, known), concurrency=self.concurrency) as answers:
+            answers.expect(known)
+            return self._follow(answers, known, items)
+
+    def _follow(
+        self, answers: Prefetch, known: Mapping[str, Page], items: dict[str, list[Item]]
+    ) -> tuple[list[Page], bool]:
         pages: list[Page] = []
         downloaded = False
-        url: str | None = self.origin.url_of(f"{self.resource.path}?per_page={PER_PAGE}")
+        url: str | None = self._first_url
         while url is not None:
             self._check_next(url, pages)
-            self.before_each()
-            page = known.get(url)
-            # A page beyond the end is asked for whether it is still empty.
-            validator = page.validator if page else _NOTHING if pages and known else None
-            answer = ask(self.origin, url, page, validator)
+            answer, page = answers.get(url), known.get(url)
             if answer.status == 304 and page is not None:
                 pages.append(page.confirmed(answer))
-            elif answer.status == 304 and validator is _NOTHING:
+            elif answer.status == 304 and page is None and known and pages:
                 items[url] = []
                 pages.append(Page.of(replace(answer, body=b"[]"), url, 0))
             else:
@@ -100,8 +112,26 @@ class ListReader:
                 still_empty = page is not None and page.items == 0 and not items[url]
                 downloaded = downloaded or not still_empty
             is_mute = answer.status == 304 and not answer.links
+            if len(pages) == 1:
+                following = _following(answer)
+                self.note_length(len(known) if is_mute else 1 + len(following))
+                if not known and following[:1] == [pages[0].next_url]:
+                    answers.expect(following[: self.max_pages - 1])
             url = pages[-1].next_url or (_beyond(pages[-1]) if is_mute else None)
         return _without_end(pages), downloaded
+
+    @property
+    def _first_url(self) -> str:
+        return self.origin.url_of(f"{self.resource.path}?per_page={PER_PAGE}")
+
+    def _ask(self, known: Mapping[str, Page], url: str) -> OriginAnswer:
+        self.before_each()
+        page = known.get(url)
+        if page is not None:
+            return ask(self.origin, url, page, page.validator)
+        # A page beyond the end is asked for whether it is still empty.
+        beyond = known and url != self._first_url
+        return ask(self.origin, url, None, _NOTHING if beyond else None)
 
     def _split(self, body: bytes) -> list[Item]:
         return split(body, ranked=self.resource.ranked)
@@ -121,6 +151,22 @@ def _urls(pages: Sequence[Page]) -> list[str]:
     return [page.url for page in pages]
 
 
+def _following(answer: OriginAnswer) -> list[str]:
+    """The pages after the first one, as far as it tells how many there are."""
+    next_url, last_url = answer.links.get("next"), answer.links.get("last")
+    if next_url is None or last_url is None:
+        return []
+    last = dict(parse_qsl(urlsplit(last_url).query)).get("page", "")
+    number = int(last) if _NUMBER.fullmatch(last) else 1
+    return [_with_page(next_url, page) for page in range(2, number + 1)]
+
+
+def _with_page(url: str, number: int) -> str:
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query)) | {"page": str(number)}
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
 def _beyond(page: Page) -> str | None:
     """The page after a last one that is full and did not change; there may be one now.
 
@@ -129,10 +175,8 @@ def _beyond(page: Page) -> str | None:
     """
     if page.items != PER_PAGE:
         return None
-    parts = urlsplit(page.url)
-    query = dict(parse_qsl(parts.query))
-    query["page"] = str(int(query.get("page", "1")) + 1)
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    number = int(dict(parse_qsl(urlsplit(page.url).query)).get("page", "1"))
+    return _with_page(page.url, number + 1)
 
 
 def _without_end(pages: list[Page]) -> list[Page]:

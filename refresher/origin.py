@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
@@ -53,6 +54,9 @@ class Origin:
         self._max_bytes = settings.origin_max_bytes
         self._stopwatch = stopwatch
         self._session = requests.Session()
+        connections = HTTPAdapter(pool_maxsize=settings.github_concurrency)
+        self._session.mount("https://", connections)
+        self._session.mount("http://", connections)
         self._session.auth = Sending(None)
         self._session.headers.update(
             {

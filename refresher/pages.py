@@ -27,7 +27,8 @@ class Body:
     @classmethod
     def of(cls, body: bytes) -> "Body":
         """A body that is at hand."""
-        return cls(lambda: gzip.compress(body, mtime=0))
+        packed = gzip.compress(body, mtime=0)  # at once: 70 unpacked ones are 40 MB
+        return cls(lambda: packed)
 
     def packed(self) -> bytes:
         """The body, compressed."""

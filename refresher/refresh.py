@@ -12,8 +12,9 @@ from rq.timeouts import BaseTimeoutException
 from refresher import content as contents
 from refresher import page_store, verdict
 from refresher.backoff import next_failure
+from refresher.bulkhead import Bulkhead
 from refresher.content import Content
-from refresher.errors import LeaseLostError, NotNowError, OriginError
+from refresher.errors import HeldBackError, LeaseLostError, NotNowError, OriginError
 from refresher.lease import Lease, lease
 from refresher.lists import ListReader
 from refresher.origin import Origin
@@ -39,6 +40,7 @@ class Tools:
         store: the reading side of Redis.
         writer: the writing side.
         origin: GitHub.
+        bulkhead: who may begin with a large list.
         clock: gives Unix time in seconds.
         chance: gives a random number from 0 up to 1.
     """
@@ -48,22 +50,27 @@ class Tools:
     store: Store
     writer: Writer
     origin: Origin
+    bulkhead: Bulkhead
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
 
 
-def reason_not_to(look: Look, now: float, *, force: bool) -> RefreshOutcome | None:
+def reason_not_to(
+    look: Look, now: float, *, force: bool, fresh_after: float | None = None
+) -> RefreshOutcome | None:
     """Why the origin need not be asked after all, now that the lock is held; None to ask it."""
     if force:
         return None
     if look.failure is not None and look.failure.holds_back(now):
         return RefreshOutcome.BACKING_OFF
-    if look.is_current(now):
+    if look.is_current(now if fresh_after is None else max(now, fresh_after)):
         return RefreshOutcome.FRESH
     return None
 
 
-def refresh(resource: Resource, tools: Tools, *, force: bool = False) -> RefreshOutcome:
+def refresh(
+    resource: Resource, tools: Tools, *, force: bool = False, fresh_after: float | None = None
+) -> RefreshOutcome:
     """Bring a resource's entry up to date with the origin.
 
     Whatever goes wrong, the stored entry stays as it was.
@@ -72,6 +79,7 @@ def refresh(resource: Resource, tools: Tools, *, force: bool = False) -> Refresh
         resource: what to refresh.
         tools: what to do it with.
         force: ask the origin even if the entry is fresh.
+        fresh_after: ask the origin unless the entry is fresh beyond this Unix time (seconds).
 
     Raises:
         redis.RedisError: Redis is away.
@@ -81,9 +89,11 @@ def refresh(resource: Resource, tools: Tools, *, force: bool = False) -> Refresh
             return RefreshOutcome.BUSY
         token = tools.writer.draw_token(resource)
         look = tools.store.look(resource)
-        outcome = reason_not_to(look, tools.clock(), force=force)
+        outcome = reason_not_to(look, tools.clock(), force=force, fresh_after=fresh_after)
         if outcome is not None:
             return outcome
+        if tools.bulkhead.holds_back(resource):
+            return RefreshOutcome.HELD_BACK
         return _Attempt(resource, tools, held, token, look).run()
 
 
@@ -108,6 +118,8 @@ class _Attempt:
             return self._fail(error)
         except LeaseLostError:
             return RefreshOutcome.FENCED
+        except HeldBackError:
+            return RefreshOutcome.HELD_BACK
         except NotNowError:
             return RefreshOutcome.BUSY
         except RedisError:
@@ -134,13 +146,21 @@ class _Attempt:
             self.resource,
             max_pages=settings.list_max_pages,
             before_each=self.held.check,
+            note_length=self._note_length,
             clock=self.tools.clock,
+            concurrency=settings.github_concurrency,
         )
         read = reader.read(known.pages, known.ids)
         if isinstance(read, Unchanged):
             return read
         ranked, include_private = self.resource.ranked, settings.include_private
         return contents.of_list(read, ranked=ranked, include_private=include_private)
+
+    def _note_length(self, pages: int) -> None:
+        """Leave a list for later that turned out to be large, if there is no room for it."""
+        bulkhead = self.tools.bulkhead
+        if bulkhead.note(self.resource, pages) and bulkhead.holds_back(self.resource):
+            raise HeldBackError
 
     def _fetch_page(self, known: Known) -> Content | Unchanged:
         tools, tracked = self.tools, self.resource.tracked

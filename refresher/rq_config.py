@@ -7,6 +7,7 @@ with everything in place.
 from importlib import import_module
 
 from refresher.installation import private_key_of
+from refresher.logs import LOGS
 from shared.errors import SettingsError
 from shared.queueing import QUEUE
 from shared.settings import load_or_exit, stop
@@ -19,17 +20,7 @@ except SettingsError as error:
 
 REDIS_URL = _settings.redis_location
 QUEUES = [QUEUE]
-DICT_CONFIG = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        "refresher": {"handlers": ["console"], "level": "INFO"},
-        # It logs a page of traceback for each Redis error that it raises as well.
-        "pottery": {"level": "CRITICAL"},
-    },
-}
+DICT_CONFIG = LOGS
 
 # Not at the top: pottery parses REDIS_URL when it is imported, and says nothing helpful.
 import_module("refresher.jobs")

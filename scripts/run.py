@@ -25,6 +25,7 @@ from shared.errors import SettingsError
 from shared.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parents[1]
+REFRESHERS = 2  # so that a large list never holds up everything else
 _POLL = 0.2  # seconds
 _PATIENCE = 20.0  # seconds before saying what is missing
 
@@ -64,7 +65,9 @@ def _run(settings: Settings) -> int:
     # A terminal that is closed stops all of it, as Ctrl-C does.
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     processes = parse_procfile((ROOT / "Procfile").read_text()).processes
-    for process in expand_processes(processes, env=_child_environment(settings)):
+    for process in expand_processes(
+        processes, concurrency={"refresher": REFRESHERS}, env=_child_environment(settings)
+    ):
         manager.add_process(process.name, process.cmd, env={**os.environ, **process.env}, cwd=ROOT)
     threading.Thread(target=_say_when_ready, args=[settings], daemon=True).start()
     manager.loop()

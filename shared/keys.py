@@ -30,6 +30,7 @@ in-flight            zset    an hour        refresher   requests under way, by w
 pause                string  when it ends   refresher   until when nobody asks the origin
 pauses               string  an hour        refresher   pauses in a row
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`)
+large                set     never          refresher   ids of lists of many pages
 told:{id}            string  a day          reader      the origin told of a change; the value says
                                                         which telling a refresh has seen
 delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
@@ -50,6 +51,7 @@ _PREFIX = f"api-read-cache:{SCHEMA}"
 PAUSE = f"{_PREFIX}:pause"
 PAUSES = f"{_PREFIX}:pauses"
 CLASSES = f"{_PREFIX}:classes"
+LARGE = f"{_PREFIX}:large"
 IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"

@@ -51,12 +51,15 @@ class RefreshQueue:
         # Never pickle: whoever can write to Redis would run code in the refreshers.
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
-    def ask(self, resource: Resource, *, urgent: bool = False) -> bool:
+    def ask(
+        self, resource: Resource, *, urgent: bool = False, fresh_after: float | None = None
+    ) -> bool:
         """Enqueue a refresh unless one is queued, running, or was just asked for.
 
         Args:
             resource: what to refresh.
             urgent: a client is waiting: put it at the front, as tracked resources always are.
+            fresh_after: refresh it ahead, unless it is fresh beyond this Unix time (seconds).
 
         Returns:
             False when the queue is full and the resource not tracked, else True.
@@ -68,7 +71,8 @@ class RefreshQueue:
         length = self._queue.count
         if not resource.tracked and length >= self._limit:
             return False
-        self._enqueue(resource, at_front=resource.tracked or (urgent and length < SHORT_QUEUE))
+        at_front = resource.tracked or (urgent and length < SHORT_QUEUE)
+        self._enqueue(resource, at_front=at_front, fresh_after=fresh_after)
         return True
 
     def _is_under_way(self, resource: Resource) -> bool:
@@ -79,13 +83,14 @@ class RefreshQueue:
             return False
         return self._redis.lpos(self._queue.key, job_id.decode()) is not None
 
-    def _enqueue(self, resource: Resource, *, at_front: bool) -> None:
+    def _enqueue(self, resource: Resource, *, at_front: bool, fresh_after: float | None) -> None:
         # A new id for every job: RQ would let a finished job delete its queued namesake.
         job_id = f"{resource.id}-{uuid4().hex}"
         self._redis.set(keys.queued(resource), job_id, ex=_REMEMBER_JOB)
         self._queue.enqueue_call(
             JOB,
             args=[resource.name],
+            kwargs={} if fresh_after is None else {"fresh_after": fresh_after},
             job_id=job_id,
             at_front=at_front,
             timeout=int(JOB_TIMEOUT.total_seconds()),

@@ -128,6 +128,15 @@ class Settings(BaseSettings):
     origin_max_bytes: Bytes = Field(
         20 * 1024 * 1024, description="bytes of one answer of GitHub, decompressed"
     )
+    github_concurrency: int = Field(
+        1, ge=1, le=20, description="pages of one list asked for at once; GitHub advises one"
+    )
+    refresh_ahead: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="share of `CACHE_TTL` before its end in which the scheduler has it renewed",
+    )
     list_max_pages: int = Field(
         200, ge=1, le=10_000, description="pages of 100 items beyond which a list is refused"
     )

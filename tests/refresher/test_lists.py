@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from refresher.errors import OriginError
+from refresher.errors import HeldBackError, LeaseLostError, OriginError
 from refresher.lists import ListReader, ReadList
 from refresher.origin import Origin
 from refresher.pages import Page
@@ -30,9 +30,13 @@ def read(
     known_ids: Sequence[Hashable] = (),
     max_pages: int = 200,
     before_each: Callable[[], None] = lambda: None,
+    note_length: Callable[[int], None] = lambda _: None,
+    concurrency: int = 1,
 ) -> ReadList:
     """Read a list with the usual options."""
-    reader = ListReader(origin, resource, max_pages, before_each, clock=lambda: 0.0)
+    reader = ListReader(
+        origin, resource, max_pages, before_each, lambda: 0.0, note_length, concurrency
+    )
     found = reader.read(known, known_ids)
     assert isinstance(found, ReadList)
     return found
@@ -256,3 +260,66 @@ class TestAListThatIsNone:
             read(make_origin(large_github.url), before_each=stop_at_the_second)
         assert calls == [0, 1]
         assert asked(large_github) == PAGES[:1]
+
+
+class TestConcurrency:
+    """Several pages at once, where the settings allow it."""
+
+    @pytest.mark.parametrize("concurrency", [2, 8])
+    def test_a_list_is_the_same_and_costs_the_same(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin, concurrency: int
+    ) -> None:
+        origin = make_origin(large_github.url, github_concurrency=concurrency)
+        found = read(origin, concurrency=concurrency)
+        assert values(found) == large_github.repos()
+        assert sorted(asked(large_github)) == sorted(PAGES)
+
+    def test_known_pages_are_asked_for_at_once_and_one_change_is_one_download(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        origin = make_origin(large_github.url, github_api_token=TOKEN, github_concurrency=4)
+        first = read(origin)
+        large_github.mutate("star", repo=120)
+        large_github.reset_counters()
+        ids = [item.id for item in first.items]
+        again = read(origin, known=first.pages, known_ids=ids, concurrency=4)
+        assert values(again) == large_github.repos()
+        assert large_github.counters()["total"] == 3
+        assert large_github.counters()["points"] == 1
+
+    def test_a_list_that_is_too_long_is_refused_without_asking_for_all_of_it(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        with pytest.raises(OriginError) as refused:
+            read(make_origin(large_github.url), max_pages=2, concurrency=4)
+        assert refused.value.kind is FailureKind.TOO_LARGE
+        assert large_github.counters()["total"] <= 2
+
+    def test_a_lost_lock_stops_it(self, large_github: FakeGitHub, make_origin: MakeOrigin) -> None:
+        def lost() -> None:
+            raise LeaseLostError
+
+        with pytest.raises(LeaseLostError):
+            read(make_origin(large_github.url), before_each=lost, concurrency=4)
+        assert large_github.counters()["total"] == 0
+
+
+def test_the_first_page_tells_how_many_there_are(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    told: list[int] = []
+    read(make_origin(large_github.url), note_length=told.append)
+    assert told == [3]
+    read(make_origin(large_github.url), MEMBERS, note_length=told.append)
+    assert told == [3, 2]
+
+
+def test_a_list_may_be_given_up_once_its_length_is_known(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    def no(pages: int) -> None:
+        raise HeldBackError
+
+    with pytest.raises(HeldBackError):
+        read(make_origin(large_github.url), note_length=no, concurrency=4)
+    assert large_github.counters()["total"] == 1

@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from requests.structures import CaseInsensitiveDict
 
+from refresher.bulkhead import Bulkhead
 from refresher.content import Content, of_list
 from refresher.items import split
 from refresher.lists import ReadList
@@ -86,6 +87,7 @@ def make_tools(
         Store(redis),
         Writer(redis, settings),
         Origin(settings),
+        Bulkhead(redis, Catalogue(settings.orgs)),
         clock=clock or Clock(),
         chance=lambda: chance,
     )

@@ -1,0 +1,113 @@
+"""The scheduler asks for refreshes ahead, once for all schedulers, through outages of Redis."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from rq.cron import CronScheduler
+
+from refresher.scheduler import RefreshAhead, Scheduler
+from scripts.embedded_redis import free_port
+from shared import keys
+from shared.connection import connect
+from shared.queueing import QUEUE
+from shared.settings import load
+from tests.builders import make_entry, queued_names, store_entry
+from tests.refresher.workbench import CATALOGUE, Clock, make_settings
+
+NAMES = [resource.name for resource in CATALOGUE.tracked]
+URL = "http://github.invalid"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def scheduled(redis: Redis, clock: Clock) -> RefreshAhead:
+    settings = make_settings(URL, orgs="Netflix", cache_ttl=1000, refresh_ahead=0.1)
+    return RefreshAhead(settings, redis, clock=clock)
+
+
+def all_fresh(redis: Redis, *, until: float) -> None:
+    for resource in CATALOGUE.tracked:
+        store_entry(redis, resource, make_entry(fresh_until=until))
+
+
+def test_nothing_is_asked_for_while_everything_is_fresh_for_long(
+    redis: Redis, clock: Clock
+) -> None:
+    all_fresh(redis, until=clock.now + 101)
+    scheduled(redis, clock).ask()
+    assert queued_names(redis) == []
+
+
+def test_everything_is_asked_for_before_it_is_stale(redis: Redis, clock: Clock) -> None:
+    all_fresh(redis, until=clock.now + 50)
+    scheduled(redis, clock).ask()
+    assert sorted(queued_names(redis)) == sorted(NAMES)
+
+
+def test_two_schedulers_ask_once(redis: Redis, clock: Clock) -> None:
+    all_fresh(redis, until=clock.now + 50)
+    for _ in range(2):
+        scheduled(redis, clock).ask()
+    for resource in CATALOGUE.tracked:
+        redis.delete(keys.asked(resource))
+    scheduled(redis, clock).ask()
+    assert sorted(queued_names(redis)) == sorted(NAMES)
+
+
+def test_what_is_missing_is_asked_for_even_without_readers(redis: Redis, clock: Clock) -> None:
+    scheduled(redis, clock).ask()
+    assert sorted(queued_names(redis)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(("ttl", "interval"), [(1, 1), (1000, 6), (1_000_000, 60)])
+def test_a_window_is_looked_into_several_times(redis: Redis, ttl: float, interval: int) -> None:
+    settings = make_settings(URL, cache_ttl=ttl, refresh_ahead=0.1)
+    assert RefreshAhead(settings, redis).interval == interval
+
+
+class TestOutages:
+    @pytest.fixture
+    def absent(self) -> Iterator[Redis]:
+        """A client of a Redis that is not there."""
+        client = connect(load(redis_url=f"redis://127.0.0.1:{free_port()}"))
+        yield client
+        client.close()
+
+    def test_the_scheduler_lives_through_an_absent_redis(self, absent: Redis, clock: Clock) -> None:
+        scheduler = Scheduler(absent)
+        scheduler.register(scheduled(absent, clock).ask, QUEUE, interval=1)
+        scheduler.register_birth()
+        assert len(scheduler.enqueue_jobs()) == 1
+        scheduler.save()
+        scheduler.heartbeat()
+        scheduler.register_death()
+
+    def test_it_is_known_to_rq(self, redis: Redis, clock: Clock) -> None:
+        scheduler = Scheduler(redis, name="tested")
+        scheduler.register(scheduled(redis, clock).ask, QUEUE, interval=60)
+        scheduler.register_birth()
+        assert [known.name for known in CronScheduler.all(redis)] == ["tested"]
+        redis.flushall()
+        scheduler.heartbeat()
+        assert [known.name for known in CronScheduler.all(redis)] == ["tested"]
+        scheduler.register_death()
+        scheduler.register_death()
+        assert CronScheduler.all(redis) == []
+
+    def test_it_asks_again_when_its_interval_has_passed(self, redis: Redis) -> None:
+        calls: list[float] = []
+
+        def note() -> None:
+            calls.append(time.time())
+
+        scheduler = Scheduler(redis)
+        scheduler.register(note, QUEUE, interval=3600)
+        assert len(scheduler.enqueue_jobs()) == 1
+        assert scheduler.enqueue_jobs() == []
+        assert len(calls) == 1
+        assert redis.keys("rq:queue*") == []
