@@ -65,7 +65,8 @@ def test_a_hundred_organisations_have_no_id_in_common() -> None:
         "/organizations/913567/members", "/organizations/913567/public_members",
         "/users/Netflix", "/users/Netflix/repos", "/repos/Netflix/Hystrix",
         "/repos/Netflix/Hystrix/languages", "/repos/Netflix/Hystrix/contributors",
-        "/repos/Netflix/Hystrix/issues", "/rate_limit",
+        "/repos/Netflix/Hystrix/issues", "/repos/Netflix/Hystrix/dependency-graph/sbom",
+        "/rate_limit",
     ],
 )  # fmt: skip
 def test_every_path_answers_get_and_head_alike(github: FakeGitHub, path: str) -> None:
@@ -230,6 +231,25 @@ def test_any_path_redirects_anywhere(github: FakeGitHub, status: int) -> None:
     answered = ask(github, "/orgs/Netflix")
     assert (answered.status, answered.headers["location"]) == (status, "http://elsewhere.test/x")
     assert ask(github, "/").headers["location"] == f"{github.url}/orgs/a"
+
+
+def test_an_sbom_is_an_spdx_document_of_the_repository(github: FakeGitHub) -> None:
+    path = "/repos/Netflix/Hystrix/dependency-graph/sbom"
+    before = ask(github, path)
+    document = before.json["sbom"]
+    assert list(before.json) == ["sbom"]
+    assert (document["spdxVersion"], document["name"]) == (
+        "SPDX-2.3",
+        "com.github.Netflix/Hystrix",
+    )
+    elements = {document["SPDXID"], *(package["SPDXID"] for package in document["packages"])}
+    for relationship in document["relationships"]:
+        assert {relationship["spdxElementId"], relationship["relatedSpdxElement"]} <= elements
+    github.mutate("push", repo="Hystrix")
+    after = ask(github, path, {"If-None-Match": before.headers["etag"]})
+    assert after.json["sbom"]["creationInfo"]["created"] == "2026-01-01T00:00:01Z"
+    github.mutate("make_private", repo="Hystrix")
+    assert ask(github, path).status == 404
 
 
 def test_the_user_is_whoever_has_a_token(github: FakeGitHub) -> None:

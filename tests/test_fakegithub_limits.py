@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakegithub.asking import Answered, ask
-from tests.fakegithub.client import FakeGitHub
+from tests.fakegithub.client import FakeGitHub, FakeGitHubError
 from tests.fakegithub.config import Config
 from tests.fakegithub.limits import ANONYMOUS, Limits, credential_of
 
 ORG = "/orgs/Netflix"
+SBOM = "/repos/Netflix/Hystrix/dependency-graph/sbom"
 
 
 @pytest.fixture
@@ -23,6 +24,15 @@ def github() -> Iterator[FakeGitHub]:
 
 def remaining(answered: Answered) -> int:
     return int(answered.headers["x-ratelimit-remaining"])
+
+
+def figures(answered: Answered) -> tuple[str, str, str, str]:
+    """The class that an answer counts against, its limit, what is left and what is used."""
+    resource, limit, left, used = (
+        answered.headers[f"x-ratelimit-{name}"]
+        for name in ("resource", "limit", "remaining", "used")
+    )
+    return resource, limit, left, used
 
 
 def test_sixty_requests_an_hour_without_a_token_and_five_thousand_with_one(
@@ -64,6 +74,71 @@ def test_an_exhausted_limit_is_403_until_its_reset(github: FakeGitHub) -> None:
     assert ask(github, ORG, token="t").status == 200
     github.configure(reset_limits=True)
     assert remaining(ask(github, ORG)) == 1
+
+
+def test_every_answer_names_the_class_it_counts_against(github: FakeGitHub) -> None:
+    github.fault("status", path="/broken$")
+    paths = (ORG, f"{ORG}/repos", "/nope", "/rate_limit", "/broken", "/repos/Netflix/nope")
+    for token in (None, "t"):
+        for path in paths:
+            assert ask(github, path, token=token).headers["x-ratelimit-resource"] == "core"
+    tag = ask(github, ORG).headers["etag"]
+    fresh = ask(github, ORG, {"If-None-Match": tag})
+    assert (fresh.status, fresh.headers["x-ratelimit-resource"]) == (304, "core")
+
+
+def test_sboms_have_a_limit_of_their_own_for_each_credential(github: FakeGitHub) -> None:
+    assert figures(ask(github, SBOM, token="t")) == ("dependency_sbom", "100", "99", "1")
+    assert figures(ask(github, ORG, token="t")) == ("core", "5000", "4999", "1")
+    assert figures(ask(github, f"{SBOM}?x=y", token="t"))[2] == "98"
+    assert figures(ask(github, SBOM, token="other"))[2] == "99"
+    assert figures(ask(github, SBOM))[2] == "99"
+    nowhere = ask(github, "/repos/Netflix/nope/dependency-graph/sbom", token="t")
+    assert (nowhere.status, figures(nowhere)[2]) == (404, "97")
+    told = ask(github, "/rate_limit", token="t").json["resources"]
+    assert {name: told[name]["remaining"] for name in ("core", "dependency_sbom")} == {
+        "core": 4999,
+        "dependency_sbom": 97,
+    }
+
+
+def test_an_exhausted_class_leaves_the_others_alone(github: FakeGitHub) -> None:
+    classes = {
+        "/dependency-graph/sbom": {"class": "dependency_sbom", "limit": 1},
+        "^/users/": {"class": "people", "limit": 2},
+    }
+    github.configure(resource_classes=classes)
+    tag = ask(github, SBOM, token="t").headers["etag"]
+    refused = ask(github, SBOM, token="t")
+    assert refused.status == 403
+    assert refused.json["message"].startswith("API rate limit exceeded for user ID")
+    assert figures(refused) == ("dependency_sbom", "1", "0", "1")
+    assert ask(github, SBOM, {"If-None-Match": tag}, token="t").status == 403
+    assert figures(ask(github, "/users/Netflix", token="t")) == ("people", "2", "1", "1")
+    assert ask(github, ORG, token="t").status == 200
+    github.configure(reset_limits=True, resource_classes={})
+    assert figures(ask(github, SBOM, token="t")) == ("core", "5000", "4999", "1")
+
+
+def test_a_304_is_free_in_every_class(github: FakeGitHub) -> None:
+    tag = ask(github, SBOM, token="t").headers["etag"]
+    fresh = ask(github, SBOM, {"If-None-Match": tag}, token="t")
+    assert (fresh.status, figures(fresh)[2]) == (304, "99")
+
+
+def test_a_limit_exhausted_by_order_is_that_of_the_class(github: FakeGitHub) -> None:
+    github.fault("ratelimited", path="sbom$", times=1, reset_in=30)
+    assert figures(ask(github, SBOM, token="t")) == ("dependency_sbom", "100", "0", "100")
+
+
+@pytest.mark.parametrize(
+    "classes", [{"(": {"class": "x", "limit": 1}}, {"x": {"limit": 1}}, {"x": {"class": "x"}}]
+)
+def test_a_class_that_makes_no_sense_is_refused(
+    github: FakeGitHub, classes: dict[str, dict[str, object]]
+) -> None:
+    with pytest.raises(FakeGitHubError):
+        github.configure(resource_classes=classes)
 
 
 def test_the_rate_limit_itself_is_free(github: FakeGitHub) -> None:

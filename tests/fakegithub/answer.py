@@ -1,7 +1,7 @@
 """An answer of GitHub's before it is put on the wire, and GitHub's error bodies."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from tests.fakegithub.limits import ANONYMOUS
 from tests.fakegithub.paging import Page
@@ -68,6 +68,11 @@ def bad_credentials() -> Answer:
     return error(401, "Bad credentials")
 
 
+def installation_token(body: dict[str, Any]) -> Answer:
+    """201, a token of an installation; whose budget asking for one costs, GitHub does not say."""
+    return Answer(201, compact_json(body), metered=False)
+
+
 def no_user_agent() -> Answer:
     """403 in plain text, before GitHub's API proper: neither metered nor limited."""
     text = (
@@ -97,10 +102,11 @@ def rate_limited(credential: str, peer: str) -> Answer:
             "requests get a higher rate limit. Check out the documentation for more details.)"
         )
     else:
-        number = int(credential, 16) % 10_000_000
+        kind, named, number = credential.partition("-")
+        whom = f"{kind} ID {number}" if named else f"user ID {int(credential, 16) % 10_000_000}"
         message = (
-            f"API rate limit exceeded for user ID {number}. If you reach out to GitHub Support "
-            "for help, please include the request ID."
+            f"API rate limit exceeded for {whom}. If you reach out to GitHub Support for help, "
+            "please include the request ID."
         )
     body = {"message": message, "documentation_url": RATE_DOCS}
     return Answer(403, compact_json(body), metered=False)

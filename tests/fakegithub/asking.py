@@ -42,16 +42,20 @@ def ask(
     *,
     method: str = "GET",
     token: str | None = None,
+    body: bytes | None = None,
     timeout: float = 10,
 ) -> Answered:
     """One request on a connection of its own; `path` may be an address the server gave.
 
-    A header of None is left out, such as the User-Agent that is sent otherwise.
+    A header of None is left out, such as the User-Agent that is sent otherwise. A body, even an
+    empty one, has its Content-Length.
     """
     target = path.removeprefix("http://" + urlsplit(github.url).netloc)
     fields: dict[str, str | None] = {"User-Agent": "tests", "Accept": "application/json"}
     if token:
         fields["Authorization"] = f"Bearer {token}"
+    if body is not None:
+        fields["Content-Length"] = str(len(body))
     connection = http.client.HTTPConnection(urlsplit(github.url).netloc, timeout=timeout)
     try:
         own_host = "Host" in (headers or {})
@@ -59,7 +63,7 @@ def ask(
         for name, value in {**fields, **(headers or {})}.items():
             if value is not None:
                 connection.putheader(name, value)
-        connection.endheaders()
+        connection.endheaders(body)
         response = connection.getresponse()
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answered(response.status, names, response.read())

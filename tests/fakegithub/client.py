@@ -64,6 +64,14 @@ class Controls:
         """Change rules (see `config.Config`); `reset_limits=True` starts all windows afresh."""
         self.json("POST", "/config", options)
 
+    def installation_tokens(self) -> list[str]:
+        """The tokens that installations of GitHub Apps were given so far, oldest first.
+
+        `configure(revoked=github.installation_tokens())` ends them early; the next one is valid.
+        """
+        tokens: list[str] = self.json("GET", "/installation-tokens")
+        return tokens
+
     def repos(self, org: str = "Netflix", *, private: bool = False) -> list[dict[str, Any]]:
         """The true list of public repositories, as bodies show them, in default order."""
         query = urlencode({"org": org, "private": int(private)})

@@ -1,7 +1,26 @@
 """What can be changed while the server runs, each with its default and meaning."""
 
+import re
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Final
+
+from tests.fakegithub.apps import App
+
+
+@dataclass(frozen=True)
+class ResourceClass:
+    """One of GitHub's limits beside the others: each credential has a bucket for each of them.
+
+    path: a regular expression, searched for in the path, of the requests that belong to it.
+    limit: requests in a window; None is `anonymous_limit` or `token_limit`.
+    """
+
+    name: str
+    path: str
+    limit: int | None
+
+
+CORE: Final = ResourceClass("core", "", None)  # every request that belongs to no other
 
 
 @dataclass(frozen=True)
@@ -17,13 +36,19 @@ class Config:
     retry_after: what a secondary limit's answer says in `Retry-After`.
     tokens: the valid tokens; None is any.
     revoked: tokens that are no longer valid.
+    apps: GitHub Apps that get tokens of their installations, as objects with the fields of
+        `apps.App`. These tokens are valid beside `tokens` while their App is here; so `tokens` of
+        [] lets them alone in.
+    resource_classes: path (as a fault's, without query) -> {"class": a name, "limit": requests in
+        a window}; all other requests belong to `core`.
     link_on_304: whether a 304 of a list has its `Link`.
     members_redirect: whether `/orgs/{org}/members` answers 302 to `public_members`.
     redirects: path (with query) -> {"status": 301|302|307|308, "url": absolute or a path}.
     latency: added before each answer.
     chunked: bodies in chunks instead of with a Content-Length.
     idle_timeout: an idle connection is closed after so long.
-    clock_skew: added to `Date` and to the limits' reset.
+    clock_skew: added to `Date`, to the limits' reset, and to the time that JWTs and the tokens of
+        installations are judged by.
     """
 
     anonymous_limit: int = 60
@@ -35,6 +60,10 @@ class Config:
     retry_after: int = 60
     tokens: tuple[str, ...] | None = None
     revoked: tuple[str, ...] = ()
+    apps: tuple[App, ...] = ()
+    resource_classes: tuple[ResourceClass, ...] = (
+        ResourceClass("dependency_sbom", "/dependency-graph/sbom$", 100),
+    )
     link_on_304: bool = False
     members_redirect: bool = False
     redirects: tuple[tuple[str, int, str], ...] = ()
@@ -54,9 +83,26 @@ class Config:
         """Status and address a path with query is redirected to, if it is."""
         return next(((status, url) for path, status, url in self.redirects if path == target), None)
 
+    def resource_class(self, path: str) -> ResourceClass:
+        """The limit that a request to a path counts against: the first that claims it."""
+        return next((one for one in self.resource_classes if re.search(one.path, path)), CORE)
+
 
 def from_json(name: str, value: Any) -> Any:
     """An option's value as this module keeps it: hashable, and never shared with a caller."""
     if name == "redirects":
         return tuple((path, int(to.get("status", 301)), to["url"]) for path, to in value.items())
+    if name == "apps":
+        return tuple(App(**app) for app in value)
+    if name == "resource_classes":
+        return tuple(resource_class(path, options) for path, options in value.items())
     return tuple(value) if isinstance(value, list) else value
+
+
+def resource_class(path: str, options: dict[str, Any]) -> ResourceClass:
+    """A class as JSON gives it; ValueError and KeyError say what is wrong."""
+    try:
+        re.compile(path)
+    except re.error as error:
+        raise ValueError(f"path: {error}") from error
+    return ResourceClass(options["class"], path, int(options["limit"]))

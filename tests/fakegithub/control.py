@@ -49,6 +49,11 @@ def reset_counters(github: GitHub, _body: dict[str, Any], _query: dict[str, str]
     return {}
 
 
+def installation_tokens(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """The tokens that installations of GitHub Apps were given, oldest first."""
+    return github.installations.tokens()
+
+
 def get_faults(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
     """The faults in force."""
     return github.faults.snapshot()
@@ -122,6 +127,7 @@ def true_org(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> An
 ACTIONS: Final[dict[tuple[str, str], Callable[[GitHub, dict[str, Any], dict[str, str]], Any]]] = {
     ("GET", "/counters"): get_counters,
     ("POST", "/reset-counters"): reset_counters,
+    ("GET", "/installation-tokens"): installation_tokens,
     ("GET", "/faults"): get_faults,
     ("POST", "/faults"): order_fault,
     ("DELETE", "/faults"): clear_faults,

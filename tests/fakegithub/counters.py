@@ -44,6 +44,7 @@ class Counters:
     max_concurrent: int = 0
     hanging: int = 0
     connections: int = 0
+    installation_tokens: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def arrived(self, request: Request, *, credential: str, concurrent: int) -> Seen:
@@ -80,12 +81,15 @@ class Counters:
             if status is not None:
                 self.statuses[str(status)] += 1
 
-    def add(self, *, sent: int = 0, hanging: int = 0, connections: int = 0) -> None:
+    def add(
+        self, *, sent: int = 0, hanging: int = 0, connections: int = 0, installation_tokens: int = 0
+    ) -> None:
         """Add to the tallies that have no name of their own."""
         with self.lock:
             self.bytes_sent += sent
             self.hanging += hanging
             self.connections += connections
+            self.installation_tokens += installation_tokens
 
     def fault_fired(self, seen: Seen, kind: str) -> None:
         """Count a fault, and note it beside the request it befell."""
@@ -99,7 +103,7 @@ class Counters:
             for tally in (self.requests, self.statuses, self.credentials, self.faults):
                 tally.clear()
             self.recent.clear()
-            self.bytes_sent = self.points = self.max_concurrent = 0
+            self.bytes_sent = self.points = self.max_concurrent = self.installation_tokens = 0
 
     def snapshot(self) -> dict[str, Any]:
         """All tallies as JSON."""
@@ -114,6 +118,7 @@ class Counters:
                 "max_concurrent": self.max_concurrent,
                 "hanging": self.hanging,
                 "connections": self.connections,
+                "installation_tokens": self.installation_tokens,
                 "credentials": dict(self.credentials),
                 "faults": dict(self.faults),
                 "recent": [asdict(seen) for seen in self.recent],

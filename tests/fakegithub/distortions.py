@@ -38,8 +38,8 @@ def status(fault: Fault) -> Answer:
 
 
 def distorted(fault: Fault, answer: Answer) -> Answer:
-    """The right answer, spoilt as the fault says; one that is not 200 is left alone."""
-    if answer.status != 200:
+    """The right answer, spoilt as the fault says; one that is no success is left alone."""
+    if answer.status not in (200, 201):
         return answer
     match fault.kind:
         case "garbage":

@@ -5,17 +5,19 @@ headers, its ETag and its encoding.
 """
 
 import itertools
+import json
 import threading
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from tests.fakegithub import answer as answers
-from tests.fakegithub import distortions, etag, headers, limits, paging, routes
+from tests.fakegithub import apps, distortions, etag, headers, limits, paging, routes
 from tests.fakegithub.answer import Answer, Paged
+from tests.fakegithub.apps import App, Refused
 from tests.fakegithub.bodies import public_user
-from tests.fakegithub.config import Config
+from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault, Faults
+from tests.fakegithub.installations import Installations
 from tests.fakegithub.limits import Limits, Standing
 from tests.fakegithub.scripts import Scripts
 from tests.fakegithub.wire import (
@@ -48,6 +50,7 @@ class GitHub:
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     scripts: Scripts = field(default_factory=Scripts)
+    installations: Installations = field(default_factory=Installations)
     counters: Counters = field(default_factory=Counters)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     rendered: dict[tuple[str, bool], Answer] = field(default_factory=dict)
@@ -62,15 +65,35 @@ class GitHub:
         scheme, _, token = value.partition(" ")
         return token.strip() if scheme.lower() in ("bearer", "token") else value
 
-    def credential(self, request: Request) -> str:
+    def credential(self, request: Request, *, now: float) -> str:
         """Whose budget a request draws on; a bad token draws on nobody's but the address's."""
+        if apps.installation_asked(request) is not None:
+            app = self.signer(request, now=now)
+            return limits.ANONYMOUS if isinstance(app, Refused) else limits.app_credential(app)
         token = self.token(request)
-        return limits.credential_of(token if token and self.is_valid(token) else None)
+        if not token or not self.is_valid(token, now=now):
+            return limits.ANONYMOUS
+        issued = self.installations.of(token)
+        return limits.credential_of(token) if issued is None else issued.credential
 
-    def is_valid(self, token: str) -> bool:
-        """Whether a token is one of those configured (any, by default) and not revoked."""
-        tokens = self.config.tokens
-        return token not in self.config.revoked and (tokens is None or token in tokens)
+    def is_valid(self, token: str, *, now: float) -> bool:
+        """Whether a token is one of those configured (any, by default) and not revoked, or one
+        that an installation was given and that is not over.
+        """
+        if token in self.config.revoked:
+            return False
+        if issued := self.installations.of(token):
+            known = {app.installation_id for app in self.config.apps}
+            return issued.installation_id in known and self.clock(now) < issued.expires_at
+        return self.config.tokens is None or token in self.config.tokens
+
+    def signer(self, request: Request, *, now: float) -> App | Refused:
+        """The GitHub App that a request for an installation's token is from."""
+        return apps.signer(request, self.config.apps, now=self.clock(now))
+
+    def clock(self, now: float) -> float:
+        """What this server takes the time to be."""
+        return now + self.config.clock_skew
 
     def decide(
         self, request: Request, *, concurrent: int, fault: Fault | None, now: float
@@ -78,13 +101,13 @@ class GitHub:
         """The answer to a request: the gate's first, then the fault's, then the world's."""
         if not request.headers.get("user-agent"):
             return answers.no_user_agent()
-        credential = self.credential(request)
+        credential = self.credential(request, now=now)
         if fault and (
             given := distortions.replacement(fault, credential=credential, peer=request.peer)
         ):
             return given
-        token = self.token(request)
-        if token and not self.is_valid(token):
+        token, asks = self.token(request), apps.installation_asked(request)
+        if token and asks is None and not self.is_valid(token, now=now):
             return answers.bad_credentials()
         config = self.config
         if concurrent > config.max_concurrent or self.limits.over_points(
@@ -100,10 +123,29 @@ class GitHub:
         if to := self.config.redirect(request.target):
             status, url = to
             return answers.moved(status, here + url if url.startswith("/") else url)
+        if (installation := apps.installation_asked(request)) is not None:
+            return self.installation_token(request, installation, now=now)
         if request.method not in ("GET", "HEAD"):
             options = Answer(204, metered=False, headers={**headers.PREFLIGHT})
             return options if request.method == "OPTIONS" else answers.not_found()
         return self.read(request, here, now=now)
+
+    def installation_token(self, request: Request, installation: int, *, now: float) -> Answer:
+        """A new token for an App's installation, with all it has, whatever the body asks for."""
+        caller = self.signer(request, now=now)
+        if isinstance(caller, Refused):
+            return answers.error(401, caller.reason)
+        own = [app for app in self.config.apps if app.is_called(caller.app_id)]
+        app = next((app for app in own if app.installation_id == installation), None)
+        if app is None:
+            return answers.not_found()
+        try:
+            json.loads(request.body or b"{}")
+        except ValueError:
+            return answers.error(400, "Problems parsing JSON")
+        self.counters.add(installation_tokens=1)
+        issued = self.installations.issue(app, now=self.clock(now))
+        return answers.installation_token(issued.as_json())
 
     def read(self, request: Request, here: str, *, now: float) -> Answer:
         """What a GET or HEAD finds."""
@@ -167,28 +209,33 @@ class GitHub:
         """`/rate_limit`, free of charge (schema `rate-limit-overview`)."""
         if not self.config.rate_limiting:
             return answers.error(404, "Rate limiting is not enabled.")
-        left = self.standing(request, cost=0, now=now)
-        core: dict[str, Any] = {
-            "limit": left.limit, "used": left.used, "remaining": left.remaining,
-            "reset": left.reset,
-        }  # fmt: skip
+        counted = {
+            one.name: self.standing(request, one, cost=0, now=now).as_json()
+            for one in (CORE, *self.config.resource_classes)
+        }
+        core = counted[CORE.name]
         others = {
-            name: {"limit": limit, "used": 0, "remaining": limit, "reset": left.reset}
+            name: {"limit": limit, "used": 0, "remaining": limit, "reset": core["reset"]}
             for name, limit in OTHER_RESOURCES.items()
         }
-        body = {"resources": {"core": core, **others}, "rate": core}
+        body = {"resources": {CORE.name: core, **others, **counted}, "rate": core}
         return Answer(200, compact_json(body), metered=False)
 
-    def standing(self, request: Request, *, cost: int, now: float) -> Standing:
+    def standing(
+        self, request: Request, resource: ResourceClass, *, cost: int, now: float
+    ) -> Standing:
         """Charge a request; gives what is left then, in the server's skewed clock."""
-        left = self.limits.charge(self.credential(request), cost, config=self.config, now=now)
+        left = self.limits.charge(
+            self.credential(request, now=now), cost, config=self.config, now=now, resource=resource
+        )
         return replace(left, reset=left.reset + round(self.config.clock_skew))
 
     def put_on_wire(
         self, request: Request, answer: Answer, *, fault: Fault | None, now: float
     ) -> tuple[Reply, int]:
         """The answer with its headers and encoding, and the points it cost."""
-        authorised = self.credential(request) != limits.ANONYMOUS
+        credential = self.credential(request, now=now)
+        authorised = credential != limits.ANONYMOUS
         tag = etag.weak_etag(request.headers, answer.body) if answer.validated else None
         fresh = (
             tag is not None
@@ -199,14 +246,15 @@ class GitHub:
         cost = 1 if answer.metered and not (fresh and authorised) else 0
         left: Standing | None = None
         if self.config.rate_limiting and answer.limited:
-            left = self.standing(request, cost=cost, now=now)
+            resource = self.config.resource_class(request.path)
+            left = self.standing(request, resource, cost=cost, now=now)
             if left.exhausted and answer.metered:
-                answer = answers.rate_limited(self.credential(request), request.peer)
+                answer = answers.rate_limited(credential, request.peer)
                 tag, fresh, cost = None, False, 0
             if answer.left is not None:
-                reset = int(now + answer.left + self.config.clock_skew)
+                reset = int(self.clock(now) + answer.left)
                 left = replace(left, used=left.limit, reset=reset)
-        fields = headers.common_headers(now + self.config.clock_skew, next(self.numbers))
+        fields = headers.common_headers(self.clock(now), next(self.numbers))
         if answer.limited:
             fields |= headers.media_headers() | (headers.scope_headers() if authorised else {})
         if tag:

@@ -76,5 +76,5 @@ def rate_headers(standing: Standing) -> dict[str, str]:
         "X-RateLimit-Remaining": str(standing.remaining),
         "X-RateLimit-Reset": str(standing.reset),
         "X-RateLimit-Used": str(standing.used),
-        "X-RateLimit-Resource": "core",
+        "X-RateLimit-Resource": standing.resource,
     }

@@ -4,6 +4,7 @@ import random
 from itertools import islice
 from typing import Final
 
+from tests.fakegithub import words
 from tests.fakegithub.bodies import (
     REPO_PATHS,
     SITE,
@@ -89,6 +90,61 @@ def languages(repo: Repository) -> JsonObject:
     if repo.language is None:
         return {}
     return {repo.language: repo.size * 700, "Makefile": 400 + repo.size % 300}
+
+
+def sbom(repo: Repository) -> JsonObject:
+    """`GET /repos/{owner}/{repo}/dependency-graph/sbom`: an SPDX document of one dependency."""
+    language = (repo.language or "generic").lower()
+    licence = words.LICENSES[repo.license][1] if repo.license else "NOASSERTION"
+    document, itself, needed = "SPDXRef-DOCUMENT", "SPDXRef-Repository", "SPDXRef-Package"
+    return {
+        "sbom": {
+            "SPDXID": document,
+            "spdxVersion": "SPDX-2.3",
+            "creationInfo": {
+                "created": repo.pushed_at,
+                "creators": ["Tool: GitHub.com-Dependency-Graph"],
+            },
+            "name": f"com.github.{repo.full_name}",
+            "dataLicense": "CC0-1.0",
+            "documentNamespace": f"https://spdx.org/spdxdocs/protobom/{repo.id}",
+            "packages": [
+                spdx_package(
+                    f"{language}-kit", needed, "1.0.0", "MIT", f"pkg:{language}/kit@1.0.0"
+                ),
+                spdx_package(
+                    f"com.github.{repo.full_name}",
+                    itself,
+                    repo.default_branch,
+                    licence,
+                    f"pkg:github/{repo.full_name}@{repo.default_branch}",
+                ),
+            ],
+            "relationships": [
+                spdx_relationship(itself, "DEPENDS_ON", needed),
+                spdx_relationship(document, "DESCRIBES", itself),
+            ],
+        }
+    }
+
+
+def spdx_package(name: str, spdx_id: str, version: str, licence: str, purl: str) -> JsonObject:
+    """A package of an SPDX document."""
+    reference = {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl"}
+    return {
+        "name": name,
+        "SPDXID": spdx_id,
+        "versionInfo": version,
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": False,
+        "licenseConcluded": licence,
+        "externalRefs": [reference | {"referenceLocator": purl}],
+    }
+
+
+def spdx_relationship(element: str, kind: str, related: str) -> JsonObject:
+    """What one element of an SPDX document is to another."""
+    return {"relationshipType": kind, "spdxElementId": element, "relatedSpdxElement": related}
 
 
 def contributors(repo: Repository, people: list[Account]) -> list[tuple[Account, int]]:

@@ -120,8 +120,9 @@ def repo_resource(asked: Asked, repo: Repository, rest: str) -> Found:
         return None  # GitHub hides that it is there
     if not rest:
         return Single(lambda base: repo_bodies.full_repository(base, repo), repo.updated_at)
-    if rest == "/languages":
-        return Single(lambda _: repo_bodies.languages(repo))
+    singles = {"/languages": repo_bodies.languages, "/dependency-graph/sbom": repo_bodies.sbom}
+    if rest in singles:
+        return Single(lambda _: singles[rest](repo))
     if rest == "/contributors":
         people = repo_bodies.contributors(repo, repo.owner.members or [repo.owner])
         return Listing(home + rest, name + rest, people, repo_bodies.contributor)

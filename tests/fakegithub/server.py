@@ -114,7 +114,7 @@ class Flight:
 
     def __init__(self, github: GitHub, request: Request) -> None:
         self.limits = github.limits
-        self.credential = github.credential(request)
+        self.credential = github.credential(request, now=time.time())
         self.own, self.everybody = self.limits.enter(self.credential)
         self.left = False
 

@@ -1,0 +1,111 @@
+"""GitHub Apps: what the server knows of one, and what it says to the JWT that one signs.
+
+Source: docs.github.com "Generating a JSON Web Token (JWT) for a GitHub App"; the reasons for a
+refusal are worded as those who met them report it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from tests.fakegithub.wire import Request
+
+LONGEST_LIFE: Final = 600  # seconds from now to a JWT's `exp`
+LEEWAY: Final = 60  # seconds that a JWT's `iat` may lie ahead
+TOKENS_PATH: Final = re.compile(r"/app/installations/([0-9]{1,18})/access_tokens")
+
+NOT_DECODED: Final = "A JSON web token could not be decoded"
+NO_ISSUER: Final = "Missing 'issuer' claim ('iss') in assertion"
+BAD_ISSUER: Final = "'Issuer' claim ('iss') must be an Integer"
+BAD_ISSUED_AT: Final = (
+    "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was "
+    "issued"
+)
+NO_EXPIRATION: Final = "Missing 'expiration time' claim ('exp') in assertion"
+BAD_EXPIRATION: Final = (
+    "'Expiration time' claim ('exp') must be a numeric value representing the future time at "
+    "which the assertion expires"
+)
+LATE_EXPIRATION: Final = "'Expiration time' claim ('exp') is too far in the future"
+
+
+@dataclass(frozen=True)
+class App:
+    """A GitHub App and an installation of it; one with several has several entries.
+
+    app_id: its number or its client id: what its JWTs name as `iss`, as a number or as text.
+    public_key: what its JWTs are checked with, PEM.
+    token_seconds: how long a token of the installation lasts.
+    """
+
+    app_id: int | str
+    installation_id: int
+    public_key: str
+    token_seconds: float = 3600
+
+    def __post_init__(self) -> None:
+        if not isinstance(load_pem_public_key(self.public_key.encode()), RSAPublicKey):
+            raise ValueError("public_key: no RSA key")
+
+    def is_called(self, issuer: object) -> bool:
+        """Whether a JWT's `iss` names this App."""
+        return str(self.app_id) == str(issuer)
+
+    def signed(self, token: str) -> bool:
+        """Whether a JWT was signed with this App's private key, by RS256 and nothing else."""
+        try:
+            jwt.PyJWS().decode(token, self.public_key, algorithms=["RS256"])
+        except jwt.PyJWTError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A JWT that proves nothing, and what GitHub says to it."""
+
+    reason: str
+
+
+def installation_asked(request: Request) -> int | None:
+    """The installation that a request wants a token of; None when it wants something else."""
+    match = TOKENS_PATH.fullmatch(request.path) if request.method == "POST" else None
+    return int(match[1]) if match else None
+
+
+def signer(request: Request, apps: Iterable[App], *, now: float) -> App | Refused:
+    """The App whose JWT a request bears, by the server's clock (any entry of that App)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    try:
+        claims = jwt.decode(token.strip(), options={"verify_signature": False})
+    except jwt.PyJWTError:
+        claims = None
+    # Elsewhere GitHub takes `token x` for `Bearer x`, but not with a JWT.
+    if claims is None or scheme.lower() != "bearer":
+        return Refused(NOT_DECODED)
+    issuer = claims.get("iss")
+    app = next((app for app in apps if app.is_called(issuer)), None)
+    if app is None and not str(issuer).isdigit():
+        return Refused(NO_ISSUER if issuer is None else BAD_ISSUER)
+    # A number that is not known here is another App's, whose key did not sign this.
+    if app is None or not app.signed(token.strip()):
+        return Refused(NOT_DECODED)
+    reason = untimely(claims, now=now)
+    return Refused(reason) if reason else app
+
+
+def untimely(claims: dict[str, Any], *, now: float) -> str | None:
+    """What is wrong with the times of a JWT's claims, if anything."""
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if not isinstance(issued, int) or issued > now + LEEWAY:
+        return BAD_ISSUED_AT
+    if expires is None:
+        return NO_EXPIRATION
+    if not isinstance(expires, int | float) or expires <= now:
+        return BAD_EXPIRATION
+    return LATE_EXPIRATION if expires > now + LONGEST_LIFE else None

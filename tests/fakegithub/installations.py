@@ -1,0 +1,66 @@
+"""The tokens that installations of GitHub Apps were given, and until when they last.
+
+Source: docs.github.com "Generating an installation access token for a GitHub App".
+"""
+
+import math
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.fakegithub.apps import App
+from tests.fakegithub.world import iso
+
+# As the docs announce for 2026, `ghs_APPID_JWT`: much longer than the 40 characters of before.
+JWT_BYTES: Final = (27, 200, 256)  # header, claims, signature
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A token; `expires_at` is in seconds since the epoch, by the server's clock."""
+
+    token: str = field(repr=False)
+    installation_id: int
+    expires_at: int
+
+    @property
+    def credential(self) -> str:
+        """The budget that all tokens of an installation draw on together."""
+        return f"installation-{self.installation_id}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of the answer that gives it away (schema `installation-token`)."""
+        return {
+            "token": self.token,
+            "expires_at": iso(self.expires_at),
+            "permissions": {"contents": "read", "members": "read", "metadata": "read"},
+            "repository_selection": "all",
+        }
+
+
+@dataclass
+class Installations:
+    """Every token that was given, also those that are over. Thread-safe; time is a parameter."""
+
+    issued: dict[str, Issued] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def issue(self, app: App, *, now: float) -> Issued:
+        """A new token of an installation; those it has go on being valid."""
+        parts = ".".join(secrets.token_urlsafe(size) for size in JWT_BYTES)
+        expires_at = math.ceil(now + app.token_seconds)
+        made = Issued(f"ghs_{app.app_id}_{parts}", app.installation_id, expires_at)
+        with self.lock:
+            self.issued[made.token] = made
+        return made
+
+    def of(self, token: str) -> Issued | None:
+        """What is known of a token that was given here."""
+        with self.lock:
+            return self.issued.get(token)
+
+    def tokens(self) -> list[str]:
+        """All of them, oldest first."""
+        with self.lock:
+            return list(self.issued)

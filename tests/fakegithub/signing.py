@@ -1,0 +1,56 @@
+"""For tests: a GitHub App's keys, its entry in the server's `apps`, and the JWTs it signs."""
+
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from tests.fakegithub.wire import compact_json
+
+APP_ID: Final = 12345
+INSTALLATION_ID: Final = 678
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """An RSA key's two halves, PEM; the private one in the form that GitHub gives it (PKCS #1)."""
+
+    private: str = field(repr=False)
+    public: str
+
+
+@cache
+def key_pair(number: int = 0) -> KeyPair:
+    """A pair for this process, the same each time; another number is another pair."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return KeyPair(private.decode(), public.decode())
+
+
+def app_entry(
+    app_id: int | str = APP_ID, installation_id: int = INSTALLATION_ID, **options: Any
+) -> dict[str, Any]:
+    """An entry of `apps` with the usual key, for `configure` and `FakeGitHub`; see `apps.App`."""
+    usual = {"public_key": key_pair().public}
+    return {"app_id": app_id, "installation_id": installation_id, **usual, **options}
+
+
+def app_jwt(app_id: int | str = APP_ID, *, pair: KeyPair | None = None, lifetime: int = 540) -> str:
+    """A JWT that is good now; `lifetime` in seconds, 600 at most and negative for one of old."""
+    now = int(time.time())
+    return signed({"iat": now - 60, "exp": now + lifetime, "iss": app_id}, pair)
+
+
+def signed(claims: dict[str, Any], pair: KeyPair | None = None) -> str:
+    """A JWT of any claims, also of those that a library would refuse to sign."""
+    return jwt.PyJWS().encode(compact_json(claims), (pair or key_pair()).private, "RS256")
