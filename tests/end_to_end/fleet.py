@@ -148,6 +148,10 @@ class Fleet:
         """Start a refresher as the Procfile does."""
         return self._start(Running, "refresher", settings)
 
+    def scheduler(self, **settings: object) -> Running:
+        """Start a scheduler as the Procfile does."""
+        return self._start(Running, "scheduler", settings)
+
     def healthy_reader(self, **settings: object) -> Reader:
         """Start a reader and wait until it can serve all that is tracked."""
         reader = self.reader(**settings)

@@ -85,3 +85,14 @@ def test_a_job_closes_its_connections(github: FakeGitHub, redis: Redis) -> None:
     assert eventually(lambda: len(redis.client_list()) == before)
     # The one of this question.
     assert eventually(lambda: github.counters()["connections"] == 1)
+
+
+def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_done(
+    github: FakeGitHub, redis: Redis
+) -> None:
+    jobs.refresh(ORG.name)
+    seen = Store(redis).look(ORG).metadata
+    assert seen is not None
+    outcomes = [jobs.refresh(ORG.name, fresh_after=seen.fresh_until) for _ in range(2)]
+    assert outcomes == ["unchanged", "fresh"]
+    assert github.counters()["total"] == 2

@@ -239,3 +239,17 @@ def test_a_job_has_an_id_that_rq_allows_and_that_no_other_job_has(
     second = take_next(redis).id
     assert first != second
     assert re.fullmatch(r"[A-Za-z0-9_-]+", first)
+
+
+def test_a_refresh_ahead_tells_the_job_what_it_has_to_outlast(
+    redis: Redis, queue: RefreshQueue
+) -> None:
+    queue.ask(REPOS, fresh_after=1_800_000_000.25)
+    job = take_next(redis)
+    assert job.args == [REPOS.name]
+    assert job.kwargs == {"fresh_after": 1_800_000_000.25}
+
+
+def test_any_other_refresh_has_no_such_condition(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(REPOS)
+    assert take_next(redis).kwargs == {}

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -250,3 +251,59 @@ def test_a_process_stops_for_want_of_redis_only_where_it_needs_one() -> None:
 def test_a_process_goes_on_with_good_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", HOST)
     assert load_or_exit().redis_location == HOST
+
+
+APP = {"GITHUB_APP_ID": "1234", "GITHUB_APP_INSTALLATION_ID": "5678"}
+PEM = "-----BEGIN RSA PRIVATE KEY-----\\nbase64\\n-----END RSA PRIVATE KEY-----"
+
+
+class TestGitHubApp:
+    def test_a_key_may_be_in_the_environment_with_its_line_breaks_escaped(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = loaded(monkeypatch, **APP, GITHUB_APP_PRIVATE_KEY=PEM)
+        assert settings.github_app_id == "1234"
+        assert settings.github_app_installation_id == 5678
+        assert settings.app_private_key == PEM.replace("\\n", "\n")
+
+    def test_or_in_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        key = tmp_path / "app.pem"
+        key.write_text("the key\n")
+        settings = loaded(monkeypatch, **APP, GITHUB_APP_PRIVATE_KEY_FILE=str(key))
+        assert settings.app_private_key == "the key\n"
+
+    def test_a_file_that_is_not_there_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        settings = loaded(monkeypatch, **APP, GITHUB_APP_PRIVATE_KEY_FILE=str(tmp_path / "none"))
+        with pytest.raises(SettingsError, match="GITHUB_APP_PRIVATE_KEY_FILE: cannot be read"):
+            _ = settings.app_private_key
+
+    def test_without_an_app_there_is_no_key(self) -> None:
+        assert load().app_private_key is None
+
+    @pytest.mark.parametrize(
+        "environment",
+        [
+            APP,
+            {"GITHUB_APP_ID": "1234", "GITHUB_APP_PRIVATE_KEY": PEM},
+            {"GITHUB_APP_INSTALLATION_ID": "5", "GITHUB_APP_PRIVATE_KEY_FILE": "x.pem"},
+            {**APP, "GITHUB_APP_PRIVATE_KEY": PEM, "GITHUB_APP_PRIVATE_KEY_FILE": "x.pem"},
+            {"GITHUB_APP_PRIVATE_KEY": PEM},
+        ],
+    )
+    def test_half_an_app_is_refused_and_no_secret_told(
+        self, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+    ) -> None:
+        told = problem(monkeypatch, GITHUB_API_TOKEN=SECRET, **environment)
+        assert told.startswith("GITHUB_APP_ID, GITHUB_APP_INSTALLATION_ID and one of")
+        assert SECRET not in told
+        assert "base64" not in told
+
+    @pytest.mark.parametrize("value", ["0", "x", "-1"])
+    def test_an_installation_is_a_number(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        told = problem(monkeypatch, GITHUB_APP_INSTALLATION_ID=value)
+        assert told.startswith(f"GITHUB_APP_INSTALLATION_ID={value}: ")
+
+    def test_the_key_is_in_no_repr(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "base64" not in repr(loaded(monkeypatch, **APP, GITHUB_APP_PRIVATE_KEY=PEM))
