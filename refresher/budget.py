@@ -188,6 +188,8 @@ class Budget:
 
     def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
         """Take note of what an answer says; without one, `status` is 0."""
+        if status == 401:  # it speaks of the limit of those who have no credential
+            headers = {}
         said = [headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining", "Reset")]
         is_said = all(text.isascii() and text.isdigit() for text in said)
         credential, reserved = permit.credential.id, permit.resource_class

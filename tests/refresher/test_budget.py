@@ -283,3 +283,64 @@ class TestAnOriginWithABudget:
         assert other.id in held
         assert FIRST not in held
         assert SECOND not in held
+
+
+def test_what_a_refusal_says_is_of_the_anonymous_limit_and_ignored(
+    make_budget: MakeBudget, redis: Redis
+) -> None:
+    budget = make_budget()
+    ask(budget, 4321)
+    budget.leave(budget.enter(), 401, said(59, limit=60))
+    assert left(redis) == 4321
+
+
+class TestClasses:
+    """GitHub's other limits are counted apart, once an answer has named them."""
+
+    SBOM = "/repos/netflix/hystrix/dependency-graph/sbom"
+    ELSEWHERE = "/repos/netflix/eureka/dependency-graph/sbom"
+
+    def test_what_an_answer_says_of_another_class_leaves_core_as_it_was(
+        self, make_budget: MakeBudget, redis: Redis
+    ) -> None:
+        budget = make_budget()
+        ask(budget, 4000)
+        permit = budget.enter(self.SBOM)
+        headers = said(99, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
+        budget.leave(permit, 200, headers)
+        assert left(redis) == 4000
+        assert left(redis, resource_class="dependency_sbom") == 99
+
+    def test_a_class_that_is_spent_stops_its_own_kind_only(
+        self, make_budget: MakeBudget, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        headers = said(0, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
+        budget.leave(budget.enter(self.SBOM), 200, headers)
+        for one in (budget, make_budget()):  # it is remembered by all
+            with pytest.raises(OriginError) as refused:
+                one.enter(self.ELSEWHERE)
+            assert refused.value.kind is FailureKind.RATE_LIMITED
+            assert refused.value.retry_after == 1000
+            one.enter("/orgs/Netflix")
+        clock.now = RESET + 1.0
+        make_budget().enter(self.ELSEWHERE)
+
+    def test_a_class_that_became_core_is_core(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget()
+        for name in ("dependency_sbom", "core"):
+            headers = said(10) | {"X-RateLimit-Resource": name}
+            budget.leave(budget.enter(self.SBOM), 200, headers)
+        assert make_budget().enter(self.SBOM).resource_class == "core"
+        assert redis.exists(keys.CLASSES) == 0
+
+    def test_github_s_own_classes_are_learned(self, make_budget: MakeBudget, redis: Redis) -> None:
+        with FakeGitHub(repos=3, members=1) as github:
+            budget = make_budget(url=github.url)
+            origin = Origin(make_settings(github.url, github_api_token=TOKEN), budget)
+            name = str(github.repos()[0]["full_name"])
+            for _ in range(2):
+                origin.get(origin.url_of(f"/repos/{name}/dependency-graph/sbom"))
+            origin.close()
+        assert left(redis, resource_class="dependency_sbom") == 98
+        assert left(redis) == 5000
