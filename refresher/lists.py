@@ -44,6 +44,7 @@ class ListReader:
         origin: where from.
         resource: an expanded one.
         max_pages: pages beyond which the list is refused.
+        max_bytes: bytes, decompressed, beyond which it is.
         before_each: called before each request; raises to stop.
         clock: gives Unix time in seconds.
         note_length: told how many pages the list has, once the first one says; raises to stop.
@@ -53,6 +54,7 @@ class ListReader:
     origin: Origin
     resource: Resource
     max_pages: int
+    max_bytes: int
     before_each: Callable[[], None]
     clock: Callable[[], float]
     note_length: Callable[[int], None] = lambda _: None
@@ -77,6 +79,7 @@ class ListReader:
             for page in pages:
                 if page.url not in items:
                     items[page.url] = self._split(page.body.unpacked())
+                    self._check_size(items)
             reading = Reading([[item.id for item in items[page.url]] for page in pages])
             if is_settled(reading, before=before, full_page=PER_PAGE):
                 return ReadList([item for page in pages for item in items[page.url]], pages)
@@ -108,6 +111,7 @@ class ListReader:
             else:
                 verdict.check(answer, tracked=self.resource.tracked, now=self.clock())
                 items[url] = self._split(answer.body)
+                self._check_size(items)
                 pages.append(Page.of(answer, url, len(items[url])))
                 still_empty = page is not None and page.items == 0 and not items[url]
                 downloaded = downloaded or not still_empty
@@ -135,6 +139,11 @@ class ListReader:
 
     def _split(self, body: bytes) -> list[Item]:
         return split(body, ranked=self.resource.ranked)
+
+    def _check_size(self, items: Mapping[str, Sequence[Item]]) -> None:
+        if sum(len(item.text) for page in items.values() for item in page) > self.max_bytes:
+            reason = f"the list has more than {self.max_bytes} bytes (LIST_MAX_BYTES)"
+            raise OriginError(FailureKind.TOO_LARGE, reason)
 
     def _check_next(self, url: str, pages: Sequence[Page]) -> None:
         if not self.origin.owns(url):

@@ -145,6 +145,7 @@ class _Attempt:
             self.tools.origin,
             self.resource,
             max_pages=settings.list_max_pages,
+            max_bytes=settings.list_max_bytes,
             before_each=self.held.check,
             note_length=self._note_length,
             clock=self.tools.clock,

@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     list_max_pages: int = Field(
         200, ge=1, le=10_000, description="pages of 100 items beyond which a list is refused"
     )
+    list_max_bytes: Bytes = Field(
+        128 * 1024 * 1024, description="bytes beyond which a list is refused; five times are needed"
+    )
     backoff_max: Seconds = Field(
         60, description="longest pause, in seconds, between tries while GitHub fails"
     )

@@ -29,13 +29,14 @@ def read(
     known: Sequence[Page] = (),
     known_ids: Sequence[Hashable] = (),
     max_pages: int = 200,
+    max_bytes: int = 10_000_000,
     before_each: Callable[[], None] = lambda: None,
     note_length: Callable[[int], None] = lambda _: None,
     concurrency: int = 1,
 ) -> ReadList:
     """Read a list with the usual options."""
     reader = ListReader(
-        origin, resource, max_pages, before_each, lambda: 0.0, note_length, concurrency
+        origin, resource, max_pages, max_bytes, before_each, lambda: 0.0, note_length, concurrency
     )
     found = reader.read(known, known_ids)
     assert isinstance(found, ReadList)
@@ -260,6 +261,17 @@ class TestAListThatIsNone:
             read(make_origin(large_github.url), before_each=stop_at_the_second)
         assert calls == [0, 1]
         assert asked(large_github) == PAGES[:1]
+
+
+def test_a_list_of_too_many_bytes_is_refused(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    whole = sum(len(item.text) for item in read(make_origin(large_github.url)).items)
+    read(make_origin(large_github.url), max_bytes=whole)
+    with pytest.raises(OriginError) as refused:
+        read(make_origin(large_github.url), max_bytes=whole - 1)
+    assert refused.value.kind is FailureKind.TOO_LARGE
+    assert "LIST_MAX_BYTES" in refused.value.reason
 
 
 class TestConcurrency:
