@@ -46,4 +46,4 @@ format: $(READY) ## put the code in form
 	@$(BIN)/ruff format .
 
 clean: ## remove the virtual environment, the caches and the embedded Redis's data
-	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/clients/octokit/node_modules

@@ -98,7 +98,8 @@ def preflight(path: str) -> Response:  # noqa: ARG001
         "Access-Control-Allow-Methods": ALLOWED_METHODS,
         "Access-Control-Allow-Headers": (
             "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, "
-            "If-Unmodified-Since, X-GitHub-Api-Version, X-Requested-With"
+            "If-Unmodified-Since, X-GitHub-OTP, X-Requested-With, User-Agent, GraphQL-Features, "
+            "X-Github-Next-Global-ID, X-GitHub-Api-Version"
         ),
         "Access-Control-Max-Age": "86400",
     }
