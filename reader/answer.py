@@ -6,12 +6,17 @@ No framework, no clock, no socket: whatever serves a request sends exactly this.
 from dataclasses import dataclass, field
 from math import floor
 
-from werkzeug.http import http_date, parse_accept_header, parse_etags
+from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
 
 from reader.representation import Representation
+from shared.entry import ENCODINGS
 from shared.outcomes import Served
 
 CACHE_NAME = "api-read-cache"
+# Seconds that others may send a copy of ours when it is stale (RFC 5861): while they ask us again,
+# and when they cannot reach us. We ourselves do both for as long as it takes.
+STALE_WHILE_REVALIDATE = 60
+STALE_IF_ERROR = 86400
 # As api.github.com answers (recorded responses), so that pages in a browser can read them.
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -32,11 +37,13 @@ class Conditions:
         url: scheme, host and path that the client used; its `Link` targets begin with it.
         accept_encoding: the header field's value; None where it is absent.
         if_none_match: the header field's value; None where it is absent.
+        if_modified_since: the header field's value; None where it is absent.
     """
 
     url: str
     accept_encoding: str | None = None
     if_none_match: str | None = None
+    if_modified_since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def answer(
             f'<{conditions.url}?{query}>; rel="{relation}"'
             for relation, query in representation.links
         )
-    if representation.status == 200 and _matches(tag, conditions.if_none_match):
+    if representation.status == 200 and _is_known(representation, tag, conditions):
         return Answer(304, headers)
     headers["Content-Type"] = representation.content_type
     if encoding is not None:
@@ -91,29 +98,51 @@ def answer(
 def _encode(
     representation: Representation, accept_encoding: str | None
 ) -> tuple[bytes, str | None]:
-    """The body in the stored encoding that the client likes best (RFC 9110 section 12.5.3)."""
-    if representation.gzipped is not None and accept_encoding is not None:
+    """The body in the stored encoding that the client likes best (RFC 9110 section 12.5.3).
+
+    Where it likes several equally, the smallest. Where it likes none of them, and refuses to have
+    it plain as well, it gets it plain: better than nothing.
+    """
+    if accept_encoding is not None and representation.encoded:
         accepted = parse_accept_header(accept_encoding)
         qualities = {str(name).lower(): quality for name, quality in accepted}
-        gzip = qualities.get("gzip", qualities.get("*", 0))
-        if gzip > 0 and gzip >= qualities.get("identity", 0):
-            return representation.gzipped, "gzip"
+        others = qualities.get("*", 0)
+        stored = [name for name in ENCODINGS if name in representation.encoded]
+        best = max(stored, key=lambda name: qualities.get(name, others))
+        quality = qualities.get(best, others)
+        if quality > 0 and quality >= qualities.get("identity", 0):
+            return representation.encoded[best], best
     return representation.body, None
 
 
 def _freshness(representation: Representation, served: Served, now: float) -> dict[str, str]:
-    """`Age`, `Cache-Control`, `Last-Modified` and `Cache-Status` (RFC 9111 and RFC 9211)."""
+    """`Age`, `Cache-Control`, `Last-Modified` and `Cache-Status` (RFC 9111 and RFC 9211).
+
+    What is left of the freshness is `max-age` less `Age`, so `max-age` is the whole of it.
+    """
     metadata = representation.metadata
+    lifetime = max(0, round(metadata.fresh_until - metadata.validated_at))
     left = floor(metadata.fresh_until - now)
     status = "fwd=uri-miss; stored" if served is Served.WAITED else "hit"
     return {
-        "Cache-Control": f"public, max-age={max(0, left)}",
+        "Cache-Control": (
+            f"public, max-age={lifetime}, stale-while-revalidate={STALE_WHILE_REVALIDATE}, "
+            f"stale-if-error={STALE_IF_ERROR}"
+        ),
         "Age": str(max(0, int(now - metadata.validated_at))),
         "Last-Modified": http_date(metadata.changed_at),
         "Cache-Status": f"{CACHE_NAME}; {status}; ttl={left}; detail={served}",
     }
 
 
-def _matches(tag: str, if_none_match: str | None) -> bool:
-    """Weak comparison, as `If-None-Match` asks for (RFC 9110 section 13.1.2)."""
-    return if_none_match is not None and parse_etags(if_none_match).contains_weak(tag)
+def _is_known(representation: Representation, tag: str, conditions: Conditions) -> bool:
+    """Whether the client holds what it would be sent (RFC 9110 section 13.2.2).
+
+    `If-None-Match` by weak comparison; only without it `If-Modified-Since`.
+    """
+    if conditions.if_none_match is not None:
+        return parse_etags(conditions.if_none_match).contains_weak(tag)
+    if conditions.if_modified_since is None:
+        return False
+    since = parse_date(conditions.if_modified_since)
+    return since is not None and int(representation.metadata.changed_at) <= since.timestamp()

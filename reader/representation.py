@@ -1,7 +1,7 @@
 """What can be sent of an entry: the whole, a page of it, or a view."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
 from reader.errors import BadRequest, NotFound
@@ -25,14 +25,14 @@ class Representation:
         metadata: of the entry.
         body: uncompressed.
         tag: opaque part of the strong entity tag of `body`.
-        gzipped: the same compressed, where that is stored.
+        encoded: the same compressed, by the name of the content coding, where that is stored.
         links: the `Link` header as (relation, query) pairs, on the path that was asked for.
     """
 
     metadata: Metadata
     body: bytes
     tag: str
-    gzipped: bytes | None = None
+    encoded: Mapping[str, bytes] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -50,7 +50,7 @@ def whole(entry: Entry) -> Representation:
     """The entry as it is stored."""
     metadata = entry.metadata
     return Representation(
-        metadata, entry.body, metadata.etag, gzipped=entry.gzipped, links=tuple(metadata.links)
+        metadata, entry.body, metadata.etag, encoded=entry.encoded, links=tuple(metadata.links)
     )
 
 

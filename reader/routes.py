@@ -8,24 +8,16 @@ from flask import Blueprint, Response, current_app, request
 from redis import RedisError
 
 from reader.answer import CORS_HEADERS, Answer, Conditions, answer
+from reader.client_url import Address, is_trusted, path_of
 from reader.errors import NotFound, Unavailable
 from reader.node import Node
-from reader.read_path import Found
-from reader.representation import Representation, View, is_page_query, page, whole
+from reader.selection import select
 from reader.webhooks import MAX_BYTES
 from shared.github_form import JSON
-from shared.resources import Resource
 
 routes = Blueprint("reader", __name__)
 
 ALLOWED_METHODS = "GET, HEAD, OPTIONS"
-
-
-@routes.before_request
-def check_target() -> None:
-    """Refuse what Werkzeug would route in spite of a second slash before it."""
-    if _target().startswith("//"):
-        raise NotFound
 
 
 @routes.get("/livez")
@@ -62,30 +54,21 @@ def github_webhook() -> Response:
     return _json({"refreshing": [resource.name for resource in resources]}, status=202)
 
 
-@routes.get("/view/<direction>/<count>/<metric>")
-def ranked_view(direction: str, count: str, metric: str) -> Response:
-    """A ranked view of a tracked organisation's repositories."""
-    view = View.parse(direction, count, metric)
-    catalogue = _node().catalogue
-    org = catalogue.org(request.args.get("org", catalogue.orgs[0]))
-    if org is None:
-        raise NotFound("Not Found: the organisation is not tracked here.")
-    found = _node().read_path.get(catalogue.repositories(org))
-    return _send(found, view.of(found.entry))
-
-
 @routes.get("/", defaults={"path": ""})
 @routes.get("/<path:path>")
 def resource(path: str) -> Response:  # noqa: ARG001 - the path as sent is what counts
-    """A tracked resource, a page of one, or anything allowed on demand."""
-    path_sent, _, query = _target().partition("?")
-    if is_page_query(query):
-        listed = _node().catalogue.find(path_sent)
-        if listed is not None and listed.expanded:
-            found = _node().read_path.get(listed)
-            return _send(found, page(found.entry, query))
-    found = _node().read_path.get(_find(path_sent, query))
-    return _send(found, whole(found.entry))
+    """A tracked resource, a page of one, a ranked view, or anything allowed on demand."""
+    target = _target()
+    selection = select(_node().catalogue, target)
+    conditions = Conditions(
+        url=_origin() + path_of(target),
+        accept_encoding=_header("Accept-Encoding"),
+        if_none_match=_header("If-None-Match"),
+        if_modified_since=_header("If-Modified-Since"),
+    )
+    found = _node().read_path.get(selection.resource)
+    representation = selection.represent(found.entry)
+    return _response(answer(representation, conditions, served=found.served, now=time.time()))
 
 
 @routes.route("/", methods=["OPTIONS"], defaults={"path": ""})
@@ -112,34 +95,35 @@ def _node() -> Node:
     return node
 
 
-def _find(path: str, query: str) -> Resource:
-    found = _node().catalogue.find(path, query)
-    if found is None:
-        raise NotFound
-    return found
-
-
 def _target() -> str:
     """The request target as the client sent it.
 
     WSGI's own PATH_INFO is decoded, and so cannot tell `%2F` from `/`; RAW_URI, which gunicorn
-    and Werkzeug set, is not. A server without it gets the decoded path, encoded again.
+    and Werkzeug set, is not, nor is an ASGI server's `raw_path`. A server without either gets the
+    decoded path, encoded again.
     """
-    target: str | None = request.environ.get("RAW_URI")
-    if target is not None and target.startswith("/"):
-        return target
-    query = request.query_string.decode("latin-1")
-    return quote(request.path) + (f"?{query}" if query else "")
+    environ = request.environ
+    query = environ.get("QUERY_STRING", "")
+    raw_path = environ.get("asgi.scope", {}).get("raw_path")
+    raw = f"{raw_path.decode('latin-1')}?{query}" if raw_path else environ.get("RAW_URI", "")
+    if raw.startswith("/"):
+        return raw.removesuffix("?")
+    return f"{quote(request.path)}?{query}".removesuffix("?")
 
 
-def _send(found: Found, representation: Representation) -> Response:
-    path = quote(request.path, safe="/!$&'()*+,;=:@~-._")
-    conditions = Conditions(
-        url=request.host_url.rstrip("/") + path,
-        accept_encoding=request.headers.get("Accept-Encoding"),
-        if_none_match=request.headers.get("If-None-Match"),
-    )
-    return _response(answer(representation, conditions, served=found.served, now=time.time()))
+def _origin() -> str:
+    peer = request.environ.get("REMOTE_ADDR", "")
+    trusts = is_trusted(peer, _node().settings.trusted_networks)
+    return Address(
+        scheme=request.environ["wsgi.url_scheme"],
+        host=_header("Host"),
+        forwarded_host=_header("X-Forwarded-Host") if trusts else None,
+        forwarded_proto=_header("X-Forwarded-Proto") if trusts else None,
+    ).origin
+
+
+def _header(name: str) -> str | None:
+    return request.headers.get(name)
 
 
 def _response(ready: Answer) -> Response:

@@ -7,6 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import brotli
+
 from refresher.errors import OriginError
 from refresher.items import decode, elements, is_private
 from refresher.lists import ReadList
@@ -22,6 +24,7 @@ from shared.views import Metric
 # Below this the header fields weigh more than what compression saves.
 _WORTH_COMPRESSING = 512
 _GZIP_LEVEL = 6
+_BROTLI_QUALITY = 5  # as quick as that gzip, a fifth smaller; 11 takes a hundred times as long
 # GitHub's order of relations.
 _RELATIONS = ("prev", "next", "last", "first")
 
@@ -77,7 +80,7 @@ class Content:
             items=None if self.ends is None else len(self.ends),
             links=tuple(self.links),
         )
-        return Entry(metadata, self.body, _compress(self.body), self.ends, self.views)
+        return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
 
 
 def of_list(read: ReadList, *, ranked: bool, include_private: bool) -> Content:
@@ -140,9 +143,13 @@ def _links(answer: OriginAnswer) -> list[tuple[str, str]]:
     ]
 
 
-def _compress(body: bytes) -> bytes | None:
+def _encoded(body: bytes) -> dict[str, bytes]:
+    """The body in each content coding that saves something."""
     if len(body) < _WORTH_COMPRESSING:
-        return None
-    # Without mtime=0 two refreshers would give different bytes under one strong ETag.
-    compressed = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
-    return compressed if len(compressed) < len(body) else None
+        return {}
+    compressed = {
+        "br": brotli.compress(body, quality=_BROTLI_QUALITY),
+        # Without mtime=0 two refreshers would give different bytes under one strong ETag.
+        "gzip": gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0),
+    }
+    return {name: smaller for name, smaller in compressed.items() if len(smaller) < len(body)}

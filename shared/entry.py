@@ -9,7 +9,8 @@ meta                JSON, changes with the version only: see `Metadata`
 validated_at        Unix time in seconds when the origin last confirmed the content
 fresh_until         Unix time in seconds when it becomes stale
 body                the representation, uncompressed
-body:gzip           the same, compressed once by the refresher; absent where it saves nothing
+body:{encoding}     the same, compressed once by the refresher, for each of `ENCODINGS`; absent
+                    where that saves nothing
 ends                of an expanded list: where each item ends, see `json_array.pack_ends`
 view:{metric}       of a ranked list: `[[full_name, value], ...]`, best first
 view:{metric}:ends  where each of its items ends
@@ -28,6 +29,9 @@ from shared.keys import SCHEMA
 from shared.views import Metric
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
+
+# HTTP's names of the content codings that are stored (RFC 9110 section 8.4.1), best first.
+ENCODINGS = ("br", "gzip")
 
 # What is read to look at an entry without its body, in the order that `metadata_from` takes it.
 METADATA_FIELDS = ("meta", "validated_at", "fresh_until")
@@ -77,14 +81,14 @@ class Entry:
     Args:
         metadata: what is known of it.
         body: the representation, uncompressed.
-        gzipped: the same, compressed; None where that would save nothing.
+        encoded: the same, compressed, by the name of the coding; none where that saves nothing.
         ends: of an expanded list, where its items end; None for anything else.
         views: of a ranked list, the pre-ordered view of each metric.
     """
 
     metadata: Metadata
     body: bytes
-    gzipped: bytes | None = None
+    encoded: Mapping[str, bytes] = field(default_factory=dict)
     ends: Sequence[int] | None = None
     views: Mapping[Metric, JsonArray] = field(default_factory=dict)
 
@@ -97,14 +101,15 @@ class Entry:
     def held_bytes(self) -> int:
         """About how many bytes of memory the entry takes."""
         views = sum(len(view.body) + 8 * len(view) for view in self.views.values())
-        return len(self.body) + len(self.gzipped or b"") + 8 * len(self.ends or ()) + views + 2048
+        bodies = len(self.body) + sum(map(len, self.encoded.values()))
+        return bodies + 8 * len(self.ends or ()) + views + 2048
 
 
 def content_fields(entry: Entry) -> dict[str, bytes]:
     """The fields of an entry's hash but for its freshness: what a new version writes."""
     fields = {"meta": _encode_metadata(entry.metadata), "body": entry.body}
-    if entry.gzipped is not None:
-        fields["body:gzip"] = entry.gzipped
+    for encoding, body in entry.encoded.items():
+        fields[f"body:{encoding}"] = body
     if entry.ends is not None:
         fields["ends"] = pack_ends(entry.ends)
     for metric, view in entry.views.items():
@@ -146,12 +151,19 @@ def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:
         return Entry(
             metadata,
             body=fields[b"body"],
-            gzipped=fields.get(b"body:gzip"),
+            encoded=dict(_encoded(fields)),
             ends=None if ends is None else unpack_ends(ends),
             views=dict(_views(fields)),
         )
     except (KeyError, struct.error) as error:
         raise UnreadableError from error
+
+
+def _encoded(fields: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes]]:
+    for encoding in ENCODINGS:
+        body = fields.get(f"body:{encoding}".encode())
+        if body is not None:
+            yield encoding, body
 
 
 def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[Metric, JsonArray]]:

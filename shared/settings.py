@@ -8,6 +8,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
@@ -102,6 +104,10 @@ class Settings(BaseSettings):
     reader_threads: int = Field(
         256, ge=20, le=4096, description="threads of a reader process; most of them may wait"
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="addresses or networks, comma-separated, whose `X-Forwarded-*` is believed",
+    )
     local_max_bytes: Bytes = Field(
         256 * 1024 * 1024,
         description="bytes of on-demand content a reader process keeps in memory",
@@ -178,6 +184,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not an organisation's name")
         return value
 
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(filter(None, (part.strip() for part in value.split(","))))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError(f"{network!r} is no IP address or network") from None
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _a_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
@@ -250,6 +273,11 @@ class Settings(BaseSettings):
             return ()
         tokens = self.github_api_token.get_secret_value().split(",")
         return tuple(dict.fromkeys(token.strip(" ") for token in tokens))
+
+    @cached_property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The proxies that are believed what they say of a client."""
+        return tuple(ip_network(network, strict=False) for network in self.trusted_proxies)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

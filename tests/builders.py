@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import brotli
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -74,7 +75,8 @@ def make_ranked_entry(
 
 def compressed(entry: Entry) -> Entry:
     """The same entry with its body stored compressed, too."""
-    return replace(entry, gzipped=gzip.compress(entry.body, mtime=0))
+    encoded = {"br": brotli.compress(entry.body), "gzip": gzip.compress(entry.body, mtime=0)}
+    return replace(entry, encoded=encoded)
 
 
 def make_failure(**known: Any) -> Failure:

@@ -231,4 +231,4 @@ class TestTheEntry:
             assert gzip.decompress(gzipped) == body
 
     def test_is_not_compressed_where_it_is_short(self) -> None:
-        assert Content(200, b"[]" * 200).entry(version=1, now=0, lifetime=1).gzipped is None
+        assert Content(200, b"[]" * 200).entry(version=1, now=0, lifetime=1).encoded is None

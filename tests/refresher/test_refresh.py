@@ -104,7 +104,7 @@ class TestSuccess:
         entry = entry_of(store, REPOS)
         repos = large_github.repos()
         assert json.loads(entry.body) == repos
-        assert gzip.decompress(entry.gzipped or b"") == entry.body
+        assert gzip.decompress(entry.encoded["gzip"]) == entry.body
         assert entry.array is not None
         assert json.loads(entry.array.slice(100, 130)) == repos[100:130]
         assert entry.metadata.items == 250
@@ -155,7 +155,7 @@ class TestSuccess:
         assert after.metadata == replace(
             before.metadata, validated_at=clock.now, fresh_until=clock.now + 1000
         )
-        assert (after.body, after.gzipped) == (before.body, before.gzipped)
+        assert (after.body, after.encoded) == (before.body, before.encoded)
 
     def test_what_has_changed_becomes_a_greater_version(
         self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock

@@ -193,7 +193,7 @@ class TestStore:
         expected = RICH.entry(version=version, now=NOW, lifetime=1000)
         assert entry is not None
         assert entry.metadata == expected.metadata
-        assert (entry.body, entry.gzipped) == (expected.body, expected.gzipped)
+        assert (entry.body, entry.encoded) == (expected.body, expected.encoded)
         assert list(entry.ends or ()) == list(expected.ends or ())
         assert {m: (view.body, list(view.ends)) for m, view in entry.views.items()} == {
             m: (view.body, list(view.ends)) for m, view in expected.views.items()

@@ -1,0 +1,62 @@
+"""What a request target names: a resource, and what of it is to be sent. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import parse_qs, unquote
+
+from reader.errors import NotFound
+from reader.representation import Representation, View, is_page_query, page, whole
+from shared.entry import Entry
+from shared.resources import Catalogue, Resource
+
+_VIEW = "view"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A resource, and how what is sent is made of its entry.
+
+    Args:
+        resource: what is looked up.
+        represent: the entry's whole, a page of it, or a view.
+    """
+
+    resource: Resource
+    represent: Callable[[Entry], Representation]
+
+
+def select(catalogue: Catalogue, target: str) -> Selection:
+    """What a target names.
+
+    Args:
+        catalogue: what can be had.
+        target: path and query as the client sent them, percent-encoded or not.
+
+    Raises:
+        NotFound: nothing that is to be had here.
+        BadRequest: a view of a number that is none.
+    """
+    path, _, query = target.partition("?")
+    if path.startswith("//"):  # which names another thing here than at GitHub
+        raise NotFound
+    segments = [unquote(segment) for segment in path.split("/")]
+    if len(segments) == 5 and segments[1] == _VIEW:
+        return _view(catalogue, segments, query)
+    if is_page_query(query):
+        listed = catalogue.find(path)
+        if listed is not None and listed.expanded:
+            return Selection(listed, partial(page, query=query))
+    found = catalogue.find(path, query)
+    if found is None:
+        raise NotFound
+    return Selection(found, whole)
+
+
+def _view(catalogue: Catalogue, segments: list[str], query: str) -> Selection:
+    view = View.parse(*segments[2:])
+    asked = parse_qs(query, keep_blank_values=True).get("org", [catalogue.orgs[0]])
+    org = catalogue.org(asked[0])
+    if org is None:
+        raise NotFound("Not Found: the organisation is not tracked here.")
+    return Selection(catalogue.repositories(org), view.of)
