@@ -1,5 +1,6 @@
 """How gunicorn runs the readers; each setting with its reason."""
 
+import resource
 from typing import TYPE_CHECKING
 
 from shared import settings
@@ -8,19 +9,36 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
 
+# A connection is a file, and 1,024 of them, as most systems begin with, are few.
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
+
 # Wrong settings stop the server here, in one line, before a worker is forked.
 _settings = settings.load_or_exit()
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gthread"
-threads = _settings.reader_threads
+# The front: what is in memory is answered straight from the socket (see reader/front).
+worker_class = "reader.front.worker.FrontWorker"
+# For the requests that the front hands over: gunicorn-h1c, which "auto" would take where it is
+# installed, buffers a head without an end for as long as it comes.
+http_parser = "python"
+# One that cannot start must not serve.
+asgi_lifespan = "on"
+# What a proxy says of its client counts only where TRUSTED_PROXIES names it (reader/client_url.py).
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
 # Between them a client's next request finds its connection open; a balancer's idle timeout is
 # often 60 s, and the side that closes first should not be ours.
 keepalive = 75
-# All that may wait in the kernel while the threads are busy.
+# All that may wait in the kernel while the front is busy with others, as in a reload.
 backlog = 2048
+# Of each process. Beyond, the longest idle one is closed; where none is idle, a 503.
 worker_connections = 4096
+# A head may be as large as the front allows, which is half of gunicorn's own limits.
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
 # In-flight requests may be waiting for content.
 graceful_timeout = int(_settings.miss_wait) + 5
 # gunicorn's own remote control: nobody uses it, and two servers of one user would share its file.
@@ -32,8 +50,10 @@ accesslog = None
 
 
 def post_worker_init(worker: "Worker") -> None:
-    """Load what is tracked, and ask for what is missing, before the first request."""
-    worker.wsgi.extensions["node"].start()
+    """Under a worker class for WSGI: load what is tracked, and ask for what is missing."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["node"].start()
 
 
 def when_ready(server: "Arbiter") -> None:

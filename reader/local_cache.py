@@ -47,6 +47,7 @@ class LocalCache:
         self._tracked: dict[str, Held] = {}
         self._on_demand: OrderedDict[str, Held] = OrderedDict()
         self._on_demand_bytes = 0
+        self.generation = 0  # grows after each change of what would be answered
 
     def get(self, resource: Resource, now: float) -> Held | None:
         """What is held of a resource, marking it as asked for."""
@@ -79,6 +80,7 @@ class LocalCache:
             asked_at = before.asked_at if before else now
             self._hold(Held(resource, entry, look_at, asked_at))
             self._evict()
+            self.generation += 1
             return entry
 
     def confirm(self, resource: Resource, metadata: Metadata, now: float) -> None:
@@ -91,6 +93,7 @@ class LocalCache:
             if metadata.is_newer_than(entry.metadata):
                 entry = replace(entry, metadata=metadata)
             self._hold(replace(held, entry=entry, look_at=self._next_look(entry.metadata, now)))
+            self.generation += 1
 
     def postpone(self, resource: Resource, look_at: float) -> None:
         """Set the next look at what is held of a resource."""

@@ -1,19 +1,18 @@
 """What a reader answers to which path: thin, each decision is made elsewhere."""
 
-import json
 import time
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
 from redis import RedisError
 
+from reader import health
 from reader.answer import CORS_HEADERS, Answer, Conditions, answer
 from reader.client_url import Address, is_trusted, path_of
 from reader.errors import NotFound, Unavailable
 from reader.node import Node
 from reader.selection import select
 from reader.webhooks import MAX_BYTES
-from shared.github_form import JSON
 
 routes = Blueprint("reader", __name__)
 
@@ -23,16 +22,13 @@ ALLOWED_METHODS = "GET, HEAD, OPTIONS"
 @routes.get("/livez")
 def livez() -> Response:
     """Whether the process answers at all."""
-    return _json({"status": "ok"})
+    return _response(health.livez())
 
 
 @routes.get("/healthcheck")
 def healthcheck() -> Response:
     """200 once every tracked resource can be served, else 503 that names what is missing."""
-    missing = [resource.name for resource in _node().missing()]
-    if missing:
-        return _json({"status": "unavailable", "missing": missing}, status=503)
-    return _json({"status": "ok"})
+    return _response(health.healthcheck(_node().missing()))
 
 
 @routes.post("/webhooks/github")
@@ -51,7 +47,8 @@ def github_webhook() -> Response:
         )
     except RedisError as error:  # GitHub keeps the delivery, to be sent again
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
-    return _json({"refreshing": [resource.name for resource in resources]}, status=202)
+    names = [resource.name for resource in resources]
+    return _response(health.json_answer({"refreshing": names}, status=202))
 
 
 @routes.get("/", defaults={"path": ""})
@@ -133,8 +130,3 @@ def _response(ready: Answer) -> Response:
     response.headers.extend(ready.headers)
     response.automatically_set_content_length = False
     return response
-
-
-def _json(value: object, *, status: int = 200) -> Response:
-    headers = {"Cache-Control": "no-store", **CORS_HEADERS}
-    return Response(json.dumps(value), status=status, content_type=JSON, headers=headers)

@@ -1,0 +1,101 @@
+"""What gunicorn serves behind the front: `gunicorn reader.asgi:app`.
+
+The Flask application in a pool of threads, and before it what must never wait for one of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+
+from reader.answer import Answer
+from reader.app import create_app
+from reader.front.answers import SERVER
+from reader.health import healthcheck, livez
+from reader.node import Node
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_BODY_TIMEOUT = 10.0  # seconds of silence in the middle of a request's body
+_GONE: Message = {"type": "http.disconnect"}
+
+
+class Application:
+    """The ASGI application of a reader process.
+
+    Args:
+        app: the Flask application, made by `create_app`.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        node = app.extensions["node"]
+        assert isinstance(node, Node)
+        self.node = node
+        self._flask = WSGIMiddleware(
+            app,  # type: ignore[arg-type]
+            workers=node.settings.reader_threads,
+        )
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request, or the beginning and the end of the process."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        answer = self._health(scope)
+        if answer is not None:
+            await _send_answer(answer, _signed(send), is_head=scope["method"] == "HEAD")
+            return
+        await self._flask(scope, _in_time(receive), _signed(send))  # type: ignore[arg-type]
+
+    def _health(self, scope: Message) -> Answer | None:
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            return None
+        if scope["path"] == "/livez":
+            return livez()
+        if scope["path"] == "/healthcheck":
+            return healthcheck(self.node.missing())
+        return None
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self.node.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.node.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _send_answer(answer: Answer, send: Send, *, is_head: bool) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
+
+
+def _in_time(receive: Receive) -> Receive:
+    """Count a client that falls silent in the middle of its request as gone."""
+
+    async def receive_in_time() -> Message:
+        try:
+            return await asyncio.wait_for(receive(), _BODY_TIMEOUT)
+        except TimeoutError:
+            return _GONE
+
+    return receive_in_time
+
+
+def _signed(send: Send) -> Send:
+    """Name the server as the front does."""
+
+    async def send_signed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"server", SERVER.encode())]
+        await send(message)
+
+    return send_signed
+
+
+app = Application(create_app())

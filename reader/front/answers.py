@@ -1,0 +1,207 @@
+"""Bytes for requests: rendered at most once a second, found again by the request's own bytes.
+
+Three steps, each remembered: the same bytes mean the same request (for good, since that is a pure
+function of them); the same request gets the same answer as long as the second and the entry are the
+same; and the same bytes get it at once. What is remembered is bounded in number and in bytes.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple, TypeVar
+
+from werkzeug.http import http_date
+
+from reader.answer import Answer, Conditions, answer
+from reader.caretaker import Caretaker
+from reader.client_url import Address, path_of
+from reader.errors import ApiError
+from reader.front.head import Ask, read_head
+from reader.local_cache import LocalCache
+from reader.selection import Selection, select
+from shared.entry import Entry
+from shared.outcomes import Served
+from shared.resources import Catalogue
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+SERVER = "api-read-cache"
+_MAX_REQUESTS = 2048  # remembered, of at most this many bytes each:
+_MAX_REMEMBERED = 2048
+_MAX_ANSWERS = 2048
+_MAX_CUT_BYTES = 32 * 1024 * 1024  # of pages and views, which are copies, unlike whole bodies
+# Below this one write of head and body is cheaper than two.
+_JOINED = 8 * 1024  # bytes
+
+
+class Ready(NamedTuple):
+    """An answer as it goes out.
+
+    Args:
+        head: status line and fields, and a small body.
+        body: a large body; empty for none.
+        closes: whether it announces the end of the connection.
+    """
+
+    head: bytes
+    body: bytes
+    closes: bool
+
+
+class _Rendered(NamedTuple):
+    entry: Entry
+    ready: Ready
+
+
+class Answers:
+    """The answers of one process to those who reach it in one way.
+
+    Args:
+        catalogue: what a target can name.
+        local: what is held.
+        caretaker: told what is due for a look at Redis.
+        clock: gives Unix time in seconds.
+        scheme: of the connections.
+        trusted: whether they come from a trusted proxy.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        local: LocalCache,
+        caretaker: Caretaker,
+        *,
+        clock: Callable[[], float],
+        scheme: str = "http",
+        trusted: bool = False,
+    ) -> None:
+        self._catalogue = catalogue
+        self._local = local
+        self._caretaker = caretaker
+        self._clock = clock
+        self._scheme = scheme
+        self._trusted = trusted
+        self._generation = local.generation
+        self._asks: dict[bytes, Ask | None] = {}
+        self._selections: dict[str, Selection | None] = {}
+        self._hot: dict[bytes, Ready] = {}
+        self._rendered: dict[Ask, _Rendered] = {}
+        self._cut_bytes = 0
+
+    def find(self, request: bytes) -> Ready | None:
+        """The answer to a request; None where it is not plain, or what it wants is not held.
+
+        Args:
+            request: one whole head, and nothing behind it.
+        """
+        if self._generation != self._local.generation:
+            self._generation = self._local.generation
+            self._hot.clear()
+        ready = self._hot.get(request)
+        if ready is not None:
+            return ready
+        ask = self._ask(request)
+        ready = None if ask is None else self.answer(ask)
+        if ready is not None and len(request) <= _MAX_REMEMBERED:
+            if len(self._hot) >= _MAX_REQUESTS:
+                self._hot.clear()
+            self._hot[request] = ready
+        return ready
+
+    def tick(self) -> None:
+        """A second has passed: ages and dates are others."""
+        self._hot.clear()
+        self._rendered.clear()
+        self._cut_bytes = 0
+
+    def answer(self, ask: Ask) -> Ready | None:
+        """The answer to what was asked for; None where it is not held."""
+        selection = self._selection(ask.target)
+        if selection is None:
+            return None
+        now = self._clock()
+        held = self._local.get(selection.resource, now)
+        if held is None:
+            return None
+        if held.look_at <= now:
+            self._caretaker.look_soon(selection.resource)
+        rendered = self._rendered.get(ask)
+        if rendered is not None and rendered.entry is held.entry:
+            return rendered.ready
+        try:
+            ready = self._render(ask, selection, held.entry, now)
+        except ApiError:
+            return None
+        if len(self._rendered) >= _MAX_ANSWERS or self._cut_bytes > _MAX_CUT_BYTES:
+            self.tick()
+        self._rendered[ask] = _Rendered(held.entry, ready)
+        if ready.body is not held.entry.body:
+            self._cut_bytes += len(ready.body)
+        return ready
+
+    def _ask(self, request: bytes) -> Ask | None:
+        if request in self._asks:
+            return self._asks[request]
+        ask = read_head(request)
+        if len(request) <= _MAX_REMEMBERED:
+            _make_room(self._asks, _MAX_REQUESTS)
+            self._asks[request] = ask
+        return ask
+
+    def _selection(self, target: str) -> Selection | None:
+        if target in self._selections:
+            return self._selections[target]
+        try:
+            selection = select(self._catalogue, target)
+        except ApiError:
+            selection = None
+        if len(target) <= _MAX_REMEMBERED:
+            _make_room(self._selections, _MAX_REQUESTS)
+            self._selections[target] = selection
+        return selection
+
+    def _render(self, ask: Ask, selection: Selection, entry: Entry, now: float) -> Ready:
+        address = Address(
+            self._scheme,
+            ask.host,
+            ask.forwarded_host if self._trusted else None,
+            ask.forwarded_proto if self._trusted else None,
+        )
+        conditions = Conditions(
+            url=address.origin + path_of(ask.target),
+            accept_encoding=ask.accept_encoding,
+            if_none_match=ask.if_none_match,
+            if_modified_since=ask.if_modified_since,
+        )
+        sent = answer(selection.represent(entry), conditions, served=Served.LOCAL, now=now)
+        return render(sent, now=now, is_head=ask.is_head, closes=ask.closes)
+
+
+def render(sent: Answer, *, now: float, is_head: bool, closes: bool) -> Ready:
+    """An answer as it goes out on an HTTP/1.1 connection (RFC 9112).
+
+    Args:
+        sent: what to send.
+        now: Unix time in seconds.
+        is_head: without its body.
+        closes: announce the end of the connection.
+    """
+    fields = [
+        f"HTTP/1.1 {sent.status} {HTTPStatus(sent.status).phrase}",
+        *(f"{name}: {value}" for name, value in sent.headers.items()),
+        f"Server: {SERVER}",
+        f"Date: {http_date(now)}",
+    ]
+    if closes:
+        fields.append("Connection: close")
+    head = "\r\n".join([*fields, "", ""]).encode("latin-1")
+    body = b"" if is_head else sent.body
+    if len(body) <= _JOINED:
+        return Ready(head + body, b"", closes)
+    return Ready(head, body, closes)
+
+
+def _make_room(remembered: dict[Key, Value], limit: int) -> None:
+    """Forget the oldest one where there are too many."""
+    if len(remembered) >= limit:
+        del remembered[next(iter(remembered))]

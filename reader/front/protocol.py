@@ -1,0 +1,219 @@
+"""One connection: plain requests for what is held are answered here, all others handed over."""
+
+import asyncio
+import fcntl
+import struct
+import termios
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from reader.answer import CORS_HEADERS, Answer
+from reader.errors import error_body
+from reader.front.answers import Answers, Ready, render
+from reader.front.borrowed import Borrowed
+from reader.front.connections import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
+from shared.github_form import JSON
+
+if TYPE_CHECKING:
+    from reader.front.worker import FrontWorker
+
+_MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
+_HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
+_METHODS = (b"GET ", b"HEAD ")
+_END = b"\r\n\r\n"
+
+
+class Front(asyncio.Protocol):
+    """A connection.
+
+    Flow control: while the client does not take its answers, nothing more is read from it, so that
+    it costs us one answer and one buffer at most. Bodies are never copied, only referred to.
+
+    Args:
+        worker: gunicorn's worker, whose process this is.
+    """
+
+    def __init__(self, worker: "FrontWorker") -> None:
+        self._worker = worker
+        self._transport: asyncio.Transport
+        self._answers: Answers
+        self._received = b""
+        self._paused = False
+        self._closing = False
+        self._borrowed: Borrowed | None = None
+        self._requests = 0
+        self._since = worker.now  # when what it is waited for began
+        self._untaken = 0
+        self._moved_at = worker.now
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._worker.nr_conns += 1
+        peer = transport.get_extra_info("peername")
+        self._answers = self._worker.answers_for(
+            peer=str(peer[0]) if isinstance(peer, tuple) else "",
+            scheme="https" if transport.get_extra_info("ssl_object") else "http",
+        )
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        if not self._worker.connections.admit(self):
+            self._refuse(503, "Too many connections.")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """The client, or we, have closed it."""
+        self._worker.nr_conns -= 1
+        self._forget()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer whatever is complete, in order."""
+        was_waiting = not self._received
+        data = self._received + data if self._received else data
+        while data and not self._paused and not self._closing:
+            ready = self._answers.find(data) if data.endswith(_END) else None
+            rest = b""
+            if ready is None:
+                end = data.find(_END) + len(_END)
+                if end < len(_END):
+                    if len(data) > _MAX_BUFFERED or not _may_become_plain(data):
+                        self._hand_over(data)
+                        return
+                    break
+                if end < len(data):
+                    data, rest = data[:end], data[end:]
+                    ready = self._answers.find(data)
+                if ready is None:
+                    self._hand_over(data + rest)
+                    return
+            self._send(ready)
+            was_waiting, data = True, rest
+        self._received = b"" if self._closing else data
+        if was_waiting:
+            self._since = self._worker.now
+
+    def pause_writing(self) -> None:
+        """The client does not take what it asked for: let it ask for no more."""
+        self._paused = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It has taken enough; go on with what it has asked for meanwhile."""
+        self._paused = False
+        if self._closing:
+            return
+        self._transport.resume_reading()
+        if self._received:
+            received, self._received = self._received, b""
+            self.data_received(received)
+
+    def eof_received(self) -> bool:
+        """It will send nothing more; what it asked for is still on its way."""
+        self.close()
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request and nothing else."""
+        return not (self._received or self._borrowed or self._paused or self._closing)
+
+    def close(self) -> None:
+        """End it once the client has taken its answers."""
+        self._closing = True
+        self._transport.close()
+
+    def look_after(self, now: float) -> None:
+        """End it if the client sends nothing, or takes nothing, for too long."""
+        untaken = self._transport.get_write_buffer_size() and self._untaken_bytes()
+        if untaken:
+            if untaken != self._untaken:
+                self._untaken, self._moved_at = untaken, now
+            elif now - self._moved_at > STALL_TIMEOUT:
+                self._transport.abort()
+            self._since = now
+            return
+        self._untaken, self._moved_at = 0, now
+        waited = now - self._since
+        if self._borrowed is not None:
+            if self._borrowed.awaits_head and waited > REQUEST_TIMEOUT:
+                self._transport.abort()
+        elif self._received:
+            if waited > REQUEST_TIMEOUT:
+                self._refuse(408, "The request did not arrive in time.")
+        elif waited > self._patience:
+            self.close()
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that it may wait for the next request."""
+        if not self._worker.alive:
+            return LINGER
+        return float(self._worker.cfg.keepalive) if self._requests else REQUEST_TIMEOUT
+
+    def _send(self, ready: Ready) -> None:
+        worker = self._worker
+        self._requests += 1
+        worker.count_request()
+        if not worker.alive and not ready.closes:
+            head, _, rest = ready.head.partition(_END)
+            ready = Ready(head + b"\r\nConnection: close" + _END + rest, ready.body, closes=True)
+        if ready.body:
+            self._transport.writelines((ready.head, ready.body))
+        else:
+            self._transport.write(ready.head)
+        if ready.closes:
+            self.close()
+
+    def _hand_over(self, data: bytes) -> None:
+        """Let gunicorn and the application do it, and everything that is pipelined behind."""
+        self._received = b""
+        self._since = self._worker.now
+        self._requests += 1
+        self._worker.nr_conns -= 1  # it is about to be counted by gunicorn's protocol
+        self._borrowed = Borrowed(self._worker, give_back=self._take_back, lost=self._forget)
+        self._transport.set_protocol(self._borrowed)
+        self._borrowed.connection_made(self._transport)
+        self._borrowed.data_received(data)
+
+    def _take_back(self) -> None:
+        """The request is answered; the next one may be for something that is held."""
+        self._borrowed = None
+        self._since = self._worker.now
+        self._transport.set_protocol(self)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self._paused = self._transport.get_write_buffer_size() > _HIGH_WATER
+        if self._paused:
+            self._transport.pause_reading()
+
+    def _forget(self) -> None:
+        self._borrowed = None
+        self._worker.connections.forget(self)
+
+    def _refuse(self, status: int, message: str) -> None:
+        body = error_body(status, message)
+        headers = {
+            "Content-Type": JSON,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            **({"Retry-After": "1"} if status == 503 else {}),
+            **CORS_HEADERS,
+        }
+        sent = Answer(status, headers, body)
+        self._transport.write(
+            render(sent, now=self._worker.time(), is_head=False, closes=True).head
+        )
+        self.close()
+
+    def _untaken_bytes(self) -> int:
+        """What the client has yet to take, here and in the kernel, whose buffers are large."""
+        size = self._transport.get_write_buffer_size()
+        with suppress(OSError, AttributeError, ValueError):
+            descriptor = self._transport.get_extra_info("socket").fileno()
+            queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, struct.pack("i", 0))
+            size += struct.unpack("i", queued)[0]
+        return size
+
+
+def _may_become_plain(data: bytes) -> bool:
+    """Whether what has arrived so far can still be the beginning of a plain request."""
+    if not any(data.startswith(method) or method.startswith(data) for method in _METHODS):
+        return False
+    return data.count(b"\n") == data.count(b"\r\n")
