@@ -4,7 +4,6 @@ Whatever is malformed or unusual is none, and left to gunicorn's parser to refus
 front must never read a request otherwise than what stands behind it would.
 """
 
-import re
 from typing import NamedTuple
 
 # The longest head that is read here; gunicorn's own limits for a line and a field are beyond it or
@@ -13,29 +12,8 @@ MAX_HEAD = 8000  # bytes
 _MAX_LINE = 4000  # bytes; gunicorn refuses from 4094
 _MAX_FIELDS = 90  # gunicorn refuses from 100
 
-# RFC 9112 sections 3 and 5: one space between the parts of the first line, CRLF at the end of each,
-# no white space before a colon, no folded lines, no control characters.
-_HEAD = re.compile(
-    rb"(GET|HEAD) (/[!-~]*) HTTP/1\.1\r\n"
-    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+\r\n)*+)\r\n"
-)
-
-# Fields that make a request another one, or concern the connection in a way of their own.
-_UNUSUAL = frozenset(
-    {
-        b"content-length",
-        b"expect",
-        b"http2-settings",
-        b"if-match",
-        b"if-range",
-        b"if-unmodified-since",
-        b"range",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
-_CONNECTION = {b"keep-alive": False, b"close": True}
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_METHODS = {"GET": False, "HEAD": True}
 
 
 class Ask(NamedTuple):
@@ -61,49 +39,81 @@ class Ask(NamedTuple):
     forwarded_proto: str | None
 
 
-_ASKED = {
-    name: index
-    for index, name in enumerate(
-        (
-            b"host",
-            b"accept-encoding",
-            b"if-none-match",
-            b"if-modified-since",
-            b"x-forwarded-host",
-            b"x-forwarded-proto",
-        )
-    )
+# What a field means: where its value stands in what is asked, or one of these.
+_USUAL, _KEEPS, _CLOSES, _UNUSUAL, _CONNECTION = -1, -2, -3, -4, -5
+_MEANINGS = {
+    "host": 0,
+    "accept-encoding": 1,
+    "if-none-match": 2,
+    "if-modified-since": 3,
+    "x-forwarded-host": 4,
+    "x-forwarded-proto": 5,
+    "connection": _CONNECTION,
+    # These make a request another one.
+    "content-length": _UNUSUAL,
+    "expect": _UNUSUAL,
+    "http2-settings": _UNUSUAL,
+    "if-match": _UNUSUAL,
+    "if-range": _UNUSUAL,
+    "if-unmodified-since": _UNUSUAL,
+    "range": _UNUSUAL,
+    "trailer": _UNUSUAL,
+    "transfer-encoding": _UNUSUAL,
+    "upgrade": _UNUSUAL,
 }
+_CONNECTIONS = {"keep-alive": _KEEPS, "close": _CLOSES}
+# Clients send the same lines again and again: each is taken apart once.
+_MAX_LINES = 1024
+_MAX_REMEMBERED = 256  # characters of a line
+_lines: dict[str, tuple[int, str]] = {}
 
 
 def read_head(head: bytes) -> Ask | None:
     """What a request asks for; None where it is not a plain one.
 
+    Stricter than RFC 9112 sections 3 and 5: one space between the parts of the first line, CRLF at
+    the end of each line and no CR or LF elsewhere, no control character, no tab, no white space
+    before a colon, no folded lines.
+
     Args:
         head: from the first byte to the empty line, both included, and nothing behind it.
     """
-    match = _HEAD.fullmatch(head) if len(head) <= MAX_HEAD else None
-    if match is None:
+    lines = head.decode("latin-1").split("\r\n")
+    if len(head) > MAX_HEAD or len(lines) > _MAX_FIELDS or not "".join(lines).isprintable():
         return None
-    method, target, block = match.groups()
-    lines = block.split(b"\r\n")
-    if len(target) > _MAX_LINE or len(lines) > _MAX_FIELDS:
+    if len(lines) < 3 or lines.pop() or lines.pop():
         return None
-    values: list[str | None] = [None] * len(_ASKED)
+    method, _, rest = lines[0].partition(" ")
+    target, _, version = rest.partition(" ")
+    is_plain = target[:1] == "/" and target.isascii() and len(target) <= _MAX_LINE
+    if method not in _METHODS or version != "HTTP/1.1" or not is_plain:
+        return None
+    values: list[str | None] = [None] * 6
     closes = False
-    for line in lines[:-1]:
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        index = _ASKED.get(name)
-        if index is not None:
-            if values[index] is not None:  # said twice
-                return None
-            values[index] = value.strip(b" \t").decode("latin-1")
-        elif name in _UNUSUAL:
+    for line in lines[1:]:
+        meaning, value = _lines.get(line) or _read_line(line)
+        if meaning == _USUAL:
+            continue
+        if meaning >= 0 and values[meaning] is None:
+            values[meaning] = value
+        elif meaning == _CLOSES:
+            closes = True
+        elif meaning != _KEEPS:  # unusual, said twice, or no field at all
             return None
-        elif name == b"connection":
-            wish = _CONNECTION.get(value.strip(b" \t").lower())
-            if wish is None:
-                return None
-            closes = closes or wish
-    return Ask(target.decode("ascii"), method == b"HEAD", closes, *values)
+    return Ask(target, _METHODS[method], closes, *values)
+
+
+def _read_line(line: str) -> tuple[int, str]:
+    """What a field means, and its value."""
+    name, colon, value = line.partition(":")
+    value = value.strip(" ")
+    if not colon or not name or not _TOKEN.issuperset(name):
+        return _UNUSUAL, value
+    meaning = _MEANINGS.get(name.lower(), _USUAL)
+    if meaning == _CONNECTION:
+        meaning = _CONNECTIONS.get(value.lower(), _UNUSUAL)
+    if len(line) <= _MAX_REMEMBERED:
+        if len(_lines) >= _MAX_LINES:
+            _lines.clear()
+        _lines[line] = meaning, value
+    return meaning, value
