@@ -5,9 +5,11 @@ The one place that knows gunicorn's insides. It relies on these of gunicorn 27, 
 
 - `gunicorn.workers.gasgi` makes a protocol of each connection by its global name `ASGIProtocol`;
 - `ASGIProtocol._arm_keepalive_timer` is called when a request was answered, nothing is pipelined
-  behind it, and the connection is to be kept;
-- `_closed` keeps `_close_transport` from closing, `_task` is the connection's task, and
-  `_current_request` is None until a head is complete;
+  behind it, and the connection is to be kept; `_awaiting_request` is true while it waits for the
+  next one, `req_count` says for the how manieth;
+- `_feed_callback_parser` takes all bytes, those replayed from behind a request as well, and after
+  it `_current_request` is None for as long as a head is not complete;
+- with `_closed` set, `_request_ready` ends the connection's task, and nothing is closed by it;
 - `worker.nr_conns` counts connections: one more in `connection_made`, one less in
   `connection_lost`.
 """
@@ -33,23 +35,37 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
 
     Args:
         worker: gunicorn's.
-        give_back: called with nothing when gunicorn has nothing more to do with the connection.
+        give_back: called when gunicorn has nothing more to do with the connection, with the bytes
+            that have come since.
         lost: called when the connection is lost meanwhile.
     """
 
     _closed: bool
 
     def __init__(
-        self, worker: "FrontWorker", *, give_back: Callable[[], None], lost: Callable[[], None]
+        self, worker: "FrontWorker", *, give_back: Callable[[bytes], None], lost: Callable[[], None]
     ) -> None:
         super().__init__(worker)
         self._give_back = give_back
         self._lost = lost
+        self._holds_part = False  # of a request's head
+        self.heard_at = worker.now  # seconds of the loop's clock, of the last complete head
 
     @property
     def awaits_head(self) -> bool:
-        """Whether the request that was handed over is not even complete."""
+        """Whether it waits for a request, or for the rest of one."""
         return self._current_request is None
+
+    def data_received(self, data: bytes) -> None:
+        """Serve a request, or give it back where the one before it is answered.
+
+        The application may still be tidying up behind that one; a quick client's next request
+        would never find the connection idle.
+        """
+        if self._awaiting_request and self.req_count > 1 and self._may_be_given_back():
+            self._end(data)
+        else:
+            super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -57,10 +73,22 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
         self._lost()
 
     def _arm_keepalive_timer(self) -> None:
-        """Give the connection back in place of waiting for its next request."""
-        if self._closed or self.transport.is_closing():
+        if self._may_be_given_back():
+            self._end(b"")
+        else:
             super()._arm_keepalive_timer()
-            return
-        self._closed = True  # so that the end of the task does not close the connection
-        self._task.cancel()
-        self._give_back()
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        goes_on: bool = super()._feed_callback_parser(data)
+        self._holds_part = self._current_request is None
+        if not self._holds_part:
+            self.heard_at = self.worker.now
+        return goes_on
+
+    def _may_be_given_back(self) -> bool:
+        return not (self._holds_part or self._closed or self.transport.is_closing())
+
+    def _end(self, data: bytes) -> None:
+        self._closed = True
+        self._request_ready.set()
+        self._give_back(data)

@@ -133,7 +133,9 @@ class Front(asyncio.Protocol):
         self._untaken, self._moved_at = 0, now
         waited = now - self._since
         if self._borrowed is not None:
-            if self._borrowed.awaits_head and waited > REQUEST_TIMEOUT:
+            if not self._borrowed.awaits_head:
+                self._since = now
+            elif now - max(self._since, self._borrowed.heard_at) > REQUEST_TIMEOUT:
                 self._transport.abort()
         elif self._received:
             if waited > REQUEST_TIMEOUT:
@@ -173,7 +175,7 @@ class Front(asyncio.Protocol):
         self._borrowed.connection_made(self._transport)
         self._borrowed.data_received(data)
 
-    def _take_back(self) -> None:
+    def _take_back(self, received: bytes) -> None:
         """The request is answered; the next one may be for something that is held."""
         self._borrowed = None
         self._since = self._worker.now
@@ -182,6 +184,8 @@ class Front(asyncio.Protocol):
         self._paused = self._transport.get_write_buffer_size() > _HIGH_WATER
         if self._paused:
             self._transport.pause_reading()
+        if received:
+            self.data_received(received)
 
     def _forget(self) -> None:
         self._borrowed = None
