@@ -48,6 +48,7 @@ _MEANINGS = {
     "if-modified-since": 3,
     "x-forwarded-host": 4,
     "x-forwarded-proto": 5,
+    "content-type": 6,  # read by nobody; gunicorn refuses two of them
     "connection": _CONNECTION,
     # These make a request another one.
     "content-length": _UNUSUAL,
@@ -78,8 +79,10 @@ def read_head(head: bytes) -> Ask | None:
     Args:
         head: from the first byte to the empty line, both included, and nothing behind it.
     """
+    if len(head) > MAX_HEAD:
+        return None
     lines = head.decode("latin-1").split("\r\n")
-    if len(head) > MAX_HEAD or len(lines) > _MAX_FIELDS or not "".join(lines).isprintable():
+    if len(lines) > _MAX_FIELDS or not "".join(lines).isprintable():
         return None
     if len(lines) < 3 or lines.pop() or lines.pop():
         return None
@@ -88,7 +91,7 @@ def read_head(head: bytes) -> Ask | None:
     is_plain = target[:1] == "/" and target.isascii() and len(target) <= _MAX_LINE
     if method not in _METHODS or version != "HTTP/1.1" or not is_plain:
         return None
-    values: list[str | None] = [None] * 6
+    values: list[str | None] = [None] * 7
     closes = False
     for line in lines[1:]:
         meaning, value = _lines.get(line) or _read_line(line)
@@ -100,7 +103,7 @@ def read_head(head: bytes) -> Ask | None:
             closes = True
         elif meaning != _KEEPS:  # unusual, said twice, or no field at all
             return None
-    return Ask(target, _METHODS[method], closes, *values)
+    return Ask(target, _METHODS[method], closes, *values[:6])
 
 
 def _read_line(line: str) -> tuple[int, str]:
