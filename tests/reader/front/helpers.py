@@ -1,0 +1,164 @@
+"""Requests as bytes, what gunicorn makes of them, and a reader without Redis or threads."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
+
+from reader.app import create_app
+from reader.front.answers import Answers, Ready
+from reader.listener import Listener
+from reader.node import Node, Parts
+from reader.webhooks import Webhooks
+from shared.queueing import RefreshQueue
+from tests.builders import absent_redis, make_settings
+from tests.reader.bench import Bench
+
+# As gunicorn.conf.py sets them; `test_head` compares.
+LIMITS = {
+    "limit_request_line": 4094,
+    "limit_request_fields": 100,
+    "limit_request_field_size": 8190,
+}
+END = b"\r\n\r\n"
+
+
+def make_head(target: str = "/", *fields: str, method: str = "GET", host: str = "a.test") -> bytes:
+    """A request as clients write it."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *fields, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A request as gunicorn's own parser understands it."""
+
+    method: str
+    target: str
+    version: tuple[int, int]
+    fields: Sequence[tuple[str, str]]
+    closes: bool
+    has_body: bool
+
+    def values(self, name: str) -> list[str]:
+        """All values of a field, by its name in lower case."""
+        return [value for known, value in self.fields if known == name]
+
+    def value(self, name: str) -> str | None:
+        """The value of a field that stands there once; None where it is absent."""
+        values = self.values(name)
+        assert len(values) <= 1, name
+        return values[0] if values else None
+
+
+def gunicorn_reads(data: bytes) -> Parsed | None:
+    """What gunicorn makes of bytes that should be one head; None where it refuses them.
+
+    Also where it waits for more, or takes some of them for another request.
+    """
+    heads: list[None] = []
+    parser = PythonProtocol(on_headers_complete=lambda: heads.append(None), **LIMITS)
+    try:
+        parser.feed(data)
+        if not heads:
+            return None
+        request = CallbackRequest.from_parser(parser)
+    except ParseError:
+        return None
+    has_body = bool(parser.is_chunked or parser.content_length)
+    if parser.remaining():
+        return None
+    return Parsed(
+        method=request.method,
+        target=request.uri,
+        version=request.version,
+        fields=[(n.decode("latin-1"), v.decode("latin-1")) for n, v in request.headers_bytes],
+        closes=request.should_close(),
+        has_body=has_body,
+    )
+
+
+@dataclass
+class Reader:
+    """The parts of one reader process, none of which runs: tests drive them."""
+
+    app: Flask
+    node: Node
+    bench: Bench
+
+    def answers(self, *, scheme: str = "http", trusted: bool = False) -> Answers:
+        """The front's answers, of what this process holds."""
+        return Answers(
+            self.node.catalogue,
+            self.bench.local,
+            self.bench.caretaker,
+            clock=self.bench.clock,
+            scheme=scheme,
+            trusted=trusted,
+        )
+
+
+@contextmanager
+def a_reader(**known: Any) -> Iterator[Reader]:
+    """A reader of `CATALOGUE`, whose Redis is away and whose clock stands still."""
+    redis = absent_redis()
+    bench = Bench(redis, max_bytes=known.get("local_max_bytes", 10_000_000), miss_wait=0.01)
+    settings = make_settings(orgs="Netflix,Google", **known)
+    app = create_app(settings)
+    node = app.extensions["node"]
+    assert isinstance(node, Node)
+    node._parts = Parts(
+        os.getpid(),
+        bench.read_path,
+        bench.local,
+        bench.caretaker,
+        Listener(redis, catalogue=node.catalogue, caretaker=bench.caretaker),
+        Webhooks(redis, RefreshQueue(redis, limit=10), node.catalogue, settings.webhook_secrets),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reader.routes.time", SimpleNamespace(time=bench.clock))
+        yield Reader(app, node, bench)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An answer, taken apart; without what belongs to the server and not to the answer."""
+
+    status: int
+    fields: Sequence[tuple[str, str]]
+    body: bytes
+
+    def value(self, name: str) -> str | None:
+        """The value of a field, by its name in lower case."""
+        return dict(self.fields).get(name)
+
+
+_OF_THE_SERVER = frozenset({"connection", "date", "server"})
+
+
+def without_the_servers(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Fields with their names in lower case, but for those that a server adds to every answer."""
+    lowered = [(name.lower(), value) for name, value in fields]
+    return [(name, value) for name, value in lowered if name not in _OF_THE_SERVER]
+
+
+def fields_of(ready: Ready) -> list[tuple[str, str]]:
+    """All fields of a rendered answer, with their names as they are sent."""
+    lines = ready.head.partition(END)[0].decode("latin-1").split("\r\n")[1:]
+    pairs = [line.partition(": ") for line in lines]
+    assert all(colon for _, colon, _ in pairs)
+    return [(name, value) for name, _, value in pairs]
+
+
+def sent_of(ready: Ready) -> Sent:
+    """A rendered answer as a client reads it."""
+    head, _, joined = ready.head.partition(END)
+    version, status, _ = head.decode("latin-1").split("\r\n")[0].split(" ", 2)
+    assert version == "HTTP/1.1"
+    return Sent(int(status), without_the_servers(fields_of(ready)), joined + ready.body)
