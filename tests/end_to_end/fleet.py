@@ -77,6 +77,10 @@ class Reader(Running):
 
     url: str
 
+    def processes(self) -> list[psutil.Process]:
+        """The reader processes, without the arbiter."""
+        return self.family()[1:]
+
     def get(self, path: str, **options: Any) -> requests.Response:
         """One request on a connection of its own."""
         return requests.get(self.url + path, timeout=90, **options)
@@ -123,7 +127,7 @@ class Fleet:
         for running in self._running:
             running.stop()
         self.redis_server.stop()
-        if kind is not None:
+        if kind is not None and kind is not KeyboardInterrupt:
             for running in self._running:
                 print(f"--- {running.log.name}\n{running.output[-6000:]}")
 
@@ -131,13 +135,20 @@ class Fleet:
         """A client of the fleet's Redis; close it."""
         return Redis.from_url(self.redis_server.url)
 
-    def reader(self, **settings: object) -> Reader:
-        """Start a reader as the Procfile does."""
-        port = free_port()
-        reader = self._start(Reader, "reader", {"PORT": port, **settings})
-        reader.url = f"http://127.0.0.1:{port}"
-        eventually(lambda: self._answers(reader), what="the reader answers")
-        return reader
+    def reader(self, *arguments: str, **settings: object) -> Reader:
+        """Start a reader as the Procfile does.
+
+        Args:
+            arguments: further ones for gunicorn.
+            settings: environment variables.
+        """
+        return self._reader([*procfile()["reader"], *arguments], settings)
+
+    def flask_reader(self, **settings: object) -> Reader:
+        """Start the Flask application alone, without the front."""
+        threads = ["--worker-class", "gthread", "--threads", "16"]
+        command = ["gunicorn", "--config", "gunicorn.conf.py", *threads, "reader.wsgi:app"]
+        return self._reader(command, settings)
 
     @property
     def readers(self) -> list[Reader]:
@@ -146,15 +157,15 @@ class Fleet:
 
     def worker(self, **settings: object) -> Running:
         """Start a refresher as the Procfile does."""
-        return self._start(Running, "refresher", settings)
+        return self._start(Running, "refresher", procfile()["refresher"], settings)
 
     def scheduler(self, **settings: object) -> Running:
         """Start a scheduler as the Procfile does."""
-        return self._start(Running, "scheduler", settings)
+        return self._start(Running, "scheduler", procfile()["scheduler"], settings)
 
-    def healthy_reader(self, **settings: object) -> Reader:
+    def healthy_reader(self, *arguments: str, **settings: object) -> Reader:
         """Start a reader and wait until it can serve all that is tracked."""
-        reader = self.reader(**settings)
+        reader = self.reader(*arguments, **settings)
         eventually(reader.is_healthy, what="the reader is healthy")
         return reader
 
@@ -169,9 +180,18 @@ class Fleet:
             **{name: str(value) for name, value in settings.items()},
         }
 
-    def _start(self, kind: type[Kind], process: str, settings: dict[str, object]) -> Kind:
+    def _reader(self, command: list[str], settings: dict[str, object]) -> Reader:
+        port = free_port()
+        reader = self._start(Reader, "reader", command, {"PORT": port, **settings})
+        reader.url = f"http://127.0.0.1:{port}"
+        eventually(lambda: self._answers(reader), what="the reader answers")
+        return reader
+
+    def _start(
+        self, kind: type[Kind], process: str, command: list[str], settings: dict[str, object]
+    ) -> Kind:
         log = self._folder / f"{process}-{len(self._running)}.log"
-        running = kind(procfile()[process], self.environment(**settings), log)
+        running = kind(command, self.environment(**settings), log)
         self._running.append(running)
         return running
 
