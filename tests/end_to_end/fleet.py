@@ -123,7 +123,7 @@ class Fleet:
         for running in self._running:
             running.stop()
         self.redis_server.stop()
-        if kind is not None:
+        if kind is not None and kind is not KeyboardInterrupt:
             for running in self._running:
                 print(f"--- {running.log.name}\n{running.output[-6000:]}")
 
