@@ -1,0 +1,5 @@
+"""What can keep a measurement from being made."""
+
+
+class BenchError(Exception):
+    """The measurement cannot be made, or would be wrong; the message says why in one line."""
