@@ -1,0 +1,274 @@
+"""Requests at a fixed rate, come what may, and how long each took: `python -m bench.steady_load`.
+
+A request's time begins when it was due, not when it was sent: while a server stands still,
+requests go on becoming due, and their wait for a connection is part of what a client would wait.
+(A generator that waits for an answer before it asks again would leave out just the worst times.)
+
+It is a process of its own, so that nothing else that measures shares its interpreter.
+"""
+
+import argparse
+import gc
+import json
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from statistics import median
+from types import FrameType
+
+from bench.cores import on
+from bench.errors import BenchError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+_LEAD = 0.2  # seconds for connecting before the first request is due
+_PATIENCE = 5.0  # seconds that answers may still take after the last request was due
+_BEHIND = 0.1  # seconds; a server whose last requests took longer than that is falling behind
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One request.
+
+    Args:
+        due: when it was to be sent, by this machine's monotonic clock, in seconds.
+        took: seconds from `due` until its answer was there, or until nobody waited any more.
+        noticed: seconds from `due` until the generator saw that it was due: the part of `took`
+            that is not the server's doing. Waiting for a free connection is.
+    """
+
+    due: float
+    took: float
+    noticed: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked for, and how often.
+
+    Args:
+        port: on 127.0.0.1.
+        path: asked for again and again.
+        rate: requests a second.
+        connections: kept open.
+        seconds: to go on, at the most.
+    """
+
+    port: int
+    path: str
+    rate: float
+    connections: int = 32
+    seconds: float = 3600.0
+
+    @property
+    def request(self) -> bytes:
+        """A request's bytes."""
+        return (
+            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+            "User-Agent: api-read-cache-bench\r\nAccept: */*\r\n\r\n"
+        ).encode()
+
+
+class SteadyLoad:
+    """A load in a process of its own, until stopped or its time is over.
+
+    Args:
+        load: what to do.
+        core: to run on.
+    """
+
+    def __init__(self, load: Load, *, core: int) -> None:
+        options = {f"--{name}": str(value) for name, value in vars(load).items()}
+        command = [sys.executable, "-m", "bench.steady_load"]
+        with on({core}):
+            self._process = subprocess.Popen(
+                [*command, *(part for pair in options.items() for part in pair)],
+                cwd=CHECKOUT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> "SteadyLoad":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+    def stop(self) -> list[Timed]:
+        """Send no more, and give what was sent."""
+        self._process.terminate()
+        return self.result()
+
+    def result(self) -> list[Timed]:
+        """Wait for the end, and give what was sent, in the order in which it was answered.
+
+        Raises:
+            BenchError: not every request was answered with 200.
+        """
+        output, errors = self._process.communicate()
+        if self._process.returncode != 0:
+            last = errors.decode().strip().splitlines()[-1:]
+            raise BenchError(f"steady load: {' '.join(last) or 'it did not end well'}")
+        return [Timed(*fields) for fields in json.loads(output)]
+
+
+@dataclass
+class _Exchange:
+    """A request that is due, and what is there of its answer."""
+
+    due: float
+    noticed: float
+    received: bytes = b""
+
+
+class _Generator:
+    """The loop itself: one thread, as many connections as asked for.
+
+    `select` because it alone takes a timeout in microseconds.
+    """
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._idle: deque[socket.socket] = deque()
+        self._busy: dict[socket.socket, _Exchange] = {}
+        self._waiting: deque[_Exchange] = deque()
+        self._stopped = False
+        self.done: list[Timed] = []
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        """Send no more."""
+        self._stopped = True
+
+    def run(self) -> None:
+        """Go on until stopped or the time is over, and everything sent is answered."""
+        for _ in range(self._load.connections):
+            self._idle.append(self._connect())
+        begun, count = time.monotonic() + _LEAD, 0
+        last = round(self._load.rate * self._load.seconds)
+        deadline = begun + self._load.seconds + _PATIENCE
+        while True:
+            now = time.monotonic()
+            if self._stopped:
+                last, deadline = count, min(deadline, now + _PATIENCE)
+                self._stopped = False
+            while count < last and (due := begun + count / self._load.rate) <= now:
+                self._waiting.append(_Exchange(due, now - due))
+                count += 1
+            self._send()
+            if count >= last and not self._busy:
+                return
+            if now > deadline:
+                for exchange in (*self._busy.values(), *self._waiting):
+                    self._note(exchange, now)
+                return
+            next_due = begun + count / self._load.rate if count < last else deadline
+            self._receive(max(0.0, next_due - time.monotonic()))
+
+    def _connect(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self._load.port), timeout=10)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def _send(self) -> None:
+        while self._waiting and self._idle:
+            connection, exchange = self._idle.popleft(), self._waiting.popleft()
+            self._busy[connection] = exchange
+            try:
+                connection.sendall(self._load.request)
+            except ConnectionError:
+                self._reopen(connection)
+
+    def _receive(self, timeout: float) -> None:
+        readable, _, _ = select.select([*self._busy], [], [], timeout)
+        for connection in readable:
+            exchange = self._busy[connection]
+            try:
+                received = connection.recv(262144)
+            except ConnectionError:
+                received = b""
+            if not received:
+                self._reopen(connection)
+                continue
+            exchange.received += received
+            if is_complete(exchange.received):
+                self._note(exchange, time.monotonic())
+                del self._busy[connection]
+                self._idle.append(connection)
+
+    def _note(self, exchange: _Exchange, now: float) -> None:
+        self.done.append(Timed(exchange.due, now - exchange.due, exchange.noticed))
+
+    def _reopen(self, connection: socket.socket) -> None:
+        """Ask again on a new connection: a server may close one that was used often enough."""
+        exchange = self._busy.pop(connection)
+        connection.close()
+        if exchange.received:
+            raise BenchError("a connection was closed in the middle of an answer")
+        self._idle.appendleft(self._connect())
+        self._waiting.appendleft(exchange)
+
+
+def is_complete(received: bytes) -> bool:
+    """Whether this is a whole answer; its length must be said by its head.
+
+    Raises:
+        BenchError: its status is not 200.
+    """
+    head, end, body = received.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    status, length = _STATUS.match(head), _LENGTH.search(head)
+    if status is None or status[1] != b"200" or length is None:
+        raise BenchError(f"unexpected answer: {head[:200]!r}")
+    return len(body) >= int(length[1])
+
+
+def of_window(done: Sequence[Timed], begin: float, end: float) -> list[Timed]:
+    """Those that were due in a window of the monotonic clock, in seconds."""
+    return [one for one in done if begin <= one.due < end]
+
+
+def keeps_up(done: Sequence[Timed]) -> bool:
+    """Whether the server answered as quickly as it was asked.
+
+    If not, how long a request took says only how long the load went on.
+    """
+    by_due = sorted(done, key=lambda one: one.due)
+    last = by_due[-max(1, len(by_due) // 10) :]
+    return median(one.took for one in last) < _BEHIND
+
+
+def main() -> int:
+    """Make the load, and print what was measured as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--path", required=True)
+    parser.add_argument("--rate", type=float, required=True, help="requests a second")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=10)
+    generator = _Generator(Load(**vars(parser.parse_args())))
+    signal.signal(signal.SIGTERM, generator.stop)
+    gc.disable()  # it would take its time in the middle of somebody's answer
+    try:
+        generator.run()
+    except (OSError, BenchError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps([[round(number, 6) for number in astuple(one)] for one in generator.done]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
