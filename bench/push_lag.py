@@ -1,0 +1,139 @@
+"""How soon after a write every reader process serves it: `python -m bench.push_lag`.
+
+Four reader processes serve a steady load. Again and again a refresher stores a new version of the
+list of repositories; from the moment at which that is announced, each process is asked for the
+list's ETag over and over, on a connection of its own, until it is the new one.
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.cores import Cores, on
+from bench.figures import percentile
+from bench.refreshing import Announced, Refresher
+from bench.servers import CACHE_TTL
+from bench.steady_load import Load, SteadyLoad
+from bench.watching import Watched
+from bench.workloads import LIST, SMALL
+from tests.end_to_end.fleet import Fleet, Reader
+from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
+
+_POLL = 0.002  # seconds between two questions to one process
+
+
+@dataclass(frozen=True)
+class PushLag:
+    """What is measured.
+
+    Args:
+        updates: how many new versions.
+        processes: of the reader.
+        rate: small requests a second, beside the questions.
+    """
+
+    updates: int = 40
+    processes: int = 4
+    rate: float = 200.0
+
+
+def measure(plan: PushLag, cores: Cores) -> list[list[float]]:
+    """Seconds from each write until each process served it: one list for each write.
+
+    Raises:
+        BenchError: a refresh or a request failed, or a process never served the new version.
+    """
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        folder = Path(enter(tempfile.TemporaryDirectory()))
+        github = enter(FakeGitHubProcess(anonymous_limit=1_000_000))
+        fleet = enter(Fleet(folder, github.url, CACHE_TTL=CACHE_TTL))
+        worker = fleet.worker()
+        with on({cores.server}):
+            reader = fleet.healthy_reader(WEB_CONCURRENCY=plan.processes)
+        eventually(lambda: all(reader.is_healthy() for _ in range(40)), what="all are healthy")
+        worker.stop()
+        processes = [enter(process) for process in watch_each(reader)]
+        assert len(processes) == plan.processes
+        announced = enter(Announced(enter(fleet.redis())))
+        refresher = enter(Refresher(fleet.environment()))
+        steady = enter(SteadyLoad(Load(_port(reader), SMALL, plan.rate), core=cores.load))
+        threads = enter(ThreadPoolExecutor(plan.processes))
+        lags = []
+        for number in range(plan.updates):
+            # Nothing that happens once a second may fall on the same moment each time.
+            time.sleep(random.uniform(0.1, 0.4))  # noqa: S311
+            github.mutate("star", repo=number)
+            refresher.begin(LIST)
+            written = announced.wait(LIST)
+            served = threads.map(_wait, processes)
+            lags.append([moment - written for moment in served])
+            refresher.end()
+        steady.stop()
+        return lags
+
+
+def _wait(process: Watched) -> float:
+    return process.wait_for_new_version(every=_POLL)
+
+
+def watch_each(reader: Reader) -> list[Watched]:
+    """A connection to each process: made while all others stand still, so only it can accept."""
+    workers = reader.family()[1:]
+    found = []
+    for worker in workers:
+        others = [other for other in workers if other != worker]
+        try:
+            for other in others:
+                other.suspend()
+            eventually(lambda: _all_stand_still(others), every=0.001)  # noqa: B023
+            found.append(Watched(_port(reader)))
+        finally:
+            for other in others:
+                other.resume()
+    return found
+
+
+def _all_stand_still(processes: Sequence[psutil.Process]) -> bool:
+    return all(process.status() == psutil.STATUS_STOPPED for process in processes)
+
+
+def table(lags: Sequence[Sequence[float]]) -> str:
+    """Percentiles of the lags, for one process and for all of a write's."""
+    rows = {
+        "until one process serves it": [lag for of_write in lags for lag in of_write],
+        "until all processes do": [max(of_write) for of_write in lags],
+    }
+    lines = [f"{'milliseconds after a write':30}{'p50':>8}{'p99':>8}{'worst':>8}"]
+    for name, values in rows.items():
+        p50, p99, worst = (1000 * percentile(values, percent) for percent in (50, 99, 100))
+        lines.append(f"{name:30}{p50:>8.1f}{p99:>8.1f}{worst:>8.1f}")
+    return "\n".join(lines)
+
+
+def _port(reader: Reader) -> int:
+    return int(reader.url.rpartition(":")[2])
+
+
+def main() -> int:
+    """Measure and print."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    cores = Cores.share_out()
+    os.sched_setaffinity(0, cores.others)
+    print(table(measure(PushLag(), cores)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

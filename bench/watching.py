@@ -1,0 +1,54 @@
+"""Which version of the list of repositories a reader process serves."""
+
+import http.client
+import time
+
+from bench.errors import BenchError
+from bench.workloads import LIST
+
+_PATIENCE = 30.0  # seconds until a process should have a new version
+
+
+class Watched:
+    """One reader process, on a connection of its own.
+
+    Args:
+        port: where it listens; of several processes, one accepts the connection and keeps it.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        self.size = 0
+        self._etag = self._ask()
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def wait_for_new_version(self, *, every: float) -> float:
+        """When the list's ETag was another than the last time, by the monotonic clock.
+
+        Args:
+            every: seconds between two questions.
+
+        Raises:
+            BenchError: it never was.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while (etag := self._ask()) == self._etag:
+            if time.monotonic() > deadline:
+                raise BenchError(f"a process serves no new version after {_PATIENCE:.0f} s")
+            time.sleep(every)
+        self._etag = etag
+        return time.monotonic()
+
+    def _ask(self) -> str | None:
+        self._connection.request("HEAD", LIST)
+        response = self._connection.getresponse()
+        response.read()
+        if response.status != 200:
+            raise BenchError(f"a process answers {response.status}")
+        self.size = int(response.getheader("Content-Length") or 0)
+        return response.getheader("ETag")
