@@ -1,0 +1,270 @@
+"""`make bench`: this cache beside others, over the same bodies, on the same core, in one run.
+
+Each server has one core to itself, the load generator another. One run is a few rounds; in each of
+them every server meets every workload in turn, so that whatever else the machine does meets all of
+them alike. What counts are the ratios of a round; absolute numbers are those of a machine and a
+day. Four things are measured:
+
+- throughput, with wrk: requests a second, and requests for a CPU second of the server;
+- latency at fixed rates (`steady_load`);
+- pauses while a list of 7,000 repositories is taken over (`pauses`);
+- how soon every reader process serves what was written (`push_lag`).
+
+nginx, Varnish and wrk are installed where that can be done (Debian, as root); nginx or Varnish may
+be absent, and are then left out, loudly.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from bench import pauses, plot, push_lag, tables
+from bench.cores import Cores
+from bench.errors import BenchError
+from bench.figures import Sample, percentile
+from bench.pauses import Pauses
+from bench.programs import PACKAGES, find_or_install, version
+from bench.push_lag import PushLag
+from bench.results import Latency, Results
+from bench.servers import CACHE_TTL, FLASK, NGINX, NGINX_TUNED, OURS, Contest, Server, contest, skip
+from bench.steady_load import Load, SteadyLoad, keeps_up
+from bench.workloads import SMALL, Workload, answer_to
+from bench.wrk import Wrk
+from tests.end_to_end.fleet import Fleet
+from tests.fakegithub.client import FakeGitHubProcess
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+_TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds; CPU time is counted in these
+_BUSY = 15.0  # percent of the machine's time
+_TIMED = (OURS, FLASK, NGINX, NGINX_TUNED)  # whose latency is measured
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured; the defaults take about seven minutes.
+
+    Args:
+        rounds: of throughput.
+        seconds: of each workload at each server, whole ones, in each round.
+        latency_rounds: of latency.
+        latency_seconds: at each server and rate, in each round.
+        rates: requests a second at which latency is measured.
+        pauses: the huge list's swaps.
+        push_lag: the updates of a list that is served by several processes.
+    """
+
+    rounds: int = 8
+    seconds: int = 1
+    latency_rounds: int = 3
+    latency_seconds: float = 2.0
+    rates: Sequence[float] = (500.0, 2000.0)
+    pauses: Pauses = field(default_factory=Pauses)
+    push_lag: PushLag = field(default_factory=PushLag)
+
+
+QUICK = Plan(
+    rounds=1,
+    latency_rounds=1,
+    latency_seconds=1.0,
+    rates=(500.0,),
+    pauses=Pauses(repositories=2000, swaps=1),
+    push_lag=PushLag(updates=8),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured of the servers side by side; see `Results`."""
+
+    sizes: Mapping[str, int]
+    samples: Sequence[Sample]
+    latencies: Sequence[Latency]
+
+
+def compare(plan: Plan, programs: Mapping[str, Path], cores: Cores) -> Comparison:
+    """Measure throughput and latency of all servers that there are.
+
+    Raises:
+        BenchError: a server answered wrongly, or not at all.
+    """
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        FakeGitHubProcess(anonymous_limit=1_000_000) as github,
+        Fleet(Path(temporary), github.url, CACHE_TTL=CACHE_TTL) as fleet,
+    ):
+        folder = Path(temporary)
+        worker = fleet.worker()
+        with contest(fleet, folder, programs=programs, cores=cores) as found:
+            worker.stop()
+            ours = found.servers[0]
+            bodies = {one.name: answer_to(one, ours.port).body for one in found.workloads}
+            if json.loads(bodies["list"]) != github.repos():
+                raise BenchError("ours serves another list than the stand-in GitHub has")
+            wrk = Wrk(programs["wrk"], folder, cores.load)
+            return Comparison(
+                {name: len(body) for name, body in bodies.items()},
+                throughput(plan, found, wrk),
+                latency(plan, found, cores),
+            )
+
+
+def throughput(plan: Plan, found: Contest, wrk: Wrk) -> list[Sample]:
+    """Every server under every workload, round by round, each round beginning with another one."""
+    samples = []
+    for number in range(plan.rounds):
+        say(f"throughput, round {number + 1} of {plan.rounds}")
+        for workload in found.workloads:
+            samples += [
+                sample(number, workload, server, wrk, plan.seconds)
+                for server in turned(found.servers, number)
+            ]
+    return samples
+
+
+def sample(number: int, workload: Workload, server: Server, wrk: Wrk, seconds: int) -> Sample:
+    """One server under one workload.
+
+    Raises:
+        BenchError: its answers were not of the size of one that was looked at.
+    """
+    size = answer_to(workload, server.port).transferred
+    before = server.cpu_seconds()
+    run = wrk.run(
+        server.url + workload.path, workload.headers, seconds=seconds, varied=workload.varied
+    )
+    taken = max(_TICK, server.cpu_seconds() - before)
+    # Up to one answer a connection is cut off at the end.
+    most = size * (1.1 + wrk.connections / run.requests)
+    if not 0.9 * size <= run.transferred / run.requests <= most:
+        raise BenchError(f"{server.name} answers {workload.name} with something else under load")
+    return Sample(
+        round=number,
+        workload=workload.name,
+        server=server.name,
+        per_second=run.requests / run.seconds,
+        per_cpu_second=run.requests / taken,
+        busy=taken / run.seconds,
+    )
+
+
+def latency(plan: Plan, found: Contest, cores: Cores) -> list[Latency]:
+    """Some of the servers at fixed rates, round by round."""
+    latencies = []
+    for number in range(plan.latency_rounds):
+        say(f"latency, round {number + 1} of {plan.latency_rounds}")
+        for rate in plan.rates:
+            for server in turned(found.named(*_TIMED), number):
+                load = Load(server.port, SMALL, rate, seconds=plan.latency_seconds)
+                with SteadyLoad(load, core=cores.load) as steady:
+                    done = steady.result()
+                took = [1000 * one.took for one in done]
+                late = [1000 * one.noticed for one in done]
+                percentiles = percentile(took, 50), percentile(took, 99), percentile(late, 99)
+                latencies.append(Latency(number, server.name, rate, *percentiles, keeps_up(done)))
+    return latencies
+
+
+def turned(servers: Sequence[Server], number: int) -> list[Server]:
+    """The servers, begun with another one in each round: the first may always have it best."""
+    at = number % len(servers)
+    return [*servers[at:], *servers[:at]]
+
+
+def say(what: str) -> None:
+    """Show progress, apart from the results."""
+    print(what, file=sys.stderr, flush=True)
+
+
+def run(plan: Plan, *, write: Path | None, may_install: bool) -> None:
+    """Measure everything, print each part as soon as it is there, write the files.
+
+    Raises:
+        BenchError: something cannot be measured.
+    """
+    programs = find_or_install(tuple(PACKAGES), may_install=may_install)
+    if "wrk" not in programs:
+        raise BenchError("wrk is needed: apt-get install wrk")
+    cores = Cores.share_out()
+    warn_if_busy()
+    print(f"{describe(programs)}, {len(os.sched_getaffinity(0))} cores")
+    # The server's core is the server's alone.
+    os.sched_setaffinity(0, cores.others)
+    found = compare(plan, programs, cores)
+    sizes = ", ".join(f"{name} {size:,}" for name, size in found.sizes.items())
+    print(f"\nBytes of a body: {sizes}\n\n{tables.throughput(found.samples)}")
+    print(f"\n{tables.latency(found.latencies)}")
+    say(f"pauses, {plan.pauses.swaps} times")
+    swaps = pauses.measure(plan.pauses, cores)
+    print(f"\nPauses: {plan.pauses.repositories:,} repositories taken over, in one process that")
+    print(f"serves {plan.pauses.rate:.0f} requests a second\n{pauses.table(swaps)}")
+    say(f"push lag, {plan.push_lag.updates} updates")
+    lags = push_lag.measure(plan.push_lag, cores)
+    print(f"\nPush lag: {plan.push_lag.updates} updates, {plan.push_lag.processes} processes that")
+    print(f"serve {plan.push_lag.rate:.0f} requests a second\n{push_lag.table(lags)}")
+    if write is not None:
+        results = Results(found.sizes, found.samples, found.latencies, swaps, lags)
+        (write / "throughput.json").write_text(results.to_json())
+        if NGINX in {sample.server for sample in found.samples}:
+            plot.draw(found.samples, found.sizes, write / "throughput.png")
+        else:
+            skip("the plot", "there is no nginx to compare with")
+
+
+def warn_if_busy() -> None:
+    """Say so when something else takes the machine's time."""
+    busy = psutil.cpu_percent(interval=1)
+    if busy > _BUSY:
+        say(f"*** {busy:.0f} % of this machine's time is taken already: expect wide spreads ***")
+
+
+def describe(programs: Mapping[str, Path]) -> str:
+    """What is measured and with what, by version."""
+    theirs = [f"{name} {version(path)}" for name, path in programs.items()]
+    return ", ".join([f"Python {platform.python_version()}", *theirs])
+
+
+def main() -> int:
+    """Run until done or stopped; the exit status is 1 when something cannot be measured."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="about a minute, to try it out")
+    parser.add_argument(
+        "--write", type=Path, metavar="FOLDER",
+        help="where throughput.json and throughput.png go; docs/ without --quick",
+    )  # fmt: skip
+    parser.add_argument("--no-install", action="store_true", help="use only what is there")
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    plan = QUICK if options.quick else Plan()
+    write = options.write or (None if options.quick else DOCS)
+    try:
+        run(plan, write=write, may_install=not options.no_install)
+    except (BenchError, AssertionError) as error:  # the latter: something never happened
+        print(f"make bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """End at once, and leave nothing behind: not even if the second Ctrl-C comes quickly."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
