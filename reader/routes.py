@@ -1,10 +1,12 @@
 """What a reader answers to which path: thin, each decision is made elsewhere."""
 
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
 from redis import RedisError
+from werkzeug.datastructures import Headers
 
 from reader import health
 from reader.answer import CORS_HEADERS, Answer, Conditions, answer
@@ -13,6 +15,9 @@ from reader.errors import NotFound, Unavailable
 from reader.node import Node
 from reader.selection import select
 from reader.webhooks import MAX_BYTES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 routes = Blueprint("reader", __name__)
 
@@ -102,10 +107,12 @@ def _target() -> str:
     environ = request.environ
     query = environ.get("QUERY_STRING", "")
     raw_path = environ.get("asgi.scope", {}).get("raw_path")
-    raw = f"{raw_path.decode('latin-1')}?{query}" if raw_path else environ.get("RAW_URI", "")
-    if raw.startswith("/"):
-        return raw.removesuffix("?")
-    return f"{quote(request.path)}?{query}".removesuffix("?")
+    raw = _joined(raw_path.decode("latin-1"), query) if raw_path else environ.get("RAW_URI", "")
+    return raw if raw.startswith("/") else _joined(quote(request.path), query)
+
+
+def _joined(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
 
 
 def _origin() -> str:
@@ -123,8 +130,16 @@ def _header(name: str) -> str | None:
     return request.headers.get(name)
 
 
+class _Exact(Response):
+    """Sent as it stands, which is as the front sends it; Werkzeug takes fields from a 304."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
+        """The fields as they are."""
+        return self.headers
+
+
 def _response(ready: Answer) -> Response:
-    response = Response(ready.body, status=ready.status)
+    response = _Exact(ready.body, status=ready.status)
     # Flask's own Content-Type and Content-Length give way to the answer's.
     response.headers.clear()
     response.headers.extend(ready.headers)
