@@ -14,8 +14,10 @@ from reader.errors import BadRequest
 
 Network = IPv4Network | IPv6Network
 
-# RFC 3986 section 3.2.2, without what no host of the web has.
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+# RFC 3986 section 3.2.2, without what no host of the web has. Labels are as long as DNS has them:
+# Flask refuses longer and empty ones before it asks us.
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")
 _SCHEMES = frozenset({"http", "https"})
 
 
@@ -44,12 +46,11 @@ class Address:
         """
         proto = _nearest(self.forwarded_proto).lower()
         scheme = proto if proto in _SCHEMES else self.scheme
-        host = _nearest(self.forwarded_host)
-        if not _HOST.fullmatch(host):
-            host = "localhost" if self.host is None else self.host
+        host = "localhost" if self.host is None else self.host
         if not _HOST.fullmatch(host):
             raise BadRequest("The Host header is not a host.")
-        return f"{scheme}://{host}"
+        forwarded = _nearest(self.forwarded_host)
+        return f"{scheme}://{forwarded if _HOST.fullmatch(forwarded) else host}"
 
 
 def path_of(target: str) -> str:
