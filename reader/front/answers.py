@@ -130,7 +130,7 @@ class Answers:
             return rendered.ready
         try:
             ready = self._render(ask, selection, held.entry, now)
-        except ApiError:
+        except Exception:  # expected or not: Flask says what is wrong, and logs it
             return None
         if len(self._rendered) >= _MAX_ANSWERS or self._cut_bytes > _MAX_CUT_BYTES:
             self.tick()
