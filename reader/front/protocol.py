@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from reader.front.worker import FrontWorker
 
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
+_MAX_PIPELINED = 64 * 1024  # bytes of requests behind one whose answer the client does not take
 _HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
-_METHODS = (b"GET ", b"HEAD ")
 _END = b"\r\n\r\n"
 
 
@@ -74,9 +74,11 @@ class Front(asyncio.Protocol):
             if ready is None:
                 end = data.find(_END) + len(_END)
                 if end < len(_END):
-                    if len(data) > _MAX_BUFFERED or not _may_become_plain(data):
+                    if not _may_become_a_request(data):
                         self._hand_over(data)
                         return
+                    if len(data) > _MAX_BUFFERED:
+                        self._refuse(431, "The request's head is too large.")
                     break
                 if end < len(data):
                     data, rest = data[:end], data[end:]
@@ -86,6 +88,8 @@ class Front(asyncio.Protocol):
                     return
             self._send(ready)
             was_waiting, data = True, rest
+        if len(data) > _MAX_PIPELINED:  # asked for without taking the answers
+            self._transport.abort()
         self._received = b"" if self._closing else data
         if was_waiting:
             self._since = self._worker.now
@@ -216,8 +220,9 @@ class Front(asyncio.Protocol):
         return size
 
 
-def _may_become_plain(data: bytes) -> bool:
-    """Whether what has arrived so far can still be the beginning of a plain request."""
-    if not any(data.startswith(method) or method.startswith(data) for method in _METHODS):
-        return False
-    return data.count(b"\n") == data.count(b"\r\n")
+def _may_become_a_request(data: bytes) -> bool:
+    """Whether what has arrived so far can be the beginning of a request; gunicorn refuses others.
+
+    Methods are upper-case, and lines end in CRLF.
+    """
+    return b"A" <= data[:1] <= b"Z" and data.count(b"\n") == data.count(b"\r\n")
