@@ -4,8 +4,10 @@ The Flask application in a pool of threads, and before it what must never wait f
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
@@ -21,6 +23,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _BODY_TIMEOUT = 10.0  # seconds of silence in the middle of a request's body
+_AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 _GONE: Message = {"type": "http.disconnect"}
 
 
@@ -45,6 +48,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        scope = _in_origin_form(scope)
         answer = self._health(scope)
         if answer is not None:
             await _send_answer(answer, _signed(send), is_head=scope["method"] == "HEAD")
@@ -67,6 +71,16 @@ class Application:
         await receive()
         self.node.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _in_origin_form(scope: Message) -> Message:
+    """`http://host/path` is `/path` here: every server has to take it (RFC 9112 section 3.2.2)."""
+    named = _AUTHORITY.match(scope["raw_path"])
+    if named is None:
+        return scope
+    path = scope["raw_path"][named.end() :] or b"/"
+    decoded = unquote_to_bytes(path).decode(errors="replace")
+    return {**scope, "raw_path": path, "path": decoded}
 
 
 async def _send_answer(answer: Answer, send: Send, *, is_head: bool) -> None:
