@@ -108,7 +108,7 @@ def test_an_unchanged_entry_keeps_its_very_bytes(bench: Bench) -> None:
     assert after is not None
     assert after.entry.metadata == later.metadata
     assert after.entry.body is before.entry.body
-    assert after.entry.encoded is before.entry.gzipped
+    assert after.entry.encoded is before.entry.encoded
     assert after.look_at == NOW + 61 + LOCAL_TTL
 
 

@@ -86,7 +86,7 @@ def test_confirming_keeps_the_very_same_bytes(resource: Resource) -> None:
     assert held is not None
     assert held.entry.metadata == known
     assert held.entry.body is entry.body
-    assert held.entry.encoded is entry.gzipped
+    assert held.entry.encoded is entry.encoded
     assert held.entry.ends is entry.ends
     assert held.look_at == NOW + 1010
 

@@ -30,7 +30,7 @@ def test_the_whole_is_the_entry_as_it_is_stored() -> None:
     entry = compressed(make_entry(links=(("next", "page=2"),), status=404, content_type="a/b"))
     sent = whole(entry)
     assert sent.body is entry.body
-    assert sent.gzipped is entry.gzipped
+    assert sent.encoded is entry.encoded
     assert (sent.tag, sent.status, sent.content_type) == ("tag", 404, "a/b")
     assert sent.links == (("next", "page=2"),)
 
@@ -163,6 +163,11 @@ def test_a_page_query_holds_nothing_but_page_and_per_page(query: str, expected: 
     assert is_page_query(query) is expected
 
 
+def test_a_page_is_cut_from_the_plain_body_and_not_from_a_compressed_one() -> None:
+    cut = page(compressed(make_list_entry(3)), "page=1&per_page=3")
+    assert (cut.encoded, ids(cut)) == ({}, [1, 2, 3])
+
+
 def test_whole_pages_and_views_all_have_different_tags() -> None:
     entry = make_ranked_entry({f"Netflix/r{number}": number for number in range(20)})
     made = [whole(entry)]
@@ -236,7 +241,7 @@ def test_a_view_is_json_without_links_or_stored_compression() -> None:
     entry = compressed(make_ranked_entry({"a/b": 1}, content_type="application/vnd.x+json"))
     view = View(Metric.FORKS, from_top=True, count=1).of(entry)
     assert view.content_type == "application/json; charset=utf-8"
-    assert (view.gzipped, view.links) == (None, ())
+    assert (view.encoded, view.links) == ({}, ())
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 import gzip
 import hashlib
 import json
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import brotli
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refresher import content as contents
@@ -14,6 +17,7 @@ from refresher.content import Content, not_found, of_list
 from refresher.errors import OriginError
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Body, Page
+from shared.entry import ENCODINGS
 from shared.github_form import JSON
 from shared.outcomes import FailureKind
 from shared.views import Metric
@@ -26,6 +30,15 @@ from tests.refresher.workbench import (
 )
 
 LONG = b'["' + b"abc " * 300 + b'"]'
+DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "br": brotli.decompress,
+    "gzip": gzip.decompress,
+}
+
+
+def encoded(body: bytes) -> Mapping[str, bytes]:
+    """What a body is stored as, beside itself."""
+    return Content(200, body).entry(version=1, now=0, lifetime=1).encoded
 
 
 def of_answer(answer: OriginAnswer, *, include_private: bool, tracked: bool = False) -> Content:
@@ -218,17 +231,32 @@ class TestTheEntry:
         made = []
         for moment in (1_000_000_000.0, 2_000_000_000.0):
             monkeypatch.setattr("time.time", lambda moment=moment: moment)
-            made.append(Content(200, LONG).entry(version=1, now=0, lifetime=1).gzipped)
+            made.append(encoded(LONG))
         assert made[0] == made[1]
-        assert gzip.decompress(made[0] or b"") == LONG
+
+    def test_is_compressed_in_every_encoding_that_readers_know(self) -> None:
+        made = encoded(LONG)
+        assert set(made) == set(ENCODINGS) == set(DECOMPRESS)
+        for name, body in made.items():
+            assert DECOMPRESS[name](body) == LONG
+
+    def test_is_smallest_in_the_encoding_that_readers_like_best(self) -> None:
+        repositories = [make_repository(number) for number in range(100)]
+        made = encoded(json.dumps(repositories).encode())
+        assert sorted(made, key=lambda name: len(made[name])) == list(ENCODINGS)
 
     @property_test
     @given(st.binary(max_size=2000))
+    @example(random.Random(1).randbytes(2000))
+    @example(bytes(2000))
     def test_is_compressed_only_where_that_saves_something(self, body: bytes) -> None:
-        gzipped = Content(200, body).entry(version=1, now=0, lifetime=1).gzipped
-        if gzipped is not None:
-            assert len(gzipped) < len(body)
-            assert gzip.decompress(gzipped) == body
+        for name, smaller in encoded(body).items():
+            assert len(smaller) < len(body)
+            assert DECOMPRESS[name](smaller) == body
+
+    def test_is_not_compressed_where_that_saves_nothing(self) -> None:
+        assert encoded(random.Random(1).randbytes(5000)) == {}
 
     def test_is_not_compressed_where_it_is_short(self) -> None:
-        assert Content(200, b"[]" * 200).entry(version=1, now=0, lifetime=1).encoded is None
+        assert encoded(b"[]" * 200) == {}
+        assert encoded(b"") == {}

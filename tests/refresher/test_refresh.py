@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from redis import Redis, RedisError
 from rq.timeouts import JobTimeoutException
@@ -104,6 +105,7 @@ class TestSuccess:
         entry = entry_of(store, REPOS)
         repos = large_github.repos()
         assert json.loads(entry.body) == repos
+        assert brotli.decompress(entry.encoded["br"]) == entry.body
         assert gzip.decompress(entry.encoded["gzip"]) == entry.body
         assert entry.array is not None
         assert json.loads(entry.array.slice(100, 130)) == repos[100:130]
@@ -497,9 +499,9 @@ class TestFencing:
         self, large_github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock
     ) -> None:
         # The first page is judged, the lock vanishes, and the second takes longer than it lives.
-        large_github.fault("slow", delay=0.8, path=SECOND_PAGE)
+        large_github.fault("slow", delay=2.5, path=SECOND_PAGE)
         clock.at_call(2, lambda: redis.delete(keys.lock(REPOS)))
-        tools = tools_for(large_github.url, clock=clock, lock_ttl=0.2)
+        tools = tools_for(large_github.url, clock=clock, lock_ttl=1)
         assert refresh(REPOS, tools) is RefreshOutcome.FENCED
         assert large_github.counters()["total"] == 2
         assert not redis.exists(keys.entry(REPOS), keys.failure(REPOS))
@@ -508,9 +510,9 @@ class TestFencing:
         self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock
     ) -> None:
         # Nobody has drawn a newer token yet: the fence alone would let the write pass.
-        github.fault("slow", delay=0.8)
+        github.fault("slow", delay=2.5)
         clock.at_call(1, lambda: redis.delete(keys.lock(ORG)))
-        tools = tools_for(github.url, clock=clock, lock_ttl=0.2)
+        tools = tools_for(github.url, clock=clock, lock_ttl=1)
         assert refresh(ORG, tools) is RefreshOutcome.FENCED
         assert not redis.exists(keys.entry(ORG))
 

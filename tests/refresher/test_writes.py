@@ -209,7 +209,7 @@ class TestStore:
     def test_nothing_of_the_older_version_is_left_over(self, redis: Redis, writer: Writer) -> None:
         stored(writer, REPOS, RICH)
         rich = set(redis.hkeys(keys.entry(REPOS)))
-        assert {b"ends", b"body:gzip", b"view:stars", b"view:stars:ends"} <= rich
+        assert {b"ends", b"body:br", b"body:gzip", b"view:stars", b"view:stars:ends"} <= rich
         stored(writer, REPOS, not_found())
         assert set(redis.hkeys(keys.entry(REPOS))) == {
             b"meta", b"body", b"validated_at", b"fresh_until",

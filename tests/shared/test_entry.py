@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.entry import (
+    ENCODINGS,
     METADATA_FIELDS,
     Entry,
     Metadata,
@@ -92,11 +93,39 @@ def test_what_an_entry_lacks_takes_no_field() -> None:
     assert set(content_fields(compressed(make_list_entry(2)))) == {
         "meta",
         "body",
+        "body:br",
         "body:gzip",
         "ends",
     }
     ranked = make_ranked_entry({"a/b": 1}, views=[Metric.STARS])
     assert set(content_fields(ranked)) == {"meta", "body", "ends", "view:stars", "view:stars:ends"}
+
+
+@given(entries, st.sets(st.sampled_from(ENCODINGS)))
+def test_an_entry_is_read_whichever_encodings_its_writer_knew(
+    entry: Entry, unknown: set[str]
+) -> None:
+    # Processes of an older and of a newer release run side by side, on the same keys.
+    kept = {name: body for name, body in entry.encoded.items() if name not in unknown}
+    fields = as_redis_returns(entry)
+    for name in unknown:
+        fields.pop(f"body:{name}".encode(), None)
+    assert entry_from(fields) == replace(entry, encoded=kept)
+    assert entry_from({**fields, b"body:zstd": b"unheard of"}) == replace(entry, encoded=kept)
+
+
+def test_an_entry_of_a_process_that_knew_only_gzip_is_readable() -> None:
+    fields = as_redis_returns(compressed(make_entry()))
+    del fields[b"body:br"]
+    read = entry_from(fields)
+    assert read is not None
+    assert dict(read.encoded) == {"gzip": compressed(make_entry()).encoded["gzip"]}
+
+
+def test_encodings_are_named_as_http_names_them_the_smallest_first() -> None:
+    encoded = compressed(make_list_entry(200)).encoded
+    assert ENCODINGS == ("br", "gzip")
+    assert len(encoded["br"]) < len(encoded["gzip"])
 
 
 def test_no_fields_are_no_entry() -> None:
