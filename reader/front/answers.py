@@ -135,7 +135,8 @@ class Answers:
         if len(self._rendered) >= _MAX_ANSWERS or self._cut_bytes > _MAX_CUT_BYTES:
             self.tick()
         self._rendered[ask] = _Rendered(held.entry, ready)
-        if ready.body is not held.entry.body:
+        stored = (held.entry.body, *held.entry.encoded.values())
+        if not any(ready.body is body for body in stored):
             self._cut_bytes += len(ready.body)
         return ready
 
