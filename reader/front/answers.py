@@ -1,8 +1,8 @@
 """Bytes for requests: rendered at most once a second, found again by the request's own bytes.
 
-Three steps, each remembered: the same bytes mean the same request (for good, since that is a pure
-function of them); the same request gets the same answer as long as the second and the entry are the
-same; and the same bytes get it at once. What is remembered is bounded in number and in bytes.
+Three steps, each remembered: the same bytes get the same answer while the second and what is held
+are the same; so do requests that differ in nothing that matters; and what lines ask for is a pure
+function of them. What is remembered is bounded in number and in bytes.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from reader.answer import Answer, Conditions, answer
 from reader.caretaker import Caretaker
 from reader.client_url import Address, path_of
 from reader.errors import ApiError
-from reader.front.head import Ask, read_head
+from reader.front.head import Ask, ask_of, sift
 from reader.local_cache import LocalCache
 from reader.selection import Selection, select
 from shared.entry import Entry
@@ -82,9 +82,10 @@ class Answers:
         self._scheme = scheme
         self._trusted = trusted
         self._generation = local.generation
-        self._asks: dict[bytes, Ask | None] = {}
+        self._asks: dict[tuple[bytes, ...], Ask | None] = {}
         self._selections: dict[str, Selection | None] = {}
         self._hot: dict[bytes, Ready] = {}
+        self._recent: dict[tuple[bytes, ...], Ready] = {}
         self._rendered: dict[Ask, _Rendered] = {}
         self._cut_bytes = 0
 
@@ -97,20 +98,29 @@ class Answers:
         if self._generation != self._local.generation:
             self._generation = self._local.generation
             self._hot.clear()
+            self._recent.clear()
         ready = self._hot.get(request)
         if ready is not None:
             return ready
-        ask = self._ask(request)
-        ready = None if ask is None else self.answer(ask)
-        if ready is not None and len(request) <= _MAX_REMEMBERED:
-            if len(self._hot) >= _MAX_REQUESTS:
-                self._hot.clear()
+        lines = sift(request)
+        if lines is None:
+            return None
+        is_short = len(request) <= _MAX_REMEMBERED
+        ready = self._recent.get(lines)
+        if ready is None:
+            ask = self._ask(lines) if is_short else ask_of(lines)
+            ready = None if ask is None else self.answer(ask)
+        if ready is not None and is_short:
+            _make_room(self._recent, _MAX_REQUESTS)
+            self._recent[lines] = ready
+            _make_room(self._hot, _MAX_REQUESTS)
             self._hot[request] = ready
         return ready
 
     def tick(self) -> None:
         """A second has passed: ages and dates are others."""
         self._hot.clear()
+        self._recent.clear()
         self._rendered.clear()
         self._cut_bytes = 0
 
@@ -140,13 +150,11 @@ class Answers:
             self._cut_bytes += len(ready.body)
         return ready
 
-    def _ask(self, request: bytes) -> Ask | None:
-        if request in self._asks:
-            return self._asks[request]
-        ask = read_head(request)
-        if len(request) <= _MAX_REMEMBERED:
-            _make_room(self._asks, _MAX_REQUESTS)
-            self._asks[request] = ask
+    def _ask(self, lines: tuple[bytes, ...]) -> Ask | None:
+        if lines in self._asks:
+            return self._asks[lines]
+        _make_room(self._asks, _MAX_REQUESTS)
+        ask = self._asks[lines] = ask_of(lines)
         return ask
 
     def _selection(self, target: str) -> Selection | None:

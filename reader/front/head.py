@@ -39,7 +39,7 @@ class Ask(NamedTuple):
     forwarded_proto: str | None
 
 
-# What a field means: where its value stands in what is asked, or one of these.
+# What a line means: where a field's value stands in what is asked, or one of these.
 _USUAL, _KEEPS, _CLOSES, _UNUSUAL, _CONNECTION = -1, -2, -3, -4, -5
 _MEANINGS = {
     "host": 0,
@@ -65,8 +65,8 @@ _MEANINGS = {
 _CONNECTIONS = {"keep-alive": _KEEPS, "close": _CLOSES}
 # Clients send the same lines again and again: each is taken apart once.
 _MAX_LINES = 1024
-_MAX_REMEMBERED = 256  # characters of a line
-_lines: dict[str, tuple[int, str]] = {}
+_MAX_REMEMBERED = 256  # bytes of a line
+_lines: dict[bytes, int] = {}
 
 
 def read_head(head: bytes) -> Ask | None:
@@ -79,44 +79,68 @@ def read_head(head: bytes) -> Ask | None:
     Args:
         head: from the first byte to the empty line, both included, and nothing behind it.
     """
+    lines = sift(head)
+    return None if lines is None else ask_of(lines)
+
+
+def sift(head: bytes) -> tuple[bytes, ...] | None:
+    """The first line of a request and those that an answer can depend on; None if it is not plain.
+
+    Requests that differ in nothing but who asks, and by what, are the same when sifted.
+
+    Args:
+        head: as for `read_head`.
+    """
     if len(head) > MAX_HEAD:
         return None
-    lines = head.decode("latin-1").split("\r\n")
-    if len(lines) > _MAX_FIELDS or not "".join(lines).isprintable():
+    lines = head.split(b"\r\n")
+    if not 3 <= len(lines) <= _MAX_FIELDS or lines.pop() or lines.pop():
         return None
-    if len(lines) < 3 or lines.pop() or lines.pop():
-        return None
-    method, _, rest = lines[0].partition(" ")
+    kept = [lines[0]]
+    for line in lines[1:]:
+        meaning = _lines.get(line)
+        if meaning is None:
+            meaning = _meaning(line)
+        if meaning != _USUAL:
+            if meaning == _UNUSUAL:
+                return None
+            kept.append(line)
+    return tuple(kept)
+
+
+def ask_of(lines: tuple[bytes, ...]) -> Ask | None:
+    """What the lines that `sift` left ask for; None where the first one is not plain.
+
+    The same where a field is said twice that may be said once.
+    """
+    method, _, rest = lines[0].decode("latin-1").partition(" ")
     target, _, version = rest.partition(" ")
-    is_plain = target[:1] == "/" and target.isascii() and len(target) <= _MAX_LINE
-    if method not in _METHODS or version != "HTTP/1.1" or not is_plain:
+    is_plain = target[:1] == "/" and target.isascii() and target.isprintable()
+    if method not in _METHODS or version != "HTTP/1.1" or not is_plain or len(target) > _MAX_LINE:
         return None
     values: list[str | None] = [None] * 7
     closes = False
     for line in lines[1:]:
-        meaning, value = _lines.get(line) or _read_line(line)
-        if meaning == _USUAL:
-            continue
-        if meaning >= 0 and values[meaning] is None:
-            values[meaning] = value
+        meaning = _meaning(line)
+        if meaning >= 0:
+            if values[meaning] is not None:
+                return None
+            values[meaning] = line.partition(b":")[2].strip(b" ").decode("latin-1")
         elif meaning == _CLOSES:
             closes = True
-        elif meaning != _KEEPS:  # unusual, said twice, or no field at all
-            return None
     return Ask(target, _METHODS[method], closes, *values[:6])
 
 
-def _read_line(line: str) -> tuple[int, str]:
-    """What a field means, and its value."""
-    name, colon, value = line.partition(":")
-    value = value.strip(" ")
-    if not colon or not name or not _TOKEN.issuperset(name):
-        return _UNUSUAL, value
+def _meaning(line: bytes) -> int:
+    """What a field means."""
+    name, colon, value = line.decode("latin-1").partition(":")
+    if not colon or not name or not _TOKEN.issuperset(name) or not value.isprintable():
+        return _UNUSUAL
     meaning = _MEANINGS.get(name.lower(), _USUAL)
     if meaning == _CONNECTION:
-        meaning = _CONNECTIONS.get(value.lower(), _UNUSUAL)
+        meaning = _CONNECTIONS.get(value.strip(" ").lower(), _UNUSUAL)
     if len(line) <= _MAX_REMEMBERED:
         if len(_lines) >= _MAX_LINES:
             _lines.clear()
-        _lines[line] = meaning, value
-    return meaning, value
+        _lines[line] = meaning
+    return meaning
