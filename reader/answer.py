@@ -3,6 +3,7 @@
 No framework, no clock, no socket: whatever serves a request sends exactly this.
 """
 
+import re
 from dataclasses import dataclass, field
 from math import floor
 
@@ -17,6 +18,13 @@ CACHE_NAME = "api-read-cache"
 # and when they cannot reach us. We ourselves do both for as long as it takes.
 STALE_WHILE_REVALIDATE = 60
 STALE_IF_ERROR = 86400
+# The three forms of HTTP-date (RFC 9110 section 5.6.7). `parse_date` alone would take mail's dates,
+# and fail on a year of many digits.
+_HTTP_DATE = re.compile(
+    r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+    r"|[A-Z][a-z]{5,8}, [0-9]{2}-[A-Z][a-z]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}"
+)
 # As api.github.com answers (recorded responses), so that pages in a browser can read them.
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -110,7 +118,7 @@ def _encode(
         stored = [name for name in ENCODINGS if name in representation.encoded]
         best = max(stored, key=lambda name: qualities.get(name, others))
         quality = qualities.get(best, others)
-        if quality > 0 and quality >= qualities.get("identity", 0):
+        if quality > 0 and quality >= qualities.get("identity", others):
             return representation.encoded[best], best
     return representation.body, None
 
@@ -138,11 +146,12 @@ def _freshness(representation: Representation, served: Served, now: float) -> di
 def _is_known(representation: Representation, tag: str, conditions: Conditions) -> bool:
     """Whether the client holds what it would be sent (RFC 9110 section 13.2.2).
 
-    `If-None-Match` by weak comparison; only without it `If-Modified-Since`.
+    `If-None-Match` by weak comparison; only without it `If-Modified-Since`, and that only where it
+    is one date and nothing else.
     """
     if conditions.if_none_match is not None:
         return parse_etags(conditions.if_none_match).contains_weak(tag)
-    if conditions.if_modified_since is None:
+    if not _HTTP_DATE.fullmatch(conditions.if_modified_since or ""):
         return False
     since = parse_date(conditions.if_modified_since)
     return since is not None and int(representation.metadata.changed_at) <= since.timestamp()
