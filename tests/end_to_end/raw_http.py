@@ -1,6 +1,7 @@
 """HTTP/1.1 by hand: what no client library would send, and exactly what comes back."""
 
 import socket
+import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -39,10 +40,11 @@ class Connection:
         self.socket = socket.socket()
         if receive_buffer is not None:  # before the connection, which announces it
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._timeout = timeout
         self.socket.settimeout(timeout)
         self.socket.connect((address.hostname, address.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +92,34 @@ class Connection:
                 raise
         return None
 
+    def take(self, size: int) -> int:
+        """Take up to so many bytes of what has come, without waiting; how many there were."""
+        self.socket.setblocking(False)
+        try:
+            piece = self.socket.recv(size)
+        except BlockingIOError:
+            return 0
+        finally:
+            self.socket.settimeout(self._timeout)
+        if not piece:
+            raise Closed(bytes(self._buffer))
+        self._buffer += piece
+        return len(piece)
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes were taken and not looked at."""
+        return len(self._buffer)
+
+    def enlarge(self, receive_buffer: int) -> None:
+        """Be quick from now on."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+
+    def vanish(self) -> None:
+        """End the connection with an RST, as a client that was killed does."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
     def is_closed(self) -> bool:
         """Whether the other side ends the connection, and sends nothing before."""
         try:
@@ -118,22 +148,21 @@ class Connection:
     def _until(self, end: bytes) -> bytes:
         while end not in self._buffer:
             self._more()
-        found, _, self._buffer = self._buffer.partition(end)
+        found = self._take(self._buffer.index(end))
+        self._take(len(end))
         return found
 
     def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._more()
-        found, self._buffer = self._buffer[:size], self._buffer[size:]
-        return found
+        return self._take(size)
 
     def _rest(self) -> bytes:
         try:
             while True:
                 self._more()
         except Closed:
-            found, self._buffer = self._buffer, b""
-            return found
+            return self._take(len(self._buffer))
 
     def _more(self) -> None:
         try:
@@ -141,8 +170,13 @@ class Connection:
         except ConnectionError:
             piece = b""
         if not piece:
-            raise Closed(self._buffer)
+            raise Closed(bytes(self._buffer))
         self._buffer += piece
+
+    def _take(self, size: int) -> bytes:
+        found = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return found
 
 
 def request(target: str, *, method: str = "GET", **fields: str) -> bytes:
