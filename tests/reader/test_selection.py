@@ -23,8 +23,9 @@ odd_targets = (
     st.lists(
         st.sampled_from(
             ["/", "//", "?", "&", "=", "#", ".", "..", "%2e", "%2F", "%2f", "%3F", "%25", "%",
-             "%00", "%0D%0A", "%FF", "%C3%A4", "ä", "\\", "+", " ", "view", "%76iew", "top", "bottom",
-             "5", "0", "-1", "stars", "org", "Netflix", "orgs", "repos", "users", "page", "per_page"]
+             "%00", "%0D%0A", "%FF", "%C3%A4", "ä", "\\", "+", " ", "view", "%76iew", "top",
+             "bottom", "5", "0", "-1", "stars", "org", "Netflix", "orgs", "repos", "users", "page",
+             "per_page"]
         ),
         max_size=12,
     ).map("".join)

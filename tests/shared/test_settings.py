@@ -74,6 +74,9 @@ def test_settings_are_frozen() -> None:
         ("ORGS", "Netflix,NETFLIX,netflix,a", ("Netflix", "a")),
         ("ORGS", "a-b,x_y", ("a-b", "x_y")),
         ("ORGS", "a" * 39, ("a" * 39,)),
+        ("TRUSTED_PROXIES", "10.0.0.1", ("10.0.0.1",)),
+        ("TRUSTED_PROXIES", " 10.0.0.0/8 ,,2001:db8::/32, ", ("10.0.0.0/8", "2001:db8::/32")),
+        ("TRUSTED_PROXIES", ",", ()),
         ("GITHUB_API_URL", "https://ghe.example.com/api/v3/", "https://ghe.example.com/api/v3"),
         ("GITHUB_API_URL", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ],
@@ -112,6 +115,12 @@ def test_variables_that_are_not_ours_are_left_alone(monkeypatch: pytest.MonkeyPa
         *(("ORIGIN_MAX_BYTES", value) for value in ("0", "1.5")),
         *(("QUEUE_MAX", value) for value in ("0", "x")),
         *(("LIST_MAX_PAGES", value) for value in ("0", "10001")),
+        *(
+            ("TRUSTED_PROXIES", value)
+            for value in ("localhost", "*", "10", "10.0.0", "10.0.0.256", "10.0.0.0/33",
+                          "10.0.0.0/x", "10.0.0.0 /8", "10.0.0.1:80", "2001:db8::/129", "[::1]",
+                          "10.0.0.1;::1", "10.0.0.1,proxy.test", "010.0.0.1", "/", "/8")
+        ),
         ("INCLUDE_PRIVATE", "maybe"),
     ],
 )  # fmt: skip
@@ -182,6 +191,36 @@ def test_an_origin_that_no_request_could_reach_is_refused(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     assert problem(monkeypatch, GITHUB_API_URL=value).startswith("GITHUB_API_URL: ")
+
+
+def test_a_proxy_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = problem(monkeypatch, TRUSTED_PROXIES="10.0.0.1, proxy.test")
+    assert "'proxy.test' is no IP address or network" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "networks"),
+    [
+        ("", []),
+        ("192.0.2.7", ["192.0.2.7/32"]),
+        ("10.1.2.3/8", ["10.0.0.0/8"]),
+        ("10.0.0.0/255.0.0.0", ["10.0.0.0/8"]),
+        ("2001:DB8::1", ["2001:db8::1/128"]),
+        ("2001:db8::1/32, 127.0.0.1", ["2001:db8::/32", "127.0.0.1/32"]),
+        ("0.0.0.0/0,::/0", ["0.0.0.0/0", "::/0"]),
+    ],
+)
+def test_proxies_are_networks(
+    monkeypatch: pytest.MonkeyPatch, value: str, networks: list[str]
+) -> None:
+    settings = loaded(monkeypatch, TRUSTED_PROXIES=value)
+    assert [str(network) for network in settings.trusted_networks] == networks
+    assert settings.trusted_networks is settings.trusted_networks  # taken apart once
+    assert settings == load()
+
+
+def test_nobody_is_trusted_who_is_not_named() -> None:
+    assert load().trusted_networks == ()
 
 
 def test_several_bad_values_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
