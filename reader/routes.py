@@ -24,6 +24,13 @@ routes = Blueprint("reader", __name__)
 ALLOWED_METHODS = "GET, HEAD, OPTIONS"
 
 
+@routes.before_request
+def check_target() -> None:
+    """Refuse what Werkzeug would route in spite of a second slash before it."""
+    if _target().startswith("//"):
+        raise NotFound
+
+
 @routes.get("/livez")
 def livez() -> Response:
     """Whether the process answers at all."""

@@ -41,7 +41,7 @@ def select(catalogue: Catalogue, target: str) -> Selection:
     if path.startswith("//"):  # which names another thing here than at GitHub
         raise NotFound
     segments = [unquote(segment) for segment in path.split("/")]
-    if len(segments) == 5 and segments[:2] == ["", _VIEW]:
+    if len(segments) == 5 and segments[:2] == ["", _VIEW] and all(segments[2:]):
         return _view(catalogue, segments, query)
     if is_page_query(query):
         listed = catalogue.find(path)

@@ -1,7 +1,11 @@
 import gzip
 import json
+import re
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
+import brotli
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
@@ -9,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from reader.answer import CORS_HEADERS
 from scripts.embedded_redis import free_port
+from shared import keys
 from shared.entry import Entry
 from tests.builders import (
     CATALOGUE,
@@ -38,7 +43,7 @@ def fresh(entry: Entry) -> Entry:
     return Entry(
         type(entry.metadata)(**{**vars(entry.metadata), **known}),
         entry.body,
-        entry.gzipped,
+        entry.encoded,
         entry.ends,
         entry.views,
     )
@@ -132,6 +137,137 @@ def test_a_page_is_a_slice_with_links_to_the_reader(warm: FlaskClient) -> None:
 def test_links_name_the_scheme_and_host_that_the_client_used(warm: FlaskClient) -> None:
     answered = warm.get("/orgs/Netflix/members?page=4", base_url="https://cache.test:8443")
     assert answered.headers["Link"].startswith("<https://cache.test:8443/orgs/Netflix/members?")
+
+
+# What a proxy says of the client, as WSGI has it.
+FORWARDED = {"HTTP_X_FORWARDED_HOST": "api.test:8443", "HTTP_X_FORWARDED_PROTO": "https"}
+PAGE = "/orgs/Netflix/members?page=4"
+
+
+@pytest.mark.parametrize(
+    ("peer", "link"),
+    [
+        ("10.1.2.3", "https://api.test:8443"),
+        ("::ffff:10.1.2.3", "https://api.test:8443"),
+        ("2001:db8::7", "https://api.test:8443"),
+        ("11.1.2.3", "http://localhost"),
+        ("::ffff:11.1.2.3", "http://localhost"),
+        ("2001:db9::7", "http://localhost"),
+        ("127.0.0.1", "http://localhost"),
+        ("", "http://localhost"),
+    ],
+)
+def test_links_lead_to_where_a_trusted_proxy_was_asked(
+    make_app: MakeApp, warm: FlaskClient, peer: str, link: str
+) -> None:
+    # Redis is warm; this reader stands behind proxies.
+    behind = make_app(trusted_proxies="10.0.0.0/8, 2001:db8::/32").test_client()
+    answered = behind.get(PAGE, environ_overrides={**FORWARDED, "REMOTE_ADDR": peer})
+    assert answered.headers["Link"].startswith(f"<{link}/orgs/Netflix/members?per_page=30&page=3>")
+
+
+def test_without_proxies_nobody_is_believed_where_links_lead(warm: FlaskClient) -> None:
+    plain, forwarded = warm.get(PAGE), warm.get(PAGE, environ_overrides=FORWARDED)
+    assert forwarded.headers["Link"] == plain.headers["Link"]
+
+
+def test_what_a_client_says_before_its_proxy_counts_for_nothing(
+    make_app: MakeApp, warm: FlaskClient
+) -> None:
+    behind = make_app(trusted_proxies="127.0.0.1").test_client()
+    known = {
+        "HTTP_X_FORWARDED_HOST": "evil.test, api.test",
+        "HTTP_X_FORWARDED_PROTO": "javascript, https",
+    }
+    link = behind.get(PAGE, environ_overrides=known).headers["Link"]
+    assert link.startswith("<https://api.test/orgs/")
+    assert "evil" not in link
+
+
+@pytest.mark.parametrize("path", ["/orgs/Netflix", PAGE, "/view/top/1/stars", "/users/nobody"])
+@pytest.mark.parametrize(
+    "host",
+    ["", "a b", "a/b", "a@b", "a.test:x", "a,b", '"', "<a>", "a.test\r\nX: y", "a.test>", "[::1",
+     "\xe4.test", "a.test\n"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_host_that_is_none_is_a_bad_request(
+    warm: FlaskClient, redis: Redis, method: str, host: str, path: str
+) -> None:
+    known = {"HTTP_HOST": host, "HTTP_X_FORWARDED_HOST": "api.test"}
+    answered = warm.open(path, method=method, environ_overrides=known)
+    if method == "HEAD":
+        assert (answered.status_code, answered.data) == (400, b"")
+    else:
+        assert_error(answered, 400, "The Host header is not a host.")
+    assert "Link" not in answered.headers
+    assert queued_names(redis) == []  # nothing was asked for on its behalf
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64])
+def test_a_host_that_flask_refuses_by_itself_is_a_bad_request(warm: FlaskClient, host: str) -> None:
+    assert_error(warm.get("/orgs/Netflix", environ_overrides={"HTTP_HOST": host}), 400)
+
+
+def test_a_host_that_is_none_is_no_reason_to_call_a_process_dead(client: FlaskClient) -> None:
+    known = {"HTTP_HOST": "a b"}  # as a careless balancer's health check might send
+    assert client.get("/livez", environ_overrides=known).status_code == 200
+
+
+INJECTIONS = [
+    'a.test/>; rel="next", <http://evil.test/',
+    "a.test\r\nSet-Cookie: a=b",
+    "a.test\n\n<html>",
+    "a.test>",
+    'a.test"',
+    "user@evil.test",
+    "a.test#",
+    "a.test?x=",
+    "a.test\x00",
+    "a.test\x85",
+]
+LINK = re.compile(
+    r"<(https?://[A-Za-z0-9._:\[\]-]+/[A-Za-z0-9!$&'()*+,;=:@~._/%?-]*)>; rel=\"[a-z]+\""
+)
+
+
+def assert_harmless(answered: TestResponse) -> None:
+    """Each link is one target and one relation, and leads to a name that was asked for."""
+    for name, value in answered.headers:
+        assert value.isprintable(), name
+        assert "evil" not in value or name == "Link"
+    for link in re.split(r", (?=<)", answered.headers.get("Link", "")):
+        found = LINK.fullmatch(link)
+        assert found or not link, link
+        assert found is None or "evil" not in found[1].partition("/users/")[0]
+
+
+@pytest.mark.parametrize("said", INJECTIONS)
+@pytest.mark.parametrize("field", ["HTTP_HOST", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"])
+def test_no_field_writes_into_links(
+    make_app: MakeApp, warm: FlaskClient, field: str, said: str
+) -> None:
+    behind = make_app(trusted_proxies="127.0.0.1").test_client()
+    for value in (said, f"good.test, {said}", f"{said}, good.test"):
+        answered = behind.get(PAGE, environ_overrides={field: value})
+        assert_harmless(answered)
+        assert answered.status_code == (400 if field == "HTTP_HOST" else 200)
+
+
+@pytest.mark.parametrize("said", INJECTIONS)
+@pytest.mark.parametrize("spell", [str, quote], ids=["as it stands", "encoded"])
+def test_no_path_writes_into_links(
+    make_app: MakeApp, redis: Redis, said: str, spell: Callable[[str], str]
+) -> None:
+    client = make_app().test_client()
+    target = f"/users/mona/{spell(said)}"
+    resource = CATALOGUE.named(target)
+    if resource is not None:
+        store_entry(redis, resource, fresh(make_entry(b"[]", links=(("next", "page=2"),))))
+    answered = raw(client, target)
+    assert_harmless(answered)
+    assert answered.status_code == (404 if resource is None else 200)
+    assert ("Link" in answered.headers) == (resource is not None)
 
 
 def test_a_client_that_paginates_gets_every_item_once(warm: FlaskClient) -> None:
@@ -231,11 +367,24 @@ def test_what_is_not_to_be_had_is_not_found(
     assert "/users/a" not in queued_names(redis)
 
 
-@pytest.mark.parametrize("target", ["//livez", "//healthcheck", "//view/top/1/stars"])
+@pytest.mark.parametrize(
+    "target", ["//livez", "///livez", "//healthcheck", "//view/top/1/stars", "//users/mona"]
+)
 def test_two_slashes_in_front_name_something_else(warm: FlaskClient, target: str) -> None:
     for resource in CATALOGUE.tracked:
         warm.get(resource.name)
     assert_error(raw(warm, target), 404, "Not Found")
+
+
+def test_the_path_of_an_asgi_server_is_read_as_it_was_sent(warm: FlaskClient) -> None:
+    def ask(raw_path: bytes) -> TestResponse:
+        scope = {"asgi.scope": {"raw_path": raw_path}, "QUERY_STRING": "per_page=1&page=2"}
+        return warm.get("/users/a/b", environ_overrides={**scope, "RAW_URI": "/users/other"})
+
+    answered = ask(b"/orgs/%4eetflix/members")
+    assert json.loads(answered.data) == [{"id": 2}]
+    assert "<http://localhost/orgs/Netflix/members?" in answered.headers["Link"]
+    assert_error(ask(b"/users/a%2Fb"), 404, "Not Found")
 
 
 def test_without_the_raw_target_the_decoded_path_is_used(warm: FlaskClient) -> None:
@@ -303,9 +452,24 @@ def test_head_is_get_without_the_body(warm: FlaskClient, path: str, status: int)
 
 
 def test_compression_is_negotiated(warm: FlaskClient) -> None:
-    answered = warm.get("/", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    for accepted, encoding, decompress in (
+        ("gzip, deflate, br", "br", brotli.decompress),
+        ("br;q=0.5, gzip", "gzip", gzip.decompress),
+    ):
+        answered = warm.get("/", headers={"Accept-Encoding": accepted})
+        assert answered.headers["Content-Encoding"] == encoding
+        assert answered.headers["ETag"] == f'"tag-{encoding}"'
+        assert answered.headers["Vary"] == "Accept-Encoding"
+        assert decompress(answered.data) == b'{"url": "x"}'
+    plain = warm.get("/", headers={"Accept-Encoding": "br;q=0, gzip;q=0"})
+    assert "Content-Encoding" not in plain.headers
+    assert plain.data == b'{"url": "x"}'
+
+
+def test_what_an_older_refresher_stored_is_sent(warm: FlaskClient, redis: Redis) -> None:
+    redis.hdel(keys.entry(tracked("/")), "body:br")
+    answered = warm.get("/", headers={"Accept-Encoding": "gzip, br"})
     assert answered.headers["Content-Encoding"] == "gzip"
-    assert answered.headers["ETag"] == '"tag-gzip"'
     assert gzip.decompress(answered.data) == b'{"url": "x"}'
 
 
@@ -314,6 +478,51 @@ def test_a_known_validator_gets_304(warm: FlaskClient) -> None:
     assert (answered.status_code, answered.data) == (304, b"")
     assert answered.headers["ETag"] == '"tag"'
     assert not {"Content-Length", "Content-Type"} & set(answered.headers.keys())
+
+
+@pytest.mark.parametrize("path", ["/orgs/Netflix", PAGE, "/view/top/1/stars", "/users/mona"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_did_not_change_since_a_date_gets_304(
+    warm: FlaskClient, method: str, path: str
+) -> None:
+    whole = warm.get(path)
+    known = {"If-Modified-Since": whole.headers["Last-Modified"]}
+    answered = warm.open(path, method=method, headers=known)
+    assert (answered.status_code, answered.data) == (304, b"")
+    for name in ("ETag", "Last-Modified", "Vary", "Cache-Control", "Link"):
+        assert answered.headers.get(name) == whole.headers.get(name)
+    assert not {"Content-Length", "Content-Type"} & set(answered.headers.keys())
+
+
+def test_what_changed_since_a_date_is_sent(warm: FlaskClient) -> None:
+    before = {"If-Modified-Since": "Fri, 15 Jan 2027 07:59:59 GMT"}
+    answered = warm.get("/orgs/Netflix", headers=before)
+    assert (answered.status_code, answered.data) == (200, warm.get("/orgs/Netflix").data)
+
+
+def test_a_tag_counts_for_more_than_a_date(warm: FlaskClient) -> None:
+    date = {"If-Modified-Since": "Fri, 15 Jan 2027 08:00:00 GMT"}
+    early = {"If-Modified-Since": "Fri, 15 Jan 2027 07:59:59 GMT"}
+    for known, status in (
+        ({**date, "If-None-Match": '"other"'}, 200),
+        ({**date, "If-None-Match": ""}, 200),
+        ({**early, "If-None-Match": '"tag"'}, 304),
+    ):
+        assert warm.get("/orgs/Netflix", headers=known).status_code == status
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", f"Fri, 15 Jan {'9' * 20} 08:00:00 GMT"])
+def test_a_date_that_is_none_is_ignored(warm: FlaskClient, value: str) -> None:
+    assert warm.get("/orgs/Netflix", headers={"If-Modified-Since": value}).status_code == 200
+
+
+def test_what_is_not_there_is_not_there_whatever_its_date(
+    redis: Redis, client: FlaskClient
+) -> None:
+    store_entry(redis, on_demand("/users/nobody"), fresh(make_entry(b"{}", status=404)))
+    known = {"If-Modified-Since": "Fri, 15 Jan 2027 08:00:00 GMT"}
+    answered = client.get("/users/nobody", headers=known)
+    assert (answered.status_code, answered.data) == (404, b"{}")
 
 
 def test_what_never_comes_is_unavailable(client: FlaskClient, redis: Redis) -> None:
@@ -350,7 +559,10 @@ def test_stale_content_is_served_and_a_refresh_asked_for(client: FlaskClient, re
     store_entry(redis, on_demand("/users/mona"), entry)
     answered = client.get("/users/mona")
     assert (answered.status_code, answered.data) == (200, b'{"login": "old"}')
-    assert answered.headers["Cache-Control"] == "public, max-age=0"
+    assert answered.headers["Cache-Control"] == (
+        "public, max-age=1, stale-while-revalidate=60, stale-if-error=86400"
+    )
+    assert int(answered.headers["Age"]) > 1
     assert "; ttl=-" in answered.headers["Cache-Status"]
 
 

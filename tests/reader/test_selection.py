@@ -159,7 +159,7 @@ def test_an_organisation_that_is_not_tracked_has_no_views(org: str) -> None:
         found(f"/view/top/1/stars?org={org}")
 
 
-@pytest.mark.parametrize("count", ["0", "-1", "1.5", "x", "", "%20", "5%2F", "%D9%A1", "5%00"])
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "x", "%20", "5%2F", "%D9%A1", "5%00"])
 def test_a_view_of_a_number_that_is_none_is_a_bad_request(count: str) -> None:
     with pytest.raises(BadRequest):
         found(f"/view/top/{count}/stars")
@@ -167,9 +167,10 @@ def test_a_view_of_a_number_that_is_none_is_a_bad_request(count: str) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/view", "/view/", "/view/top/1", "/view/top/1/", "/view/top/1/stars/", "/view/top/1/stars/x",
-     "/view/top/1/size", "/view/up/1/stars", "/View/top/1/stars", "/view/Top/1/stars",
-     "/view/top/1/Stars", "/view%2Ftop/1/stars", "/view/top%2F1/stars", "/view%2Ftop%2F1%2Fstars",
+    ["/view", "/view/", "/view///", "/view//1/stars", "/view/top//stars", "/view/top/1",
+     "/view/top/1/", "/view/top/1/stars/", "/view/top/1/stars/x", "/view/top/1/size",
+     "/view/up/1/stars", "/View/top/1/stars", "/view/Top/1/stars", "/view/top/1/Stars",
+     "/view%2Ftop/1/stars", "/view/top%2F1/stars", "/view%2Ftop%2F1%2Fstars",
      "/x/view/top/1/stars", "view/top/1/stars", "x/view/top/1/stars", "..//view/top/1/stars"],
 )  # fmt: skip
 def test_what_only_looks_like_a_view_is_not_found(target: str) -> None:
