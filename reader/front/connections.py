@@ -24,6 +24,9 @@ class Bounded(Protocol):
     def close(self) -> None:
         """End it in peace."""
 
+    def abort(self) -> None:
+        """End it now."""
+
 
 class Connections:
     """All connections of a process, the oldest first.

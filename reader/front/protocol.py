@@ -124,6 +124,10 @@ class Front(asyncio.Protocol):
         self._closing = True
         self._transport.close()
 
+    def abort(self) -> None:
+        """End it now, whatever is under way."""
+        self._transport.abort()
+
     def look_after(self, now: float) -> None:
         """End it if the client sends nothing, or takes nothing, for too long."""
         untaken = self._transport.get_write_buffer_size() and self._untaken_bytes()

@@ -80,6 +80,9 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
             await super()._serve()
         finally:
             looking_after.cancel()
+            # Those that the graceful end has not waited for: uvloop would wait for them for ever.
+            for connection in self.connections:
+                connection.abort()
 
     async def _look_after(self) -> None:
         """Once a second: what time it is, and who has taken too long."""
