@@ -1,0 +1,193 @@
+"""A real worker of ours on a real loop and a real socket; only the fork is left out."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvloop
+from flask import Flask
+from gunicorn.config import Config
+
+from reader.front.protocol import Front
+from reader.front.worker import FrontWorker
+from tests.reader.front.helpers import END, LIMITS, Reader, Sent, without_the_servers
+
+if TYPE_CHECKING:
+    from reader.asgi import Application
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+PATIENCE = 20.0  # seconds before a test that hangs fails
+
+
+class Run:
+    """Runs a test's coroutine on a loop of one kind."""
+
+    def __init__(self, make_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        self._make_loop = make_loop
+
+    def __call__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=self._make_loop) as runner:
+            runner.run(asyncio.wait_for(coroutine, PATIENCE))
+
+
+@contextmanager
+def an_application(app: Flask) -> "Iterator[Application]":
+    """The ASGI application of a Flask application; ends its threads."""
+    with pytest.MonkeyPatch.context() as patch:
+        # The module makes an application of the environment's settings when it is imported.
+        patch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+        from reader.asgi import Application  # noqa: PLC0415
+    made = Application(app)
+    yield made
+    made._flask.executor.shutdown()
+
+
+@dataclass
+class Log:
+    """gunicorn's log, of which nobody reads anything but errors."""
+
+    access_log_enabled: bool = False
+    errors: list[str] = field(default_factory=list)
+
+    def info(self, *_: Any) -> None:
+        """Nothing."""
+
+    debug = info
+
+    def error(self, message: str, *arguments: Any) -> None:
+        """Keep it for the test."""
+        self.errors.append(message % arguments)
+
+    exception = warning = error
+
+
+@contextmanager
+def a_worker(reader: Reader, **settings: Any) -> Iterator[FrontWorker]:
+    """A worker that serves a reader, configured as gunicorn.conf.py does; nothing may fail."""
+    config = Config()
+    known = {
+        **LIMITS,
+        "asgi_lifespan": "on",
+        "forwarded_allow_ips": "",
+        "http_parser": "python",
+        "keepalive": 75,
+        "secure_scheme_headers": {},
+        **settings,
+    }
+    for name, value in known.items():
+        config.set(name, value)
+    log = Log()
+    worker = FrontWorker(1, os.getppid(), [], None, 30, config, log)
+    worker.time = reader.bench.clock  # type: ignore[method-assign]
+    with an_application(reader.app) as application:
+        worker.asgi = application
+        yield worker
+    worker.tmp.close()
+    assert log.errors == []
+    assert worker.nr_conns == len(worker.connections) == 0
+
+
+@dataclass
+class Client:
+    """A client's end of a connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def read(self, *, is_head: bool = False) -> Sent:
+        """The next answer, with all of its body."""
+        first, *lines = (await self.reader.readuntil(END)).decode("latin-1").split("\r\n")[:-2]
+        pairs = [line.partition(": ") for line in lines]
+        fields = [(name.lower(), value) for name, _, value in pairs]
+        status = int(first.split(" ")[1])
+        length = 0 if is_head or status in {204, 304} else int(dict(fields)["content-length"])
+        return Sent(status, fields, await self.reader.readexactly(length))
+
+    async def ask(self, data: bytes, *, is_head: bool = False) -> Sent:
+        """Send a request and wait for its answer."""
+        self.send(data)
+        return await self.read(is_head=is_head)
+
+    async def is_closed(self) -> bool:
+        """Whether nothing more comes; waits until that is certain."""
+        return await self.reader.read(1) == b""
+
+
+def content(sent: Sent) -> Sent:
+    """An answer without what belongs to the server."""
+    return Sent(sent.status, without_the_servers(sent.fields), sent.body)
+
+
+@dataclass
+class Server:
+    """What serves, and how to reach it."""
+
+    worker: FrontWorker
+    port: int
+    fronts: list[Front] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def client(self, **known: Any) -> AsyncIterator[Client]:
+        """A client connects; returns its end."""
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **known))
+        try:
+            yield client
+        finally:
+            client.writer.close()
+            with suppress(ConnectionError):
+                await client.writer.wait_closed()
+
+    async def let_all_go(self) -> None:
+        """Wait until every connection is gone."""
+        while self.worker.nr_conns:
+            await asyncio.sleep(0.001)
+
+
+async def let_the_application_end() -> None:
+    """Wait for its threads: they would wait for ever for a loop that is closed."""
+    while any(
+        kind in repr(task.get_coro())
+        for task in asyncio.all_tasks()
+        for kind in ("WSGI", "_handle_http_request")
+    ):
+        await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def serving(worker: FrontWorker) -> AsyncIterator[Server]:
+    """Serves on the running loop, for as long as it lasts; no time passes for the connections."""
+    worker.loop = loop = asyncio.get_running_loop()
+    worker.now = loop.time()
+    server = Server(worker, 0)
+
+    def front() -> Front:
+        server.fronts.append(Front(worker))
+        return server.fronts[-1]
+
+    listener = await loop.create_server(front, "127.0.0.1", 0)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+        await server.let_all_go()
+    finally:
+        await let_the_application_end()
+        for made in server.fronts:
+            made.abort()
+        listener.close()
+        await listener.wait_closed()
+
+
+def listening(sock: Any) -> Any:
+    """A socket as gunicorn holds it."""
+    return SimpleNamespace(sock=sock, close=sock.close)
