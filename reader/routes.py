@@ -8,10 +8,12 @@ from flask import Blueprint, Response, current_app, request
 from redis import RedisError
 from werkzeug.datastructures import Headers
 
-from reader import health
 from reader.answer import CORS_HEADERS, Answer, Conditions, answer
 from reader.client_url import Address, is_trusted, path_of
 from reader.errors import NotFound, Unavailable
+from reader.health import healthcheck as health_answer
+from reader.health import json_answer
+from reader.health import livez as life_answer
 from reader.node import Node
 from reader.selection import select
 from reader.webhooks import MAX_BYTES
@@ -34,13 +36,13 @@ def check_target() -> None:
 @routes.get("/livez")
 def livez() -> Response:
     """Whether the process answers at all."""
-    return _response(health.livez())
+    return _response(life_answer())
 
 
 @routes.get("/healthcheck")
 def healthcheck() -> Response:
     """200 once every tracked resource can be served, else 503 that names what is missing."""
-    return _response(health.healthcheck(_node().missing()))
+    return _response(health_answer(_node().missing()))
 
 
 @routes.post("/webhooks/github")
@@ -60,7 +62,7 @@ def github_webhook() -> Response:
     except RedisError as error:  # GitHub keeps the delivery, to be sent again
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
     names = [resource.name for resource in resources]
-    return _response(health.json_answer({"refreshing": names}, status=202))
+    return _response(json_answer({"refreshing": names}, status=202))
 
 
 @routes.get("/", defaults={"path": ""})

@@ -67,11 +67,11 @@ def test_an_application_does_not_start_with_bad_settings(monkeypatch: pytest.Mon
         create_app()
 
 
-def test_a_reader_never_imports_what_speaks_to_github() -> None:
+def test_a_reader_never_imports_what_speaks_to_github_or_compresses() -> None:
     # `rq` brings `redis`, not `requests`; nothing else may bring it either.
     code = (
         "import sys, reader; "
-        "print([m for m in ('requests', 'refresher', 'pottery') if m in sys.modules])"
+        "print([m for m in ('requests', 'refresher', 'pottery', 'brotli') if m in sys.modules])"
     )
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True, text=True)
