@@ -10,13 +10,15 @@ The one place that knows gunicorn's insides. It relies on these of gunicorn 27, 
 - `_feed_callback_parser` takes all bytes, those replayed from behind a request as well, and after
   it `_current_request` is None for as long as a head is not complete;
 - with `_closed` set, `_request_ready` ends the connection's task, and nothing is closed by it;
+- `_will_close` decides whether an answer announces the end of the connection, and
+  `_close_transport` ends it: also without a word, when the process is told to end in between;
 - `worker.nr_conns` counts connections: one more in `connection_made`, one less in
   `connection_lost`.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
@@ -49,6 +51,7 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
         self._give_back = give_back
         self._lost = lost
         self._holds_part = False  # of a request's head
+        self._is_kept = False  # by what the last answer said
         self.heard_at = worker.now  # seconds of the loop's clock, of the last complete head
 
     @property
@@ -84,6 +87,25 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
         if not self._holds_part:
             self.heard_at = self.worker.now
         return goes_on
+
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        closes: bool = super()._will_close(request, response_requires_close)
+        self._is_kept = not closes
+        return closes
+
+    def _send_error_response(self, *arguments: Any) -> None:
+        self._is_kept = False
+        super()._send_error_response(*arguments)
+
+    def _close_transport(self) -> None:
+        """Close it, or give it back where the client was told that it may ask again."""
+        receiver = self._body_receiver
+        is_whole = receiver is None or receiver._complete
+        ends_unsaid = self._is_kept and not self.worker.alive and self._websocket is None
+        if ends_unsaid and is_whole and not self._closed and not self.transport.is_closing():
+            self._end(self._callback_parser.remaining())
+        else:
+            super()._close_transport()
 
     def _may_be_given_back(self) -> bool:
         return not (self._holds_part or self._closed or self.transport.is_closing())
