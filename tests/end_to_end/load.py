@@ -61,17 +61,13 @@ class Load:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop_asking()
+        self._ends.set()
         for thread in self._threads:
             thread.join()
 
     def has_answered(self, number: int) -> bool:
         """Whether so many requests got their answer, or something went wrong."""
         return self.outcome.answered >= number or bool(self.outcome.failures)
-
-    def stop_asking(self) -> None:
-        """No new requests from now on; those on their way are waited for."""
-        self._ends.set()
 
     def _run(self, number: int) -> None:
         targets = list(self._expected)

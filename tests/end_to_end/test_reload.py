@@ -1,16 +1,16 @@
 """Reader processes are replaced, and end, without a client noticing."""
 
 import signal
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.load import Load
-from tests.end_to_end.raw_http import Connection, Received, request
+from tests.end_to_end.raw_http import Connection, request
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -55,8 +55,7 @@ def test_a_reload_under_load_fails_no_request(fleet: Fleet) -> None:
             eventually(partial(_are_replaced, reader, before), within=40, what="all are replaced")
             eventually(partial(load.has_answered, load.outcome.answered + 200))
     assert load.outcome.failures == []
-    # Each connection was told of its end, with an answer, before it came.
-    assert load.outcome.retried == 0
+    _assert_ended_in_peace(load)
     assert load.outcome.worst < 10
 
 
@@ -69,7 +68,7 @@ def test_processes_that_end_after_so_many_requests_fail_none(fleet: Fleet) -> No
             before = _pids(reader)
             eventually(partial(_are_replaced, reader, before), within=40, what="all are replaced")
     assert load.outcome.failures == []
-    assert load.outcome.retried == 0
+    _assert_ended_in_peace(load)
     assert load.outcome.worst < 10
 
 
@@ -78,32 +77,30 @@ def test_requests_in_flight_are_answered_before_the_end(
 ) -> None:
     reader = fleet.healthy_reader(WEB_CONCURRENCY=2)
     github.fault("hang", path="cold")
-    waited_for: list[Received] = []
-    with (
-        Connection(reader.url) as waiting,
-        Connection(reader.url, receive_buffer=4096) as slow,
-        _load(reader) as load,
-    ):
-        waiting.send(request(COLD))
-        slow.send(request(TARGETS[1], Accept_Encoding="identity"))
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(Connection(reader.url)) for _ in range(10)]
+        slow = [stack.enter_context(Connection(reader.url, receive_buffer=4096)) for _ in range(10)]
+        for number, client in enumerate(waiting):
+            if number % 2:
+                assert client.ask(TARGETS[0]).status == 200
+            client.send(request(f"{COLD}={number}"))
+        for client in slow:
+            client.send(request(TARGETS[1], Accept_Encoding="identity"))
         eventually(lambda: github.counters()["hanging"] > 0)
-        eventually(partial(load.has_answered, 200))
-        thread = threading.Thread(target=lambda: waited_for.append(waiting.receive()))
-        thread.start()
-        load.stop_asking()
+        eventually(lambda: all(client.take(1) for client in slow))
+
         reader.signal(signal.SIGTERM)
-        eventually(lambda: _refuses(reader), what="it listens no more")
-        time.sleep(1)  # that the processes have noticed
-        assert not waited_for
+        eventually(partial(_refuses, reader), what="it listens no more")
+        eventually(lambda: reader.output.count("Worker shutting down") == 2)
+        assert not any(client.take(1) for client in waiting)
         github.clear_faults()
-        thread.join()
-        large = slow.receive()
-    assert [answer.status for answer in waited_for] == [200]
-    assert waited_for[0].headers["connection"] == "close"
-    assert len(large.body) == int(large.headers["content-length"])
-    assert load.outcome.failures == []
-    assert load.outcome.retried == 0
-    assert reader.process.wait(15) == 0
+        for client in waiting:
+            answer = client.receive()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+        for client in slow:
+            answer = client.receive()
+            assert len(answer.body) == int(answer.headers["content-length"]) > 700_000
+        assert reader.process.wait(20) == 0
 
 
 def test_idle_connections_do_not_hold_up_the_end(fleet: Fleet) -> None:
@@ -118,6 +115,15 @@ def test_idle_connections_do_not_hold_up_the_end(fleet: Fleet) -> None:
         assert unused.is_closed()
         assert reader.process.wait(15) == 0
         assert time.monotonic() - began < 10
+
+
+def _assert_ended_in_peace(load: Load) -> None:
+    """Connections are told of their end, with an answer, before it comes.
+
+    All but those that gunicorn is about to keep at the very moment when the signal comes; their
+    clients have to ask again, as HTTP has them do (RFC 9112 section 9.3.1).
+    """
+    assert load.outcome.retried <= 4
 
 
 def _pids(reader: Reader) -> set[int]:
