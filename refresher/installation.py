@@ -106,7 +106,7 @@ class Installation:
             if token is not None and self._lasts(token, RENEW_BEFORE):
                 return token
             if self._vault.claim_renewal(self._settings.origin_deadline):
-                return self._renewed(token)
+                return self._renewed()
             if token is not None and self._lasts(token, _LAST_USE):
                 return token
             if patience <= 0:
@@ -115,8 +115,13 @@ class Installation:
             self._sleep(_POLL)
             patience -= _POLL
 
-    def _renewed(self, old: AppToken | None) -> AppToken:
+    def _renewed(self) -> AppToken:
+        old = None
         try:
+            # Somebody may have brought it between our look and our claim.
+            old = self._vault.get()
+            if old is not None and self._lasts(old, RENEW_BEFORE):
+                return old
             token = self._fetch()
         except CredentialError as error:
             if old is None or not self._lasts(old, _LAST_USE):

@@ -10,5 +10,6 @@ is the same, only slower.
 
 One module for each thing it has to know: `head` (which requests are plain), `answers` (bytes for a
 request, made at most once a second), `protocol` (one connection), `connections` (their limits),
-`borrowed` (gunicorn's insides) and `worker` (how gunicorn runs it all).
+`borrowed` (gunicorn's insides), `process` (what they know of the one they are in) and `worker` (how
+gunicorn runs it all).
 """

@@ -18,16 +18,15 @@ The one place that knows gunicorn's insides. It relies on these of gunicorn 27, 
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-if TYPE_CHECKING:
-    from reader.front.worker import FrontWorker
+from reader.front.process import Process
 
 
-def use_for_connections(make: Callable[["FrontWorker"], asyncio.Protocol]) -> None:
+def use_for_connections(make: Callable[[Any], asyncio.Protocol]) -> None:
     """Have this process's connections begin with a protocol of ours."""
     gasgi.ASGIProtocol = make
 
@@ -45,7 +44,7 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
     _closed: bool
 
     def __init__(
-        self, worker: "FrontWorker", *, give_back: Callable[[bytes], None], lost: Callable[[], None]
+        self, worker: Process, *, give_back: Callable[[bytes], None], lost: Callable[[], None]
     ) -> None:
         super().__init__(worker)
         self._give_back = give_back

@@ -5,20 +5,17 @@ import fcntl
 import struct
 import termios
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from reader.answer import CORS_HEADERS, Answer
 from reader.errors import error_body
 from reader.front.answers import Answers, Ready, render
 from reader.front.borrowed import Borrowed
 from reader.front.connections import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
+from reader.front.process import Process
 from shared.github_form import JSON
 
-if TYPE_CHECKING:
-    from reader.front.worker import FrontWorker
-
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
-_MAX_PIPELINED = 64 * 1024  # bytes of requests behind one whose answer the client does not take
 _HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
 _END = b"\r\n\r\n"
 
@@ -27,13 +24,13 @@ class Front(asyncio.Protocol):
     """A connection.
 
     Flow control: while the client does not take its answers, nothing more is read from it, so that
-    it costs us one answer and one buffer at most. Bodies are never copied, only referred to.
+    it costs us one answer and what the loop reads at once (256 kB). Bodies are never copied.
 
     Args:
         worker: gunicorn's worker, whose process this is.
     """
 
-    def __init__(self, worker: "FrontWorker") -> None:
+    def __init__(self, worker: Process) -> None:
         self._worker = worker
         self._transport: asyncio.Transport
         self._answers: Answers
@@ -88,8 +85,6 @@ class Front(asyncio.Protocol):
                     return
             self._send(ready)
             was_waiting, data = True, rest
-        if len(data) > _MAX_PIPELINED:  # asked for without taking the answers
-            self._transport.abort()
         self._received = b"" if self._closing else data
         if was_waiting:
             self._since = self._worker.now

@@ -143,7 +143,7 @@ class FakeWorker:
         """A client connects; returns its side."""
         transport = FakeTransport(**known)
         self.clients.append(transport)
-        transport.connect(Front(self))  # type: ignore[arg-type]
+        transport.connect(Front(self))
         return transport
 
     def wait(self, seconds: float) -> None:

@@ -295,6 +295,26 @@ def test_nonsense_is_refused_by_gunicorn(run: Run, worker: FrontWorker, nonsense
     run(test())
 
 
+def test_a_websocket_is_refused_without_harm(run: Run, worker: FrontWorker) -> None:
+    async def test() -> None:
+        handshake = make_head(
+            "/",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        )
+        async with serving(worker) as server, server.client() as other:
+            async with server.client() as client:
+                await client.ask(ROOT)
+                client.send(handshake)
+                assert (await client.reader.readline()).startswith(b"HTTP/1.1 403 ")
+                await client.reader.read()
+            assert (await other.ask(ROOT)).status == 200
+
+    run(test())
+
+
 def test_half_a_request_at_gunicorn_is_not_waited_for_without_end(
     run: Run, worker: FrontWorker
 ) -> None:

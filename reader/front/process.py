@@ -1,0 +1,25 @@
+"""What a connection knows of the process that it belongs to: gunicorn's worker, seen from below."""
+
+from typing import Any, Protocol
+
+from reader.front.answers import Answers
+from reader.front.connections import Connections
+
+
+class Process(Protocol):
+    """A reader process; `reader.front.worker.FrontWorker` is the only one."""
+
+    alive: bool  # False once it was told to end
+    now: float  # seconds of the loop's clock, of the last tick
+    nr_conns: int  # connections, as gunicorn counts them
+    connections: Connections
+    cfg: Any  # gunicorn's configuration
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+
+    def count_request(self) -> None:
+        """One more request was answered."""
+
+    def answers_for(self, *, peer: str, scheme: str) -> Answers:
+        """The answers for those who connect from an address."""
