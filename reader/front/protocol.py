@@ -12,6 +12,7 @@ from reader.errors import error_body
 from reader.front.answers import Answers, Ready, render
 from reader.front.borrowed import Borrowed
 from reader.front.connections import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
+from reader.front.head import MAX_HEAD
 from reader.front.process import Process
 from shared.github_form import JSON
 
@@ -66,7 +67,8 @@ class Front(asyncio.Protocol):
         was_waiting = not self._received
         data = self._received + data if self._received else data
         while data and not self._paused and not self._closing:
-            ready = self._answers.find(data) if data.endswith(_END) else None
+            is_one = len(data) <= MAX_HEAD and data.endswith(_END)  # most often
+            ready = self._answers.find(data) if is_one else None
             rest = b""
             if ready is None:
                 end = data.find(_END) + len(_END)
