@@ -453,9 +453,8 @@ def test_a_worker_serves_by_the_front_keeps_time_and_ends_in_peace(
         assert (await client.ask(LIVEZ)).status == 200
         reader.bench.clock.now += 7
         began = worker.now
-        while (await client.ask(ROOT)).value("age") != "7":
+        while (await client.ask(ROOT)).value("age") != "7" or worker.now == began:
             await asyncio.sleep(0.001)
-        assert worker.now > began
         worker.alive = False
         assert (await client.ask(ROOT)).value("connection") == "close"
         assert await client.is_closed()

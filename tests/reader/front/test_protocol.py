@@ -348,6 +348,23 @@ def test_a_client_that_pipelines_a_lot_and_reads_is_answered(worker: FakeWorker)
     assert bodies(client.written) == [b'"root"'] * 3000
 
 
+def test_pipelined_requests_are_read_once_each_and_not_with_all_behind_them(
+    worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = worker.connect()
+    answers = client.protocol._answers
+    examined: list[int] = []
+    find = answers.find
+
+    def watched(request: bytes) -> Any:
+        examined.append(len(request))
+        return find(request)
+
+    monkeypatch.setattr(answers, "find", watched)
+    client.receive(ROOT * 2000)
+    assert sum(examined) < 2 * (len(ROOT * 2000) + 8000**2 // len(ROOT))
+
+
 # The end.
 
 
