@@ -3,8 +3,11 @@
 Progress is what counts, not age: an honest slow client is served for as long as it takes.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Protocol
+
+log = logging.getLogger("reader")
 
 REQUEST_TIMEOUT = 15.0  # seconds for a request's head, from the connection or its first byte on
 STALL_TIMEOUT = 60.0  # seconds in which a client has not taken a single byte of its answer
@@ -61,6 +64,13 @@ class Connections:
         self._all.pop(connection, None)
 
     def look_after(self, now: float) -> None:
-        """End those that have taken too long; call it about once a second."""
+        """End those that have taken too long; call it about once a second.
+
+        Outlives every error: who calls it keeps the time of the whole process.
+        """
         for connection in self:
-            connection.look_after(now)
+            try:
+                connection.look_after(now)
+            except Exception:
+                log.exception("unexpected error while looking after a connection")
+                self.forget(connection)
