@@ -77,3 +77,22 @@ def test_all_are_looked_after_even_when_some_go_meanwhile() -> None:
     connections.look_after(7.0)
     assert [one.looked_after for one in all_of_them] == [[7.0]] * 3
     assert list(connections) == [all_of_them[1]]
+
+
+def test_an_error_of_one_is_logged_and_ends_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections = Connections(3)
+
+    @dataclass(eq=False)
+    class Broken(Connection):
+        def look_after(self, now: float) -> None:
+            super().look_after(now)
+            raise RuntimeError
+
+    broken, other = admitted(connections, Broken(), Connection())
+    for now in (1.0, 2.0):
+        connections.look_after(now)
+    assert other.looked_after == [1.0, 2.0]
+    assert broken.looked_after == [1.0]
+    assert len(caplog.records) == 1
