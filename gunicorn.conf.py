@@ -33,7 +33,7 @@ secure_scheme_headers = {}
 keepalive = 75
 # All that may wait in the kernel while the front is busy with others, as in a reload.
 backlog = 2048
-# Of each process. Beyond, the longest idle one is closed; where none is idle, a 503.
+# Of each process. Beyond, the oldest of the idle ones is closed; where none is idle, a 503.
 worker_connections = 4096
 # A head may be as large as the front allows, which is half of gunicorn's own limits.
 limit_request_line = 4094

@@ -197,6 +197,7 @@ class Front(asyncio.Protocol):
         self._worker.connections.forget(self)
 
     def _refuse(self, status: int, message: str) -> None:
+        self._received = b""  # it is refused once
         body = error_body(status, message)
         headers = {
             "Content-Type": JSON,
