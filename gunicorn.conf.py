@@ -1,9 +1,14 @@
 """How gunicorn runs the readers; each setting with its reason."""
 
+import os
 import resource
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared import settings
+from shared.logs import logging_config
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -45,8 +50,23 @@ graceful_timeout = int(_settings.miss_wait) + 5
 control_socket_disable = True
 # Readers are told apart from the arbiter in `ps`.
 proc_name = "api-read-cache reader"
-# No access log: at this rate it is the slowest part. See the balancer's.
+# Ours (ACCESS_LOG) knows how a request was served, and what it is called.
 accesslog = None
+logconfig_dict = logging_config(_settings.log_format)
+
+
+# Where the processes of this gunicorn share what they count (reader/node_counts.py).
+_COUNTS = "API_READ_CACHE_COUNTS"
+
+
+def on_starting(server: "Arbiter") -> None:  # noqa: ARG001
+    """Make the folder for the counts."""
+    os.environ[_COUNTS] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
+
+
+def on_exit(server: "Arbiter") -> None:  # noqa: ARG001
+    """Leave nothing behind."""
+    shutil.rmtree(Path(os.environ[_COUNTS]), ignore_errors=True)
 
 
 def post_worker_init(worker: "Worker") -> None:

@@ -22,8 +22,10 @@ from redis import Redis
 
 from refresher.budget import Budget
 from refresher.bulkhead import Bulkhead
+from refresher.meter import Meter
 from refresher.origin import Origin
 from refresher.refresh import Tools, refresh
+from refresher.reporter import Reporter
 from refresher.writes import Writer
 from scripts.embedded_redis import EmbeddedRedis
 from shared.resources import Catalogue
@@ -121,7 +123,8 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             now = START + second
             known = settings(token)
             budget = Budget(redis, known, tracked=True, clock=lambda: now)
-            origin = Origin(known, budget)
+            meter = Meter(redis)
+            origin = Origin(known, budget, observe=meter.observe)
             bulkhead = Bulkhead(redis, Catalogue((ORG,)))
             refresh(
                 resource,
@@ -132,6 +135,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
                     Writer(redis, known),
                     origin,
                     bulkhead,
+                    Reporter(redis, meter, keep_s=600),
                     clock=lambda: now,
                 ),
             )

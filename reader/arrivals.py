@@ -16,10 +16,12 @@ class News:
     Args:
         look: what it holds.
         turned_away: a refresh was called for, but the queue is full.
+        suspended: an operator has refreshing paused.
     """
 
     look: Look
     turned_away: bool = False
+    suspended: bool = False
 
 
 class Expected:

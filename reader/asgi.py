@@ -5,6 +5,7 @@ The Flask application in a pool of threads, and before it what must never wait f
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,6 +18,8 @@ from reader.app import create_app
 from reader.front.answers import SERVER
 from reader.health import healthcheck, livez
 from reader.node import Node
+from reader.request_ids import HEADER
+from reader.tallies import Kind, Route, served_by_status
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,9 +52,20 @@ class Application:
             await self._live(receive, send)
             return
         scope = _in_origin_form(scope)
+        began = time.perf_counter()
         answer = self._health(scope)
         if answer is not None:
+            request_id = self._request_id(scope)
+            answer.headers[HEADER] = request_id
             await _send_answer(answer, _signed(send), is_head=scope["method"] == "HEAD")
+            self.node.observer.answered(
+                Kind(Route(scope["path"]), served_by_status(answer.status), answer.status),
+                method=scope["method"],
+                target=scope["path"],
+                seconds=time.perf_counter() - began,
+                request_id=request_id,
+                client=str((scope.get("client") or ("",))[0]),
+            )
             return
         await self._flask(scope, _in_time(receive), _signed(send))  # type: ignore[arg-type]
 
@@ -63,6 +77,10 @@ class Application:
         if scope["path"] == "/healthcheck":
             return healthcheck(self.node.missing())
         return None
+
+    def _request_id(self, scope: Message) -> str:
+        sent = (value for name, value in scope["headers"] if name == b"x-request-id")
+        return self.node.observer.request_ids.of(next(sent, b""))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -13,7 +13,9 @@ from redis import RedisError
 from reader.arrivals import Arrivals, News
 from reader.local_cache import LocalCache
 from reader.schedule import wants_refresh
-from shared.queueing import RefreshQueue
+from reader.tallies import Totals
+from shared.measures import Measure
+from shared.queueing import Asked, RefreshQueue
 from shared.resources import Catalogue, Resource
 from shared.store import Look, Store
 
@@ -32,6 +34,7 @@ class Caretaker:
         arrivals: who waits for what is not held yet.
         store: Redis.
         queue: where refreshes are asked for.
+        totals: where it counts what it did.
         keep: seconds that an on-demand entry is held when nobody asks for it.
         clock: gives Unix time in seconds.
     """
@@ -44,6 +47,7 @@ class Caretaker:
         arrivals: Arrivals,
         store: Store,
         queue: RefreshQueue,
+        totals: Totals,
         keep: float,
         clock: Callable[[], float],
     ) -> None:
@@ -52,12 +56,15 @@ class Caretaker:
         self._arrivals = arrivals
         self._store = store
         self._queue = queue
+        self._totals = totals
         self._keep = keep
         self._clock = clock
-        self._due: dict[str, Resource] = {}
+        # What is due, and the id of the request that was first to find it so, if it was one.
+        self._due: dict[str, tuple[Resource, str | None]] = {}
         self._condition = Condition()
         self._stopped = Event()
-        self._redis_is_away = False
+        self._away_since: float | None = None
+        self._is_suspended = False
         self.is_deaf = Event()  # announcements were lost: the listener should subscribe anew
         self._announced = 0  # the number of the last announcement that reached us
         self._counted: int | None = None  # the counter at the last tick
@@ -72,14 +79,26 @@ class Caretaker:
         with self._condition:
             self._condition.notify()
 
-    def look_soon(self, resource: Resource) -> None:
-        """Have a resource looked at; returns at once, and many calls make one look."""
+    @property
+    def away_since(self) -> float | None:
+        """Unix time in seconds since when Redis does not answer; None where it does."""
+        return self._away_since
+
+    def look_soon(self, resource: Resource, request_id: str | None = None) -> None:
+        """Have a resource looked at; returns at once, and many calls make one look.
+
+        Args:
+            resource: what is due.
+            request_id: of the request that found it so.
+        """
         with self._condition:
-            self._due[resource.id] = resource
+            _, first = self._due.get(resource.id, (resource, None))
+            self._due[resource.id] = (resource, first or request_id)
             self._condition.notify()
 
     def announced(self, resource: Resource | None, number: int) -> None:
         """Take note of an announcement, and look at the resource if it matters here."""
+        self._totals.count(Measure.ANNOUNCEMENTS)
         self._announced = max(self._announced, number)
         if resource is None:
             return
@@ -111,15 +130,15 @@ class Caretaker:
         try:
             work()
         except RedisError as error:
-            if not self._redis_is_away:
+            if self._away_since is None:
                 log.warning("Redis is away, serving from memory: %s", type(error).__name__)
-            self._redis_is_away = True
+                self._away_since = self._clock()
         except Exception:
             log.exception("unexpected error while looking at Redis")
         else:
-            if self._redis_is_away and work == self.tick:
+            if self._away_since is not None and work == self.tick:
                 log.warning("Redis is back")
-                self._redis_is_away = False
+                self._away_since = None
                 self._look_soon_at_all()
 
     def tick(self) -> None:
@@ -129,7 +148,9 @@ class Caretaker:
             held = self._local.peek(resource)
             if held is None or held.look_at <= now:
                 self.look_soon(resource)
-        self._check_announcements(self._store.changes())
+        pulse = self._store.pulse()
+        self._is_suspended = pulse.is_suspended
+        self._check_announcements(pulse.changes)
         self._local.drop_unasked(since=now - self._keep)
 
     def _check_announcements(self, counter: int) -> None:
@@ -153,18 +174,21 @@ class Caretaker:
         for at in range(0, len(due), _LOOKS_AT_ONCE):
             self._look_at(due[at : at + _LOOKS_AT_ONCE])
 
-    def _look_at(self, resources: Sequence[Resource]) -> None:
+    def _look_at(self, due: Sequence[tuple[Resource, str | None]]) -> None:
         try:
-            looks = self._store.look_at_all(resources)
-            for resource, look in zip(resources, looks, strict=True):
-                self._take_over(resource, look)
+            looks = self._store.look_at_all([resource for resource, _ in due])
+            self._totals.count(Measure.REDIS_READS, "look", by=len(due))
+            for (resource, request_id), look in zip(due, looks, strict=True):
+                self._take_over(resource, look, request_id)
         except RedisError:
-            for resource in resources:
+            for resource, _ in due:
                 self._local.postpone(resource, self._clock() + TICK)
             raise
 
-    def _take_over(self, resource: Resource, look: Look) -> None:
+    def _take_over(self, resource: Resource, look: Look, request_id: str | None) -> None:
         now = self._clock()
+        if look.forgotten:
+            self._local.forget(resource, look.forgotten)
         if look.metadata is not None:
             held = self._local.peek(resource)
             if held is not None and held.entry.metadata.version == look.metadata.version:
@@ -177,10 +201,14 @@ class Caretaker:
             self._local.postpone(resource, now + TICK)
         if look.told is not None:  # looked at again until a refresh has seen the change
             self._local.postpone(resource, now + TICK)
-        accepted = True
+        asked = None
         if wants_refresh(look, now):
-            accepted = self._queue.ask(resource, urgent=look.metadata is None)
-        self._arrivals.tell(resource, News(look, turned_away=not accepted))
+            urgent = look.metadata is None
+            asked = self._queue.ask(resource, urgent=urgent, request_id=request_id)
+            self._totals.count(Measure.ASKED, asked)
+        turned_away = asked is Asked.TURNED_AWAY
+        news = News(look, turned_away=turned_away, suspended=self._is_suspended)
+        self._arrivals.tell(resource, news)
 
     def _load(self, resource: Resource) -> None:
         if not resource.tracked and not (
@@ -188,5 +216,6 @@ class Caretaker:
         ):
             return
         entry = self._store.read(resource)
+        self._totals.count(Measure.REDIS_READS, "body")
         if entry is not None:
             self._local.put(resource, entry, self._clock())

@@ -26,6 +26,19 @@ class Held:
     asked_at: float
 
 
+@dataclass(frozen=True)
+class Usage:
+    """How much is held.
+
+    Args:
+        entries: their number.
+        bytes: that they take, about.
+    """
+
+    entries: int
+    bytes: int
+
+
 class LocalCache:
     """Entries by resource. Tracked ones stay; the others are bounded in bytes, oldest use first.
 
@@ -102,6 +115,15 @@ class LocalCache:
             if held is not None:
                 self._hold(replace(held, look_at=look_at))
 
+    def forget(self, resource: Resource, version: int) -> None:
+        """Let go of an on-demand entry of that version or an older one: it is not to be served."""
+        with self._lock:
+            held = self._on_demand.get(resource.id)
+            if held is not None and held.entry.metadata.version <= version:
+                del self._on_demand[resource.id]
+                self._on_demand_bytes -= held.entry.held_bytes
+                self.generation += 1
+
     def drop_unasked(self, since: float) -> None:
         """Let go of on-demand entries that nobody asked for since then (Unix time, seconds)."""
         with self._lock:
@@ -116,6 +138,13 @@ class LocalCache:
         with self._lock:
             held = [*self._tracked.values(), *self._on_demand.values()]
         return [one.resource for one in held]
+
+    def usage(self) -> tuple[Usage, Usage]:
+        """How much is held that is tracked, and how much on demand."""
+        with self._lock:
+            tracked = [held.entry.held_bytes for held in self._tracked.values()]
+            on_demand = Usage(len(self._on_demand), self._on_demand_bytes)
+        return Usage(len(tracked), sum(tracked)), on_demand
 
     @property
     def on_demand_bytes(self) -> int:

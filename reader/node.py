@@ -5,10 +5,16 @@ import time
 from dataclasses import dataclass
 from threading import Lock
 
+from redis import Redis
+
+from reader.access_log import AccessLog
 from reader.arrivals import Arrivals
 from reader.caretaker import Caretaker
+from reader.fleet import FleetWatch, TrackedView
 from reader.listener import Listener
 from reader.local_cache import LocalCache
+from reader.node_counts import NodeCounts
+from reader.observer import Observer
 from reader.read_path import ReadPath
 from reader.schedule import Policy
 from reader.webhooks import Webhooks
@@ -32,6 +38,10 @@ class Parts:
     caretaker: Caretaker
     listener: Listener
     webhooks: Webhooks
+    observer: Observer
+    fleet: FleetWatch
+    queue: RefreshQueue
+    redis: Redis
 
 
 class Node:
@@ -57,6 +67,7 @@ class Node:
                 self._parts = self._make()
                 self._parts.listener.start()
                 self._parts.caretaker.start()
+                self._parts.observer.start()
             return self._parts
 
     def stop(self) -> None:
@@ -65,6 +76,7 @@ class Node:
             if self._parts is not None:
                 self._parts.listener.stop()
                 self._parts.caretaker.stop()
+                self._parts.observer.stop()
             self._parts = None
 
     @property
@@ -72,9 +84,25 @@ class Node:
         """Where content is found."""
         return self.start().read_path
 
+    @property
+    def observer(self) -> Observer:
+        """What counts and logs the requests of this process."""
+        return self.start().observer
+
     def missing(self) -> list[Resource]:
         """The tracked resources that cannot be served from this process's memory yet."""
-        local = self.start().local
+        return self._missing_in(self.start().local)
+
+    def tracked(self) -> list[TrackedView]:
+        """The tracked resources as this process holds them."""
+        parts, now = self.start(), time.time()
+        held = [(resource, parts.local.peek(resource)) for resource in self.catalogue.tracked]
+        return [
+            TrackedView(resource, now, one.entry.metadata if one else None)
+            for resource, one in held
+        ]
+
+    def _missing_in(self, local: LocalCache) -> list[Resource]:
         return [resource for resource in self.catalogue.tracked if local.peek(resource) is None]
 
     def _make(self) -> Parts:
@@ -84,12 +112,21 @@ class Node:
         queue = RefreshQueue(redis, limit=settings.queue_max)
         arrivals = Arrivals()
         local = LocalCache(settings.local_max_bytes, next_look=Policy(settings.local_ttl).next_look)
+        observer = Observer(
+            local,
+            redis,
+            node_counts=NodeCounts.of_process(),
+            access_log=AccessLog(settings.access_log),
+            port=settings.port,
+            missing=lambda: len(self._missing_in(local)),
+        )
         caretaker = Caretaker(
             self.catalogue,
             local=local,
             arrivals=arrivals,
             store=store,
             queue=queue,
+            totals=observer.totals,
             keep=settings.on_demand_keep,
             clock=time.time,
         )
@@ -103,6 +140,18 @@ class Node:
             clock=time.time,
             stopwatch=time.monotonic,
         )
+        observer.waiting = lambda: read_path.waiting
         listener = Listener(redis, catalogue=self.catalogue, caretaker=caretaker)
         webhooks = Webhooks(redis, queue, self.catalogue, settings.webhook_secrets)
-        return Parts(os.getpid(), read_path, local, caretaker, listener, webhooks)
+        return Parts(
+            os.getpid(),
+            read_path,
+            local,
+            caretaker,
+            listener,
+            webhooks,
+            observer,
+            FleetWatch(redis, self.catalogue),
+            queue,
+            redis,
+        )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from threading import BoundedSemaphore
+from threading import Lock
 
 from redis import RedisError
 
@@ -65,13 +65,19 @@ class ReadPath:
         self._caretaker = caretaker
         self._arrivals = arrivals
         self._miss_wait = miss_wait
-        self._waiting = BoundedSemaphore(max_waiting)
+        self._max_waiting = max_waiting
+        self._waiting = 0
+        self._lock = Lock()
         self._clock = clock
         self._stopwatch = stopwatch
         self._flights: SingleFlight[Found | None] = SingleFlight()
 
-    def get(self, resource: Resource) -> Found:
+    def get(self, resource: Resource, *, request_id: str | None = None) -> Found:
         """The content of a resource, fresh or stale.
+
+        Args:
+            resource: what is asked for.
+            request_id: of the client's request; a refresh that it causes is known by it.
 
         Raises:
             Unavailable: there is none, and none came in time.
@@ -79,25 +85,35 @@ class ReadPath:
         now = self._clock()
         held = self._local.get(resource, now)
         if held is None:
-            return self._miss(resource)
+            return self._miss(resource, request_id)
         if held.look_at <= now:
-            self._caretaker.look_soon(resource)
+            self._caretaker.look_soon(resource, request_id)
         return Found(held.entry, Served.LOCAL)
 
-    def _miss(self, resource: Resource) -> Found:
-        if not self._waiting.acquire(blocking=False):
-            raise Unavailable("Too many requests are waiting for content.", retry_after=1)
-        try:
-            return self._wait(resource, self._stopwatch() + self._miss_wait)
-        finally:
-            self._waiting.release()
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for content."""
+        return self._waiting
 
-    def _wait(self, resource: Resource, deadline: float) -> Found:
+    def _miss(self, resource: Resource, request_id: str | None) -> Found:
+        with self._lock:
+            if self._waiting >= self._max_waiting:
+                raise Unavailable("Too many requests are waiting for content.", retry_after=1)
+            self._waiting += 1
+        try:
+            return self._wait(resource, self._stopwatch() + self._miss_wait, request_id)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _wait(self, resource: Resource, deadline: float, request_id: str | None) -> Found:
         """Lead the flight for the resource, or wait for its leader; lead on when he gives up."""
         while (remaining := deadline - self._stopwatch()) > 0:
             try:
                 found = self._flights.do(
-                    resource.id, lambda: self._fetch(resource, deadline), timeout=remaining
+                    resource.id,
+                    lambda: self._fetch(resource, deadline, request_id),
+                    timeout=remaining,
                 )
             except TimeoutError:
                 break
@@ -105,7 +121,7 @@ class ReadPath:
                 return found
         raise Unavailable("The content is still being fetched from GitHub.", retry_after=1)
 
-    def _fetch(self, resource: Resource, deadline: float) -> Found | None:
+    def _fetch(self, resource: Resource, deadline: float, request_id: str | None) -> Found | None:
         """The content from Redis, as soon as it is there; None when the time is up."""
         # What landed between this request's miss and its take-off need not be read again.
         held = self._local.get(resource, self._clock())
@@ -114,9 +130,9 @@ class ReadPath:
         with self._arrivals.expect(resource) as expected:
             entry = self._read(resource)
             if entry is None:
-                return self._await_refresh(resource, expected, deadline)
+                return self._await_refresh(resource, expected, deadline, request_id)
         if not entry.metadata.is_fresh(self._clock()):
-            self._caretaker.look_soon(resource)
+            self._caretaker.look_soon(resource, request_id)
         return Found(entry, Served.REDIS)
 
     def _read(self, resource: Resource) -> Entry | None:
@@ -127,10 +143,15 @@ class ReadPath:
         return None if entry is None else self._local.put(resource, entry, self._clock())
 
     def _await_refresh(
-        self, resource: Resource, expected: Expected, deadline: float
+        self,
+        resource: Resource,
+        expected: Expected,
+        deadline: float,
+        request_id: str | None,
     ) -> Found | None:
         while (remaining := deadline - self._stopwatch()) > 0:
-            self._caretaker.look_soon(resource)  # asks for a refresh where one is called for
+            # It asks for a refresh where one is called for.
+            self._caretaker.look_soon(resource, request_id)
             news = expected.wait(min(_POLL, remaining))
             held = self._local.get(resource, self._clock())
             entry = held.entry if held else None
@@ -144,6 +165,8 @@ class ReadPath:
 
     def _give_up_early(self, news: News, remaining: float) -> None:
         """Send the client away at once when nothing can come while it waits."""
+        if news.suspended and news.look.metadata is None:
+            raise Unavailable("Refreshing is paused by an operator.", retry_after=60)
         if news.turned_away:
             raise Unavailable("Too many refreshes are queued.", retry_after=5)
         failure = news.look.failure

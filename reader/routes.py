@@ -4,18 +4,23 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 from redis import RedisError
 from werkzeug.datastructures import Headers
 
 from reader.answer import CORS_HEADERS, Answer, Conditions, answer
 from reader.client_url import Address, is_trusted, path_of
 from reader.errors import NotFound, Unavailable
+from reader.fleet import NodeView
 from reader.health import healthcheck as health_answer
 from reader.health import json_answer
 from reader.health import livez as life_answer
+from reader.metrics import CONTENT_TYPE as METRICS_TYPE
+from reader.metrics import expose
 from reader.node import Node
+from reader.request_ids import HEADER as REQUEST_ID
 from reader.selection import select
+from reader.tallies import Kind, Route, served_by_status
 from reader.webhooks import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -24,6 +29,12 @@ if TYPE_CHECKING:
 routes = Blueprint("reader", __name__)
 
 ALLOWED_METHODS = "GET, HEAD, OPTIONS"
+_OWN_ROUTES = frozenset(
+    {
+        *(Route.HEALTHCHECK, Route.LIVEZ, Route.METRICS, Route.WEBHOOK),
+        *(Route.STATUS, Route.STATUS_JSON, Route.STATUS_ACTION),
+    }
+)
 
 
 @routes.before_request
@@ -31,6 +42,32 @@ def check_target() -> None:
     """Refuse what Werkzeug would route in spite of a second slash before it."""
     if _target().startswith("//"):
         raise NotFound
+
+
+@routes.before_app_request
+def begin() -> None:
+    """Note when a request began, and what it is called."""
+    g.began = time.perf_counter()
+    sent = request.headers.get(REQUEST_ID, "")
+    g.request_id = _node().observer.request_ids.of(sent.encode("latin-1", "replace"))
+
+
+@routes.after_app_request
+def end(response: Response) -> Response:
+    """Name the request in its answer; count it, and log it where it is this one's turn."""
+    response.headers[REQUEST_ID] = g.request_id
+    status = response.status_code
+    rule = request.url_rule.rule if request.url_rule else ""
+    route = Route(rule) if rule in _OWN_ROUTES else Route.OTHER
+    _node().observer.answered(
+        g.get("kind") or Kind(g.get("route", route), served_by_status(status), status),
+        method=request.method,
+        target=_target(),
+        seconds=time.perf_counter() - g.began,
+        request_id=g.request_id,
+        client=request.environ.get("REMOTE_ADDR", ""),
+    )
+    return response
 
 
 @routes.get("/livez")
@@ -43,6 +80,19 @@ def livez() -> Response:
 def healthcheck() -> Response:
     """200 once every tracked resource can be served, else 503 that names what is missing."""
     return _response(health_answer(_node().missing()))
+
+
+@routes.get("/metrics")
+def metrics() -> Response:
+    """What Prometheus reads; without what is in Redis while that is away."""
+    node, parts = _node(), _node().start()
+    counts, gauges, processes = parts.observer.node()
+    try:
+        fleet = parts.fleet.look()
+    except (RedisError, TimeoutError):
+        fleet = None
+    text = expose(NodeView(counts, gauges, processes), node.tracked(), fleet)
+    return Response(text, content_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
 
 
 @routes.post("/webhooks/github")
@@ -71,15 +121,20 @@ def resource(path: str) -> Response:  # noqa: ARG001 - the path as sent is what 
     """A tracked resource, a page of one, a ranked view, or anything allowed on demand."""
     target = _target()
     selection = select(_node().catalogue, target)
+    g.route = selection.route
     conditions = Conditions(
         url=_origin() + path_of(target),
         accept_encoding=_header("Accept-Encoding"),
         if_none_match=_header("If-None-Match"),
         if_modified_since=_header("If-Modified-Since"),
     )
-    found = _node().read_path.get(selection.resource)
+    found = _node().read_path.get(selection.resource, request_id=g.request_id)
     representation = selection.represent(found.entry)
-    return _response(answer(representation, conditions, served=found.served, now=time.time()))
+    now = time.time()
+    ready = answer(representation, conditions, served=found.served, now=now)
+    is_stale = not found.entry.metadata.is_fresh(now)
+    g.kind = selection.kind(found.served, ready.status, is_stale=is_stale)
+    return _response(ready)
 
 
 @routes.route("/", methods=["OPTIONS"], defaults={"path": ""})

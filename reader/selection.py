@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, unquote
 
 from reader.errors import NotFound
 from reader.representation import Representation, View, is_page_query, page, whole
+from reader.tallies import Kind, Route, route_of
 from shared.entry import Entry
+from shared.outcomes import Served
 from shared.resources import Catalogue, Resource
 
 _VIEW = "view"
@@ -20,10 +22,17 @@ class Selection:
     Args:
         resource: what is looked up.
         represent: the entry's whole, a page of it, or a view.
+        route: what it is counted as.
     """
 
     resource: Resource
     represent: Callable[[Entry], Representation]
+    route: Route
+
+    def kind(self, served: Served, status: int, *, is_stale: bool) -> Kind:
+        """What an answer with its content is counted as."""
+        name = None if self.resource.tracked else self.resource.name
+        return Kind(self.route, served, status, is_stale, name)
 
 
 def select(catalogue: Catalogue, target: str) -> Selection:
@@ -46,11 +55,11 @@ def select(catalogue: Catalogue, target: str) -> Selection:
     if is_page_query(query):
         listed = catalogue.find(path)
         if listed is not None and listed.expanded:
-            return Selection(listed, partial(page, query=query))
+            return Selection(listed, partial(page, query=query), route_of(listed))
     found = catalogue.find(path, query)
     if found is None:
         raise NotFound
-    return Selection(found, whole)
+    return Selection(found, whole, route_of(found))
 
 
 def _view(catalogue: Catalogue, segments: list[str], query: str) -> Selection:
@@ -59,4 +68,4 @@ def _view(catalogue: Catalogue, segments: list[str], query: str) -> Selection:
     org = catalogue.org(asked[0])
     if org is None:
         raise NotFound("Not Found: the organisation is not tracked here.")
-    return Selection(catalogue.repositories(org), view.of)
+    return Selection(catalogue.repositories(org), view.of, Route.VIEW)

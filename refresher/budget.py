@@ -29,7 +29,7 @@ from refresher.credentials import Credential
 from refresher.errors import OriginError
 from refresher.gate import ASIDE, UNSAID_PAUSE, Permit
 from refresher.resource_classes import CORE, class_in, shape_of
-from shared import keys
+from shared import budgets, keys
 from shared.outcomes import FailureKind
 from shared.settings import Settings
 
@@ -92,9 +92,11 @@ return {'taken', tostring(best / 2 - 1)}
 """
 
 # Puts right what a request really cost, and gives back its place.
-# KEYS: in flight, budget it was reserved from, number of pauses, budget that the answer speaks of.
+# KEYS: in flight, budget it was reserved from, number of pauses, budget that the answer speaks of,
+#       the budgets there are, history of that budget.
 # ARGV: request id, limit, remaining, reset: what the answer said, or empty where it said nothing;
-#       whether it ends a row of pauses.
+#       whether it ends a row of pauses; now, name of that budget, slot of its history, number of
+#       that slot since 1970.
 _SETTLE = """
 redis.call('ZREM', KEYS[1], ARGV[1])
 if ARGV[5] == '1' then redis.call('DEL', KEYS[3]) end
@@ -114,6 +116,10 @@ elseif apart >= -5 and said < tonumber(known[3] or said) then
 end
 redis.call('HSET', KEYS[4], 'limit', ARGV[2])
 redis.call('PEXPIRE', KEYS[4], 2 * 3600000)
+redis.call('ZADD', KEYS[5], ARGV[6], ARGV[7])
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[6] - 7 * 3600)
+redis.call('HSET', KEYS[6], ARGV[8], ARGV[9] .. ' ' .. redis.call('HGET', KEYS[4], 'remaining'))
+redis.call('PEXPIRE', KEYS[6], 7 * 3600000)
 """
 
 # Stops every refresher. KEYS: pause, number of pauses. ARGV: now, seconds asked for (empty for
@@ -196,17 +202,25 @@ class Budget:
         spoken_of = class_in(headers) or reserved
         if spoken_of != reserved:
             self._remember(permit.shape, spoken_of)
+        now = self._clock()
+        slot = budgets.slot_at(now)
         self._settle(
             keys=[
                 keys.IN_FLIGHT,
                 keys.budget(credential, reserved),
                 keys.PAUSES,
                 keys.budget(credential, spoken_of),
+                keys.BUDGETS,
+                keys.budget_history(credential, spoken_of),
             ],
             args=[
                 permit.request_id,
                 *(said if is_said else ["", "", ""]),
                 int(status in {200, 304}),
+                now,
+                budgets.name_of(credential, spoken_of),
+                slot % budgets.SLOTS,
+                slot,
             ],
         )
 

@@ -1,17 +1,25 @@
 """What RQ runs. The readers know these functions by their dotted names only."""
 
 import logging
-import time
+from contextlib import closing
+
+from redis import Redis
+from rq import get_current_job
+from rq.suspension import is_suspended
 
 from refresher.budget import Budget
 from refresher.bulkhead import Bulkhead
+from refresher.meter import Meter, metered
 from refresher.origin import Origin
 from refresher.refresh import Tools
 from refresher.refresh import refresh as refresh_resource
+from refresher.reporter import Ended, Reporter
 from refresher.writes import Writer
 from shared.connection import connect
-from shared.resources import Catalogue
-from shared.settings import load_or_exit
+from shared.outcomes import RefreshOutcome
+from shared.queueing import REQUEST_ID
+from shared.resources import Catalogue, Resource
+from shared.settings import Settings, load_or_exit
 from shared.store import Store
 
 log = logging.getLogger("refresher")
@@ -30,26 +38,64 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     """
     settings = load_or_exit()
     catalogue = Catalogue(settings.orgs)
+    resource = _named(name, catalogue)
+    if resource is None:
+        return "refused"
+    with closing(connect(settings)) as redis, metered(redis) as meter:
+        budget = Budget(redis, settings, tracked=resource.tracked)
+        with closing(Origin(settings, budget, observe=meter.observe)) as origin:
+            tools = Tools(
+                settings,
+                redis,
+                Store(redis),
+                Writer(redis, settings),
+                origin,
+                Bulkhead(redis, catalogue),
+                _reporter(redis, meter, settings),
+            )
+            # A worker that was waiting for a job when refreshing was paused takes that one still.
+            if is_suspended(redis):
+                with tools.reporter.reporting(resource) as running:
+                    running.ended = Ended(RefreshOutcome.PAUSED)
+                return RefreshOutcome.PAUSED
+            return refresh_resource(resource, tools, force=force, fresh_after=fresh_after)
+
+
+def forget(name: str) -> str:
+    """Forget an on-demand resource, here and, by an announcement, in the readers' memory.
+
+    Args:
+        name: `Resource.name`.
+
+    Returns:
+        What became of it, for RQ's own log.
+    """
+    settings = load_or_exit()
+    resource = _named(name, Catalogue(settings.orgs))
+    if resource is None or resource.tracked:
+        return "refused"
+    with closing(connect(settings)) as redis:
+        Writer(redis, settings).forget(resource)
+    log.info("%s was forgotten", name, extra={"fields": {"resource": name, **_asked_with()}})
+    return "forgotten"
+
+
+def _named(name: str, catalogue: Catalogue) -> Resource | None:
     resource = catalogue.named(name)
     if resource is None:
         log.error("refresh of %r refused: not on the list of what may be fetched", name[:200])
-        return "refused"
-    started = time.monotonic()
-    redis = connect(settings)
-    origin = Origin(settings, Budget(redis, settings, tracked=resource.tracked))
-    try:
-        tools = Tools(
-            settings,
-            redis,
-            Store(redis),
-            Writer(redis, settings),
-            origin,
-            Bulkhead(redis, catalogue),
-        )
-        outcome = refresh_resource(resource, tools, force=force, fresh_after=fresh_after)
-    finally:
-        origin.close()
-        redis.close()
-    elapsed = time.monotonic() - started
-    log.info("refresh of %s: %s in %.2f s", resource.name, outcome, elapsed)
-    return outcome
+    return resource
+
+
+def _reporter(redis: Redis, meter: Meter, settings: Settings) -> Reporter:
+    keep = settings.on_demand_keep + settings.on_demand_ttl
+    return Reporter(redis, meter, keep_s=int(keep) + 1, **_asked_with())
+
+
+def _asked_with() -> dict[str, str]:
+    """The ids of the job, and of the client's request that it was asked for with."""
+    job = get_current_job()
+    if job is None:
+        return {}
+    ids = {"job_id": job.id, "request_id": job.meta.get(REQUEST_ID)}
+    return {name: str(one) for name, one in ids.items() if one is not None}

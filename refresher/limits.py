@@ -5,6 +5,7 @@ https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 from refresher.origin_answer import OriginAnswer
 
@@ -44,3 +45,16 @@ def asked_pause(headers: Mapping[str, str], *, now: float) -> float | None:
     if headers.get("X-RateLimit-Remaining") == "0" and _NUMBER.fullmatch(reset):
         return min(max(0.0, float(reset) - now), _LONGEST_PAUSE)
     return None
+
+
+def clock_offset(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds that the origin's clock is ahead of ours, to the second; None where it is not told.
+
+    Args:
+        headers: with `Date` (RFC 9110 section 6.6.1).
+        now: Unix time in seconds.
+    """
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp() - now
+    except (ValueError, OverflowError):
+        return None

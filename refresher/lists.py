@@ -48,6 +48,7 @@ class ListReader:
         before_each: called before each request; raises to stop.
         clock: gives Unix time in seconds.
         note_length: told how many pages the list has, once the first one says; raises to stop.
+        note_progress: told after each page of several which one it was, and of how many.
         concurrency: pages asked for at once.
     """
 
@@ -58,6 +59,7 @@ class ListReader:
     before_each: Callable[[], None]
     clock: Callable[[], float]
     note_length: Callable[[int], None] = lambda _: None
+    note_progress: Callable[[int, int], None] = lambda *_: None
     concurrency: int = 1
 
     def read(self, known: Sequence[Page], known_ids: Sequence[Hashable]) -> ReadList | Unchanged:
@@ -98,7 +100,7 @@ class ListReader:
         self, answers: Prefetch, known: Mapping[str, Page], items: dict[str, list[Item]]
     ) -> tuple[list[Page], bool]:
         pages: list[Page] = []
-        downloaded = False
+        downloaded, length = False, 1
         url: str | None = self._first_url
         while url is not None:
             self._check_next(url, pages)
@@ -118,9 +120,12 @@ class ListReader:
             is_mute = answer.status == 304 and not answer.links
             if len(pages) == 1:
                 following = _following(answer)
-                self.note_length(len(known) if is_mute else 1 + len(following))
+                length = len(known) if is_mute else 1 + len(following)
+                self.note_length(length)
                 if not known and following[:1] == [pages[0].next_url]:
                     answers.expect(following[: self.max_pages - 1])
+            if length > 1:
+                self.note_progress(len(pages), max(length, len(pages)))
             url = pages[-1].next_url or (_beyond(pages[-1]) if is_mute else None)
         return _without_end(pages), downloaded
 

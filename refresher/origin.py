@@ -11,10 +11,11 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.body import read_body
-from refresher.credentials import Sending
+from refresher.credentials import Sending, Token
 from refresher.errors import CredentialError, OriginError
 from refresher.gate import Gate, OpenGate, Permit
 from refresher.limits import asked_pause, is_secondary, is_spent
+from refresher.meter import Exchange
 from refresher.origin_answer import OriginAnswer
 from refresher.validators import Identity, Validator
 from shared.outcomes import FailureKind
@@ -37,6 +38,7 @@ class Origin:
     Args:
         settings: where it is, and how long an answer may take.
         gate: what every request passes; without one, nothing holds requests back.
+        observe: told of each request that passed it.
         stopwatch: gives seconds from any fixed point, never set back.
     """
 
@@ -45,9 +47,11 @@ class Origin:
         settings: Settings,
         gate: Gate | None = None,
         *,
+        observe: Callable[[Exchange], None] = lambda _: None,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         self._gate = gate or OpenGate(settings)
+        self._observe = observe
         self._base = settings.github_api_url
         self._timeouts = (settings.origin_connect_timeout, settings.origin_read_timeout)
         self._deadline = settings.origin_deadline
@@ -144,12 +148,19 @@ class Origin:
         self, url: str, permit: Permit, validator: Validator | None, deadline: float
     ) -> OriginAnswer:
         status, headers = 0, CaseInsensitiveDict[str]()
+        sent_at: float | None = None
         try:
             authorization = permit.credential.authorization()
+            sent_at = time.perf_counter()
             answer = self._send(url, authorization, validator, deadline)
             status, headers = answer.status, CaseInsensitiveDict(answer.headers)
             return answer
         finally:
+            if sent_at is not None:
+                took = time.perf_counter() - sent_at
+                credential = permit.credential
+                is_anonymous = isinstance(credential, Token) and credential.secret is None
+                self._observe(Exchange(status or None, took, credential.id, is_anonymous, headers))
             self._gate.leave(permit, status, headers)
 
     def _send(

@@ -1,10 +1,10 @@
 """The refresh path: lock, look again, ask the origin, store."""
 
-import logging
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from redis import Redis, RedisError
 from rq.timeouts import BaseTimeoutException
@@ -20,14 +20,13 @@ from refresher.lists import ListReader
 from refresher.origin import Origin
 from refresher.page_store import Known
 from refresher.pages import Page, Unchanged, ask
+from refresher.reporter import Ended, Reporter
 from refresher.visibility import parent_repository
 from refresher.writes import Writer
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.resources import Resource
 from shared.settings import Settings
 from shared.store import Look, Store
-
-log = logging.getLogger("refresher")
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Tools:
         writer: the writing side.
         origin: GitHub.
         bulkhead: who may begin with a large list.
+        reporter: told how each refresh ended.
         clock: gives Unix time in seconds.
         chance: gives a random number from 0 up to 1.
     """
@@ -51,6 +51,7 @@ class Tools:
     writer: Writer
     origin: Origin
     bulkhead: Bulkhead
+    reporter: Reporter
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
 
@@ -84,16 +85,22 @@ def refresh(
     Raises:
         redis.RedisError: Redis is away.
     """
+    with tools.reporter.reporting(resource) as running:
+        running.ended = _refresh(resource, tools, force=force, fresh_after=fresh_after)
+        return running.ended.outcome
+
+
+def _refresh(resource: Resource, tools: Tools, *, force: bool, fresh_after: float | None) -> Ended:
     with lease(resource, tools.redis, lifetime=tools.settings.lock_ttl) as held:
         if held is None:
-            return RefreshOutcome.BUSY
+            return Ended(RefreshOutcome.BUSY)
         token = tools.writer.draw_token(resource)
         look = tools.store.look(resource)
         outcome = reason_not_to(look, tools.clock(), force=force, fresh_after=fresh_after)
         if outcome is not None:
-            return outcome
+            return Ended(outcome, look)
         if tools.bulkhead.holds_back(resource):
-            return RefreshOutcome.HELD_BACK
+            return Ended(RefreshOutcome.HELD_BACK, look)
         return _Attempt(resource, tools, held, token, look).run()
 
 
@@ -107,21 +114,22 @@ class _Attempt:
     token: int
     look: Look
 
-    def run(self) -> RefreshOutcome:
+    def run(self) -> Ended:
         try:
             # Content is as old as the question, not as the answer.
             asked_at, known = self.tools.clock(), self._known()
             content = self._fetch(known)
             self.held.check()
-            return self._store(content, known, asked_at=asked_at)
+            outcome = self._store(content, known, asked_at=asked_at)
+            return Ended(outcome, self.look, pages=len(content.pages))
         except OriginError as error:
             return self._fail(error)
         except LeaseLostError:
-            return RefreshOutcome.FENCED
+            return Ended(RefreshOutcome.FENCED, self.look)
         except HeldBackError:
-            return RefreshOutcome.HELD_BACK
+            return Ended(RefreshOutcome.HELD_BACK, self.look)
         except NotNowError:
-            return RefreshOutcome.BUSY
+            return Ended(RefreshOutcome.BUSY, self.look)
         except RedisError:
             raise
         except BaseTimeoutException:
@@ -148,6 +156,7 @@ class _Attempt:
             max_bytes=settings.list_max_bytes,
             before_each=self.held.check,
             note_length=self._note_length,
+            note_progress=partial(self.tools.reporter.progress, self.resource),
             clock=self.tools.clock,
             concurrency=settings.github_concurrency,
         )
@@ -217,7 +226,7 @@ class _Attempt:
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
 
-    def _fail(self, error: OriginError) -> RefreshOutcome:
+    def _fail(self, error: OriginError) -> Ended:
         failure = next_failure(
             self.look.failure,
             kind=error.kind,
@@ -228,13 +237,6 @@ class _Attempt:
             longest=self.tools.settings.backoff_max,
             chance=self.tools.chance(),
         )
-        log.warning(
-            "refresh of %s failed %d times in a row: %s; next try in %.1f s",
-            self.resource.name,
-            failure.attempts,
-            failure.reason,
-            failure.retry_at - failure.at,
-        )
-        if self.tools.writer.record_failure(self.resource, failure, token=self.token):
-            return RefreshOutcome.FAILED
-        return RefreshOutcome.FENCED
+        recorded = self.tools.writer.record_failure(self.resource, failure, token=self.token)
+        outcome = RefreshOutcome.FAILED if recorded else RefreshOutcome.FENCED
+        return Ended(outcome, self.look, failure)

@@ -7,8 +7,8 @@ with everything in place.
 from importlib import import_module
 
 from refresher.installation import private_key_of
-from refresher.logs import LOGS
 from shared.errors import SettingsError
+from shared.logs import logging_config
 from shared.queueing import QUEUE
 from shared.settings import load_or_exit, stop
 
@@ -20,7 +20,7 @@ except SettingsError as error:
 
 REDIS_URL = _settings.redis_location
 QUEUES = [QUEUE]
-DICT_CONFIG = LOGS
+DICT_CONFIG = logging_config(_settings.log_format)
 
 # Not at the top: pottery parses REDIS_URL when it is imported, and says nothing helpful.
 import_module("refresher.jobs")

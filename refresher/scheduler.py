@@ -19,8 +19,8 @@ from rq.exceptions import SchedulerNotFound
 from rq.utils import now as utc_now
 
 from refresher.ahead import Ahead
-from refresher.logs import LOGS
 from shared.connection import connect
+from shared.logs import logging_config
 from shared.queueing import QUEUE, RefreshQueue
 from shared.resources import Catalogue
 from shared.settings import Settings, load_or_exit
@@ -118,7 +118,7 @@ class Scheduler(CronScheduler):
 def main() -> int:
     """Run until stopped by SIGINT or SIGTERM."""
     settings = load_or_exit()
-    dictConfig(LOGS)
+    dictConfig(logging_config(settings.log_format))
     redis = connect(settings)
     ahead = RefreshAhead(settings, redis)
     scheduler = Scheduler(redis, logging_level=logging.WARNING)

@@ -107,6 +107,16 @@ redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 {_ANNOUNCE}
 """
 
+# Forgets a resource, and refuses whatever a refresh that is under way would still write.
+# KEYS: fence, changes, told, entry, pages, failure, record, forgotten. ARGV: token, channel, name,
+# nothing, milliseconds to remember the token, milliseconds to remember that it was forgotten.
+_FORGET = f"""
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[6])
+{_ANNOUNCE}
+"""
+
 
 class Writer:
     """The writing side of the Redis schema; methods may raise `redis.RedisError`.
@@ -121,6 +131,7 @@ class Writer:
         self._write = redis.register_script(_WRITE)
         self._confirm = redis.register_script(_CONFIRM)
         self._fail = redis.register_script(_FAIL)
+        self._forget = redis.register_script(_FORGET)
 
     def draw_token(self, resource: Resource) -> int:
         """A new fencing token for a resource, greater than any before; take the lock first."""
@@ -146,10 +157,11 @@ class Writer:
         """
         entry = content.entry(version=token, now=now, lifetime=self._lifetime(resource))
         metadata = entry.metadata
-        fields: Mapping[str, bytes | float] = {
+        fields: Mapping[str, bytes | float | str] = {
             **content_fields(entry),
             "validated_at": metadata.validated_at,
             "fresh_until": metadata.fresh_until,
+            "name": resource.name,
         }
         entry_arguments = [part for pair in fields.items() for part in pair]
         stored = self._write(
@@ -217,6 +229,15 @@ class Writer:
             ],
         )
         return bool(recorded)
+
+    def forget(self, resource: Resource) -> None:
+        """Remove all that is stored of an on-demand resource; versions up to now count no more."""
+        token = self.draw_token(resource)
+        stored = [*_content_keys(resource), keys.record(resource), keys.forgotten(resource)]
+        self._forget(
+            keys=stored,
+            args=[*_common_arguments(resource, token, None), _TOKEN_MS, _DAY_MS],
+        )
 
     def _lifetime(self, resource: Resource) -> float:
         settings = self._settings

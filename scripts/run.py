@@ -39,6 +39,7 @@ def main() -> int:
             os.environ.setdefault(name, value)
     # Python holds back what it prints into a pipe, such as the process manager's.
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    os.environ.setdefault("LOG_FORMAT", "console")
     try:
         settings = load()
         if settings.redis_url is not None:

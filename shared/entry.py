@@ -6,6 +6,7 @@ In Redis an entry is one hash, so that one command reads a consistent whole:
 field               meaning
 ==================  ==========================================================================
 meta                JSON, changes with the version only: see `Metadata`
+name                the resource's name: its key has only a digest
 validated_at        Unix time in seconds when the origin last confirmed the content
 fresh_until         Unix time in seconds when it becomes stale
 body                the representation, uncompressed

@@ -36,9 +36,29 @@ told:{id}            string  a day          reader      the origin told of a cha
 delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
 asked:{id}           string  a second       both        someone is just enqueueing this one
 queued:{id}          string  an hour        both        the id of the job last enqueued
+forgotten:{id}       string  a day          refresher   an operator had it forgotten: versions up
+                                                        to this one are not to be served
+suspended            string  never          reader      since when an operator has refreshing
+                                                        paused; that it is, `rq:suspended` says
+measures             hash    never          refresher   what refreshers count, see `measures`
+origin               hash    never          refresher   how the origin answered last
+record:{id}          hash    30 days, else  refresher   how its refreshes went, see `records`
+                             as its entry
+progress:{id}        string  a minute       refresher   the page that is being read, of how many
+timeline:{kind}      list    never; 100     refresher   reports of refreshes, the newest first
+                             at the most
+budgets              zset    never          refresher   which `budget:` keys there are, by last use
+budget-history:      hash    7 hours        refresher   a ring of what was left of it
+{credential}:{class}
+credential:{id}      hash    a day          refresher   what the origin tells of a credential
+readers              zset    never          reader      ids of reader processes, by last sign of
+                                                        life
+reader:{id}          string  20 seconds     reader      a reader process's report, as JSON
+popular:{slot}       zset    an hour        reader      on-demand names by number of requests
 ===================  ======  =============  ==========  =======================================
 
-`{id}` is `Resource.id`. Beside these live RQ's own keys (`rq:...`).
+`{id}` is `Resource.id`; of a credential and of a reader process its own. Beside these live RQ's own
+keys (`rq:...`).
 """
 
 from shared.resources import Resource
@@ -55,6 +75,12 @@ LARGE = f"{_PREFIX}:large"
 IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
+SUSPENDED = f"{_PREFIX}:suspended"
+MEASURES = f"{_PREFIX}:measures"
+ORIGIN = f"{_PREFIX}:origin"
+BUDGETS = f"{_PREFIX}:budgets"
+READERS = f"{_PREFIX}:readers"
+ENTRIES = f"{_PREFIX}:entry:*"  # as SCAN matches them
 
 
 def entry(resource: Resource) -> str:
@@ -130,3 +156,43 @@ def asked(resource: Resource) -> str:
 def queued(resource: Resource) -> str:
     """The id of the job that was last enqueued for a resource."""
     return f"{_PREFIX}:queued:{resource.id}"
+
+
+def forgotten(resource: Resource) -> str:
+    """The newest version of a resource that is not to be served any more."""
+    return f"{_PREFIX}:forgotten:{resource.id}"
+
+
+def record(resource: Resource) -> str:
+    """How a resource's refreshes went."""
+    return f"{_PREFIX}:record:{resource.id}"
+
+
+def progress(resource: Resource) -> str:
+    """How far the reading of a list has come."""
+    return f"{_PREFIX}:progress:{resource.id}"
+
+
+def timeline(kind: str) -> str:
+    """The latest refreshes of tracked or of on-demand resources."""
+    return f"{_PREFIX}:timeline:{kind}"
+
+
+def budget_history(credential: str, resource_class: str) -> str:
+    """What was left of a credential's hour in a class, over the last hours."""
+    return f"{_PREFIX}:budget-history:{credential}:{resource_class}"
+
+
+def credential(credential_id: str) -> str:
+    """What the origin tells of a credential."""
+    return f"{_PREFIX}:credential:{credential_id}"
+
+
+def reader(reader_id: str) -> str:
+    """The last report of a reader process."""
+    return f"{_PREFIX}:reader:{reader_id}"
+
+
+def popular(slot: int) -> str:
+    """How often on-demand resources were asked for in a slot of time."""
+    return f"{_PREFIX}:popular:{slot}"

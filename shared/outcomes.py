@@ -1,17 +1,21 @@
 """The two vocabularies of outcomes: how a request was served, how a refresh ended.
 
-The log, the headers and, later, the metrics take their words from here and nowhere else.
+The log, the headers and the metrics take their words from here and nowhere else.
 """
 
 from enum import StrEnum
 
 
 class Served(StrEnum):
-    """How a reader came by the content that it answered with."""
+    """How a reader came by what it answered with; the first three are content."""
 
     LOCAL = "local"  # from this process's memory
     REDIS = "redis"  # read from Redis by this request, or by one that it waited with
     WAITED = "waited"  # was nowhere; a refresher fetched it while the client waited
+    OWN = "own"  # the reader's own: health, metrics, status, a webhook taken, OPTIONS
+    REFUSED = "refused"  # the client's fault: a 4xx
+    UNAVAILABLE = "unavailable"  # nothing is held and nothing came in time: a 503
+    FAILED = "failed"  # a fault of our own: a 500
 
 
 class RefreshOutcome(StrEnum):
@@ -25,6 +29,8 @@ class RefreshOutcome(StrEnum):
     HELD_BACK = "held-back"  # a large list, left for later: others are at work
     FAILED = "failed"  # the origin gave nothing usable; what we hold stays as it was
     FENCED = "fenced"  # the lock was lost on the way; the result was not stored
+    PAUSED = "paused"  # an operator has refreshing paused; the origin was not asked
+    BROKEN = "broken"  # an error of our own, or Redis went away on the way; nothing was stored
 
 
 class FailureKind(StrEnum):

@@ -13,7 +13,9 @@ Between the pop and the lock a second job may slip in. It finds the lock taken, 
 fresh, and ends.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from typing import cast
 from uuid import uuid4
 
@@ -26,6 +28,9 @@ from shared.resources import Resource
 
 QUEUE = "refresh"
 JOB = "refresher.jobs.refresh"
+FORGET_JOB = "refresher.jobs.forget"
+# Where a job's own `meta` holds the id of the client's request that it was asked for with.
+REQUEST_ID = "request_id"
 
 # One look a second for a whole fleet: the pause in which only the first of all askers asks Redis.
 ASK_INTERVAL = timedelta(seconds=1)
@@ -35,6 +40,14 @@ JOB_TIMEOUT = timedelta(minutes=15)
 SHORT_QUEUE = 20
 _REMEMBER_JOB = timedelta(hours=1)
 _KEEP_FAILED_JOB = timedelta(minutes=10)
+
+
+class Asked(StrEnum):
+    """What became of asking for a refresh."""
+
+    QUEUED = "queued"  # there is a new job
+    UNDER_WAY = "under-way"  # one is queued, running, or was just asked for by somebody else
+    TURNED_AWAY = "turned-away"  # the queue is full, and the resource not tracked
 
 
 class RefreshQueue:
@@ -52,28 +65,52 @@ class RefreshQueue:
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
     def ask(
-        self, resource: Resource, *, urgent: bool = False, fresh_after: float | None = None
-    ) -> bool:
+        self,
+        resource: Resource,
+        *,
+        urgent: bool = False,
+        fresh_after: float | None = None,
+        request_id: str | None = None,
+    ) -> Asked:
         """Enqueue a refresh unless one is queued, running, or was just asked for.
 
         Args:
             resource: what to refresh.
             urgent: a client is waiting: put it at the front, as tracked resources always are.
             fresh_after: refresh it ahead, unless it is fresh beyond this Unix time (seconds).
-
-        Returns:
-            False when the queue is full and the resource not tracked, else True.
+            request_id: of the client's request that this is for.
         """
         if not self._redis.set(keys.asked(resource), 1, nx=True, px=ASK_INTERVAL):
-            return True
+            return Asked.UNDER_WAY
         if self._is_under_way(resource):
-            return True
+            return Asked.UNDER_WAY
         length = self._queue.count
         if not resource.tracked and length >= self._limit:
-            return False
+            return Asked.TURNED_AWAY
         at_front = resource.tracked or (urgent and length < SHORT_QUEUE)
-        self._enqueue(resource, at_front=at_front, fresh_after=fresh_after)
-        return True
+        options = {} if fresh_after is None else {"fresh_after": fresh_after}
+        self._enqueue(resource, options, at_front=at_front, request_id=request_id)
+        return Asked.QUEUED
+
+    def force(self, resource: Resource, *, request_id: str | None = None) -> Asked:
+        """Enqueue a refresh that asks the origin even if the content is fresh, or just failed.
+
+        For people: it goes to the front, whatever else is queued for the resource, which then
+        finds nothing to do.
+        """
+        if self._redis.exists(keys.lock(resource)):
+            return Asked.UNDER_WAY
+        self._enqueue(resource, {"force": True}, at_front=True, request_id=request_id)
+        return Asked.QUEUED
+
+    def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
+        """Have a refresher forget an on-demand resource: readers write no entries."""
+        job_id = _new_job_id(resource)
+        self._put(FORGET_JOB, resource, {}, job_id, at_front=True, request_id=request_id)
+
+    def length(self) -> int:
+        """How many jobs are queued."""
+        return int(self._queue.count)
 
     def _is_under_way(self, resource: Resource) -> bool:
         if self._redis.exists(keys.lock(resource)):
@@ -83,18 +120,43 @@ class RefreshQueue:
             return False
         return self._redis.lpos(self._queue.key, job_id.decode()) is not None
 
-    def _enqueue(self, resource: Resource, *, at_front: bool, fresh_after: float | None) -> None:
-        # A new id for every job: RQ would let a finished job delete its queued namesake.
-        job_id = f"{resource.id}-{uuid4().hex}"
+    def _enqueue(
+        self,
+        resource: Resource,
+        options: Mapping[str, object],
+        *,
+        at_front: bool,
+        request_id: str | None,
+    ) -> None:
+        job_id = _new_job_id(resource)
         self._redis.set(keys.queued(resource), job_id, ex=_REMEMBER_JOB)
+        self._put(JOB, resource, options, job_id, at_front=at_front, request_id=request_id)
+
+    def _put(
+        self,
+        function: str,
+        resource: Resource,
+        options: Mapping[str, object],
+        job_id: str,
+        *,
+        at_front: bool,
+        request_id: str | None,
+    ) -> None:
         self._queue.enqueue_call(
-            JOB,
+            function,
             args=[resource.name],
-            kwargs={} if fresh_after is None else {"fresh_after": fresh_after},
+            kwargs=dict(options),
             job_id=job_id,
             at_front=at_front,
             timeout=int(JOB_TIMEOUT.total_seconds()),
             result_ttl=0,
             failure_ttl=int(_KEEP_FAILED_JOB.total_seconds()),
-            description=f"refresh {resource.name}",
+            description=f"{function.rpartition('.')[2]} {resource.name}",
+            # Not an argument: refreshers of the day before would not know it.
+            meta={} if request_id is None else {REQUEST_ID: request_id},
         )
+
+
+def _new_job_id(resource: Resource) -> str:
+    """A new id for every job: RQ would let a finished job delete its queued namesake."""
+    return f"{resource.id}-{uuid4().hex}"

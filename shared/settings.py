@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -35,6 +36,7 @@ _NEVER_SHOWN = frozenset(
         "github_api_url",
         "github_app_private_key",
         "github_webhook_secret",
+        "admin_token",
     }
 )
 # GitHub: letters, digits and single hyphens, at most 39 characters.
@@ -42,6 +44,13 @@ _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
 
 Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
+
+
+class LogFormat(StrEnum):
+    """How processes log."""
+
+    JSON = "json"  # an object in a line
+    CONSOLE = "console"  # for people
 
 
 class Settings(BaseSettings):
@@ -152,6 +161,18 @@ class Settings(BaseSettings):
     backoff_max: Seconds = Field(
         60, description="longest pause, in seconds, between tries while GitHub fails"
     )
+    admin_token: SecretStr | None = Field(
+        None, description="for readers: who gives it may act on the status page; without, nobody"
+    )
+    status_public: bool = Field(
+        True, description="show the status page to everybody, not only to who gives `ADMIN_TOKEN`"
+    )
+    log_format: LogFormat = Field(
+        LogFormat.JSON, description="`json`, a line each, or `console`, for people"
+    )
+    access_log: float = Field(
+        0, ge=0, le=1, description="share of requests that readers log; 0 logs none"
+    )
 
     @field_validator("github_api_url")
     @classmethod
@@ -214,6 +235,14 @@ class Settings(BaseSettings):
                 raise ValueError("must hold the path of a socket")
         elif not parts.hostname:
             raise ValueError("must hold a host")
+        return value
+
+    @field_validator("admin_token")
+    @classmethod
+    def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        # It has to fit into a header field, and to come back from it as it was.
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+            raise ValueError("must be printable ASCII without spaces")
         return value
 
     @field_validator("github_api_token")

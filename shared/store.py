@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from redis import Redis
+from rq.suspension import WORKERS_SUSPENDED
 
 from shared import keys
 from shared.entry import METADATA_FIELDS, Entry, Metadata, entry_from, metadata_from
@@ -21,15 +22,30 @@ class Look:
         metadata: of its entry; None where there is none.
         failure: of its last refresh; None where that succeeded, or never was.
         told: mark of a change that the origin told of and no refresh has seen; None for none.
+        forgotten: versions up to this one are not to be served any more; 0 for none.
     """
 
     metadata: Metadata | None
     failure: Failure | None
     told: str | None = None
+    forgotten: int = 0
 
     def is_current(self, now: float) -> bool:
         """Whether there is an entry, fresh, and the origin has told of no change since."""
         return self.metadata is not None and self.metadata.is_fresh(now) and self.told is None
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What changes in Redis without a resource being looked at.
+
+    Args:
+        changes: the counter that grows with every announcement; 0 in an empty Redis.
+        is_suspended: whether an operator has refreshing paused.
+    """
+
+    changes: int
+    is_suspended: bool
 
 
 class Store:
@@ -52,7 +68,7 @@ class Store:
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
                 pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
-                pipeline.mget(keys.failure(resource), keys.told(resource))
+                pipeline.mget(keys.failure(resource), keys.told(resource), keys.forgotten(resource))
             answers = pipeline.execute()
         return [
             _look(entry, beside) for entry, beside in zip(answers[::2], answers[1::2], strict=True)
@@ -66,14 +82,22 @@ class Store:
         except UnreadableError:
             return None
 
-    def changes(self) -> int:
-        """The counter that grows with every announcement; 0 in an empty Redis."""
-        return int(cast(bytes | None, self._redis.get(keys.CHANGES)) or 0)
+    def pulse(self) -> Pulse:
+        """What every reader looks at once a second."""
+        changes, suspended = cast(
+            list[bytes | None], self._redis.mget(keys.CHANGES, WORKERS_SUSPENDED)
+        )
+        return Pulse(int(changes or 0), suspended is not None)
 
 
 def _look(entry: Sequence[bytes | None], beside: Sequence[bytes | None]) -> Look:
-    failure, told = beside
-    return Look(_metadata(entry), _failure(failure), None if told is None else told.decode())
+    failure, told, forgotten = beside
+    return Look(
+        _metadata(entry),
+        _failure(failure),
+        None if told is None else told.decode(),
+        int(forgotten or 0),
+    )
 
 
 def _metadata(values: Sequence[bytes | None]) -> Metadata | None:

@@ -17,7 +17,9 @@ from reader.client_url import Address, path_of
 from reader.errors import ApiError
 from reader.front.head import Ask, ask_of, sift
 from reader.local_cache import LocalCache
+from reader.request_ids import HEADER
 from reader.selection import Selection, select
+from reader.tallies import Tallies, Tally
 from shared.entry import Entry
 from shared.outcomes import Served
 from shared.resources import Catalogue
@@ -35,17 +37,23 @@ _JOINED = 8 * 1024  # bytes
 
 
 class Ready(NamedTuple):
-    """An answer as it goes out.
+    """An answer as it goes out: `start`, the request's id, `head`, `body`.
 
     Args:
-        head: status line and fields, and a small body.
+        start: the status line, and the name of the field that has the id.
+        head: the end of that field, all others, and a small body.
         body: a large body; empty for none.
         closes: whether it announces the end of the connection.
+        tally: counts it.
+        request_id: that the client gave; None where it is to be given one.
     """
 
+    start: bytes
     head: bytes
     body: bytes
     closes: bool
+    tally: Tally
+    request_id: bytes | None = None
 
 
 class _Rendered(NamedTuple):
@@ -61,6 +69,8 @@ class Answers:
         local: what is held.
         caretaker: told what is due for a look at Redis.
         clock: gives Unix time in seconds.
+        tallies: of the thread that sends the answers.
+        new_id: gives an id for a request that came without one.
         scheme: of the connections.
         trusted: whether they come from a trusted proxy.
     """
@@ -72,6 +82,8 @@ class Answers:
         caretaker: Caretaker,
         *,
         clock: Callable[[], float],
+        tallies: Tallies,
+        new_id: Callable[[], bytes],
         scheme: str = "http",
         trusted: bool = False,
     ) -> None:
@@ -79,6 +91,8 @@ class Answers:
         self._local = local
         self._caretaker = caretaker
         self._clock = clock
+        self._tallies = tallies
+        self._new_id = new_id
         self._scheme = scheme
         self._trusted = trusted
         self._generation = local.generation
@@ -102,30 +116,46 @@ class Answers:
         ready = self._hot.get(request)
         if ready is not None:
             return ready
-        lines = sift(request)
-        if lines is None:
+        sifted = sift(request)
+        if sifted is None:
             return None
+        lines, request_id = sifted
         is_short = len(request) <= _MAX_REMEMBERED
         ready = self._recent.get(lines)
         if ready is None:
             ask = self._ask(lines) if is_short else ask_of(lines)
-            ready = None if ask is None else self.answer(ask)
-        if ready is not None and is_short:
-            _make_room(self._recent, _MAX_REQUESTS)
-            self._recent[lines] = ready
+            if ask is None:
+                return None
+            # Given now, since a refresh may be asked for in its name.
+            given = request_id or self._new_id()
+            ready = self.answer(ask, given)
+            if ready is None:
+                return None
+            if is_short:
+                _make_room(self._recent, _MAX_REQUESTS)
+                self._recent[lines] = ready
+            ready = ready._replace(request_id=given)
+        if request_id is not None:  # the next request will have another one
+            return ready._replace(request_id=request_id)
+        if is_short:
             _make_room(self._hot, _MAX_REQUESTS)
-            self._hot[request] = ready
+            self._hot[request] = ready._replace(request_id=None)
         return ready
 
     def tick(self) -> None:
-        """A second has passed: ages and dates are others."""
+        """A second has passed: ages and dates are others, and no answer's tally is counted with."""
         self._hot.clear()
         self._recent.clear()
         self._rendered.clear()
         self._cut_bytes = 0
 
-    def answer(self, ask: Ask) -> Ready | None:
-        """The answer to what was asked for; None where it is not held."""
+    def answer(self, ask: Ask, request_id: bytes) -> Ready | None:
+        """The answer to what was asked for; None where it is not held.
+
+        Args:
+            ask: what was asked for.
+            request_id: of the request; a refresh that it causes is known by it.
+        """
         selection = self._selection(ask.target)
         if selection is None:
             return None
@@ -134,7 +164,7 @@ class Answers:
         if held is None:
             return None
         if held.look_at <= now:
-            self._caretaker.look_soon(selection.resource)
+            self._caretaker.look_soon(selection.resource, request_id.decode())
         rendered = self._rendered.get(ask)
         if rendered is not None and rendered.entry is held.entry:
             return rendered.ready
@@ -183,20 +213,24 @@ class Answers:
             if_modified_since=ask.if_modified_since,
         )
         sent = answer(selection.represent(entry), conditions, served=Served.LOCAL, now=now)
-        return render(sent, now=now, is_head=ask.is_head, closes=ask.closes)
+        is_stale = not entry.metadata.is_fresh(now)
+        tally = self._tallies.of(selection.kind(Served.LOCAL, sent.status, is_stale=is_stale))
+        return render(sent, tally, now=now, is_head=ask.is_head, closes=ask.closes)
 
 
-def render(sent: Answer, *, now: float, is_head: bool, closes: bool) -> Ready:
+def render(sent: Answer, tally: Tally, *, now: float, is_head: bool, closes: bool) -> Ready:
     """An answer as it goes out on an HTTP/1.1 connection (RFC 9112).
 
     Args:
         sent: what to send.
+        tally: counts it.
         now: Unix time in seconds.
         is_head: without its body.
         closes: announce the end of the connection.
     """
+    start = f"HTTP/1.1 {sent.status} {HTTPStatus(sent.status).phrase}\r\n{HEADER}: ".encode()
     fields = [
-        f"HTTP/1.1 {sent.status} {HTTPStatus(sent.status).phrase}",
+        "",
         *(f"{name}: {value}" for name, value in sent.headers.items()),
         f"Server: {SERVER}",
         f"Date: {http_date(now)}",
@@ -206,8 +240,8 @@ def render(sent: Answer, *, now: float, is_head: bool, closes: bool) -> Ready:
     head = "\r\n".join([*fields, "", ""]).encode("latin-1")
     body = b"" if is_head else sent.body
     if len(body) <= _JOINED:
-        return Ready(head + body, b"", closes)
-    return Ready(head, body, closes)
+        return Ready(start, head + body, b"", closes, tally)
+    return Ready(start, head, body, closes, tally)
 
 
 def _make_room(remembered: dict[Key, Value], limit: int) -> None:

@@ -12,6 +12,7 @@ The one place that knows gunicorn's insides. It relies on these of gunicorn 27, 
 - with `_closed` set, `_request_ready` ends the connection's task, and nothing is closed by it;
 - `_will_close` decides whether an answer announces the end of the connection, and
   `_close_transport` ends it: also without a word, when the process is told to end in between;
+- `_send_error_response` takes the status of what the parser refuses;
 - `worker.nr_conns` counts connections: one more in `connection_made`, one less in
   `connection_lost`.
 """
@@ -24,6 +25,8 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from reader.front.process import Process
+from reader.tallies import Kind, Route
+from shared.outcomes import Served
 
 
 def use_for_connections(make: Callable[[Any], asyncio.Protocol]) -> None:
@@ -92,9 +95,10 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
         self._is_kept = not closes
         return closes
 
-    def _send_error_response(self, *arguments: Any) -> None:
+    def _send_error_response(self, status: int, *arguments: Any) -> None:
         self._is_kept = False
-        super()._send_error_response(*arguments)
+        self.worker.tallies.of(Kind(Route.OTHER, Served.REFUSED, status)).count(0.0)
+        super()._send_error_response(status, *arguments)
 
     def _close_transport(self) -> None:
         """Close it, or give it back where the client was told that it may ask again."""

@@ -6,6 +6,8 @@ front must never read a request otherwise than what stands behind it would.
 
 from typing import NamedTuple
 
+from reader.request_ids import taken
+
 # The longest head that is read here; gunicorn's own limits for a line and a field are beyond it or
 # the same, so what it would refuse is not answered.
 MAX_HEAD = 8000  # bytes
@@ -40,7 +42,7 @@ class Ask(NamedTuple):
 
 
 # What a line means: where a field's value stands in what is asked, or one of these.
-_USUAL, _KEEPS, _CLOSES, _UNUSUAL, _CONNECTION = -1, -2, -3, -4, -5
+_USUAL, _KEEPS, _CLOSES, _UNUSUAL, _CONNECTION, _REQUEST_ID = -1, -2, -3, -4, -5, -6
 _MEANINGS = {
     "host": 0,
     "accept-encoding": 1,
@@ -50,6 +52,7 @@ _MEANINGS = {
     "x-forwarded-proto": 5,
     "content-type": 6,  # read by nobody; gunicorn refuses two of them
     "connection": _CONNECTION,
+    "x-request-id": _REQUEST_ID,  # in the answer, but nothing of it depends on it
     # These make a request another one.
     "content-length": _UNUSUAL,
     "expect": _UNUSUAL,
@@ -79,12 +82,24 @@ def read_head(head: bytes) -> Ask | None:
     Args:
         head: from the first byte to the empty line, both included, and nothing behind it.
     """
-    lines = sift(head)
-    return None if lines is None else ask_of(lines)
+    sifted = sift(head)
+    return None if sifted is None else ask_of(sifted.lines)
 
 
-def sift(head: bytes) -> tuple[bytes, ...] | None:
-    """The first line of a request and those that an answer can depend on; None if it is not plain.
+class Sifted(NamedTuple):
+    """What is left of a request.
+
+    Args:
+        lines: the first one, and those that an answer can depend on.
+        request_id: value of `X-Request-Id`; None where it has none that can be taken.
+    """
+
+    lines: tuple[bytes, ...]
+    request_id: bytes | None
+
+
+def sift(head: bytes) -> Sifted | None:
+    """What of a request matters; None if it is not plain.
 
     Requests that differ in nothing but who asks, and by what, are the same when sifted.
 
@@ -97,6 +112,7 @@ def sift(head: bytes) -> tuple[bytes, ...] | None:
     if not 3 <= len(lines) <= _MAX_FIELDS or lines.pop() or lines.pop():
         return None
     kept = [lines[0]]
+    request_id = None
     for line in lines[1:]:
         meaning = _lines.get(line)
         if meaning is None:
@@ -104,8 +120,11 @@ def sift(head: bytes) -> tuple[bytes, ...] | None:
         if meaning != _USUAL:
             if meaning == _UNUSUAL:
                 return None
-            kept.append(line)
-    return tuple(kept)
+            if meaning == _REQUEST_ID:
+                request_id = taken(line.partition(b":")[2].strip(b" "))
+            else:
+                kept.append(line)
+    return Sifted(tuple(kept), request_id)
 
 
 def ask_of(lines: tuple[bytes, ...]) -> Ask | None:
@@ -139,7 +158,7 @@ def _meaning(line: bytes) -> int:
     meaning = _MEANINGS.get(name.lower(), _USUAL)
     if meaning == _CONNECTION:
         meaning = _CONNECTIONS.get(value.strip(" ").lower(), _UNUSUAL)
-    if len(line) <= _MAX_REMEMBERED:
+    if len(line) <= _MAX_REMEMBERED and meaning != _REQUEST_ID:  # which is another one each time
         if len(_lines) >= _MAX_LINES:
             _lines.clear()
         _lines[line] = meaning

@@ -4,6 +4,8 @@ from typing import Any, Protocol
 
 from reader.front.answers import Answers
 from reader.front.connections import Connections
+from reader.observer import Observer
+from reader.tallies import Tallies
 
 
 class Process(Protocol):
@@ -13,7 +15,12 @@ class Process(Protocol):
     now: float  # seconds of the loop's clock, of the last tick
     nr_conns: int  # connections, as gunicorn counts them
     connections: Connections
+    tallies: Tallies  # of what this thread answers
     cfg: Any  # gunicorn's configuration
+
+    @property
+    def observer(self) -> Observer:
+        """What counts and logs the requests of the process; there is one once somebody connects."""
 
     def time(self) -> float:
         """Unix time in seconds."""

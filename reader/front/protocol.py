@@ -5,6 +5,7 @@ import fcntl
 import struct
 import termios
 from contextlib import suppress
+from time import perf_counter
 from typing import cast
 
 from reader.answer import CORS_HEADERS, Answer
@@ -14,7 +15,10 @@ from reader.front.borrowed import Borrowed
 from reader.front.connections import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
 from reader.front.head import MAX_HEAD
 from reader.front.process import Process
+from reader.observer import Observer
+from reader.tallies import QUICK, Kind, Route
 from shared.github_form import JSON
+from shared.outcomes import Served
 
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
 _HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
@@ -35,6 +39,8 @@ class Front(asyncio.Protocol):
         self._worker = worker
         self._transport: asyncio.Transport
         self._answers: Answers
+        self._observer: Observer
+        self._peer = ""
         self._received = b""
         self._paused = False
         self._closing = False
@@ -49,10 +55,12 @@ class Front(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._worker.nr_conns += 1
         peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._answers = self._worker.answers_for(
-            peer=str(peer[0]) if isinstance(peer, tuple) else "",
+            peer=self._peer,
             scheme="https" if transport.get_extra_info("ssl_object") else "http",
         )
+        self._observer = self._worker.observer
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._worker.connections.admit(self):
             self._refuse(503, "Too many connections.")
@@ -64,6 +72,7 @@ class Front(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer whatever is complete, in order."""
+        began = perf_counter()
         was_waiting = not self._received
         data = self._received + data if self._received else data
         while data and not self._paused and not self._closing:
@@ -85,7 +94,7 @@ class Front(asyncio.Protocol):
                 if ready is None:
                     self._hand_over(data + rest)
                     return
-            self._send(ready)
+            self._send(ready, data, began)
             was_waiting, data = True, rest
         self._received = b"" if self._closing else data
         if was_waiting:
@@ -155,19 +164,44 @@ class Front(asyncio.Protocol):
             return LINGER
         return float(self._worker.cfg.keepalive) if self._requests else REQUEST_TIMEOUT
 
-    def _send(self, ready: Ready) -> None:
+    def _send(self, ready: Ready, request: bytes, began: float) -> None:
         worker = self._worker
         self._requests += 1
         worker.count_request()
-        if not worker.alive and not ready.closes:
-            head, _, rest = ready.head.partition(_END)
-            ready = Ready(head + b"\r\nConnection: close" + _END + rest, ready.body, closes=True)
-        if ready.body:
-            self._transport.writelines((ready.head, ready.body))
+        start, head, body, closes, tally, request_id = ready
+        if not worker.alive and not closes:
+            head, _, rest = head.partition(_END)
+            head, closes = head + b"\r\nConnection: close" + _END + rest, True
+        request_id = request_id or self._observer.request_ids.new()
+        head = start + request_id + head
+        if body:
+            self._transport.writelines((head, body))
         else:
-            self._transport.write(ready.head)
-        if ready.closes:
+            self._transport.write(head)
+        # As `Tally.count`; a call costs as much as all the rest of it.
+        took = perf_counter() - began
+        tally.requests += 1
+        tally.seconds += took
+        if took > QUICK:
+            tally.slow.append(took)
+        if self._observer.access_log.wants_next():
+            method, target, _ = request.split(b" ", 2)
+            self._log(method, target, tally.kind, took, request_id)
+        if closes:
             self.close()
+
+    def _log(
+        self, method: bytes, target: bytes, kind: Kind, seconds: float, request_id: bytes
+    ) -> None:
+        self._observer.access_log.note(
+            method=method.decode("latin-1"),
+            target=target.decode("latin-1"),
+            status=kind.status,
+            served=kind.served,
+            seconds=seconds,
+            request_id=request_id.decode(),
+            client=self._peer,
+        )
 
     def _hand_over(self, data: bytes) -> None:
         """Let gunicorn and the application do it, and everything that is pipelined behind."""
@@ -206,10 +240,17 @@ class Front(asyncio.Protocol):
             **({"Retry-After": "1"} if status == 503 else {}),
             **CORS_HEADERS,
         }
-        sent = Answer(status, headers, body)
-        self._transport.write(
-            render(sent, now=self._worker.time(), is_head=False, closes=True).head
+        served = Served.UNAVAILABLE if status == 503 else Served.REFUSED
+        tally = self._worker.tallies.of(Kind(Route.OTHER, served, status))
+        ready = render(
+            Answer(status, headers, body),
+            tally,
+            now=self._worker.time(),
+            is_head=False,
+            closes=True,
         )
+        tally.count(0.0)
+        self._transport.write(ready.start + self._observer.request_ids.new() + ready.head)
         self.close()
 
     def _untaken_bytes(self) -> int:

@@ -15,6 +15,8 @@ from reader.front.answers import Answers
 from reader.front.borrowed import use_for_connections
 from reader.front.connections import Connections
 from reader.front.protocol import Front
+from reader.observer import Observer
+from reader.tallies import Tallies
 
 _TICK = 1.0  # seconds
 # Of an answer, the kernel takes what the client has room for and this many bytes more. Left alone
@@ -38,6 +40,8 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
         super().__init__(*arguments, **known)
         self.now = 0.0  # seconds of the loop's clock, of the last tick
         self.connections = Connections(self.worker_connections)
+        self.tallies = Tallies()
+        self.observer: Observer
         self._answers: dict[tuple[str, bool], Answers] = {}
 
     def init_process(self) -> None:
@@ -64,11 +68,15 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
         answers = self._answers.get((scheme, trusted))
         if answers is None:
             parts = node.start()
+            self.observer = parts.observer
+            self.observer.connections = self.connections.__len__
             answers = self._answers[scheme, trusted] = Answers(
                 node.catalogue,
                 parts.local,
                 parts.caretaker,
                 clock=self.time,
+                tallies=self.tallies,
+                new_id=self.observer.request_ids.new,
                 scheme=scheme,
                 trusted=trusted,
             )
@@ -83,16 +91,23 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
             # Those that the graceful end has not waited for: uvloop would wait for them for ever.
             for connection in self.connections:
                 connection.abort()
+            self._tick()
 
     async def _look_after(self) -> None:
         """Once a second: what time it is, and who has taken too long."""
         await self._queue_connections()
         while True:
             self.now = self.loop.time()
-            for answers in self._answers.values():
-                answers.tick()
+            self._tick()
             self.connections.look_after(self.now)
             await asyncio.sleep(_TICK)
+
+    def _tick(self) -> None:
+        """A second has passed: answers are made anew, and what counted them is added up."""
+        for answers in self._answers.values():
+            answers.tick()
+        if self._answers:  # so there is an observer
+            self.observer.totals.add(self.tallies.take())
 
     async def _queue_connections(self) -> None:
         """Have the kernel queue as many connections as `backlog` says; asyncio makes it 100.

@@ -7,9 +7,12 @@ from typing import Any
 
 from redis import Redis
 
+from reader.access_log import AccessLog
 from reader.arrivals import Arrivals
 from reader.caretaker import Caretaker
 from reader.local_cache import LocalCache
+from reader.node_counts import NodeCounts
+from reader.observer import Observer
 from reader.read_path import ReadPath
 from reader.schedule import Policy
 from shared.queueing import RefreshQueue
@@ -32,8 +35,8 @@ class WatchedCaretaker(Caretaker):
         self.announcements: SimpleQueue[tuple[Resource | None, int]] = SimpleQueue()
         self.failures: SimpleQueue[Exception] = SimpleQueue()
 
-    def look_soon(self, resource: Resource) -> None:
-        super().look_soon(resource)
+    def look_soon(self, resource: Resource, request_id: str | None = None) -> None:
+        super().look_soon(resource, request_id)
         self.wanted.put(resource)
 
     def subscribed(self) -> None:
@@ -68,12 +71,21 @@ class Bench:
     def __post_init__(self) -> None:
         self.store = Store(self.redis)
         self.local = LocalCache(self.max_bytes, next_look=Policy(LOCAL_TTL).next_look)
+        self.observer = Observer(
+            self.local,
+            self.redis,
+            node_counts=NodeCounts(None),
+            access_log=AccessLog(0),
+            port=5000,
+            missing=lambda: 0,
+        )
         self.caretaker = WatchedCaretaker(
             CATALOGUE,
             local=self.local,
             arrivals=self.arrivals,
             store=self.store,
             queue=RefreshQueue(self.redis, limit=self.queue_limit),
+            totals=self.observer.totals,
             keep=KEEP,
             clock=self.clock,
         )

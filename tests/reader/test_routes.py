@@ -106,7 +106,7 @@ def test_a_whole_answer_has_these_headers_and_no_others(warm: FlaskClient) -> No
     answered = warm.get("/orgs/Netflix")
     assert set(answered.headers.keys()) == {
         "ETag", "Vary", "Cache-Control", "Age", "Last-Modified", "Cache-Status", "Content-Type",
-        "Content-Length", *CORS_HEADERS,
+        "Content-Length", "X-Request-Id", *CORS_HEADERS,
     }  # fmt: skip
     assert answered.data == b'{"login": "\'Netflix\'"}'
 
@@ -443,7 +443,7 @@ def test_options_send_no_body_and_say_nothing_of_one(client: FlaskClient) -> Non
 def test_head_is_get_without_the_body(warm: FlaskClient, path: str, status: int) -> None:
     warm.get(path)  # so that both are served from memory
     get, head = warm.get(path), warm.head(path)
-    changing = {"Age", "Cache-Control", "Cache-Status"}
+    changing = {"Age", "Cache-Control", "Cache-Status", "X-Request-Id"}
     assert get.status_code == head.status_code == status
     assert head.data == b""
     assert {k: v for k, v in head.headers.items() if k not in changing} == {

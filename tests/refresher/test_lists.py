@@ -36,7 +36,14 @@ def read(
 ) -> ReadList:
     """Read a list with the usual options."""
     reader = ListReader(
-        origin, resource, max_pages, max_bytes, before_each, lambda: 0.0, note_length, concurrency
+        origin,
+        resource,
+        max_pages,
+        max_bytes,
+        before_each,
+        lambda: 0.0,
+        note_length,
+        concurrency=concurrency,
     )
     found = reader.read(known, known_ids)
     assert isinstance(found, ReadList)

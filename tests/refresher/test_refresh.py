@@ -20,6 +20,7 @@ from shared.connection import connect
 from shared.entry import Entry, Metadata
 from shared.failure import Failure
 from shared.outcomes import FailureKind, RefreshOutcome
+from shared.refresh_report import TRACKED
 from shared.resources import Resource
 from shared.settings import load
 from shared.store import Look, Store
@@ -493,7 +494,8 @@ class TestFencing:
     ) -> None:
         clock.at_call(2, redis.flushall)
         assert refresh(ORG, tools_for(github.url, clock=clock)) is RefreshOutcome.FENCED
-        assert redis.keys() == []
+        # Nothing but the report of it.
+        assert sorted(redis.keys()) == [keys.record(ORG).encode(), keys.timeline(TRACKED).encode()]
 
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
         self, large_github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock

@@ -212,7 +212,7 @@ class TestStore:
         assert {b"ends", b"body:br", b"body:gzip", b"view:stars", b"view:stars:ends"} <= rich
         stored(writer, REPOS, not_found())
         assert set(redis.hkeys(keys.entry(REPOS))) == {
-            b"meta", b"body", b"validated_at", b"fresh_until",
+            b"meta", b"body", b"name", b"validated_at", b"fresh_until",
         }  # fmt: skip
         assert set(redis.hkeys(keys.pages(REPOS))) == {b"heads", b"ids"}
 
@@ -333,7 +333,7 @@ class TestAnnouncements:
             writer.record_failure(resource, FAILURE, token=writer.draw_token(resource))
         names = [ORG.name] * 3 + [REPOS.name] * 3
         assert heard() == [Announcement(name, n) for n, name in enumerate(names, 1)]
-        assert store.changes() == 6
+        assert store.pulse().changes == 6
 
     def test_come_when_the_new_version_can_be_read(
         self, redis: Redis, writer: Writer, store: Store

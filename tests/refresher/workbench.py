@@ -13,10 +13,12 @@ from refresher.bulkhead import Bulkhead
 from refresher.content import Content, of_list
 from refresher.items import split
 from refresher.lists import ReadList
+from refresher.meter import Meter
 from refresher.origin import Origin
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Body, Page
 from refresher.refresh import Tools
+from refresher.reporter import Reporter
 from refresher.writes import Writer
 from shared import keys
 from shared import settings as settings_of_process
@@ -81,13 +83,15 @@ def make_tools(
     chance: float = 0.0,
 ) -> Tools:
     """All that a refresh is made with; close `tools.origin` at the end."""
+    meter = Meter(redis)
     return Tools(
         settings,
         redis,
         Store(redis),
         Writer(redis, settings),
-        Origin(settings),
+        Origin(settings, observe=meter.observe),
         Bulkhead(redis, Catalogue(settings.orgs)),
+        Reporter(redis, meter, keep_s=600),
         clock=clock or Clock(),
         chance=lambda: chance,
     )

@@ -1,6 +1,7 @@
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -13,7 +14,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from shared import keys
-from shared.queueing import QUEUE, SHORT_QUEUE, RefreshQueue
+from shared.queueing import QUEUE, SHORT_QUEUE, Asked, RefreshQueue
 from shared.resources import Resource
 from tests.builders import on_demand, queued_names, tracked
 
@@ -52,13 +53,12 @@ def fill(redis: Redis, count: int) -> None:
 
 
 def test_a_refresh_that_is_asked_for_is_queued(redis: Redis, queue: RefreshQueue) -> None:
-    assert queue.ask(USER) is True
+    assert queue.ask(USER) is Asked.QUEUED
     assert queued_names(redis) == ["/users/mona"]
 
 
 def test_asking_twice_in_a_moment_makes_one_job(redis: Redis, queue: RefreshQueue) -> None:
-    assert queue.ask(USER) is True
-    assert queue.ask(USER) is True
+    assert [queue.ask(USER), queue.ask(USER)] == [Asked.QUEUED, Asked.UNDER_WAY]
     assert queued_names(redis) == ["/users/mona"]
 
 
@@ -67,7 +67,7 @@ def test_a_job_that_waits_is_not_doubled_later(
 ) -> None:
     queue.ask(USER)
     window_ends()
-    assert queue.ask(USER) is True
+    assert queue.ask(USER) is Asked.UNDER_WAY
     assert queued_names(redis) == ["/users/mona"]
 
 
@@ -80,13 +80,14 @@ def test_different_resources_do_not_wait_for_each_other(redis: Redis, queue: Ref
 def test_of_a_whole_fleet_asking_at_once_one_makes_a_job(redis: Redis) -> None:
     barrier = Barrier(20)
 
-    def ask(_: int) -> bool:
+    def ask(_: int) -> Asked:
         asker = RefreshQueue(redis, limit=1000)
         barrier.wait(10)
         return asker.ask(USER)
 
     with ThreadPoolExecutor(20) as pool:
-        assert list(pool.map(ask, range(20))) == [True] * 20
+        became = Counter(pool.map(ask, range(20)))
+    assert became == {Asked.QUEUED: 1, Asked.UNDER_WAY: 19}
     assert queued_names(redis) == ["/users/mona"]
 
 
@@ -150,7 +151,7 @@ def test_nothing_is_queued_while_the_lock_is_held(
     redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None], resource: Resource
 ) -> None:
     redis.set(keys.lock(resource), "someone")
-    assert queue.ask(resource, urgent=True) is True
+    assert queue.ask(resource, urgent=True) is Asked.UNDER_WAY
     assert queued_names(redis) == []
     redis.delete(keys.lock(resource))
     window_ends()
@@ -167,8 +168,8 @@ def test_the_lock_of_another_resource_is_no_hindrance(redis: Redis, queue: Refre
 def test_a_full_queue_turns_away_what_is_on_demand(redis: Redis) -> None:
     queue = RefreshQueue(redis, limit=3)
     fill(redis, 2)
-    assert queue.ask(USER) is True
-    assert queue.ask(OTHER, urgent=True) is False
+    assert queue.ask(USER) is Asked.QUEUED
+    assert queue.ask(OTHER, urgent=True) is Asked.TURNED_AWAY
     assert "/users/hubot" not in queued_names(redis)
     assert len(queued_names(redis)) == 3
 
@@ -176,7 +177,7 @@ def test_a_full_queue_turns_away_what_is_on_demand(redis: Redis) -> None:
 def test_a_full_queue_takes_what_is_tracked(redis: Redis) -> None:
     queue = RefreshQueue(redis, limit=3)
     fill(redis, 3)
-    assert queue.ask(REPOS) is True
+    assert queue.ask(REPOS) is Asked.QUEUED
     assert queued_names(redis)[0] == "/orgs/Netflix/repos"
 
 

@@ -118,10 +118,10 @@ def test_an_entry_of_another_schema_is_as_good_as_none(redis: Redis, store: Stor
 
 
 def test_the_counter_grows_with_every_announcement(redis: Redis, store: Store) -> None:
-    assert store.changes() == 0
+    assert store.pulse().changes == 0
     announce(redis, USER)
     announce(redis, REPOS)
-    assert store.changes() == 2
+    assert store.pulse().changes == 2
 
 
 def test_an_outage_is_an_error_and_not_an_absence() -> None:
@@ -131,4 +131,4 @@ def test_an_outage_is_an_error_and_not_an_absence() -> None:
     with pytest.raises(RedisConnectionError):
         store.look(USER)
     with pytest.raises(RedisConnectionError):
-        store.changes()
+        store.pulse()

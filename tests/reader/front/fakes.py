@@ -4,10 +4,15 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from reader.access_log import AccessLog
 from reader.front.answers import Answers
 from reader.front.connections import Connections
 from reader.front.protocol import Front
-from tests.builders import NOW
+from reader.local_cache import LocalCache
+from reader.node_counts import NodeCounts
+from reader.observer import Observer
+from reader.tallies import Tallies
+from tests.builders import NOW, absent_redis
 
 HIGH, LOW = 64 * 1024, 16 * 1024
 
@@ -117,6 +122,15 @@ class FakeWorker:
 
     def __init__(self, answers: Answers, *, limit: int = 100) -> None:
         self.connections = Connections(limit)
+        self.tallies = Tallies()
+        self.observer = Observer(
+            LocalCache(0, next_look=lambda _, now: now),
+            absent_redis(),
+            node_counts=NodeCounts(None),
+            access_log=AccessLog(0),
+            port=5000,
+            missing=lambda: 0,
+        )
         self.nr_conns = 0
         self.alive = True
         self.now = 1000.0

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +13,11 @@ from flask import Flask
 from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
 
 from reader.app import create_app
+from reader.fleet import FleetWatch
 from reader.front.answers import Answers, Ready
 from reader.listener import Listener
 from reader.node import Node, Parts
+from reader.tallies import Tallies
 from reader.webhooks import Webhooks
 from shared.queueing import RefreshQueue
 from tests.builders import absent_redis, make_settings
@@ -99,6 +102,8 @@ class Reader:
             self.bench.local,
             self.bench.caretaker,
             clock=self.bench.clock,
+            tallies=Tallies(),
+            new_id=lambda: b"an-id",
             scheme=scheme,
             trusted=trusted,
         )
@@ -120,9 +125,15 @@ def a_reader(**known: Any) -> Iterator[Reader]:
         bench.caretaker,
         Listener(redis, catalogue=node.catalogue, caretaker=bench.caretaker),
         Webhooks(redis, RefreshQueue(redis, limit=10), node.catalogue, settings.webhook_secrets),
+        bench.observer,
+        FleetWatch(redis, node.catalogue),
+        RefreshQueue(redis, limit=10),
+        redis,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reader.routes.time", SimpleNamespace(time=bench.clock))
+        patch.setattr(
+            "reader.routes.time", SimpleNamespace(time=bench.clock, perf_counter=perf_counter)
+        )
         yield Reader(app, node, bench)
 
 
@@ -139,7 +150,7 @@ class Sent:
         return dict(self.fields).get(name)
 
 
-_OF_THE_SERVER = frozenset({"connection", "date", "server"})
+_OF_THE_SERVER = frozenset({"connection", "date", "server", "x-request-id"})
 
 
 def without_the_servers(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -148,9 +159,14 @@ def without_the_servers(fields: Sequence[tuple[str, str]]) -> list[tuple[str, st
     return [(name, value) for name, value in lowered if name not in _OF_THE_SERVER]
 
 
+def head_of(ready: Ready) -> bytes:
+    """The head of a rendered answer as it is sent, with a small body behind it."""
+    return ready.start + (ready.request_id or b"an-id") + ready.head
+
+
 def fields_of(ready: Ready) -> list[tuple[str, str]]:
     """All fields of a rendered answer, with their names as they are sent."""
-    lines = ready.head.partition(END)[0].decode("latin-1").split("\r\n")[1:]
+    lines = head_of(ready).partition(END)[0].decode("latin-1").split("\r\n")[1:]
     pairs = [line.partition(": ") for line in lines]
     assert all(colon for _, colon, _ in pairs)
     return [(name, value) for name, _, value in pairs]
@@ -158,7 +174,7 @@ def fields_of(ready: Ready) -> list[tuple[str, str]]:
 
 def sent_of(ready: Ready) -> Sent:
     """A rendered answer as a client reads it."""
-    head, _, joined = ready.head.partition(END)
+    head, _, joined = head_of(ready).partition(END)
     version, status, _ = head.decode("latin-1").split("\r\n")[0].split(" ", 2)
     assert version == "HTTP/1.1"
     return Sent(int(status), without_the_servers(fields_of(ready)), joined + ready.body)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reader.answer import Answer
 from reader.front import answers as module
 from reader.front.answers import Answers, Ready, render
+from reader.tallies import Tally
 from shared.entry import Entry
 from tests.builders import (
     NOW,
@@ -23,7 +24,15 @@ from tests.builders import (
     on_demand,
     tracked,
 )
-from tests.reader.front.helpers import END, Reader, a_reader, fields_of, make_head, sent_of
+from tests.reader.front.helpers import (
+    END,
+    Reader,
+    a_reader,
+    fields_of,
+    head_of,
+    make_head,
+    sent_of,
+)
 
 ROOT = b'{"url": "x"}'
 LARGE = b"[" + b"1," * 8000 + b"1]"
@@ -48,9 +57,9 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
     """Every answer that was rendered, in order."""
     all_of_them: list[Answer] = []
 
-    def watched(sent: Answer, **known: Any) -> Ready:
+    def watched(sent: Answer, tally: Tally, **known: Any) -> Ready:
         all_of_them.append(sent)
-        return render(sent, **known)
+        return render(sent, tally, **known)
 
     monkeypatch.setattr(module, "render", watched)
     return all_of_them
@@ -70,7 +79,7 @@ def entry_of(reader: Reader, name: str) -> Entry:
 
 def test_a_whole_answer(reader: Reader) -> None:
     ready = found(reader.answers())
-    head, _, body = ready.head.partition(END)
+    head, _, body = head_of(ready).partition(END)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert body == ROOT
     assert (ready.body, ready.closes) == (b"", False)
@@ -87,13 +96,13 @@ def test_head_has_no_body_but_its_length(reader: Reader) -> None:
         ready = found(reader.answers(), target, method="HEAD")
         assert ready.head.endswith(END)
         assert ready.body == b""
-        assert ready.head == found(reader.answers(), target).head.partition(END)[0] + END
+        assert head_of(ready) == head_of(found(reader.answers(), target)).partition(END)[0] + END
         assert sent_of(ready).value("content-length") == str(length)
 
 
 def test_a_304_has_neither_body_nor_length(reader: Reader) -> None:
     ready = found(reader.answers(), "/", 'If-None-Match: "root"')
-    assert ready.head.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert head_of(ready).startswith(b"HTTP/1.1 304 Not Modified\r\n")
     assert ready.head.endswith(END)
     sent = sent_of(ready)
     assert sent.body == b""
@@ -114,7 +123,7 @@ def test_a_stored_404_is_found_as_one(reader: Reader) -> None:
     ghost = make_entry(b'{"message": "Not Found"}', status=404)
     reader.bench.local.put(on_demand("/users/ghost"), ghost, NOW)
     ready = found(reader.answers(), "/users/ghost")
-    assert ready.head.startswith(b"HTTP/1.1 404 Not Found\r\n")
+    assert head_of(ready).startswith(b"HTTP/1.1 404 Not Found\r\n")
 
 
 @pytest.mark.parametrize(
@@ -137,10 +146,10 @@ def test_what_is_not_held_is_found_as_soon_as_it_is(reader: Reader) -> None:
 def test_the_same_request_is_rendered_once_a_second(reader: Reader, rendered: list[Answer]) -> None:
     answers = reader.answers()
     first = found(answers)
-    assert all(found(answers) is first for _ in range(5))
+    assert all(found(answers).head is first.head for _ in range(5))
     assert len(rendered) == 1
     reader.bench.clock.now += 1
-    assert found(answers) is first, "until the tick"
+    assert found(answers).head is first.head, "until the tick"
     answers.tick()
     second = found(answers)
     assert len(rendered) == 2
@@ -154,7 +163,7 @@ def test_requests_that_ask_for_the_same_share_one_rendering(
 ) -> None:
     answers = reader.answers()
     first = found(answers, "/", "User-Agent: a", "Authorization: token x")
-    assert found(answers, "/", "User-Agent: b", "Cache-Control: no-cache") is first
+    assert found(answers, "/", "User-Agent: b", "Cache-Control: no-cache").head is first.head
     assert len(rendered) == 1
 
 
@@ -178,8 +187,8 @@ def test_whatever_an_answer_depends_on_has_a_rendering_of_its_own(
     before = found(answers, "/orgs/Netflix/members?page=2")
     other = found(answers, "/orgs/Netflix/members?page=2", *fields, **known)
     assert len(rendered) == 2
-    assert found(answers, "/orgs/Netflix/members?page=2") is before
-    assert found(answers, "/orgs/Netflix/members?page=2", *fields, **known) is other
+    assert found(answers, "/orgs/Netflix/members?page=2").head is before.head
+    assert found(answers, "/orgs/Netflix/members?page=2", *fields, **known).head is other.head
     assert len(rendered) == 2
 
 
@@ -211,7 +220,7 @@ def test_a_change_elsewhere_renders_nothing_again(reader: Reader, rendered: list
     answers = reader.answers()
     first = found(answers)
     reader.bench.local.put(on_demand("/users/other"), make_entry(b"{}"), NOW)
-    assert found(answers) is first
+    assert found(answers).head is first.head
     assert len(rendered) == 1
 
 
@@ -373,7 +382,7 @@ def test_nothing_that_is_sent_makes_another_field(
                 continue
             names = [name for name, _ in fields_of(ready)]
             assert names == [name for name, _ in fields_of(plain)]
-            head = ready.head.partition(END)[0]
+            head = head_of(ready).partition(END)[0]
             assert head.count(b"\r") == head.count(b"\n") == len(names)
             assert head.isascii()
 

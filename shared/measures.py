@@ -1,0 +1,150 @@
+"""What is counted, in numbers that only grow: by readers for their node, by refreshers for all.
+
+RQ runs each job in a process of its own, which nobody could ask for its counts afterwards. So
+refreshers add theirs up in one Redis hash, where every reader finds them for `/metrics`. Readers
+keep theirs on their machine, so that they are there when Redis is not (`reader.node_counts`). In
+both, a field is a measure's name and its labels, joined by `|`. Who loses its data begins at 0
+again, which is what Prometheus expects of a counter.
+
+=================  =====================  ==========  ==========================================
+measure            labels                 counted by  what
+=================  =====================  ==========  ==========================================
+requests           route, outcome,        readers     answers
+                   status
+stale              route                  readers     answers from content that was stale
+request-seconds    outcome, bucket        readers     time of an answer, as a histogram
+asked              what became of it      readers     refreshes that were called for
+redis-reads        what                   readers     looks, and bodies read
+announcements                             readers     heard
+origin-requests    status, or "none"      refreshers  requests to the origin
+origin-seconds     bucket                 refreshers  their time at the wire, as a histogram
+points             credential             refreshers  requests that count against its rate limit
+refreshes          tracked | on-demand,   refreshers  refreshes by how they ended
+                   outcome
+refresh-seconds    bucket                 refreshers  time of those that asked the origin
+failures           kind                   refreshers  refreshes that failed, by why
+=================  =====================  ==========  ==========================================
+
+A bucket is its upper bound in seconds; beside the buckets, "sum" has the sum of all.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from redis import Redis
+from redis.client import Pipeline
+
+from shared import keys
+
+_SEPARATOR = "|"
+SUM = "sum"
+
+
+class Measure(StrEnum):
+    """The names; see the table above."""
+
+    REQUESTS = "requests"
+    STALE = "stale"
+    REQUEST_SECONDS = "request-seconds"
+    ASKED = "asked"
+    REDIS_READS = "redis-reads"
+    ANNOUNCEMENTS = "announcements"
+    ORIGIN_REQUESTS = "origin-requests"
+    ORIGIN_SECONDS = "origin-seconds"
+    POINTS = "points"
+    REFRESHES = "refreshes"
+    REFRESH_SECONDS = "refresh-seconds"
+    FAILURES = "failures"
+
+
+# Upper bounds in seconds, as the labels spell them; the last bucket has none.
+BUCKETS: Mapping[Measure, Sequence[str]] = {
+    Measure.REQUEST_SECONDS: (
+        *("0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05"),
+        *("0.1", "0.2", "0.5", "1", "2", "5", "10", "+Inf"),
+    ),
+    Measure.ORIGIN_SECONDS: ("0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10", "30", "60", "+Inf"),
+    Measure.REFRESH_SECONDS: ("0.1", "0.5", "1", "2", "5", "10", "30", "60", "300", "900", "+Inf"),
+}
+BOUNDS: Mapping[Measure, Sequence[float]] = {
+    measure: [float(label) for label in labels] for measure, labels in BUCKETS.items()
+}
+
+Labels = tuple[str, ...]
+Counted = tuple[Measure, Labels]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A histogram as Prometheus has it.
+
+    Args:
+        buckets: upper bounds in seconds, as labels, with how many were at most that.
+        total: sum of all, in seconds.
+    """
+
+    buckets: Sequence[tuple[str, float]]
+    total: float
+
+
+def bucket_of(measure: Measure, seconds: float) -> str:
+    """The label of the first bucket that a duration fits into."""
+    return BUCKETS[measure][bisect_left(BOUNDS[measure], seconds)]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """All counts at one moment.
+
+    Args:
+        counts: by measure and labels.
+    """
+
+    counts: Mapping[Measure, Mapping[Labels, float]]
+
+    def of(self, measure: Measure) -> Mapping[Labels, float]:
+        """The counts of one measure, by labels."""
+        return self.counts.get(measure, {})
+
+    def histograms(self, measure: Measure) -> Mapping[Labels, Histogram]:
+        """The cumulative histograms of one of `BUCKETS`, by the labels before the bucket."""
+        counts = self.of(measure)
+        found = {}
+        for labels in dict.fromkeys(labels[:-1] for labels in counts):
+            cumulative, buckets = 0.0, []
+            for label in BUCKETS[measure]:
+                cumulative += counts.get((*labels, label), 0)
+                buckets.append((label, cumulative))
+            found[labels] = Histogram(buckets, counts.get((*labels, SUM), 0.0))
+        return found
+
+
+def field_of(measure: Measure, labels: Labels) -> str:
+    """What a count is called where it is kept."""
+    return _SEPARATOR.join([measure, *labels])
+
+
+def parse(fields: Iterable[tuple[str, float]]) -> Measures:
+    """The counts in fields and their values; those that this code does not know are left out."""
+    known = frozenset(Measure)
+    counts: dict[Measure, dict[Labels, float]] = {}
+    for field, value in fields:
+        name, *labels = field.split(_SEPARATOR)
+        if name in known:
+            counts.setdefault(Measure(name), {})[tuple(labels)] = value
+    return Measures(counts)
+
+
+def read(redis: Redis) -> Measures:
+    """What refreshers have counted; may raise `redis.RedisError`."""
+    fields = cast(dict[bytes, bytes], redis.hgetall(keys.MEASURES))
+    return parse((field.decode(), float(value)) for field, value in fields.items())
+
+
+def add(pipeline: Pipeline, counts: Mapping[Counted, float]) -> None:
+    """Have a pipeline add to what refreshers have counted."""
+    for (measure, labels), by in counts.items():
+        pipeline.hincrbyfloat(keys.MEASURES, field_of(measure, labels), by)
