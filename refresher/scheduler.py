@@ -18,7 +18,7 @@ from rq.cron import CronJob, CronScheduler
 from rq.exceptions import SchedulerNotFound
 from rq.utils import now as utc_now
 
-from refresher.ahead import Ahead
+from shared.ahead import Ahead
 from shared.connection import connect
 from shared.logs import logging_config
 from shared.queueing import QUEUE, RefreshQueue

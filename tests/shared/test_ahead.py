@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresher.ahead import Ahead
+from shared.ahead import Ahead
 from shared.failure import Failure
 from shared.resources import Resource
 from shared.store import Look
