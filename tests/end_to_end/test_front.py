@@ -482,7 +482,7 @@ def _ask(reader: Reader, target: str, *, method: str = "GET", **fields: str) -> 
 
 def _comparable(answer: Received) -> Received:
     """Without what is of a moment, or of a connection."""
-    ignored = {"date", "server", "connection", "age", "transfer-encoding"}
+    ignored = {"date", "server", "connection", "age", "transfer-encoding", "x-request-id"}
     headers = {name: value for name, value in answer.headers.items() if name not in ignored}
     if "cache-status" in headers:
         headers["cache-status"] = re.sub(r"ttl=-?\d+", "ttl=?", headers["cache-status"])
