@@ -8,7 +8,9 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from reader.answer import CORS_HEADERS
 from reader.errors import ApiError, error_body
 from reader.node import Node
+from reader.noting import note_requests
 from reader.routes import ALLOWED_METHODS, routes
+from reader.status.routes import register as register_status
 from shared import settings as settings_of_process
 from shared.github_form import JSON
 from shared.settings import Settings
@@ -32,6 +34,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     app.extensions["node"] = Node(settings or settings_of_process.load_or_exit())
+    note_requests(app)
+    register_status(app)
     app.register_blueprint(routes)
     app.register_error_handler(ApiError, _refuse)
     app.register_error_handler(HTTPException, _refuse_as_flask_does)

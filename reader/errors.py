@@ -36,10 +36,17 @@ class BadRequest(ApiError):  # noqa: N818
 
 
 class Unauthorized(ApiError):  # noqa: N818
-    """The request does not prove who sent it; 401."""
+    """The request does not prove who sent it; 401, with how it could (RFC 9110 section 11.6.1)."""
+
+    def __init__(self, message: str, *, challenge: str | None = None) -> None:
+        super().__init__(401, message, {"WWW-Authenticate": challenge} if challenge else {})
+
+
+class Forbidden(ApiError):  # noqa: N818
+    """Whoever sends it, it is not to be done; 403."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(401, message)
+        super().__init__(403, message)
 
 
 class Unavailable(ApiError):  # noqa: N818

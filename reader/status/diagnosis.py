@@ -1,0 +1,217 @@
+"""What is the matter, in plain words: a pure function of what is known of the fleet."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reader.fleet import Fleet, TrackedView
+from reader.status.words import about, clock, listed, plural
+from shared.outcomes import FailureKind
+
+
+class Level(StrEnum):
+    """How much something matters, the worst first."""
+
+    BAD = "bad"  # something cannot be served, or will not be for long
+    WARN = "warn"  # something fails; what is held is served meanwhile
+    NOTE = "note"  # worth knowing
+    GOOD = "good"  # as it should be
+
+
+class State(StrEnum):
+    """How a resource is."""
+
+    FRESH = "fresh"  # inside its lifetime
+    STALE = "stale"  # past it; a refresh is due, queued or running
+    FAILING = "failing"  # its last refresh failed; what is held is served
+    MISSING = "missing"  # nothing is held
+
+
+# Told apart by shape and word; colour only helps.
+SIGNS = {State.FRESH: "✓", State.STALE: "↻", State.FAILING: "!", State.MISSING: "✕"}
+LEVEL_SIGNS = {Level.GOOD: "✓", Level.NOTE: "i", Level.WARN: "!", Level.BAD: "✕"}
+LEVELS = {
+    State.FRESH: Level.GOOD,
+    State.STALE: Level.NOTE,
+    State.FAILING: Level.WARN,
+    State.MISSING: Level.BAD,
+}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One thing that is to be known.
+
+    Args:
+        level: how much it matters.
+        title: in a few words.
+        text: in a sentence or three.
+    """
+
+    level: Level
+    title: str
+    text: str
+
+
+def state_of(view: TrackedView) -> State:
+    """How a resource is."""
+    if view.metadata is None:
+        return State.MISSING
+    if view.failure is not None:
+        return State.FAILING
+    return State.FRESH if view.is_fresh else State.STALE
+
+
+def diagnose(
+    fleet: Fleet | None, held: Sequence[TrackedView], *, now: float, away_since: float | None = None
+) -> list[Statement]:
+    """What is to be known, the worst first; never nothing.
+
+    Args:
+        fleet: what Redis knows; None while it is away.
+        held: the tracked resources in this reader's memory.
+        now: Unix time in seconds.
+        away_since: Unix time in seconds since when Redis does not answer.
+    """
+    if fleet is None:
+        return [_redis_away(held, now, away_since)]
+    statements = [*_content(fleet), *_means(fleet)]
+    if not statements:
+        statements = [_all_is_well(fleet)]
+    order = list(Level)
+    return sorted(statements, key=lambda statement: order.index(statement.level))
+
+
+def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | None) -> Statement:
+    served = [view for view in held if view.metadata is not None]
+    since = "" if away_since is None else f" since {_since(away_since, now)}"
+    text = f"Redis does not answer{since}. "
+    if served:
+        oldest = max(view.age for view in served)
+        text += (
+            f"This reader serves {_some_of(len(served), len(held))} from its memory, "
+            f"at most {about(oldest)} old; "
+        )
+    text += (
+        "what is not in memory is answered with 503, and nothing is refreshed. Readers and "
+        "refreshers go on by themselves when Redis is back."
+    )
+    level = Level.WARN if len(served) == len(held) else Level.BAD
+    return Statement(level, "Redis is away", text)
+
+
+def _content(fleet: Fleet) -> Iterator[Statement]:
+    """What is wrong with what is served."""
+    by_state: dict[State, list[TrackedView]] = {state: [] for state in State}
+    for view in fleet.tracked:
+        by_state[state_of(view)].append(view)
+    missing, stale = by_state[State.MISSING], by_state[State.STALE]
+    if missing:
+        yield _missing(missing, fleet)
+    if by_state[State.FAILING]:
+        yield _failing(by_state[State.FAILING], fleet)
+    if stale:
+        oldest = max(view.age for view in stale)
+        under_way = sum(view.is_running for view in stale)
+        text = (
+            f"{_verb(len(stale), len(fleet.tracked))} past its lifetime, at most {about(oldest)} "
+            f"old, and still served. {_refreshes(under_way, fleet)}"
+        )
+        yield Statement(Level.NOTE, f"{len(stale)} stale", text)
+
+
+def _missing(missing: Sequence[TrackedView], fleet: Fleet) -> Statement:
+    names = listed([view.resource.name for view in missing])
+    reasons = [view for view in missing if view.failure is not None]
+    text = f"{names} cannot be served: nothing is held of it yet. "
+    if reasons:
+        text += _why(reasons, fleet.now)
+    else:
+        text += _refreshes(sum(view.is_running for view in missing), fleet)
+    return Statement(Level.BAD, f"{plural(len(missing), 'resource')} missing", text)
+
+
+def _failing(failing: Sequence[TrackedView], fleet: Fleet) -> Statement:
+    oldest = max(view.age for view in failing)
+    text = (
+        f"{_verb(len(failing), len(fleet.tracked))} not being refreshed. "
+        f"{_why(failing, fleet.now)} "
+        f"All of it is still served; the oldest content is {about(oldest)} old."
+    )
+    kinds = {view.failure.kind for view in failing if view.failure is not None}
+    return Statement(Level.WARN, _what_fails(kinds), text)
+
+
+def _what_fails(kinds: set[FailureKind]) -> str:
+    if kinds == {FailureKind.RATE_LIMITED}:
+        return "GitHub's rate limit is met"
+    if kinds == {FailureKind.UNAUTHORIZED}:
+        return "GitHub refuses our credentials"
+    if FailureKind.INTERNAL in kinds:
+        return "Refreshes fail by our own fault"
+    return "GitHub is failing"
+
+
+def _why(failing: Sequence[TrackedView], now: float) -> str:
+    """Since when, why, and when the next try is."""
+    failures = [view.failure for view in failing if view.failure is not None]
+    since = min(failure.since for failure in failures)
+    last = max(failures, key=lambda failure: failure.at)
+    next_try = min(failure.retry_at for failure in failures)
+    when = "is due now" if next_try <= now else f"is in {about(next_try - now)}"
+    return f"Failing since {_since(since, now)}: {last.reason}. The next try {when}."
+
+
+def _means(fleet: Fleet) -> Iterator[Statement]:
+    """What is wrong with what keeps it fresh."""
+    if fleet.suspended:
+        since = fleet.suspended_since
+        until = "" if since is None else f" since {_since(since, fleet.now)}"
+        text = f"An operator has paused refreshing{until}. Content is served, and grows old."
+        yield Statement(Level.WARN, "Refreshing is paused", text)
+    if not fleet.workers:
+        text = (
+            "Nothing is refreshed: start `rq worker refresh`, as the Procfile does. "
+            f"{plural(fleet.queue_length, 'refresh', 'refreshes')} wait in the queue."
+        )
+        yield Statement(Level.WARN, "No refresher is alive", text)
+    if fleet.origin_paused_until > fleet.now:
+        text = (
+            "GitHub said that a secondary limit was met. No refresher asks anything for another "
+            f"{about(fleet.origin_paused_until - fleet.now)}, then work goes on by itself."
+        )
+        yield Statement(Level.WARN, "GitHub asked for a pause", text)
+    versions = {reader.version for reader in fleet.readers}
+    if len(versions) > 1:
+        text = f"Readers run versions {listed(sorted(versions))}: a deployment is under way."
+        yield Statement(Level.NOTE, "Several versions", text)
+
+
+def _all_is_well(fleet: Fleet) -> Statement:
+    ends = min((view.metadata.fresh_until for view in fleet.tracked if view.metadata), default=0.0)
+    text = f"{plural(len(fleet.tracked), 'tracked resource')} can be served and will stay fresh "
+    text += f"for {about(ends - fleet.now)} at least."
+    return Statement(Level.GOOD, "Everything is fresh", text)
+
+
+def _refreshes(under_way: int, fleet: Fleet) -> str:
+    if under_way:
+        return f"{plural(under_way, 'refresh', 'refreshes')} under way."
+    if fleet.suspended or not fleet.workers:
+        return "No refresh is under way."
+    return "The refresh is queued, or about to be."
+
+
+def _since(at: float, now: float) -> str:
+    return f"{clock(at, now)} ({about(now - at)})"
+
+
+def _some_of(part: int, whole: int) -> str:
+    return f"all {whole} tracked resources" if part == whole else f"{part} of {whole} tracked"
+
+
+def _verb(part: int, whole: int) -> str:
+    some = _some_of(part, whole)
+    if part == whole and part > 1:
+        return f"{some[0].upper()}{some[1:]} are"
+    return f"{some} resources {'is' if part == 1 else 'are'}"

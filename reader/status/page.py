@@ -1,0 +1,91 @@
+"""Everything that the status page shows, and `/status.json` says: a pure function of the fleet.
+
+Plain members are numbers, times and names for programs; beside them stands the text that the page
+shows of them. Texts are under the name of the page's place, which is all that the script knows.
+"""
+
+from reader.fleet import Fleet
+from reader.status.budget_row import budget_row
+from reader.status.diagnosis import LEVEL_SIGNS, Statement, diagnose
+from reader.status.moment import NOTHING, Moment, Shown
+from reader.status.process_rows import node_rows, worker_row
+from reader.status.reports import timeline_row
+from reader.status.resource_rows import on_demand_row, tracked_row
+from reader.status.words import about, clock, count, iso, plural, share
+from shared.version import VERSION
+
+_TIMELINE = 40  # reports that are shown
+
+
+def page_of(moment: Moment) -> Shown:
+    """What is shown, as JSON has it."""
+    now, fleet = moment.now, moment.fleet or Fleet(moment.now)
+    statements = diagnose(moment.fleet, moment.held, now=now, away_since=moment.away_since)
+    worst = statements[0]
+    tracked = fleet.tracked if moment.fleet else moment.held
+    return {
+        "now": iso(now),
+        "at": clock(now, now),
+        "reader": moment.reader,
+        "version": VERSION,
+        "redis": moment.fleet is not None,
+        "level": worst.level,
+        "title": f"{LEVEL_SIGNS[worst.level]} {worst.title}",
+        "statements": [_statement(one) for one in statements],
+        "paused": fleet.suspended,
+        "tiles": _tiles(fleet) if moment.fleet else [],
+        "resources": [tracked_row(view, moment) for view in tracked],
+        "budgets": [budget_row(budget, now) for budget in fleet.budgets],
+        "readers": node_rows(fleet.readers, now),
+        "workers": [worker_row(worker, now) for worker in fleet.workers],
+        "on_demand": [on_demand_row(view) for view in fleet.on_demand],
+        "timeline": [timeline_row(report, now) for report in fleet.timeline[:_TIMELINE]],
+    }
+
+
+def _statement(statement: Statement) -> Shown:
+    return {
+        "level": statement.level,
+        "sign": LEVEL_SIGNS[statement.level],
+        "title": statement.title,
+        "text": statement.text,
+    }
+
+
+def _tiles(fleet: Fleet) -> list[Shown]:
+    content = sum(one.content for one in fleet.readers)
+    hits = sum(one.hits for one in fleet.readers)
+    busy = sum(one.state == "busy" for one in fleet.workers)
+    nodes = len({one.node for one in fleet.readers})
+    rate = sum(one.per_second for one in fleet.readers)
+    least = min(fleet.budgets, key=lambda one: one.remaining / max(one.limit, 1), default=None)
+    origin = fleet.origin
+    answered = (
+        "not asked lately"
+        if origin.answered_at is None
+        else f"GitHub answered {origin.status}, {about(fleet.now - origin.answered_at)} ago"
+    )
+    left = NOTHING if least is None else share(least.remaining, least.limit)
+    return [
+        _tile("requests", f"{rate:,.1f}", "requests a second", plural(nodes, "node")),
+        _tile("hits", share(hits, content), "from memory", "in the last minute"),
+        _tile("budget", left, "of GitHub's limit left", answered),
+        _tile("queue", count(fleet.queue_length), "queued", _next_words(fleet)),
+        _tile("workers", count(len(fleet.workers)), "refreshers", f"{busy} busy"),
+        _tile(
+            "readers", count(len(fleet.readers)), "reader processes", _schedulers(fleet.schedulers)
+        ),
+    ]
+
+
+def _tile(key: str, value: str, label: str, detail: str) -> Shown:
+    return {"key": key, "value": value, "label": label, "detail": detail}
+
+
+def _next_words(fleet: Fleet) -> str:
+    running = sum(view.is_running for view in fleet.tracked)
+    return "refreshing is paused" if fleet.suspended else f"{running} tracked running"
+
+
+def _schedulers(number: int) -> str:
+    return "no scheduler" if not number else plural(number, "scheduler")

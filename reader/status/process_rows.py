@@ -1,0 +1,61 @@
+"""The rows of the page that are about processes."""
+
+from collections.abc import Iterable, Sequence
+
+from reader.presence import ReaderReport
+from reader.status.diagnosis import SIGNS, Level, State
+from reader.status.moment import NOTHING, Shown
+from reader.status.words import about, count, iso, listed, share, size
+from reader.workers import WorkerView
+
+
+def node_rows(readers: Iterable[ReaderReport], now: float) -> list[Shown]:
+    """What is shown of readers: a row for each gunicorn."""
+    nodes: dict[str, list[ReaderReport]] = {}
+    for one in readers:
+        nodes.setdefault(one.node, []).append(one)
+    return [_node(name, processes, now) for name, processes in nodes.items()]
+
+
+def _node(name: str, processes: Sequence[ReaderReport], now: float) -> Shown:
+    content, hits = sum(one.content for one in processes), sum(one.hits for one in processes)
+    missing = max(one.missing for one in processes)
+    held = sum(one.local_bytes for one in processes)
+    rate = sum(one.per_second for one in processes)
+    started = min(one.started_at for one in processes)
+    return {
+        "key": name,
+        "name": name,
+        "level": Level.BAD if missing else Level.GOOD,
+        "sign": SIGNS[State.MISSING if missing else State.FRESH],
+        "state": f"{missing} missing" if missing else "serving all",
+        "processes": len(processes),
+        "version": listed(sorted({one.version for one in processes})),
+        "requests": sum(one.requests for one in processes),
+        "per_second": round(rate, 1),
+        "rate": f"{rate:,.1f}",
+        "hit_ratio": hits / content if content else None,
+        "hits": share(hits, content),
+        "local_bytes": held,
+        "local": size(held),
+        "started_at": iso(started),
+        "up": about(now - started),
+    }
+
+
+def worker_row(worker: WorkerView, now: float) -> Shown:
+    """What is shown of a refresher."""
+    heard = None if worker.heard_at is None else now - worker.heard_at
+    return {
+        "key": worker.name,
+        "name": f"{worker.hostname}:{worker.pid}",
+        "level": {"busy": Level.NOTE, "suspended": Level.WARN}.get(worker.state, Level.GOOD),
+        "sign": {"busy": "↻", "suspended": "‖"}.get(worker.state, "✓"),
+        "state": worker.state,
+        "job": worker.job or NOTHING,
+        "heard": NOTHING if heard is None else f"{about(heard)} ago",
+        "done": worker.done,
+        "failed": worker.failed,
+        "jobs": f"{count(worker.done)} done, {count(worker.failed)} failed",
+        "up": NOTHING if worker.started_at is None else about(now - worker.started_at),
+    }

@@ -1,0 +1,117 @@
+"""The rows of the page that are about resources."""
+
+from reader.fleet import OnDemandView, TrackedView
+from reader.status.diagnosis import LEVELS, SIGNS, Level, state_of
+from reader.status.moment import NOTHING, Moment, Shown
+from reader.status.reports import report_words
+from reader.status.words import about, clock, count, duration, iso, plural, share, size
+from shared.ahead import Ahead
+
+
+def tracked_row(view: TrackedView, moment: Moment) -> Shown:
+    """What is shown of a tracked resource."""
+    now, metadata, record = moment.now, view.metadata, view.record
+    state, last = state_of(view), view.record.last
+    next_at = _next_at(view, moment)
+    shown: Shown = {
+        "key": view.resource.name,
+        "name": view.resource.name,
+        "state": state,
+        "level": LEVELS[state],
+        "sign": SIGNS[state],
+        "version": metadata.version if metadata else None,
+        "age_seconds": round(view.age, 1) if metadata else None,
+        "age": about(view.age) if metadata else NOTHING,
+        "age_bar": 0,
+        "age_words": "nothing is held",
+        "next_at": None if next_at is None else iso(next_at),
+        "next": _next(view, next_at, moment),
+        "items": metadata.items if metadata else None,
+        "items_words": _items(view),
+        "size_bytes": metadata.size if metadata else None,
+        "size": size(metadata.size) if metadata else NOTHING,
+        "encoded_bytes": dict(view.encoded or {}),
+        "encoded": ", ".join(f"{size(n)} {name}" for name, n in (view.encoded or {}).items()),
+        "outcome": last.outcome if last else None,
+        "outcome_words": _outcome(view, now),
+        "reason": view.failure.reason if view.failure else None,
+        "failing_since": iso(view.failure.since) if view.failure else None,
+        "seconds": last.seconds if last else None,
+        "took": duration(last.seconds) if last else NOTHING,
+        "requests": record.requests,
+        "not_modified": record.not_modified,
+        "unmodified": share(record.not_modified, record.requests),
+        "unmodified_words": f"of {plural(record.requests, 'request')}",
+    }
+    if metadata is not None:
+        lifetime = max(metadata.fresh_until - metadata.validated_at, 1)
+        shown["ttl_seconds"] = round(lifetime, 1)
+        shown["age_bar"] = round(100 * min(view.age / lifetime, 1))
+        shown["age_words"] = f"of {about(lifetime)}"
+    return shown
+
+
+def _items(view: TrackedView) -> str:
+    metadata, pages = view.metadata, view.pages
+    if metadata is None:
+        return NOTHING
+    if metadata.items is None:
+        return "one object"
+    of_pages = "" if pages is None else f", {plural(pages, 'page')}"
+    return plural(metadata.items, "item") + of_pages
+
+
+def _next_at(view: TrackedView, moment: Moment) -> float | None:
+    """When the next refresh is to begin; None where that cannot be said."""
+    fleet, settings = moment.fleet, moment.settings
+    if fleet is None or fleet.suspended or not fleet.workers or view.is_running:
+        return None
+    if view.failure is not None:
+        return max(view.failure.retry_at, moment.now)
+    if view.metadata is None or not view.is_fresh:
+        return moment.now
+    if fleet.schedulers:
+        ahead = Ahead(settings.refresh_ahead * settings.cache_ttl)
+        return max(ahead.due_at(view.resource, view.metadata), moment.now)
+    return view.metadata.fresh_until
+
+
+def _next(view: TrackedView, at: float | None, moment: Moment) -> str:
+    fleet = moment.fleet
+    if fleet is None:
+        return "when Redis is back"
+    if view.is_running:
+        return "reading page {} of {}".format(*view.reading) if view.reading else "running"
+    if at is None:
+        return f"when {'refreshing is resumed' if fleet.suspended else 'a refresher is there'}"
+    when = f"in {about(at - moment.now)}" if at - moment.now >= 1 else "now"
+    return when if view.failure is None else f"next try {when}"
+
+
+def _outcome(view: TrackedView, now: float) -> str:
+    last, failure = view.record.last, view.failure
+    if failure is not None:
+        times = "once" if failure.attempts == 1 else f"{failure.attempts} times in a row"
+        return f"failed {times} since {clock(failure.since, now)}: {failure.reason}"
+    return NOTHING if last is None else report_words(last)
+
+
+def on_demand_row(asked: OnDemandView) -> Shown:
+    """What is shown of an on-demand resource."""
+    view = asked.view
+    metadata, state = view.metadata, state_of(view)
+    is_held = metadata is not None
+    return {
+        "key": asked.name,
+        "name": asked.name,
+        "requests": asked.requests,
+        "times": count(asked.requests),
+        "state": state if is_held or view.failure else "not held",
+        "level": LEVELS[state] if is_held else Level.NOTE,
+        "sign": SIGNS[state],
+        "status": metadata.status if metadata else None,
+        "age": about(view.age) if metadata else NOTHING,
+        "size": size(metadata.size) if metadata else NOTHING,
+        "reason": view.failure.reason if view.failure else "",
+        "held": is_held,
+    }
