@@ -68,7 +68,10 @@ class CredentialBudget:
 
 
 def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
-    """All budgets that were used in the last hours; may raise `redis.RedisError`."""
+    """All budgets that are known; may raise `redis.RedisError`.
+
+    One that was not used for so long that Redis has forgotten it is none that is spent.
+    """
     names = cast(list[bytes], redis.zrange(keys.BUDGETS, 0, -1))
     pairs = sorted(name.decode().split(" ", 1) for name in names)
     with redis.pipeline(transaction=False) as pipeline:
@@ -79,7 +82,11 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
             pipeline.get(keys.aside(credential))
         answers = pipeline.execute()
     quadruples = zip(*(iter(answers),) * 4, strict=True)
-    return [_budget(pair, *found, now=now) for pair, found in zip(pairs, quadruples, strict=True)]
+    return [
+        _budget(pair, *found, now=now)
+        for pair, found in zip(pairs, quadruples, strict=True)
+        if found[0]
+    ]
 
 
 def _budget(
