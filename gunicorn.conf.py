@@ -4,14 +4,18 @@ import os
 import resource
 import shutil
 import tempfile
+from logging.config import dictConfig
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from gunicorn.glogging import Logger
 
 from shared import settings
 from shared.logs import logging_config
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
 # A connection is a file, and 1,024 of them, as most systems begin with, are few.
@@ -50,9 +54,19 @@ graceful_timeout = int(_settings.miss_wait) + 5
 control_socket_disable = True
 # Readers are told apart from the arbiter in `ps`.
 proc_name = "api-read-cache reader"
-# Ours (ACCESS_LOG) knows how a request was served, and what it is called.
+# Ours (ACCESS_LOG) knows how a request was served, and leaves out what clients put into queries.
 accesslog = None
-logconfig_dict = logging_config(_settings.log_format)
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """gunicorn's, but in our form; `logconfig_dict` would turn its access log on."""
+
+    def setup(self, cfg: "Config") -> None:
+        super().setup(cfg)
+        dictConfig(logging_config(_settings.log_format))
+
+
+logger_class = _Logger
 
 
 # Where the processes of this gunicorn share what they count (reader/node_counts.py).

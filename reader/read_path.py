@@ -149,10 +149,14 @@ class ReadPath:
         deadline: float,
         request_id: str | None,
     ) -> Found | None:
+        is_silent = True
         while (remaining := deadline - self._stopwatch()) > 0:
-            # It asks for a refresh where one is called for.
-            self._caretaker.look_soon(resource, request_id)
+            # Asks for a refresh where one is called for. News that brings nothing is no reason to
+            # look again at once: what comes next is announced.
+            if is_silent:
+                self._caretaker.look_soon(resource, request_id)
             news = expected.wait(min(_POLL, remaining))
+            is_silent = news is None
             held = self._local.get(resource, self._clock())
             entry = held.entry if held else None
             if entry is None and news is not None:

@@ -118,7 +118,8 @@ redis.call('HSET', KEYS[4], 'limit', ARGV[2])
 redis.call('PEXPIRE', KEYS[4], 2 * 3600000)
 redis.call('ZADD', KEYS[5], ARGV[6], ARGV[7])
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[6] - 7 * 3600)
-redis.call('HSET', KEYS[6], ARGV[8], ARGV[9] .. ' ' .. redis.call('HGET', KEYS[4], 'remaining'))
+local left = redis.call('HGET', KEYS[4], 'remaining') or '0'
+redis.call('HSET', KEYS[6], ARGV[8], ARGV[9] .. ' ' .. left)
 redis.call('PEXPIRE', KEYS[6], 7 * 3600000)
 """
 

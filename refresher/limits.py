@@ -5,6 +5,7 @@ https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from refresher.origin_answer import OriginAnswer
@@ -55,6 +56,8 @@ def clock_offset(headers: Mapping[str, str], *, now: float) -> float | None:
         now: Unix time in seconds.
     """
     try:
-        return parsedate_to_datetime(headers.get("Date", "")).timestamp() - now
+        date = parsedate_to_datetime(headers.get("Date", ""))
+        # The oldest form, of asctime, names no time zone; it is UTC like the others.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, OverflowError):
         return None

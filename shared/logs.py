@@ -35,7 +35,6 @@ def logging_config(log_format: LogFormat) -> dict[str, Any]:
             "reader": {**ours, "level": "INFO"},
             "refresher": {**ours, "level": "INFO"},
             "gunicorn.error": {**ours, "level": "INFO"},
-            "gunicorn.access": {**ours, "level": "INFO"},
             "rq.worker": {**ours, "level": "WARNING"},
             "rq.job": {**ours, "level": "WARNING"},
             "rq.cron": {**ours, "level": "WARNING"},

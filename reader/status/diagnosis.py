@@ -114,8 +114,9 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
         oldest = max(view.age for view in stale)
         under_way = sum(view.is_running for view in stale)
         text = (
-            f"{_verb(len(stale), len(fleet.tracked))} past its lifetime, at most {about(oldest)} "
-            f"old, and still served. {_refreshes(under_way, fleet)}"
+            f"{len(stale)} of {plural(len(fleet.tracked), 'tracked resource')} outlived "
+            f"CACHE_TTL, at most {about(oldest)} old, and still served. "
+            f"{_refreshes(under_way, fleet)}"
         )
         yield Statement(Level.NOTE, f"{len(stale)} stale", text)
 
@@ -134,9 +135,8 @@ def _missing(missing: Sequence[TrackedView], fleet: Fleet) -> Statement:
 def _failing(failing: Sequence[TrackedView], fleet: Fleet) -> Statement:
     oldest = max(view.age for view in failing)
     text = (
-        f"{_verb(len(failing), len(fleet.tracked))} not being refreshed. "
-        f"{_why(failing, fleet.now)} "
-        f"All of it is still served; the oldest content is {about(oldest)} old."
+        f"{len(failing)} of {plural(len(fleet.tracked), 'tracked resource')} cannot be refreshed. "
+        f"{_why(failing, fleet.now)} What is held is still served, at most {about(oldest)} old."
     )
     kinds = {view.failure.kind for view in failing if view.failure is not None}
     return Statement(Level.WARN, _what_fails(kinds), text)
@@ -208,10 +208,3 @@ def _since(at: float, now: float) -> str:
 
 def _some_of(part: int, whole: int) -> str:
     return f"all {whole} tracked resources" if part == whole else f"{part} of {whole} tracked"
-
-
-def _verb(part: int, whole: int) -> str:
-    some = _some_of(part, whole)
-    if part == whole and part > 1:
-        return f"{some[0].upper()}{some[1:]} are"
-    return f"{some} resources {'is' if part == 1 else 'are'}"

@@ -13,7 +13,8 @@ from refresher.errors import OriginError
 from refresher.gate import Permit
 from refresher.origin import Origin
 from refresher.resource_classes import CORE
-from shared import keys
+from shared import budgets, keys
+from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.outcomes import FailureKind
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import TOKEN, Clock, make_settings
@@ -344,3 +345,93 @@ class TestClasses:
             origin.close()
         assert left(redis, resource_class="dependency_sbom") == 98
         assert left(redis) == 5000
+
+
+class TestHistory:
+    """What was left over the last hours, for whoever looks."""
+
+    CREDENTIAL = Token(TOKEN).id
+
+    def points(self, redis: Redis, now: float) -> list[Point]:
+        (found,) = budgets.read(redis, now=now)
+        return list(found.history)
+
+    def test_has_the_last_number_of_each_slot(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        first = clock.now // SLOT_SECONDS * SLOT_SECONDS
+        ask(budget, 100)
+        ask(budget, 99)
+        clock.now = first + SLOT_SECONDS
+        ask(budget, 98)
+        assert self.points(redis, clock.now) == [Point(first, 99), Point(first + SLOT_SECONDS, 98)]
+
+    def test_never_grows_beyond_a_turn(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget, began = make_budget(), clock.now
+        for number in range(SLOTS + 10):
+            clock.now = began + number * SLOT_SECONDS
+            ask(budget, 5000 - number, reset=int(clock.now) + 3600)
+        ring = keys.budget_history(self.CREDENTIAL, CORE)
+        assert redis.hlen(ring) == SLOTS
+        assert [point.remaining for point in self.points(redis, clock.now)] == [
+            5000 - number for number in range(10, SLOTS + 10)
+        ]
+        assert 7 * 3600 - 5 <= redis.ttl(ring) <= 7 * 3600
+
+    def test_says_what_is_believed_to_be_left(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        ask(budget, 100)
+        ask(budget, 200)  # an answer that was overtaken by the one before
+        assert [point.remaining for point in self.points(redis, clock.now)] == [100]
+
+    def test_tells_of_the_class_that_the_answer_spoke_of(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        ask(budget, 4000)
+        headers = said(99, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
+        budget.leave(budget.enter("/repos/a/b/dependency-graph/sbom"), 200, headers)
+        found = {one.resource_class: one for one in budgets.read(redis, now=clock.now)}
+        assert {name: (one.limit, one.remaining) for name, one in found.items()} == {
+            "core": (5000, 4000),
+            "dependency_sbom": (100, 99),
+        }
+        assert [point.remaining for point in found["dependency_sbom"].history] == [99]
+        assert [point.remaining for point in found["core"].history] == [4000]
+
+    @pytest.mark.parametrize("status", [0, 200, 401])
+    def test_has_nothing_of_an_answer_that_says_nothing(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock, status: int
+    ) -> None:
+        budget = make_budget()
+        budget.leave(budget.enter(), status, said(59, limit=60) if status == 401 else {})
+        assert budgets.read(redis, now=clock.now) == []
+        assert redis.exists(keys.budget_history(self.CREDENTIAL, CORE)) == 0
+
+    def test_is_forgotten_with_a_budget_that_nobody_uses_any_more(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        ask(make_budget(github_api_token=FIRST), 100)
+        clock.now += 7 * 3600 - 1
+        ask(make_budget(github_api_token=SECOND), 100)
+        assert redis.zcard(keys.BUDGETS) == 2
+        clock.now += 2
+        ask(make_budget(github_api_token=SECOND), 100)
+        names = [budgets.name_of(Token(SECOND).id, CORE).encode()]
+        assert redis.zrange(keys.BUDGETS, 0, -1) == names
+
+    @pytest.mark.parametrize("reset", [0, 5])
+    def test_is_not_broken_by_an_hour_that_ended_long_ago(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock, reset: int
+    ) -> None:
+        budget = make_budget()
+        headers = said(0, limit=0, reset=reset) | {"X-RateLimit-Resource": "odd"}
+        budget.leave(budget.enter(), 200, headers)
+        (found,) = budgets.read(redis, now=clock.now)
+        assert (found.resource_class, found.limit, found.remaining) == ("odd", 0, 0)
+        assert redis.zcard(keys.IN_FLIGHT) == 0

@@ -1,18 +1,24 @@
 """What RQ runs: a job makes everything it needs from the environment, and leaves nothing open."""
 
 import json
+from typing import Any, cast
 
 import pytest
 from redis import Redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.suspension import resume, suspend
 from rq.utils import import_attribute
 
 from refresher import jobs
 from scripts.embedded_redis import EmbeddedRedis
-from shared import keys
-from shared.queueing import JOB
+from shared import keys, measures
+from shared.measures import Measure
+from shared.queueing import FORGET_JOB, JOB, RefreshQueue
+from shared.refresh_report import timeline
 from shared.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import ORG, REPOS
+from tests.refresher.workbench import ORG, REPOS, USER_VIEW
 from tests.waiting import eventually
 
 
@@ -24,8 +30,16 @@ def _environment(
     monkeypatch.setenv("GITHUB_API_URL", github.url)
 
 
-def test_the_name_that_readers_enqueue_is_the_job() -> None:
+def perform_next(redis: Redis) -> Any:
+    """Do the next job of the queue as RQ does, in this process; gives its result."""
+    job_id = cast(bytes, redis.lpop("rq:queue:refresh")).decode()
+    job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
+    return job.perform()
+
+
+def test_the_names_that_readers_enqueue_are_the_jobs() -> None:
     assert import_attribute(JOB) is jobs.refresh
+    assert import_attribute(FORGET_JOB) is jobs.forget
 
 
 def test_a_job_refreshes_the_resource_of_that_name(github: FakeGitHub, redis: Redis) -> None:
@@ -96,3 +110,86 @@ def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_do
     outcomes = [jobs.refresh(ORG.name, fresh_after=seen.fresh_until) for _ in range(2)]
     assert outcomes == ["unchanged", "fresh"]
     assert github.counters()["total"] == 2
+
+
+class TestWhoAsked:
+    """A refresh is known by the request that it was asked for with."""
+
+    def test_is_in_the_report(self, redis: Redis) -> None:
+        RefreshQueue(redis, limit=10).ask(ORG, request_id="abc-123")
+        (job_id,) = cast(list[bytes], redis.lrange("rq:queue:refresh", 0, -1))
+        assert perform_next(redis) == "updated"
+        (report,) = timeline(redis)
+        assert (report.request_id, report.job_id) == ("abc-123", job_id.decode())
+
+    def test_is_nobody_where_a_reader_or_the_scheduler_asked_by_itself(self, redis: Redis) -> None:
+        RefreshQueue(redis, limit=10).ask(ORG)
+        assert perform_next(redis) == "updated"
+        (report,) = timeline(redis)
+        assert report.request_id is None
+        assert report.job_id is not None
+
+    def test_is_not_known_outside_of_a_job(self, redis: Redis) -> None:
+        jobs.refresh(ORG.name)
+        assert [(one.request_id, one.job_id) for one in timeline(redis)] == [(None, None)]
+
+
+class TestPaused:
+    """While an operator has refreshing paused."""
+
+    def test_the_origin_is_not_asked_and_nothing_changes(
+        self, github: FakeGitHub, redis: Redis
+    ) -> None:
+        suspend(redis)
+        assert jobs.refresh(ORG.name, force=True) == "paused"
+        assert github.counters()["total"] == 0
+        assert Store(redis).look(ORG).metadata is None
+        assert measures.read(redis).of(Measure.REFRESHES) == {("tracked", "paused"): 1}
+        assert timeline(redis) == []
+
+    def test_ends(self, redis: Redis) -> None:
+        suspend(redis)
+        jobs.refresh(ORG.name)
+        resume(redis)
+        assert jobs.refresh(ORG.name) == "updated"
+
+
+class TestForget:
+    """An on-demand resource is forgotten."""
+
+    def test_leaves_nothing_of_it_but_that_it_was_forgotten(self, redis: Redis) -> None:
+        jobs.refresh(USER_VIEW.name)
+        version = Store(redis).look(USER_VIEW).metadata
+        assert jobs.forget(USER_VIEW.name) == "forgotten"
+        look = Store(redis).look(USER_VIEW)
+        assert (look.metadata, look.failure, look.told) == (None, None, None)
+        assert version is not None
+        assert look.forgotten > version.version
+
+    def test_is_done_as_a_job_that_a_reader_enqueued(self, redis: Redis) -> None:
+        jobs.refresh(USER_VIEW.name)
+        RefreshQueue(redis, limit=10).forget(USER_VIEW, request_id="abc-123")
+        assert perform_next(redis) == "forgotten"
+        assert Store(redis).look(USER_VIEW).metadata is None
+
+    @pytest.mark.parametrize("name", [ORG.name, REPOS.name, "/user", "", "/users/x?access_token=1"])
+    def test_is_refused_for_what_is_tracked_and_for_what_may_not_be_had(
+        self, redis: Redis, name: str
+    ) -> None:
+        jobs.refresh(ORG.name)
+        before = sorted(redis.scan_iter())
+        assert jobs.forget(name) == "refused"
+        assert sorted(redis.scan_iter()) == before
+        assert Store(redis).look(ORG).metadata is not None
+
+    def test_what_is_asked_for_afterwards_is_fetched_anew(
+        self, github: FakeGitHub, redis: Redis
+    ) -> None:
+        for _ in range(2):
+            assert jobs.refresh(USER_VIEW.name) == "updated"
+            jobs.forget(USER_VIEW.name)
+        assert jobs.refresh(USER_VIEW.name) == "updated"
+        look = Store(redis).look(USER_VIEW)
+        assert look.metadata is not None
+        assert look.metadata.version > look.forgotten > 0
+        assert github.counters()["total"] == 3

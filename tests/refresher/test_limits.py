@@ -1,8 +1,11 @@
 """What an answer says of GitHub's rate limits."""
 
+import time
+
 import pytest
 
-from refresher.limits import is_secondary, is_spent
+from refresher.limits import clock_offset, is_secondary, is_spent
+from tests.builders import NOW
 from tests.refresher.workbench import make_answer
 
 SPENT = {"X-RateLimit-Remaining": "0"}
@@ -29,3 +32,35 @@ def test_primary_and_secondary_limits_are_told_apart(
 ) -> None:
     answer = make_answer(status, body, headers=headers)
     assert (is_spent(answer), is_secondary(answer)) == (spent, secondary)
+
+
+@pytest.mark.parametrize(
+    ("date", "offset"),
+    [
+        ("Fri, 15 Jan 2027 08:00:00 GMT", 0),
+        ("Fri, 15 Jan 2027 08:05:00 GMT", 300),
+        ("Fri, 15 Jan 2027 07:59:59 GMT", -1),
+        # The two older forms, which recipients have to understand (RFC 9110 section 5.6.7).
+        ("Friday, 15-Jan-27 08:00:07 GMT", 7),
+        ("Fri Jan 15 08:00:07 2027", 7),
+        ("", None),
+        ("yesterday", None),
+        ("Fri, 99 Jan 2027 08:00:00 GMT", None),
+        ("Fri, 15 Jan 99999999999 08:00:00 GMT", None),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
+def test_the_origin_s_clock_is_so_far_ahead_of_ours_wherever_we_are(
+    monkeypatch: pytest.MonkeyPatch, zone: str, date: str, offset: float | None
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert clock_offset({"Date": date}, now=NOW) == offset
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_an_answer_without_a_date_tells_nothing_of_a_clock() -> None:
+    assert clock_offset({}, now=NOW) is None

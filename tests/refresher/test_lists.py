@@ -32,6 +32,7 @@ def read(
     max_bytes: int = 10_000_000,
     before_each: Callable[[], None] = lambda: None,
     note_length: Callable[[int], None] = lambda _: None,
+    note_progress: Callable[[int, int], None] = lambda *_: None,
     concurrency: int = 1,
 ) -> ReadList:
     """Read a list with the usual options."""
@@ -43,7 +44,8 @@ def read(
         before_each,
         lambda: 0.0,
         note_length,
-        concurrency=concurrency,
+        note_progress,
+        concurrency,
     )
     found = reader.read(known, known_ids)
     assert isinstance(found, ReadList)
@@ -342,3 +344,51 @@ def test_a_list_may_be_given_up_once_its_length_is_known(
     with pytest.raises(HeldBackError):
         read(make_origin(large_github.url), note_length=no, concurrency=4)
     assert large_github.counters()["total"] == 1
+
+
+class TestProgress:
+    """Who looks on sees which page of how many was read."""
+
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    def test_is_told_after_each_page(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin, concurrency: int
+    ) -> None:
+        told: list[tuple[int, int]] = []
+
+        def note(page: int, pages: int) -> None:
+            told.append((page, pages))
+            if concurrency == 1:
+                assert large_github.counters()["total"] == page
+
+        read(make_origin(large_github.url), note_progress=note, concurrency=concurrency)
+        assert told == [(1, 3), (2, 3), (3, 3)]
+
+    def test_is_told_of_pages_that_did_not_change(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        origin = make_origin(large_github.url, github_api_token=TOKEN)
+        first = read(origin)
+        large_github.mutate("star", repo=120)
+        told: list[tuple[int, int]] = []
+        known = [item.id for item in first.items]
+        read(
+            origin,
+            known=first.pages,
+            known_ids=known,
+            note_progress=lambda *pair: told.append(pair),
+        )
+        assert told == [(1, 3), (2, 3), (3, 3)]
+
+    def test_never_is_beyond_the_end_of_a_list_that_grows_meanwhile(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        large_github.script(REPOS.path, 1, "set_repos", count=310)
+        told: list[tuple[int, int]] = []
+        read(make_origin(large_github.url), note_progress=lambda *pair: told.append(pair))
+        assert (4, 4) in told
+        assert all(page <= pages for page, pages in told)
+
+    def test_of_one_page_is_none(self, github: FakeGitHub, make_origin: MakeOrigin) -> None:
+        told: list[tuple[int, int]] = []
+        read(make_origin(github.url), note_progress=lambda *pair: told.append(pair))
+        assert told == []

@@ -12,18 +12,22 @@ from refresher import page_store
 from refresher.content import Content, not_found
 from refresher.page_store import Known
 from refresher.pages import Body, Page, Unchanged
+from refresher.refresh import refresh
 from refresher.writes import Writer
 from shared import keys
 from shared.announcements import Announcement, parse
 from shared.failure import Failure
-from shared.outcomes import FailureKind
+from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import JOB_TIMEOUT
 from shared.resources import Resource
 from shared.store import Store
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.conftest import MakeTools
 from tests.refresher.workbench import (
     ORG,
     REPOS,
     USER_VIEW,
+    Clock,
     dump,
     make_list,
     make_repository,
@@ -39,6 +43,9 @@ FAILURE = Failure(FailureKind.TIMEOUT, "too late", None, 1, since=NOW, at=NOW, r
 RICH = make_list(*[make_repository(n, description="x" * 50) for n in range(9)], ranked=True)
 SETTINGS = make_settings("http://github.invalid")
 PLAIN = Content(200, b'{"login":"Netflix"}')
+
+# How often a refresh that is forced reads the clock until it judges what GitHub said.
+AFTER_THE_ANSWER = 3
 
 Write = Callable[[Writer, Resource, int], bool]
 WRITES: dict[str, Write] = {
@@ -316,6 +323,76 @@ class TestFailures:
         for resource, keep in ((ORG, 86_400), (USER_VIEW, 660)):
             writer.record_failure(resource, failure, token=writer.draw_token(resource))
             assert 0 <= pause + keep - redis.ttl(keys.failure(resource)) < 10
+
+
+class TestForget:
+    """Nothing of a resource is left, and nothing that is under way brings it back."""
+
+    def test_removes_all_that_is_stored_of_it_and_of_nothing_else(
+        self, redis: Redis, writer: Writer
+    ) -> None:
+        version = stored(writer, USER_VIEW, PLAIN)
+        stored(writer, ORG, PLAIN)
+        others = dump(redis, ORG)
+        writer.record_failure(USER_VIEW, FAILURE, token=writer.draw_token(USER_VIEW))
+        redis.hset(keys.record(USER_VIEW), "refreshes", 1)
+        redis.set(keys.told(USER_VIEW), "a delivery")
+        writer.forget(USER_VIEW)
+        left = set(redis.scan_iter(f"*{USER_VIEW.id}*"))
+        assert left == {keys.fence(USER_VIEW).encode(), keys.forgotten(USER_VIEW).encode()}
+        assert int(redis.get(keys.forgotten(USER_VIEW)) or 0) > version
+        assert dump(redis, ORG) == others
+
+    def test_is_remembered_for_a_day(self, redis: Redis, writer: Writer) -> None:
+        writer.forget(USER_VIEW)
+        assert 24 * 3600 - 5 <= redis.ttl(keys.forgotten(USER_VIEW)) <= 24 * 3600
+        longest = JOB_TIMEOUT.total_seconds()
+        assert redis.ttl(keys.fence(USER_VIEW)) > longest
+
+    @every_write
+    def test_refuses_what_a_refresh_that_began_before_would_write(
+        self, redis: Redis, writer: Writer, write: Write
+    ) -> None:
+        token = writer.draw_token(USER_VIEW)
+        writer.forget(USER_VIEW)
+        assert not write(writer, USER_VIEW, token)
+        assert redis.exists(keys.entry(USER_VIEW), keys.pages(USER_VIEW)) == 0
+        assert redis.exists(keys.failure(USER_VIEW)) == 0
+
+    @pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+    def test_between_the_origin_s_answer_and_the_write_wins(
+        self, redis: Redis, github: FakeGitHub, tools_for: MakeTools, *, is_known: bool
+    ) -> None:
+        tools = tools_for(github.url, clock=(clock := Clock()))
+        if is_known:
+            assert refresh(USER_VIEW, tools) is RefreshOutcome.UPDATED
+            github.mutate("edit_org", followers=12345)
+        asked = github.counters()["total"]
+
+        def forget() -> None:
+            assert github.counters()["total"] == asked + 1, "there is an answer"
+            tools.writer.forget(USER_VIEW)
+
+        clock.at_call(AFTER_THE_ANSWER, forget)
+        assert refresh(USER_VIEW, tools, force=True) is RefreshOutcome.FENCED
+        assert redis.exists(keys.entry(USER_VIEW), keys.pages(USER_VIEW)) == 0
+
+    def test_what_begins_afterwards_is_stored_with_a_version_that_may_be_served(
+        self, writer: Writer, store: Store
+    ) -> None:
+        writer.forget(USER_VIEW)
+        version = stored(writer, USER_VIEW, PLAIN)
+        look = store.look(USER_VIEW)
+        assert look.metadata is not None
+        assert look.metadata.version == version > look.forgotten
+
+    def test_is_announced(
+        self, writer: Writer, store: Store, heard: Callable[[], list[Announcement | None]]
+    ) -> None:
+        stored(writer, USER_VIEW, PLAIN)
+        writer.forget(USER_VIEW)
+        assert heard() == [Announcement(USER_VIEW.name, 1), Announcement(USER_VIEW.name, 2)]
+        assert store.pulse().changes == 2
 
 
 class TestAnnouncements:
