@@ -130,9 +130,7 @@ def a_reader(**known: Any) -> Iterator[Reader]:
         redis,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "reader.routes.time", SimpleNamespace(time=bench.clock, perf_counter=perf_counter)
-        )
+        patch.setattr("reader.routes.time", SimpleNamespace(time=bench.clock))
         yield Reader(app, node, bench)
 
 
