@@ -59,11 +59,9 @@ class AccessLog:
         if not self.is_on:
             return False
         with self._lock:
-            self._due += self._share
-            if self._due < 1:
-                return False
-            self._due -= 1
-            return True
+            wants = self._due >= 1
+            self._due += self._share - wants
+            return wants
 
     def note(
         self,
@@ -84,12 +82,15 @@ class AccessLog:
         )
 
     def write(self) -> None:
-        """Write what was noted."""
+        """Write what was noted; two may do so at once when the process ends."""
         lost, self._lost = self._lost, 0
         if lost:
             log.warning("%d lines of the access log are lost", lost)
         for _ in range(len(self._waiting)):
-            access = self._waiting.popleft()
+            try:
+                access = self._waiting.popleft()
+            except IndexError:  # the other one was quicker
+                return
             log.info(
                 "%s %s %d",
                 access.method,
