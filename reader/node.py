@@ -5,12 +5,12 @@ import time
 from dataclasses import dataclass
 from threading import Lock
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from reader.access_log import AccessLog
 from reader.arrivals import Arrivals
 from reader.caretaker import Caretaker
-from reader.fleet import FleetWatch, TrackedView
+from reader.fleet import Fleet, FleetWatch, TrackedView
 from reader.listener import Listener
 from reader.local_cache import LocalCache
 from reader.node_counts import NodeCounts
@@ -101,6 +101,16 @@ class Node:
             TrackedView(resource, now, one.entry.metadata if one else None)
             for resource, one in held
         ]
+
+    def fleet(self) -> Fleet | None:
+        """The whole fleet; None while Redis is away, without waiting for it once that is known."""
+        parts = self.start()
+        if parts.caretaker.away_since is not None:
+            return None
+        try:
+            return parts.fleet.look()
+        except (RedisError, TimeoutError):
+            return None
 
     def _missing_in(self, local: LocalCache) -> list[Resource]:
         return [resource for resource in self.catalogue.tracked if local.peek(resource) is None]

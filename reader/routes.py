@@ -45,13 +45,8 @@ def healthcheck() -> Response:
 @routes.get("/metrics")
 def metrics() -> Response:
     """What Prometheus reads; without what is in Redis while that is away."""
-    parts = node().start()
-    counts, gauges, processes = parts.observer.node()
-    try:
-        fleet = parts.fleet.look()
-    except (RedisError, TimeoutError):
-        fleet = None
-    text = expose(NodeView(counts, gauges, processes), node().tracked(), fleet)
+    counts, gauges, processes = node().observer.node()
+    text = expose(NodeView(counts, gauges, processes), node().tracked(), node().fleet())
     return Response(text, content_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
 
 

@@ -37,11 +37,11 @@ def tracked_row(view: TrackedView, moment: Moment) -> Shown:
         "reason": view.failure.reason if view.failure else None,
         "failing_since": iso(view.failure.since) if view.failure else None,
         "seconds": last.seconds if last else None,
-        "took": duration(last.seconds) if last else NOTHING,
+        "took": f"took {duration(last.seconds)}" if last else "",
         "requests": record.requests,
         "not_modified": record.not_modified,
         "unmodified": share(record.not_modified, record.requests),
-        "unmodified_words": f"of {plural(record.requests, 'request')}",
+        "unmodified_words": f"of {plural(record.requests, 'request')}" if record.requests else "",
     }
     if metadata is not None:
         lifetime = max(metadata.fresh_until - metadata.validated_at, 1)

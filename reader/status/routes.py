@@ -157,18 +157,13 @@ def _meant_session() -> Session:
 
 
 def _page() -> Shown:
-    parts = node().start()
-    try:
-        fleet = parts.fleet.look()
-    except (RedisError, TimeoutError):
-        fleet = None
-    settings, now = node().settings, time.time()
+    fleet, settings = node().fleet(), node().settings
     return page_of(
         Moment(
-            now=now,
+            now=time.time(),
             fleet=fleet,
             held=node().tracked(),
-            away_since=parts.caretaker.away_since,
+            away_since=node().start().caretaker.away_since,
             reader=f"{socket.gethostname()}:{settings.port}",
             settings=settings,
         )
