@@ -28,6 +28,7 @@ demo: $(READY) ## the same against a stand-in GitHub: no network, no token
 	@$(BIN)/python -m scripts.demo
 
 test: $(READY) ## every test, with real Redis, readers and workers
+	@$(BIN)/python -m scripts.test_tools
 	@$(BIN)/python -m pytest -n 4 --quiet
 
 # `make bench ARGS=--quick` takes a minute; `ARGS=--help` tells more.
@@ -50,4 +51,5 @@ format: $(READY) ## put the code in form
 	@$(BIN)/ruff format .
 
 clean: ## remove the virtual environment, the caches and the embedded Redis's data
-	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/clients/octokit/node_modules
+	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  tests/clients/octokit/node_modules tests/browser/axe/node_modules
