@@ -18,6 +18,7 @@ from tests.clients.deployment import (
     pages,
     path_of,
 )
+from tests.npm import NodeMissing, check_lock
 from tests.waiting import eventually
 
 # Sent from a page without the server's leave (fetch.spec.whatwg.org, CORS-safelisted).
@@ -48,7 +49,7 @@ def octokit(deployment: Deployment) -> Octokit:
     """Octokit.js, installed."""
     try:
         node.install()
-    except node.NodeMissing as missing:
+    except NodeMissing as missing:
         pytest.skip(f"OCTOKIT.JS IS NOT TESTED HERE: {missing}")
     return Octokit(deployment.url)
 
@@ -161,8 +162,4 @@ def test_a_browser_lets_it_send_all_that_it_sends(deployment: Deployment, octoki
 
 
 def test_its_lock_holds_for_every_registry() -> None:
-    packages = json.loads(node.LOCK.read_text())["packages"]
-    root = packages.pop("")
-    assert packages["node_modules/octokit"]["version"] == root["dependencies"]["octokit"]
-    assert all("integrity" in package for package in packages.values())
-    assert not any("resolved" in package for package in packages.values())
+    check_lock(node.FOLDER)
