@@ -4,14 +4,15 @@ Not by RQ's own `Worker.all`: it makes workers of them, each of which raises the
 connections that it is given to the seven minutes that a worker may wait for a job.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from redis import Redis
 from rq import Queue
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
 from rq.job import Job
-from rq.utils import utcparse
+from rq.utils import parse_composite_key, utcparse
 from rq.worker_registration import get_keys
 
 from shared.queueing import QUEUE
@@ -47,22 +48,32 @@ class WorkerView:
 def workers(redis: Redis) -> list[WorkerView]:
     """The refreshers that are alive; may raise `redis.RedisError`."""
     keys = sorted(get_keys(queue=Queue(QUEUE, connection=redis)))
+    names = [key.rpartition(":")[2] for key in keys]
     with redis.pipeline(transaction=False) as pipeline:
-        for key in keys:
+        for key, name in zip(keys, names, strict=True):
             pipeline.hgetall(key)
-        hashes = cast(list[dict[bytes, bytes]], pipeline.execute())
-    alive = [(key, known) for key, known in zip(keys, hashes, strict=True) if known]
+            pipeline.smembers(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name))
+        answers = pipeline.execute()
+    hashes = cast(list[dict[bytes, bytes]], answers[::2])
+    running = cast(list[set[bytes]], answers[1::2])
     with redis.pipeline(transaction=False) as pipeline:
-        for _, known in alive:
-            pipeline.hget(Job.key_for(known.get(b"current_job", b"none").decode()), "description")
+        for executions in running:
+            pipeline.hget(Job.key_for(_job_of(executions)), "description")
         jobs = cast(list[bytes | None], pipeline.execute())
-    return [_view(key, known, job) for (key, known), job in zip(alive, jobs, strict=True)]
+    found = zip(names, hashes, jobs, strict=True)
+    return [_view(name, known, job) for name, known, job in found if known]
 
 
-def _view(key: str, known: Mapping[bytes, bytes], job: bytes | None) -> WorkerView:
+def _job_of(executions: Collection[bytes]) -> str:
+    """The id of the job that a worker is at; it has one at a time."""
+    job_id, _ = parse_composite_key(min(executions).decode()) if executions else ("none", "")
+    return job_id
+
+
+def _view(name: str, known: Mapping[bytes, bytes], job: bytes | None) -> WorkerView:
     fields = {name.decode(): value.decode(errors="replace") for name, value in known.items()}
     return WorkerView(
-        name=key.rpartition(":")[2],
+        name=name,
         hostname=fields.get("hostname", "?"),
         pid=int(fields.get("pid", 0)),
         state=fields.get("state", "?"),
