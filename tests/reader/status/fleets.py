@@ -1,0 +1,112 @@
+"""Fleets to look at; a test names only what matters to it."""
+
+from dataclasses import replace
+from typing import Any
+
+from reader.fleet import Fleet, TrackedView
+from reader.presence import ReaderReport
+from reader.status.moment import Moment
+from reader.workers import WorkerView
+from shared.failure import Failure
+from shared.outcomes import RefreshOutcome
+from shared.refresh_report import Record, RefreshReport
+from tests.builders import CATALOGUE, NOW, make_failure, make_metadata, make_settings, tracked
+
+
+def make_view(name: str = "/orgs/Netflix", **known: Any) -> TrackedView:
+    """A tracked resource that was confirmed a hundred seconds ago, and is fresh for 900 more."""
+    metadata = make_metadata(validated_at=NOW - 100, fresh_until=NOW + 900)
+    return TrackedView(**{"resource": tracked(name), "now": NOW, "metadata": metadata, **known})
+
+
+def make_stale(name: str = "/orgs/Netflix", *, age: float = 1200, **known: Any) -> TrackedView:
+    """The same, past its lifetime."""
+    metadata = make_metadata(validated_at=NOW - age, fresh_until=NOW - age + 1000)
+    return make_view(name, metadata=metadata, **known)
+
+
+def failing_since(seconds: float, **known: Any) -> Failure:
+    """The record of refreshes that began to fail so many seconds ago; the next try is in 12 s."""
+    defaults = {"since": NOW - seconds, "at": NOW - 3, "retry_at": NOW + 12, "attempts": 7}
+    return make_failure(**{**defaults, **known})
+
+
+def make_report(**known: Any) -> RefreshReport:
+    """The report of a refresh that ended ten seconds ago."""
+    defaults: dict[str, Any] = {
+        "at": NOW - 10,
+        "resource": "/orgs/Netflix",
+        "outcome": RefreshOutcome.UNCHANGED,
+        "seconds": 0.25,
+        "requests": 1,
+        "not_modified": 1,
+    }
+    return RefreshReport(**{**defaults, **known})
+
+
+def make_worker(**known: Any) -> WorkerView:
+    """An idle refresher."""
+    defaults: dict[str, Any] = {
+        "name": "w1",
+        "hostname": "box",
+        "pid": 7,
+        "state": "idle",
+        "heard_at": NOW - 4,
+        "started_at": NOW - 3600,
+        "job": None,
+        "done": 5,
+        "failed": 0,
+    }
+    return WorkerView(**{**defaults, **known})
+
+
+def make_reader(**known: Any) -> ReaderReport:
+    """A reader process that serves ninety of a hundred requests from memory."""
+    defaults: dict[str, Any] = {
+        "node": "box:5000",
+        "pid": 11,
+        "version": "1.0",
+        "started_at": NOW - 60,
+        "at": NOW - 1,
+        "requests": 1000,
+        "per_second": 20.0,
+        "content": 100,
+        "hits": 90,
+        "local_entries": 4,
+        "local_bytes": 2_000_000,
+        "missing": 0,
+    }
+    return ReaderReport(**{**defaults, **known})
+
+
+def make_fleet(*views: TrackedView, **known: Any) -> Fleet:
+    """A fleet that is well: everything fresh, a reader, two idle refreshers."""
+    everything = views or tuple(make_view(resource.name) for resource in CATALOGUE.tracked[:4])
+    workers = [make_worker(), make_worker(name="w2", pid=8)]
+    return Fleet(
+        **{
+            "now": NOW,
+            "tracked": everything,
+            "workers": workers,
+            "readers": [make_reader()],
+            **known,
+        }
+    )
+
+
+def make_moment(fleet: Fleet | None = None, **known: Any) -> Moment:
+    """A look at a fleet that is well."""
+    defaults: dict[str, Any] = {
+        "now": NOW,
+        "fleet": fleet or make_fleet(),
+        "held": [make_view()],
+        "away_since": None,
+        "reader": "box:5000",
+        "settings": make_settings(),
+    }
+    return Moment(**{**defaults, **known})
+
+
+def recorded(view: TrackedView, **known: Any) -> TrackedView:
+    """The same resource, whose refreshes are on record."""
+    return replace(view, record=Record(**{"last": make_report(), **known}))

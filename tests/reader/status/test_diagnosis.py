@@ -1,0 +1,136 @@
+"""What is the matter, said so that a person who was just woken understands it."""
+
+from dataclasses import replace
+
+import pytest
+
+from reader.status.diagnosis import Level, State, diagnose, state_of
+from shared.outcomes import FailureKind
+from tests.builders import NOW
+from tests.reader.status.fleets import (
+    failing_since,
+    make_fleet,
+    make_reader,
+    make_stale,
+    make_view,
+    make_worker,
+)
+
+
+def test_a_resource_is_what_is_worst_of_it() -> None:
+    failure = failing_since(60)
+    assert state_of(make_view()) is State.FRESH
+    assert state_of(make_view(told=True)) is State.STALE
+    assert state_of(make_stale()) is State.STALE
+    assert state_of(make_view(failure=failure)) is State.FAILING
+    assert state_of(make_stale(failure=failure)) is State.FAILING
+    assert state_of(make_view(metadata=None, failure=failure)) is State.MISSING
+
+
+def test_when_all_is_well_that_is_said_once() -> None:
+    (said,) = diagnose(make_fleet(), [], now=NOW)
+    assert said.level is Level.GOOD
+    assert said.title == "Everything is fresh"
+    assert said.text == (
+        "4 tracked resources can be served and will stay fresh for 15 min at least."
+    )
+
+
+def test_what_fails_is_said_with_since_when_why_what_is_served_and_what_comes_next() -> None:
+    old = make_stale("/orgs/Netflix/repos", age=1860, failure=failing_since(740))
+    fleet = make_fleet(old, make_stale("/", failure=failing_since(300)), make_view())
+    said = diagnose(fleet, [], now=NOW)
+    assert [one.title for one in said] == ["GitHub is failing"]
+    assert said[0].level is Level.WARN
+    assert said[0].text == (
+        "2 of 3 tracked resources cannot be refreshed. "
+        "Failing since 07:47:40 UTC (12 min 20 s): GitHub answered 502. The next try is in 12 s. "
+        "What is held is still served, at most 31 min old."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        (FailureKind.RATE_LIMITED, "GitHub's rate limit is met"),
+        (FailureKind.UNAUTHORIZED, "GitHub refuses our credentials"),
+        (FailureKind.INTERNAL, "Refreshes fail by our own fault"),
+        (FailureKind.TIMEOUT, "GitHub is failing"),
+    ],
+)
+def test_who_is_to_blame_is_said_first(kind: FailureKind, title: str) -> None:
+    fleet = make_fleet(make_view(failure=failing_since(5, kind=kind)))
+    assert diagnose(fleet, [], now=NOW)[0].title == title
+
+
+def test_a_try_that_is_due_is_not_said_to_be_in_the_past() -> None:
+    fleet = make_fleet(make_view(failure=failing_since(60, retry_at=NOW - 5)))
+    assert "The next try is due now." in diagnose(fleet, [], now=NOW)[0].text
+
+
+def test_what_cannot_be_served_comes_first_with_its_reason() -> None:
+    missing = make_view("/orgs/Netflix/members", metadata=None, failure=failing_since(90))
+    said = diagnose(make_fleet(make_stale(), missing, workers=[]), [], now=NOW)
+    assert [one.level for one in said] == [Level.BAD, Level.WARN, Level.NOTE]
+    assert said[0].title == "1 resource missing"
+    assert said[0].text.startswith(
+        "/orgs/Netflix/members cannot be served: nothing is held of it yet. Failing since"
+    )
+
+
+def test_what_is_stale_while_nobody_refreshes_is_not_said_to_be_on_its_way() -> None:
+    well, idle = make_fleet(make_stale()), make_fleet(make_stale(), workers=[])
+    assert "The refresh is queued, or about to be." in diagnose(well, [], now=NOW)[0].text
+    texts = [one.text for one in diagnose(idle, [], now=NOW)]
+    assert "No refresh is under way." in texts[1]
+    assert texts[0].startswith("Nothing is refreshed: start `rq worker refresh`")
+
+
+def test_what_an_operator_and_github_have_stopped_is_said() -> None:
+    fleet = make_fleet(suspended=True, suspended_since=NOW - 120, origin_paused_until=NOW + 45)
+    said = {one.title: one.text for one in diagnose(fleet, [], now=NOW)}
+    assert said == {
+        "Refreshing is paused": (
+            "An operator has paused refreshing since 07:58:00 UTC (2 min). "
+            "Content is served, and grows old."
+        ),
+        "GitHub asked for a pause": (
+            "GitHub said that a secondary limit was met. No refresher asks anything for another "
+            "45 s, then work goes on by itself."
+        ),
+    }
+
+
+def test_readers_of_several_versions_are_noted() -> None:
+    fleet = make_fleet(readers=[make_reader(version="2"), make_reader(version="1")])
+    assert diagnose(fleet, [], now=NOW)[0].text == (
+        "Readers run versions 1 and 2: a deployment is under way."
+    )
+
+
+class TestWhileRedisIsAway:
+    def test_it_is_said_what_is_served_from_memory(self) -> None:
+        held = [make_view(), make_stale("/", age=4000)]
+        (said,) = diagnose(None, held, now=NOW, away_since=NOW - 30)
+        assert said.level is Level.WARN
+        assert said.text.startswith(
+            "Redis does not answer since 07:59:30 UTC (30 s). This reader serves all 2 tracked "
+            "resources from its memory, at most 1 h 6 min old; "
+        )
+
+    def test_it_is_worse_where_something_is_not_in_memory(self) -> None:
+        held = [make_view(), replace(make_view("/"), metadata=None)]
+        (said,) = diagnose(None, held, now=NOW)
+        assert said.level is Level.BAD
+        assert "serves 1 of 2 tracked from its memory" in said.text
+
+    def test_a_reader_that_holds_nothing_promises_nothing(self) -> None:
+        (said,) = diagnose(None, [make_view(metadata=None)], now=NOW)
+        assert "memory, at most" not in said.text
+
+
+def test_the_worst_comes_first_whatever_else_there_is() -> None:
+    missing = make_view("/", metadata=None)
+    fleet = make_fleet(missing, make_stale(), workers=[make_worker()], suspended=True)
+    levels = [one.level for one in diagnose(fleet, [], now=NOW)]
+    assert levels == sorted(levels, key=list(Level).index)

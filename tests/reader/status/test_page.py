@@ -1,0 +1,238 @@
+"""What the page shows, and `/status.json` says."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from reader.fleet import Fleet, OnDemandView, OriginView, TrackedView
+from reader.status.budget_row import sparkline
+from reader.status.moment import NOTHING
+from reader.status.page import page_of
+from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget, Point
+from shared.outcomes import FailureKind, RefreshOutcome
+from tests.builders import NOW, make_metadata, on_demand
+from tests.reader.status.fleets import (
+    failing_since,
+    make_fleet,
+    make_moment,
+    make_reader,
+    make_report,
+    make_stale,
+    make_view,
+    make_worker,
+    recorded,
+)
+
+TEMPLATES = Path(__file__).parents[3] / "reader" / "status" / "templates"
+LIST = make_metadata(items=250, size=1_350_000, validated_at=NOW - 250, fresh_until=NOW + 750)
+
+
+def budget(**known: Any) -> CredentialBudget:
+    defaults: dict[str, Any] = {
+        "credential": "abc123",
+        "resource_class": "core",
+        "limit": 5000,
+        "remaining": 4000,
+        "resets_at": NOW + 600,
+    }
+    return CredentialBudget(**{**defaults, **known})
+
+
+def rows(name: str, fleet: Fleet) -> list[dict[str, Any]]:
+    """The rows of one list of the page."""
+    found: list[dict[str, Any]] = page_of(make_moment(fleet))[name]
+    return found
+
+
+def resource(view: TrackedView, **fleet: Any) -> dict[str, Any]:
+    """The row of one tracked resource."""
+    return rows("resources", make_fleet(view, **fleet))[0]
+
+
+def test_all_of_it_is_json() -> None:
+    view = recorded(make_view(failure=failing_since(60), encoded={"br": 10}))
+    fleet = make_fleet(view, budgets=[budget()], timeline=[make_report()])
+    page = page_of(make_moment(fleet))
+    assert json.loads(json.dumps(page, allow_nan=False)) == page
+
+
+def test_a_tracked_list_is_shown_with_all_that_is_asked_of_it() -> None:
+    view = recorded(
+        make_view("/orgs/Netflix/repos", metadata=LIST, encoded={"br": 66_900, "gzip": 83_700}),
+        refreshes=10,
+        requests=30,
+        not_modified=27,
+    )
+    shown = resource(TrackedView(**{**vars(view), "pages": 3}))
+    expected = {
+        "name": "/orgs/Netflix/repos",
+        "state": "fresh",
+        "age_seconds": 250.0,
+        "age": "4 min 10 s",
+        "age_bar": 25,
+        "age_words": "of 16 min 40 s",
+        "next": "in 12 min 30 s",
+        "next_at": "2027-01-15T08:12:30Z",
+        "items_words": "250 items, 3 pages",
+        "size": "1.35 MB",
+        "encoded": "66.9 kB br, 83.7 kB gzip",
+        "outcome_words": "unchanged at GitHub",
+        "took": "took 250 ms",
+        "unmodified": "90 %",
+        "unmodified_words": "of 30 requests",
+    }
+    assert {name: shown[name] for name in expected} == expected
+
+
+def test_the_bar_of_what_is_stale_is_full_and_no_longer() -> None:
+    assert resource(make_stale(age=9000))["age_bar"] == 100
+
+
+def test_a_failure_is_told_instead_of_what_went_before() -> None:
+    shown = resource(recorded(make_view(failure=failing_since(60))))
+    assert shown["outcome_words"] == (
+        "failed 7 times in a row since 07:59:00 UTC: GitHub answered 502"
+    )
+    assert shown["next"] == "next try in 12 s"
+    assert shown["reason"] == "GitHub answered 502"
+
+
+def test_the_next_refresh_is_said_as_it_is() -> None:
+    fresh, stale = make_view(), make_stale()
+    assert resource(fresh)["next"] == "in 15 min"
+    assert resource(stale)["next"] == "now"
+    assert resource(stale, workers=[])["next"] == "when a refresher is there"
+    assert resource(fresh, suspended=True)["next"] == "when refreshing is resumed"
+    assert resource(make_view(is_running=True))["next"] == "running"
+    reading = make_view(is_running=True, reading=(12, 70))
+    assert resource(reading)["next"] == "reading page 12 of 70"
+    assert resource(fresh, suspended=True)["next_at"] is None
+
+
+def test_with_a_scheduler_it_is_earlier_than_the_end_of_freshness() -> None:
+    ahead = resource(make_view(), schedulers=1)["next_at"]
+    assert "2027-01-15T08:13:20Z" <= ahead <= "2027-01-15T08:14:10Z"
+
+
+def test_what_is_missing_has_no_numbers() -> None:
+    shown = resource(make_view(metadata=None))
+    assert (shown["state"], shown["age"], shown["size"]) == ("missing", NOTHING, NOTHING)
+    assert (shown["age_seconds"], shown["items"], shown["age_bar"]) == (None, None, 0)
+
+
+def test_processes_of_one_node_are_one_row() -> None:
+    readers = [make_reader(), make_reader(pid=12, content=100, hits=100, missing=1)]
+    (shown,) = rows("readers", make_fleet(readers=readers))
+    expected = {"name": "box:5000", "processes": 2, "rate": "40.0", "hits": "95 %"}
+    assert {name: shown[name] for name in expected} == expected
+    assert (shown["state"], shown["level"]) == ("1 missing", "bad")
+
+
+def test_a_refresher_is_shown_with_what_it_does() -> None:
+    worker = make_worker(state="busy", job="refresh /orgs/Netflix/repos", failed=1)
+    (shown,) = rows("workers", make_fleet(workers=[worker]))
+    assert (shown["state"], shown["job"]) == ("busy", "refresh /orgs/Netflix/repos")
+    assert shown["jobs"] == "5 done, 1 failed"
+    assert shown["heard"] == "4 s ago"
+
+
+class TestBudgets:
+    def test_tell_what_is_left_and_until_when(self) -> None:
+        (shown,) = rows("budgets", make_fleet(budgets=[budget()]))
+        assert (shown["left"], shown["bar"]) == ("4\u202f000 of 5\u202f000", 80)
+        assert shown["reset"] == "starts anew in 10 min"
+
+    def test_that_are_nearly_spent_or_set_aside_are_marked(self) -> None:
+        shown = rows(
+            "budgets",
+            make_fleet(budgets=[budget(remaining=400), budget(aside_until=NOW + 60)]),
+        )
+        assert [one["level"] for one in shown] == ["warn", "bad"]
+        assert shown[1]["reset"] == "not used for another 1 min: GitHub refuses it"
+
+    def test_have_a_line_of_what_was_left(self) -> None:
+        history = [Point(NOW - SLOTS * SLOT_SECONDS / 2, 5000), Point(NOW - 300, 2500)]
+        line = sparkline(budget(history=history), NOW)
+        assert line == "90.0,0.0 177.5,16.0 180.0,6.4"
+
+    def test_without_a_history_have_none(self) -> None:
+        assert sparkline(budget(), NOW) == ""
+
+    def test_never_leave_the_picture(self) -> None:
+        history = [Point(NOW - 2 * SLOTS * SLOT_SECONDS, 9000)]
+        assert sparkline(budget(history=history), NOW).startswith("0.0,0.0 ")
+
+
+def test_the_timeline_tells_what_failed_and_why() -> None:
+    failed = make_report(
+        outcome=RefreshOutcome.FAILED, kind=FailureKind.STATUS, reason="GitHub answered 502"
+    )
+    shown = rows("timeline", make_fleet(timeline=[make_report(), failed]))
+    assert [one["words"] for one in shown] == [
+        "unchanged at GitHub",
+        "failed: GitHub answered 502",
+    ]
+    assert [one["level"] for one in shown] == ["good", "warn"]
+    assert shown[0]["cost"] == "1 request, 1 unmodified"
+
+
+def test_on_demand_content_is_shown_with_how_often_it_is_asked_for() -> None:
+    mona, gone = on_demand("/users/mona"), on_demand("/users/gone")
+    asked = [
+        OnDemandView(mona.name, 1234, TrackedView(mona, NOW, make_metadata())),
+        OnDemandView(gone.name, 2, TrackedView(gone, NOW, None)),
+    ]
+    shown = rows("on_demand", make_fleet(on_demand=asked))
+    assert [(one["times"], one["state"]) for one in shown] == [
+        ("1\u202f234", "fresh"),
+        ("2", "not held"),
+    ]
+
+
+def test_the_tiles_sum_up_the_fleet() -> None:
+    fleet = make_fleet(
+        readers=[make_reader(), make_reader(node="other:1", hits=100)],
+        budgets=[budget(), budget(remaining=500)],
+        queue_length=3,
+        origin=OriginView(NOW - 7, 304),
+    )
+    tiles = {one["key"]: (one["value"], one["detail"]) for one in rows("tiles", fleet)}
+    assert tiles == {
+        "requests": ("40.0", "2 nodes"),
+        "hits": ("95 %", "in the last minute"),
+        "budget": ("10 %", "GitHub answered 304, 7 s ago"),
+        "queue": ("3", "0 tracked running"),
+        "workers": ("2", "0 busy"),
+        "readers": ("2", "no scheduler"),
+    }
+
+
+def test_without_redis_the_readers_own_content_is_shown() -> None:
+    moment = make_moment(held=[make_view("/"), make_view()], away_since=NOW - 5)
+    page = page_of(type(moment)(**{**vars(moment), "fleet": None}))
+    assert [one["name"] for one in page["resources"]] == ["/", "/orgs/Netflix"]
+    assert page["resources"][0]["next"] == "when Redis is back"
+    assert (page["redis"], page["tiles"], page["title"]) == (False, [], "! Redis is away")
+
+
+def test_every_name_that_the_template_places_is_in_the_page() -> None:
+    view = recorded(make_view(failure=failing_since(60), encoded={"br": 1}))
+    mona = on_demand("/users/mona")
+    fleet = make_fleet(
+        view,
+        budgets=[budget()],
+        timeline=[make_report()],
+        on_demand=[OnDemandView(mona.name, 1, TrackedView(mona, NOW, make_metadata()))],
+    )
+    page = page_of(make_moment(fleet))
+    known = {"running", *page}
+    for value in page.values():
+        if isinstance(value, list):
+            known |= set(value[0])
+    template = (TEMPLATES / "status.html").read_text()
+    named = set(re.findall(r'data-(?:text|show)="(\w+)"', template))
+    for pairs in re.findall(r'data-set="([^"{]+)"', template):
+        named |= {pair.partition(":")[2] for pair in pairs.split()}
+    assert named - known == set()
+    assert len(named) > 30

@@ -1,0 +1,301 @@
+"""The status page's paths: who sees it, who may act, and what then happens."""
+
+import json
+import time
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from rq.suspension import is_suspended
+
+from reader.status.admin import COOKIE
+from shared import keys
+from shared.queueing import FORGET_JOB, JOB
+from tests.builders import absent_redis, make_entry, on_demand, queued_names, store_entry, tracked
+from tests.reader.conftest import MakeApp
+
+TOKEN = "an-admin-token-of-24-chars"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+ORG, MONA = tracked("/orgs/Netflix"), on_demand("/users/mona")
+
+
+@pytest.fixture
+def client(make_app: MakeApp) -> FlaskClient:
+    """Somebody before a reader with an admin token."""
+    return make_app(admin_token=TOKEN).test_client()
+
+
+def sign_in(client: FlaskClient, token: str = TOKEN) -> Any:
+    return client.post("/status/sign-in", data={"token": token})
+
+
+def csrf_of(client: FlaskClient) -> str:
+    """The word that the page's forms bring with them."""
+    text = client.get("/status").text
+    return text.partition('name="csrf" value="')[2].partition('"')[0]
+
+
+def jobs(redis: Redis) -> list[tuple[str, Mapping[str, Any]]]:
+    """What is queued: the function's name, and its keywords."""
+    found = []
+    for job in redis.lrange("rq:queue:refresh", 0, -1):
+        assert isinstance(job, bytes)
+        data = redis.hget(f"rq:job:{job.decode()}", "data")
+        assert isinstance(data, bytes)
+        name, _, _, known = json.loads(zlib.decompress(data))
+        found.append((name, known))
+    return found
+
+
+class TestWhoLooks:
+    def test_everybody_may_unless_it_is_not_public(self, make_app: MakeApp) -> None:
+        anybody = make_app().test_client()
+        assert anybody.get("/status").status_code == 200
+        assert anybody.get("/status.json").status_code == 200
+
+    def test_without_a_token_a_page_that_is_not_public_is_not_there(
+        self, make_app: MakeApp
+    ) -> None:
+        anybody = make_app(status_public=False).test_client()
+        assert anybody.get("/status").status_code == 404
+        assert anybody.get("/status.json").status_code == 404
+
+    def test_whoever_gives_the_token_sees_it(self, make_app: MakeApp) -> None:
+        somebody = make_app(status_public=False, admin_token=TOKEN).test_client()
+        refused = somebody.get("/status")
+        assert refused.status_code == 401
+        assert "Tracked resources" not in refused.text
+        assert "Admin token" in refused.text
+        told = somebody.get("/status.json")
+        assert (told.status_code, told.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert somebody.get("/status.json", headers=BEARER).status_code == 200
+        sign_in(somebody)
+        assert "Tracked resources" in somebody.get("/status").text
+
+    def test_head_is_get_without_the_body(self, client: FlaskClient) -> None:
+        assert client.head("/status").status_code == 200
+        assert client.head("/status.json").data == b""
+
+
+class TestThePage:
+    def test_allows_nothing_but_its_own_files(self, client: FlaskClient) -> None:
+        answered = client.get("/status")
+        policy = answered.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+        assert "<script>" not in answered.text
+        assert "style=" not in answered.text
+        assert "onclick" not in answered.text
+        for name in ("status.css", "status.js", "icon.svg"):
+            assert f"/status/assets/{name}" in answered.text
+            with client.get(f"/status/assets/{name}") as asset:
+                assert asset.status_code == 200
+
+    def test_is_of_this_moment_only(self, client: FlaskClient) -> None:
+        for path in ("/status", "/status.json"):
+            assert client.get(path).headers["Cache-Control"] == "no-store"
+
+    def test_is_not_for_other_sites(self, client: FlaskClient) -> None:
+        for path in ("/status", "/status.json"):
+            assert "Access-Control-Allow-Origin" not in client.get(path).headers
+
+    def test_escapes_what_clients_ask_for(self, redis: Redis, client: FlaskClient) -> None:
+        odd = on_demand("/users/<script>alert(1)")
+        client.get("/status")
+        redis.zadd(keys.popular(int(time.time() // 600)), {odd.name: 3})
+        client.application.extensions["node"].start().fleet.forget()
+        text = client.get("/status").text
+        assert "<script>alert" not in text
+        assert "alert(1)" in text
+
+    def test_says_what_the_json_says(self, client: FlaskClient) -> None:
+        title = client.get("/status.json").json["title"]  # type: ignore[index]
+        assert f'<title data-text="title">{title}</title>' in client.get("/status").text
+
+    def test_shows_no_button_to_who_may_not_press_it(self, client: FlaskClient) -> None:
+        assert "Refresh now" not in client.get("/status").text
+        sign_in(client)
+        assert "Refresh now" in client.get("/status").text
+
+    def test_without_a_token_says_that_it_is_read_only(self, make_app: MakeApp) -> None:
+        text = make_app().test_client().get("/status").text
+        assert "read-only" in text
+        assert "password" not in text
+
+
+class TestSigningIn:
+    def test_gives_a_cookie_that_no_script_reads_and_no_other_site_sends(
+        self, client: FlaskClient
+    ) -> None:
+        answered = sign_in(client)
+        assert (answered.status_code, answered.headers["Location"]) == (303, "/status")
+        given = answered.headers["Set-Cookie"]
+        assert "HttpOnly" in given
+        assert "SameSite=Strict" in given
+        assert "Secure" not in given
+        assert TOKEN not in given
+
+    def test_over_https_the_cookie_is_for_https_only(self, client: FlaskClient) -> None:
+        answered = client.post(
+            "/status/sign-in", data={"token": TOKEN}, base_url="https://cache.test"
+        )
+        assert "Secure" in answered.headers["Set-Cookie"]
+
+    def test_with_another_token_gives_none(self, client: FlaskClient) -> None:
+        answered = sign_in(client, "wrong")
+        assert answered.status_code == 401
+        assert "Set-Cookie" not in answered.headers
+        assert "not the admin token" in answered.text
+
+    def test_is_not_possible_where_there_is_no_token(self, make_app: MakeApp) -> None:
+        assert sign_in(make_app().test_client(), "").status_code == 403
+
+    def test_ends_with_signing_out(self, client: FlaskClient) -> None:
+        sign_in(client)
+        client.post("/status/sign-out", data={"csrf": csrf_of(client)})
+        assert "Refresh now" not in client.get("/status").text
+
+
+class TestActing:
+    def test_a_program_with_the_token_has_a_resource_refreshed(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        answered = client.post("/status/refresh", data={"resource": ORG.name}, headers=BEARER)
+        assert answered.status_code == 202
+        assert answered.json == {"message": "/orgs/Netflix will be refreshed."}
+        assert (JOB, {"force": True}) in jobs(redis)
+
+    def test_the_request_is_known_by_its_id_in_the_job(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        redis.delete("rq:queue:refresh")
+        client.post(
+            "/status/refresh",
+            data={"resource": ORG.name},
+            headers={**BEARER, "X-Request-Id": "by-hand-7"},
+        )
+        (job_id,) = redis.lrange("rq:queue:refresh", 0, 0)
+        assert isinstance(job_id, bytes)
+        meta = redis.hget(f"rq:job:{job_id.decode()}", "meta")
+        assert meta == b'{"request_id": "by-hand-7"}'
+
+    def test_what_is_being_refreshed_is_not_asked_for_twice(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        redis.set(keys.lock(ORG), "somebody")
+        answered = client.post("/status/refresh", data={"resource": ORG.name}, headers=BEARER)
+        assert answered.json == {"message": "/orgs/Netflix is just being refreshed."}
+
+    def test_an_on_demand_resource_is_forgotten_by_a_refresher(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        store_entry(redis, MONA, make_entry())
+        answered = client.post("/status/forget", data={"resource": MONA.name}, headers=BEARER)
+        assert answered.json == {"message": "/users/mona will be forgotten."}
+        assert (FORGET_JOB, {}) in jobs(redis)
+        assert "forget /users/mona" in queued_names(redis)
+
+    def test_what_is_tracked_is_not_forgotten(self, redis: Redis, client: FlaskClient) -> None:
+        answered = client.post("/status/forget", data={"resource": ORG.name}, headers=BEARER)
+        assert answered.status_code == 400
+        assert FORGET_JOB not in [name for name, _ in jobs(redis)]
+
+    def test_refreshers_are_paused_and_resumed(self, redis: Redis, client: FlaskClient) -> None:
+        client.post("/status/pause", headers=BEARER)
+        assert is_suspended(redis)
+        paused = client.get("/status.json").json
+        assert paused is not None
+        assert paused["paused"] is True
+        assert "Refreshing is paused" in [one["title"] for one in paused["statements"]]
+        later = client.post("/status/refresh", data={"resource": ORG.name}, headers=BEARER)
+        assert later.json == {
+            "message": "/orgs/Netflix will be refreshed once refreshing is resumed."
+        }
+        client.post("/status/resume", headers=BEARER)
+        assert not is_suspended(redis)
+        assert not redis.exists(keys.SUSPENDED)
+
+    @pytest.mark.parametrize("name", ["", "/user", "/orgs/Netflix/hooks", "nonsense"])
+    def test_what_is_not_to_be_had_is_not_refreshed(self, client: FlaskClient, name: str) -> None:
+        answered = client.post("/status/refresh", data={"resource": name}, headers=BEARER)
+        assert answered.status_code == 404
+
+    def test_there_are_no_other_actions(self, client: FlaskClient) -> None:
+        assert client.post("/status/flushall", headers=BEARER).status_code == 404
+
+
+class TestRefusing:
+    ACTIONS = ("refresh", "forget", "pause", "resume", "sign-out")
+
+    @pytest.mark.parametrize("action", ACTIONS)
+    def test_whoever_gives_no_token(self, redis: Redis, client: FlaskClient, action: str) -> None:
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": f"{COOKIE}=made-up"}):
+            answered = client.post(
+                f"/status/{action}", data={"resource": ORG.name}, headers=headers
+            )
+            assert answered.status_code == 401
+            assert answered.headers["WWW-Authenticate"] == "Bearer"
+        assert not is_suspended(redis)
+        assert not any(known.get("force") for _, known in jobs(redis))
+
+    @pytest.mark.parametrize("action", ACTIONS)
+    def test_everybody_where_there_is_no_token(self, make_app: MakeApp, action: str) -> None:
+        answered = make_app().test_client().post(f"/status/{action}", headers=BEARER)
+        assert answered.status_code == 403
+
+    @pytest.mark.parametrize("csrf", ["", "guessed"])
+    def test_a_post_that_another_site_made_the_browser_send(
+        self, redis: Redis, client: FlaskClient, csrf: str
+    ) -> None:
+        sign_in(client)
+        answered = client.post("/status/pause", data={"csrf": csrf})
+        assert answered.status_code == 403
+        assert not is_suspended(redis)
+
+    def test_also_one_that_knows_the_word_but_comes_from_elsewhere(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        sign_in(client)
+        answered = client.post(
+            "/status/pause",
+            data={"csrf": csrf_of(client)},
+            headers={"Sec-Fetch-Site": "cross-site"},
+        )
+        assert answered.status_code == 403
+        assert not is_suspended(redis)
+
+    def test_looking_at_the_path_of_an_action(self, client: FlaskClient) -> None:
+        assert client.get("/status/pause", headers=BEARER).status_code in {404, 405}
+
+
+class TestAForm:
+    def test_leads_back_to_the_page_which_says_what_was_done(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        sign_in(client)
+        answered = client.post("/status/pause", data={"csrf": csrf_of(client)})
+        assert answered.status_code == 303
+        assert is_suspended(redis)
+        text = client.get(answered.headers["Location"]).text
+        assert "Refreshing is paused: no refresher begins anything new." in text
+
+    def test_that_cannot_be_done_says_why(self, client: FlaskClient) -> None:
+        sign_in(client)
+        data = {"csrf": csrf_of(client), "resource": ORG.name}
+        answered = client.post("/status/forget", data=data)
+        assert "is tracked, and always kept" in client.get(answered.headers["Location"]).text
+
+    def test_cannot_have_the_page_say_what_somebody_else_wants(self, client: FlaskClient) -> None:
+        assert "Call this number" not in client.get("/status?said=Call+this+number").text
+
+
+def test_a_redis_that_is_away_is_said_so(make_app: MakeApp) -> None:
+    port = absent_redis().connection_pool.connection_kwargs["port"]
+    client = make_app(redis_url=f"redis://127.0.0.1:{port}", admin_token=TOKEN).test_client()
+    assert client.get("/status.json").json["redis"] is False  # type: ignore[index]
+    assert "Redis does not answer" in client.get("/status").text
+    answered = client.post("/status/pause", headers=BEARER)
+    assert (answered.status_code, answered.headers["Retry-After"]) == (503, "1")
