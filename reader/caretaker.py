@@ -202,13 +202,19 @@ class Caretaker:
         if look.told is not None:  # looked at again until a refresh has seen the change
             self._local.postpone(resource, now + TICK)
         asked = None
-        if wants_refresh(look, now):
+        if wants_refresh(look, now) and not self._is_let_go(resource, look):
             urgent = look.metadata is None
             asked = self._queue.ask(resource, urgent=urgent, request_id=request_id)
             self._totals.count(Measure.ASKED, asked)
         turned_away = asked is Asked.TURNED_AWAY
         news = News(look, turned_away=turned_away, suspended=self._is_suspended)
         self._arrivals.tell(resource, news)
+
+    def _is_let_go(self, resource: Resource, look: Look) -> bool:
+        """Whether it was forgotten, and nobody here wants it: asking would bring it back."""
+        is_gone = bool(look.forgotten) and look.metadata is None and not resource.tracked
+        is_wanted = self._local.peek(resource) or self._arrivals.is_expected(resource)
+        return is_gone and not is_wanted
 
     def _load(self, resource: Resource) -> None:
         if not resource.tracked and not (

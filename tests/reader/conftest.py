@@ -41,7 +41,7 @@ def make_app(redis: Redis, redis_server: EmbeddedRedis) -> Iterator[MakeApp]:
     started = [
         thread
         for thread in threading.enumerate()
-        if thread not in before and thread.name in {"caretaker", "listener"}
+        if thread not in before and thread.name in {"caretaker", "listener", "observer"}
     ]
     for thread in started:
         while thread.is_alive():

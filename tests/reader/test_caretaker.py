@@ -1,14 +1,20 @@
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.suspension import resume, suspend
 
 from reader.arrivals import News
 from shared import keys
+from shared.measures import Measure
+from shared.queueing import REQUEST_ID
 from shared.resources import Resource
-from shared.store import Look
+from shared.store import Look, Store
 from tests.builders import (
     CATALOGUE,
     NOW,
@@ -363,3 +369,143 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_looked_at(
     with suppress(ValueError):
         bench.caretaker.look_at_due()
     assert bench.local.peek(ORG) is not None
+
+
+def metas(redis: Redis) -> dict[str, dict[str, Any]]:
+    """What is known beside each queued job's arguments, by the name of what it refreshes."""
+    ids = [one.decode() for one in redis.lrange("rq:queue:refresh", 0, -1)]  # type: ignore[union-attr]
+    jobs = Job.fetch_many(ids, connection=redis, serializer=JSONSerializer)
+    return {str(job.args[0]): job.meta for job in jobs if job is not None}
+
+
+class TestWhoAsked:
+    """A refresh is known by the first request that found it due."""
+
+    def test_is_in_the_job(self, bench: Bench) -> None:
+        bench.caretaker.look_soon(USER, "abc-123")
+        bench.caretaker.look_soon(OTHER)
+        bench.caretaker.look_at_due()
+        assert metas(bench.redis) == {USER.name: {REQUEST_ID: "abc-123"}, OTHER.name: {}}
+
+    @pytest.mark.parametrize(
+        "ids", [["first", "second"], ["first", None], [None, "first", "second", None]]
+    )
+    def test_is_the_first_of_several(self, bench: Bench, ids: list[str | None]) -> None:
+        for one in ids:
+            bench.caretaker.look_soon(USER, one)
+        bench.caretaker.look_at_due()
+        assert metas(bench.redis) == {USER.name: {REQUEST_ID: "first"}}
+
+    def test_is_not_taken_for_who_asks_next(self, bench: Bench) -> None:
+        bench.caretaker.look_soon(USER, "abc-123")
+        bench.caretaker.look_at_due()
+        bench.redis.flushall()
+        look(bench, USER)
+        assert metas(bench.redis) == {USER.name: {}}
+
+
+class TestForgotten:
+    """What an operator has forgotten is let go, and nobody brings it back by itself."""
+
+    def forget(self, bench: Bench, version: int, resource: Resource = USER) -> None:
+        """What a refresher leaves of it."""
+        bench.redis.delete(keys.entry(resource))
+        bench.redis.set(keys.forgotten(resource), version)
+
+    def hold(self, bench: Bench, version: int, resource: Resource = USER) -> None:
+        bench.local.put(resource, make_entry(version=version), NOW)
+
+    @pytest.mark.parametrize(("version", "stays"), [(1, False), (2, False), (3, True)])
+    def test_versions_up_to_that_one_are_let_go(
+        self, bench: Bench, version: int, *, stays: bool
+    ) -> None:
+        self.hold(bench, version)
+        self.forget(bench, 2)
+        look(bench, USER)
+        assert (bench.local.peek(USER) is not None) is stays
+
+    def test_is_seen_when_it_is_announced(self, bench: Bench) -> None:
+        self.hold(bench, 1)
+        self.forget(bench, 2)
+        bench.caretaker.announced(USER, 1)
+        bench.caretaker.look_at_due()
+        assert bench.local.peek(USER) is None
+
+    def test_is_not_fetched_anew_where_nobody_asks_for_it(self, bench: Bench) -> None:
+        self.hold(bench, 1)
+        self.forget(bench, 2)
+        bench.caretaker.announced(USER, 1)
+        bench.caretaker.look_at_due()
+        assert queued_names(bench.redis) == []
+
+    def test_is_fetched_anew_for_who_waits(self, bench: Bench) -> None:
+        self.forget(bench, 2)
+        with bench.arrivals.expect(USER):
+            look(bench, USER)
+        assert queued_names(bench.redis) == [USER.name]
+
+    def test_what_came_after_is_held_and_renewed_as_ever(self, bench: Bench) -> None:
+        self.forget(bench, 2)
+        with bench.arrivals.expect(USER):
+            store_entry(bench.redis, USER, make_entry(b"new", version=3))
+            look(bench, USER)
+        assert body_of(bench, USER) == b"new"
+        bench.redis.delete(keys.entry(USER))  # it has expired, and is asked for still
+        look(bench, USER)
+        assert body_of(bench, USER) == b"new"
+        assert queued_names(bench.redis) == [USER.name]
+
+    def test_nothing_tracked_is_let_go(self, bench: Bench) -> None:
+        self.hold(bench, 1, ORG)
+        self.forget(bench, 2, ORG)
+        look(bench, ORG)
+        assert bench.local.peek(ORG) is not None
+        assert queued_names(bench.redis) == [ORG.name]
+
+
+def test_who_waits_is_told_that_refreshing_is_paused(bench: Bench) -> None:
+    for act, suspended in ((suspend, True), (resume, False)):
+        act(bench.redis)
+        bench.caretaker.tick()
+        with bench.arrivals.expect(USER) as expected:
+            look(bench, USER)
+            assert expected.wait(0) == News(Look(None, None), suspended=suspended)
+
+
+class TestAway:
+    """Since when Redis does not answer."""
+
+    def guarded_tick(self, bench: Bench) -> float | None:
+        bench.caretaker._guarded(bench.caretaker.tick)
+        return bench.caretaker.away_since
+
+    def test_is_no_time_while_it_answers(self, settled: Bench) -> None:
+        assert self.guarded_tick(settled) is None
+
+    def test_is_when_it_first_failed_and_ends_when_it_is_back(self, settled: Bench) -> None:
+        caretaker = settled.caretaker
+        caretaker._store = Store(absent_redis())
+        assert self.guarded_tick(settled) == NOW
+        settled.clock.now += 5
+        assert self.guarded_tick(settled) == NOW
+        caretaker._store = settled.store
+        # A look that succeeds may have been at something that needs no Redis: a tick does.
+        caretaker._guarded(caretaker.look_at_due)
+        assert caretaker.away_since == NOW
+        assert self.guarded_tick(settled) is None
+
+
+def test_what_it_does_is_counted(bench: Bench) -> None:
+    store_entry(bench.redis, ORG, make_entry(fresh_until=NOW))
+    for _ in range(2):
+        look(bench, ORG)
+    look(bench, USER)
+    bench.caretaker.announced(ORG, 1)
+    bench.caretaker.announced(None, 2)
+    assert bench.observer.totals.counts() == {
+        (Measure.REDIS_READS, ("look",)): 3,
+        (Measure.REDIS_READS, ("body",)): 1,
+        (Measure.ASKED, ("queued",)): 2,
+        (Measure.ASKED, ("under-way",)): 1,
+        (Measure.ANNOUNCEMENTS, ()): 2,
+    }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader.local_cache import LocalCache
+from reader.local_cache import LocalCache, Usage
 from shared.entry import Entry, Metadata
 from shared.resources import Resource
 from tests.builders import NOW, compressed, make_entry, make_list_entry, on_demand, tracked
@@ -252,3 +252,63 @@ def test_bytes_stay_bounded_and_counted_whatever_happens(
         entries = [held_entry(cache, one) for one in cache.resources() if not one.tracked]
         assert cache.on_demand_bytes == sum(one.held_bytes for one in entries if one)
         assert cache.on_demand_bytes <= 4 * SIZE
+
+
+class TestForget:
+    """What is not to be served any more is let go."""
+
+    @pytest.mark.parametrize(("version", "stays"), [(1, False), (2, False), (3, True)])
+    def test_takes_versions_up_to_the_one_that_was_forgotten(
+        self, version: int, *, stays: bool
+    ) -> None:
+        cache = make_cache()
+        cache.put(USER, make_entry(version=version), NOW)
+        before = cache.generation
+        cache.forget(USER, 2)
+        assert (cache.peek(USER) is not None) is stays
+        assert cache.on_demand_bytes == (SIZE if stays else 0)
+        assert (cache.generation > before) is not stays  # so the front makes its answers anew
+
+    def test_leaves_all_others_and_what_is_tracked(self) -> None:
+        cache = make_cache()
+        for one in (ORG, *USERS):
+            cache.put(one, make_entry(), NOW)
+        cache.forget(ORG, 9)
+        cache.forget(USERS[0], 9)
+        cache.forget(USER, 9)  # not held
+        assert set(cache.resources()) == {ORG, *USERS[1:]}
+        assert cache.on_demand_bytes == SIZE * (len(USERS) - 1)
+
+    def test_lets_a_newer_version_be_put(self) -> None:
+        cache, newer = make_cache(), make_entry(version=3)
+        cache.put(USER, make_entry(), NOW)
+        cache.forget(USER, 2)
+        assert cache.put(USER, newer, NOW) is newer
+
+
+Acts = list[tuple[str, int, int]]
+acts = st.lists(
+    st.tuples(st.sampled_from(["put", "forget", "drop"]), st.integers(0, 6), st.integers(1, 4)),
+    max_size=30,
+)
+
+
+@given(acts)
+def test_usage_is_the_sum_of_what_is_held_whatever_came_before(done: Acts) -> None:
+    cache = make_cache(room=4)
+    for at, (act, which, number) in enumerate(done):
+        resource = [ORG, *USERS][which]
+        if act == "put":
+            cache.put(
+                resource, make_entry(b"x" * number, version=number, validated_at=NOW + at), NOW + at
+            )
+        elif act == "forget":
+            cache.forget(resource, number)
+        else:
+            cache.drop_unasked(since=NOW + at - number)
+    held = [found for one in cache.resources() if (found := cache.peek(one)) is not None]
+    sizes = {
+        is_tracked: [one.entry.held_bytes for one in held if one.resource.tracked is is_tracked]
+        for is_tracked in (True, False)
+    }
+    assert cache.usage() == tuple(Usage(len(sizes[one]), sum(sizes[one])) for one in (True, False))

@@ -4,6 +4,9 @@ from threading import Event, Semaphore
 
 import pytest
 from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+from rq.suspension import suspend
 
 from reader.errors import Unavailable
 from reader.local_cache import Held, LocalCache
@@ -11,6 +14,7 @@ from reader.read_path import Found
 from reader.schedule import Policy
 from shared.entry import Entry
 from shared.outcomes import Served
+from shared.queueing import QUEUE, REQUEST_ID
 from shared.resources import Resource
 from shared.store import Store
 from tests.builders import (
@@ -302,3 +306,74 @@ def test_without_redis_a_miss_is_refused_at_once() -> None:
     assert caught.value.message == "The cache's store cannot be reached."
     assert caught.value.headers == {"Retry-After": "1"}
     assert not bench.arrivals.is_expected(USER)
+
+
+class TestPaused:
+    """While an operator has refreshing paused."""
+
+    @pytest.fixture
+    def paused(self, bench: Bench) -> Bench:
+        suspend(bench.redis)
+        bench.caretaker.tick()
+        return bench
+
+    def test_a_miss_is_refused_at_once(self, paused: Bench, pool: ThreadPoolExecutor) -> None:
+        waiting = pool.submit(paused.read_path.get, USER)
+        paused.look_until_waited_for(USER)
+        paused.caretaker.look_at_due()
+        assert refused(waiting) == (
+            "Refreshing is paused by an operator.",
+            {"Retry-After": "60"},
+        )
+        assert paused.read_path.waiting == 0
+
+    def test_what_is_in_redis_is_served_however_stale(self, paused: Bench) -> None:
+        entry = make_entry(fresh_until=NOW - 1e6)
+        store_entry(paused.redis, USER, entry)
+        assert paused.read_path.get(USER) == Found(entry, Served.REDIS)
+
+    def test_what_arrives_meanwhile_is_served(
+        self, paused: Bench, pool: ThreadPoolExecutor
+    ) -> None:
+        """A refresh that was under way when it was paused."""
+        waiting = pool.submit(paused.read_path.get, USER)
+        paused.look_until_waited_for(USER)
+        store_entry(paused.redis, USER, make_entry())
+        paused.caretaker.look_at_due()
+        assert waiting.result(PATIENCE).served is Served.WAITED
+
+
+def test_a_refresh_is_asked_for_in_the_name_of_the_request(
+    bench: Bench, pool: ThreadPoolExecutor
+) -> None:
+    store_entry(bench.redis, OTHER, make_entry(fresh_until=NOW))
+    bench.read_path.get(OTHER, request_id="stale-1")
+    bench.clock.now += LOCAL_TTL
+    bench.local.put(ORG, make_entry(fresh_until=NOW), NOW)
+    bench.read_path.get(ORG, request_id="due-1")
+    waiting = pool.submit(bench.read_path.get, USER, request_id="miss-1")
+    bench.look_until_waited_for(USER)
+    bench.caretaker.look_at_due()
+    jobs = Queue(QUEUE, connection=bench.redis, serializer=JSONSerializer).jobs
+    assert {str(job.args[0]): job.meta for job in jobs} == {
+        OTHER.name: {REQUEST_ID: "stale-1"},
+        ORG.name: {REQUEST_ID: "due-1"},
+        USER.name: {REQUEST_ID: "miss-1"},
+    }
+    store_entry(bench.redis, USER, make_entry(fresh_until=NOW + 1e6))
+    bench.caretaker.announced(USER, 1)
+    bench.caretaker.look_at_due()
+    waiting.result(PATIENCE)
+
+
+def test_who_waits_is_counted_for_as_long_as_it_waits(
+    bench: Bench, pool: ThreadPoolExecutor
+) -> None:
+    assert bench.read_path.waiting == 0
+    waiting = pool.submit(bench.read_path.get, USER)
+    bench.look_until_waited_for(USER)
+    assert bench.read_path.waiting == 1
+    store_entry(bench.redis, USER, make_entry())
+    bench.caretaker.look_at_due()
+    waiting.result(PATIENCE)
+    assert bench.read_path.waiting == 0
