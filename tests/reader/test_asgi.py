@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Response
 
+from reader.access_log import AccessLog
+from shared.measures import Measure
 from tests.builders import CATALOGUE, JSON, NOW, make_entry, tracked
 from tests.reader.front.helpers import Reader, Sent, a_reader
 from tests.reader.front.loopback import LOOPS, Run, an_application
@@ -389,3 +391,49 @@ def test_a_websocket_is_refused_without_harm(run: Run, application: "Application
             assert (await ask(application, "/orgs/Netflix")).status == 200
 
     run(test())
+
+
+@pytest.mark.parametrize("path", ["/livez", "/healthcheck", "/orgs/Netflix", "/nothing"])
+def test_a_request_s_id_comes_back_or_it_is_given_one(
+    run: Run, reader: Reader, application: "Application", path: str
+) -> None:
+    async def test() -> None:
+        async with all_threads_ended(application):
+            given = []
+            for sent in (b"abc-123", b"two words", b""):
+                fields = [(b"host", b"a.test"), (b"x-request-id", sent)]
+                given.append((await ask(application, path, headers=fields)).value("x-request-id"))
+            assert given[0] == "abc-123"
+            assert len(set(given)) == 3
+            assert "two words" not in given
+
+    run(test())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_health_checks_are_counted_and_logged(
+    run: Run, reader: Reader, application: "Application", method: str
+) -> None:
+    reader.bench.observer.access_log = AccessLog(1)
+
+    async def test() -> None:
+        for path in ("/livez", "/healthcheck", "/livez"):
+            await ask(application, path, method)
+
+    run(test())
+    counts = reader.bench.observer.totals.counts()
+    assert {
+        labels: n for (measure, labels), n in counts.items() if measure is Measure.REQUESTS
+    } == {
+        ("/livez", "own", "200"): 2,
+        ("/healthcheck", "unavailable", "503"): 1,
+    }
+    lines = [
+        (one.method, one.path, one.status) for one in reader.bench.observer.access_log._waiting
+    ]
+    assert lines == [
+        (method, "/livez", 200),
+        (method, "/healthcheck", 503),
+        (method, "/livez", 200),
+    ]
+    assert {one.client for one in reader.bench.observer.access_log._waiting} == {"192.0.2.7"}

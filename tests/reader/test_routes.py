@@ -8,13 +8,19 @@ from urllib.parse import quote
 import brotli
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
 from werkzeug.test import TestResponse
 
 from reader.answer import CORS_HEADERS
+from reader.node import Node
 from scripts.embedded_redis import free_port
 from shared import keys
 from shared.entry import Entry
+from shared.measures import Measure
+from shared.queueing import QUEUE, REQUEST_ID
 from tests.builders import (
     CATALOGUE,
     JSON,
@@ -602,3 +608,132 @@ def test_the_healthcheck_stays_good_when_redis_loses_everything(
     redis.flushall()
     assert warm.get("/healthcheck").status_code == 200
     assert warm.get("/orgs/Netflix").status_code == 200
+
+
+# What each kind of request is answered with, and counted as.
+COUNTED = [
+    ("GET", "/", ("/", "redis", "200")),
+    ("GET", "/orgs/Netflix", ("/orgs/{org}", "redis", "200")),
+    ("HEAD", "/orgs/Google/members", ("/orgs/{org}/members", "redis", "200")),
+    ("GET", "/orgs/Netflix/repos?page=2", ("/orgs/{org}/repos", "redis", "200")),
+    ("GET", "/view/top/1/stars", ("/view/{direction}/{count}/{metric}", "redis", "200")),
+    ("GET", "/users/mona", ("on-demand", "redis", "200")),
+    ("GET", "/users/nobody", ("on-demand", "unavailable", "503")),
+    ("GET", "/view/top/0/stars", ("other", "refused", "400")),
+    ("GET", "/user", ("other", "refused", "404")),
+    ("GET", "//orgs/Netflix", ("other", "refused", "404")),
+    ("POST", "/orgs/Netflix", ("other", "refused", "405")),
+    ("OPTIONS", "/orgs/Netflix", ("other", "own", "204")),
+    ("POST", "/webhooks/github", ("/webhooks/github", "refused", "404")),
+    ("GET", "/livez", ("/livez", "own", "200")),
+    ("GET", "/metrics", ("/metrics", "own", "200")),
+]
+
+
+class TestRequestIds:
+    """Each request has a name, in its answer, in the log, and in the refresh that it causes."""
+
+    @pytest.mark.parametrize(("method", "target", "counted"), COUNTED)
+    def test_that_are_sent_come_back_whatever_the_answer_is(
+        self, warm: FlaskClient, method: str, target: str, counted: tuple[str, ...]
+    ) -> None:
+        answered = raw(warm, target, method=method, headers={"X-Request-Id": "abc-123"})
+        assert answered.status_code == int(counted[-1])
+        assert answered.headers.getlist("X-Request-Id") == ["abc-123"]
+
+    @pytest.mark.parametrize("target", ["/orgs/Netflix", "/user", "/livez"])
+    @pytest.mark.parametrize("odd", ["two words", "x" * 129, "<script>", "caf\xe9", "", "a,b"])
+    def test_that_are_odd_are_replaced(self, warm: FlaskClient, target: str, odd: str) -> None:
+        answered = warm.get(target, headers={"X-Request-Id": odd})
+        assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", answered.headers["X-Request-Id"])
+
+    def test_are_given_to_who_has_none_another_each_time(self, warm: FlaskClient) -> None:
+        targets = ["/orgs/Netflix", "/user", "/livez"] * 5
+        given = [warm.get(target).headers["X-Request-Id"] for target in targets]
+        assert len(set(given)) == len(targets)
+
+    def test_are_in_the_refresh_that_is_asked_for(self, client: FlaskClient, redis: Redis) -> None:
+        answered = client.get("/users/mona", headers={"X-Request-Id": "abc-123"})
+        assert answered.status_code == 503
+        jobs = Queue(QUEUE, connection=redis, serializer=JSONSerializer).jobs
+        named = {str(job.args[0]): job.meta.get(REQUEST_ID) for job in jobs}
+        assert named["/users/mona"] == "abc-123"
+
+    def test_stay_with_an_error_of_our_own(
+        self, warm: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr("reader.routes.answer", fail)
+        answered = warm.get("/orgs/Netflix", headers={"X-Request-Id": "abc-123"})
+        assert_error(answered, 500)
+        assert answered.headers["X-Request-Id"] == "abc-123"
+
+
+def requests_of(client: FlaskClient) -> dict[tuple[str, ...], float]:
+    """How its reader has counted requests."""
+    node = client.application.extensions["node"]
+    assert isinstance(node, Node)
+    measures, _, _ = node.observer.node()
+    return dict(measures.of(Measure.REQUESTS))
+
+
+@pytest.mark.parametrize(("method", "target", "counted"), COUNTED)
+def test_each_request_is_counted_once_as_what_it_is(
+    warm: FlaskClient, method: str, target: str, counted: tuple[str, ...]
+) -> None:
+    answered = raw(warm, target, method=method)
+    assert answered.status_code == int(counted[-1])
+    assert requests_of(warm) == {counted: 1}
+
+
+def test_what_is_served_from_memory_and_what_did_not_change_are_counted_apart(
+    warm: FlaskClient,
+) -> None:
+    tag = warm.get("/orgs/Netflix").headers["ETag"]
+    for _ in range(3):
+        warm.get("/orgs/Netflix")
+    assert warm.get("/orgs/Netflix", headers={"If-None-Match": tag}).status_code == 304
+    assert requests_of(warm) == {
+        ("/orgs/{org}", "redis", "200"): 1,
+        ("/orgs/{org}", "local", "200"): 3,
+        ("/orgs/{org}", "local", "304"): 1,
+    }
+
+
+class TestMetrics:
+    """What Prometheus reads of a reader."""
+
+    def samples(self, client: FlaskClient) -> dict[tuple[str, ...], float]:
+        answered = client.get("/metrics")
+        assert answered.status_code == 200
+        assert answered.headers["Content-Type"].startswith("text/plain; version=")
+        assert answered.headers["Cache-Control"] == "no-store"
+        families = text_string_to_metric_families(answered.text)
+        return {
+            (one.name.removeprefix("api_read_cache_"), *one.labels.values()): one.value
+            for family in families
+            for one in family.samples
+        }
+
+    def test_are_of_the_process_its_content_and_the_fleet(self, warm: FlaskClient) -> None:
+        warm.get("/orgs/Netflix")
+        found = self.samples(warm)
+        assert found["requests_total", "redis", "/orgs/{org}", "200"] == 1
+        assert found["resource_servable", "/orgs/Netflix"] == 1
+        assert found["reader_processes",] == 1
+        assert found["redis_up",] == 1
+        assert found["workers", "idle"] == 0
+
+    def test_count_themselves_the_next_time(self, client: FlaskClient) -> None:
+        own = ("requests_total", "own", "/metrics", "200")
+        assert own not in self.samples(client)
+        assert self.samples(client)[own] == 1
+
+    def test_are_there_without_redis(self, make_app: MakeApp) -> None:
+        client = make_app(redis_url=f"redis://127.0.0.1:{free_port()}/0").test_client()
+        found = self.samples(client)
+        assert found["redis_up",] == 0
+        assert found["resource_servable", "/orgs/Netflix"] == 0
+        assert not any(name == "queue_length" for name, *_ in found)

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from reader.answer import Answer
 from reader.front import answers as module
+from reader.front import head as head_module
 from reader.front.answers import Answers, Ready, render
-from reader.tallies import Tally
+from reader.tallies import Kind, Route, Tally
 from shared.entry import Entry
+from shared.outcomes import Served
 from tests.builders import (
     NOW,
     compressed,
@@ -396,3 +398,116 @@ def test_a_link_leads_to_where_the_client_was(reader: Reader) -> None:
     link = sent_of(found(reader.answers(scheme="https"), target, *asked)).value("link")
     assert link is not None
     assert link.startswith("<https://a.test/orgs/Netflix/members?")
+
+
+# What a request is called, and how it is counted.
+
+
+def ids(ready: Ready) -> list[str]:
+    """All ids in an answer, of which there has to be one."""
+    return [value for name, value in fields_of(ready) if name == "X-Request-Id"]
+
+
+@pytest.mark.parametrize("target", ["/", "/orgs/Netflix", "/orgs/Netflix/members?page=2"])
+def test_a_client_s_id_is_in_its_answer_and_in_no_other(reader: Reader, target: str) -> None:
+    answers = reader.answers()
+    for number in range(3):
+        ready = found(answers, target, f"X-Request-Id: abc-{number}")
+        assert ids(ready) == [f"abc-{number}"]
+        assert found(answers, target).request_id in {None, b"an-id"}
+
+
+@pytest.mark.parametrize("field", ["X-Request-Id:abc", "x-request-id:  abc  ", "X-REQUEST-ID: abc"])
+def test_a_client_s_id_is_found_however_it_is_written(reader: Reader, field: str) -> None:
+    assert ids(found(reader.answers(), "/", field)) == ["abc"]
+
+
+@pytest.mark.parametrize("odd", ["two words", "", "x" * 129, "<script>", "caf\xe9", "a,b"])
+def test_an_odd_id_is_replaced(reader: Reader, odd: str) -> None:
+    answers = reader.answers()
+    for _ in range(2):
+        ready = found(answers, "/", f"X-Request-Id: {odd}")
+        assert ready.request_id in {None, b"an-id"}
+        assert sent_of(ready).body == ROOT
+
+
+def test_an_id_with_a_tab_is_left_to_gunicorn(reader: Reader) -> None:
+    assert reader.answers().find(make_head("/", "X-Request-Id: a\tb")) is None
+
+
+def test_ids_render_nothing_again(reader: Reader, rendered: list[Answer]) -> None:
+    answers = reader.answers()
+    first = found(answers)
+    for number in range(50):
+        assert found(answers, "/", f"X-Request-Id: {number}").head is first.head
+    assert found(answers).head is first.head
+    assert len(rendered) == 1
+
+
+def test_ids_push_nothing_out_of_what_is_remembered(reader: Reader) -> None:
+    """Each request is another one, or a busy second would remember nothing but them."""
+    answers = reader.answers()
+    plain, other = make_head("/"), make_head("/users/mona")
+    for request in (plain, other):
+        answers.find(request)
+    lines_before, hot_before = set(head_module._lines), dict(answers._hot)
+    for number in range(5000):
+        found(answers, "/", f"X-Request-Id: {number}")
+    assert answers._hot == hot_before
+    assert set(head_module._lines) == lines_before
+    assert len(answers._recent) == 2
+    assert len(answers._asks) == 2
+
+
+def test_the_look_that_a_request_finds_due_is_in_its_name(reader: Reader) -> None:
+    answers, caretaker = reader.answers(), reader.bench.caretaker
+    held = reader.bench.local.peek(tracked("/"))
+    assert held is not None
+    reader.bench.clock.now = held.look_at
+    answers.tick()
+    found(answers, "/", "X-Request-Id: abc-123")
+    assert caretaker._due[tracked("/").id] == (tracked("/"), "abc-123")
+
+
+def test_the_look_is_in_the_name_that_the_answer_was_given(reader: Reader) -> None:
+    answers, caretaker = reader.answers(), reader.bench.caretaker
+    held = reader.bench.local.peek(tracked("/"))
+    assert held is not None
+    reader.bench.clock.now = held.look_at
+    answers.tick()
+    assert ids(found(answers)) == ["an-id"]
+    assert caretaker._due[tracked("/").id] == (tracked("/"), "an-id")
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "kind"),
+    [
+        ("/", [], Kind(Route.ROOT, Served.LOCAL, 200)),
+        ("/", ['If-None-Match: "root"'], Kind(Route.ROOT, Served.LOCAL, 304)),
+        ("/orgs/netflix", [], Kind(Route.ORG, Served.LOCAL, 200)),
+        ("/orgs/Netflix/members?page=2", [], Kind(Route.MEMBERS, Served.LOCAL, 200)),
+        ("/view/top/2/stars", [], Kind(Route.VIEW, Served.LOCAL, 200)),
+        ("/users/mona", [], Kind(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/mona")),
+    ],
+)
+def test_an_answer_has_the_tally_of_its_kind(
+    reader: Reader, target: str, fields: list[str], kind: Kind
+) -> None:
+    answers = reader.answers()
+    assert found(answers, target, *fields).tally.kind == kind
+    reader.bench.clock.now = NOW + 1001
+    answers.tick()
+    assert found(answers, target, *fields).tally.kind == kind._replace(is_stale=True)
+
+
+def test_no_answer_that_is_found_after_a_second_counts_with_a_tally_that_was_added_up(
+    reader: Reader,
+) -> None:
+    answers = reader.answers()
+    targets = ["/", "/users/mona", "/view/top/2/stars"]
+    before = [found(answers, target).tally for target in targets]
+    answers.tick()
+    taken = answers._tallies.take()
+    assert set(map(id, before)) == set(map(id, taken))
+    after = [found(answers, target).tally for target in targets]
+    assert not set(map(id, after)) & set(map(id, taken))

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reader.front import head as module
-from reader.front.head import MAX_HEAD, Ask, read_head
+from reader.front.head import MAX_HEAD, Ask, read_head, sift
 from tests.reader.front.helpers import LIMITS, Parsed, gunicorn_reads, make_head
 
 CHECKOUT = Path(__file__).parents[3]
@@ -518,3 +518,36 @@ def test_what_is_remembered_of_lines_changes_no_outcome_and_is_bounded() -> None
         assert len(module._lines) <= 1024
     assert all(len(line) <= 256 for line in module._lines)
     assert [read_head(head) for head in heads] == before == [read_head(head) for head in heads]
+
+
+@pytest.mark.parametrize(
+    ("fields", "request_id"),
+    [
+        ([], None),
+        (["X-Request-Id: abc-123"], b"abc-123"),
+        (["x-request-id:abc-123"], b"abc-123"),
+        (["X-Request-Id:   abc-123  "], b"abc-123"),
+        (["X-Request-Id: two words"], None),
+        (["X-Request-Id:"], None),
+        (["X-Request-Id: " + "x" * 129], None),
+        (["X-Request-Idea: abc-123"], None),
+    ],
+)
+def test_a_request_s_id_is_taken_out_and_changes_nothing_else(
+    fields: list[str], request_id: bytes | None
+) -> None:
+    without = sift(make_head("/", "Accept-Encoding: br"))
+    sifted = sift(make_head("/", *fields, "Accept-Encoding: br"))
+    assert sifted is not None
+    assert without is not None
+    assert sifted.request_id == request_id
+    assert sifted.lines == without.lines
+
+
+def test_lines_with_ids_are_not_remembered() -> None:
+    """Each is another one: they would push out those that come again and again."""
+    sift(make_head("/", "User-Agent: x"))
+    before = dict(module._lines)
+    for number in range(3000):
+        sift(make_head("/", "User-Agent: x", f"X-Request-Id: {number}"))
+    assert module._lines == before

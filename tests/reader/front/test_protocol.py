@@ -1,6 +1,8 @@
 """One connection, without a loop: what is answered, handed over, bounded and counted."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,10 +11,14 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reader.access_log import AccessLog
 from reader.answer import CORS_HEADERS
 from reader.front import protocol as module
 from reader.front.connections import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
 from reader.front.worker import FrontWorker
+from reader.tallies import Kind, Route, Tallies, Totals
+from shared.measures import SUM, Measure
+from shared.outcomes import Served
 from tests.builders import JSON, NOW, make_entry, on_demand, tracked
 from tests.reader.front.fakes import HIGH, FakeTransport, FakeWorker
 from tests.reader.front.helpers import END, Reader, a_reader, make_head
@@ -718,3 +724,132 @@ def test_a_lost_connection_is_not_counted_whatever_it_was_doing(
 def test_what_stands_for_gunicorn_here_has_the_methods_of_its_protocol() -> None:
     methods = [name for name in vars(StubBorrowed) if not name.startswith("__") and name != "all"]
     assert [name for name in methods if not hasattr(ASGIProtocol, name)] == []
+
+
+# Named, counted, logged.
+
+
+def request_ids(written: bytes) -> list[bytes]:
+    """The ids of all answers, in order."""
+    return re.findall(rb"\r\nX-Request-Id: ([^\r]*)\r\n", written)
+
+
+def test_every_hit_has_an_id_of_its_own(worker: FakeWorker) -> None:
+    clients = [worker.connect() for _ in range(3)]
+    for _ in range(10):
+        for client in clients:
+            client.receive(ROOT + NETFLIX)
+    given = [one for client in clients for one in request_ids(client.written)]
+    assert len(set(given)) == len(given) == 60
+    assert all(re.fullmatch(rb"[0-9a-f]{16}-[0-9a-f]+|an-id", one) for one in given)
+
+
+def test_a_client_s_id_comes_back_and_stays_with_its_request(worker: FakeWorker) -> None:
+    client = worker.connect()
+    sent = [b"a", b"abc-123", b"z" * 128]
+    for one in sent:
+        client.receive(ROOT + make_head("/", f"X-Request-Id: {one.decode()}") + ROOT)
+    found = request_ids(client.written)
+    assert found[1::3] == sent
+    assert not set(found[0::3] + found[2::3]) & set(sent)
+    assert bodies(client.written) == [b'"root"'] * 9
+
+
+def test_a_refusal_has_an_id_and_is_counted(worker: FakeWorker) -> None:
+    client = worker.connect()
+    client.receive(b"GET /" + b"a" * 100_000)
+    _, fields, _ = refusal(client.written)
+    assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", fields["X-Request-Id"])
+    assert counted(worker.tallies) == {Kind(Route.OTHER, Served.REFUSED, 431): 1}
+
+
+def test_who_finds_no_room_is_counted(reader: Reader) -> None:
+    worker = FakeWorker(reader.answers(), limit=1)
+    worker.connect(room=0).receive(HUGE_ONE)
+    assert refusal(worker.connect().written)[0] == 503
+    assert counted(worker.tallies) == {Kind(Route.OTHER, Served.UNAVAILABLE, 503): 1}
+
+
+def counted(tallies: Tallies) -> dict[Kind, int]:
+    """How many answers of each kind were counted, which also are in the histogram."""
+    totals = Totals()
+    taken = tallies.take()
+    totals.add(taken)
+    requests = {tally.kind: tally.requests for tally in taken}
+    measure = Measure.REQUEST_SECONDS
+    timed = [
+        n for (of, labels), n in totals.counts().items() if of is measure and SUM not in labels
+    ]
+    assert sum(timed) == sum(requests.values())
+    assert all(tally.seconds >= sum(tally.slow) for tally in taken)
+    return {kind: number for kind, number in requests.items() if number}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([ROOT, NETFLIX, LARGE_ONE, make_head("/", "X-Request-Id: abc")]),
+            st.integers(0, 2),
+            st.booleans(),
+        ),
+        max_size=30,
+    )
+)
+def test_each_answer_is_counted_exactly_once(
+    reader: Reader, sent: list[tuple[bytes, int, bool]]
+) -> None:
+    answers = reader.answers()
+    worker = FakeWorker(answers)
+    clients = [worker.connect() for _ in range(3)]
+    kinds = {
+        NETFLIX: Kind(Route.ORG, Served.LOCAL, 200),
+        LARGE_ONE: Kind(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/large"),
+    }
+    expected: Counter[Kind] = Counter()
+    found: Counter[Kind] = Counter()
+    for request, which, is_end_of_second in sent:
+        clients[which].receive(request)
+        expected[kinds.get(request, Kind(Route.ROOT, Served.LOCAL, 200))] += 1
+        if is_end_of_second:  # as the worker does
+            answers.tick()
+            found.update(counted(answers._tallies))
+    found.update(counted(answers._tallies))
+    assert found == expected
+
+
+def test_what_is_handed_over_is_not_counted_here(
+    worker: FakeWorker, borrowed: list[StubBorrowed]
+) -> None:
+    client = worker.connect()
+    client.receive(ROOT + NOT_HELD)
+    assert len(borrowed) == 1
+    assert list(counted(worker.answers_for(peer="", scheme="")._tallies).values()) == [1]
+
+
+@pytest.mark.parametrize(("share", "logged"), [(0, []), (0.5, [0, 2, 4]), (1, [0, 1, 2, 3, 4, 5])])
+def test_a_share_of_the_hits_is_logged(worker: FakeWorker, share: float, logged: list[int]) -> None:
+    worker.observer.access_log = AccessLog(share)
+    client = worker.connect()
+    for number in range(6):
+        method = "HEAD" if number == 2 else "GET"
+        client.receive(make_head("/orgs/Netflix", f"X-Request-Id: id-{number}", method=method))
+    lines = list(worker.observer.access_log._waiting)
+    assert [one.request_id for one in lines] == [f"id-{number}" for number in logged]
+    assert {(one.path, one.status, one.served, one.client) for one in lines} <= {
+        ("/orgs/Netflix", 200, "local", "192.0.2.7")
+    }
+    assert [one.method for one in lines] == ["HEAD" if n == 2 else "GET" for n in logged]
+
+
+def test_the_id_that_is_logged_is_that_of_the_answer(worker: FakeWorker) -> None:
+    worker.observer.access_log = AccessLog(1)
+    client = worker.connect()
+    client.receive(ROOT * 3)
+    logged = [one.request_id.encode() for one in worker.observer.access_log._waiting]
+    assert logged == request_ids(client.written)
+
+
+def test_a_query_is_not_logged(worker: FakeWorker) -> None:
+    worker.observer.access_log = AccessLog(1)
+    worker.connect().receive(make_head("/orgs/Netflix?&"))
+    assert [one.path for one in worker.observer.access_log._waiting] == ["/orgs/Netflix"]
