@@ -212,16 +212,19 @@ class Caretaker:
 
     def _is_let_go(self, resource: Resource, look: Look) -> bool:
         """Whether it was forgotten, and nobody here wants it: asking would bring it back."""
-        is_gone = bool(look.forgotten) and look.metadata is None and not resource.tracked
-        is_wanted = self._local.peek(resource) or self._arrivals.is_expected(resource)
-        return is_gone and not is_wanted
+        is_gone = bool(look.forgotten) and look.metadata is None
+        return is_gone and not self._is_wanted(resource)
 
     def _load(self, resource: Resource) -> None:
-        if not resource.tracked and not (
-            self._local.peek(resource) or self._arrivals.is_expected(resource)
-        ):
+        if not self._is_wanted(resource):
             return
         entry = self._store.read(resource)
         self._totals.count(Measure.REDIS_READS, "body")
         if entry is not None:
             self._local.put(resource, entry, self._clock())
+
+    def _is_wanted(self, resource: Resource) -> bool:
+        """Whether it is tracked, held, or waited for."""
+        if resource.tracked or self._local.peek(resource) is not None:
+            return True
+        return self._arrivals.is_expected(resource)
