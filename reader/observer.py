@@ -6,7 +6,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import NamedTuple
 
 from redis import Redis, RedisError
@@ -71,6 +71,7 @@ class Observer:
         self._started_at = time.time()
         self._moments: deque[_Moment] = deque([self._moment()], maxlen=_LATELY)
         self._stopped = Event()
+        self._writing = Lock()
         self._thread = Thread(target=self._run, name="observer", daemon=True)
 
     def start(self) -> None:
@@ -133,8 +134,9 @@ class Observer:
 
     def write(self) -> None:
         """Write what was counted where the node's other processes find it."""
-        self.access_log.write()
-        self._node_counts.write(self.totals.counts(), self.gauges())
+        with self._writing:  # or the end of a process might be overwritten by what came before
+            self.access_log.write()
+            self._node_counts.write(self.totals.counts(), self.gauges())
 
     def report(self) -> None:
         """Say in Redis how the process is; may raise `redis.RedisError`."""

@@ -92,6 +92,8 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
             for connection in self.connections:
                 connection.abort()
             self._tick()
+            if self._answers:
+                self.observer.write()  # what was answered since the application was told to end
 
     async def _look_after(self) -> None:
         """Once a second: what time it is, and who has taken too long."""
