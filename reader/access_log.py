@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 from datetime import UTC, datetime
-from threading import Lock
+from itertools import count
 from typing import NamedTuple
 
 log = logging.getLogger("reader.access")
@@ -48,20 +48,18 @@ class AccessLog:
 
     def __init__(self, share: float) -> None:
         self.is_on = share > 0
-        self._share = share
+        self._interval = 1 / share if share else 0.0
+        self._numbers = count(1)  # of requests; the one thing that two threads share
         self._due = 1.0
         self._waiting: deque[Access] = deque(maxlen=_MOST_WAITING)
         self._lost = 0
-        self._lock = Lock()
 
     def wants_next(self) -> bool:
         """Whether the next request should be noted; call it once for each."""
-        if not self.is_on:
+        if not self.is_on or next(self._numbers) < self._due:
             return False
-        with self._lock:
-            wants = self._due >= 1
-            self._due += self._share - wants
-            return wants
+        self._due += self._interval
+        return True
 
     def note(
         self,

@@ -45,7 +45,6 @@ class Ready(NamedTuple):
         body: a large body; empty for none.
         closes: whether it announces the end of the connection.
         tally: counts it.
-        request_id: that the client gave; None where it is to be given one.
     """
 
     start: bytes
@@ -53,7 +52,10 @@ class Ready(NamedTuple):
     body: bytes
     closes: bool
     tally: Tally
-    request_id: bytes | None = None
+
+
+# An answer, and the id that the client gave its request; None where it is to be given one.
+Found = tuple[Ready, bytes | None]
 
 
 class _Rendered(NamedTuple):
@@ -98,12 +100,12 @@ class Answers:
         self._generation = local.generation
         self._asks: dict[tuple[bytes, ...], Ask | None] = {}
         self._selections: dict[str, Selection | None] = {}
-        self._hot: dict[bytes, Ready] = {}
+        self._hot: dict[bytes, Found] = {}
         self._recent: dict[tuple[bytes, ...], Ready] = {}
         self._rendered: dict[Ask, _Rendered] = {}
         self._cut_bytes = 0
 
-    def find(self, request: bytes) -> Ready | None:
+    def find(self, request: bytes) -> Found | None:
         """The answer to a request; None where it is not plain, or what it wants is not held.
 
         Args:
@@ -113,33 +115,35 @@ class Answers:
             self._generation = self._local.generation
             self._hot.clear()
             self._recent.clear()
-        ready = self._hot.get(request)
-        if ready is not None:
-            return ready
+        found = self._hot.get(request)
+        if found is not None:
+            return found
         sifted = sift(request)
         if sifted is None:
             return None
         lines, request_id = sifted
         is_short = len(request) <= _MAX_REMEMBERED
         ready = self._recent.get(lines)
+        given = request_id
         if ready is None:
-            ask = self._ask(lines) if is_short else ask_of(lines)
-            if ask is None:
-                return None
             # Given now, since a refresh may be asked for in its name.
             given = request_id or self._new_id()
-            ready = self.answer(ask, given)
+            ready = self._find_anew(lines, given, is_short=is_short)
             if ready is None:
                 return None
-            if is_short:
-                _make_room(self._recent, _MAX_REQUESTS)
-                self._recent[lines] = ready
-            ready = ready._replace(request_id=given)
-        if request_id is not None:  # the next request will have another one
-            return ready._replace(request_id=request_id)
-        if is_short:
+        if request_id is None and is_short:
             _make_room(self._hot, _MAX_REQUESTS)
-            self._hot[request] = ready._replace(request_id=None)
+            self._hot[request] = (ready, None)
+        return ready, given
+
+    def _find_anew(
+        self, lines: tuple[bytes, ...], request_id: bytes, *, is_short: bool
+    ) -> Ready | None:
+        ask = self._ask(lines) if is_short else ask_of(lines)
+        ready = None if ask is None else self.answer(ask, request_id)
+        if ready is not None and is_short:
+            _make_room(self._recent, _MAX_REQUESTS)
+            self._recent[lines] = ready
         return ready
 
     def tick(self) -> None:

@@ -42,7 +42,7 @@ class Ask(NamedTuple):
 
 
 # What a line means: where a field's value stands in what is asked, or one of these.
-_USUAL, _KEEPS, _CLOSES, _UNUSUAL, _CONNECTION, _REQUEST_ID = -1, -2, -3, -4, -5, -6
+_USUAL, _KEEPS, _CLOSES, _UNUSUAL, _CONNECTION = -1, -2, -3, -4, -5
 _MEANINGS = {
     "host": 0,
     "accept-encoding": 1,
@@ -52,7 +52,6 @@ _MEANINGS = {
     "x-forwarded-proto": 5,
     "content-type": 6,  # read by nobody; gunicorn refuses two of them
     "connection": _CONNECTION,
-    "x-request-id": _REQUEST_ID,  # in the answer, but nothing of it depends on it
     # These make a request another one.
     "content-length": _UNUSUAL,
     "expect": _UNUSUAL,
@@ -83,19 +82,12 @@ def read_head(head: bytes) -> Ask | None:
         head: from the first byte to the empty line, both included, and nothing behind it.
     """
     sifted = sift(head)
-    return None if sifted is None else ask_of(sifted.lines)
+    return None if sifted is None else ask_of(sifted[0])
 
 
-class Sifted(NamedTuple):
-    """What is left of a request.
-
-    Args:
-        lines: the first one, and those that an answer can depend on.
-        request_id: value of `X-Request-Id`; None where it has none that can be taken.
-    """
-
-    lines: tuple[bytes, ...]
-    request_id: bytes | None
+# What is left of a request: the first line and those that an answer can depend on, and the value
+# of `X-Request-Id`, None where it has none that can be taken. A plain pair: it is made for each.
+Sifted = tuple[tuple[bytes, ...], bytes | None]
 
 
 def sift(head: bytes) -> Sifted | None:
@@ -116,15 +108,18 @@ def sift(head: bytes) -> Sifted | None:
     for line in lines[1:]:
         meaning = _lines.get(line)
         if meaning is None:
+            if line[:13].lower() == b"x-request-id:":  # which is another one each time
+                if request_id is not None:
+                    return None
+                request_id = taken(line[13:].strip(b" "))
+                if request_id is not None:
+                    continue
             meaning = _meaning(line)
         if meaning != _USUAL:
             if meaning == _UNUSUAL:
                 return None
-            if meaning == _REQUEST_ID:
-                request_id = taken(line.partition(b":")[2].strip(b" "))
-            else:
-                kept.append(line)
-    return Sifted(tuple(kept), request_id)
+            kept.append(line)
+    return tuple(kept), request_id
 
 
 def ask_of(lines: tuple[bytes, ...]) -> Ask | None:
@@ -158,7 +153,7 @@ def _meaning(line: bytes) -> int:
     meaning = _MEANINGS.get(name.lower(), _USUAL)
     if meaning == _CONNECTION:
         meaning = _CONNECTIONS.get(value.strip(" ").lower(), _UNUSUAL)
-    if len(line) <= _MAX_REMEMBERED and meaning != _REQUEST_ID:  # which is another one each time
+    if len(line) <= _MAX_REMEMBERED:
         if len(_lines) >= _MAX_LINES:
             _lines.clear()
         _lines[line] = meaning

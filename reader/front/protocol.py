@@ -4,18 +4,19 @@ import asyncio
 import fcntl
 import struct
 import termios
+from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
 from typing import cast
 
+from reader.access_log import AccessLog
 from reader.answer import CORS_HEADERS, Answer
 from reader.errors import error_body
-from reader.front.answers import Answers, Ready, render
+from reader.front.answers import Answers, Found, render
 from reader.front.borrowed import Borrowed
 from reader.front.connections import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
 from reader.front.head import MAX_HEAD
 from reader.front.process import Process
-from reader.observer import Observer
 from reader.tallies import QUICK, Kind, Route
 from shared.github_form import JSON
 from shared.outcomes import Served
@@ -39,7 +40,8 @@ class Front(asyncio.Protocol):
         self._worker = worker
         self._transport: asyncio.Transport
         self._answers: Answers
-        self._observer: Observer
+        self._new_id: Callable[[], bytes]
+        self._access_log: AccessLog
         self._peer = ""
         self._received = b""
         self._paused = False
@@ -60,7 +62,8 @@ class Front(asyncio.Protocol):
             peer=self._peer,
             scheme="https" if transport.get_extra_info("ssl_object") else "http",
         )
-        self._observer = self._worker.observer
+        self._new_id = self._worker.observer.request_ids.new
+        self._access_log = self._worker.observer.access_log
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._worker.connections.admit(self):
             self._refuse(503, "Too many connections.")
@@ -77,9 +80,9 @@ class Front(asyncio.Protocol):
         data = self._received + data if self._received else data
         while data and not self._paused and not self._closing:
             is_one = len(data) <= MAX_HEAD and data.endswith(_END)  # most often
-            ready = self._answers.find(data) if is_one else None
+            found = self._answers.find(data) if is_one else None
             rest = b""
-            if ready is None:
+            if found is None:
                 end = data.find(_END) + len(_END)
                 if end < len(_END):
                     if not _may_become_a_request(data):
@@ -90,11 +93,11 @@ class Front(asyncio.Protocol):
                     break
                 if end < len(data):
                     data, rest = data[:end], data[end:]
-                    ready = self._answers.find(data)
-                if ready is None:
+                    found = self._answers.find(data)
+                if found is None:
                     self._hand_over(data + rest)
                     return
-            self._send(ready, data, began)
+            self._send(found, data, began)
             was_waiting, data = True, rest
         self._received = b"" if self._closing else data
         if was_waiting:
@@ -164,16 +167,16 @@ class Front(asyncio.Protocol):
             return LINGER
         return float(self._worker.cfg.keepalive) if self._requests else REQUEST_TIMEOUT
 
-    def _send(self, ready: Ready, request: bytes, began: float) -> None:
+    def _send(self, found: Found, request: bytes, began: float) -> None:
         worker = self._worker
         self._requests += 1
         worker.count_request()
-        start, head, body, closes, tally, request_id = ready
+        (start, head, body, closes, tally), request_id = found
         if not worker.alive and not closes:
             head, _, rest = head.partition(_END)
             head, closes = head + b"\r\nConnection: close" + _END + rest, True
-        request_id = request_id or self._observer.request_ids.new()
-        head = start + request_id + head
+        request_id = request_id or self._new_id()
+        head = b"".join((start, request_id, head))
         if body:
             self._transport.writelines((head, body))
         else:
@@ -184,7 +187,7 @@ class Front(asyncio.Protocol):
         tally.seconds += took
         if took > QUICK:
             tally.slow.append(took)
-        if self._observer.access_log.wants_next():
+        if self._access_log.is_on and self._access_log.wants_next():
             method, target, _ = request.split(b" ", 2)
             self._log(method, target, tally.kind, took, request_id)
         if closes:
@@ -193,7 +196,7 @@ class Front(asyncio.Protocol):
     def _log(
         self, method: bytes, target: bytes, kind: Kind, seconds: float, request_id: bytes
     ) -> None:
-        self._observer.access_log.note(
+        self._access_log.note(
             method=method.decode("latin-1"),
             target=target.decode("latin-1"),
             status=kind.status,
@@ -250,7 +253,7 @@ class Front(asyncio.Protocol):
             closes=True,
         )
         tally.count(0.0)
-        self._transport.write(ready.start + self._observer.request_ids.new() + ready.head)
+        self._transport.write(ready.start + self._new_id() + ready.head)
         self.close()
 
     def _untaken_bytes(self) -> int:

@@ -297,19 +297,19 @@ def test_the_front_and_flask_give_the_same_answer(
         front = fronts[reached]
         front.tick()
         head = make_head(target, *fields, method=method, host=host)
-        ready = front.find(head)
-        asked.append(ready is not None)
-        event("found" if ready else "handed over")
-        if ready is None:
+        found = front.find(head)
+        asked.append(found is not None)
+        event("found" if found else "handed over")
+        if found is None:
             return
         parsed = gunicorn_reads(head)
         assert parsed is not None
         scheme, peer = reached
-        sent = sent_of(ready)
+        sent = sent_of(found[0])
         assert sent == by_flask(reader, make_environ(parsed, scheme=scheme, peer=peer))
         again = front.find(head)
         assert again is not None
-        assert sent_of(again) == sent
+        assert sent_of(again[0]) == sent
         event(f"status {sent.status}")
 
     give_the_same()
@@ -321,9 +321,9 @@ def test_what_is_held_is_found_in_every_way_that_it_can_be_asked_for(reader: Rea
     front = reader.answers()
     for name, entry in (TRACKED | ON_DEMAND).items():
         for method in ("GET", "HEAD"):
-            ready = front.find(make_head(name, method=method))
-            assert ready is not None, name
-            assert sent_of(ready).status == entry.metadata.status
+            found = front.find(make_head(name, method=method))
+            assert found is not None, name
+            assert sent_of(found[0]).status == entry.metadata.status
 
 
 @pytest.mark.parametrize(
@@ -364,12 +364,13 @@ def test_a_304_has_the_same_fields_from_both(
 
 def assert_the_same(reader: Reader, head: bytes, make_environ: MakeEnviron) -> Sent | None:
     reader.bench.clock.now = NOW
-    ready, parsed = reader.answers().find(head), gunicorn_reads(head)
+    found, parsed = reader.answers().find(head), gunicorn_reads(head)
     assert parsed is not None
-    if ready is None:
+    if found is None:
         return None
-    assert sent_of(ready) == by_flask(reader, make_environ(parsed, scheme="http", peer=OTHER_PEER))
-    return sent_of(ready)
+    sent = sent_of(found[0])
+    assert sent == by_flask(reader, make_environ(parsed, scheme="http", peer=OTHER_PEER))
+    return sent
 
 
 def test_an_entry_that_cannot_be_cut_is_left_to_flask(caplog: pytest.LogCaptureFixture) -> None:
