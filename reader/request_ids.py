@@ -1,6 +1,8 @@
 """`X-Request-Id`: what a request is called in its answer, in logs, and in the refresh it causes."""
 
-from itertools import count
+from collections.abc import Callable
+from itertools import chain, count
+from threading import Lock
 from uuid import uuid4
 
 HEADER = "X-Request-Id"
@@ -16,6 +18,9 @@ def taken(value: bytes) -> bytes | None:
     return value if is_sane else None
 
 
+_LAST_DIGITS = [b"%02x" % number for number in range(256)]
+
+
 class RequestIds:
     """Ids for requests that came without one, unlike those of all other processes.
 
@@ -24,17 +29,34 @@ class RequestIds:
     """
 
     def __init__(self) -> None:
-        self._prefix = uuid4().hex[:16].encode() + b"-"
-        self._numbers = count(1)
-
-    def new(self) -> bytes:
-        """The next id."""
-        return self._prefix + b"%x" % next(self._numbers)
+        # For the front, which is one thread.
+        self.new = _sequence()
+        self._new_for_any = _sequence()
+        self._lock = Lock()
 
     def of(self, sent: bytes) -> str:
-        """The id of a request: the one that it came with, or the next one.
+        """The id of a request: the one that it came with, or the next one; for any thread.
 
         Args:
             sent: value of `X-Request-Id`; empty where there is none.
         """
-        return (taken(sent) or self.new()).decode()
+        given = taken(sent)
+        if given is None:
+            with self._lock:
+                given = self._new_for_any()
+        return given.decode()
+
+
+def _sequence() -> Callable[[], bytes]:
+    """Gives another id each time it is called.
+
+    A chain of built-in functions over ids that are made 256 at a time: a third of what it costs to
+    write each number.
+    """
+    prefix = uuid4().hex[:16].encode() + b"-"
+
+    def block(number: int) -> list[bytes]:
+        begin = prefix + b"%x" % number
+        return [begin + end for end in _LAST_DIGITS]
+
+    return chain.from_iterable(map(block, count())).__next__

@@ -105,6 +105,14 @@ class Answers:
         self._rendered: dict[Ask, _Rendered] = {}
         self._cut_bytes = 0
 
+    def find_again(self, request: bytes) -> Found | None:
+        """The answer to a request that was answered within this second; None for any other.
+
+        Args:
+            request: any bytes.
+        """
+        return self._hot.get(request) if self._generation == self._local.generation else None
+
     def find(self, request: bytes) -> Found | None:
         """The answer to a request; None where it is not plain, or what it wants is not held.
 

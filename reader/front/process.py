@@ -14,6 +14,8 @@ class Process(Protocol):
     alive: bool  # False once it was told to end
     now: float  # seconds of the loop's clock, of the last tick
     nr_conns: int  # connections, as gunicorn counts them
+    nr: int  # requests that were answered, as gunicorn counts them
+    max_requests: int  # after which the process is to end
     connections: Connections
     tallies: Tallies  # of what this thread answers
     cfg: Any  # gunicorn's configuration
@@ -25,8 +27,8 @@ class Process(Protocol):
     def time(self) -> float:
         """Unix time in seconds."""
 
-    def count_request(self) -> None:
-        """One more request was answered."""
+    def retire(self) -> None:
+        """It has answered as many requests as it is to answer: begin to end it."""
 
     def answers_for(self, *, peer: str, scheme: str) -> Answers:
         """The answers for those who connect from an address."""

@@ -44,6 +44,7 @@ class Front(asyncio.Protocol):
         self._access_log: AccessLog
         self._peer = ""
         self._received = b""
+        self._logs = False
         self._paused = False
         self._closing = False
         self._borrowed: Borrowed | None = None
@@ -64,6 +65,7 @@ class Front(asyncio.Protocol):
         )
         self._new_id = self._worker.observer.request_ids.new
         self._access_log = self._worker.observer.access_log
+        self._logs = self._access_log.is_on
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._worker.connections.admit(self):
             self._refuse(503, "Too many connections.")
@@ -76,6 +78,12 @@ class Front(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer whatever is complete, in order."""
         began = perf_counter()
+        if not (self._received or self._paused or self._closing):
+            found = self._answers.find_again(data)
+            if found is not None:  # one whole request: nothing else was ever answered
+                self._send(found, data, began)
+                self._since = self._worker.now
+                return
         was_waiting = not self._received
         data = self._received + data if self._received else data
         while data and not self._paused and not self._closing:
@@ -170,7 +178,9 @@ class Front(asyncio.Protocol):
     def _send(self, found: Found, request: bytes, began: float) -> None:
         worker = self._worker
         self._requests += 1
-        worker.count_request()
+        worker.nr += 1
+        if worker.nr >= worker.max_requests:
+            worker.retire()
         (start, head, body, closes, tally), request_id = found
         if not worker.alive and not closes:
             head, _, rest = head.partition(_END)
@@ -187,7 +197,7 @@ class Front(asyncio.Protocol):
         tally.seconds += took
         if took > QUICK:
             tally.slow.append(took)
-        if self._access_log.is_on and self._access_log.wants_next():
+        if self._logs and self._access_log.wants_next():
             method, target, _ = request.split(b" ", 2)
             self._log(method, target, tally.kind, took, request_id)
         if closes:

@@ -54,10 +54,9 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
         """Unix time in seconds."""
         return time.time()
 
-    def count_request(self) -> None:
-        """One more request was answered; the process may have an end set by `max_requests`."""
-        self.nr += 1
-        if self.nr >= self.max_requests and self.alive:
+    def retire(self) -> None:
+        """It has answered as many requests as `max_requests` says: begin to end it."""
+        if self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
 

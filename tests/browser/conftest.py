@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NewPage = Callable[..., "Page"]
 
 PATIENCE_MS = 30_000
-_ARGS = (
+ARGS = (
     "--no-sandbox",  # root may not have one; the pages are ours
     "--disable-gpu",
     "--disable-quic",
@@ -45,7 +45,7 @@ def browser() -> "Iterator[Browser]":
         pytest.skip("NO PAGE IS TESTED HERE: Chromium is not installed; Debian has it")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=chromium, args=_ARGS, timeout=PATIENCE_MS
+            executable_path=chromium, args=ARGS, timeout=PATIENCE_MS
         )
         try:
             yield launched

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TOKEN = "an-admin-token-of-24-chars"
 PHONE = {"width": 375, "height": 812}
 SCHEMES = ("light", "dark")
+# As long as GitHub lets names be: 39 characters for an owner, 100 for a repository.
+LONG = f"/repos/{'o' * 39}/{'r' * 100}"
 # Seconds that content stays fresh: so short that a test sees it go stale.
 TTL = 6
 
@@ -33,15 +35,17 @@ def github() -> Iterator[FakeGitHubProcess]:
 
 @pytest.fixture(scope="module")
 def reader(github: FakeGitHubProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """A reader with a refresher, and an on-demand resource that was asked for."""
+    """A reader with a refresher, and two on-demand resources that were asked for."""
     folder = tmp_path_factory.mktemp("status")
     known = {"CACHE_TTL": TTL, "BACKOFF_MAX": 4, "GITHUB_API_TOKEN": "ghp_0123456789abcdef"}
     with Fleet(folder, github.url, **known) as fleet:
         fleet.worker()
         reader = fleet.healthy_reader(ADMIN_TOKEN=TOKEN)
         assert reader.get("/users/netflix").ok
+        assert reader.get(LONG).status_code == 404
         eventually(
-            lambda: reader.get("/status.json").json()["on_demand"], what="its request is counted"
+            lambda: len(reader.get("/status.json").json()["on_demand"]) == 2,
+            what="the requests are counted",
         )
         yield reader
 

@@ -134,7 +134,7 @@ class FakeWorker:
         self.nr_conns = 0
         self.alive = True
         self.now = 1000.0
-        self.requests = 0
+        self.nr = 0
         self.max_requests = 10**9
         self.cfg = SimpleNamespace(keepalive=75)
         self.asked: list[tuple[str, str]] = []
@@ -145,10 +145,8 @@ class FakeWorker:
         self.asked.append((peer, scheme))
         return self._given
 
-    def count_request(self) -> None:
-        self.requests += 1
-        if self.requests >= self.max_requests:
-            self.alive = False
+    def retire(self) -> None:
+        self.alive = False
 
     def time(self) -> float:
         return NOW

@@ -663,7 +663,7 @@ def test_where_none_is_idle_a_client_is_sent_away(
 def test_every_request_counts(worker: FakeWorker) -> None:
     client = worker.connect()
     client.receive(ROOT * 3 + NETFLIX[:5])
-    assert worker.requests == 3
+    assert worker.nr == 3
 
 
 def test_the_answer_that_ends_the_worker_announces_the_end(worker: FakeWorker) -> None:
@@ -675,16 +675,14 @@ def test_the_answer_that_ends_the_worker_announces_the_end(worker: FakeWorker) -
     assert client.closing
 
 
-def test_a_worker_ends_after_as_many_requests_as_it_is_told_to() -> None:
+def test_a_worker_that_is_to_end_says_so_once() -> None:
     said: list[str] = []
     worker = FrontWorker.__new__(FrontWorker)
-    worker.nr, worker.max_requests, worker.alive = 0, 3, True
+    worker.alive = True
     worker.log = type("Log", (), {"info": staticmethod(said.append)})
-    alive = []
     for _ in range(5):
-        worker.count_request()
-        alive.append(worker.alive)
-    assert alive == [True, True, False, False, False]
+        worker.retire()
+        assert not worker.alive
     assert len(said) == 1
 
 
