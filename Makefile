@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench bench-cost bench-large lint format clean
+.PHONY: help setup run demo cache list warm doctor test bench bench-cost bench-large bench-observing lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment and install what is needed
 
@@ -27,6 +27,19 @@ run: $(READY) ## run readers, a refresher and, without REDIS_URL, a Redis; Ctrl-
 demo: $(READY) ## the same against a stand-in GitHub: no network, no token
 	@$(BIN)/python -m scripts.demo
 
+# On the Redis of .env, or of a `make run` that runs: `make cache ARGS="show /orgs/Netflix/repos"`.
+cache: $(READY) ## the command line: list, show, refresh, purge, warm, pause, resume, doctor
+	@$(BIN)/python -m scripts.cache $(or $(ARGS),--help)
+
+list: $(READY) ## what is held, and how it is
+	@$(BIN)/python -m scripts.cache list $(ARGS)
+
+warm: $(READY) ## have everything tracked refreshed that is not fresh
+	@$(BIN)/python -m scripts.cache warm $(ARGS)
+
+doctor: $(READY) ## what is wrong with the set-up, and what to do about it
+	@$(BIN)/python -m scripts.cache doctor $(ARGS)
+
 test: $(READY) ## every test, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools
 	@$(BIN)/python -m pytest -n 4 --quiet
@@ -40,6 +53,9 @@ bench-cost: $(READY) ## what an hour of freshness costs at GitHub, against other
 
 bench-large: $(READY) ## time and memory of refreshing lists of 250 and of 7,000
 	@$(BIN)/python -m bench.large
+
+bench-observing: $(READY) ## what counting, naming and logging requests costs the front
+	@$(BIN)/python -m bench.observing $(ARGS)
 
 lint: $(READY) ## style, format and types
 	@$(BIN)/ruff check .

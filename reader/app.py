@@ -6,6 +6,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from reader.answer import CORS_HEADERS
+from reader.cli.commands import cache
 from reader.errors import ApiError, error_body
 from reader.node import Node
 from reader.noting import note_requests
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     note_requests(app)
     register_status(app)
     app.register_blueprint(routes)
+    app.cli.add_command(cache)
     app.register_error_handler(ApiError, _refuse)
     app.register_error_handler(HTTPException, _refuse_as_flask_does)
     app.register_error_handler(Exception, _fail)

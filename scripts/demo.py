@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from scripts.run import ROOT
+from scripts.running import ROOT
 
 _STARTED = "listening on "
 
@@ -34,7 +34,9 @@ def main() -> int:
         if not url:
             return 1
         print(f"Stand-in GitHub: {url}", flush=True)
-        environment = {"CACHE_TTL": "10", **os.environ, "GITHUB_API_URL": url}
+        environment = {"CACHE_TTL": "10", "ADMIN_TOKEN": "demo", **os.environ}
+        environment["GITHUB_API_URL"] = url
+        print(f"Admin token for /status: {environment['ADMIN_TOKEN']}", flush=True)
         # What was learnt from the stand-in must not be there when GitHub itself is asked.
         for name in ("GITHUB_API_TOKEN", "REDIS_URL", "ORGS"):
             environment[name] = ""

@@ -21,10 +21,10 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 from scripts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
+from scripts.running import DATA, ROOT, known_to_others
 from shared.errors import SettingsError
 from shared.settings import Settings, load
 
-ROOT = Path(__file__).resolve().parents[1]
 REFRESHERS = 2  # so that a large list never holds up everything else
 _POLL = 0.2  # seconds
 _PATIENCE = 20.0  # seconds before saying what is missing
@@ -33,10 +33,7 @@ _PATIENCE = 20.0  # seconds before saying what is missing
 def main() -> int:
     """Run until stopped; the exit status is 0 after Ctrl-C."""
     arguments = _parse_arguments()
-    dotenv = ROOT / ".env"
-    if dotenv.exists():
-        for name, value in parse(dotenv.read_text()).items():
-            os.environ.setdefault(name, value)
+    read_dotenv()
     # Python holds back what it prints into a pipe, such as the process manager's.
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     os.environ.setdefault("LOG_FORMAT", "console")
@@ -47,16 +44,25 @@ def main() -> int:
         with EmbeddedRedis(arguments.data / urlsplit(settings.github_api_url).netloc) as redis:
             print(f"Redis: {redis.url}, started by this command", flush=True)
             os.environ["REDIS_URL"] = redis.url
-            return _run(settings)
+            with known_to_others():
+                return _run(settings)
     except (SettingsError, EmbeddedRedisError) as error:
         print(f"api-read-cache: {error}", file=sys.stderr)
         return 1
 
 
+def read_dotenv() -> None:
+    """Take what stands in `.env` into the environment, which wins over it."""
+    dotenv = ROOT / ".env"
+    if dotenv.exists():
+        for name, value in parse(dotenv.read_text()).items():
+            os.environ.setdefault(name, value)
+
+
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--data", type=Path, default=ROOT / ".data", help="where the embedded Redis keeps its data"
+        "--data", type=Path, default=DATA, help="where the embedded Redis keeps its data"
     )
     return parser.parse_args()
 
@@ -118,7 +124,8 @@ def _say_when_ready(settings: Settings) -> None:
         f"{base}/view/top/10/stars",
         f"{base}/healthcheck",
     ]
-    print("\nReady. Try:\n" + "".join(f"  curl -s {url}\n" for url in tries), flush=True)
+    curls = "".join(f"  curl -s {url}\n" for url in tries)
+    print(f"\nReady. Try:\n{curls}  {base}/status in a browser\n", flush=True)
 
 
 def _missing(base: str) -> list[str] | None:

@@ -113,8 +113,10 @@ class RefreshQueue:
         return int(self._queue.count)
 
     def _is_under_way(self, resource: Resource) -> bool:
-        if self._redis.exists(keys.lock(resource)):
-            return True
+        return bool(self._redis.exists(keys.lock(resource))) or self.is_queued(resource)
+
+    def is_queued(self, resource: Resource) -> bool:
+        """Whether a refresh of the resource waits in the queue."""
         job_id = cast(bytes | None, self._redis.get(keys.queued(resource)))
         if job_id is None:
             return False

@@ -68,6 +68,8 @@ def _next_at(view: TrackedView, moment: Moment) -> float | None:
         return None
     if view.failure is not None:
         return max(view.failure.retry_at, moment.now)
+    if not view.resource.tracked:
+        return None
     if view.metadata is None or not view.is_fresh:
         return moment.now
     if fleet.schedulers:
@@ -82,6 +84,8 @@ def _next(view: TrackedView, at: float | None, moment: Moment) -> str:
         return "when Redis is back"
     if view.is_running:
         return "reading page {} of {}".format(*view.reading) if view.reading else "running"
+    if at is None and not view.resource.tracked and fleet.workers and not fleet.suspended:
+        return "when asked for"
     if at is None:
         return f"when {'refreshing is resumed' if fleet.suspended else 'a refresher is there'}"
     when = f"in {about(at - moment.now)}" if at - moment.now >= 1 else "now"

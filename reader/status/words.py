@@ -8,8 +8,10 @@ _SIZES = ("B", "kB", "MB", "GB", "TB")
 
 def duration(seconds: float) -> str:
     """A duration in its two largest units: `3 min 20 s`."""
+    if seconds <= 0:
+        return "0 s"
     if seconds < 1:
-        return f"{1000 * max(0.0, seconds):.0f} ms" if seconds > 0 else "0 s"
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else "less than 1 ms"
     left, parts = round(seconds), list[str]()
     for unit, size in _UNITS:
         number, left = divmod(left, size)

@@ -1,0 +1,115 @@
+"""What commands work with: Redis, what is tracked, and how all of it is at the moment."""
+
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import click
+from flask import current_app
+from redis import Redis, RedisError
+
+from reader.fleet import Fleet, FleetWatch, TrackedView
+from reader.node import Node
+from reader.status.moment import Moment
+from shared import keys
+from shared.connection import connect
+from shared.queueing import RefreshQueue
+from shared.resources import Catalogue, Resource
+from shared.settings import Settings
+
+_SCANNED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A command's tools; methods may raise `redis.RedisError`.
+
+    Args:
+        settings: of the process.
+        redis: a client.
+        catalogue: what is tracked.
+        queue: where refreshes are asked for.
+        watch: looks at the fleet.
+    """
+
+    settings: Settings
+    redis: Redis
+    catalogue: Catalogue
+    queue: RefreshQueue
+    watch: FleetWatch
+
+    def fleet(self) -> Fleet:
+        """The fleet at this moment."""
+        self.watch.forget()
+        return self.watch.look()
+
+    def view(self, resource: Resource) -> TrackedView:
+        """What is stored of a resource."""
+        return self.watch.views([resource], now=time.time())[0]
+
+    def moment(self, fleet: Fleet) -> Moment:
+        """The same fleet, as the rows of the status page are made of."""
+        name = f"{socket.gethostname()}:{self.settings.port}"
+        return Moment(fleet.now, fleet, fleet.tracked, None, name, self.settings)
+
+    def resource(self, path: str) -> Resource:
+        """The resource of a path, with its query.
+
+        Raises:
+            click.ClickException: it is not to be had here.
+        """
+        found = self.catalogue.named(path)
+        if found is None:
+            raise click.ClickException(f"{path} is not to be had here (see README: what is served)")
+        return found
+
+    def on_demand(self, limit: int) -> Sequence[Resource]:
+        """On-demand resources that are stored, in no order, so many at the most."""
+        found: dict[str, Resource] = {}
+        batch: list[bytes] = []
+        for key in self.redis.scan_iter(match=keys.ENTRIES, count=_SCANNED_AT_ONCE):
+            batch.append(cast(bytes, key))
+            if len(batch) >= _SCANNED_AT_ONCE:
+                self._name(batch, found)
+                batch = []
+            if len(found) >= limit:
+                break
+        self._name(batch, found)
+        return list(found.values())[:limit]
+
+    def _name(self, entries: Sequence[bytes], found: dict[str, Resource]) -> None:
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for key in entries:
+                pipeline.hget(key.decode(), "name")
+            names = cast(list[bytes | None], pipeline.execute())
+        for name in names:
+            resource = None if name is None else self.catalogue.named(name.decode())
+            if resource is not None and not resource.tracked:
+                found[resource.id] = resource
+
+
+@contextmanager
+def desk() -> Iterator[Desk]:
+    """The tools of a command; Redis going away ends it with one line.
+
+    Raises:
+        click.ClickException: Redis does not answer.
+    """
+    node = current_app.extensions["node"]
+    assert isinstance(node, Node)
+    redis = connect(node.settings)
+    try:
+        yield Desk(
+            node.settings,
+            redis,
+            node.catalogue,
+            RefreshQueue(redis, limit=node.settings.queue_max),
+            FleetWatch(redis, node.catalogue),
+        )
+    except RedisError as error:
+        raise click.ClickException(f"Redis does not answer ({type(error).__name__})") from error
+    finally:
+        redis.close()

@@ -1,0 +1,95 @@
+"""`doctor`: gathers what is to be checked, and prints what was found."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from redis import Redis, RedisError, ResponseError
+
+from reader.cli.checks import (
+    Finding,
+    RedisFacts,
+    Verdict,
+    check_clocks,
+    check_content,
+    check_credentials,
+    check_github,
+    check_processes,
+    check_redis,
+    check_settings,
+)
+from reader.cli.desk import Desk
+from reader.cli.printing import console
+
+_COLOURS = {
+    Verdict.PROBLEM: "bold red",
+    Verdict.WARNING: "yellow",
+    Verdict.NOTE: "blue",
+    Verdict.OK: "green",
+}
+_SIGNS = {Verdict.PROBLEM: "✕", Verdict.WARNING: "!", Verdict.NOTE: "i", Verdict.OK: "✓"}
+
+
+def examine(desk: Desk) -> list[Finding]:
+    """All findings, in the order in which one would look; also while Redis is away."""
+    findings = list(check_settings(desk.settings, os.environ))
+    try:
+        findings += _examine_redis(desk)
+    except RedisError as error:
+        findings.append(
+            Finding(
+                "redis",
+                Verdict.PROBLEM,
+                f"it does not answer ({type(error).__name__})",
+                "see that it runs, and that REDIS_URL and CACHE_PASSWORD are right",
+            )
+        )
+    return findings
+
+
+def facts_of(redis: Redis) -> RedisFacts:
+    """What Redis says of itself; may raise `redis.RedisError`."""
+    redis.ping()  # the connection is made: what follows is one answer
+    began = time.perf_counter()
+    seconds, microseconds = redis.time()
+    latency = time.perf_counter() - began
+    offset = seconds + microseconds / 1e6 - (time.time() - latency / 2)
+    return RedisFacts(cast(Mapping[str, object], redis.info()), _save(redis), latency, offset)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print them for people: what was found, and below it what to do about it."""
+    from rich.table import Table  # noqa: PLC0415 - reader processes never need it
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        colour = _COLOURS[finding.verdict]
+        sign = Text(f"{_SIGNS[finding.verdict]} {finding.verdict}", style=colour)
+        table.add_row(sign, finding.about, finding.found)
+        if finding.advice:
+            table.add_row("", "", Text(f"→ {finding.advice}", style=colour))
+    console().print(table)
+
+
+def _examine_redis(desk: Desk) -> Iterator[Finding]:
+    facts = facts_of(desk.redis)
+    yield from check_redis(facts)
+    fleet = desk.fleet()
+    yield from check_clocks(facts, fleet.origin.clock_offset)
+    yield from check_processes(fleet)
+    yield from check_credentials(fleet.budgets, fleet.now)
+    yield from check_github(fleet)
+    yield from check_content(fleet)
+
+
+def _save(redis: Redis) -> str | None:
+    try:
+        found = cast(Mapping[str, str], redis.config_get("save"))
+    except ResponseError:  # not allowed, as at those who rent it out
+        return None
+    return str(found.get("save", ""))

@@ -1,0 +1,27 @@
+"""`make cache ARGS=...`: the command line, on the Redis of `.env` or of a `make run` that runs."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from scripts.run import read_dotenv
+from scripts.running import ROOT, environment
+
+
+def main() -> NoReturn:
+    """Become `flask --app reader cache ...`; the exit status is 1 where no Redis is known."""
+    read_dotenv()
+    if not os.environ.get("REDIS_URL"):
+        known = environment()
+        if known is None:
+            reason = "REDIS_URL is not set, and no `make run` or `make demo` runs in this folder"
+            sys.exit(f"api-read-cache: {reason}")
+        os.environ.update(known)
+    flask = str(Path(sys.executable).with_name("flask"))
+    os.chdir(ROOT)
+    os.execv(flask, [flask, "--app", "reader", "cache", *sys.argv[1:]])  # noqa: S606 - ours
+
+
+if __name__ == "__main__":
+    main()
