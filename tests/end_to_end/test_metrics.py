@@ -5,10 +5,11 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
+import psutil
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -82,19 +83,31 @@ class Scrape:
 
 def connections(stack: ExitStack, reader: Reader, processes: int) -> list[Connection]:
     """A kept connection to each process of a reader, which holds all that is tracked."""
-    found: dict[str, Connection] = {}
-    for _ in range(200):
-        connection = stack.enter_context(Connection(reader.url))
-        # The first part of an id that a reader makes is its process's own.
-        process, _, _ = connection.ask("/livez").headers["x-request-id"].partition("-")
-        if found.setdefault(process, connection) is not connection:
-            connection.close()
-        if len(found) == processes:
-            break
-    assert len(found) == processes
-    for one in found.values():
-        eventually(lambda one=one: one.ask("/healthcheck").status == 200)  # type: ignore[misc]
-    return list(found.values())
+    eventually(lambda: len(reader.processes()) == processes, what="all processes run")
+    found = []
+    for process in reader.processes():
+        others = [other for other in reader.processes() if other != process]
+        with stopped(others):  # whoever is quickest takes a connection: let there be one
+            connection = stack.enter_context(Connection(reader.url))
+            eventually(partial(is_well, connection), what="the process holds all that is tracked")
+        found.append(connection)
+    return found
+
+
+def is_well(connection: Connection) -> bool:
+    return connection.ask("/healthcheck").status == 200
+
+
+@contextmanager
+def stopped(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    """Have processes stand still inside the block."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def settled(reader: Reader) -> Scrape:
@@ -192,7 +205,7 @@ def outcomes_logged(workers: list[Running]) -> dict[tuple[str, str], int]:
     """How refreshes ended, by the lines that the refreshers wrote."""
     found: Counter[tuple[str, str]] = Counter()
     for worker in workers:
-        for line in worker.output.splitlines():
+        for line in worker.output.split("\n")[:-1]:
             known = json.loads(line)
             if known.get("event", "").startswith("refresh of "):
                 kind = "tracked" if known["resource"] in TRACKED else "on-demand"

@@ -14,8 +14,8 @@ ID = "abc-123"
 
 
 def lines(process: Running) -> list[dict[str, Any]]:
-    """What a process logged: each line is an object."""
-    return [json.loads(line) for line in process.output.splitlines()]
+    """What a process logged: each line is an object; the last one may not be complete yet."""
+    return [json.loads(line) for line in process.output.split("\n")[:-1]]
 
 
 def refreshes(process: Running, resource: str) -> list[dict[str, Any]]:
@@ -40,10 +40,8 @@ def test_a_miss_is_known_by_its_id_from_the_client_to_the_refresher(
 
         (refresh,) = eventually(lambda: refreshes(worker, "/users/netflix"))
         assert refresh["request_id"] == ID
-        assert (refresh["event"], refresh["level"]) == (
-            "refresh of /users/netflix: updated",
-            "info",
-        )
+        assert refresh["event"] == "refresh of /users/netflix: updated"
+        assert refresh["level"] == "info"
         assert (refresh["outcome"], refresh["requests"], refresh["status"]) == ("updated", 1, 200)
         assert refresh["job_id"]
         # What readers ask for by themselves is in nobody's name.
