@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from reader.answer import CORS_HEADERS
@@ -62,5 +62,6 @@ def _refuse_as_flask_does(error: HTTPException) -> Response:
 
 
 def _fail(error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error)
+    fields = {"request_id": g.get("request_id"), "path": request.path}
+    log.error("unexpected error", exc_info=error, extra={"fields": fields})
     return _refuse(ApiError(500, InternalServerError().name))

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import closing
+from logging.config import dictConfig
 
 from redis import Redis
 from rq import get_current_job
@@ -16,6 +17,7 @@ from refresher.refresh import refresh as refresh_resource
 from refresher.reporter import Ended, Reporter
 from refresher.writes import Writer
 from shared.connection import connect
+from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
 from shared.queueing import REQUEST_ID
 from shared.resources import Catalogue, Resource
@@ -36,7 +38,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     Returns:
         The outcome, for RQ's own log.
     """
-    settings = load_or_exit()
+    settings = _begin()
     catalogue = Catalogue(settings.orgs)
     resource = _named(name, catalogue)
     if resource is None:
@@ -70,7 +72,7 @@ def forget(name: str) -> str:
     Returns:
         What became of it, for RQ's own log.
     """
-    settings = load_or_exit()
+    settings = _begin()
     resource = _named(name, Catalogue(settings.orgs))
     if resource is None or resource.tracked:
         return "refused"
@@ -78,6 +80,14 @@ def forget(name: str) -> str:
         Writer(redis, settings).forget(resource)
     log.info("%s was forgotten", name, extra={"fields": {"resource": name, **_asked_with()}})
     return "forgotten"
+
+
+def _begin() -> Settings:
+    """The settings; a worker that was not started with `refresher.rq_config` logs as they say."""
+    settings = load_or_exit()
+    if get_current_job() is not None and not log.handlers:
+        dictConfig(logging_config(settings.log_format))
+    return settings
 
 
 def _named(name: str, catalogue: Catalogue) -> Resource | None:

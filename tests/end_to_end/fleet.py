@@ -159,6 +159,11 @@ class Fleet:
         """Start a refresher as the Procfile does."""
         return self._start(Running, "refresher", procfile()["refresher"], settings)
 
+    def plain_worker(self, **settings: object) -> Running:
+        """Start a refresher without anything of ours but its environment."""
+        command = ["rq", "worker", "--serializer", "json", "refresh"]
+        return self._start(Running, "plain", command, settings)
+
     def scheduler(self, **settings: object) -> Running:
         """Start a scheduler as the Procfile does."""
         return self._start(Running, "scheduler", procfile()["scheduler"], settings)

@@ -72,3 +72,17 @@ def test_what_a_hit_finds_stale_is_renewed_in_its_name(
         first, second, *_ = refreshes(worker, "/users/netflix")
         assert (first["request_id"], second["request_id"]) == ("first", ID)
         assert second["outcome"] == "unchanged"
+
+
+def test_a_plain_rq_worker_writes_the_same_lines(tmp_path: Path, github: FakeGitHubProcess) -> None:
+    with Fleet(tmp_path, github.url) as fleet:
+        worker = fleet.plain_worker()
+        reader = fleet.healthy_reader()
+        assert reader.get("/users/netflix", headers={"X-Request-Id": ID}).status_code == 200
+
+        def written() -> list[dict[str, Any]]:
+            ours = (line for line in worker.output.split("\n")[:-1] if line.startswith("{"))
+            return [line for line in map(json.loads, ours) if line.get("request_id") == ID]
+
+        (refresh,) = eventually(written)
+        assert (refresh["resource"], refresh["outcome"]) == ("/users/netflix", "updated")

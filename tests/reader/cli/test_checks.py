@@ -18,9 +18,15 @@ from reader.cli.checks import (
     check_settings,
 )
 from reader.fleet import OriginView
-from shared.budgets import CredentialBudget
 from tests.builders import NOW, make_settings
-from tests.reader.status.fleets import failing_since, make_fleet, make_stale, make_view, make_worker
+from tests.reader.status.fleets import (
+    failing_since,
+    make_budget,
+    make_fleet,
+    make_stale,
+    make_view,
+    make_worker,
+)
 
 WELL = {
     "redis_version": "7.4.0",
@@ -38,17 +44,6 @@ def facts(*, save: str | None = "300 1", latency: float = 0.0005, **info: Any) -
     return RedisFacts({**WELL, **info}, save, latency, 0.001)
 
 
-def budget(**known: Any) -> CredentialBudget:
-    defaults: dict[str, Any] = {
-        "credential": "abc123",
-        "resource_class": "core",
-        "limit": 5000,
-        "remaining": 4000,
-        "resets_at": NOW + 600,
-    }
-    return CredentialBudget(**{**defaults, **known})
-
-
 def bad(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     """What is not as it should be: the verdict, and the first words of what was found."""
     return [
@@ -63,7 +58,7 @@ def test_a_sound_set_up_has_nothing_but_well_findings() -> None:
         *check_settings(make_settings(admin_token="a-token-of-24-characters"), {}),
         *check_redis(facts()),
         *check_clocks(facts(), 0.4),
-        *check_credentials([budget()], NOW),
+        *check_credentials([make_budget()], NOW),
         *check_processes(make_fleet()),
         *check_content(make_fleet()),
         *check_github(make_fleet(origin=OriginView(NOW - 3, 304))),
@@ -138,22 +133,22 @@ def test_clocks_that_differ(offset: float, verdict: Verdict | None) -> None:
 
 class TestCredentials:
     def test_that_may_do_more_than_is_needed(self) -> None:
-        found = bad(check_credentials([budget(scopes="repo, read:org, admin:org")], NOW))
+        found = bad(check_credentials([make_budget(scopes="repo, read:org, admin:org")], NOW))
         assert found == [
             (Verdict.WARNING, "abc123: it may do more than is needed: admin:org and repo")
         ]
 
     def test_that_see_only_what_is_public(self) -> None:
-        assert bad(check_credentials([budget(scopes="public_repo, read:org")], NOW)) == []
+        assert bad(check_credentials([make_budget(scopes="public_repo, read:org")], NOW)) == []
 
     def test_that_are_refused_spent_ending_or_absent(self) -> None:
         found = bad(
             check_credentials(
                 [
-                    budget(aside_until=NOW + 60),
-                    budget(remaining=100),
-                    budget(expires="2027-02-01 00:00:00 UTC"),
-                    budget(credential="anonymous", limit=60, remaining=50),
+                    make_budget(aside_until=NOW + 60),
+                    make_budget(remaining=100),
+                    make_budget(expires="2027-02-01 00:00:00 UTC"),
+                    make_budget(credential="anonymous", limit=60, remaining=50),
                 ],
                 NOW,
             )

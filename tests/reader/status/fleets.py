@@ -7,6 +7,7 @@ from reader.fleet import Fleet, TrackedView
 from reader.presence import ReaderReport
 from reader.status.moment import Moment
 from reader.workers import WorkerView
+from shared.budgets import CredentialBudget
 from shared.failure import Failure
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import Record, RefreshReport
@@ -77,6 +78,18 @@ def make_reader(**known: Any) -> ReaderReport:
         "missing": 0,
     }
     return ReaderReport(**{**defaults, **known})
+
+
+def make_budget(**known: Any) -> CredentialBudget:
+    """The budget of a token of which a fifth is spent, ten minutes before it starts anew."""
+    defaults: dict[str, Any] = {
+        "credential": "abc123",
+        "resource_class": "core",
+        "limit": 5000,
+        "remaining": 4000,
+        "resets_at": NOW + 600,
+    }
+    return CredentialBudget(**{**defaults, **known})
 
 
 def make_fleet(*views: TrackedView, **known: Any) -> Fleet:

@@ -9,11 +9,12 @@ from reader.fleet import Fleet, OnDemandView, OriginView, TrackedView
 from reader.status.budget_row import sparkline
 from reader.status.moment import NOTHING
 from reader.status.page import page_of
-from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget, Point
+from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.outcomes import FailureKind, RefreshOutcome
 from tests.builders import NOW, make_metadata, on_demand
 from tests.reader.status.fleets import (
     failing_since,
+    make_budget,
     make_fleet,
     make_moment,
     make_reader,
@@ -26,17 +27,6 @@ from tests.reader.status.fleets import (
 
 TEMPLATES = Path(__file__).parents[3] / "reader" / "status" / "templates"
 LIST = make_metadata(items=250, size=1_350_000, validated_at=NOW - 250, fresh_until=NOW + 750)
-
-
-def budget(**known: Any) -> CredentialBudget:
-    defaults: dict[str, Any] = {
-        "credential": "abc123",
-        "resource_class": "core",
-        "limit": 5000,
-        "remaining": 4000,
-        "resets_at": NOW + 600,
-    }
-    return CredentialBudget(**{**defaults, **known})
 
 
 def rows(name: str, fleet: Fleet) -> list[dict[str, Any]]:
@@ -52,7 +42,7 @@ def resource(view: TrackedView, **fleet: Any) -> dict[str, Any]:
 
 def test_all_of_it_is_json() -> None:
     view = recorded(make_view(failure=failing_since(60), encoded={"br": 10}))
-    fleet = make_fleet(view, budgets=[budget()], timeline=[make_report()])
+    fleet = make_fleet(view, budgets=[make_budget()], timeline=[make_report()])
     page = page_of(make_moment(fleet))
     assert json.loads(json.dumps(page, allow_nan=False)) == page
 
@@ -139,29 +129,29 @@ def test_a_refresher_is_shown_with_what_it_does() -> None:
 
 class TestBudgets:
     def test_tell_what_is_left_and_until_when(self) -> None:
-        (shown,) = rows("budgets", make_fleet(budgets=[budget()]))
+        (shown,) = rows("budgets", make_fleet(budgets=[make_budget()]))
         assert (shown["left"], shown["bar"]) == ("4\u202f000 of 5\u202f000", 80)
         assert shown["reset"] == "starts anew in 10 min"
 
     def test_that_are_nearly_spent_or_set_aside_are_marked(self) -> None:
         shown = rows(
             "budgets",
-            make_fleet(budgets=[budget(remaining=400), budget(aside_until=NOW + 60)]),
+            make_fleet(budgets=[make_budget(remaining=400), make_budget(aside_until=NOW + 60)]),
         )
         assert [one["level"] for one in shown] == ["warn", "bad"]
         assert shown[1]["reset"] == "not used for another 1 min: GitHub refuses it"
 
     def test_have_a_line_of_what_was_left(self) -> None:
         history = [Point(NOW - SLOTS * SLOT_SECONDS / 2, 5000), Point(NOW - 300, 2500)]
-        line = sparkline(budget(history=history), NOW)
+        line = sparkline(make_budget(history=history), NOW)
         assert line == "90.0,0.0 177.5,16.0 180.0,6.4"
 
     def test_without_a_history_have_none(self) -> None:
-        assert sparkline(budget(), NOW) == ""
+        assert sparkline(make_budget(), NOW) == ""
 
     def test_never_leave_the_picture(self) -> None:
         history = [Point(NOW - 2 * SLOTS * SLOT_SECONDS, 9000)]
-        assert sparkline(budget(history=history), NOW).startswith("0.0,0.0 ")
+        assert sparkline(make_budget(history=history), NOW).startswith("0.0,0.0 ")
 
 
 def test_the_timeline_tells_what_failed_and_why() -> None:
@@ -193,7 +183,7 @@ def test_on_demand_content_is_shown_with_how_often_it_is_asked_for() -> None:
 def test_the_tiles_sum_up_the_fleet() -> None:
     fleet = make_fleet(
         readers=[make_reader(), make_reader(node="other:1", hits=100)],
-        budgets=[budget(), budget(remaining=500)],
+        budgets=[make_budget(), make_budget(remaining=500)],
         queue_length=3,
         origin=OriginView(NOW - 7, 304),
     )
@@ -221,7 +211,7 @@ def test_every_name_that_the_template_places_is_in_the_page() -> None:
     mona = on_demand("/users/mona")
     fleet = make_fleet(
         view,
-        budgets=[budget()],
+        budgets=[make_budget()],
         timeline=[make_report()],
         on_demand=[OnDemandView(mona.name, 1, TrackedView(mona, NOW, make_metadata()))],
     )
