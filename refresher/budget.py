@@ -252,6 +252,8 @@ class Budget:
         )
         until = str(self._clock() + seconds)
         self._redis.set(keys.aside(credential.id), until, px=int(seconds * 1000) + 1000)
+        # So that it is shown, though GitHub says nothing of its limit.
+        self._redis.zadd(keys.BUDGETS, {budgets.name_of(credential.id, CORE): self._clock()})
         return self.has_others
 
     @property

@@ -10,7 +10,7 @@ from redis import Redis
 from refresher.budget import Budget
 from refresher.credentials import Token
 from refresher.errors import OriginError
-from refresher.gate import Permit
+from refresher.gate import ASIDE, Permit
 from refresher.origin import Origin
 from refresher.resource_classes import CORE
 from shared import budgets, keys
@@ -147,6 +147,18 @@ def test_the_credential_with_most_left_is_taken(make_budget: MakeBudget) -> None
     assert taken[:10] == [second] * 10
     assert taken.count(first) == 10
     refusal(budget)
+
+
+def test_a_refused_credential_is_shown_as_one_though_github_says_nothing_of_its_limit(
+    redis: Redis, make_budget: MakeBudget, clock: Clock
+) -> None:
+    budget = make_budget()
+    refused = budget.enter()
+    budget.leave(refused, 401, {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "59"})
+    budget.set_aside(refused.credential, "GitHub refuses it")
+    (shown,) = budgets.read(redis, now=clock())
+    assert shown.credential == refused.credential.id
+    assert shown.aside_until == clock() + ASIDE
 
 
 def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
