@@ -41,6 +41,7 @@ class Warming:
         resource: which.
         before: the last report of it, from before it was asked for.
         forced: fresh content is to be refreshed as well.
+        was_fresh: when it was looked at last.
         report: of its refresh, once there is one.
         step: how far it has come.
     """
@@ -48,6 +49,7 @@ class Warming:
     resource: Resource
     before: RefreshReport | None
     forced: bool
+    was_fresh: bool
     report: RefreshReport | None = None
     step: Step = Step.WAITING
 
@@ -63,10 +65,11 @@ class Warming:
         self.report = last if is_new else None
         if is_new and last is not None and last.outcome in _BAD:
             self.step = Step.FAILED
-        elif view.is_fresh and (is_new or not self.forced):
-            self.step = Step.DONE
+        elif view.is_fresh and (is_new or (self.was_fresh and not self.forced)):
+            self.step = Step.DONE  # by its report, which comes a moment after the content
         else:
             self.step = Step.READING if view.is_running else Step.WAITING
+        self.was_fresh = view.is_fresh
 
 
 @dataclass
@@ -112,7 +115,7 @@ def warm(desk: Desk, *, force: bool, patience: Patience, quiet: bool) -> Sequenc
     """
     tracked = desk.catalogue.tracked
     views = desk.watch.views(tracked, now=time.time())
-    all_of_them = [Warming(view.resource, view.record.last, force) for view in views]
+    all_of_them = [Warming(view.resource, view.record.last, force, view.is_fresh) for view in views]
     for warming, view in zip(all_of_them, views, strict=True):
         warming.look(view)
         if force:
