@@ -19,7 +19,7 @@ from refresher.writes import Writer
 from shared.connection import connect
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
-from shared.queueing import REQUEST_ID
+from shared.queueing import REQUEST_ID, RefreshQueue
 from shared.resources import Catalogue, Resource
 from shared.settings import Settings, load_or_exit
 from shared.store import Store
@@ -57,6 +57,9 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
             )
             # A worker that was waiting for a job when refreshing was paused takes that one still.
             if is_suspended(redis):
+                if force:  # nobody else would ask for that again
+                    queue = RefreshQueue(redis, limit=settings.queue_max)
+                    queue.force(resource, request_id=tools.reporter.request_id)
                 with tools.reporter.reporting(resource) as running:
                     running.ended = Ended(RefreshOutcome.PAUSED)
                 return RefreshOutcome.PAUSED

@@ -17,6 +17,7 @@ from shared.measures import Measure
 from shared.queueing import FORGET_JOB, JOB, RefreshQueue
 from shared.refresh_report import timeline
 from shared.store import Store
+from tests.builders import queued_names
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import ORG, REPOS, USER_VIEW
 from tests.waiting import eventually
@@ -146,6 +147,13 @@ class TestPaused:
         assert Store(redis).look(ORG).metadata is None
         assert measures.read(redis).of(Measure.REFRESHES) == {("tracked", "paused"): 1}
         assert timeline(redis) == []
+
+    def test_what_an_operator_asked_for_is_kept_for_later(self, redis: Redis) -> None:
+        suspend(redis)
+        jobs.refresh(ORG.name)
+        assert queued_names(redis) == [], "readers ask again by themselves"
+        jobs.refresh(ORG.name, force=True)
+        assert queued_names(redis) == [ORG.name]
 
     def test_ends(self, redis: Redis) -> None:
         suspend(redis)
