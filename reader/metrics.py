@@ -191,6 +191,7 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
     for state in ("idle", "busy", "suspended"):
         workers.add_metric([state], sum(one.state == state for one in fleet.workers))
     yield workers
+    yield _gauge("schedulers", "Schedulers that are alive.", fleet.schedulers)
     yield _gauge("readers", "Reader processes that are alive, of all nodes.", len(fleet.readers))
 
 
