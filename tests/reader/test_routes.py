@@ -610,14 +610,14 @@ def test_the_healthcheck_stays_good_when_redis_loses_everything(
     assert warm.get("/orgs/Netflix").status_code == 200
 
 
-# What each kind of request is answered with, and counted as.
+# What each kind of request is answered with, and counted as, once content is in memory.
 COUNTED = [
-    ("GET", "/", ("/", "redis", "200")),
-    ("GET", "/orgs/Netflix", ("/orgs/{org}", "redis", "200")),
-    ("HEAD", "/orgs/Google/members", ("/orgs/{org}/members", "redis", "200")),
-    ("GET", "/orgs/Netflix/repos?page=2", ("/orgs/{org}/repos", "redis", "200")),
-    ("GET", "/view/top/1/stars", ("/view/{direction}/{count}/{metric}", "redis", "200")),
-    ("GET", "/users/mona", ("on-demand", "redis", "200")),
+    ("GET", "/", ("/", "local", "200")),
+    ("GET", "/orgs/Netflix", ("/orgs/{org}", "local", "200")),
+    ("HEAD", "/orgs/Google/members", ("/orgs/{org}/members", "local", "200")),
+    ("GET", "/orgs/Netflix/repos?page=2", ("/orgs/{org}/repos", "local", "200")),
+    ("GET", "/view/top/1/stars", ("/view/{direction}/{count}/{metric}", "local", "200")),
+    ("GET", "/users/mona", ("on-demand", "local", "200")),
     ("GET", "/users/nobody", ("on-demand", "unavailable", "503")),
     ("GET", "/view/top/0/stars", ("other", "refused", "400")),
     ("GET", "/user", ("other", "refused", "404")),
@@ -671,35 +671,53 @@ class TestRequestIds:
         assert answered.headers["X-Request-Id"] == "abc-123"
 
 
-def requests_of(client: FlaskClient) -> dict[tuple[str, ...], float]:
-    """How its reader has counted requests."""
-    node = client.application.extensions["node"]
+@pytest.fixture
+def counted_by(warm: FlaskClient) -> Callable[[], dict[tuple[str, ...], float]]:
+    """How the reader has counted requests since this was called last."""
+    node = warm.application.extensions["node"]
     assert isinstance(node, Node)
-    measures, _, _ = node.observer.node()
-    return dict(measures.of(Measure.REQUESTS))
+    before: dict[tuple[str, ...], float] = {}
+
+    def since() -> dict[tuple[str, ...], float]:
+        measures, _, _ = node.observer.node()
+        now = measures.of(Measure.REQUESTS)
+        found = {labels: number - before.get(labels, 0) for labels, number in now.items()}
+        before.update(now)
+        return {labels: number for labels, number in found.items() if number}
+
+    return since
 
 
 @pytest.mark.parametrize(("method", "target", "counted"), COUNTED)
 def test_each_request_is_counted_once_as_what_it_is(
-    warm: FlaskClient, method: str, target: str, counted: tuple[str, ...]
-) -> None:
-    answered = raw(warm, target, method=method)
-    assert answered.status_code == int(counted[-1])
-    assert requests_of(warm) == {counted: 1}
-
-
-def test_what_is_served_from_memory_and_what_did_not_change_are_counted_apart(
     warm: FlaskClient,
+    counted_by: Callable[[], dict[tuple[str, ...], float]],
+    method: str,
+    target: str,
+    counted: tuple[str, ...],
+) -> None:
+    for _ in range(2):  # the first one may have brought it into memory
+        counted_by()
+        answered = raw(warm, target, method=method)
+        assert answered.status_code == int(counted[-1])
+    assert counted_by() == {counted: 1}
+
+
+def test_what_did_not_change_is_counted_apart(
+    warm: FlaskClient, counted_by: Callable[[], dict[tuple[str, ...], float]]
 ) -> None:
     tag = warm.get("/orgs/Netflix").headers["ETag"]
+    counted_by()
     for _ in range(3):
         warm.get("/orgs/Netflix")
     assert warm.get("/orgs/Netflix", headers={"If-None-Match": tag}).status_code == 304
-    assert requests_of(warm) == {
-        ("/orgs/{org}", "redis", "200"): 1,
+    assert counted_by() == {
         ("/orgs/{org}", "local", "200"): 3,
         ("/orgs/{org}", "local", "304"): 1,
     }
+
+
+FROM = ("local", "redis")  # where content comes from; the first to load it may be the caretaker
 
 
 class TestMetrics:
@@ -718,9 +736,11 @@ class TestMetrics:
         }
 
     def test_are_of_the_process_its_content_and_the_fleet(self, warm: FlaskClient) -> None:
-        warm.get("/orgs/Netflix")
+        for _ in range(2):
+            warm.get("/orgs/Netflix")
         found = self.samples(warm)
-        assert found["requests_total", "redis", "/orgs/{org}", "200"] == 1
+        served = [found.get(("requests_total", one, "/orgs/{org}", "200"), 0) for one in FROM]
+        assert sum(served) == 2
         assert found["resource_servable", "/orgs/Netflix"] == 1
         assert found["reader_processes",] == 1
         assert found["redis_up",] == 1
