@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import sys
 import tempfile
 from logging.config import dictConfig
 from pathlib import Path
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.config import Config
     from gunicorn.workers.base import Worker
+
+# Where a platform gives all processes the same environment, readers begin once more without what is
+# the refreshers': taken out of `os.environ` alone, it would still stand in /proc and in memory.
+if any(name in os.environ for name in settings.REFRESHERS_ONLY):
+    for _name in settings.REFRESHERS_ONLY:
+        os.environ.pop(_name, None)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - it is this one
 
 # A connection is a file, and 1,024 of them, as most systems begin with, are few.
 _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -39,6 +39,11 @@ _NEVER_SHOWN = frozenset(
         "admin_token",
     }
 )
+# The environment variables that refreshers alone need; readers do not even hold them.
+REFRESHERS_ONLY = (
+    *("GITHUB_API_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_INSTALLATION_ID"),
+    *("GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_PRIVATE_KEY_FILE"),
+)
 # GitHub: letters, digits and single hyphens, at most 39 characters.
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
 
