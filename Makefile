@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor test bench bench-cost bench-large bench-observing lint format clean
+.PHONY: help setup run demo cache list warm doctor test bench bench-cost bench-large bench-observing bench-scaling lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-large: $(READY) ## time and memory of refreshing lists of 250 and of 7,000
 
 bench-observing: $(READY) ## what counting, naming and logging requests costs the front
 	@$(BIN)/python -m bench.observing $(ARGS)
+
+bench-scaling: $(READY) ## how far it goes, by simulation: resources, readers, limits
+	@$(BIN)/python -m bench.scaling
 
 lint: $(READY) ## style, format and types
 	@$(BIN)/ruff check .

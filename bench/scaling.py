@@ -1,0 +1,346 @@
+"""`make bench-scaling`: how far one Redis, one credential and a few refreshers go. A simulation.
+
+Nothing is served or fetched: refreshes are events, and what they cost is reckoned. Simulated are
+the parts that queue (refreshers, GitHub's limits); Redis's part is counted from what was simulated.
+Every organisation has three tracked resources; GitHub changes them at random, at fixed rates.
+
+What it rests on: how refreshes are scheduled, limited and announced is this project's own
+(`shared.ahead`, `refresher.budget`, `reader.caretaker`); sizes are those of an organisation of 250
+repositories and 130 members; GitHub takes a fifth of a second for an answer.
+"""
+
+import argparse
+import heapq
+import random
+import sys
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from statistics import mean, quantiles
+
+_WARM_UP = 3600.0  # seconds that are simulated before anything is measured
+_HOUR = 3600.0
+# Bytes on the wire, request and answer: a look at an entry's metadata, an announcement, a pulse.
+LOOK, ANNOUNCEMENT, PULSE = 630, 130, 80
+LOOKS_COMMANDS = 2  # that Redis executes for one look
+# Where one Redis on one core, behind one gigabit, comes to its end.
+MOST_COMMANDS, MOST_BYTES = 100_000, 100_000_000  # a second
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of tracked resource.
+
+    Args:
+        pages: requests of one refresh.
+        changes: an hour, at GitHub.
+        body: bytes that a reader loads of a new version: plain, compressed, ends and views.
+    """
+
+    pages: int
+    changes: float
+    body: int
+
+
+ORGANISATION = (
+    Kind(pages=1, changes=1, body=3_000),
+    Kind(pages=2, changes=0.2, body=140_000),
+    Kind(pages=3, changes=12, body=1_565_000),
+)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What is simulated; the names are those of the settings where there is one.
+
+    Args:
+        tracked: resources.
+        readers: nodes.
+        processes: of each node.
+        refreshers: RQ workers.
+        credentials: tokens.
+        cache_ttl: seconds.
+        local_ttl: seconds.
+        refresh_ahead: share of `cache_ttl`.
+        points_per_minute: requests to GitHub, of the whole fleet.
+        points_per_hour: that GitHub allows each credential; a 304 is free.
+        origin_seconds: for one answer of GitHub.
+        webhooks: GitHub tells of changes, and what it tells of is refreshed at once.
+    """
+
+    tracked: int = 100
+    readers: int = 10
+    processes: int = 4
+    refreshers: int = 4
+    credentials: int = 1
+    cache_ttl: float = 1000
+    local_ttl: float = 50
+    refresh_ahead: float = 0.1
+    points_per_minute: int = 400
+    points_per_hour: int = 5000
+    origin_seconds: float = 0.2
+    webhooks: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an hour of it is like.
+
+    Args:
+        requests: to GitHub, in the hour.
+        points: of these, those that cost something.
+        put_off: refreshes that met a limit, and were begun again later.
+        lag: seconds from a change at GitHub until it is in Redis, of each change, in order.
+        busy: share of the refreshers' time that is used.
+        commands: that Redis executes for readers, a second.
+        transferred: bytes a second from Redis to readers.
+        memory: bytes that a reader process holds.
+    """
+
+    requests: int
+    points: int
+    put_off: int
+    lag: Sequence[float]
+    busy: float
+    commands: float
+    transferred: float
+    memory: int
+
+    @property
+    def median_lag(self) -> float:
+        """Half of all changes are seen sooner."""
+        return mean(quantiles(self.lag, n=4)[1:2]) if len(self.lag) > 1 else 0.0
+
+    @property
+    def worst_lag(self) -> float:
+        """99 of 100 are."""
+        return quantiles(self.lag, n=100)[98] if len(self.lag) > 1 else 0.0
+
+    @property
+    def limits(self) -> list[str]:
+        """What has come to its end."""
+        found = []
+        if self.busy > 0.9:
+            found.append("refreshers")
+        if self.put_off:
+            found.append("GitHub's limits")
+        if self.commands > MOST_COMMANDS:
+            found.append("Redis's commands")
+        if self.transferred > MOST_BYTES:
+            found.append("Redis's network")
+        return found
+
+
+@dataclass
+class _Counts:
+    requests: int = 0
+    points: int = 0
+    put_off: int = 0
+    refreshes: int = 0
+    updates: int = 0
+    loaded: int = 0  # bytes of new versions
+    worked: float = 0.0
+    lag: list[float] = field(default_factory=list)
+
+
+class _Limits:
+    """GitHub's limits, and ours below them: requests a minute, points an hour."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._minute, self._hour = Counter[int](), Counter[int]()
+        self._per_minute = fleet.points_per_minute
+        self._per_hour = fleet.points_per_hour * fleet.credentials
+
+    def refuses_until(self, now: float) -> float | None:
+        """When to try again; None to go on."""
+        if self._hour[int(now // _HOUR)] >= self._per_hour:
+            return (now // _HOUR + 1) * _HOUR
+        if self._minute[int(now // 60)] >= self._per_minute:
+            return (now // 60 + 1) * 60
+        return None
+
+    def take(self, now: float, *, points: int) -> None:
+        """One request."""
+        self._minute[int(now // 60)] += 1
+        self._hour[int(now // _HOUR)] += points
+
+
+class Simulation:
+    """An hour, after one that lets everything settle.
+
+    Args:
+        fleet: what is simulated.
+        seed: another one gives other moments of change.
+    """
+
+    def __init__(self, fleet: Fleet, *, seed: int = 1) -> None:
+        self._fleet = fleet
+        self._random = random.Random(seed)  # noqa: S311 - it is no secret
+        self._limits = _Limits(fleet)
+        self._kinds = [ORGANISATION[at % 3] for at in range(fleet.tracked)]
+        self._changed: list[list[float]] = [[] for _ in self._kinds]  # and not yet seen
+        self._queued = [False] * fleet.tracked
+        self._queue: deque[int] = deque()
+        # (when, order, what, resource): what is "due", "change" or "free".
+        self._events: list[tuple[float, int, str, int]] = []
+        self._order = 0
+        self._idle = fleet.refreshers
+        self._counts = _Counts()
+
+    def run(self) -> Outcome:
+        """Simulate."""
+        for resource, kind in enumerate(self._kinds):
+            self._at(self._random.uniform(0, self._fleet.cache_ttl), "due", resource)
+            self._at(self._random.expovariate(kind.changes / _HOUR), "change", resource)
+        end = _WARM_UP + _HOUR
+        while self._events and self._events[0][0] < end:
+            now, _, what, resource = heapq.heappop(self._events)
+            if what == "change":
+                self._change(now, resource)
+            elif what == "due":
+                self._ask(resource)
+            else:
+                self._idle += 1
+            self._work(now)
+        return self._outcome()
+
+    def _at(self, when: float, what: str, resource: int) -> None:
+        self._order += 1
+        heapq.heappush(self._events, (when, self._order, what, resource))
+
+    def _change(self, now: float, resource: int) -> None:
+        self._changed[resource].append(now)
+        rate = self._kinds[resource].changes / _HOUR
+        self._at(now + self._random.expovariate(rate), "change", resource)
+        if self._fleet.webhooks:
+            self._ask(resource)
+
+    def _ask(self, resource: int) -> None:
+        """One job for a resource, however often it is asked for."""
+        if not self._queued[resource]:
+            self._queued[resource] = True
+            self._queue.append(resource)
+
+    def _work(self, now: float) -> None:
+        while self._idle and self._queue:
+            resource = self._queue.popleft()
+            self._queued[resource] = False
+            self._idle -= 1
+            self._refresh(now, resource)
+
+    def _refresh(self, began: float, resource: int) -> None:
+        """One refresh, page by page; a limit that is met puts it off."""
+        fleet, kind, now = self._fleet, self._kinds[resource], began
+        seen = [at for at in self._changed[resource] if at <= began]
+        for page in range(kind.pages):
+            again = self._limits.refuses_until(now)
+            if again is not None:
+                self._counts.put_off += began >= _WARM_UP
+                self._at(again + self._random.uniform(0, 5), "due", resource)
+                self._at(max(now, began + 0.01), "free", resource)
+                return
+            points = int(bool(seen) and page == 0)  # one page of it changed
+            self._limits.take(now, points=points)
+            if began >= _WARM_UP:
+                self._counts.requests += 1
+                self._counts.points += points
+            now += fleet.origin_seconds
+        self._changed[resource] = [at for at in self._changed[resource] if at > began]
+        if began >= _WARM_UP:
+            counts = self._counts
+            counts.refreshes += 1
+            counts.worked += now - began
+            counts.updates += bool(seen)
+            counts.loaded += kind.body if seen else 0
+            counts.lag += [now - at for at in seen]
+        ahead = fleet.refresh_ahead * fleet.cache_ttl * self._random.uniform(0.5, 1)
+        self._at(began + fleet.cache_ttl - ahead, "due", resource)
+        self._at(now, "free", resource)
+
+    def _outcome(self) -> Outcome:
+        fleet, counts = self._fleet, self._counts
+        processes = fleet.readers * fleet.processes
+        announced = counts.refreshes / _HOUR
+        # After LOCAL_TTL without one, and after each announcement.
+        looks = processes * (fleet.tracked / min(fleet.local_ttl, fleet.cache_ttl) + announced)
+        transferred = looks * LOOK + processes * (announced * ANNOUNCEMENT + PULSE)
+        transferred += processes * counts.loaded / _HOUR
+        loads = processes * counts.updates / _HOUR
+        # What has not been seen by the end has lagged for so long already.
+        end = _WARM_UP + _HOUR
+        unseen = [end - at for waiting in self._changed for at in waiting if at >= _WARM_UP]
+        return Outcome(
+            requests=counts.requests,
+            points=counts.points,
+            put_off=counts.put_off,
+            lag=sorted([*counts.lag, *unseen]),
+            busy=counts.worked / (_HOUR * fleet.refreshers),
+            commands=looks * LOOKS_COMMANDS + processes + loads,
+            transferred=transferred,
+            memory=sum(kind.body for kind in self._kinds),
+        )
+
+
+def table(named: Sequence[tuple[str, Fleet]]) -> str:
+    """For people: a row for each fleet."""
+    titles = (
+        *("fleet", "requests/h", "points/h", "seen after, s", "refreshers busy"),
+        *("Redis commands/s", "Redis MB/s", "MB a process", "at its end"),
+    )
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    for name, fleet in named:
+        found = Simulation(fleet).run()
+        cells = (
+            name,
+            f"{found.requests:,}",
+            f"{found.points:,}",
+            f"{found.median_lag:,.0f}, {found.worst_lag:,.0f}",
+            f"{found.busy:.0%}",
+            f"{found.commands:,.0f}",
+            f"{found.transferred / 1e6:,.1f}",
+            f"{found.memory / 1e6:,.0f}",
+            ", ".join(found.limits) or "nothing",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print the tables of docs/scaling.md."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    usual = Fleet()
+    print("More to keep fresh: 10 readers of 4 processes, 4 refreshers, 1 credential\n")
+    print(table([(f"{n:,} tracked", replace(usual, tracked=n)) for n in (10, 100, 1000, 10_000)]))
+    print("\nMore readers: 300 tracked (100 organisations)\n")
+    hundred = replace(usual, tracked=300)
+    print(table([(f"{n} readers", replace(hundred, readers=n)) for n in (1, 10, 50, 100, 500)]))
+    print("\nBeing told: 300 tracked, 10 readers\n")
+    slow = replace(hundred, cache_ttl=4000)
+    print(
+        table(
+            [
+                ("CACHE_TTL=1000", hundred),
+                ("CACHE_TTL=4000", slow),
+                ("CACHE_TTL=4000, webhooks", replace(slow, webhooks=True)),
+            ]
+        )
+    )
+    print("\nWhich knob: 3,000 tracked, 50 readers\n")
+    large = Fleet(tracked=3000, readers=50)
+    knobs = [
+        ("as it is", large),
+        ("16 refreshers", replace(large, refreshers=16)),
+        ("4 credentials", replace(large, credentials=4)),
+        ("CACHE_TTL=4000", replace(large, cache_ttl=4000)),
+        ("CACHE_TTL=4000, webhooks", replace(large, cache_ttl=4000, webhooks=True)),
+        ("the same, 4 credentials", replace(large, cache_ttl=4000, webhooks=True, credentials=4)),
+        ("LOCAL_TTL=600", replace(large, local_ttl=600)),
+    ]
+    print(table(knobs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
