@@ -10,7 +10,7 @@ from reader.cli.commands import cache
 from reader.errors import ApiError, error_body
 from reader.node import Node
 from reader.noting import note_requests
-from reader.routes import ALLOWED_METHODS, routes
+from reader.routes import allowed_methods, routes
 from reader.status.routes import register as register_status
 from shared import settings as settings_of_process
 from shared.github_form import JSON
@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises:
         SystemExit: the environment's settings are wrong.
     """
-    app = Flask("reader")
+    app = Flask("reader", static_folder=None)
     # Flask would answer OPTIONS itself, without what browsers ask it for.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # `//` and a trailing slash name other things, at GitHub and so here.
@@ -57,7 +57,7 @@ def _refuse(error: ApiError) -> Response:
 
 def _refuse_as_flask_does(error: HTTPException) -> Response:
     status = error.code or 500
-    headers = {"Allow": ALLOWED_METHODS} if status == 405 else {}
+    headers = {"Allow": allowed_methods(request.path)} if status == 405 else {}
     return _refuse(ApiError(status, error.name, headers))
 
 

@@ -12,7 +12,7 @@ from reader.tallies import Kind, Route, served_by_status
 _OWN_ROUTES = frozenset(
     {
         *(Route.HEALTHCHECK, Route.LIVEZ, Route.METRICS, Route.WEBHOOK),
-        *(Route.STATUS, Route.STATUS_JSON),
+        *(Route.STATUS, Route.STATUS_JSON, Route.OPENAPI),
     }
 )
 

@@ -1,9 +1,11 @@
 """What a reader answers to which path: thin, each decision is made elsewhere."""
 
 import time
+from pathlib import Path
 
 from flask import Blueprint, Response, g, request
 from redis import RedisError
+from werkzeug.exceptions import MethodNotAllowed
 
 from reader.answer import CORS_HEADERS, Conditions, answer
 from reader.client_url import path_of
@@ -16,11 +18,22 @@ from reader.health import livez as life_answer
 from reader.metrics import CONTENT_TYPE as METRICS_TYPE
 from reader.metrics import expose
 from reader.selection import select
+from reader.status.actions import Action
 from reader.webhooks import MAX_BYTES
+from shared.github_form import JSON
 
 routes = Blueprint("reader", __name__)
 
-ALLOWED_METHODS = "GET, HEAD, OPTIONS"
+_FORMS = ("sign-in", "sign-out")
+# What is not to be looked at.
+_POSTED_TO = frozenset({"/webhooks/github", *(f"/status/{name}" for name in (*Action, *_FORMS))})
+# Made of docs/openapi.yaml by `python -m scripts.openapi`.
+_OPENAPI = Path(__file__).with_name("openapi.json")
+
+
+def allowed_methods(path: str) -> str:
+    """Value of `Allow` (RFC 9110 section 10.2.1) for a path."""
+    return "OPTIONS, POST" if path in _POSTED_TO else "GET, HEAD, OPTIONS"
 
 
 @routes.before_request
@@ -50,6 +63,14 @@ def metrics() -> Response:
     return Response(text, content_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
 
 
+@routes.get("/openapi.json")
+def openapi() -> Response:
+    """What is served here, as OpenAPI has it."""
+    body = _OPENAPI.read_bytes()
+    headers = {"Cache-Control": "public, max-age=3600", **CORS_HEADERS}
+    return Response(body, content_type=JSON, headers=headers)
+
+
 @routes.post("/webhooks/github")
 def github_webhook() -> Response:
     """GitHub tells of a change; what it touches is refreshed."""
@@ -72,9 +93,11 @@ def github_webhook() -> Response:
 
 @routes.get("/", defaults={"path": ""})
 @routes.get("/<path:path>")
-def resource(path: str) -> Response:  # noqa: ARG001 - the path as sent is what counts
+def resource(path: str) -> Response:
     """A tracked resource, a page of one, a ranked view, or anything allowed on demand."""
-    asked = target()
+    if f"/{path}" in _POSTED_TO:
+        raise MethodNotAllowed
+    asked = target()  # the path as it was sent is what counts
     selection = select(node().catalogue, asked)
     g.route = selection.route
     conditions = Conditions(
@@ -94,12 +117,13 @@ def resource(path: str) -> Response:  # noqa: ARG001 - the path as sent is what 
 
 @routes.route("/", methods=["OPTIONS"], defaults={"path": ""})
 @routes.route("/<path:path>", methods=["OPTIONS"])
-def preflight(path: str) -> Response:  # noqa: ARG001
+def preflight(path: str) -> Response:
     """What a browser asks before a request from another origin, as GitHub answers it."""
+    allowed = allowed_methods(f"/{path}")
     headers = {
         **CORS_HEADERS,
-        "Allow": ALLOWED_METHODS,
-        "Access-Control-Allow-Methods": ALLOWED_METHODS,
+        "Allow": allowed,
+        "Access-Control-Allow-Methods": allowed,
         "Access-Control-Allow-Headers": (
             "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, "
             "If-Unmodified-Since, X-GitHub-OTP, X-Requested-With, User-Agent, GraphQL-Features, "

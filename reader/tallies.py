@@ -36,6 +36,7 @@ class Route(StrEnum):
     STATUS_JSON = "/status.json"
     STATUS_ACTION = "/status/{action}"
     WEBHOOK = "/webhooks/github"
+    OPENAPI = "/openapi.json"
     OTHER = "other"
 
 
