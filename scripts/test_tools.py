@@ -1,7 +1,7 @@
 """`make test` brings what its tests use besides Python's packages, where it may.
 
-Chromium and a font, for tests of pages, are installed on Debian by root. `promtool`, which checks
-what is for Prometheus, is taken out of its package: installed, that would start a server.
+Chromium and a font, for tests of pages, and HAProxy are installed on Debian by root; no service is
+started. `promtool`, which checks what is for Prometheus, is taken out of its package.
 
 Nothing here fails a run: tests that miss something are skipped, and say so.
 """
@@ -17,7 +17,7 @@ _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".loca
 
 def main() -> int:
     """Bring what is missing; a line for each thing that is brought, or cannot be."""
-    for bring in (_bring_browser, _bring_promtool):
+    for bring in (_bring_browser, _bring_balancer, _bring_promtool):
         try:
             bring()
         except OSError as error:
@@ -38,6 +38,17 @@ def _bring_browser() -> None:
         print(f"No Chromium: {reason}; the tests of pages will be skipped")
     elif reason is not None:
         print(f"No font: {reason}; text on pages will be boxes")
+
+
+def _bring_balancer() -> None:
+    if find("haproxy") is not None:
+        return
+    reason = why_not_install()
+    if reason is None:
+        _announce("Installing haproxy with apt-get, for the tests behind a balancer (once)")
+        reason = None if install(["haproxy"]) else "apt-get could not install it"
+    if reason is not None:
+        print(f"No HAProxy: {reason}; the tests behind a balancer will be skipped")
 
 
 def _missing_packages() -> Iterator[str]:

@@ -186,8 +186,8 @@ class Fleet:
         }
 
     def _reader(self, command: list[str], settings: dict[str, object]) -> Reader:
-        port = free_port()
-        reader = self._start(Reader, "reader", command, {"PORT": port, **settings})
+        port = settings.get("PORT") or free_port()
+        reader = self._start(Reader, "reader", command, {**settings, "PORT": port})
         reader.url = f"http://127.0.0.1:{port}"
         eventually(lambda: self._answers(reader), what="the reader answers")
         return reader
