@@ -1,0 +1,39 @@
+# One image for all three kinds of process; which of them it is, is said by the command (Procfile).
+#
+#   docker build --tag api-read-cache .
+#
+# Every pinned requirement has a wheel for amd64 and arm64, so nothing is compiled in either stage.
+
+FROM python:3.12-slim AS wheels
+WORKDIR /build
+COPY requirements.txt ./
+RUN pip wheel --disable-pip-version-check --no-cache-dir --wheel-dir /wheels \
+    --requirement requirements.txt
+
+FROM python:3.12-slim
+# Logs are there when they are written; what Python compiled is in the image already.
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# The same number everywhere, so that file systems and Kubernetes can name it.
+RUN groupadd --gid 10001 cache \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
+    --shell /usr/sbin/nologin cache
+# Mounted, not copied: the wheels would stay in a layer of their own.
+RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
+    pip install --disable-pip-version-check --no-cache-dir --no-index /wheels/*.whl
+WORKDIR /app
+# Owned by root: the processes cannot change their own code.
+COPY requirements.txt gunicorn.conf.py ./
+COPY shared/ shared/
+COPY reader/ reader/
+COPY refresher/ refresher/
+RUN python -m compileall -q shared reader refresher
+USER 10001:10001
+EXPOSE 5000
+# gunicorn, rq and the scheduler all end in good order on it. No shell stands between (exec form).
+STOPSIGNAL SIGTERM
+# For readers; the other two serve nothing and switch it off. It asks whether the process answers:
+# whether it has anything to serve is the balancer's question (/healthcheck), and no reason to
+# replace it.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 5000), timeout=4); c.request('GET', '/livez'); sys.exit(c.getresponse().status != 200)"]
+CMD ["gunicorn", "--config", "gunicorn.conf.py", "reader.asgi:app"]
