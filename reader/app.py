@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from reader.answer import CORS_HEADERS
 from reader.cli.commands import cache
+from reader.cli.help import settings_for_help
 from reader.errors import ApiError, error_body
 from reader.node import Node
 from reader.noting import note_requests
@@ -34,7 +35,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     # `//` and a trailing slash name other things, at GitHub and so here.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    app.extensions["node"] = Node(settings or settings_of_process.load_or_exit())
+    settings = settings or settings_for_help() or settings_of_process.load_or_exit()
+    app.extensions["node"] = Node(settings)
     note_requests(app)
     register_status(app)
     app.register_blueprint(routes)

@@ -7,12 +7,15 @@ from typing import NoReturn
 
 from scripts.run import read_dotenv
 from scripts.running import ROOT, environment
+from shared.settings import REFRESHERS_ONLY
 
 
 def main() -> NoReturn:
     """Become `flask --app reader cache ...`; the exit status is 1 where no Redis is known."""
     read_dotenv()
-    if not os.environ.get("REDIS_URL"):
+    for name in REFRESHERS_ONLY:  # as readers do, and `.env` is for refreshers, too
+        os.environ.pop(name, None)
+    if not os.environ.get("REDIS_URL") and "--help" not in sys.argv:
         known = environment()
         if known is None:
             reason = "REDIS_URL is not set, and no `make run` or `make demo` runs in this folder"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from reader.fleet import Fleet
@@ -9,16 +10,26 @@ from reader.status.diagnosis import Level, diagnose
 from reader.status.words import about as in_words
 from reader.status.words import count, duration, listed, plural, share, size
 from shared.budgets import CredentialBudget
-from shared.settings import Settings
+from shared.settings import REFRESHERS_ONLY, Settings
 
 _SHORT_TOKEN = 16  # characters
 _CLOCK_OFF, _CLOCK_WRONG = 5.0, 60.0  # seconds
+# Members of `INFO` that say "ok", and what of.
+_SAVES = {
+    "rdb_last_bgsave_status": "its last snapshot",
+    "aof_last_write_status": "its last write to the append-only file",
+    "aof_last_bgrewrite_status": "its last rewriting of the append-only file",
+}
 _SLOW = 0.02  # seconds for one answer of Redis
 _OLDEST_REDIS = 7
 _LONG_QUEUE = 100
-# Scopes of classic tokens that only see what everybody sees, or nothing of a repository.
+_EXPIRES_SOON = 14 * 24 * 3600.0  # seconds
+# Scopes of classic tokens that show the cache nothing that is not public. Not `read:org`, which
+# shows members that conceal their membership, nor `public_repo`, which may write.
 # https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
-_HARMLESS_SCOPES = frozenset({"public_repo", "read:org", "read:user", "user:email", "read:project"})
+_HARMLESS_SCOPES = frozenset({"read:user", "user:email"})
+# What platforms that put a proxy before readers set, and what gunicorn's users expect to work.
+_SIGNS_OF_PROXIES = ("DYNO", "FLY_APP_NAME", "FORWARDED_ALLOW_IPS", "K_SERVICE", "RENDER")
 
 
 class Verdict(StrEnum):
@@ -52,7 +63,7 @@ class RedisFacts:
     """What Redis says of itself.
 
     Args:
-        info: the members of `INFO`.
+        info: the members of `INFO`; none where it may not be asked.
         save: when it writes a snapshot, as `CONFIG GET save` says; None where it may not be asked.
         latency: seconds for one answer.
         offset: seconds that its clock is ahead of this machine's.
@@ -77,12 +88,13 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
     """The settings of this process, which should be those of the readers."""
     about = "settings"
     yield Finding(about, Verdict.OK, f"they are valid; {listed(list(settings.orgs))} tracked")
-    if environment.get("GITHUB_API_TOKEN"):
+    secrets = [name for name in REFRESHERS_ONLY if environment.get(name)]
+    if secrets:
         yield Finding(
             about,
             Verdict.NOTE,
-            "GITHUB_API_TOKEN is set here, where only readers' settings are needed",
-            "give the credentials to refreshers alone",
+            f"{listed(secrets)} set here, where only what readers need has to be",
+            "give GitHub's credentials to refreshers alone",
         )
     if settings.admin_token is None:
         found = "ADMIN_TOKEN is not set: nobody can act on the status page"
@@ -100,6 +112,16 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
             Verdict.NOTE,
             "LOCAL_TTL is longer than CACHE_TTL: readers look when content becomes stale all the "
             "same",
+            "a LOCAL_TTL of a twentieth of CACHE_TTL is plenty",
+        )
+    proxy = next((name for name in _SIGNS_OF_PROXIES if environment.get(name)), None)
+    if proxy is not None and not settings.trusted_proxies:
+        yield Finding(
+            about,
+            Verdict.NOTE,
+            f"{proxy} is set, so there may be a proxy before the readers, and TRUSTED_PROXIES is "
+            "not: Link fields name the readers, not the proxy",
+            "name the proxies' addresses in TRUSTED_PROXIES",
         )
     if settings.access_log == 1:
         found = "ACCESS_LOG=1 logs every request, which costs more than answering it"
@@ -109,21 +131,19 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
 def check_redis(facts: RedisFacts) -> Iterator[Finding]:
     """Whether Redis keeps what it is given."""
     about = "redis"
-    name = "Valkey" if facts.text("valkey_version") else "Redis"
-    version = facts.text("valkey_version") or facts.text("redis_version")
     latency = duration(facts.latency)
-    old = name == "Redis" and int(version.partition(".")[0] or 0) < _OLDEST_REDIS
-    yield Finding(
-        about,
-        Verdict.PROBLEM if old else Verdict.OK,
-        f"{name} {version} answers in {latency}",
-        f"{name} {_OLDEST_REDIS} or newer is needed" if old else "",
-    )
+    if facts.info:
+        yield _check_version(facts, latency)
+    else:
+        found = f"it answers in {latency}, and does not tell how it is (INFO is not allowed)"
+        advice = "let our user have INFO, or see to version, persistence and eviction yourself"
+        yield Finding(about, Verdict.NOTE, found, advice)
     if facts.latency > _SLOW:
         advice = "put readers and Redis into one region, or see what keeps Redis busy"
         yield Finding(about, Verdict.WARNING, f"an answer takes {latency}", advice)
-    yield from _check_persistence(facts)
-    yield from _check_memory(facts)
+    if facts.info:
+        yield from _check_persistence(facts)
+        yield from _check_memory(facts)
     if facts.text("role") not in {"", "master"}:
         yield Finding(
             about,
@@ -133,14 +153,29 @@ def check_redis(facts: RedisFacts) -> Iterator[Finding]:
         )
 
 
+def _check_version(facts: RedisFacts, latency: str) -> Finding:
+    valkey = facts.text("valkey_version")
+    version = valkey or facts.text("redis_version")
+    name = "Valkey" if valkey else "Redis"
+    major = version.partition(".")[0]
+    old = not valkey and major.isdigit() and int(major) < _OLDEST_REDIS
+    return Finding(
+        "redis",
+        Verdict.PROBLEM if old else Verdict.OK,
+        f"{name} {version} answers in {latency}",
+        f"Redis {_OLDEST_REDIS} or newer is needed, or Valkey" if old else "",
+    )
+
+
 def _check_persistence(facts: RedisFacts) -> Iterator[Finding]:
     about = "redis"
     appends = facts.number("aof_enabled") == 1
-    if facts.text("rdb_last_bgsave_status") not in {"", "ok"}:
+    failed = [what for name, what in _SAVES.items() if facts.text(name) not in {"", "ok"}]
+    if failed:
         yield Finding(
             about,
             Verdict.PROBLEM,
-            "its last snapshot failed: it may refuse writes",
+            f"{listed(failed)} failed: it may refuse writes",
             "see Redis's log; often the disk is full",
         )
     if appends or facts.save:
@@ -210,7 +245,7 @@ def check_credentials(budgets: Sequence[CredentialBudget], now: float) -> Iterat
             name += f" ({budget.resource_class})"
         yield _check_budget(name, budget, now)
         if budget.resource_class == "core":
-            yield from _check_credential(name, budget)
+            yield from _check_credential(name, budget, now)
 
 
 def _check_budget(name: str, budget: CredentialBudget, now: float) -> Finding:
@@ -226,14 +261,15 @@ def _check_budget(name: str, budget: CredentialBudget, now: float) -> Finding:
     return Finding(about, Verdict.OK, f"{name}: {left}")
 
 
-def _check_credential(name: str, budget: CredentialBudget) -> Iterator[Finding]:
+def _check_credential(name: str, budget: CredentialBudget, now: float) -> Iterator[Finding]:
     about = "credentials"
     if budget.credential == "anonymous":
         yield Finding(
             about,
             Verdict.NOTE,
             f"GitHub is asked without a token: {count(budget.limit)} requests an hour",
-            "set GITHUB_API_TOKEN for refreshers: 5,000 an hour, and unchanged content is free",
+            f"set GITHUB_API_TOKEN for refreshers: {count(5000)} an hour, and unchanged content is "
+            "free",
         )
     scopes = {scope.strip() for scope in (budget.scopes or "").split(",")} - {""}
     more = sorted(scopes - _HARMLESS_SCOPES)
@@ -245,7 +281,22 @@ def _check_credential(name: str, budget: CredentialBudget) -> Iterator[Finding]:
             "take a token that sees nothing private: public data needs no scope at all",
         )
     if budget.expires:
-        yield Finding(about, Verdict.NOTE, f"{name}: it ends on {budget.expires}")
+        yield _check_end(name, budget.expires, now)
+
+
+def _check_end(name: str, expires: str, now: float) -> Finding:
+    """How far off a token's end is, as GitHub writes it: `2027-02-01 00:00:00 UTC`, or `+0200`."""
+    about, found = "credentials", f"{name}: it ends on {expires}"
+    try:
+        end = datetime.strptime(expires.replace("UTC", "+0000"), "%Y-%m-%d %H:%M:%S %z")
+    except ValueError:
+        return Finding(about, Verdict.NOTE, found)
+    left = end.timestamp() - now
+    if left > _EXPIRES_SOON:
+        return Finding(about, Verdict.OK, found)
+    verdict = Verdict.WARNING if left > 0 else Verdict.PROBLEM
+    found = f"{name}: it ends in {in_words(left)}" if left > 0 else f"{name}: it ended on {expires}"
+    return Finding(about, verdict, found, "make a new one, and give it to refreshers beside it")
 
 
 def check_processes(fleet: Fleet) -> Iterator[Finding]:
@@ -273,15 +324,26 @@ def check_processes(fleet: Fleet) -> Iterator[Finding]:
         f"{plural(fleet.queue_length, 'refresh', 'refreshes')} queued",
         "run more refreshers, or see what they are waiting for" if long else "",
     )
-    nodes = {reader.node for reader in fleet.readers}
-    if not nodes:
+    yield from _check_readers(fleet)
+
+
+def _check_readers(fleet: Fleet) -> Iterator[Finding]:
+    about, readers = "readers", fleet.readers
+    if not readers:
         found = "none has reported: none runs on this Redis"
-        yield Finding("readers", Verdict.WARNING, found, "start them as the Procfile does")
-    else:
-        found = (
-            f"{plural(len(fleet.readers), 'process', 'processes')} on {plural(len(nodes), 'node')}"
-        )
-        yield Finding("readers", Verdict.OK, found)
+        yield Finding(about, Verdict.WARNING, found, "start them as the Procfile does")
+        return
+    nodes = {reader.node for reader in readers}
+    processes = plural(len(readers), "process", "processes")
+    yield Finding(about, Verdict.OK, f"{processes} on {plural(len(nodes), 'node')}")
+    versions = sorted({reader.version for reader in readers})
+    if len(versions) > 1:
+        found = f"they run versions {listed(versions)}"
+        yield Finding(about, Verdict.NOTE, found, "let the deployment under way come to its end")
+
+
+# Statements of the status page that `check_processes` makes in its own words.
+_SAID_OF_PROCESSES = {"No refresher is alive", "Refreshing is paused", "Several versions"}
 
 
 def check_content(fleet: Fleet) -> Iterator[Finding]:
@@ -292,9 +354,8 @@ def check_content(fleet: Fleet) -> Iterator[Finding]:
         Level.NOTE: Verdict.NOTE,
         Level.GOOD: Verdict.OK,
     }
-    of_processes = {"No refresher is alive", "Refreshing is paused"}
     for said in diagnose(fleet, [], now=fleet.now):
-        if said.title not in of_processes:
+        if said.title not in _SAID_OF_PROCESSES:
             yield Finding("content", verdicts[said.level], f"{said.title}. {said.text}")
 
 

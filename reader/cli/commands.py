@@ -1,83 +1,88 @@
 """The commands: `flask --app reader cache --help`."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from shlex import quote
 from typing import Any, TypeVar
 
 import click
 from flask.cli import AppGroup
 
+from reader.cli import documents, tables
 from reader.cli.checks import Verdict
 from reader.cli.desk import desk
 from reader.cli.doctor import examine, print_findings
-from reader.cli.printing import Column, print_facts, print_json, print_table
-from reader.cli.waiting import Patience, forgotten, refreshed
-from reader.cli.warming import Step, warm
+from reader.cli.printing import print_facts, print_json, print_table
+from reader.cli.waiting import asked, asked_to_forget, forgotten, refreshed
+from reader.cli.warming import Step, Warming, warm
 from reader.fleet import TrackedView
+from reader.status.diagnosis import LEVELS, state_of
 from reader.status.reports import report_words
-from reader.status.resource_rows import tracked_row
-from reader.status.words import clock, iso, plural
+from reader.status.words import duration, plural
 from reader.suspension import resume, suspend
 from shared.outcomes import RefreshOutcome
-from shared.refresh_report import RefreshReport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-cache = AppGroup("cache", help="Look at what is cached, and have something done about it.")
-
-_COLUMNS = (
-    Column("Resource", "name", folds=True),
-    Column("State", "state"),
-    Column("Age", "age"),
-    Column("Next", "next"),
-    Column("Size", "size"),
-    Column("Holds", "items_words", from_width=100),
-    Column("Last refresh", "outcome_words", from_width=120, folds=True),
-)
 _GOOD = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
-_LAST_REPORTS = 10
 
 as_json = click.option("--json", "is_json", is_flag=True, help="One JSON document.")
+no_wait = click.option("--no-wait", is_flag=True, help="Ask for it, and leave.")
+
+cache = AppGroup(
+    "cache",
+    help="""Look at what is cached, and have something done about it.
+
+    PATH is GitHub's, with its query: /orgs/Netflix/repos, '/repos/netflix/hystrix/issues?page=2'.
+
+    Settings come from the environment, as a reader's do: REDIS_URL names the Redis, ORGS what is
+    tracked. Commands ask the refreshers for what is to be done, and wait until it is. The exit
+    status is 1 where it was not done, or went wrong.
+    """,
+)
 
 
-def waits(seconds: float) -> Callable[[Command], Command]:
-    """Give a command the options of waiting."""
-
-    def give(command: Command) -> Command:
-        timeout = click.option(
-            "--timeout",
-            default=float(seconds),
-            show_default=True,
-            help="Seconds to wait at the most.",
-        )
-        no_wait = click.option("--no-wait", is_flag=True, help="Ask for it, and leave.")
-        return timeout(no_wait(command))
-
-    return give
+def within(seconds: float) -> Callable[[Command], Command]:
+    """Give a command the option of how long to wait."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0),
+        default=float(seconds),
+        show_default=True,
+        help="Seconds to wait at the most.",
+    )
 
 
-@cache.command("list")
+@cache.command("list", short_help="What is held, and how it is.")
 @click.option("--on-demand/--no-on-demand", default=True, help="Also what is not tracked.")
-@click.option("--limit", default=200, show_default=True, help="On-demand resources at the most.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="On-demand resources at the most.",
+)
 @as_json
 def list_command(on_demand: bool, limit: int, is_json: bool) -> None:
-    """What is held, and how it is."""
+    """What is held, and how it is: what is tracked, then what is stored on demand."""
     with desk() as found:
         fleet = found.fleet()
         views = list(fleet.tracked)
-        if on_demand:
-            resources = sorted(found.on_demand(limit), key=lambda resource: resource.name)
-            views += found.watch.views(resources, now=fleet.now) if resources else []
+        resources = found.on_demand(limit + 1) if on_demand else []
+        shown = sorted(resources[:limit], key=lambda resource: resource.name)
+        views += found.watch.views(shown, now=fleet.now)
         moment = found.moment(fleet)
-        rows = [tracked_row(view, moment) for view in views]
     if is_json:
-        print_json(rows)
-    else:
-        print_table(rows, _COLUMNS)
+        print_json([documents.of_resource(view, moment) for view in views])
+        return
+    rows = [tables.list_row(view, moment) for view in views]
+    print_table(rows, tables.LIST, styles=[tables.STYLES[LEVELS[state_of(one)]] for one in views])
+    _print_failures(views, moment.now)
+    if len(resources) > limit:
+        click.echo(f"\nMore than {limit} on-demand resources are stored: see --limit.")
 
 
-@cache.command()
+@cache.command(short_help="Everything that is known of one resource.")
 @click.argument("path")
 @as_json
 def show(path: str, is_json: bool) -> None:
@@ -85,117 +90,111 @@ def show(path: str, is_json: bool) -> None:
     with desk() as found:
         resource = found.resource(path)
         fleet = found.fleet()
-        view = found.view(resource)
+        moment, view = found.moment(fleet), found.view(resource)
         is_queued = found.queue.is_queued(resource)
-        row = tracked_row(view, found.moment(fleet))
-        reports = [one for one in fleet.timeline if one.resource == resource.name]
+    reports = tables.latest(fleet.timeline, resource.name)
     if is_json:
         print_json(
-            {
-                **row,
-                "tracked": resource.tracked,
-                "metadata": asdict(view.metadata) if view.metadata else None,
-                "failure": asdict(view.failure) if view.failure else None,
-                "refreshing": view.is_running,
-                "reports": [_plain(report) for report in reports],
-            }
+            documents.of_resource_in_full(view, moment, is_queued=is_queued, reports=reports)
         )
         return
-    print_facts(_facts(view, row, is_queued=is_queued))
+    print_facts(tables.facts(view, moment, is_queued=is_queued))
     if reports:
         click.echo("\nLatest refreshes")
-        lines = {iso(one.at): report_words(one) for one in reports[:_LAST_REPORTS]}
-        print_facts(lines)
+        print_table([tables.report_row(one, moment.now) for one in reports], tables.REPORTS)
     if view.metadata is None:
-        click.echo(f"\nNothing is held of it. Fetch it: flask --app reader cache refresh {path}")
+        name = quote(resource.name)
+        click.echo(f"\nNothing is held of it. Fetch it: flask --app reader cache refresh {name}")
 
 
-@cache.command()
+@cache.command(short_help="Ask GitHub for a resource now, even if it is fresh.")
 @click.argument("path")
-@waits(60)
+@no_wait
+@within(300)
 @as_json
 def refresh(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
-    """Ask GitHub for a resource now, even if it is fresh."""
+    """Ask GitHub for a resource now, even if it is fresh or just failed; say how it ended."""
     with desk() as found:
         resource = found.resource(path)
-        report = refreshed(found, resource, Patience(0 if no_wait else timeout))
-    if is_json:
-        print_json({"resource": resource.name, "report": _plain(report) if report else None})
-    elif report is None:
-        click.echo(f"{resource.name} will be refreshed.")
-    else:
-        click.echo(f"{resource.name}: {report_words(report)} ({report.seconds:.2f} s)")
-    if report is not None and report.outcome not in _GOOD:
+        if no_wait:
+            _say(asked(found, resource), {"resource": resource.name, "report": None}, is_json)
+            return
+        report = refreshed(found, resource, timeout=timeout)
+    said = f"{resource.name}: {report_words(report)} ({duration(report.seconds)})"
+    _say(said, {"resource": resource.name, "report": documents.of_report(report)}, is_json)
+    if report.outcome not in _GOOD:
         raise SystemExit(1)
 
 
-@cache.command()
+@cache.command(short_help="Forget an on-demand resource, in Redis and in every reader.")
 @click.argument("path")
-@waits(60)
+@no_wait
+@within(60)
 @as_json
 def purge(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
-    """Forget an on-demand resource, in Redis and in every reader."""
+    """Forget an on-demand resource, in Redis and in every reader's memory."""
     with desk() as found:
         resource = found.resource(path)
         if resource.tracked:
-            message = f"{path} is tracked, and always kept: use `refresh` instead."
+            message = f"{resource.name} is tracked, and always kept: use `refresh` instead."
             raise click.ClickException(message)
-        forgotten(found, resource, Patience(0 if no_wait else timeout))
-    if is_json:
-        print_json({"resource": resource.name, "forgotten": not no_wait})
-    else:
-        click.echo(f"{resource.name} {'will be' if no_wait else 'is'} forgotten.")
+        if no_wait:
+            said = asked_to_forget(found, resource)
+        else:
+            forgotten(found, resource, timeout=timeout)
+            said = f"{resource.name} is forgotten."
+    _say(said, {"resource": resource.name, "forgotten": not no_wait}, is_json)
 
 
-@cache.command("warm")
+@cache.command("warm", short_help="Have everything tracked refreshed that is not fresh.")
 @click.option("--force", is_flag=True, help="Also what is fresh.")
-@click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait at the most.")
+@within(600)
 @as_json
 def warm_command(force: bool, timeout: float, is_json: bool) -> None:
-    """Have everything tracked refreshed that is not fresh; shows how far it has come."""
+    """Have everything tracked refreshed that is not fresh, and show how far it has come."""
     with desk() as found:
-        ended = warm(found, force=force, patience=Patience(timeout), quiet=is_json)
+        ended = warm(found, force=force, timeout=timeout, quiet=is_json)
     if is_json:
         print_json(
             [
                 {
                     "resource": one.resource.name,
-                    "step": one.step,
-                    "report": _plain(one.report) if one.report else None,
+                    "step": str(one.step),
+                    "report": documents.of_report(one.report),
                 }
                 for one in ended
             ]
         )
-    late = [one.resource.name for one in ended if not one.is_over]
-    failed = [one.resource.name for one in ended if one.step is Step.FAILED]
-    if late:
-        click.echo(f"not done in {timeout:.0f} s: {', '.join(late)}", err=True)
-    if failed:
-        click.echo(f"failed: {', '.join(failed)}", err=True)
-    if late or failed:
-        raise SystemExit(1)
+    _complain(ended, timeout)
     if not is_json:
         click.echo(f"{plural(len(ended), 'tracked resource')} fresh.")
 
 
-@cache.command()
+@cache.command(short_help="Have refreshers begin nothing new.")
 @as_json
 def pause(is_json: bool) -> None:
-    """Have refreshers begin nothing new."""
-    _set_suspension(suspend, "Refreshing is paused.", is_json=is_json)
+    """Have refreshers begin nothing new, until `resume`; readers serve what is held."""
+    with desk() as found:
+        suspend(found.redis)
+    _say("Refreshing is paused: no refresher begins anything new.", {"paused": True}, is_json)
 
 
-@cache.command("resume")
+@cache.command("resume", short_help="Have refreshers go on.")
 @as_json
 def resume_command(is_json: bool) -> None:
     """Have refreshers go on."""
-    _set_suspension(resume, "Refreshing goes on.", is_json=is_json)
+    with desk() as found:
+        resume(found.redis)
+    _say("Refreshing goes on.", {"paused": False}, is_json)
 
 
-@cache.command()
+@cache.command(short_help="What is wrong with the set-up, and what to do about it.")
 @as_json
 def doctor(is_json: bool) -> None:
-    """What is wrong with the set-up, and what to do about it; 1 if there is a problem."""
+    """What is wrong with the set-up, and what to do about it.
+
+    The exit status is 1 if there is a problem; warnings and notes leave it 0.
+    """
     with desk() as found:
         findings = examine(found)
     if is_json:
@@ -206,42 +205,26 @@ def doctor(is_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _set_suspension(change: Callable[..., None], said: str, *, is_json: bool) -> None:
-    with desk() as found:
-        change(found.redis)
-        is_paused = found.fleet().suspended
+def _say(words: str, document: documents.Document, is_json: bool) -> None:
     if is_json:
-        print_json({"paused": is_paused})
+        print_json(document)
     else:
-        click.echo(said)
+        click.echo(words)
 
 
-def _facts(view: TrackedView, row: Mapping[str, Any], *, is_queued: bool) -> dict[str, str]:
-    metadata, now = view.metadata, time.time()
-    facts = {
-        "Resource": view.resource.name,
-        "Kept": "always (tracked)" if view.resource.tracked else "while it is asked for",
-        "State": str(row["state"]),
-        "Next refresh": str(row["next"]) + (" (queued)" if is_queued else ""),
-        "Last refresh": str(row["outcome_words"]),
-    }
-    if metadata is not None:
-        facts |= {
-            "Age": f"{row['age']} {row['age_words']}",
-            "Confirmed": clock(metadata.validated_at, now),
-            "Changed": clock(metadata.changed_at, now),
-            "Fresh until": clock(metadata.fresh_until, now),
-            "Status": str(metadata.status),
-            "Type": metadata.content_type,
-            "ETag": f'"{metadata.etag}"',
-            "Version": str(metadata.version),
-            "Holds": str(row["items_words"]),
-            "Size": f"{row['size']}; {row['encoded']}" if row["encoded"] else str(row["size"]),
-        }
-    if view.record.requests:
-        facts["Answered 304"] = f"{row['unmodified']} {row['unmodified_words']}"
-    return facts
+def _print_failures(views: Sequence[TrackedView], now: float) -> None:
+    found = tables.failures(views, now)
+    if found:
+        click.echo("\nFailing")
+        print_facts(found)
 
 
-def _plain(report: RefreshReport) -> dict[str, Any]:
-    return {name: value for name, value in asdict(report).items() if value is not None}
+def _complain(ended: Sequence[Warming], timeout: float) -> None:
+    """End with 1 where something is not fresh, and say what."""
+    late = [one for one in ended if not one.is_over]
+    failed = [one for one in ended if one.step is Step.FAILED]
+    for what, those in (("Failed", failed), (f"Not done in {duration(timeout)}", late)):
+        if those:
+            click.echo(f"{what}: {', '.join(one.resource.name for one in those)}", err=True)
+    if late or failed:
+        raise SystemExit(1)

@@ -9,7 +9,7 @@ from typing import cast
 
 import click
 from flask import current_app
-from redis import Redis, RedisError
+from redis import Redis, RedisError, exceptions
 
 from reader.fleet import Fleet, FleetWatch, TrackedView
 from reader.node import Node
@@ -19,6 +19,7 @@ from shared.connection import connect
 from shared.queueing import RefreshQueue
 from shared.resources import Catalogue, Resource
 from shared.settings import Settings
+from shared.store import Store
 
 _SCANNED_AT_ONCE = 1000
 
@@ -33,6 +34,7 @@ class Desk:
         catalogue: what is tracked.
         queue: where refreshes are asked for.
         watch: looks at the fleet.
+        store: what is stored of resources.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Desk:
     catalogue: Catalogue
     queue: RefreshQueue
     watch: FleetWatch
+    store: Store
 
     def fleet(self) -> Fleet:
         """The fleet at this moment."""
@@ -63,7 +66,8 @@ class Desk:
         """
         found = self.catalogue.named(path)
         if found is None:
-            raise click.ClickException(f"{path} is not to be had here (see README: what is served)")
+            hint = "README names what is served" if path.startswith("/") else "paths begin with /"
+            raise click.ClickException(f"{path!r} is not to be had here: {hint}.")
         return found
 
     def on_demand(self, limit: int) -> Sequence[Resource]:
@@ -96,7 +100,7 @@ def desk() -> Iterator[Desk]:
     """The tools of a command; Redis going away ends it with one line.
 
     Raises:
-        click.ClickException: Redis does not answer.
+        click.ClickException: Redis does not answer, or refuses.
     """
     node = current_app.extensions["node"]
     assert isinstance(node, Node)
@@ -108,8 +112,19 @@ def desk() -> Iterator[Desk]:
             node.catalogue,
             RefreshQueue(redis, limit=node.settings.queue_max),
             FleetWatch(redis, node.catalogue),
+            Store(redis),
         )
     except RedisError as error:
-        raise click.ClickException(f"Redis does not answer ({type(error).__name__})") from error
+        raise click.ClickException(complaint(error)) from error
     finally:
         redis.close()
+
+
+def complaint(error: RedisError) -> str:
+    """What is wrong with Redis, in one line."""
+    name = type(error).__name__
+    if isinstance(error, exceptions.AuthenticationError):
+        return f"Redis refuses the password, or wants one ({name})"
+    if isinstance(error, (exceptions.ConnectionError, exceptions.TimeoutError)):
+        return f"Redis does not answer ({name})"
+    return f"Redis refuses what it is asked for: {error}"

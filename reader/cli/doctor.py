@@ -19,8 +19,8 @@ from reader.cli.checks import (
     check_redis,
     check_settings,
 )
-from reader.cli.desk import Desk
-from reader.cli.printing import console
+from reader.cli.desk import Desk, complaint
+from reader.cli.printing import print_lines
 
 _COLOURS = {
     Verdict.PROBLEM: "bold red",
@@ -37,14 +37,8 @@ def examine(desk: Desk) -> list[Finding]:
     try:
         findings += _examine_redis(desk)
     except RedisError as error:
-        findings.append(
-            Finding(
-                "redis",
-                Verdict.PROBLEM,
-                f"it does not answer ({type(error).__name__})",
-                "see that it runs, and that REDIS_URL and CACHE_PASSWORD are right",
-            )
-        )
+        advice = "see that it runs, and that REDIS_URL and CACHE_PASSWORD are right"
+        findings.append(Finding("redis", Verdict.PROBLEM, complaint(error), advice))
     return findings
 
 
@@ -55,25 +49,20 @@ def facts_of(redis: Redis) -> RedisFacts:
     seconds, microseconds = redis.time()
     latency = time.perf_counter() - began
     offset = seconds + microseconds / 1e6 - (time.time() - latency / 2)
-    return RedisFacts(cast(Mapping[str, object], redis.info()), _save(redis), latency, offset)
+    return RedisFacts(_info(redis), _save(redis), latency, offset)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print them for people: what was found, and below it what to do about it."""
-    from rich.table import Table  # noqa: PLC0415 - reader processes never need it
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    lines = []
     for finding in findings:
-        colour = _COLOURS[finding.verdict]
-        sign = Text(f"{_SIGNS[finding.verdict]} {finding.verdict}", style=colour)
-        table.add_row(sign, finding.about, finding.found)
+        colour, verdict = _COLOURS[finding.verdict], finding.verdict
+        lines.append(
+            [(f"{_SIGNS[verdict]} {verdict}", colour), (finding.about, "bold"), (finding.found, "")]
+        )
         if finding.advice:
-            table.add_row("", "", Text(f"→ {finding.advice}", style=colour))
-    console().print(table)
+            lines.append([("", ""), ("", ""), (f"→ {finding.advice}", colour)])
+    print_lines(lines)
 
 
 def _examine_redis(desk: Desk) -> Iterator[Finding]:
@@ -85,6 +74,13 @@ def _examine_redis(desk: Desk) -> Iterator[Finding]:
     yield from check_credentials(fleet.budgets, fleet.now)
     yield from check_github(fleet)
     yield from check_content(fleet)
+
+
+def _info(redis: Redis) -> Mapping[str, object]:
+    try:
+        return cast(Mapping[str, object], redis.info())
+    except ResponseError:  # not allowed
+        return {}
 
 
 def _save(redis: Redis) -> str | None:

@@ -1,47 +1,30 @@
 """What commands print: tables that fit the terminal, or one JSON document.
 
-Rich is loaded when something is printed, not before: reader processes never need it.
+Rich is loaded when something is printed, not before: reader processes never need it. Where there is
+no terminal, output is plain, and nothing in it is shortened or broken into lines.
 """
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from reader.cli.layout import GAP, Column, fitting, shortened
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+    from rich.table import Table
 
-# Colours of the status page's levels; the word beside it says the same.
-COLOURS = {"good": "blue", "note": "default", "warn": "yellow", "bad": "red"}
-_PLAIN_WIDTH = 160  # columns where there is no terminal: nothing is cut
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Args:
-        title: its head.
-        name: of the row's member that it shows.
-        from_width: columns of a terminal from which it is shown.
-        folds: long values go on in the next line; others stay in one.
-    """
-
-    title: str
-    name: str
-    from_width: int = 0
-    folds: bool = False
+_ENDLESS = 100_000  # columns of what is no terminal
 
 
 def console() -> "Console":
-    """Where things are printed: without colours, and wide, where that is no terminal."""
+    """Where things are printed."""
     from rich.console import Console  # noqa: PLC0415 - see above
 
-    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
-    return Console(width=width, highlight=False, soft_wrap=False)
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=_ENDLESS)
 
 
 def print_json(value: object) -> None:
@@ -49,35 +32,70 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
-    """Print rows; the level of each colours its state."""
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+def print_table(
+    rows: Sequence[Mapping[str, str]], columns: Sequence[Column], *, styles: Sequence[str] = ()
+) -> None:
+    """Print rows, one in a line; the first column is shortened where the terminal is narrow.
 
-    out = console()
-    shown = [column for column in columns if out.width >= column.from_width]
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in shown:
-        table.add_column(column.title, no_wrap=not column.folds, overflow="fold")
-    for row in rows:
-        colour = COLOURS.get(str(row.get("level")), "default")
-        cells = []
-        for column in shown:
-            text = escape(str("" if row[column.name] is None else row[column.name]))
-            cells.append(f"[{colour}]{text}[/]" if column.name == "state" else text)
-        table.add_row(*cells)
-    out.print(table)
-
-
-def print_facts(facts: Mapping[str, str]) -> None:
-    """Print what is known of one thing, a line each."""
-    from rich.table import Table  # noqa: PLC0415
+    Args:
+        rows: texts by name.
+        columns: what of them to show.
+        styles: of each row's `state`, in rich's words.
+    """
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=None, show_header=False, pad_edge=False)
+    out = console()
+    shown, first = fitting(columns, rows, out.width)
+    table = _grid()
+    for column in shown:
+        title = Text(column.title, style="bold")
+        table.add_column(title, no_wrap=True, justify="right" if column.to_the_right else "left")
+    table.show_header = True
+    for row, style in zip(rows, styles or [""] * len(rows), strict=True):
+        rest = [(row[one.name], style if one.name == "state" else "") for one in shown[1:]]
+        name = Text(shortened(row[shown[0].name], first))
+        table.add_row(name, *(Text(*cell) for cell in rest))
+    _print(out, table)
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print what is known of one thing, a line each; those of which nothing is known are not."""
+    from rich.text import Text  # noqa: PLC0415
+
+    out, table = console(), _grid()
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, fact in facts.items():
+    for name, fact in facts:
         if fact:
-            table.add_row(name, Text(fact))
-    console().print(table)
+            table.add_row(Text(shortened(name, max(10, out.width // 2))), Text(fact))
+    _print(out, table)
+
+
+def print_lines(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Print lines of (text, style) cells; the last cell goes on below itself where it is long."""
+    from rich.text import Text  # noqa: PLC0415
+
+    rows = [[Text(text, style=style) for text, style in line] for line in lines]
+    table = _grid()
+    most = max((len(row) for row in rows), default=0)
+    for number in range(most):
+        table.add_column(no_wrap=number < most - 1, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _print(console(), table)
+
+
+def _grid() -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0))
+    table.show_edge = False
+    return table
+
+
+def _print(out: "Console", what: "RenderableType") -> None:
+    """Print, without the spaces that rich fills lines with."""
+    with out.capture() as captured:
+        out.print(what)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())

@@ -1,85 +1,136 @@
-"""Asking refreshers for something, and waiting until it is done."""
+"""Asking refreshers for something, and waiting until it is done.
+
+Never in silence for what nobody will do: once a second a command looks whether there is somebody
+who could.
+"""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import click
 
 from reader.cli.desk import Desk
+from reader.fleet import Fleet
+from reader.status.words import duration, plural
+from shared.queueing import Asked
 from shared.refresh_report import RefreshReport
 from shared.resources import Resource
 
-POLL = 0.1  # seconds
+POLL = 0.1  # seconds between two looks
+_CHECK = 1.0  # seconds between two looks at whether there is somebody at work
+# A job that met somebody else's, or was left for later, ends without a word: it is asked for again.
+_LOST = 3.0  # seconds
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long a command waits.
+class NotDoneError(click.ClickException):
+    """It is asked for, but was not done in time, or will not be; the message says why."""
+
+
+class Wish:
+    """A refresh that is to ask GitHub in any case; it is asked for at once, and kept up.
 
     Args:
-        seconds: at the most; 0 for not at all.
+        desk: the command's tools.
+        resource: what to refresh.
     """
 
-    seconds: float
+    def __init__(self, desk: Desk, resource: Resource) -> None:
+        self._queue, self._resource = desk.queue, resource
+        self._ask()
 
-    def check(self, desk: Desk) -> None:
-        """Do not wait for what nobody will do.
+    def keep_up(self, *, is_running: bool) -> None:
+        """Ask once more where the job was lost; call it until the refresh is done."""
+        if is_running or self._queue.is_queued(self._resource):
+            self._seen_at = time.monotonic()
+        elif time.monotonic() - self._seen_at > _LOST:
+            self._ask()
 
-        Raises:
-            click.ClickException: refreshing is paused, or no refresher is alive.
-        """
-        fleet = desk.fleet()
-        if not self.seconds:
-            return
-        if fleet.suspended:
-            raise click.ClickException("It is queued, but refreshing is paused: resume it.")
-        if not fleet.workers:
-            raise click.ClickException("It is queued, but no refresher is alive: start one.")
+    def _ask(self) -> None:
+        self._queue.force(self._resource)
+        self._seen_at = time.monotonic()
 
 
-def refreshed(desk: Desk, resource: Resource, patience: Patience) -> RefreshReport | None:
+def moments(desk: Desk, timeout: float) -> Iterator[None]:
+    """The moments at which to look whether it is done.
+
+    Args:
+        desk: the command's tools.
+        timeout: seconds.
+
+    Raises:
+        NotDoneError: refreshing is paused, no refresher is alive, or the time is over.
+    """
+    began, checked = time.monotonic(), float("-inf")
+    while True:
+        yield
+        now = time.monotonic()
+        if now - checked >= _CHECK:
+            fleet, checked = desk.fleet(), now
+            if hindrance := hindrance_of(fleet):
+                raise NotDoneError(f"It is queued, but {hindrance}.")
+            queued = fleet.queue_length
+        if now - began >= timeout:
+            behind = f" ({plural(queued, 'job')} in the queue)" if queued else ""
+            raise NotDoneError(f"It is queued, but was not done in {duration(timeout)}{behind}.")
+        time.sleep(POLL)
+
+
+def hindrance_of(fleet: Fleet) -> str | None:
+    """Why nothing is done at the moment; None where nothing hinders it."""
+    if fleet.suspended:
+        return "refreshing is paused: `flask --app reader cache resume` has it go on"
+    if not fleet.workers:
+        return "no refresher is alive: start one, as the Procfile does"
+    return None
+
+
+def asked(desk: Desk, resource: Resource) -> str:
+    """Have a resource refreshed, and say in a sentence what will become of it."""
+    if desk.queue.force(resource) is Asked.UNDER_WAY:
+        return f"{resource.name} is just being refreshed."
+    return f"{resource.name} will be refreshed{_but(desk.fleet())}."
+
+
+def asked_to_forget(desk: Desk, resource: Resource) -> str:
+    """Have an on-demand resource forgotten, and say in a sentence what will become of it."""
+    desk.queue.forget(resource)
+    return f"{resource.name} will be forgotten{_but(desk.fleet())}."
+
+
+def refreshed(desk: Desk, resource: Resource, *, timeout: float) -> RefreshReport:
     """Have a resource refreshed now, and wait for the report of it.
 
     Args:
         desk: the command's tools.
         resource: what to refresh.
-        patience: how long to wait.
-
-    Returns:
-        The report; None where it was not waited for.
+        timeout: seconds to wait at the most.
 
     Raises:
-        click.ClickException: it is not done in time, or will not be.
+        NotDoneError: it is not done in time, or will not be.
     """
-    before = desk.view(resource).record.last
-    desk.queue.force(resource)
-    patience.check(desk)
-    deadline = time.monotonic() + patience.seconds
-    while time.monotonic() < deadline:
-        last = desk.view(resource).record.last
+    before, wish = desk.view(resource).record.last, Wish(desk, resource)
+    for _ in moments(desk, timeout):
+        view = desk.view(resource)
+        last = view.record.last
         if last is not None and last != before:
             return last
-        time.sleep(POLL)
-    _in_vain(patience)
-    return None
+        wish.keep_up(is_running=view.is_running)
+    raise AssertionError("moments have no end but an error")
 
 
-def forgotten(desk: Desk, resource: Resource, patience: Patience) -> None:
+def forgotten(desk: Desk, resource: Resource, *, timeout: float) -> None:
     """Have an on-demand resource forgotten, and wait until it is.
 
     Raises:
-        click.ClickException: it is not done in time, or will not be.
+        NotDoneError: it is not done in time, or will not be.
     """
+    before = desk.store.look(resource).forgotten
     desk.queue.forget(resource)
-    patience.check(desk)
-    deadline = time.monotonic() + patience.seconds
-    while time.monotonic() < deadline:
-        if desk.view(resource).metadata is None:
+    for _ in moments(desk, timeout):
+        if desk.store.look(resource).forgotten > before:
             return
-        time.sleep(POLL)
-    _in_vain(patience)
 
 
-def _in_vain(patience: Patience) -> None:
-    if patience.seconds:
-        raise click.ClickException(f"It is queued, but was not done in {patience.seconds:.0f} s.")
+def _but(fleet: Fleet) -> str:
+    hindrance = hindrance_of(fleet)
+    return f", but {hindrance}" if hindrance else ""

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import click
 
 from reader.cli.desk import Desk
+from reader.cli.layout import shortened
 from reader.cli.printing import console
-from reader.cli.waiting import POLL, Patience
+from reader.cli.waiting import NotDoneError, Wish, moments
 from reader.fleet import TrackedView
 from reader.status.reports import report_words
 from shared.outcomes import RefreshOutcome
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _BAD = frozenset({RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.FENCED})
+_BAR = 20  # columns of a terminal
+_LEAST_WORDS = 22  # columns for what is said beside a bar
 
 
 class Step(StrEnum):
@@ -44,6 +47,7 @@ class Warming:
         was_fresh: when it was looked at last.
         report: of its refresh, once there is one.
         step: how far it has come.
+        wish: keeps asking for a refresh in any case; None where one that is due will do.
     """
 
     resource: Resource
@@ -52,11 +56,19 @@ class Warming:
     was_fresh: bool
     report: RefreshReport | None = None
     step: Step = Step.WAITING
+    wish: Wish | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more is waited for."""
         return self.step in {Step.DONE, Step.FAILED}
+
+    @property
+    def words(self) -> str:
+        """How far it has come, in a few words."""
+        if self.report is not None and self.is_over:
+            return report_words(self.report)
+        return str(self.step)
 
     def look(self, view: TrackedView) -> None:
         """Take over what was just seen of the resource."""
@@ -72,87 +84,108 @@ class Warming:
         self.was_fresh = view.is_fresh
 
 
-@dataclass
-class _Shown:
-    """The progress bars, where there is a terminal; a line for each end where there is none."""
+class _Nothing:
+    """Nothing is shown: a program reads what comes at the end."""
 
-    progress: "Progress | None"
-    tasks: dict[str, "TaskID"] = field(default_factory=dict)
+    def look(self, warming: Warming, view: TrackedView) -> None:
+        """Show what was just seen of a resource."""
 
-    def look(self, warming: Warming, view: TrackedView, *, was_over: bool) -> None:
-        name = warming.resource.name
-        said = str(warming.step)
-        if warming.report is not None and warming.is_over:
-            said = report_words(warming.report)
-        if self.progress is None:
-            if warming.is_over and not was_over:
-                click.echo(f"{name}: {said}")
-            return
-        if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(name, total=None, said="")
+
+class _Lines(_Nothing):
+    """A line for each resource that is over: there is no terminal."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def look(self, warming: Warming, view: TrackedView) -> None:
+        name = view.resource.name
+        if warming.is_over and name not in self._said:
+            self._said.add(name)
+            click.echo(f"{name}: {warming.words}")
+
+
+class _Bars(_Nothing):
+    """A bar for each resource."""
+
+    def __init__(self, progress: "Progress", names: Sequence[str], width: int) -> None:
+        room = max(10, width - _BAR - _LEAST_WORDS)
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {
+            name: progress.add_task(shortened(name, room), total=None, said="") for name in names
+        }
+
+    def look(self, warming: Warming, view: TrackedView) -> None:
         page, pages = view.reading or (0, None)
+        said = f"page {page} of {pages}" if view.reading else warming.words
         if warming.is_over:
-            page, pages = view.pages or 1, view.pages or 1
-        elif view.reading:
-            said = f"page {page} of {pages}"
-        self.progress.update(self.tasks[name], completed=page, total=pages, said=said)
+            page, pages, said = 1, 1, warming.words
+        task = self._tasks[warming.resource.name]
+        self._progress.update(task, completed=page, total=pages, said=said)
 
 
-def warm(desk: Desk, *, force: bool, patience: Patience, quiet: bool) -> Sequence[Warming]:
+def warm(desk: Desk, *, force: bool, timeout: float, quiet: bool) -> Sequence[Warming]:
     """Have everything tracked refreshed that is not fresh, and wait until it is over.
 
     Args:
         desk: the command's tools.
         force: also what is fresh.
-        patience: how long to wait.
+        timeout: seconds to wait at the most.
         quiet: show nothing meanwhile.
 
     Returns:
         One for each tracked resource; some of them are not over where the time was.
 
     Raises:
-        click.ClickException: refreshing is paused, or no refresher is alive.
+        NotDoneError: refreshing is paused, or no refresher is alive.
     """
     tracked = desk.catalogue.tracked
     views = desk.watch.views(tracked, now=time.time())
     all_of_them = [Warming(view.resource, view.record.last, force, view.is_fresh) for view in views]
     for warming, view in zip(all_of_them, views, strict=True):
         warming.look(view)
-        if force:
-            desk.queue.force(warming.resource)
-    if all(warming.is_over for warming in all_of_them):
-        return all_of_them
-    patience.check(desk)
-    deadline = time.monotonic() + patience.seconds
-    with _shown(quiet=quiet) as shown:
-        while True:
-            views = desk.watch.views(tracked, now=time.time())
-            for warming, view in zip(all_of_them, views, strict=True):
-                was_over = warming.is_over
-                if not was_over:
-                    warming.look(view)
-                if not quiet:
-                    shown.look(warming, view, was_over=was_over)
-                if warming.step is Step.WAITING and not force:
-                    desk.queue.ask(warming.resource)  # which makes one job, however often
-            if all(one.is_over for one in all_of_them) or time.monotonic() > deadline:
-                return all_of_them
-            time.sleep(POLL)
+        # One that failed is not tried before its time, unless somebody insists.
+        if force or (view.failure is not None and not warming.is_over):
+            warming.wish = Wish(desk, warming.resource)
+    deadline = time.monotonic() + timeout
+    with _shown([resource.name for resource in tracked], quiet=quiet) as shown:
+        try:
+            for _ in moments(desk, timeout):
+                _look(desk, all_of_them, shown)
+                if all(one.is_over for one in all_of_them):
+                    break
+        except NotDoneError:
+            if time.monotonic() < deadline:
+                raise
+    return all_of_them
+
+
+def _look(desk: Desk, all_of_them: Sequence[Warming], shown: _Nothing) -> None:
+    views = desk.watch.views([one.resource for one in all_of_them], now=time.time())
+    for warming, view in zip(all_of_them, views, strict=True):
+        if not warming.is_over:
+            warming.look(view)
+        shown.look(warming, view)
+        if warming.is_over:
+            continue
+        if warming.wish is not None:
+            warming.wish.keep_up(is_running=view.is_running)
+        elif not view.is_running:
+            desk.queue.ask(warming.resource)  # which makes one job, however often
 
 
 @contextmanager
-def _shown(*, quiet: bool) -> Iterator[_Shown]:
+def _shown(names: Sequence[str], *, quiet: bool) -> Iterator[_Nothing]:
     out = console()
     if quiet or not out.is_terminal:
-        yield _Shown(None)
+        yield _Nothing() if quiet else _Lines()
         return
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
     columns = (
-        SpinnerColumn(finished_text=" "),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[said]}"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR),
+        TextColumn("{task.fields[said]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
     )
-    with Progress(*columns, console=out) as progress:
-        yield _Shown(progress)
+    with Progress(*columns, console=out, expand=True) as progress:
+        yield _Bars(progress, names, out.width)

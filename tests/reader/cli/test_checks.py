@@ -18,11 +18,13 @@ from reader.cli.checks import (
     check_settings,
 )
 from reader.fleet import OriginView
+from shared.settings import REFRESHERS_ONLY
 from tests.builders import NOW, make_settings
 from tests.reader.status.fleets import (
     failing_since,
     make_budget,
     make_fleet,
+    make_reader,
     make_stale,
     make_view,
     make_worker,
@@ -78,6 +80,32 @@ class TestSettings:
         (found,) = bad(check_settings(settings, {"GITHUB_API_TOKEN": "ghp_secret"}))
         assert "ghp_secret" not in found[1]
 
+    @pytest.mark.parametrize("name", REFRESHERS_ONLY)
+    def test_any_of_githubs_credentials_is_noted(self, name: str) -> None:
+        settings = make_settings(admin_token="a-token-of-24-characters")
+        assert [one[0] for one in bad(check_settings(settings, {name: "x"}))] == [Verdict.NOTE]
+
+    def test_a_proxy_that_nobody_trusts(self) -> None:
+        settings = make_settings(admin_token="a-token-of-24-characters")
+        ((verdict, found),) = bad(check_settings(settings, {"FORWARDED_ALLOW_IPS": "*"}))
+        assert verdict is Verdict.NOTE
+        assert "TRUSTED_PROXIES" in found
+        trusting = make_settings(
+            admin_token="a-token-of-24-characters", trusted_proxies=("10.0.0.0/8",)
+        )
+        assert bad(check_settings(trusting, {"FORWARDED_ALLOW_IPS": "*"})) == []
+
+    def test_copies_that_outlive_what_they_are_copies_of(self) -> None:
+        settings = make_settings(
+            admin_token="a-token-of-24-characters", local_ttl=100, cache_ttl=60
+        )
+        ((verdict, found),) = bad(check_settings(settings, {}))
+        assert verdict is Verdict.NOTE
+        assert "LOCAL_TTL is longer than CACHE_TTL" in found
+
+    def test_nobody_who_may_act_is_only_noted(self) -> None:
+        assert [one[0] for one in bad(check_settings(make_settings(), {}))] == [Verdict.NOTE]
+
     def test_a_log_of_everything(self) -> None:
         settings = make_settings(admin_token="a-token-of-24-characters", access_log=1)
         assert len(bad(check_settings(settings, {}))) == 1
@@ -89,6 +117,11 @@ class TestRedis:
         [
             ({"redis_version": "6.2.1"}, Verdict.PROBLEM, "Redis 6.2.1 answers"),
             ({"rdb_last_bgsave_status": "err"}, Verdict.PROBLEM, "its last snapshot failed"),
+            (
+                {"aof_last_write_status": "err"},
+                Verdict.PROBLEM,
+                "its last write to the append-only file failed",
+            ),
             ({"role": "slave"}, Verdict.PROBLEM, "it is a replica"),
             (
                 {"maxmemory_policy": "allkeys-lru", "maxmemory": 10**9},
@@ -112,6 +145,11 @@ class TestRedis:
     def test_that_does_not_tell_is_only_noted(self) -> None:
         assert [one[0] for one in bad(check_redis(facts(save=None)))] == [Verdict.NOTE]
 
+    def test_that_tells_nothing_at_all_is_only_noted(self) -> None:
+        ((verdict, found),) = bad(check_redis(RedisFacts({}, None, 0.0005, 0.001)))
+        assert verdict is Verdict.NOTE
+        assert "INFO is not allowed" in found
+
     def test_that_is_far_away(self) -> None:
         assert "takes 80 ms" in bad(check_redis(facts(latency=0.08)))[0][1]
 
@@ -132,30 +170,56 @@ def test_clocks_that_differ(offset: float, verdict: Verdict | None) -> None:
 
 
 class TestCredentials:
-    def test_that_may_do_more_than_is_needed(self) -> None:
-        found = bad(check_credentials([make_budget(scopes="repo, read:org, admin:org")], NOW))
-        assert found == [
-            (Verdict.WARNING, "abc123: it may do more than is needed: admin:org and repo")
-        ]
+    @pytest.mark.parametrize(
+        ("scopes", "said"),
+        [
+            ("repo, read:user, admin:org", "admin:org and repo"),
+            ("read:org", "read:org"),  # it shows members who conceal it
+            ("public_repo", "public_repo"),  # it may write
+            ("workflow,delete_repo,write:packages", "delete_repo, workflow and write:packages"),
+        ],
+    )
+    def test_that_may_do_more_than_is_needed(self, scopes: str, said: str) -> None:
+        found = bad(check_credentials([make_budget(scopes=scopes)], NOW))
+        assert found == [(Verdict.WARNING, f"abc123: it may do more than is needed: {said}")]
 
-    def test_that_see_only_what_is_public(self) -> None:
-        assert bad(check_credentials([make_budget(scopes="public_repo, read:org")], NOW)) == []
+    @pytest.mark.parametrize("scopes", [None, "", "read:user, user:email"])
+    def test_that_see_only_what_is_public(self, scopes: str | None) -> None:
+        assert bad(check_credentials([make_budget(scopes=scopes)], NOW)) == []
 
-    def test_that_are_refused_spent_ending_or_absent(self) -> None:
-        found = bad(
-            check_credentials(
-                [
-                    make_budget(aside_until=NOW + 60),
-                    make_budget(remaining=100),
-                    make_budget(expires="2027-02-01 00:00:00 UTC"),
-                    make_budget(credential="anonymous", limit=60, remaining=50),
-                ],
-                NOW,
-            )
-        )
-        assert [one[0] for one in found] == [
-            Verdict.PROBLEM, Verdict.WARNING, Verdict.NOTE, Verdict.NOTE,
-        ]  # fmt: skip
+    @pytest.mark.parametrize(
+        ("known", "verdict", "said"),
+        [
+            ({"aside_until": NOW + 60}, Verdict.PROBLEM, "GitHub refuses it"),
+            ({"remaining": 499}, Verdict.WARNING, "left until 10 min from now"),
+            (
+                {"credential": "anonymous", "limit": 60, "remaining": 50},
+                Verdict.NOTE,
+                "60 requests",
+            ),
+        ],
+    )
+    def test_that_are_refused_spent_or_absent(
+        self, known: dict[str, Any], verdict: Verdict, said: str
+    ) -> None:
+        ((found, words),) = bad(check_credentials([make_budget(**known)], NOW))
+        assert found is verdict
+        assert said in words
+
+    @pytest.mark.parametrize(
+        ("expires", "verdict", "said"),
+        [
+            ("2027-02-15 08:00:00 UTC", None, ""),
+            ("2027-01-20 08:00:00 UTC", Verdict.WARNING, "it ends in 5 days"),
+            ("2027-01-15 10:00:00 +0100", Verdict.WARNING, "it ends in 1 h"),
+            ("2027-01-15 07:00:00 UTC", Verdict.PROBLEM, "it ended on 2027-01-15 07:00:00 UTC"),
+            ("some day", Verdict.NOTE, "it ends on some day"),
+        ],
+    )
+    def test_that_end(self, expires: str, verdict: Verdict | None, said: str) -> None:
+        found = bad(check_credentials([make_budget(expires=expires)], NOW))
+        assert [one[0] for one in found] == ([verdict] if verdict else [])
+        assert not verdict or found[0][1] == f"abc123: {said}"
 
     def test_that_nobody_has_used_are_only_noted(self) -> None:
         assert [one[0] for one in bad(check_credentials([], NOW))] == [Verdict.NOTE]
@@ -173,6 +237,11 @@ class TestProcesses:
     def test_a_pause_a_long_queue_and_no_readers_are_warned_of(self) -> None:
         fleet = make_fleet(suspended=True, queue_length=500, readers=[])
         assert [one[0] for one in bad(check_processes(fleet))] == [Verdict.WARNING] * 3
+
+    def test_a_deployment_under_way_is_noted(self) -> None:
+        fleet = make_fleet(readers=[make_reader(), make_reader(pid=12, version="1.1")])
+        ((verdict, found),) = bad([*check_processes(fleet), *check_content(fleet)])
+        assert (verdict, found) == (Verdict.NOTE, "they run versions 1.0 and 1.1")
 
 
 def test_what_fails_is_told_with_its_reason() -> None:

@@ -1,6 +1,7 @@
 """The command line on a real Redis, with somebody at work who does what refreshers do."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,11 +13,22 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
-from redis import Redis
+from redis import Redis, RedisError
+from redis.exceptions import AuthenticationError, ReadOnlyError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq import Queue
+from rq.serializers import JSONSerializer
 from rq.suspension import is_suspended
 
+from reader.cli.desk import complaint
+from reader.status.moment import NOTHING
+from reader.suspension import suspend
+from refresher.writes import Writer
+from scripts.embedded_redis import EmbeddedRedis
+from scripts.running import ROOT
 from shared import keys, refresh_report
 from shared.outcomes import RefreshOutcome
+from shared.queueing import QUEUE
 from shared.refresh_report import RefreshReport
 from shared.resources import Resource
 from tests.builders import (
@@ -24,6 +36,7 @@ from tests.builders import (
     make_entry,
     make_failure,
     make_list_entry,
+    make_settings,
     on_demand,
     queued_names,
     store_entry,
@@ -121,7 +134,8 @@ class TestList:
             ["/orgs/Netflix/repos", "fresh"],
             ["/users/mona", "fresh"],
         ]
-        assert "3 items" in shown[4]
+        assert shown[4].split()[-5:] == ["3", "31", "B", NOTHING, NOTHING]
+        assert shown == [line.rstrip() for line in shown]
 
     def test_leaves_on_demand_out_where_it_is_not_wanted(self, redis: Redis, run: Run) -> None:
         fresh(redis, MONA)
@@ -137,18 +151,24 @@ class TestList:
         assert found["/orgs/Netflix"]["state"] == "fresh"
         assert found["/"]["age_seconds"] is None
 
-    @pytest.mark.parametrize("columns", [80, 100, 140])
-    def test_fits_the_terminal(
-        self, redis: Redis, run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
-    ) -> None:
-        monkeypatch.setattr("reader.cli.printing._PLAIN_WIDTH", columns)
-        fresh(redis, on_demand(f"/repos/{'o' * 39}/{'r' * 100}"))
+    def test_cuts_nothing_short_where_there_is_no_terminal(self, redis: Redis, run: Run) -> None:
+        long = on_demand(f"/repos/{'o' * 39}/{'r' * 100}/contents/{'c' * 300}")
+        fresh(redis, long)
+        assert f"\n{long.name}  fresh " in run("list").output
+
+    def test_says_why_something_fails(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
-        store_failure(redis, ORG, make_failure())
-        lines = run("list").output.splitlines()
-        assert max(map(len, lines)) <= columns
-        assert any("failing" in line for line in lines)
-        assert sum("r" * 10 in line for line in lines) >= 1
+        now = time.time()
+        store_failure(redis, ORG, make_failure(at=now, since=now, retry_at=now + 30))
+        shown = run("list").output
+        assert "/orgs/Netflix          failing " in shown
+        assert "\n/orgs/Netflix  GitHub answered 502 (once since " in shown
+
+    def test_says_that_there_is_more(self, redis: Redis, run: Run) -> None:
+        for number in range(3):
+            fresh(redis, on_demand(f"/users/u{number}"))
+        assert "More than 2 on-demand resources are stored" in run("list", "--limit", "2").output
+        assert "More than" not in run("list", "--limit", "3").output
 
 
 class TestShow:
@@ -158,25 +178,54 @@ class TestShow:
         output = run("show", "/orgs/netflix/REPOS").output
         for said in ("/orgs/Netflix/repos", "fresh", '"the-tag"', "3 items", "unchanged at GitHub"):
             assert said in output
-        assert "100 % of 1 request" in output
+        assert "1, by 1 request, of which 100 % were answered 304" in output
+        assert "Took" in output
 
     def test_tells_why_it_fails(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
         store_failure(redis, ORG, make_failure())
-        assert "GitHub answered 502" in run("show", "/orgs/Netflix").output
+        assert "Failure       GitHub answered 502 (" in run("show", "/orgs/Netflix").output
         found = json.loads(run("show", "/orgs/Netflix", "--json").output)
         assert found["failure"]["status"] == 502
 
     def test_says_how_to_get_what_is_not_held(self, run: Run) -> None:
         shown = run("show", "/users/mona?page=2")
         assert shown.exit_code == 0
-        assert "cache refresh /users/mona?page=2" in shown.output
+        assert "cache refresh '/users/mona?page=2'" in shown.output  # as a shell wants it
+
+    def test_tells_who_is_at_it(self, redis: Redis, run: Run) -> None:
+        redis.set(keys.lock(REPOS), "someone", ex=60)
+        redis.set(keys.progress(REPOS), '{"page": 2, "pages": 3}')
+        assert "held: a refresher is at it" in run("show", "/orgs/Netflix/repos").output
+        found = json.loads(run("show", "/orgs/Netflix/repos", "--json").output)
+        assert (found["refreshing"], found["page"], found["of_pages"]) == (True, 2, 3)
+
+    def test_shows_every_report_of_one_second(self, redis: Redis, run: Run) -> None:
+        now = time.time()
+        for job in ("one", "two"):
+            report_of(redis, ORG, at=now, job_id=job)
+        assert run("show", "/orgs/Netflix").output.count("updated: new content") == 2
+
+    def test_has_names_in_its_json_that_stay(self, redis: Redis, run: Run) -> None:
+        fresh(redis, ORG)
+        found = json.loads(run("show", "/orgs/Netflix", "--json").output)
+        assert sorted(found) == [
+            *("age_seconds", "encoded_bytes", "failure", "fresh_until", "items", "last_at"),
+            *("last_outcome", "metadata", "name", "next_at", "not_modified", "of_pages", "page"),
+            *("pages", "queued", "refreshes", "refreshing", "reports", "requests", "size_bytes"),
+            *("state", "status", "told", "tracked"),
+        ]
+        listed = json.loads(run("list", "--json").output)[1]
+        assert {name: found[name] for name in listed if name != "age_seconds"} == {
+            name: one for name, one in listed.items() if name != "age_seconds"
+        }
 
     @pytest.mark.parametrize("path", ["/user", "nonsense", "/orgs/Netflix/hooks", ""])
     def test_refuses_what_is_not_to_be_had(self, run: Run, path: str) -> None:
         shown = run("show", path)
         assert shown.exit_code == 1
         assert "is not to be had here" in shown.output
+        assert shown.output.count("\n") == 1
 
 
 @pytest.mark.usefixtures("a_worker")
@@ -185,7 +234,7 @@ class TestRefresh:
         with a_refresher(redis, lambda resource: report_of(redis, resource), ORG.name):
             ended = run("refresh", "/orgs/Netflix")
         assert ended.exit_code == 0
-        assert ended.output == "/orgs/Netflix: updated: new content was stored (0.25 s)\n"
+        assert ended.output == "/orgs/Netflix: updated: new content was stored (250 ms)\n"
 
     def test_fails_with_the_reason(self, redis: Redis, run: Run) -> None:
         failed = {"outcome": RefreshOutcome.FAILED, "reason": "GitHub answered 502"}
@@ -198,12 +247,36 @@ class TestRefresh:
         report_of(redis, ORG)
         ended = run("refresh", "/orgs/Netflix", "--timeout", "0.3")
         assert ended.exit_code == 1
-        assert "was not done in 0 s" in ended.output
+        assert "was not done in 300 ms" in ended.output
 
     def test_need_not_wait(self, redis: Redis, run: Run) -> None:
         ended = run("refresh", "/orgs/Netflix", "--no-wait")
         assert (ended.exit_code, ended.output) == (0, "/orgs/Netflix will be refreshed.\n")
         assert "/orgs/Netflix" in queued_names(redis)
+        run("pause")
+        ended = run("refresh", "/orgs/Netflix", "--no-wait")
+        assert "will be refreshed, but refreshing is paused" in ended.output
+
+    def test_is_asked_for_again_where_its_job_was_lost(
+        self, redis: Redis, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("reader.cli.waiting._LOST", 0.2)
+        left_for_later = threading.Timer(0.2, lambda: redis.delete("rq:queue:refresh"))
+        left_for_later.start()
+        run("refresh", "/orgs/Netflix", "--timeout", "1.5")
+        left_for_later.join()
+        assert "/orgs/Netflix" in queued_names(redis)
+
+    def test_does_not_wait_on_when_refreshing_is_paused_meanwhile(
+        self, redis: Redis, run: Run
+    ) -> None:
+        pausing = threading.Timer(0.3, lambda: suspend(redis))
+        pausing.start()
+        began = time.monotonic()
+        ended = run("refresh", "/orgs/Netflix", "--timeout", "30")
+        pausing.join()
+        assert "refreshing is paused" in ended.output
+        assert time.monotonic() - began < 10
 
     def test_does_not_wait_for_what_nobody_does(
         self, redis: Redis, run: Run, a_worker: str
@@ -217,13 +290,21 @@ class TestRefresh:
 
 class TestPurge:
     @pytest.mark.usefixtures("a_worker")
-    def test_asks_for_it_and_waits(self, redis: Redis, run: Run) -> None:
-        fresh(redis, MONA)
-        forget = threading.Timer(0.2, lambda: redis.delete(keys.entry(MONA)))
+    @pytest.mark.parametrize("is_stored", [True, False])
+    def test_asks_for_it_and_waits(self, redis: Redis, run: Run, is_stored: bool) -> None:
+        if is_stored:
+            fresh(redis, MONA)
+        writer = Writer(redis, make_settings())
+        forget = threading.Timer(0.3, lambda: writer.forget(MONA))
         forget.start()
         ended = run("purge", "/users/mona")
-        forget.join()
+        assert not forget.is_alive()
         assert (ended.exit_code, ended.output) == (0, "/users/mona is forgotten.\n")
+
+    def test_does_not_wait_for_what_nobody_does(self, run: Run) -> None:
+        ended = run("purge", "/users/mona")
+        assert ended.exit_code == 1
+        assert "It is queued, but no refresher is alive" in ended.output
 
     def test_refuses_what_is_tracked(self, run: Run) -> None:
         ended = run("purge", "/orgs/Netflix")
@@ -269,12 +350,38 @@ class TestWarm:
         with a_refresher(redis, lambda resource: report_of(redis, resource, **failed), REPOS.name):
             ended = run("warm", "--timeout", "10")
         assert ended.exit_code == 1
-        assert "failed: /orgs/Netflix/repos" in ended.output
+        assert "Failed: /orgs/Netflix/repos" in ended.output
+
+    def test_does_not_put_up_with_a_next_try_that_is_far_off(self, redis: Redis, run: Run) -> None:
+        for name in self.NAMES[:-1]:
+            fresh(redis, tracked(name))
+        store_failure(redis, REPOS, make_failure(retry_at=time.time() + 3600))
+
+        asked: list[Any] = []
+
+        def work(resource: Resource) -> None:
+            queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+            asked.extend(job.kwargs for job in queue.jobs)
+            fresh(redis, resource)
+            redis.delete(keys.failure(resource))
+            report_of(redis, resource)
+
+        with a_refresher(redis, work, REPOS.name):
+            assert run("warm", "--timeout", "10").exit_code == 0
+        assert asked == [{"force": True}]
+
+    def test_does_not_wait_for_what_nobody_does(
+        self, redis: Redis, run: Run, a_worker: str
+    ) -> None:
+        redis.delete(a_worker)
+        ended = run("warm")
+        assert ended.exit_code == 1
+        assert "no refresher is alive" in ended.output
 
     def test_ends_in_time(self, run: Run) -> None:
         ended = run("warm", "--timeout", "0.3")
         assert ended.exit_code == 1
-        assert "not done in 0 s: /, /orgs/Netflix" in ended.output
+        assert "Not done in 300 ms: /, /orgs/Netflix" in ended.output
 
 
 def test_refreshers_are_paused_and_resumed(redis: Redis, run: Run) -> None:
@@ -289,6 +396,28 @@ class TestDoctor:
         found = run("doctor")
         assert found.exit_code == 1
         assert "none is alive: nothing is refreshed" in found.output
+
+    def test_says_what_it_can_where_little_is_allowed(
+        self, redis: Redis, redis_server: EmbeddedRedis, make_app: MakeApp
+    ) -> None:
+        redis.acl_setuser(
+            "reader",
+            enabled=True,
+            passwords=["+word"],
+            commands=["+@all", "-info", "-config"],
+            keys=["*"],
+            channels=["*"],
+        )
+        url = redis_server.url.replace("//", "//reader:word@")
+        try:
+            runner = make_app(redis_url=url).test_cli_runner()
+            found = json.loads(runner.invoke(args=["cache", "doctor", "--json"]).output)
+        finally:
+            redis.acl_deluser("reader")
+        said = {one["about"]: one for one in found}
+        assert "INFO is not allowed" in said["redis"]["found"]
+        assert said["redis"]["verdict"] == "note"
+        assert {"clocks", "refreshers", "queue", "credentials", "content"} <= set(said)
 
     @pytest.mark.usefixtures("a_worker")
     def test_ends_with_0_where_there_is_none(self, redis: Redis, run: Run) -> None:
@@ -331,9 +460,30 @@ class TestWithoutRedis:
         assert found[-1]["verdict"] == "problem"
 
 
-def test_reader_processes_do_not_load_what_only_commands_need() -> None:
-    program = "import sys, reader.app; print('rich' in sys.modules)"
-    ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert ran.stdout == "False\n"
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AuthenticationError("WRONGPASS"), "Redis refuses the password, or wants one"),
+        (ReadOnlyError("You can't write"), "Redis refuses what it is asked for: You can't write"),
+        (RedisTimeoutError("Timeout"), "Redis does not answer"),
+    ],
+)
+def test_what_redis_refuses_is_not_called_silence(error: RedisError, said: str) -> None:
+    assert complaint(error).startswith(said)
+
+
+def test_help_needs_no_redis() -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "flask", "--app", "reader", "cache"]
+    for arguments in ([], ["--help"], ["refresh", "--help"]):
+        ran = subprocess.run(
+            [*command, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Usage: " in ran.stdout + ran.stderr
+        assert "REDIS_URL is not set" not in ran.stderr

@@ -1,0 +1,66 @@
+"""What `--json` prints of resources. Names stay as they are; times are Unix seconds."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from reader.fleet import TrackedView
+from reader.status.diagnosis import state_of
+from reader.status.moment import Moment
+from reader.status.resource_rows import tracked_row
+from shared.refresh_report import RefreshReport
+
+Document = dict[str, Any]
+
+
+def of_resource(view: TrackedView, moment: Moment) -> Document:
+    """What `list` says of a resource."""
+    metadata, last = view.metadata, view.record.last
+    return {
+        "name": view.resource.name,
+        "tracked": view.resource.tracked,
+        "state": str(state_of(view)),
+        "age_seconds": round(view.age, 1) if metadata else None,
+        "fresh_until": metadata.fresh_until if metadata else None,
+        "next_at": next_at(view, moment),
+        "refreshing": view.is_running,
+        "page": view.reading[0] if view.reading else None,
+        "of_pages": view.reading[1] if view.reading else None,
+        "status": metadata.status if metadata else None,
+        "items": metadata.items if metadata else None,
+        "size_bytes": metadata.size if metadata else None,
+        "encoded_bytes": dict(view.encoded or {}),
+        "last_outcome": str(last.outcome) if last else None,
+        "last_at": last.at if last else None,
+        "failure": asdict(view.failure) if view.failure else None,
+    }
+
+
+def of_resource_in_full(
+    view: TrackedView, moment: Moment, *, is_queued: bool, reports: Sequence[RefreshReport]
+) -> Document:
+    """What `show` says of a resource."""
+    record = view.record
+    return {
+        **of_resource(view, moment),
+        "metadata": asdict(view.metadata) if view.metadata else None,
+        "pages": view.pages,
+        "told": view.told,
+        "queued": is_queued,
+        "refreshes": record.refreshes,
+        "requests": record.requests,
+        "not_modified": record.not_modified,
+        "reports": [of_report(report) for report in reports],
+    }
+
+
+def of_report(report: RefreshReport | None) -> Document | None:
+    """How a refresh ended; None where nobody knows."""
+    return None if report is None else asdict(report)
+
+
+def next_at(view: TrackedView, moment: Moment) -> float | None:
+    """When the next refresh is to begin, as the status page says it; None where nobody knows."""
+    said = tracked_row(view, moment)["next_at"]
+    return datetime.fromisoformat(said).timestamp() if said else None

@@ -1,0 +1,175 @@
+"""What `list` and `show` say to people: pure."""
+
+from collections.abc import Sequence
+
+from reader.cli.documents import next_at
+from reader.cli.layout import Column
+from reader.fleet import TrackedView
+from reader.status.diagnosis import Level, state_of
+from reader.status.moment import NOTHING, Moment
+from reader.status.reports import report_words
+from reader.status.resource_rows import tracked_row
+from reader.status.words import about, clock, duration, plural, share, size
+from shared.outcomes import RefreshOutcome
+from shared.refresh_report import RefreshReport
+
+LIST = (
+    Column("Resource", "name"),
+    Column("State", "state"),
+    Column("Age", "age", to_the_right=True),
+    Column("Next", "next"),
+    Column("Items", "items", to_the_right=True),
+    Column("Size", "size", to_the_right=True),
+    Column("As brotli", "encoded", to_the_right=True, leaves=1),
+    Column("Last refresh", "outcome", leaves=2),
+)
+REPORTS = (
+    Column("Ended", "at"),
+    Column("Took", "took", to_the_right=True),
+    Column("Requests", "requests", to_the_right=True),
+    Column("How", "how"),
+)
+# The status page's levels in rich's words; the word beside it says the same.
+STYLES = {Level.GOOD: "green", Level.NOTE: "blue", Level.WARN: "yellow", Level.BAD: "bold red"}
+_LAST_REPORTS = 10
+
+
+def list_row(view: TrackedView, moment: Moment) -> dict[str, str]:
+    """A resource in `list`, in few words."""
+    metadata, last = view.metadata, view.record.last
+    state = str(state_of(view))
+    if metadata is not None and metadata.status != 200:
+        state += f" {metadata.status}"
+    br = (view.encoded or {}).get("br")
+    return {
+        "name": view.resource.name,
+        "state": state,
+        "age": _brief(view.age) if metadata else NOTHING,
+        "next": _next(view, moment),
+        "items": str(metadata.items) if metadata and metadata.items is not None else NOTHING,
+        "size": size(metadata.size) if metadata else NOTHING,
+        "encoded": size(br) if br else NOTHING,
+        "outcome": _outcome(last) if last else NOTHING,
+    }
+
+
+def failures(views: Sequence[TrackedView], now: float) -> list[tuple[str, str]]:
+    """Which resources fail, and why."""
+    return [(view.resource.name, _failure(view, now)) for view in views if view.failure]
+
+
+def facts(view: TrackedView, moment: Moment, *, is_queued: bool) -> list[tuple[str, str]]:
+    """Everything that is known of one resource."""
+    return [
+        ("Resource", view.resource.name),
+        ("Kept", "always: it is tracked" if view.resource.tracked else "while it is asked for"),
+        *_condition(view, moment, is_queued=is_queued),
+        *_content(view, moment.now),
+        ("Refreshes", _record(view)),
+    ]
+
+
+def report_row(report: RefreshReport, now: float) -> dict[str, str]:
+    """One of the latest refreshes of a resource."""
+    return {
+        "at": clock(report.at, now),
+        "took": duration(report.seconds),
+        "requests": str(report.requests),
+        "how": report_words(report),
+    }
+
+
+def latest(reports: Sequence[RefreshReport], name: str) -> list[RefreshReport]:
+    """The latest refreshes of a resource, the newest first."""
+    return [report for report in reports if report.resource == name][:_LAST_REPORTS]
+
+
+def _condition(view: TrackedView, moment: Moment, *, is_queued: bool) -> list[tuple[str, str]]:
+    row = tracked_row(view, moment)
+    next_words = str(row["next"]).removeprefix("next try ")
+    return [
+        ("State", _state(view, moment.now)),
+        ("Failure", _failure(view, moment.now) if view.failure else ""),
+        ("Age", f"{row['age']} {row['age_words']}" if view.metadata else ""),
+        ("Next refresh", next_words + (", and one is queued" if is_queued else "")),
+        ("Lock", "held: a refresher is at it" if view.is_running else "free"),
+    ]
+
+
+def _state(view: TrackedView, now: float) -> str:
+    state, metadata = state_of(view), view.metadata
+    if metadata is None:
+        return f"{state}: nothing is held"
+    left = metadata.fresh_until - now
+    freshness = f"fresh for another {about(left)}" if left > 0 else f"stale for {about(-left)}"
+    if view.told:
+        freshness = "stale: GitHub told of a change"
+    return freshness if view.failure is None else f"{state}; what is held is {freshness}"
+
+
+def _content(view: TrackedView, now: float) -> list[tuple[str, str]]:
+    metadata = view.metadata
+    if metadata is None:
+        return []
+    items = "one object" if metadata.items is None else plural(metadata.items, "item")
+    sizes = [size(metadata.size), *(f"{size(n)} as {name}" for name, n in _encoded(view))]
+    return [
+        ("Confirmed", clock(metadata.validated_at, now)),
+        ("Changed", clock(metadata.changed_at, now)),
+        ("Fresh until", clock(metadata.fresh_until, now)),
+        ("Status", str(metadata.status)),
+        ("Type", metadata.content_type),
+        ("ETag", f'"{metadata.etag}"'),
+        ("Version", str(metadata.version)),
+        ("Holds", items + (f" of {plural(view.pages, 'page')}" if view.pages else "")),
+        ("Size", ", ".join(sizes)),
+    ]
+
+
+def _encoded(view: TrackedView) -> list[tuple[str, int]]:
+    return list((view.encoded or {}).items())
+
+
+def _record(view: TrackedView) -> str:
+    record = view.record
+    if not record.refreshes:
+        return "none is on record"
+    unmodified = share(record.not_modified, record.requests)
+    requests = plural(record.requests, "request")
+    return f"{record.refreshes}, by {requests}, of which {unmodified} were answered 304"
+
+
+def _failure(view: TrackedView, now: float) -> str:
+    failure = view.failure
+    assert failure is not None
+    times = "once" if failure.attempts == 1 else f"{failure.attempts} times in a row"
+    wait = failure.retry_at - now
+    when = f"in {about(wait)}" if wait >= 1 else "is due"
+    return f"{failure.reason} ({times} since {clock(failure.since, now)}; next try {when})"
+
+
+def _next(view: TrackedView, moment: Moment) -> str:
+    """When it is refreshed next, in few words."""
+    fleet = moment.fleet
+    assert fleet is not None
+    if view.is_running:
+        return "page {} of {}".format(*view.reading) if view.reading else "running"
+    if fleet.suspended or not fleet.workers:
+        return "paused" if fleet.suspended else "nobody there"
+    at = next_at(view, moment)
+    if at is None:
+        return "when asked"
+    wait = at - moment.now
+    when = f"in {_brief(wait)}" if wait >= 1 else "now"
+    return when if view.failure is None else f"try {when}"
+
+
+def _outcome(last: RefreshReport) -> str:
+    if last.outcome is RefreshOutcome.FAILED and (last.attempts or 1) > 1:
+        return f"failed {last.attempts} times"
+    return str(last.outcome)
+
+
+def _brief(seconds: float) -> str:
+    """A duration in its largest unit alone."""
+    return " ".join(about(seconds).split()[:2])
