@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -29,8 +29,10 @@ from scripts.debian import find
 from scripts.embedded_redis import EmbeddedRedis, free_port, server_binary
 from shared.settings import REFRESHERS_ONLY, Settings, load
 from shared.version import VERSION
-from tests.end_to_end.fleet import procfile
+from tests.end_to_end.fleet import Fleet, procfile
+from tests.end_to_end.load import Load
 from tests.exposed import a_fleet, families
+from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -449,7 +451,7 @@ def test_haproxy_leaves_no_client_the_headers_that_readers_believe_of_it() -> No
 
 
 @contextmanager
-def haproxy_before(ports: Sequence[int], folder: Path) -> Iterator[str]:
+def haproxy_before(ports: Sequence[int], folder: Path, *, seen: str = "/view") -> Iterator[str]:
     """HAProxy as it is configured, but before these servers; gives its URL once one is served."""
     haproxy = program("haproxy", "BEHAVIOUR OF HAPROXY")
     port = free_port()
@@ -461,7 +463,7 @@ def haproxy_before(ports: Sequence[int], folder: Path) -> Iterator[str]:
     ) as process:
         try:
             url = f"http://127.0.0.1:{port}"
-            eventually(lambda: is_served(url), what="HAProxy has found a reader")
+            eventually(lambda: is_served(url + seen), what="HAProxy has found a reader")
             yield url
             process.send_signal(signal.SIGUSR1)
             assert process.wait(timeout=30) == 0
@@ -471,7 +473,7 @@ def haproxy_before(ports: Sequence[int], folder: Path) -> Iterator[str]:
 
 def is_served(url: str) -> bool:
     try:
-        return requests.get(url + "/view", timeout=5).status_code == 200
+        return requests.get(url, timeout=5).status_code == 200
     except requests.ConnectionError:
         return False
 
@@ -515,6 +517,28 @@ def test_haproxy_keeps_metrics_from_clients(path: str, tmp_path: Path) -> None:
         asked.url = url + path  # as it is
         with requests.Session() as session:
             assert session.send(asked, timeout=5).status_code == 404
+
+
+def test_a_reader_that_ends_behind_haproxy_fails_no_request(tmp_path: Path) -> None:
+    program("haproxy", "REPLACEMENT OF READERS BEHIND HAPROXY")
+    with (
+        FakeGitHubProcess(anonymous_limit=1_000_000) as github,
+        Fleet(tmp_path, github.url) as fleet,
+    ):
+        fleet.worker()
+        readers = [fleet.healthy_reader(), fleet.healthy_reader()]
+        ports = [int(reader.url.rpartition(":")[2]) for reader in readers]
+        with haproxy_before(ports, tmp_path, seen="/orgs/Netflix") as url:
+            bodies = {
+                path: requests.get(url + path, headers={"Accept-Encoding": ""}, timeout=5).content
+                for path in ("/orgs/Netflix", "/view/top/5/stars")
+            }
+            with Load(url, bodies, clients=8) as load:
+                eventually(partial(load.has_answered, 200))
+                readers[0].signal(signal.SIGTERM)
+                assert readers[0].process.wait(timeout=GRACE) == 0
+                eventually(partial(load.has_answered, load.outcome.answered + 200))
+        assert load.outcome.failures == []
 
 
 # Kubernetes

@@ -1,16 +1,26 @@
 """The command line beside a real fleet."""
 
 import json
+import os
+import pty
+import re
 import subprocess
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared import keys
+from tests.builders import tracked
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
+
+
+MEMBERS, REPOS = tracked("/orgs/Netflix/members"), tracked("/orgs/Netflix/repos")
 
 
 @pytest.fixture
@@ -19,17 +29,39 @@ def fleet(tmp_path: Path, github: FakeGitHubProcess) -> Iterator[Fleet]:
         yield made
 
 
-def cache(fleet: Fleet, *arguments: str) -> subprocess.CompletedProcess[str]:
+def cache(fleet: Fleet, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
     """`flask --app reader cache ...`, as somebody types it on a machine of the fleet."""
     return subprocess.run(
         ["flask", "--app", "reader", "cache", *arguments],
         cwd=CHECKOUT,
-        env=fleet.environment(),
+        env=fleet.environment(**settings),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def on_a_terminal(fleet: Fleet, columns: int, *arguments: str) -> str:
+    """What a command shows on a terminal of so many columns, colours and all."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (40, columns))
+    process = subprocess.Popen(
+        ["flask", "--app", "reader", "cache", *arguments],
+        cwd=CHECKOUT,
+        env=fleet.environment(TERM="xterm-256color"),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
+    shown = bytearray()
+    with suppress(OSError):  # Linux's way of saying that nobody holds the other end
+        while read := os.read(ours, 4096):
+            shown += read
+    os.close(ours)
+    assert process.wait(60) == 0, shown
+    return shown.decode()
 
 
 def asked(fleet: Fleet, *arguments: str) -> Any:
@@ -76,6 +108,53 @@ def test_what_is_refreshed_and_forgotten_is_so_in_the_readers(
     assert github.page_requests("/users/netflix") == before + 1
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_list_fits_the_terminal(fleet: Fleet, github: FakeGitHubProcess, columns: int) -> None:
+    fleet.worker()
+    reader = fleet.healthy_reader()
+    long = f"/repos/netflix/{'r' * 60}/contributors"
+    assert reader.get(long).status_code == 404  # which is held for a while, as well
+    github.fault("status", status=502)
+    assert cache(fleet, "refresh", "/orgs/Netflix").returncode == 1
+    shown = on_a_terminal(fleet, columns, "list")
+    assert "\x1b[" in shown
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert max(map(len, lines)) <= columns
+    (row,) = [line for line in lines if line.startswith("/repos/netflix/rrr")]
+    assert re.match(r"/repos/netflix/r+…r*/contributors +fresh 404 ", row)
+    (failing,) = [line for line in lines if line.startswith("/orgs/Netflix ") and "failing" in line]
+    assert " 1.09 kB" in failing
+
+
+def test_warming_shows_bars_on_a_terminal_and_lines_elsewhere(fleet: Fleet) -> None:
+    fleet.worker()
+    bars = on_a_terminal(fleet, 80, "warm", "--timeout", "50")
+    assert "━━━━" in bars
+    assert "4 tracked resources fresh." in bars
+    lines = cache(fleet, "warm", "--force", "--timeout", "50").stdout
+    assert sorted(lines.splitlines()) == [
+        "/: unchanged at GitHub",
+        "/orgs/Netflix/members: unchanged at GitHub",
+        "/orgs/Netflix/repos: unchanged at GitHub",
+        "/orgs/Netflix: unchanged at GitHub",
+        "4 tracked resources fresh.",
+    ]
+
+
+def test_large_lists_that_wait_for_each_other_are_all_refreshed_by_force(
+    fleet: Fleet, github: FakeGitHubProcess
+) -> None:
+    """A refresher leaves a large list for later while another is at work, and forgets the force."""
+    refreshers = [fleet.worker(), fleet.worker()]
+    assert cache(fleet, "warm", "--timeout", "50").returncode == 0
+    github.fault("slow", delay=1)
+    with fleet.redis() as redis:
+        redis.sadd(keys.LARGE, MEMBERS.id, REPOS.id)
+    ended = cache(fleet, "warm", "--force", "--timeout", "50")
+    assert ended.returncode == 0, ended.stderr
+    assert any("held-back" in refresher.output for refresher in refreshers)
+
+
 def test_while_github_fails_commands_say_so(fleet: Fleet, github: FakeGitHubProcess) -> None:
     fleet.worker()
     fleet.healthy_reader()
@@ -86,6 +165,42 @@ def test_while_github_fails_commands_say_so(fleet: Fleet, github: FakeGitHubProc
     assert "failing" in cache(fleet, "show", "/orgs/Netflix").stdout
     doctor = cache(fleet, "doctor")
     assert "GitHub is failing" in doctor.stdout
+    assert "it answered 502" in doctor.stdout
+    assert doctor.returncode == 0  # everything is served
+    warmed = cache(fleet, "warm", "--force", "--timeout", "30")
+    assert warmed.returncode == 1
+    assert "/orgs/Netflix: failed: GitHub answered 502" in warmed.stdout
+    assert warmed.stderr == (
+        "Failed: /, /orgs/Netflix, /orgs/Netflix/members, /orgs/Netflix/repos\n"
+    )
+    github.clear_faults()
+    assert cache(fleet, "refresh", "/orgs/Netflix").returncode == 0
+
+
+def test_without_content_or_refreshers_the_doctor_sees_problems(fleet: Fleet) -> None:
+    found = cache(fleet, "doctor", "--json")
+    assert found.returncode == 1
+    problems = {one["about"] for one in json.loads(found.stdout) if one["verdict"] == "problem"}
+    assert problems == {"refreshers", "content"}
+    refreshed = cache(fleet, "refresh", "/orgs/Netflix")
+    assert refreshed.returncode == 1
+    assert refreshed.stderr.startswith("Error: It is queued, but no refresher is alive")
+
+
+def test_without_redis_or_with_a_bad_setting_one_line_says_so(fleet: Fleet) -> None:
+    fleet.redis_server.stop()
+    for arguments in (["list"], ["warm"], ["pause"]):
+        ended = cache(fleet, *arguments)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr == "Error: Redis does not answer (ConnectionError)\n"
+    doctor = cache(fleet, "doctor")
+    assert doctor.returncode == 1
+    assert "Redis does not answer" in doctor.stdout
+    assert "Traceback" not in doctor.stderr
+    ended = cache(fleet, "list", CACHE_TTL="soon")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
+    assert "CACHE_TTL=soon" in ended.stderr
 
 
 def test_help_is_given(fleet: Fleet) -> None:

@@ -487,3 +487,21 @@ def test_help_needs_no_redis() -> None:
         )
         assert "Usage: " in ran.stdout + ran.stderr
         assert "REDIS_URL is not set" not in ran.stderr
+
+
+def test_nothing_that_a_reader_imports_loads_what_only_commands_need() -> None:
+    # What structlog imports for gunicorn's logs is its own matter.
+    program = (
+        "import sys, reader.asgi, reader.front.worker\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'rich'])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "REDIS_URL": "redis://127.0.0.1:1/0"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ran.stdout == "[]\n"

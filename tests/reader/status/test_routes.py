@@ -4,7 +4,7 @@ import json
 import time
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask.testing import FlaskClient
@@ -177,8 +177,8 @@ class TestActing:
             headers={**BEARER, "X-Request-Id": "by-hand-7"},
         )
         # Beside it are those of the reader, which asks for what it misses, in nobody's name.
-        ids = [one.decode() for one in redis.lrange("rq:queue:refresh", 0, -1)]
-        metas = [redis.hget(f"rq:job:{one}", "meta") for one in ids]
+        ids = cast(list[bytes], redis.lrange("rq:queue:refresh", 0, -1))
+        metas = [redis.hget(f"rq:job:{one.decode()}", "meta") for one in ids]
         assert metas.count(b'{"request_id": "by-hand-7"}') == 1
 
     def test_what_is_being_refreshed_is_not_asked_for_twice(
