@@ -19,7 +19,6 @@ from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
-
 MEMBERS, REPOS = tracked("/orgs/Netflix/members"), tracked("/orgs/Netflix/repos")
 
 
