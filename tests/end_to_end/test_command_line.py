@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from reader.workers import workers
 from shared import keys
 from tests.builders import tracked
-from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader
+from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -63,6 +64,14 @@ def on_a_terminal(fleet: Fleet, columns: int, *arguments: str) -> str:
     return shown.decode()
 
 
+def at_work(fleet: Fleet, count: int) -> list[Running]:
+    """Refreshers that have begun: commands do not wait for those that are about to."""
+    started = [fleet.worker() for _ in range(count)]
+    with fleet.redis() as redis:
+        eventually(lambda: len(workers(redis)) == count, what="the refreshers have begun")
+    return started
+
+
 def asked(fleet: Fleet, *arguments: str) -> Any:
     """What a command says as JSON, which has to succeed."""
     ended = cache(fleet, *arguments, "--json")
@@ -76,8 +85,7 @@ def is_held(reader: Reader, path: str) -> bool:
 
 
 def test_a_new_deployment_is_warmed_and_found_well(fleet: Fleet) -> None:
-    fleet.worker()
-    fleet.worker()
+    at_work(fleet, 2)
     ended = cache(fleet, "warm", "--timeout", "50")
     assert ended.returncode == 0, ended.stderr
     assert "/orgs/Netflix/repos: updated: new content was stored" in ended.stdout
@@ -126,7 +134,7 @@ def test_a_list_fits_the_terminal(fleet: Fleet, github: FakeGitHubProcess, colum
 
 
 def test_warming_shows_bars_on_a_terminal_and_lines_elsewhere(fleet: Fleet) -> None:
-    fleet.worker()
+    at_work(fleet, 1)
     bars = on_a_terminal(fleet, 80, "warm", "--timeout", "50")
     assert "━━━━" in bars
     assert "4 tracked resources fresh." in bars
@@ -144,7 +152,7 @@ def test_large_lists_that_wait_for_each_other_are_all_refreshed_by_force(
     fleet: Fleet, github: FakeGitHubProcess
 ) -> None:
     """A refresher leaves a large list for later while another is at work, and forgets the force."""
-    refreshers = [fleet.worker(), fleet.worker()]
+    refreshers = at_work(fleet, 2)
     assert cache(fleet, "warm", "--timeout", "50").returncode == 0
     github.fault("slow", delay=1)
     with fleet.redis() as redis:
