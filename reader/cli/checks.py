@@ -97,7 +97,7 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
             "give GitHub's credentials to refreshers alone",
         )
     if settings.admin_token is None:
-        found = "ADMIN_TOKEN is not set: nobody can act on the status page"
+        found = "ADMIN_TOKEN is not set here: readers like that let nobody act on the status page"
         yield Finding(about, Verdict.NOTE, found)
     elif len(settings.admin_token.get_secret_value()) < _SHORT_TOKEN:
         yield Finding(

@@ -111,7 +111,10 @@ def _content(view: TrackedView, now: float) -> list[tuple[str, str]]:
     metadata = view.metadata
     if metadata is None:
         return []
-    items = "one object" if metadata.items is None else plural(metadata.items, "item")
+    items = "one object"
+    if metadata.items is not None:
+        pages = f" of {plural(view.pages, 'page')}" if view.pages else ""
+        items = plural(metadata.items, "item") + pages
     sizes = [size(metadata.size), *(f"{size(n)} as {name}" for name, n in _encoded(view))]
     return [
         ("Confirmed", clock(metadata.validated_at, now)),
@@ -121,7 +124,7 @@ def _content(view: TrackedView, now: float) -> list[tuple[str, str]]:
         ("Type", metadata.content_type),
         ("ETag", f'"{metadata.etag}"'),
         ("Version", str(metadata.version)),
-        ("Holds", items + (f" of {plural(view.pages, 'page')}" if view.pages else "")),
+        ("Holds", items),
         ("Size", ", ".join(sizes)),
     ]
 

@@ -215,6 +215,8 @@ class TestShow:
             *("pages", "queued", "refreshes", "refreshing", "reports", "requests", "size_bytes"),
             *("state", "status", "told", "tracked"),
         ]
+        documented = (ROOT / "docs" / "command-line.md").read_text()
+        assert [name for name in found if f"`{name}`" not in documented] == []
         listed = json.loads(run("list", "--json").output)[1]
         assert {name: found[name] for name in listed if name != "age_seconds"} == {
             name: one for name, one in listed.items() if name != "age_seconds"
