@@ -24,6 +24,8 @@ import yaml
 from redis import AuthenticationError, Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from rq import Worker
+from rq.worker import WorkerStatus
 
 from scripts.debian import find
 from scripts.embedded_redis import EmbeddedRedis, free_port, server_binary
@@ -165,15 +167,30 @@ def test_no_secret_and_no_setting_is_baked_into_the_image() -> None:
     assert not [name for name in SECRETS if name in text]
 
 
+HANG_UP = 0
+
+
 @contextmanager
-def a_server(**statuses: int) -> Iterator[int]:
+def a_server(asked: list[str] | None = None, **statuses: int) -> Iterator[int]:
     """Something on a port that answers `/name` with the status of that name, and else with 500.
 
     An answer's body has the request's header fields, as JSON.
+
+    Args:
+        asked: where the methods of requests are put that get no answer.
+        statuses: by name; HANG_UP closes the connection without an answer.
     """
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
+            if statuses.get(self.path.strip("/")) == HANG_UP:
+                assert asked is not None
+                asked.append(self.command)
+                self.close_connection = True
+                return
             sent = {name.title(): value for name, value in self.headers.items()}
             body = json.dumps(sent).encode()
             self.send_response(statuses.get(self.path.strip("/"), 500))
@@ -237,8 +254,10 @@ def test_what_is_in_the_image_is_enough_and_sigterm_ends_it(
         assert process.poll() is None, log.read_text()
         if kind == "reader":
             return run(*health_check(), env=environment).returncode == 0
-        registered = {"refresher": "rq:workers", "scheduler": "rq:cron_schedulers"}
-        return bool(redis.exists(registered[kind]))
+        if kind == "scheduler":
+            return bool(redis.exists("rq:cron_schedulers"))
+        # Not merely known: idle, since from then on it hears signals.
+        return [worker.get_state() for worker in Worker.all(redis)] == [WorkerStatus.IDLE]
 
     log = image.parent / "log"
     with (
@@ -434,8 +453,9 @@ def test_haproxy_asks_each_reader_whether_it_can_serve() -> None:
     assert service("reader")["environment"]["PORT"] == "5000"
 
 
-def test_haproxy_sends_again_only_what_never_reached_a_reader() -> None:
-    assert re.findall(r"retry-on (.*)", directives()) == ["conn-failure"]
+def test_haproxy_sends_again_only_what_met_a_broken_connection() -> None:
+    assert re.findall(r"retry-on (.*)", directives()) == ["conn-failure empty-response"]
+    assert "http-request disable-l7-retry unless METH_GET" in directives()
     assert "on-marked-down" not in directives(), "what a reader has begun, it ends"
 
 
@@ -517,6 +537,18 @@ def test_haproxy_keeps_metrics_from_clients(path: str, tmp_path: Path) -> None:
         asked.url = url + path  # as it is
         with requests.Session() as session:
             assert session.send(asked, timeout=5).status_code == 404
+
+
+def test_haproxy_sends_no_post_twice(tmp_path: Path) -> None:
+    asked: list[str] = []
+    with (
+        a_server(asked, healthcheck=200, view=200, gone=HANG_UP) as port,
+        haproxy_before([port], tmp_path) as url,
+    ):
+        assert requests.post(url + "/gone", timeout=10).status_code == 502
+        assert asked == ["POST"]
+        assert requests.get(url + "/gone", timeout=10).status_code == 502
+        assert asked == ["POST", *["GET"] * 4], "and each GET no more than three times again"
 
 
 def test_a_reader_that_ends_behind_haproxy_fails_no_request(tmp_path: Path) -> None:
