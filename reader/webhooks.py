@@ -18,7 +18,7 @@ from reader.errors import BadRequest, Unauthorized
 from reader.events import touched
 from shared import keys
 from shared.announcements import Announcement
-from shared.queueing import RefreshQueue
+from shared.queueing import REMEMBER_TOLD, RefreshQueue
 from shared.resources import Catalogue, Resource
 
 # GitHub sends up to 25 MB, of which we need two names. An event that is larger than this (a push
@@ -26,7 +26,6 @@ from shared.resources import Catalogue, Resource
 MAX_BYTES = 5 * 1024 * 1024
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _REMEMBER_DELIVERY = timedelta(days=3)  # so long GitHub offers a delivery again
-_REMEMBER_TOLD = timedelta(days=1)
 
 
 def is_signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
@@ -83,7 +82,7 @@ class Webhooks:
 
     def _tell(self, resource: Resource) -> None:
         # A new mark each time: a refresh that began before this change must not take it for seen.
-        self._redis.set(keys.told(resource), uuid4().hex, ex=_REMEMBER_TOLD)
+        self._redis.set(keys.told(resource), uuid4().hex, ex=REMEMBER_TOLD)
         self._queue.ask(resource, urgent=True)
         number = self._redis.incr(keys.CHANGES)
         self._redis.publish(keys.ANNOUNCE, Announcement(resource.name, number).to_json())

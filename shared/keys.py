@@ -31,8 +31,9 @@ pause                string  when it ends   refresher   until when nobody asks t
 pauses               string  an hour        refresher   pauses in a row
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`)
 large                set     never          refresher   ids of lists of many pages
-told:{id}            string  a day          reader      the origin told of a change; the value says
-                                                        which telling a refresh has seen
+told:{id}            string  a day          reader      the origin told of a change, or an operator
+                                                        wants it anew; the value says which telling
+                                                        a refresh has seen
 delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
 asked:{id}           string  a second       both        someone is just enqueueing this one
 queued:{id}          string  an hour        both        the id of the job last enqueued

@@ -38,6 +38,8 @@ ASK_INTERVAL = timedelta(seconds=1)
 JOB_TIMEOUT = timedelta(minutes=15)
 # Jumping the queue is for short queues: in a long one it would starve whoever came first.
 SHORT_QUEUE = 20
+# How long it is known that a refresh is called for which none has seen to.
+REMEMBER_TOLD = timedelta(days=1)
 _REMEMBER_JOB = timedelta(hours=1)
 _KEEP_FAILED_JOB = timedelta(minutes=10)
 
@@ -96,8 +98,10 @@ class RefreshQueue:
         """Enqueue a refresh that asks the origin even if the content is fresh, or just failed.
 
         For people: it goes to the front, whatever else is queued for the resource, which then
-        finds nothing to do.
+        finds nothing to do. The mark that it leaves is taken away by a refresh that began after it,
+        so that a job which is lost, put off, or meets a pause is asked for again by readers.
         """
+        self._redis.set(keys.told(resource), uuid4().hex, ex=REMEMBER_TOLD)
         if self._redis.exists(keys.lock(resource)):
             return Asked.UNDER_WAY
         self._enqueue(resource, {"force": True}, at_front=True, request_id=request_id)

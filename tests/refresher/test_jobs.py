@@ -148,6 +148,14 @@ class TestPaused:
         assert measures.read(redis).of(Measure.REFRESHES) == {("tracked", "paused"): 1}
         assert timeline(redis) == []
 
+    def test_a_forced_refresh_takes_the_mark_away_that_it_was_asked_for_with(
+        self, redis: Redis
+    ) -> None:
+        RefreshQueue(redis, limit=10).force(ORG)
+        assert Store(redis).look(ORG).told is not None
+        assert jobs.refresh(ORG.name, force=True) == "updated"
+        assert Store(redis).look(ORG).told is None
+
     def test_what_an_operator_asked_for_is_kept_for_later(self, redis: Redis) -> None:
         suspend(redis)
         jobs.refresh(ORG.name)

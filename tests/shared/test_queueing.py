@@ -16,6 +16,7 @@ from rq.serializers import JSONSerializer
 from shared import keys
 from shared.queueing import QUEUE, SHORT_QUEUE, Asked, RefreshQueue
 from shared.resources import Resource
+from shared.store import Store
 from tests.builders import on_demand, queued_names, tracked
 
 REPOS = tracked("/orgs/Netflix/repos")
@@ -254,3 +255,15 @@ def test_a_refresh_ahead_tells_the_job_what_it_has_to_outlast(
 def test_any_other_refresh_has_no_such_condition(redis: Redis, queue: RefreshQueue) -> None:
     queue.ask(REPOS)
     assert take_next(redis).kwargs == {}
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+def test_what_a_person_asks_for_counts_as_called_for_until_a_refresh_has_seen_to_it(
+    redis: Redis, queue: RefreshQueue, *, is_running: bool
+) -> None:
+    if is_running:
+        redis.set(keys.lock(USER), "somebody, who began before")
+    became = queue.force(USER)
+    assert became is (Asked.UNDER_WAY if is_running else Asked.QUEUED)
+    assert Store(redis).look(USER).told is not None
+    assert queued_names(redis) == ([] if is_running else ["/users/mona"])

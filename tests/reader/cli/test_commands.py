@@ -87,7 +87,10 @@ def report_of(redis: Redis, resource: Resource, **known: Any) -> None:
         "requests": 1,
     }
     with redis.pipeline() as pipeline:
-        refresh_report.note(pipeline, resource, RefreshReport(**{**defaults, **known}), keep_s=60)
+        report = RefreshReport(**{**defaults, **known})
+        refresh_report.note(pipeline, resource, report, keep_s=60)
+        if report.kind is None:  # it has seen to what it was told of
+            pipeline.delete(keys.told(resource))
         pipeline.execute()
 
 
