@@ -26,9 +26,7 @@ from shared.store import Store
 _POPULAR = 20  # on-demand resources that are shown
 _REMEMBERED = 1.0  # seconds that what was gathered serves everybody who asks
 _PATIENCE = 15.0  # seconds that others wait for who gathers
-_SCHEDULER_SILENCE = (
-    150  # seconds after which a scheduler counts as gone; it heartbeats each minute
-)
+_SCHEDULER_SILENCE = 150  # seconds until it counts as gone; it heartbeats each minute
 _NO_RECORD = Record()
 _NO_MEASURES = Measures({})
 

@@ -118,5 +118,5 @@ def _is_another_alive(pid: str) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it runs, for somebody else
     return True

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic, time
@@ -137,7 +137,7 @@ class Meter:
             self._time(measure, seconds)
 
     def flush(self) -> None:
-        """Bring everything to Redis; what cannot be brought is kept for the next time."""
+        """Bring everything to Redis; counts that cannot be brought are kept for the next time."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             last, self._last = self._last, None
@@ -176,5 +176,4 @@ def metered(redis: Redis) -> Iterator[Meter]:
     try:
         yield meter
     finally:
-        with suppress(RedisError):
-            meter.flush()
+        meter.flush()

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from reader.fleet import TrackedView
+from reader.status import resource_rows
 from reader.status.diagnosis import state_of
 from reader.status.moment import Moment
-from reader.status.resource_rows import tracked_row
 from shared.refresh_report import RefreshReport
 
 Document = dict[str, Any]
@@ -61,6 +60,6 @@ def of_report(report: RefreshReport | None) -> Document | None:
 
 
 def next_at(view: TrackedView, moment: Moment) -> float | None:
-    """When the next refresh is to begin, as the status page says it; None where nobody knows."""
-    said = tracked_row(view, moment)["next_at"]
-    return datetime.fromisoformat(said).timestamp() if said else None
+    """When the next refresh is to begin, to the second; None where nobody knows."""
+    at = resource_rows.next_at(view, moment)
+    return None if at is None else float(int(at))

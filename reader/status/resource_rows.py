@@ -12,7 +12,7 @@ def tracked_row(view: TrackedView, moment: Moment) -> Shown:
     """What is shown of a tracked resource."""
     now, metadata, record = moment.now, view.metadata, view.record
     state, last = state_of(view), view.record.last
-    next_at = _next_at(view, moment)
+    due_at = next_at(view, moment)
     shown: Shown = {
         "key": view.resource.name,
         "name": view.resource.name,
@@ -24,8 +24,8 @@ def tracked_row(view: TrackedView, moment: Moment) -> Shown:
         "age": about(view.age) if metadata else NOTHING,
         "age_bar": 0,
         "age_words": "nothing is held",
-        "next_at": None if next_at is None else iso(next_at),
-        "next": _next(view, next_at, moment),
+        "next_at": None if due_at is None else iso(due_at),
+        "next": _next(view, due_at, moment),
         "items": metadata.items if metadata else None,
         "items_words": _items(view),
         "size_bytes": metadata.size if metadata else None,
@@ -61,8 +61,8 @@ def _items(view: TrackedView) -> str:
     return plural(metadata.items, "item") + of_pages
 
 
-def _next_at(view: TrackedView, moment: Moment) -> float | None:
-    """When the next refresh is to begin; None where that cannot be said."""
+def next_at(view: TrackedView, moment: Moment) -> float | None:
+    """Unix time in seconds at which the next refresh is to begin; None where nobody knows."""
     fleet, settings = moment.fleet, moment.settings
     if fleet is None or fleet.suspended or not fleet.workers or view.is_running:
         return None
