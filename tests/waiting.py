@@ -6,7 +6,7 @@ from typing import Any
 
 
 def eventually(
-    holds: Callable[[], Any], *, within: float = 15.0, every: float = 0.05, what: str = ""
+    holds: Callable[[], Any], *, within: float = 30.0, every: float = 0.05, what: str = ""
 ) -> Any:
     """Wait until something holds, and return what it gave.
 

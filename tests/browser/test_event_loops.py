@@ -35,6 +35,9 @@ def test_one():
     assert asyncio.run(answer()) == 0
 
 def test_two():
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio-waitpid"):  # of a child that has ended: about to end too
+            thread.join(10)
     assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
     with asyncio.Runner() as runner:
         assert runner.run(answer()) == 0

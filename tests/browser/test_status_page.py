@@ -52,17 +52,26 @@ def reader(github: FakeGitHubProcess, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(autouse=True)
 def _all_is_well_afterwards(reader: Reader, github: FakeGitHubProcess) -> Iterator[None]:
-    """The next test finds GitHub answering and refreshers at work, whatever this one does."""
+    """The next test finds GitHub answering and refreshers at work, whatever this one does.
+
+    And no failure on record: while refreshing is paused it would stay, and nothing go stale.
+    """
     yield
     github.clear_faults()
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert requests.post(f"{reader.url}/status/resume", headers=headers, timeout=10).ok
+    eventually(lambda: "failing" not in states(reader), what="what failed is refreshed")
 
 
 @pytest.fixture
 def failing(github: FakeGitHubProcess) -> None:
     """GitHub answers 502."""
     github.fault("status", status=502)
+
+
+def states(reader: Reader) -> list[str]:
+    """How the tracked resources are."""
+    return [row["state"] for row in reader.get("/status.json").json()["resources"]]
 
 
 def look(page: "Page", reader: Reader) -> None:
