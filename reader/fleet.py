@@ -240,7 +240,7 @@ class FleetWatch:
                 pipeline.hlen(keys.pages(resource))
                 refresh_report.ask_for_record(pipeline, resource)
                 pipeline.get(keys.progress(resource))
-                pipeline.exists(keys.lock(resource))
+                pipeline.exists(keys.running(resource))
             answers = iter(pipeline.execute())
         return [
             _with_details(

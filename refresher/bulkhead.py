@@ -5,7 +5,7 @@ that large, as many refreshers would be, and a small thing that a client waits f
 all of them. So a large list is left for later while large lists are at work in all refreshers but
 one. It is asked for again within a second or two, as whatever is stale is.
 
-Who is at work is read from the locks, which end with their holders, so nothing has to be given back
+Who is at work is read from marks that end with their makers, so nothing has to be given back
 (Nygard, "Release It!", calls this a bulkhead).
 """
 
@@ -26,7 +26,7 @@ class Bulkhead:
     """Who may begin with a large list; methods may raise `redis.RedisError`.
 
     Args:
-        redis: where the locks and the workers are known.
+        redis: where who is at work, and the workers, are known.
         catalogue: what is tracked: nothing else is expanded.
     """
 
@@ -44,7 +44,7 @@ class Bulkhead:
         large = [
             other for other, found in zip(others, self._is_large(others), strict=True) if found
         ]
-        at_work = self._redis.exists(*map(keys.lock, large)) if large else 0
+        at_work = self._redis.exists(*map(keys.running, large)) if large else 0
         return at_work >= max(1, self._workers() - 1)
 
     def note(self, resource: Resource, pages: int) -> bool:

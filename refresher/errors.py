@@ -50,5 +50,9 @@ class HeldBackError(Exception):
     """The list turned out to be a large one, and large ones are at work in all but one worker."""
 
 
+class NoQuorumError(Exception):
+    """Too few of the masters that locks live on answer: nobody can say who holds the lock."""
+
+
 class LeaseLostError(Exception):
     """The lock is no longer ours: another refresher may be at work on the resource."""

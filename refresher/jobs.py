@@ -1,7 +1,8 @@
 """What RQ runs. The readers know these functions by their dotted names only."""
 
 import logging
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from logging.config import dictConfig
 
 from redis import Redis
@@ -16,7 +17,7 @@ from refresher.refresh import Tools
 from refresher.refresh import refresh as refresh_resource
 from refresher.reporter import Ended, Reporter
 from refresher.writes import Writer
-from shared.connection import connect
+from shared.connection import connect, connect_to_lock_masters
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
 from shared.queueing import REQUEST_ID, RefreshQueue
@@ -43,27 +44,16 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     resource = _named(name, catalogue)
     if resource is None:
         return "refused"
-    with closing(connect(settings)) as redis, metered(redis) as meter:
-        budget = Budget(redis, settings, tracked=resource.tracked)
-        with closing(Origin(settings, budget, observe=meter.observe)) as origin:
-            tools = Tools(
-                settings,
-                redis,
-                Store(redis),
-                Writer(redis, settings),
-                origin,
-                Bulkhead(redis, catalogue),
-                _reporter(redis, meter, settings),
-            )
-            # A worker that was waiting for a job when refreshing was paused takes that one still.
-            if is_suspended(redis):
-                if force:  # nobody else would ask for that again
-                    queue = RefreshQueue(redis, limit=settings.queue_max)
-                    queue.force(resource, request_id=tools.reporter.request_id)
-                with tools.reporter.reporting(resource) as running:
-                    running.ended = Ended(RefreshOutcome.PAUSED)
-                return RefreshOutcome.PAUSED
-            return refresh_resource(resource, tools, force=force, fresh_after=fresh_after)
+    with _tools(settings, catalogue, resource) as tools:
+        # A worker that was waiting for a job when refreshing was paused takes that one still.
+        if is_suspended(tools.redis):
+            if force:  # nobody else would ask for that again
+                queue = RefreshQueue(tools.redis, limit=settings.queue_max)
+                queue.force(resource, request_id=tools.reporter.request_id)
+            with tools.reporter.reporting(resource) as running:
+                running.ended = Ended(RefreshOutcome.PAUSED)
+            return RefreshOutcome.PAUSED
+        return refresh_resource(resource, tools, force=force, fresh_after=fresh_after)
 
 
 def forget(name: str) -> str:
@@ -91,6 +81,29 @@ def _begin() -> Settings:
     if get_current_job() is not None and not log.handlers:
         dictConfig(logging_config(settings.log_format))
     return settings
+
+
+@contextmanager
+def _tools(settings: Settings, catalogue: Catalogue, resource: Resource) -> Iterator[Tools]:
+    """What a refresh is made with; every connection ends with the block."""
+    with ExitStack() as stack:
+        redis = stack.enter_context(closing(connect(settings)))
+        masters = connect_to_lock_masters(settings)
+        for master in masters:
+            stack.enter_context(closing(master))
+        meter = stack.enter_context(metered(redis))
+        budget = Budget(redis, settings, tracked=resource.tracked)
+        origin = stack.enter_context(closing(Origin(settings, budget, observe=meter.observe)))
+        yield Tools(
+            settings,
+            redis,
+            Store(redis),
+            Writer(redis, settings),
+            origin,
+            Bulkhead(redis, catalogue),
+            _reporter(redis, meter, settings),
+            lock_masters=masters,
+        )
 
 
 def _named(name: str, catalogue: Catalogue) -> Resource | None:

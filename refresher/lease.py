@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
@@ -11,63 +11,76 @@ from pottery.exceptions import PrimitiveError, QuorumIsImpossible
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
 
-from refresher.errors import LeaseLostError
+from refresher.errors import LeaseLostError, NoQuorumError
 from shared import keys
 from shared.resources import Resource
 
 # The lock is extended for as long as its holder lives; the job's own time limit ends that.
 _UNLIMITED = 1_000_000
+# The share of a lock's life that clocks may disagree by (Redis, "Distributed Locks with Redis").
+_CLOCK_DRIFT = 0.01
 
 
 class Lease:
     """A held lock, extended by a thread of its own until it is released or lost.
 
-    Not a guarantee: a holder that is stopped for longer than the lock lives learns of the loss
-    only afterwards. That is what the fencing token of `refresher.writes` is for.
+    Not a guarantee: between a `check` and the write that follows, a process may be stopped for
+    longer than the lock lives. That is what the fencing token of `refresher.writes` is for.
 
     Args:
         lock: just acquired.
+        mark: tells everybody that somebody holds the lock.
         lifetime: seconds that the lock lives without being extended.
+        since: `time.monotonic()` from before it was asked for.
     """
 
-    def __init__(self, lock: Redlock, lifetime: float) -> None:
+    def __init__(self, lock: Redlock, mark: "Mark", *, lifetime: float, since: float) -> None:
         self._lock = lock
+        self._mark = mark
         self._lifetime = lifetime
+        self._extended_at = since
         self._released = Event()
-        self._lost = Event()
         self._parent = os.getppid()
         self._thread = Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Go on only while the lock is ours.
+        """Go on only while the lock is ours, by our own clock: a stopped process has it, too.
 
         Raises:
             LeaseLostError: it no longer is.
         """
-        if self._lost.is_set():
+        if self._is_lost():
             raise LeaseLostError
 
     def release(self) -> None:
         """Give the lock back, if it is still ours to give."""
         self._released.set()
         self._thread.join()
+        if not self._is_lost():
+            self._mark.remove()
         with suppress(PrimitiveError, RedisError):  # expired, or Redis is away: it will expire
             self._lock.release()
 
+    def _is_lost(self) -> bool:
+        return time.monotonic() - self._extended_at > self._lifetime * (1 - _CLOCK_DRIFT)
+
     def _keep(self) -> None:
-        """Extend the lock three times in its life, so that one lost message loses nothing."""
-        extended_at = time.monotonic()
+        """Extend the lock three times in its life, so that one lost message loses nothing.
+
+        Its new life counts from when it was asked for: the answer may be late.
+        """
         while not self._released.wait(min(self._lifetime / 3, 1.0)):
             self._end_with_parent()
-            if time.monotonic() - extended_at < self._lifetime / 3:
+            now = time.monotonic()
+            if now - self._extended_at < self._lifetime / 3:
                 continue
+            if self._is_lost():
+                return
             with suppress(PrimitiveError, RedisError):
                 self._lock.extend()
-                extended_at = time.monotonic()
-            if time.monotonic() - extended_at > self._lifetime:
-                self._lost.set()
-                return
+                self._extended_at = now
+                self._mark.renew()
 
     def _end_with_parent(self) -> None:
         """End a work horse whose RQ worker is gone: nobody is left to end it if it hangs.
@@ -79,37 +92,70 @@ class Lease:
             os._exit(1)
 
 
+class Mark:
+    """Says in the Redis that everybody looks at that somebody holds a resource's lock.
+
+    It is no lock, and nobody relies on it: at worst a refresh is queued that finds the lock taken,
+    or one is asked for a little late.
+
+    Args:
+        redis: that readers look at.
+        resource: whose lock it is.
+        lifetime: seconds that it outlives its maker.
+    """
+
+    def __init__(self, redis: Redis, resource: Resource, *, lifetime: float) -> None:
+        self._redis = redis
+        self._key = keys.running(resource)
+        self._life_ms = int(1000 * lifetime)
+
+    def renew(self) -> None:
+        """Set it, for one more life; may raise `redis.RedisError`."""
+        self._redis.set(self._key, 1, px=self._life_ms)
+
+    def remove(self) -> None:
+        """Take it away; where Redis is away it ends by itself."""
+        with suppress(RedisError):
+            self._redis.delete(self._key)
+
+
 @contextmanager
-def lease(resource: Resource, redis: Redis, *, lifetime: float) -> Iterator[Lease | None]:
+def lease(
+    resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
+) -> Iterator[Lease | None]:
     """Hold a resource's lock inside the block; None, without waiting, when another holds it.
 
     Args:
         resource: what to lock.
-        redis: where the lock lives.
+        redis: where readers see that it is held; the lock lives there, too, without `masters`.
         lifetime: seconds that the lock outlives a holder that died.
+        masters: independent ones, of which a majority gives the lock.
 
     Raises:
+        NoQuorumError: too few of the masters answer.
         redis.RedisError: Redis is away.
     """
     lock = Redlock(
         key=keys.lock_name(resource),
-        masters={redis},
+        masters=masters or {redis},
         auto_release_time=lifetime,
         num_extensions=_UNLIMITED,
         raise_on_redis_errors=True,
     )
-    if not _acquire(lock):
+    since = time.monotonic()
+    try:
+        acquired = lock.acquire(blocking=False)
+    except QuorumIsImpossible as error:
+        if masters:
+            raise NoQuorumError from error
+        raise RedisConnectionError("no lock can be taken: Redis is away") from error
+    if not acquired:
         yield None
         return
-    held = Lease(lock, lifetime)
+    mark = Mark(redis, resource, lifetime=lifetime)
+    held = Lease(lock, mark, lifetime=lifetime, since=since)
     try:
+        mark.renew()
         yield held
     finally:
         held.release()
-
-
-def _acquire(lock: Redlock) -> bool:
-    try:
-        return lock.acquire(blocking=False)
-    except QuorumIsImpossible as error:
-        raise RedisConnectionError("no lock can be taken: Redis is away") from error

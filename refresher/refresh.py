@@ -14,7 +14,13 @@ from refresher import page_store, verdict
 from refresher.backoff import next_failure
 from refresher.bulkhead import Bulkhead
 from refresher.content import Content
-from refresher.errors import HeldBackError, LeaseLostError, NotNowError, OriginError
+from refresher.errors import (
+    HeldBackError,
+    LeaseLostError,
+    NoQuorumError,
+    NotNowError,
+    OriginError,
+)
 from refresher.lease import Lease, lease
 from refresher.lists import ListReader
 from refresher.origin import Origin
@@ -24,6 +30,7 @@ from refresher.reporter import Ended, Reporter
 from refresher.visibility import parent_repository
 from refresher.writes import Writer
 from shared.outcomes import FailureKind, RefreshOutcome
+from shared.queueing import put_off
 from shared.resources import Resource
 from shared.settings import Settings
 from shared.store import Look, Store
@@ -35,12 +42,13 @@ class Tools:
 
     Args:
         settings: of the process.
-        redis: where the locks live.
+        redis: where everything lives.
         store: the reading side of Redis.
         writer: the writing side.
         origin: GitHub.
         bulkhead: who may begin with a large list.
         reporter: told how each refresh ended.
+        lock_masters: where the locks live; none: with everything else.
         clock: gives Unix time in seconds.
         chance: gives a random number from 0 up to 1.
     """
@@ -52,6 +60,7 @@ class Tools:
     origin: Origin
     bulkhead: Bulkhead
     reporter: Reporter
+    lock_masters: frozenset[Redis] = frozenset()
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
 
@@ -91,17 +100,28 @@ def refresh(
 
 
 def _refresh(resource: Resource, tools: Tools, *, force: bool, fresh_after: float | None) -> Ended:
-    with lease(resource, tools.redis, lifetime=tools.settings.lock_ttl) as held:
-        if held is None:
-            return Ended(RefreshOutcome.BUSY)
-        token = tools.writer.draw_token(resource)
-        look = tools.store.look(resource)
-        outcome = reason_not_to(look, tools.clock(), force=force, fresh_after=fresh_after)
-        if outcome is not None:
-            return Ended(outcome, look)
-        if tools.bulkhead.holds_back(resource):
-            return Ended(RefreshOutcome.HELD_BACK, look)
-        return _Attempt(resource, tools, held, token, look).run()
+    lifetime, masters = tools.settings.lock_ttl, tools.lock_masters
+    try:
+        with lease(resource, tools.redis, masters=masters, lifetime=lifetime) as held:
+            if held is None:
+                return Ended(RefreshOutcome.BUSY)
+            return _refresh_locked(resource, tools, held, force=force, fresh_after=fresh_after)
+    except NoQuorumError:
+        put_off(tools.redis, resource, seconds=lifetime)
+        return Ended(RefreshOutcome.NO_LOCK)
+
+
+def _refresh_locked(
+    resource: Resource, tools: Tools, held: Lease, *, force: bool, fresh_after: float | None
+) -> Ended:
+    token = tools.writer.draw_token(resource)
+    look = tools.store.look(resource)
+    outcome = reason_not_to(look, tools.clock(), force=force, fresh_after=fresh_after)
+    if outcome is not None:
+        return Ended(outcome, look)
+    if tools.bulkhead.holds_back(resource):
+        return Ended(RefreshOutcome.HELD_BACK, look)
+    return _Attempt(resource, tools, held, token, look).run()
 
 
 @dataclass(frozen=True)
@@ -198,7 +218,7 @@ class _Attempt:
             return True
         metadata = self.tools.store.look(parent).metadata
         if metadata is None or not metadata.is_fresh(self.tools.clock()):
-            if refresh(parent, self.tools) is RefreshOutcome.BUSY:
+            if refresh(parent, self.tools) in {RefreshOutcome.BUSY, RefreshOutcome.NO_LOCK}:
                 raise NotNowError
             metadata = self.tools.store.look(parent).metadata
         if metadata is None or not metadata.is_fresh(self.tools.clock()):

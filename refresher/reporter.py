@@ -22,6 +22,7 @@ from shared.store import Look
 log = logging.getLogger("refresher")
 
 _KEEP_PROGRESS = timedelta(minutes=1)
+_BAD = frozenset({RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK})
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,8 @@ class Reporter:
             self.redis.set(keys.progress(resource), text, ex=_KEEP_PROGRESS)
 
     def _tell(self, resource: Resource, report: RefreshReport) -> None:
-        bad = report.outcome in {RefreshOutcome.FAILED, RefreshOutcome.BROKEN}
         log.log(
-            logging.WARNING if bad else logging.INFO,
+            logging.WARNING if report.outcome in _BAD else logging.INFO,
             "refresh of %s: %s",
             report.resource,
             report.outcome if report.reason is None else f"{report.outcome}: {report.reason}",

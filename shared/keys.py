@@ -29,7 +29,10 @@ points:{minute}      string  2 minutes      refresher   requests to the origin i
 in-flight            zset    an hour        refresher   requests under way, by when they must end
 pause                string  when it ends   refresher   until when nobody asks the origin
 pauses               string  an hour        refresher   pauses in a row
-redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`)
+redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`); where
+                                                        REDLOCK_URLS names masters, on those
+running:{id}         string  LOCK_TTL       refresher   somebody holds that lock: for those who only
+                                                        want to know
 large                set     never          refresher   ids of lists of many pages
 told:{id}            string  a day          reader      the origin told of a change, or an operator
                                                         wants it anew; the value says which telling
@@ -147,6 +150,11 @@ def lock_name(resource: Resource) -> str:
 def lock(resource: Resource) -> str:
     """The key that pottery keeps a resource's Redlock in."""
     return f"redlock:{lock_name(resource)}"
+
+
+def running(resource: Resource) -> str:
+    """Set while a refresher holds a resource's lock, wherever that is."""
+    return f"{_PREFIX}:running:{resource.id}"
 
 
 def asked(resource: Resource) -> str:

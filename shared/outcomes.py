@@ -26,6 +26,7 @@ class RefreshOutcome(StrEnum):
     FRESH = "fresh"  # someone else refreshed it in the meantime; the origin was not asked
     BUSY = "busy"  # another refresher holds the lock
     BACKING_OFF = "backing-off"  # it failed a moment ago; the origin was not asked
+    NO_LOCK = "no-lock"  # too few of the lock's masters answer; the origin was not asked
     HELD_BACK = "held-back"  # a large list, left for later: others are at work
     FAILED = "failed"  # the origin gave nothing usable; what we hold stays as it was
     FENCED = "fenced"  # the lock was lost on the way; the result was not stored

@@ -1,12 +1,12 @@
 """Asking for a refresh: one queue, one job for a resource, whoever and however many ask.
 
 Who may be working on a resource is read from what cannot lie for long: the queue itself, and the
-lock, which dies with its holder. No record of a job is trusted, so nothing has to be cleaned up
-after a crash:
+mark of who holds the lock, which ends with its maker as the lock does. No record of a job is
+trusted, so nothing has to be cleaned up after a crash:
 
     reader enqueues, dies before the job is in the queue   -> not in the queue: asked again
     worker pops the job, dies before it takes the lock     -> not in the queue, no lock: asked again
-    worker dies holding the lock                           -> no lock after LOCK_TTL: asked again
+    worker dies holding the lock                           -> no mark after LOCK_TTL: asked again
     Redis restarts empty                                   -> nothing there: asked again
 
 Between the pop and the lock a second job may slip in. It finds the lock taken, or the content
@@ -102,7 +102,7 @@ class RefreshQueue:
         so that a job which is lost, put off, or meets a pause is asked for again by readers.
         """
         self._redis.set(keys.told(resource), uuid4().hex, ex=REMEMBER_TOLD)
-        if self._redis.exists(keys.lock(resource)):
+        if self._redis.exists(keys.running(resource)):
             return Asked.UNDER_WAY
         self._enqueue(resource, {"force": True}, at_front=True, request_id=request_id)
         return Asked.QUEUED
@@ -117,7 +117,7 @@ class RefreshQueue:
         return int(self._queue.count)
 
     def _is_under_way(self, resource: Resource) -> bool:
-        return bool(self._redis.exists(keys.lock(resource))) or self.is_queued(resource)
+        return bool(self._redis.exists(keys.running(resource))) or self.is_queued(resource)
 
     def is_queued(self, resource: Resource) -> bool:
         """Whether a refresh of the resource waits in the queue."""
@@ -161,6 +161,15 @@ class RefreshQueue:
             # Not an argument: refreshers of the day before would not know it.
             meta={} if request_id is None else {REQUEST_ID: request_id},
         )
+
+
+def put_off(redis: Redis, resource: Resource, *, seconds: float) -> None:
+    """Have nobody ask for a resource's refresh for so long, but an operator or the origin.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    redis.set(keys.asked(resource), 1, px=int(1000 * seconds))
 
 
 def _new_job_id(resource: Resource) -> str:

@@ -22,7 +22,7 @@ _KEEP_RECORD_S = 30 * 24 * 3600
 _EVENTS = frozenset(
     {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
-        *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN),
+        *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
     }
 )
 

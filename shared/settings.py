@@ -32,6 +32,7 @@ _NEVER_SHOWN = frozenset(
     {
         "redis_url",
         "cache_password",
+        "redlock_urls",
         "github_api_token",
         "github_api_url",
         "github_app_private_key",
@@ -42,7 +43,7 @@ _NEVER_SHOWN = frozenset(
 # The environment variables that refreshers alone need; readers do not even hold them.
 REFRESHERS_ONLY = (
     *("GITHUB_API_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_INSTALLATION_ID"),
-    *("GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_PRIVATE_KEY_FILE"),
+    *("GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_PRIVATE_KEY_FILE", "REDLOCK_URLS"),
 )
 # GitHub: letters, digits and single hyphens, at most 39 characters.
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
@@ -107,6 +108,11 @@ class Settings(BaseSettings):
     )
     cache_password: SecretStr | None = Field(
         None, description="Redis password where the URL holds none"
+    )
+    redlock_urls: SecretStr | None = Field(
+        None,
+        description="an odd number of independent Redis servers for locks, comma-separated; "
+        "without, `REDIS_URL` is the only one",
     )
     cache_ttl: Seconds = Field(1000, description="seconds that Redis content stays fresh")
     local_ttl: Seconds = Field(
@@ -230,16 +236,20 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _a_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_redis_url(value.get_secret_value())
+        return value
+
+    @field_validator("redlock_urls")
+    @classmethod
+    def _masters(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        parts = _split_url(value.get_secret_value())
-        if parts.scheme not in _REDIS_SCHEMES:
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        if parts.scheme == "unix":
-            if not parts.path:
-                raise ValueError("must hold the path of a socket")
-        elif not parts.hostname:
-            raise ValueError("must hold a host")
+        servers = [_check_redis_url(url) for url in _comma_separated(value)]
+        if len(set(servers)) < len(servers):
+            raise ValueError("names a server twice: what it says would count double")
+        if len(servers) % 2 == 0:
+            raise ValueError("must name an odd number of servers: a majority of them decides")
         return value
 
     @field_validator("admin_token")
@@ -331,6 +341,17 @@ class Settings(BaseSettings):
             raise SettingsError("REDIS_URL is not set (`make run` starts a Redis of its own)")
         return _with_password(self.redis_url.get_secret_value(), self.cache_password)
 
+    @property
+    def redlock_locations(self) -> tuple[str, ...]:
+        """The Redis URLs of the locks' masters, passwords included; none: locks live with the rest.
+
+        Secrets.
+        """
+        if self.redlock_urls is None:
+            return ()
+        urls = _comma_separated(self.redlock_urls)
+        return tuple(_with_password(url, self.cache_password) for url in urls)
+
 
 def load(**overrides: Any) -> Settings:
     """Read and validate the settings from the environment.
@@ -375,6 +396,28 @@ def _one_problem(problem: Mapping[str, Any]) -> str:
         return f"{field.upper()}: {message}"
     shown = repr(str(problem["input"]))[1:-1]  # in one line, whatever it holds
     return f"{field.upper()}={shown}: {message}"
+
+
+def _comma_separated(value: SecretStr) -> list[str]:
+    return [part.strip(" ") for part in value.get_secret_value().split(",")]
+
+
+def _check_redis_url(value: str) -> str:
+    """Gives which server it names, in a form that is equal for equal ones.
+
+    Raises:
+        ValueError: it names none.
+    """
+    parts = _split_url(value)
+    if parts.scheme not in _REDIS_SCHEMES:
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if parts.scheme == "unix":
+        if not parts.path:
+            raise ValueError("must hold the path of a socket")
+        return parts.path
+    if not parts.hostname:
+        raise ValueError("must hold a host")
+    return f"{parts.hostname}:{parts.port or 6379}"
 
 
 def _split_url(value: str) -> SplitResult:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from reader.fleet import Fleet, TrackedView
 from reader.status.words import about, clock, listed, plural
-from shared.outcomes import FailureKind
+from shared.outcomes import FailureKind, RefreshOutcome
 
 
 class Level(StrEnum):
@@ -175,6 +175,12 @@ def _means(fleet: Fleet) -> Iterator[Statement]:
             f"{plural(fleet.queue_length, 'refresh', 'refreshes')} wait in the queue."
         )
         yield Statement(Level.WARN, "No refresher is alive", text)
+    if any(_met_no_lock(view) for view in fleet.tracked):
+        text = (
+            "Too few of the servers that REDLOCK_URLS names answer the refreshers. Nothing is "
+            "refreshed; content is served, and grows old. Refreshing goes on when they are back."
+        )
+        yield Statement(Level.WARN, "No lock can be taken", text)
     if fleet.origin_paused_until > fleet.now:
         text = (
             "GitHub said that a secondary limit was met. No refresher asks anything for another "
@@ -185,6 +191,11 @@ def _means(fleet: Fleet) -> Iterator[Statement]:
     if len(versions) > 1:
         text = f"Readers run versions {listed(sorted(versions))}: a deployment is under way."
         yield Statement(Level.NOTE, "Several versions", text)
+
+
+def _met_no_lock(view: TrackedView) -> bool:
+    last = view.record.last
+    return last is not None and last.outcome is RefreshOutcome.NO_LOCK
 
 
 def _all_is_well(fleet: Fleet) -> Statement:

@@ -11,8 +11,11 @@ _OUTCOMES = {
     RefreshOutcome.UNCHANGED: "unchanged at GitHub",
     RefreshOutcome.FAILED: "failed",
     RefreshOutcome.FENCED: "the lock was lost; nothing was stored",
+    RefreshOutcome.NO_LOCK: "no lock was to be had: too few of REDLOCK_URLS answer",
     RefreshOutcome.BROKEN: "broke off by our own fault; see the refresher's log",
 }
+
+_GOOD = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
 
 
 def report_words(report: RefreshReport) -> str:
@@ -23,8 +26,7 @@ def report_words(report: RefreshReport) -> str:
 
 def timeline_row(report: RefreshReport, now: float) -> Shown:
     """What is shown of a refresh."""
-    bad = report.outcome in {RefreshOutcome.FAILED, RefreshOutcome.BROKEN}
-    level = Level.WARN if bad or report.outcome is RefreshOutcome.FENCED else Level.GOOD
+    level = Level.GOOD if report.outcome in _GOOD else Level.WARN
     cost = plural(report.requests, "request")
     if report.not_modified:
         cost += f", {report.not_modified} unmodified"

@@ -32,7 +32,7 @@ def test_two_large_lists_leave_a_worker_for_what_a_client_waits_for(tmp_path: Pa
         waits: list[float] = []
         at_work: list[int] = []
         for number in range(8):
-            locks = [keys.lock(catalogue.repositories(org)) for org in catalogue.orgs]
+            locks = [keys.running(catalogue.repositories(org)) for org in catalogue.orgs]
             at_work.append(int(redis.exists(*locks)))
             begun = time.monotonic()
             assert reader.get(f"/users/one?n={number}").ok

@@ -39,7 +39,7 @@ def workers(redis: Redis) -> Workers:
 
 def at_work(redis: Redis, *resources: Resource) -> None:
     for resource in resources:
-        redis.set(keys.lock(resource), 1)
+        redis.set(keys.running(resource), 1)
 
 
 def test_a_large_list_waits_while_another_is_at_work_in_all_workers_but_one(
@@ -50,7 +50,7 @@ def test_a_large_list_waits_while_another_is_at_work_in_all_workers_but_one(
         bulkhead.note(resource, LARGE)
     at_work(redis, ONE, TWO)  # the second has just taken its lock
     assert bulkhead.holds_back(TWO)
-    redis.delete(keys.lock(ONE))
+    redis.delete(keys.running(ONE))
     assert not bulkhead.holds_back(TWO)
 
 

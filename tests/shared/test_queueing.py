@@ -148,20 +148,20 @@ def test_an_emptied_redis_blocks_nobody(redis: Redis, queue: RefreshQueue) -> No
 
 
 @pytest.mark.parametrize("resource", [USER, REPOS], ids=["on demand", "tracked"])
-def test_nothing_is_queued_while_the_lock_is_held(
+def test_nothing_is_queued_while_somebody_holds_the_lock(
     redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None], resource: Resource
 ) -> None:
-    redis.set(keys.lock(resource), "someone")
+    redis.set(keys.running(resource), "someone")
     assert queue.ask(resource, urgent=True) is Asked.UNDER_WAY
     assert queued_names(redis) == []
-    redis.delete(keys.lock(resource))
+    redis.delete(keys.running(resource))
     window_ends()
     queue.ask(resource)
     assert queued_names(redis) == [resource.name]
 
 
 def test_the_lock_of_another_resource_is_no_hindrance(redis: Redis, queue: RefreshQueue) -> None:
-    redis.set(keys.lock(OTHER), "someone")
+    redis.set(keys.running(OTHER), "someone")
     queue.ask(USER)
     assert queued_names(redis) == ["/users/mona"]
 
@@ -262,7 +262,7 @@ def test_what_a_person_asks_for_counts_as_called_for_until_a_refresh_has_seen_to
     redis: Redis, queue: RefreshQueue, *, is_running: bool
 ) -> None:
     if is_running:
-        redis.set(keys.lock(USER), "somebody, who began before")
+        redis.set(keys.running(USER), "somebody, who began before")
     became = queue.force(USER)
     assert became is (Asked.UNDER_WAY if is_running else Asked.QUEUED)
     assert Store(redis).look(USER).told is not None

@@ -111,7 +111,7 @@ def test_an_event_is_what_asked_the_origin_or_should_have() -> None:
     events = {outcome for outcome in RefreshOutcome if make_report(outcome=outcome).is_event}
     assert events == {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
-        *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN),
+        *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
     }
 
 

@@ -197,7 +197,7 @@ class TestShow:
         assert "cache refresh '/users/mona?page=2'" in shown.output  # as a shell wants it
 
     def test_tells_who_is_at_it(self, redis: Redis, run: Run) -> None:
-        redis.set(keys.lock(REPOS), "someone", ex=60)
+        redis.set(keys.running(REPOS), "someone", ex=60)
         redis.set(keys.progress(REPOS), '{"page": 2, "pages": 3}')
         assert "held: a refresher is at it" in run("show", "/orgs/Netflix/repos").output
         found = json.loads(run("show", "/orgs/Netflix/repos", "--json").output)

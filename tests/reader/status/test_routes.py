@@ -184,7 +184,7 @@ class TestActing:
     def test_what_is_being_refreshed_is_not_asked_for_twice(
         self, redis: Redis, client: FlaskClient
     ) -> None:
-        redis.set(keys.lock(ORG), "somebody")
+        redis.set(keys.running(ORG), "somebody")
         answered = client.post("/status/refresh", data={"resource": ORG.name}, headers=BEARER)
         assert answered.json == {"message": "/orgs/Netflix is just being refreshed."}
 
