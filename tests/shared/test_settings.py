@@ -264,6 +264,36 @@ def test_the_password_is_put_where_the_url_holds_none(
     assert settings.redis_location == expected
 
 
+def test_locks_live_with_the_rest_unless_they_are_given_servers_of_their_own() -> None:
+    assert load().redlock_locations == ()
+    settings = make_settings(
+        redlock_urls="redis://a, rediss://u:own@b:1/2 ,unix:///c?db=1", cache_password="p"
+    )
+    assert settings.redlock_locations == (
+        *("redis://:p@a", "rediss://u:own@b:1/2", "unix://:p@/c?db=1"),
+    )
+    assert len(make_settings(redlock_urls="redis://a").redlock_locations) == 1
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        ("redis://a,redis://b", "must name an odd number of servers: a majority of them decides"),
+        ("redis://a,redis://b,redis://a:6379/1", "names a server twice: what it says would count"),
+        ("redis://a,redis://b,", "must be a URL, with a port below 65536 if any"),
+        ("redis://a,http://b,redis://c", "must begin with redis://, rediss:// or unix://"),
+        ("redis://a,redis://,redis://c", "must hold a host"),
+        (f"redis://:{SECRET}@a,x", "must begin with"),
+    ],
+)
+def test_servers_for_locks_are_independent_and_odd_in_number(
+    monkeypatch: pytest.MonkeyPatch, urls: str, said: str
+) -> None:
+    told = problem(monkeypatch, REDLOCK_URLS=urls)
+    assert told.startswith(f"REDLOCK_URLS: {said}")
+    assert SECRET not in told
+
+
 def test_a_missing_redis_is_told_when_it_is_needed() -> None:
     with pytest.raises(SettingsError, match=r"^REDIS_URL is not set"):
         _ = load().redis_location
