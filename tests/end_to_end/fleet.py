@@ -23,12 +23,19 @@ Kind = TypeVar("Kind", bound="Running")
 class Running:
     """A process with its children, its output in a file."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        log: Path,
+        *,
+        checkout: Path = CHECKOUT,
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
-                cwd=CHECKOUT,
+                cwd=checkout,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -108,6 +115,7 @@ class Fleet:
 
     def __init__(self, folder: Path, github: str, **settings: object) -> None:
         self._folder = folder
+        self.checkout = CHECKOUT  # of processes that are started from now on
         self.redis_server = EmbeddedRedis(folder / "redis", port=free_port())
         self._settings = {
             "GITHUB_API_URL": github,
@@ -196,7 +204,7 @@ class Fleet:
         self, kind: type[Kind], process: str, command: list[str], settings: dict[str, object]
     ) -> Kind:
         log = self._folder / f"{process}-{len(self._running)}.log"
-        running = kind(command, self.environment(**settings), log)
+        running = kind(command, self.environment(**settings), log, checkout=self.checkout)
         self._running.append(running)
         return running
 

@@ -1,6 +1,5 @@
 """Three readers behind HAProxy: replaced one after the other, and killed, under load."""
 
-import os
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -8,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.debian import find
-from scripts.embedded_redis import free_port
-from tests.end_to_end.fleet import Fleet, Reader, Running
+from tests.end_to_end.balancer import haproxy
+from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.load import Load
 from tests.end_to_end.raw_http import Connection
 from tests.fakegithub.client import FakeGitHubProcess
@@ -24,26 +22,6 @@ TARGETS = [
     "/view/top/5/stars",
     "/users/Netflix",
 ]
-# A request is sent to another reader where the first one has not even begun to answer it.
-CONFIGURATION = """
-defaults
-  mode http
-  timeout connect 1s
-  timeout client 30s
-  timeout server 30s
-  option redispatch
-  retries 3
-  retry-on conn-failure empty-response
-frontend clients
-  bind 127.0.0.1:{port}
-  default_backend readers
-backend readers
-  balance roundrobin
-  option httpchk GET /healthcheck
-  http-check expect status 200
-  default-server check inter 200ms fall 1 rise 1
-{servers}
-"""
 
 
 @pytest.fixture
@@ -61,29 +39,8 @@ def readers(fleet: Fleet) -> list[Reader]:
 @pytest.fixture
 def balancer(tmp_path: Path, readers: list[Reader]) -> Iterator[str]:
     """URL of a HAProxy before the readers."""
-    program = find("haproxy")
-    if program is None:
-        pytest.skip("NO BALANCER IS TESTED HERE: HAProxy is not installed; Debian has it")
-    addresses = [reader.url.removeprefix("http://") for reader in readers]
-    servers = "\n".join(f"  server reader-{at} {one}" for at, one in enumerate(addresses))
-    port, file = free_port(), tmp_path / "haproxy.cfg"
-    file.write_text(CONFIGURATION.format(port=port, servers=servers))
-    command = [str(program), "-db", "-f", str(file)]
-    running = Running(command, dict(os.environ), tmp_path / "haproxy.log")
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: _answers(url), what="HAProxy answers")
+    with haproxy(tmp_path, readers) as url:
         yield url
-    finally:
-        running.stop()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with Connection(url) as connection:
-            return connection.ask("/livez").status == 200
-    except OSError:
-        return False
 
 
 def _load(readers: list[Reader], url: str) -> Load:

@@ -1,0 +1,105 @@
+"""From one release to the next, and back, where what is stored changes its form.
+
+Processes of both run side by side on one Redis and one queue, each on keys of its own schema.
+"""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared import keys
+from tests.end_to_end.balancer import haproxy
+from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
+from tests.end_to_end.load import Load
+from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
+
+REPOS = "/orgs/Netflix/repos"
+TARGETS = ["/", "/orgs/Netflix", f"{REPOS}?page=2", "/view/top/5/stars", "/users/Netflix"]
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """The next release: bodies are stored in another field, which ours cannot read."""
+    checkout = tmp_path / "newer"
+    for name in ("reader", "refresher", "shared"):
+        shutil.copytree(CHECKOUT / name, checkout / name)
+    shutil.copy(CHECKOUT / "gunicorn.conf.py", checkout)
+    change(checkout / "shared/keys.py", f"SCHEMA = {keys.SCHEMA}", f"SCHEMA = {keys.SCHEMA + 1}")
+    entry = checkout / "shared/entry.py"
+    change(entry, '"body": entry.body', '"content": entry.body')
+    change(entry, 'fields[b"body"]', 'fields[b"content"]')
+    return checkout
+
+
+def change(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert text.count(before) == 1, f"{before} in {file}"
+    file.write_text(text.replace(before, after))
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, github: FakeGitHubProcess) -> Iterator[Fleet]:
+    with Fleet(tmp_path, github.url, CACHE_TTL=2, LOCAL_TTL=1, ON_DEMAND_TTL=2) as running:
+        yield running
+
+
+def replace(fleet: Fleet, reader: Reader) -> Reader:
+    """Have a reader end in peace, and one of the code of now take its port."""
+    reader.signal(signal.SIGTERM)
+    reader.process.wait(30)
+    return fleet.healthy_reader(PORT=int(reader.url.rpartition(":")[2]))
+
+
+def retire(worker: Running) -> None:
+    worker.signal(signal.SIGTERM)
+    worker.process.wait(30)
+
+
+def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_back(
+    fleet: Fleet, github: FakeGitHubProcess, newer: Path, tmp_path: Path
+) -> None:
+    stars = iter(range(1000, 2000))
+
+    def all_follow(readers: list[Reader]) -> None:
+        github.mutate("star", repo=3, by=next(stars))
+        eventually(
+            lambda: all(reader.get(REPOS).json() == github.repos() for reader in readers),
+            what="all readers have what changed",
+        )
+
+    def schemas() -> set[int]:
+        with fleet.redis() as redis:
+            entries = redis.keys("api-read-cache:*:entry:*")
+        return {int(key.split(b":")[1]) for key in entries}
+
+    old_worker = fleet.worker()
+    first, second = fleet.healthy_reader(), fleet.healthy_reader()
+    everything: dict[str, bytes | None] = dict.fromkeys(TARGETS)
+    with haproxy(tmp_path, [first, second]) as url, Load(url, everything, clients=4) as load:
+        eventually(lambda: load.has_answered(100))
+        assert schemas() == {keys.SCHEMA}
+
+        fleet.checkout = newer
+        new_worker = fleet.worker()
+        first = replace(fleet, first)
+        assert schemas() == {keys.SCHEMA, keys.SCHEMA + 1}
+        all_follow([first, second])
+        second = replace(fleet, second)
+        retire(old_worker)
+        all_follow([first, second])
+
+        fleet.checkout = CHECKOUT
+        fleet.worker()
+        first = replace(fleet, first)
+        all_follow([first, second])
+        second = replace(fleet, second)
+        retire(new_worker)
+        all_follow([first, second])
+        answered = load.outcome.answered
+        eventually(lambda: load.has_answered(answered + 100))
+    assert load.outcome.failures == []
+    assert not any("Traceback" in running.output for running in (first, second, old_worker))
