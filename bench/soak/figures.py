@@ -1,5 +1,6 @@
 """What is made of a soak's requests and samples: percentiles, ratios, growth. Pure."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def keeps_growing(sizes: Sequence[int]) -> bool:
     quarters = [
         median(grown[place * len(grown) // 4 : (place + 1) * len(grown) // 4]) for place in range(4)
     ]
-    steps = [later / earlier - 1 for earlier, later in zip(quarters, quarters[1:], strict=False)]
+    steps = [later / earlier - 1 for earlier, later in itertools.pairwise(quarters)]
     return min(steps) > _GROWTH and quarters[-1] - quarters[0] > _AT_ALL
 
 
