@@ -1,1 +1,1 @@
-"""`make bench-soak`: an hour of a fleet's life, compressed into minutes, with rude clients about."""
+"""`make bench-soak`: an hour of a fleet's life, in minutes, with rude clients about."""

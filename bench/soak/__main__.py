@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from bench import load_process
@@ -110,19 +111,17 @@ def _groups(
         "readers": reader.process.pid, "regulars": good.pid, "misfits": bad.pid,
         "GitHub": github.process.pid, "refresher": refresher,
     }  # fmt: skip
-    try:
+    with suppress(AssertionError):  # it is being restarted
         found["Redis"] = fleet.redis_server.pid
-    except AssertionError:  # it is being restarted
-        pass
     return found
 
 
-def _requests(rows: list[list[object]]) -> list[Request]:
+def _requests(rows: list[tuple[float, float, float, int, str]]) -> list[Request]:
     among = kinds("")
     return [
         Request(due, took, noticed, among[kind].name, among[kind].group, outcome)
         for due, took, noticed, kind, outcome in rows
-    ]  # type: ignore[misc,call-overload,index,arg-type]
+    ]
 
 
 def _files(reader: Reader) -> int:

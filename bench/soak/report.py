@@ -25,7 +25,9 @@ from reader.front.connections import REQUEST_TIMEOUT
 
 BEGIN, END = "<!-- figures: written by make bench-soak -->", "<!-- end of the figures -->"
 GRACE = 5.0  # seconds beyond a time limit that a reader may take to keep it
-_PROBE_TIMEOUT = 1000.0  # milliseconds that Kubernetes waits for a probe, where nothing else is said
+_PROBE_TIMEOUT = (
+    1000.0  # milliseconds that Kubernetes waits for a probe, where nothing else is said
+)
 _LATE = 10.0  # milliseconds; a generator that is later than that is a part of what it measured
 _SPARE_FILES = 20  # of all reader processes, that may stay open when everybody has left
 
