@@ -20,14 +20,17 @@ from bench.soak.report import BEGIN, END, Plan, Soak, put_into, wrong
 from bench.soak.samples import Held, Sample
 from bench.soak.shape import HOUR, PAIRS, WITH, WITHOUT, Shape
 
-MEGABYTE = 1_000_000
 SHAPE = Shape(minutes=5, rate=400)
 
 
 def make_request(due: float = 1.0, **known: Any) -> Request:
     """A request that was answered at once."""
     fields: dict[str, Any] = {
-        **{"took": 0.001, "noticed": 0.0, "kind": "small", "group": HELD, "outcome": "200"},
+        "took": 0.001,
+        "noticed": 0.0,
+        "kind": "small",
+        "group": HELD,
+        "outcome": "200",
         **known,
     }
     return Request(due, **fields)
@@ -36,12 +39,22 @@ def make_request(due: float = 1.0, **known: Any) -> Request:
 def make_soak(**known: Any) -> Soak:
     """A soak in which all went well."""
     misfits = {
-        **{"whole": 3, "cut": [], "given_up": 2, "not_given_up": 0},
-        **{"sent_away": [[40.0, 15.5, 408]], "left": {"in a request": 1, "in an answer": 1}},
+        "whole": 3,
+        "cut": [],
+        "given_up": 2,
+        "not_given_up": 0,
+        "sent_away": [[40.0, 15.5, 408]],
+        "left": {"in a request": 1, "in an answer": 1},
     }
     fields: dict[str, Any] = {
-        **{"plan": Plan(), "requests": [make_request()], "counts": {}, "samples": []},
-        **{"files_before": 40, "files_after": 41, "graceful": 15.0, "up_to_date": True},
+        "plan": Plan(),
+        "requests": [make_request()],
+        "counts": {},
+        "samples": [],
+        "files_before": 40,
+        "files_after": 41,
+        "graceful": 15.0,
+        "up_to_date": True,
         **known,
     }
     fields["misfits"] = {**misfits, **fields.get("misfits", {})}
@@ -155,19 +168,19 @@ class TestFigures:
         assert found["p99"].most == pytest.approx(2)
 
     @pytest.mark.parametrize(
-        ("sizes", "grows"),
+        ("megabytes", "grows"),
         [
-            pytest.param([50 * MEGABYTE + at * 200_000 for at in range(200)], True, id="a leak"),
-            pytest.param([60 * MEGABYTE + at % 7 * MEGABYTE for at in range(200)], False, id="up and down"),
-            pytest.param([50 * MEGABYTE] * 80 + [70 * MEGABYTE] * 120, False, id="once"),
-            pytest.param([min(at, 40) * MEGABYTE for at in range(1, 201)], False, id="at the begin"),
-            pytest.param([50 * MEGABYTE + at * 9_000_000 for at in range(20)], False, id="too short"),
+            pytest.param([50 + 0.2 * at for at in range(200)], True, id="a leak"),
+            pytest.param([60 + at % 7 for at in range(200)], False, id="up and down"),
+            pytest.param([50] * 80 + [70] * 120, False, id="once"),
+            pytest.param([min(at, 40) for at in range(1, 201)], False, id="at the begin"),
+            pytest.param([50 + 9 * at for at in range(20)], False, id="too short"),
         ],
-    )  # fmt: skip
+    )
     def test_a_leak_is_told_from_what_is_taken_in_once(
-        self, sizes: Sequence[int], grows: bool
+        self, megabytes: Sequence[float], grows: bool
     ) -> None:
-        assert keeps_growing(sizes) is grows
+        assert keeps_growing([int(1_000_000 * size) for size in megabytes]) is grows
 
 
 class TestVerdict:

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,17 +73,21 @@ def measure(plan: Plan, cores: Cores) -> Soak:
             **common, "rate": plan.rate, "connections": plan.connections,
             "etag": ask(port, SMALL, {}).etag,
         }  # fmt: skip
+        groups = {
+            "readers": reader.process.pid,
+            "GitHub": github.process.pid,
+            "refresher": refresher.process.pid,
+        }
+        rude = {**common, "number": plan.misfits}
         with (
             LoadProcess("bench.soak.regulars", regulars, cores={cores.load}) as good,
-            LoadProcess(
-                "bench.soak.misfits", {**common, "number": plan.misfits}, cores={cores.load}
-            ) as bad,
-            Sampler(
-                begin, reader.processes, redis,
-                lambda: _groups(fleet, reader, good, bad, refresher.process.pid, github),
-            ) as sampler,
-        ):  # fmt: skip
-            Hour(fleet, reader, github).play(shape, begin)
+            LoadProcess("bench.soak.misfits", rude, cores={cores.load}) as bad,
+        ):
+            groups |= {"regulars": good.pid, "misfits": bad.pid}
+            with Sampler(
+                begin, reader.processes, redis, lambda: _with_redis(fleet, groups)
+            ) as sampler:
+                Hour(fleet, reader, github).play(shape, begin)
             met, others = good.printed(), bad.printed()
         eventually(lambda: len(reader.processes()) == 2, what="the old processes have ended")
         time.sleep(1)  # for readers to see that all have left
@@ -99,21 +104,11 @@ def measure(plan: Plan, cores: Cores) -> Soak:
         )
 
 
-def _groups(
-    fleet: Fleet,
-    reader: Reader,
-    good: LoadProcess,
-    bad: LoadProcess,
-    refresher: int,
-    github: FakeGitHubProcess,
-) -> dict[str, int]:
-    found = {
-        "readers": reader.process.pid, "regulars": good.pid, "misfits": bad.pid,
-        "GitHub": github.process.pid, "refresher": refresher,
-    }  # fmt: skip
-    with suppress(AssertionError):  # it is being restarted
-        found["Redis"] = fleet.redis_server.pid
-    return found
+def _with_redis(fleet: Fleet, groups: Mapping[str, int]) -> dict[str, int]:
+    """The processes by group, with Redis's, which is another one after its restart."""
+    with suppress(AssertionError):  # it is away
+        return {**groups, "Redis": fleet.redis_server.pid}
+    return dict(groups)
 
 
 def _requests(rows: list[tuple[float, float, float, int, str]]) -> list[Request]:

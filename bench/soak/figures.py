@@ -65,9 +65,9 @@ class Times:
         if not requests:
             return None
         took = sorted(1000 * one.took for one in requests)
-        found = (percentile(took, percent) for percent in (50, 99, 99.9, 100))
+        p50, p99, p999 = (percentile(took, percent) for percent in (50, 99, 99.9))
         late = percentile([1000 * one.noticed for one in requests], 99)
-        return cls(len(requests), *found, late)
+        return cls(len(requests), p50, p99, p999, took[-1], late)
 
 
 def by_phase(requests: Iterable[Request], shape: Shape) -> dict[str, list[Request]]:

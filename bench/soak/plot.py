@@ -30,7 +30,7 @@ def draw(results: Path, png: Path) -> None:
     for panel in (rate, times, memory, files):
         _draw_phases(panel, shape)
     _name_phases(rate, shape)
-    _draw_rate(rate, shape, found)
+    _draw_rate(rate, found)
     _draw_times(times, found)
     _draw_memory(memory, found)
     _draw_files(files, found)
@@ -67,7 +67,7 @@ def _name_phases(panel: "Axes", shape: Shape) -> None:
         )  # fmt: skip
 
 
-def _draw_rate(panel: "Axes", shape: Shape, found: dict[str, Any]) -> None:
+def _draw_rate(panel: "Axes", found: dict[str, Any]) -> None:
     seconds = [int(second) for second in found["seconds"]]
     counts = [times["requests"] for times in found["seconds"].values()]
     panel.plot(seconds, counts, color=_BLUE, linewidth=1.2, label="held content")

@@ -89,7 +89,7 @@ class Sampler:
 
     def _used(self) -> int | None:
         try:
-            return int(self.redis.info("memory")["used_memory"])  # type: ignore[index]
+            return int(self.redis.info("memory")["used_memory"])
         except RedisError:
             return None
 
