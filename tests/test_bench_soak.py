@@ -53,7 +53,6 @@ def make_soak(**known: Any) -> Soak:
         "samples": [],
         "files_before": 40,
         "files_after": 41,
-        "graceful": 15.0,
         "up_to_date": True,
         **known,
     }
@@ -192,7 +191,7 @@ class TestVerdict:
         [
             ({"requests": [make_request(outcome="500")]}, "1 x small: 500"),
             ({"files_after": 400}, "400 files open in the end"),
-            ({"misfits": {"cut": [30.0]}}, "1 slow readers were cut short"),
+            ({"misfits": {"cut": [[30.0, 31.0]]}}, "1 slow readers were cut short"),
             ({"misfits": {"not_given_up": 3}}, "3 stalled clients"),
             ({"misfits": {"sent_away": [[90.0, 31.0, 0]]}}, "borne for 31 s"),
             ({"up_to_date": False}, "do not serve what GitHub has"),
@@ -217,8 +216,9 @@ class TestVerdict:
 
     def test_a_reload_may_leave_slow_readers_behind(self) -> None:
         reload = SHAPE.phases()["reload"][0]
-        assert wrong(make_soak(misfits={"cut": [reload + 15.0]})) == []
-        assert wrong(make_soak(misfits={"cut": [reload + 25.0]})) != []
+        assert wrong(make_soak(misfits={"cut": [[reload - 9, reload + 30]]})) == []
+        assert wrong(make_soak(misfits={"cut": [[reload - 9, reload - 1]]})) != []
+        assert wrong(make_soak(misfits={"cut": [[reload + 20, reload + 30]]})) != []
 
 
 def test_figures_are_put_into_their_place_again_and_again() -> None:

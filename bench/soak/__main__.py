@@ -36,7 +36,7 @@ from tests.waiting import eventually
 DOCS = load_process.CHECKOUT / "docs"
 QUICK = Plan(minutes=0.3, rate=100, connections=100, misfits=36, is_quick=True)
 _CONNECTING = 2.0  # seconds before the hour begins
-_MISS_WAIT = 10  # seconds; gunicorn gives old processes 5 more
+_MISS_WAIT = 10  # seconds
 # Of an hour, to be compressed with it.
 _LIFETIMES = {"CACHE_TTL": 1000, "LOCAL_TTL": 50, "ON_DEMAND_TTL": 60, "ON_DEMAND_KEEP": 600}
 
@@ -99,7 +99,6 @@ def measure(plan: Plan, cores: Cores) -> Soak:
             samples=sampler.samples,
             files_before=files,
             files_after=_files(reader),
-            graceful=_MISS_WAIT + 5,
             up_to_date=_is_up_to_date(reader, github),
         )
 

@@ -40,7 +40,9 @@ class _Misfits:
         self._number = number
         self._loop = asyncio.get_running_loop()
         self.whole = 0
-        self.cut: list[float] = []  # when a slow reader's answer was cut short
+        self.cut: list[
+            tuple[float, float]
+        ] = []  # slow readers: when they asked, and were cut short
         self.given_up = 0
         self.not_given_up = 0
         self.sent_away: list[tuple[float, float, int]] = []  # when, after how long, status
@@ -93,11 +95,12 @@ class _Misfits:
 
     async def _read_slowly(self, speed: int) -> None:
         with await self._connect(max(_SMALL_BUFFER, speed // 4)) as connection:
+            asked = time.monotonic() - self._begin
             await self._loop.sock_sendall(connection, _LARGE)
             if await self._take(connection, speed // 2, every=0.5):
                 self.whole += 1
             else:
-                self.cut.append(time.monotonic() - self._begin)
+                self.cut.append((asked, time.monotonic() - self._begin))
 
     async def _stall(self) -> None:
         with await self._connect(_SMALL_BUFFER) as connection:

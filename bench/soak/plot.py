@@ -62,7 +62,7 @@ def _name_phases(panel: "Axes", shape: Shape) -> None:
             continue
         label = "without, with, in turns" if name == WITHOUT else _NAMES.get(name, name)
         panel.annotate(
-            label, ((begin + end) / 2, 1.02), xycoords=("data", "axes fraction"), rotation=30,
+            label, ((begin + end) / 2, 1.02), xycoords=("data", "axes fraction"), rotation=45,
             ha="left", va="bottom", fontsize=9,
         )  # fmt: skip
 

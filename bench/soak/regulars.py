@@ -51,10 +51,16 @@ class _Exchange:
 
 
 class _Connection(asyncio.Protocol):
-    """One kept connection."""
+    """One kept connection.
 
-    def __init__(self, clients: "_Regulars") -> None:
+    Args:
+        clients: whose it is.
+        first: asked on it before anything else.
+    """
+
+    def __init__(self, clients: "_Regulars", first: _Exchange | None = None) -> None:
         self._clients = clients
+        self._first = first
         self._used = False
         self._framing = Framing()
         self.transport: asyncio.Transport
@@ -62,7 +68,11 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self._clients.is_free(self)
+        if self._first is None:
+            self._clients.is_free(self)
+        else:
+            self._clients.is_busy(self)
+            self.ask(self._first)
 
     def ask(self, exchange: _Exchange) -> None:
         """Send a request."""
@@ -88,15 +98,14 @@ class _Connection(asyncio.Protocol):
                 self._clients.is_free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        exchange = self.exchange
+        again, exchange = None, self.exchange
         if exchange is not None and self._framing.received:
             self._end("cut off")
         elif exchange is not None and (exchange.retried or not self._used):
             self._end("closed")
-        elif exchange is not None:  # what was asked on a used connection may be asked again
-            self.exchange = None
-            self._clients.again(exchange)
-        self._clients.is_lost(self)
+        elif exchange is not None:
+            self.exchange, again = None, exchange
+        self._clients.is_lost(self, again)
 
     def give_up(self) -> None:
         """Nobody waits for the answer any more."""
@@ -139,7 +148,7 @@ class _Regulars:
         await asyncio.gather(*(self._connect() for _ in range(self._connections)))
         next_due = next(self._arrivals, None)
         swept = self._loop.time()
-        while next_due is not None or self._busy or self._waiting:
+        while next_due is not None or self._busy or self._waiting or self._tasks:
             now = self._loop.time()
             while next_due is not None and self._begin + next_due <= now:
                 self._add(self._begin + next_due, now)
@@ -162,22 +171,31 @@ class _Regulars:
         if self._waiting:
             self._send()
 
-    def is_lost(self, connection: _Connection) -> None:
-        """It is closed; there is another in its place."""
+    def is_busy(self, connection: _Connection) -> None:
+        """It asks already."""
+        self._busy[connection] = None
+
+    def is_lost(self, connection: _Connection, again: _Exchange | None) -> None:
+        """It is closed; there is another in its place.
+
+        Args:
+            connection: that was closed.
+            again: what was asked on it, if it had been used before, and no byte of an answer came:
+                the server closed it while the request was on its way. It may be asked once more
+                (RFC 9110, section 9.2.2), on a new connection: another one that is kept may be
+                closed at the same moment.
+        """
         self._idle.pop(connection, None)
         self._busy.pop(connection, None)
-        if not self._over:
-            self.counts["connections closed"] += 1
-            task = self._loop.create_task(self._connect())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    def again(self, exchange: _Exchange) -> None:
-        """Its connection was closed before a byte of its answer came."""
-        self.counts["asked again"] += 1
-        exchange.retried = True
-        self._waiting.appendleft(exchange)
-        self._send()
+        if self._over:
+            return
+        self.counts["connections closed"] += 1
+        if again is not None:
+            self.counts["asked again"] += 1
+            again.retried = True
+        task = self._loop.create_task(self._connect(again))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def note(self, exchange: _Exchange, outcome: str) -> None:
         """How a request ended."""
@@ -212,12 +230,12 @@ class _Regulars:
         while self._waiting and now - self._waiting[0].due > _PATIENCE:
             self.note(self._waiting.popleft(), "timeout")
 
-    async def _connect(self) -> None:
+    async def _connect(self, first: _Exchange | None = None) -> None:
         while not self._over:
             try:
                 async with self._making:
                     await self._loop.create_connection(
-                        lambda: _Connection(self), "127.0.0.1", self._port
+                        lambda: _Connection(self, first), "127.0.0.1", self._port
                     )
             except OSError:
                 self.counts["connections refused"] += 1

@@ -68,7 +68,6 @@ class Soak:
         samples: once a second.
         files_before: that all reader processes had open before anybody came.
         files_after: the same when all have left.
-        graceful: seconds that a reload leaves to old processes.
         up_to_date: whether readers served in the end what GitHub had.
     """
 
@@ -79,7 +78,6 @@ class Soak:
     samples: Sequence[Sample]
     files_before: int
     files_after: int
-    graceful: float
     up_to_date: bool
 
     def group(self, group: str) -> list[Request]:
@@ -88,10 +86,14 @@ class Soak:
 
     @property
     def cut_short(self) -> list[float]:
-        """When slow readers were cut off that no reload had to leave behind."""
+        """When slow readers were cut off that no reload had to leave behind.
+
+        One of a process that had to end sees it late: the kernel goes on sending what it has.
+        """
         reload = self.plan.shape.phases()[RELOAD][0]
-        until = reload + self.graceful + GRACE
-        return [at for at in self.misfits["cut"] if not reload <= at <= until]
+        return [
+            at for asked, at in self.misfits["cut"] if not asked <= reload + GRACE <= at + GRACE
+        ]
 
     @property
     def longest_head(self) -> float:
@@ -256,6 +258,7 @@ def to_json(soak: Soak) -> str:
             {
                 "plan": asdict(soak.plan),
                 "wrong": wrong(soak),
+                "misfits": {**soak.misfits, "sent_away": len(soak.misfits["sent_away"])},
                 "phases": {name: _fields(Times.of(found)) for name, found in phases.items()},
                 "ratios": {name: asdict(one) for name, one in ratios(held, shape).items()},
                 "seconds": {second: _fields(times) for second, times in timeline.items()},
