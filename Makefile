@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor test bench bench-cost bench-large bench-observing bench-scaling lint format clean
+.PHONY: help setup run demo cache list warm doctor test bench bench-cost bench-large bench-observing bench-scaling bench-soak lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-observing: $(READY) ## what counting, naming and logging requests costs th
 
 bench-scaling: $(READY) ## how far it goes, by simulation: resources, readers, limits
 	@$(BIN)/python -m bench.scaling
+
+bench-soak: $(READY) ## an hour's load in five minutes: slow and rude clients, GitHub away, Redis restarted
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 lint: $(READY) ## style, format and types
 	@$(BIN)/ruff check .

@@ -14,20 +14,17 @@ import re
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from statistics import median
 from types import FrameType
 
-from bench.cores import on
 from bench.errors import BenchError
+from bench.load_process import LoadProcess
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 _LEAD = 0.2  # seconds for connecting before the first request is due
 _PATIENCE = 5.0  # seconds that answers may still take after the last request was due
 _BEHIND = 0.1  # seconds; a server whose last requests took longer than that is falling behind
@@ -78,7 +75,7 @@ class Load:
         ).encode()
 
 
-class SteadyLoad:
+class SteadyLoad(LoadProcess):
     """A load in a process of its own, until stopped or its time is over.
 
     Args:
@@ -87,28 +84,11 @@ class SteadyLoad:
     """
 
     def __init__(self, load: Load, *, core: int) -> None:
-        options = {f"--{name}": str(value) for name, value in vars(load).items()}
-        command = [sys.executable, "-m", "bench.steady_load"]
-        with on({core}):
-            self._process = subprocess.Popen(
-                [*command, *(part for pair in options.items() for part in pair)],
-                cwd=CHECKOUT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-
-    def __enter__(self) -> "SteadyLoad":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
+        super().__init__("bench.steady_load", vars(load), cores={core})
 
     def stop(self) -> list[Timed]:
         """Send no more, and give what was sent."""
-        self._process.terminate()
+        self.terminate()
         return self.result()
 
     def result(self) -> list[Timed]:
@@ -117,11 +97,7 @@ class SteadyLoad:
         Raises:
             BenchError: not every request was answered with 200.
         """
-        output, errors = self._process.communicate()
-        if self._process.returncode != 0:
-            last = errors.decode().strip().splitlines()[-1:]
-            raise BenchError(f"steady load: {' '.join(last) or 'it did not end well'}")
-        return [Timed(*fields) for fields in json.loads(output)]
+        return [Timed(*fields) for fields in self.printed()]
 
 
 @dataclass

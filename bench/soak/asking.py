@@ -1,0 +1,64 @@
+"""What well-behaved clients ask for, and how often each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from random import Random
+
+from bench.workloads import LIST, SMALL, VIEW
+
+HELD, HEALTH, COLD = "held", "health", "cold"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of request.
+
+    Args:
+        name: in tables.
+        group: `HELD`: always in memory; `HEALTH`: what balancers ask; `COLD`: a name that nobody
+            asked for before, which has to wait for GitHub, and may be a 503 while GitHub is away.
+        path: with its query; `{}` stands for a number of its own in a cold one.
+        weight: how often, of all.
+        fields: header fields.
+    """
+
+    name: str
+    group: str
+    path: str
+    weight: float
+    fields: str = ""
+
+    def request(self, port: int, number: int) -> bytes:
+        """The bytes of the so many-th."""
+        return (
+            f"GET {self.path.format(number)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            f"User-Agent: api-read-cache-bench\r\nAccept: */*\r\n{self.fields}\r\n"
+        ).encode()
+
+
+def kinds(etag: str) -> tuple[Kind, ...]:
+    """All; `etag` is the present one of `SMALL`, with its quotation marks."""
+    return (
+        Kind("small", HELD, SMALL, 0.40),
+        Kind("304", HELD, SMALL, 0.20, f"If-None-Match: {etag}\r\n"),
+        Kind("view", HELD, VIEW, 0.15),
+        Kind("page", HELD, f"{LIST}?page=2&per_page=30", 0.0975),
+        Kind("list", HELD, LIST, 0.08, "Accept-Encoding: gzip\r\n"),
+        Kind("/healthcheck", HEALTH, "/healthcheck", 0.035),
+        Kind("/livez", HEALTH, "/livez", 0.035),
+        Kind("cold", COLD, "/users/Netflix?cold={}", 0.0025),
+    )
+
+
+class Draw:
+    """Kinds at random, by weight."""
+
+    def __init__(self, among: Sequence[Kind], random: Random) -> None:
+        self._random = random
+        self._among = range(len(among))
+        self._weights = list(accumulate(kind.weight for kind in among))
+
+    def next(self) -> int:
+        """The place of a kind."""
+        return self._random.choices(self._among, cum_weights=self._weights)[0]

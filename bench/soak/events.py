@@ -1,0 +1,76 @@
+"""What befalls the fleet in the course of the hour, and when."""
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+import requests
+
+from bench.soak.shape import CHANGES, NO_REDIS, OUTAGE, RELOAD, Shape
+from bench.workloads import ORG
+from tests.end_to_end.fleet import Fleet, Reader
+from tests.fakegithub.client import FakeGitHubProcess
+
+SECRET = os.urandom(16).hex()  # of the webhooks
+_DELIVERY = json.dumps({"repository": {"owner": {"login": ORG}}}).encode()
+_BETWEEN = 0.5  # seconds between two changes at GitHub
+
+
+@dataclass(frozen=True)
+class Hour:
+    """The fleet that it befalls."""
+
+    fleet: Fleet
+    reader: Reader
+    github: FakeGitHubProcess
+
+    def play(self, shape: Shape, begin: float) -> None:
+        """All of it, in time; returns when the hour is over.
+
+        Args:
+            shape: of the hour.
+            begin: by the monotonic clock, in seconds.
+        """
+        for at, happens in sorted(self._timetable(shape), key=lambda one: one[0]):
+            time.sleep(max(0.0, begin + at - time.monotonic()))
+            happens()
+        time.sleep(max(0.0, begin + shape.seconds - time.monotonic()))
+
+    def _timetable(self, shape: Shape) -> list[tuple[float, Callable[[], None]]]:
+        phases = shape.phases()
+        found = [
+            (phases[RELOAD][0], lambda: self.reader.signal(signal.SIGHUP)),
+            (phases[OUTAGE][0], self._github_fails),
+            (phases[OUTAGE][1], self.github.clear_faults),
+            (phases[NO_REDIS][0], self.fleet.redis_server.stop),
+            (phases[NO_REDIS][1], self.fleet.redis_server.start),
+        ]
+        at, end = phases[CHANGES]
+        while at < end:
+            found.append((at, self._change))
+            at += _BETWEEN
+        return found
+
+    def _github_fails(self) -> None:
+        self.github.fault("status", status=503)
+
+    def _change(self) -> None:
+        """A star more, and GitHub tells of it."""
+        self.github.mutate("star", repo=time.monotonic_ns() % 200)
+        signature = hmac.new(SECRET.encode(), _DELIVERY, hashlib.sha256).hexdigest()
+        headers = {
+            "X-GitHub-Event": "star",
+            "X-GitHub-Delivery": str(uuid4()),
+            "X-Hub-Signature-256": f"sha256={signature}",
+        }
+        # GitHub does not wait for long, either.
+        with suppress(requests.RequestException):
+            url = f"{self.reader.url}/webhooks/github"
+            requests.post(url, data=_DELIVERY, headers=headers, timeout=10)

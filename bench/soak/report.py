@@ -1,0 +1,280 @@
+"""What a soak found: its form in a file, its tables, and what is wrong."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.figures import Spread, percentile
+from bench.soak.asking import COLD, HEALTH, HELD
+from bench.soak.figures import (
+    Request,
+    Times,
+    by_phase,
+    cost_of_misfits,
+    errors,
+    keeps_growing,
+    lives,
+    mean_shares,
+    ratios,
+)
+from bench.soak.samples import Sample
+from bench.soak.shape import RELOAD, Shape
+from bench.tables import number
+from reader.front.connections import REQUEST_TIMEOUT
+
+BEGIN, END = "<!-- figures: written by make bench-soak -->", "<!-- end of the figures -->"
+GRACE = 5.0  # seconds beyond a time limit that a reader may take to keep it
+_PROBE_TIMEOUT = (
+    1000.0  # milliseconds that Kubernetes waits for a probe, where nothing else is said
+)
+_LATE = 10.0  # milliseconds; a generator that is later than that is a part of what it measured
+_SPARE_FILES = 20  # of all reader processes, that may stay open when everybody has left
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done.
+
+    Args:
+        minutes: that the hour is compressed into.
+        rate: requests a second of well-behaved clients, where the shape says 1.
+        connections: that they keep.
+        misfits: slow and rude clients at once.
+        is_quick: too short, and too few requests, to judge times by.
+    """
+
+    minutes: float = 5.0
+    rate: float = 400.0
+    connections: int = 1000
+    misfits: int = 300
+    is_quick: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """Of the hour."""
+        return Shape(self.minutes, self.rate)
+
+
+@dataclass(frozen=True)
+class Soak:
+    """Everything that was measured.
+
+    Args:
+        plan: of it.
+        requests: of the well-behaved clients.
+        counts: of their connections.
+        misfits: what the others met, as `misfits` prints it.
+        samples: once a second.
+        files_before: that all reader processes had open before anybody came.
+        files_after: the same when all have left.
+        up_to_date: whether readers served in the end what GitHub had.
+    """
+
+    plan: Plan
+    requests: Sequence[Request]
+    counts: Mapping[str, int]
+    misfits: Mapping[str, Any]
+    samples: Sequence[Sample]
+    files_before: int
+    files_after: int
+    up_to_date: bool
+
+    def group(self, group: str) -> list[Request]:
+        """The requests of a group."""
+        return [one for one in self.requests if one.group == group]
+
+    @property
+    def cut_short(self) -> list[float]:
+        """When slow readers were cut off that no reload had to leave behind.
+
+        One of a process that had to end sees it late: the kernel goes on sending what it has.
+        """
+        reload = self.plan.shape.phases()[RELOAD][0]
+        return [
+            at for asked, at in self.misfits["cut"] if not asked <= reload + GRACE <= at + GRACE
+        ]
+
+    @property
+    def longest_head(self) -> float:
+        """Seconds after which the last slow sender was sent away; 0 when none was."""
+        return max((after for _, after, _ in self.misfits["sent_away"]), default=0.0)
+
+
+def wrong(soak: Soak) -> list[str]:
+    """What is wrong, a sentence each; nothing when all is well."""
+    found = [f"{count} x {what}" for what, count in errors(soak.requests).items()]
+    for pid, seen in lives(soak.samples).items():
+        if keeps_growing([rss for _, rss in seen]):
+            found.append(f"the memory of process {pid} keeps growing")
+    if soak.files_after > soak.files_before + _SPARE_FILES:
+        found.append(f"{soak.files_after} files open in the end, {soak.files_before} before")
+    if soak.cut_short:
+        found.append(f"{len(soak.cut_short)} slow readers were cut short")
+    if soak.misfits["not_given_up"]:
+        found.append(f"{soak.misfits['not_given_up']} stalled clients were not given up")
+    if soak.longest_head > REQUEST_TIMEOUT + GRACE:
+        found.append(f"a slow sender was borne for {soak.longest_head:.0f} s")
+    if not soak.up_to_date:
+        found.append("readers do not serve what GitHub has")
+    if not soak.plan.is_quick:
+        for name, of_phase in by_phase(soak.group(HEALTH), soak.plan.shape).items():
+            times = Times.of(of_phase)
+            if times and times.p99 > _PROBE_TIMEOUT:
+                found.append(f"{name}: the p99 of health checks is {times.p99:.0f} ms")
+    return found
+
+
+def tables(soak: Soak) -> str:
+    """Everything, in Markdown."""
+    return "\n\n".join([_latency(soak), _ratios(soak), _limits(soak), _machine(soak)])
+
+
+def _latency(soak: Soak) -> str:
+    titles = (
+        *("phase", "requests", "p50", "p99", "p99.9", "worst", "health p99", "health worst"),
+        *("errors", "cold 503"),
+    )
+    rows = []
+    shape = soak.plan.shape
+    held, health = (by_phase(soak.group(group), shape) for group in (HELD, HEALTH))
+    cold, everything = by_phase(soak.group(COLD), shape), by_phase(soak.requests, shape)
+    for name in shape.phases():
+        times, probes = Times.of(held[name]), Times.of(health[name])
+        refused = sum(one.outcome == "503" for one in cold[name])
+        rows.append(
+            (
+                name,
+                f"{len(everything[name]):,}",
+                *_cells(times, "p50", "p99", "p999", "worst"),
+                *_cells(probes, "p99", "worst"),
+                "; ".join(f"{n} {what}" for what, n in errors(everything[name]).items()) or "0",
+                str(refused),
+            )
+        )
+    return "Milliseconds, of well-behaved clients.\n\n" + _table(titles, rows)
+
+
+def _cells(times: Times | None, *names: str) -> list[str]:
+    return ["-" if times is None else number(getattr(times, name)) for name in names]
+
+
+def _ratios(soak: Soak) -> str:
+    rows = [
+        (name.replace("p999", "p99.9"), _spread(spread))
+        for name, spread in ratios(soak.requests, soak.plan.shape).items()
+    ]
+    return (
+        "Times of well-behaved clients with slow and rude ones about, where without them it is 1: "
+        "the median of the pairs of windows, the least and the most.\n\n"
+        + _table(("of held content", "with to without"), rows)
+    )
+
+
+def _spread(spread: Spread) -> str:
+    return f"{number(spread.median)} ({number(spread.least)}..{number(spread.most)})"
+
+
+def _limits(soak: Soak) -> str:
+    met, plan = soak.misfits, soak.plan
+    cost = cost_of_misfits(soak.samples, plan.shape, plan.misfits)
+    after = [one for _, one, _ in met["sent_away"]]
+    statuses = sum(status == 408 for _, _, status in met["sent_away"])
+    rows = [
+        ("slow readers' whole answers", f"{met['whole']:,}"),
+        ("cut short by the reload, which waits for its graceful time only",
+         str(len(met["cut"]) - len(soak.cut_short))),
+        ("cut short otherwise", str(len(soak.cut_short))),
+        ("stalled clients given up; not given up",
+         f"{met['given_up']}; {met['not_given_up']}"),
+        ("slow senders and silent clients sent away; with a 408", f"{len(after)}; {statuses}"),
+        ("after seconds, p50 and most",
+         f"{percentile(after, 50):.1f}, {max(after):.1f}" if after else "the run was too short"),
+        ("clients that left in a request; in an answer",
+         f"{met['left']['in a request']:,}; {met['left']['in an answer']:,}"),
+        ("kB that each slow or rude client cost reader processes, at the most",
+         "-" if cost is None else f"{cost['reader'] / 1000:.1f}"),
+        ("kB that each cost the kernel, both ends",
+         "-" if cost is None else f"{cost['kernel'] / 1000:.1f}"),
+        ("files that reader processes had open before, and when all had left",
+         f"{soak.files_before}, {soak.files_after}"),
+        *((f"well-behaved: {what}", f"{count:,}") for what, count in soak.counts.items()),
+    ]  # fmt: skip
+    return _table(("what", "found"), rows)
+
+
+def _machine(soak: Soak) -> str:
+    shape = soak.plan.shape
+    found = by_phase(soak.requests, shape)
+    rows, names = [], ("readers", "regulars", "misfits", "Redis", "GitHub", "refresher")
+    for name in shape.phases():
+        times = Times.of(found[name])
+        windows = [mean_shares(soak.samples, window) for window in shape.windows(name)]
+        windows = [one for one in windows if one]
+        shares = [
+            f"{sum(one.get(group, 0.0) for one in windows) / len(windows):.0%}" if windows else "-"
+            for group in names
+        ]
+        late = "-" if times is None else number(times.generator_p99)
+        mark = " *" if times is not None and times.generator_p99 > _LATE else ""
+        rows.append((name, *shares, late + mark))
+    return (
+        "Share of a core that each took, and by how many milliseconds the load generator itself "
+        f"was late (p99), which is in the times above; * where that is more than {_LATE:.0f} ms: "
+        "there the machine's limit is measured with the readers.\n\n"
+        + _table(("phase", *names, "generator late"), rows)
+    )
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def put_into(page: str, figures: str) -> str:
+    """A page with its figures replaced.
+
+    Raises:
+        ValueError: it has no place for them.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError("the page has no place for figures")
+    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
+
+
+def to_json(soak: Soak) -> str:
+    """What the plot needs, and the figures: not each request, but each second."""
+    shape = soak.plan.shape
+    held = soak.group(HELD)
+    seconds: dict[int, list[Request]] = {}
+    for one in held:
+        seconds.setdefault(int(one.due), []).append(one)
+    timeline = {second: Times.of(of_second) for second, of_second in sorted(seconds.items())}
+    phases = by_phase(held, shape)
+    return (
+        json.dumps(
+            {
+                "plan": asdict(soak.plan),
+                "wrong": wrong(soak),
+                "misfits": {**soak.misfits, "sent_away": len(soak.misfits["sent_away"])},
+                "phases": {name: _fields(Times.of(found)) for name, found in phases.items()},
+                "ratios": {name: asdict(one) for name, one in ratios(held, shape).items()},
+                "seconds": {second: _fields(times) for second, times in timeline.items()},
+                "samples": [_rounded(sample) for sample in soak.samples],
+            }
+        )
+        + "\n"
+    )
+
+
+def _fields(times: Times | None) -> dict[str, float] | None:
+    if times is None:
+        return None
+    return {name: round(value, 3) for name, value in asdict(times).items()}
+
+
+def _rounded(sample: Sample) -> dict[str, Any]:
+    shares = {name: round(share, 3) for name, share in sample.shares.items()}
+    return {**asdict(sample), "at": round(sample.at, 2), "shares": shares}

@@ -1,0 +1,142 @@
+"""The shape of an hour: how often clients ask, who is about, and what befalls the fleet, when.
+
+Pure: an hour's minutes go in, compressed seconds come out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+_HOUR = 60.0  # minutes
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of the hour in which the rate changes evenly.
+
+    Args:
+        phase: what it is called; stretches of one name are one phase.
+        minutes: of the hour.
+        begin: how often clients ask at its begin, where the usual rate is 1.
+        end: the same at its end.
+        misfits: whether slow and rude clients are about.
+    """
+
+    phase: str
+    minutes: float
+    begin: float = 1.0
+    end: float = 1.0
+    misfits: bool = True
+
+
+WITHOUT, WITH = "without", "with"
+RELOAD, CHANGES, OUTAGE, NO_REDIS = "reload", "changes", "outage", "no Redis"
+PAIRS = 4  # of the windows that are compared
+
+HOUR = (
+    Stretch("climb", 5, 0.2, 0.6, misfits=False),
+    Stretch("crowd", 5, 0.6, 1.0),
+    *(Stretch("spikes", 1), Stretch("spikes", 1, 3, 3), Stretch("spikes", 1.5)),
+    *(Stretch("spikes", 1, 3, 3), Stretch("spikes", 1.5)),
+    Stretch("lull", 4, 0.2, 0.2),
+    Stretch(RELOAD, 5),
+    Stretch(CHANGES, 5),
+    Stretch(OUTAGE, 10),
+    Stretch("recovery", 3),
+    Stretch(NO_REDIS, 1),
+    Stretch("Redis back", 3),
+    *(Stretch(WITHOUT, 1.5, misfits=False), Stretch(WITH, 1.5)) * PAIRS,
+    Stretch("evening", 1, 1.0, 0.2, misfits=False),
+)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A stretch with its place in the run, in seconds since the run's begin."""
+
+    stretch: Stretch
+    begin: float
+    end: float
+
+    def level(self, at: float) -> float:
+        """How often clients ask at a second of it, where the usual rate is 1."""
+        share = (at - self.begin) / (self.end - self.begin)
+        return self.stretch.begin + share * (self.stretch.end - self.stretch.begin)
+
+
+class Shape:
+    """The hour, compressed.
+
+    Args:
+        minutes: that the run takes.
+        rate: requests a second where the level is 1.
+    """
+
+    def __init__(self, minutes: float, rate: float) -> None:
+        self._rate = rate
+        self._scale = minutes / _HOUR * 60
+        self.placed: list[Placed] = []
+        at = 0.0
+        for stretch in HOUR:
+            end = at + self.compressed(60 * stretch.minutes)
+            self.placed.append(Placed(stretch, at, end))
+            at = end
+
+    @property
+    def seconds(self) -> float:
+        """How long the run is."""
+        return self.placed[-1].end
+
+    def compressed(self, seconds: float) -> float:
+        """What so many seconds of the hour are in the run."""
+        return seconds * self._scale / 60
+
+    def rate(self, at: float) -> float:
+        """Requests a second, at a second of the run; 0 outside of it."""
+        found = self._at(at)
+        return 0.0 if found is None else self._rate * found.level(at)
+
+    def phase(self, at: float) -> str:
+        """The name of the phase of a second; what is past the end belongs to the last."""
+        found = self._at(at)
+        return (found or self.placed[-1]).stretch.phase
+
+    def phases(self) -> dict[str, tuple[float, float]]:
+        """Begin and end of each, in order; those that alternate are cut out of the same time."""
+        found: dict[str, tuple[float, float]] = {}
+        for placed in self.placed:
+            name = placed.stretch.phase
+            found[name] = (found.get(name, (placed.begin, 0.0))[0], placed.end)
+        return found
+
+    def windows(self, phase: str) -> list[tuple[float, float]]:
+        """Begin and end of each stretch of a phase."""
+        return [(one.begin, one.end) for one in self.placed if one.stretch.phase == phase]
+
+    def misfits(self) -> list[tuple[float, float]]:
+        """From when until when slow and rude clients are about."""
+        found: list[tuple[float, float]] = []
+        for placed in self.placed:
+            if not placed.stretch.misfits:
+                continue
+            if found and found[-1][1] == placed.begin:
+                found[-1] = (found[-1][0], placed.end)
+            else:
+                found.append((placed.begin, placed.end))
+        return found
+
+    def arrivals(self, random: Random) -> Iterator[float]:
+        """When requests are due: independent of each other, and of any answer (Poisson).
+
+        By thinning (Lewis and Shedler, 1979): arrivals at the highest rate, of which as many are
+        kept as the rate of their moment asks for.
+        """
+        highest = self._rate * max(max(one.begin, one.end) for one in HOUR)
+        at = random.expovariate(highest)
+        while at < self.seconds:
+            if random.random() * highest < self.rate(at):
+                yield at
+            at += random.expovariate(highest)
+
+    def _at(self, at: float) -> Placed | None:
+        return next((one for one in self.placed if one.begin <= at < one.end), None)
