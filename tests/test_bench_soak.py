@@ -49,7 +49,7 @@ def make_soak(**known: Any) -> Soak:
     fields: dict[str, Any] = {
         "plan": Plan(),
         "requests": [make_request()],
-        "counts": {},
+        "counts": {"connections turned away": 0},
         "samples": [],
         "files_before": 40,
         "files_after": 41,
@@ -190,6 +190,7 @@ class TestVerdict:
         ("known", "words"),
         [
             ({"requests": [make_request(outcome="500")]}, "1 x small: 500"),
+            ({"counts": {"connections turned away": 4}}, "4 x connection turned away with 503"),
             ({"files_after": 400}, "400 files open in the end"),
             ({"misfits": {"cut": [[30.0, 31.0]]}}, "1 slow readers were cut short"),
             ({"misfits": {"not_given_up": 3}}, "3 stalled clients"),

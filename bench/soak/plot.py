@@ -38,7 +38,8 @@ def draw(results: Path, png: Path) -> None:
         panel.legend(loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False, fontsize=9)
     files.set_xlim(0, shape.seconds)
     files.set_xlabel(
-        "seconds of the run, in which an hour is compressed; grey: slow and rude clients are about"
+        "seconds of the run (an hour, compressed); grey: with slow and rude clients; "
+        "yellow: with a fault or a change as well"
     )
     figure.savefig(png, dpi=_DPI)
 

@@ -80,7 +80,11 @@ class _Connection(asyncio.Protocol):
         self.transport.write(exchange.request)
 
     def data_received(self, data: bytes) -> None:
-        if self.exchange is None:  # a 408 to nobody's request, say; the end comes next
+        if (
+            self.exchange is None
+        ):  # of itself: a 408, or that there are too many; the end comes next
+            if b" 503 " in data.partition(b"\r\n")[0]:
+                self._clients.counts["connections turned away"] += 1
             return
         try:
             complete = self._framing.feed(data)
@@ -140,7 +144,12 @@ class _Regulars:
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
         self.rows: list[tuple[float, float, float, int, str]] = []
-        self.counts = {"asked again": 0, "connections closed": 0, "connections refused": 0}
+        self.counts = {
+            "asked again": 0,
+            "connections closed": 0,
+            "connections refused": 0,
+            "connections turned away": 0,
+        }
 
     async def run(self) -> None:
         """Until everything that became due is answered or given up."""

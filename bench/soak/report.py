@@ -104,6 +104,8 @@ class Soak:
 def wrong(soak: Soak) -> list[str]:
     """What is wrong, a sentence each; nothing when all is well."""
     found = [f"{count} x {what}" for what, count in errors(soak.requests).items()]
+    if soak.counts["connections turned away"]:
+        found.append(f"{soak.counts['connections turned away']} x connection turned away with 503")
     for pid, seen in lives(soak.samples).items():
         if keeps_growing([rss for _, rss in seen]):
             found.append(f"the memory of process {pid} keeps growing")
