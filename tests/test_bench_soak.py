@@ -230,6 +230,7 @@ def test_figures_are_put_into_their_place_again_and_again() -> None:
         put_into("a page", "new")
 
 
+@pytest.mark.timeout(300)  # half a minute, but on a machine that does other things
 def test_a_quick_soak_survives_its_hour(tmp_path: Path) -> None:
     (tmp_path / "soak.md").write_text(f"{BEGIN}\n{END}\n")
     ran = subprocess.run(
