@@ -5,21 +5,37 @@ again when idle, and is forgotten by a Redis that lost its data. Where a process
 it again it does as well, only later.
 """
 
+import math
 import time
 from contextlib import suppress
 
-from redis import RedisError
+from redis import Redis, RedisError
 from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
 
+from shared.connection import ANSWER_TIMEOUT, keep_all_sentinels
+
 _PAUSE = 1.0  # seconds between looks at a Redis that is away
+# Seconds that one wait for a job takes at the most. A connection whose other end vanished, such as
+# the host of a master, is given up after this and `ANSWER_TIMEOUT`; then the next one is found.
+_LISTEN = 5
 
 
 class RefreshWorker(Worker):
     """RQ's worker, which waits for Redis where RQ's gives up."""
 
     max_connection_wait_time = 5.0
+
+    @property
+    def dequeue_timeout(self) -> int:
+        """Seconds of one wait for a job."""
+        return min(super().dequeue_timeout, _LISTEN)
+
+    @property
+    def connection_timeout(self) -> int:
+        """Seconds after which a connection that says nothing is given up."""
+        return self.dequeue_timeout + math.ceil(ANSWER_TIMEOUT)
 
     def check_for_suspension(self, burst: bool) -> None:
         """Begin a round of work, but not before Redis answers."""
@@ -53,6 +69,10 @@ class RefreshWorker(Worker):
         """Sign off, if there is anyone to sign off to."""
         with suppress(RedisError):
             super().teardown()  # type: ignore[no-untyped-call]
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        keep_all_sentinels(connection)
+        return super()._set_connection(connection)
 
     def _redis_answers(self) -> bool:
         try:

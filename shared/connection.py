@@ -1,33 +1,113 @@
 """The one way in which a process of ours connects to Redis."""
 
+import copy
+from collections.abc import Mapping
+from typing import Any
+
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
+from shared import sentinel_url
 from shared.settings import Settings
 
 # Redis is near; what takes longer than this is an outage, and content in memory is better.
 CONNECT_TIMEOUT = 1.0
 ANSWER_TIMEOUT = 3.0
+# A sentinel that takes longer is passed over for the next.
+SENTINEL_TIMEOUT = 0.5
 # Bytes read at once. With redis-py's 64 kB a list of 40 MB takes 640 turns, and in a busy process a
 # thread waits for each of them.
 READ_SIZE = 1024 * 1024
 
 
 def connect(settings: Settings) -> Redis:
+    """A client of the Redis of the settings; see `client_of`."""
+    return client_of(settings.redis_location)
+
+
+def client_of(location: str) -> Redis:
     """A client with a pool of its own; connections are made when first used.
 
     Make it after the fork: a connection that two processes share mixes their answers.
 
-    One immediate retry, for the pooled connection that died while idle; more would only make
-    a caller wait through an outage.
+    Args:
+        location: a URL, of a Redis or of the sentinels that know where the master is.
     """
-    return Redis.from_url(
-        settings.redis_location,
-        socket_connect_timeout=CONNECT_TIMEOUT,
-        socket_timeout=ANSWER_TIMEOUT,
-        socket_keepalive=True,
-        socket_read_size=READ_SIZE,
-        retry=Retry(NoBackoff(), 1),
-        client_name="api-read-cache",
+    if not sentinel_url.is_sentinel_url(location):
+        return Redis.from_url(location, **_options())
+    asked = sentinel_arguments(location)
+    sentinel = AllSentinels(
+        asked["INSTANCES"], sentinel_kwargs=asked["SENTINEL_KWARGS"], **asked["CONNECTION_KWARGS"]
     )
+    client: Redis = sentinel.master_for(asked["MASTER_NAME"])
+    return client
+
+
+def sentinel_arguments(location: str) -> dict[str, Any]:
+    """What a client needs to be told of sentinels, as RQ's `SENTINEL` has it."""
+    url = sentinel_url.parse(location)
+    return {
+        "INSTANCES": list(url.sentinels),
+        "MASTER_NAME": url.master,
+        "CONNECTION_KWARGS": {**_options(), **url.options},
+        "SENTINEL_KWARGS": {**_sentinel_options(), **url.sentinel_options},
+    }
+
+
+class AllSentinels(Sentinel):  # type: ignore[misc, unused-ignore]
+    """redis-py's, which forgets sentinels when several threads ask at once.
+
+    It moves the one that answered to the front of a list that all threads share:
+
+        A: s1 (second) answered    B: s1 (second) answered    [s0, s1, s2]
+        A: swaps first and second                             [s1, s0, s2]
+        B: swaps first and second, by then the same           [s1, s1, s2]
+
+    Here each works on a list of its own.
+    """
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Address and port of the master; asks the sentinels one after the other."""
+        own = copy.copy(self)
+        own.sentinels = list(self.sentinels)
+        address: tuple[str, int] = Sentinel.discover_master(own, service_name)
+        self.sentinels = own.sentinels
+        return address
+
+
+def keep_all_sentinels(client: Redis) -> None:
+    """Have a client that RQ made know its sentinels as ours do; one without is left alone."""
+    pool = client.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        theirs = pool.sentinel_manager
+        ours = copy.copy(theirs)
+        ours.__class__ = AllSentinels
+        pool.sentinel_manager = pool.proxy.sentinel_manager = ours
+
+
+def _options() -> Mapping[str, Any]:
+    """Of connections to Redis.
+
+    One immediate retry, for the pooled connection that died while idle; more would only make
+    a caller wait through an outage. Behind sentinels it asks them again where the master is.
+    """
+    return {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
+        "socket_keepalive": True,
+        "socket_read_size": READ_SIZE,
+        "retry": Retry(NoBackoff(), 1),
+        "client_name": "api-read-cache",
+    }
+
+
+def _sentinel_options() -> Mapping[str, Any]:
+    return {
+        "socket_connect_timeout": SENTINEL_TIMEOUT,
+        "socket_timeout": SENTINEL_TIMEOUT,
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 1),
+        "client_name": "api-read-cache",
+    }

@@ -6,6 +6,7 @@ The environment is the only source. README's table and `.env.example` are compar
 
 import os
 import re
+import ssl
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,7 +14,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -23,10 +24,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared import sentinel_url
 from shared.errors import SettingsError
 
 GITHUB_API = "https://api.github.com"
-_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_REDIS_SCHEMES = ("redis", "rediss", "unix", *sentinel_url.SCHEMES)
+_TLS_SCHEMES = ("rediss", "rediss+sentinel")
 # A URL can hold a password just as well.
 _NEVER_SHOWN = frozenset(
     {
@@ -103,10 +106,15 @@ class Settings(BaseSettings):
         description="organisations tracked, comma-separated; the first is the views' default",
     )
     redis_url: SecretStr | None = Field(
-        None, description="`redis://`, `rediss://` or `unix://`; `make run` starts one when unset"
+        None,
+        description="`redis://`, `rediss://`, `unix://`, or `redis+sentinel://`; `make run` starts "
+        "one when unset",
     )
     cache_password: SecretStr | None = Field(
         None, description="Redis password where the URL holds none"
+    )
+    redis_ca_file: str | None = Field(
+        None, description="certificates, PEM, that Redis's own is checked against with `rediss://`"
     )
     cache_ttl: Seconds = Field(1000, description="seconds that Redis content stays fresh")
     local_ttl: Seconds = Field(
@@ -232,14 +240,28 @@ class Settings(BaseSettings):
     def _a_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        parts = _split_url(value.get_secret_value())
+        url = value.get_secret_value()
+        if sentinel_url.is_sentinel_url(url):
+            sentinel_url.parse(url)
+            return value
+        parts = _split_url(url)
         if parts.scheme not in _REDIS_SCHEMES:
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+            raise ValueError("must begin with redis://, rediss://, unix:// or redis+sentinel://")
         if parts.scheme == "unix":
             if not parts.path:
                 raise ValueError("must hold the path of a socket")
         elif not parts.hostname:
             raise ValueError("must hold a host")
+        return value
+
+    @field_validator("redis_ca_file")
+    @classmethod
+    def _certificates(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ssl.create_default_context(cafile=value)
+            except (OSError, ValueError) as error:  # no such file, or nothing of the kind in it
+                raise ValueError(f"holds no certificates ({type(error).__name__})") from None
         return value
 
     @field_validator("admin_token")
@@ -283,6 +305,14 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_ca_to_use(self) -> "Settings":
+        if self.redis_ca_file is not None and self.redis_url is not None:
+            scheme = self.redis_url.get_secret_value().partition("://")[0]
+            if scheme not in _TLS_SCHEMES:
+                raise ValueError("REDIS_CA_FILE needs a REDIS_URL that begins with rediss")
+        return self
+
     @property
     def app_private_key(self) -> str | None:
         """The GitHub App's private key, PEM. A secret.
@@ -322,14 +352,15 @@ class Settings(BaseSettings):
 
     @property
     def redis_location(self) -> str:
-        """The Redis URL that clients connect with, password included.
+        """The Redis URL that clients connect with, password and certificates included.
 
         Raises:
             SettingsError: `REDIS_URL` is not set.
         """
         if self.redis_url is None:
             raise SettingsError("REDIS_URL is not set (`make run` starts a Redis of its own)")
-        return _with_password(self.redis_url.get_secret_value(), self.cache_password)
+        url = _with_password(self.redis_url.get_secret_value(), self.cache_password)
+        return _with_certificates(url, self.redis_ca_file)
 
 
 def load(**overrides: Any) -> Settings:
@@ -395,9 +426,16 @@ def _split_url(value: str) -> SplitResult:
 
 
 def _with_password(url: str, password: SecretStr | None) -> str:
-    parts = urlsplit(url)
-    if password is None or parts.password:
+    scheme, _, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    user, _, own = authority.rpartition("@")[0].partition(":")
+    if password is None or own:
         return url
-    secret = quote(password.get_secret_value(), safe="")
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{secret}@{host}"))
+    host = rest.rpartition("@")[2] if "@" in authority else rest
+    return f"{scheme}://{user}:{quote(password.get_secret_value(), safe='')}@{host}"
+
+
+def _with_certificates(url: str, file: str | None) -> str:
+    if file is None or "ssl_ca_certs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_ca_certs={quote(file, safe='/')}"
