@@ -1,7 +1,7 @@
 """RQ's configuration: `rq worker --config refresher.rq_config ... refresh`.
 
 Importing it validates the settings, and then loads what jobs need, so that work horses are forked
-with everything in place.
+with everything in place, and calls nothing but that.
 """
 
 from importlib import import_module
@@ -28,4 +28,4 @@ QUEUES = [QUEUE]
 DICT_CONFIG = logging_config(_settings.log_format)
 
 # Not at the top: what is wrong with the settings is said before anything else can fail of it.
-import_module("refresher.jobs")
+import_module("refresher.permitted").restrict()

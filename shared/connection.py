@@ -1,8 +1,8 @@
 """The one way in which a process of ours connects to Redis."""
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -38,10 +38,10 @@ def client_of(location: str) -> Redis:
     if not sentinel_url.is_sentinel_url(location):
         return Redis.from_url(location, **_options())
     asked = sentinel_arguments(location)
-    sentinel = AllSentinels(
+    sentinel = AllSentinels(  # type: ignore[no-untyped-call]
         asked["INSTANCES"], sentinel_kwargs=asked["SENTINEL_KWARGS"], **asked["CONNECTION_KWARGS"]
     )
-    client: Redis = sentinel.master_for(asked["MASTER_NAME"])
+    client: Redis = sentinel.master_for(asked["MASTER_NAME"])  # type: ignore[no-untyped-call]
     return client
 
 
@@ -56,7 +56,7 @@ def sentinel_arguments(location: str) -> dict[str, Any]:
     }
 
 
-class AllSentinels(Sentinel):  # type: ignore[misc, unused-ignore]
+class AllSentinels(Sentinel):
     """redis-py's, which forgets sentinels when several threads ask at once.
 
     It moves the one that answered to the front of a list that all threads share:
@@ -72,7 +72,8 @@ class AllSentinels(Sentinel):  # type: ignore[misc, unused-ignore]
         """Address and port of the master; asks the sentinels one after the other."""
         own = copy.copy(self)
         own.sentinels = list(self.sentinels)
-        address: tuple[str, int] = Sentinel.discover_master(own, service_name)
+        find = cast(Callable[[Sentinel, str], tuple[str, int]], Sentinel.discover_master)
+        address = find(own, service_name)
         self.sentinels = own.sentinels
         return address
 

@@ -60,7 +60,7 @@ def parse(location: str) -> SentinelUrl:
         raise ValueError("must be redis+sentinel://host:port,host:port/name-of-the-master/0")
     scheme, user, db = parts["scheme"], parts["user"], parts["db"]
     plain = f"{scheme}://{f'{user}@' if user else ''}unused/{db or 0}?{parts['options'] or ''}"
-    options = parse_url(plain)
+    options: dict[str, Any] = parse_url(plain)  # type: ignore[no-untyped-call]
     del options["host"]
     options.pop("connection_class", None)
     own = {name for name in options if name.startswith(_OF_SENTINELS)}
