@@ -42,7 +42,7 @@ def _permitted(job: Job) -> Callable[..., str]:
     return function
 
 
-def _none(job: Job) -> None:  # noqa: ARG001
+def _none(job: Job) -> None:
     """RQ's word for no callback."""
 
 
@@ -50,5 +50,5 @@ def _no_webhooks(job: Job) -> list[Never]:  # noqa: ARG001
     return []
 
 
-def _ignored(job: Job, value: Any) -> None:  # noqa: ARG001
+def _ignored(job: Job, value: Any) -> None:
     """RQ sets what it read of a job; that is not taken."""

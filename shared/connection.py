@@ -1,10 +1,11 @@
 """The one way in which a process of ours connects to Redis."""
 
 import copy
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from redis import Redis
+from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
@@ -86,6 +87,16 @@ def keep_all_sentinels(client: Redis) -> None:
         ours = copy.copy(theirs)
         ours.__class__ = AllSentinels
         pool.sentinel_manager = pool.proxy.sentinel_manager = ours
+
+
+def reason_of(error: RedisError) -> str:
+    """Why Redis cannot be reached or asked, in a few words and without anything secret."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"Redis's certificate is refused: {cause.verify_message} (see REDIS_CA_FILE)"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def _options() -> Mapping[str, Any]:
