@@ -28,4 +28,5 @@ QUEUES = [QUEUE]
 DICT_CONFIG = logging_config(_settings.log_format)
 
 # Not at the top: what is wrong with the settings is said before anything else can fail of it.
+import_module("refresher.jobs")
 import_module("refresher.permitted").restrict()

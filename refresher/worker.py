@@ -16,7 +16,7 @@ from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
 
-from shared.connection import ANSWER_TIMEOUT, keep_all_sentinels
+from shared.connection import ANSWER_TIMEOUT, keep_all_sentinels, reason_of
 
 Answer = TypeVar("Answer")
 
@@ -99,5 +99,5 @@ class RefreshWorker(Worker):
             try:
                 return step()
             except RedisError as error:
-                self.log.error("Worker %s: Redis is away: %s", self.name, type(error).__name__)
+                self.log.error("Worker %s: Redis is away: %s", self.name, reason_of(error))
                 time.sleep(_PAUSE)

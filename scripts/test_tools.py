@@ -1,7 +1,8 @@
 """`make test` brings what its tests use besides Python's packages, where it may.
 
-Chromium and a font, for tests of pages, HAProxy, and a Redis that speaks TLS are installed on Debian
-by root; no service is started. `promtool`, which checks what is for Prometheus, is taken out of its package.
+Chromium and a font, for tests of pages, HAProxy, and a Redis that speaks TLS are installed on
+Debian by root; no service is started. `promtool`, which checks what is for Prometheus, is taken out
+of its package.
 
 Nothing here fails a run: tests that miss something are skipped, and say so.
 """
@@ -52,8 +53,8 @@ def _bring_balancer() -> None:
 
 
 def _bring_tls_redis() -> None:
-    # Debian's redis-tools holds the server, under the name of its checking program; its package
-    # redis-server would put a `redis-server` on the PATH, which everything else here would then use.
+    # Debian's redis-tools holds the server, under the name of its checking program; the package
+    # redis-server would put one on the PATH, which everything else here would then use.
     if find("redis-check-rdb") is not None:
         return
     reason = why_not_install()

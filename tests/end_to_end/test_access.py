@@ -71,7 +71,7 @@ def test_a_fleet_does_all_that_it_does_and_nothing_is_refused(
     for process in (*workers, scheduler):
         assert process.process.poll() is None, process.output
         process.stop()
-    # The doctor asks how Redis keeps its data; what CONFIG tells, passwords too, is not for readers.
+    # The doctor asks how Redis keeps its data; what CONFIG tells, passwords too, is for no reader.
     assert guarded.refused() == [("reader", "command", "config|get")]
 
 
