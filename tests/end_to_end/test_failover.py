@@ -7,6 +7,7 @@ after LOCK_TTL.
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scripts.embedded_redis import EmbeddedRedis
-from tests.end_to_end.fleet import Fleet, Reader, Running
+from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
 from tests.end_to_end.load import Load
 from tests.end_to_end.sentinels import Replicated
 from tests.fakegithub.client import FakeGitHubProcess
@@ -24,6 +25,8 @@ from tests.waiting import eventually
 REPOS = "/orgs/Netflix/repos"
 PATHS = ["/", "/orgs/Netflix", "/orgs/Netflix/members", REPOS, "/view/top/3/stars"]
 SECOND_PAGE = "organizations/913567/repos.*page=2"
+DOCTOR = ["flask", "--app", "reader", "cache", "doctor"]
+RQ_INFO = ["rq", "info", "--config", "refresher.rq_config"]
 RESUMED = 30.0  # seconds after which refreshing has resumed
 
 
@@ -52,11 +55,14 @@ def readers(fleet: Fleet, workers: list[Running]) -> list[Reader]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "stands still"])
 def test_no_reader_fails_and_refreshing_resumes_when_the_master(
     number: signal.Signals,
+    *,
     replicated: Replicated,
     readers: list[Reader],
     workers: list[Running],
+    fleet: Fleet,
     github: FakeGitHubProcess,
 ) -> None:
+    scheduler = fleet.scheduler()
     with loads(readers) as given:
         # One worker is in the middle of a list, the other waits for a job.
         github.fault("hang", path=SECOND_PAGE)
@@ -69,15 +75,31 @@ def test_no_reader_fails_and_refreshing_resumes_when_the_master(
         github.clear_faults()
         eventually(lambda: all_serve(readers, github), within=RESUMED)
         resumed = time.monotonic() - began
-        print("RESUMED", resumed)
         if number is signal.SIGSTOP:
             wakes_up(master, replicated, readers, github)
         assert all(load.has_answered(200) for load in given)
     for load in given:
         assert load.outcome.failures == []
     assert resumed < RESUMED
-    for worker in workers:
-        assert worker.process.poll() is None, worker.output
+    for process in (*workers, scheduler):
+        assert process.process.poll() is None, process.output
+    for command in (DOCTOR, RQ_INFO):
+        ran = run(fleet, command)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "2 workers" in ran.stdout
+
+
+def run(fleet: Fleet, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env=fleet.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def wakes_up(
