@@ -20,9 +20,11 @@ class GuardedRedis:
 
     Args:
         folder: for its data.
+        binary: the server's program; the one that tests use, if None.
     """
 
     folder: Path
+    binary: str | None = None
     passwords: dict[str, str] = field(
         default_factory=lambda: {name: uuid4().hex for name in ("reader", "refresher")}
     )
@@ -31,7 +33,8 @@ class GuardedRedis:
         self.folder.mkdir(parents=True)
         rules = self.folder / "users.acl"
         rules.write_text(with_passwords(RULES.read_text(), self.passwords))
-        self._server = EmbeddedRedis(self.folder, arguments=("--aclfile", str(rules.resolve())))
+        arguments = ("--aclfile", str(rules.resolve()))
+        self._server = EmbeddedRedis(self.folder, arguments=arguments, binary=self.binary)
 
     @property
     def url(self) -> str:

@@ -22,6 +22,7 @@ from shared.queueing import QUEUE
 from tests.builders import on_demand, tracked
 from tests.end_to_end.access import RULES, GuardedRedis
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running, procfile
+from tests.end_to_end.tls import has_tls_redis, tls_binary
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -160,6 +161,15 @@ def test_a_reader_cannot_do_what_is_none_of_its_business(
 def test_a_script_is_no_way_around_that(redis_of_a_reader: Redis) -> None:
     with pytest.raises(ResponseError):
         redis_of_a_reader.eval("return redis.call('DEL', KEYS[1])", 1, keys.entry(REPOS))
+
+
+@pytest.mark.skipif(not has_tls_redis(), reason="no second Redis: Debian's redis-tools")
+def test_debians_redis_takes_the_rules_as_well(tmp_path: Path) -> None:
+    guarded = GuardedRedis(tmp_path / "redis", binary=tls_binary(tmp_path / "program"))
+    guarded.start()
+    with client_of(guarded.url_of("reader")) as reader:
+        assert reader.exists(keys.entry(REPOS)) == 0
+    guarded.stop()
 
 
 def test_the_rules_name_the_keys_of_this_schema() -> None:
