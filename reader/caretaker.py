@@ -14,6 +14,7 @@ from reader.arrivals import Arrivals, News
 from reader.local_cache import LocalCache
 from reader.schedule import wants_refresh
 from reader.tallies import Totals
+from shared.connection import reason_of
 from shared.measures import Measure
 from shared.queueing import Asked, RefreshQueue
 from shared.resources import Catalogue, Resource
@@ -131,7 +132,7 @@ class Caretaker:
             work()
         except RedisError as error:
             if self._away_since is None:
-                log.warning("Redis is away, serving from memory: %s", type(error).__name__)
+                log.warning("Redis is away, serving from memory: %s", reason_of(error))
                 self._away_since = self._clock()
         except Exception:
             log.exception("unexpected error while looking at Redis")

@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
-from pottery import Redlock
-from pottery.exceptions import PrimitiveError, QuorumIsImpossible
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
 
 from refresher.errors import LeaseLostError, NoQuorumError
+from refresher.redlock import PrimitiveError, QuorumIsImpossible, Redlock
 from shared import keys
 from shared.resources import Resource
 

@@ -1,15 +1,17 @@
 """RQ's configuration: `rq worker --config refresher.rq_config ... refresh`.
 
 Importing it validates the settings, and then loads what jobs need, so that work horses are forked
-with everything in place.
+with everything in place, and calls nothing but that.
 """
 
 from importlib import import_module
 
 from refresher.installation import private_key_of
+from shared.connection import sentinel_arguments
 from shared.errors import SettingsError
 from shared.logs import logging_config
 from shared.queueing import QUEUE
+from shared.sentinel_url import is_sentinel_url
 from shared.settings import load_or_exit, stop
 
 _settings = load_or_exit()
@@ -18,9 +20,13 @@ try:
 except SettingsError as error:
     stop(error)
 
-REDIS_URL = _settings.redis_location
+_location = _settings.redis_location
+# One of the two: RQ asks sentinels when it is given no URL.
+REDIS_URL = None if is_sentinel_url(_location) else _location
+SENTINEL = sentinel_arguments(_location) if is_sentinel_url(_location) else None
 QUEUES = [QUEUE]
 DICT_CONFIG = logging_config(_settings.log_format)
 
-# Not at the top: pottery parses REDIS_URL when it is imported, and says nothing helpful.
+# Not at the top: what is wrong with the settings is said before anything else can fail of it.
 import_module("refresher.jobs")
+import_module("refresher.permitted").restrict()

@@ -19,7 +19,7 @@ from rq.exceptions import SchedulerNotFound
 from rq.utils import now as utc_now
 
 from shared.ahead import Ahead
-from shared.connection import connect
+from shared.connection import connect, reason_of
 from shared.logs import logging_config
 from shared.queueing import QUEUE, RefreshQueue
 from shared.resources import Catalogue
@@ -109,7 +109,7 @@ class Scheduler(CronScheduler):
             pass
         except RedisError as error:
             if not self._redis_is_away:
-                log.warning("Redis is away: %s", type(error).__name__)
+                log.warning("Redis is away: %s", reason_of(error))
             self._redis_is_away = True
         else:
             self._redis_is_away = False

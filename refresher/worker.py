@@ -5,15 +5,25 @@ again when idle, and is forgotten by a Redis that lost its data. Where a process
 it again it does as well, only later.
 """
 
+import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
-from redis import RedisError
+from redis import Redis, RedisError
 from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
 
+from shared.connection import ANSWER_TIMEOUT, keep_all_sentinels, reason_of
+
+Answer = TypeVar("Answer")
+
 _PAUSE = 1.0  # seconds between looks at a Redis that is away
+# Seconds that one wait for a job takes at the most. A connection whose other end vanished, such as
+# the host of a master, is given up after this and `ANSWER_TIMEOUT`; then the next one is found.
+_LISTEN = 2
 
 
 class RefreshWorker(Worker):
@@ -21,11 +31,36 @@ class RefreshWorker(Worker):
 
     max_connection_wait_time = 5.0
 
+    @property
+    def dequeue_timeout(self) -> int:
+        """Seconds of one wait for a job."""
+        return min(super().dequeue_timeout, _LISTEN)
+
+    @property
+    def connection_timeout(self) -> int:
+        """Seconds after which a connection that says nothing is given up."""
+        return self.dequeue_timeout + math.ceil(ANSWER_TIMEOUT)
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """Do the job, in a process of its own, which never waits for another one."""
+        self.connection.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_TIMEOUT
+        super().main_work_horse(job, queue)
+
     def check_for_suspension(self, burst: bool) -> None:
         """Begin a round of work, but not before Redis answers."""
-        while not self._redis_answers():
-            time.sleep(_PAUSE)
-        super().check_for_suspension(burst)
+        self._until_redis_answers(lambda: super(RefreshWorker, self).check_for_suspension(burst))
+
+    def run_maintenance_tasks(self) -> None:
+        """Tidy up; what could not be done is done next time."""
+        with suppress(RedisError):
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Wait for a job, also where Redis goes away between two of RQ's steps."""
+        listen = super().dequeue_job_and_maintain_ttl
+        return self._until_redis_answers(lambda: listen(timeout, max_idle_time))
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run a job; where Redis is lost in the middle, end it. Its lock will expire."""
@@ -54,8 +89,15 @@ class RefreshWorker(Worker):
         with suppress(RedisError):
             super().teardown()  # type: ignore[no-untyped-call]
 
-    def _redis_answers(self) -> bool:
-        try:
-            return bool(self.connection.ping())
-        except RedisError:
-            return False
+    def _set_connection(self, connection: Redis) -> Redis:
+        keep_all_sentinels(connection)
+        return super()._set_connection(connection)
+
+    def _until_redis_answers(self, step: Callable[[], Answer]) -> Answer:
+        """Take a step of RQ's, again and again for as long as Redis is away."""
+        while True:
+            try:
+                return step()
+            except RedisError as error:
+                self.log.error("Worker %s: Redis is away: %s", self.name, reason_of(error))
+                time.sleep(_PAUSE)

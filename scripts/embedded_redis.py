@@ -35,12 +35,19 @@ class EmbeddedRedis:
         folder: where data and log are kept; made where it is missing.
         port: to listen on; a free one when None.
         arguments: further ones for the server.
+        binary: the server's program; that of `server_binary` when None.
     """
 
     def __init__(
-        self, folder: Path, *, port: int | None = None, arguments: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        arguments: tuple[str, ...] = (),
+        binary: str | None = None,
     ) -> None:
         self._folder = folder
+        self._binary = binary
         self._wanted_port = port
         self._arguments = arguments
         self._lock: IO[str] | None = None
@@ -106,7 +113,7 @@ class EmbeddedRedis:
         # In a session of its own, or a Ctrl-C would stop it before those who write to it.
         self._process = subprocess.Popen(
             [
-                *(server_binary(), "--bind", "127.0.0.1", "--port", str(self.port)),
+                *(self._binary or server_binary(), "--bind", "127.0.0.1", "--port", str(self.port)),
                 *(
                     "--dir",
                     str(self._folder.resolve()),

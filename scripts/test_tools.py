@@ -1,7 +1,8 @@
 """`make test` brings what its tests use besides Python's packages, where it may.
 
-Chromium and a font, for tests of pages, and HAProxy are installed on Debian by root; no service is
-started. `promtool`, which checks what is for Prometheus, is taken out of its package.
+Chromium and a font, for tests of pages, HAProxy, and a Redis that speaks TLS are installed on
+Debian by root; no service is started. `promtool`, which checks what is for Prometheus, is taken out
+of its package.
 
 Nothing here fails a run: tests that miss something are skipped, and say so.
 """
@@ -17,7 +18,7 @@ _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".loca
 
 def main() -> int:
     """Bring what is missing; a line for each thing that is brought, or cannot be."""
-    for bring in (_bring_browser, _bring_balancer, _bring_promtool):
+    for bring in (_bring_browser, _bring_balancer, _bring_tls_redis, _bring_promtool):
         try:
             bring()
         except OSError as error:
@@ -49,6 +50,19 @@ def _bring_balancer() -> None:
         reason = None if install(["haproxy"]) else "apt-get could not install it"
     if reason is not None:
         print(f"No HAProxy: {reason}; the tests behind a balancer will be skipped")
+
+
+def _bring_tls_redis() -> None:
+    # Debian's redis-tools holds the server, under the name of its checking program; the package
+    # redis-server would put one on the PATH, which everything else here would then use.
+    if find("redis-check-rdb") is not None:
+        return
+    reason = why_not_install()
+    if reason is None:
+        _announce("Installing redis-tools with apt-get, for the tests of TLS (once)")
+        reason = None if install(["redis-tools"]) else "apt-get could not install it"
+    if reason is not None:
+        print(f"No Redis with TLS: {reason}; the tests of TLS will be skipped")
 
 
 def _missing_packages() -> Iterator[str]:

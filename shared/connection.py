@@ -1,9 +1,16 @@
 """The one way in which a process of ours connects to Redis."""
 
-from redis import Redis
+import copy
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
+from shared import sentinel_url
 from shared.settings import Settings
 
 # Redis is near; what takes longer than this is an outage, and content in memory is better.
@@ -12,35 +19,116 @@ ANSWER_TIMEOUT = 3.0
 # A lock's master that is slower counts as away: the time is taken from the lock's life (Redis,
 # "Distributed Locks with Redis": small against it).
 LOCK_TIMEOUT = 1.0
+# A sentinel that takes longer is passed over for the next.
+SENTINEL_TIMEOUT = 0.5
 # Bytes read at once. With redis-py's 64 kB a list of 40 MB takes 640 turns, and in a busy process a
 # thread waits for each of them.
 READ_SIZE = 1024 * 1024
 
 
 def connect(settings: Settings) -> Redis:
+    """A client of the Redis of the settings; see `client_of`."""
+    return client_of(settings.redis_location)
+
+
+def client_of(location: str) -> Redis:
     """A client with a pool of its own; connections are made when first used.
 
     Make it after the fork: a connection that two processes share mixes their answers.
+
+    Args:
+        location: a URL, of a Redis or of the sentinels that know where the master is.
     """
-    return _client(settings.redis_location, answer_timeout=ANSWER_TIMEOUT)
+    if not sentinel_url.is_sentinel_url(location):
+        return Redis.from_url(location, **_options())
+    asked = sentinel_arguments(location)
+    sentinel = AllSentinels(  # type: ignore[no-untyped-call]
+        asked["INSTANCES"], sentinel_kwargs=asked["SENTINEL_KWARGS"], **asked["CONNECTION_KWARGS"]
+    )
+    client: Redis = sentinel.master_for(asked["MASTER_NAME"])  # type: ignore[no-untyped-call]
+    return client
 
 
 def connect_to_lock_masters(settings: Settings) -> frozenset[Redis]:
     """A client for each of `REDLOCK_URLS`; empty without."""
-    locations = settings.redlock_locations
-    return frozenset(_client(url, answer_timeout=LOCK_TIMEOUT) for url in locations)
+    options = {**_options(), "socket_timeout": LOCK_TIMEOUT}
+    return frozenset(Redis.from_url(url, **options) for url in settings.redlock_locations)
 
 
-def _client(url: str, *, answer_timeout: float) -> Redis:
-    """Has one immediate retry, for the pooled connection that died while idle; more would only make
-    a caller wait through an outage.
+def sentinel_arguments(location: str) -> dict[str, Any]:
+    """What a client needs to be told of sentinels, as RQ's `SENTINEL` has it."""
+    url = sentinel_url.parse(location)
+    return {
+        "INSTANCES": list(url.sentinels),
+        "MASTER_NAME": url.master,
+        "CONNECTION_KWARGS": {**_options(), **url.options},
+        "SENTINEL_KWARGS": {**_sentinel_options(), **url.sentinel_options},
+    }
+
+
+class AllSentinels(Sentinel):
+    """redis-py's, which forgets sentinels when several threads ask at once.
+
+    It moves the one that answered to the front of a list that all threads share:
+
+        A: s1 (second) answered    B: s1 (second) answered    [s0, s1, s2]
+        A: swaps first and second                             [s1, s0, s2]
+        B: swaps first and second, by then the same           [s1, s1, s2]
+
+    Here each works on a list of its own.
     """
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=CONNECT_TIMEOUT,
-        socket_timeout=answer_timeout,
-        socket_keepalive=True,
-        socket_read_size=READ_SIZE,
-        retry=Retry(NoBackoff(), 1),
-        client_name="api-read-cache",
-    )
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Address and port of the master; asks the sentinels one after the other."""
+        own = copy.copy(self)
+        own.sentinels = list(self.sentinels)
+        find = cast(Callable[[Sentinel, str], tuple[str, int]], Sentinel.discover_master)
+        address = find(own, service_name)
+        self.sentinels = own.sentinels
+        return address
+
+
+def keep_all_sentinels(client: Redis) -> None:
+    """Have a client that RQ made know its sentinels as ours do; one without is left alone."""
+    pool = client.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        theirs = pool.sentinel_manager
+        ours = copy.copy(theirs)
+        ours.__class__ = AllSentinels
+        pool.sentinel_manager = pool.proxy.sentinel_manager = ours
+
+
+def reason_of(error: RedisError) -> str:
+    """Why Redis cannot be reached or asked, in a few words and without anything secret."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"Redis's certificate is refused: {cause.verify_message} (see REDIS_CA_FILE)"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+def _options() -> Mapping[str, Any]:
+    """Of connections to Redis.
+
+    One immediate retry, for the pooled connection that died while idle; more would only make
+    a caller wait through an outage. Behind sentinels it asks them again where the master is.
+    """
+    return {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
+        "socket_keepalive": True,
+        "socket_read_size": READ_SIZE,
+        "retry": Retry(NoBackoff(), 1),
+        "client_name": "api-read-cache",
+    }
+
+
+def _sentinel_options() -> Mapping[str, Any]:
+    return {
+        "socket_connect_timeout": SENTINEL_TIMEOUT,
+        "socket_timeout": SENTINEL_TIMEOUT,
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 1),
+        "client_name": "api-read-cache",
+    }

@@ -6,6 +6,7 @@ The environment is the only source. README's table and `.env.example` are compar
 
 import os
 import re
+import ssl
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,7 +14,6 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -23,10 +23,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared import urls
 from shared.errors import SettingsError
 
 GITHUB_API = "https://api.github.com"
-_REDIS_SCHEMES = ("redis", "rediss", "unix")
 # A URL can hold a password just as well.
 _NEVER_SHOWN = frozenset(
     {
@@ -104,10 +104,15 @@ class Settings(BaseSettings):
         description="organisations tracked, comma-separated; the first is the views' default",
     )
     redis_url: SecretStr | None = Field(
-        None, description="`redis://`, `rediss://` or `unix://`; `make run` starts one when unset"
+        None,
+        description="`redis://`, `rediss://`, `unix://`, or `redis+sentinel://`; `make run` starts "
+        "one when unset",
     )
     cache_password: SecretStr | None = Field(
         None, description="Redis password where the URL holds none"
+    )
+    redis_ca_file: str | None = Field(
+        None, description="certificates, PEM, that Redis's own is checked against with `rediss://`"
     )
     redlock_urls: SecretStr | None = Field(
         None,
@@ -188,7 +193,7 @@ class Settings(BaseSettings):
     @field_validator("github_api_url")
     @classmethod
     def _an_origin(cls, value: str) -> str:
-        parts = _split_url(value)
+        parts = urls.split_url(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be a URL that begins with https:// or http://")
         if parts.username or parts.password or parts.query or parts.fragment:
@@ -237,7 +242,7 @@ class Settings(BaseSettings):
     @classmethod
     def _a_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            _check_redis_url(value.get_secret_value())
+            urls.check_redis(value.get_secret_value())
         return value
 
     @field_validator("redlock_urls")
@@ -245,11 +250,21 @@ class Settings(BaseSettings):
     def _masters(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        servers = [_check_redis_url(url) for url in _comma_separated(value)]
+        servers = [urls.server(url) for url in _comma_separated(value)]
         if len(set(servers)) < len(servers):
             raise ValueError("names a server twice: what it says would count double")
         if len(servers) % 2 == 0:
             raise ValueError("must name an odd number of servers: a majority of them decides")
+        return value
+
+    @field_validator("redis_ca_file")
+    @classmethod
+    def _certificates(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ssl.create_default_context(cafile=value)
+            except (OSError, ValueError) as error:  # no such file, or nothing of the kind in it
+                raise ValueError(f"holds no certificates ({type(error).__name__})") from None
         return value
 
     @field_validator("admin_token")
@@ -293,6 +308,13 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_ca_to_use(self) -> "Settings":
+        url = self.redis_url.get_secret_value() if self.redis_url else None
+        if self.redis_ca_file is not None and url is not None and not urls.uses_tls(url):
+            raise ValueError("REDIS_CA_FILE needs a REDIS_URL that begins with rediss")
+        return self
+
     @property
     def app_private_key(self) -> str | None:
         """The GitHub App's private key, PEM. A secret.
@@ -332,14 +354,14 @@ class Settings(BaseSettings):
 
     @property
     def redis_location(self) -> str:
-        """The Redis URL that clients connect with, password included.
+        """The Redis URL that clients connect with, password and certificates included.
 
         Raises:
             SettingsError: `REDIS_URL` is not set.
         """
         if self.redis_url is None:
             raise SettingsError("REDIS_URL is not set (`make run` starts a Redis of its own)")
-        return _with_password(self.redis_url.get_secret_value(), self.cache_password)
+        return self._complete(self.redis_url.get_secret_value())
 
     @property
     def redlock_locations(self) -> tuple[str, ...]:
@@ -349,8 +371,11 @@ class Settings(BaseSettings):
         """
         if self.redlock_urls is None:
             return ()
-        urls = _comma_separated(self.redlock_urls)
-        return tuple(_with_password(url, self.cache_password) for url in urls)
+        return tuple(map(self._complete, _comma_separated(self.redlock_urls)))
+
+    def _complete(self, url: str) -> str:
+        password = self.cache_password.get_secret_value() if self.cache_password else None
+        return urls.with_certificates(urls.with_password(url, password), self.redis_ca_file)
 
 
 def load(**overrides: Any) -> Settings:
@@ -400,47 +425,3 @@ def _one_problem(problem: Mapping[str, Any]) -> str:
 
 def _comma_separated(value: SecretStr) -> list[str]:
     return [part.strip(" ") for part in value.get_secret_value().split(",")]
-
-
-def _check_redis_url(value: str) -> str:
-    """Gives which server it names, in a form that is equal for equal ones.
-
-    Raises:
-        ValueError: it names none.
-    """
-    parts = _split_url(value)
-    if parts.scheme not in _REDIS_SCHEMES:
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    if parts.scheme == "unix":
-        if not parts.path:
-            raise ValueError("must hold the path of a socket")
-        return parts.path
-    if not parts.hostname:
-        raise ValueError("must hold a host")
-    return f"{parts.hostname}:{parts.port or 6379}"
-
-
-def _split_url(value: str) -> SplitResult:
-    """Take a URL apart; errors are worded here, since `urlsplit` quotes the URL, password and all.
-
-    Raises:
-        ValueError: it is no URL.
-    """
-    try:
-        # Line breaks, which `urlsplit` drops in silence, and spaces belong in no URL.
-        if not re.fullmatch(r"[!-~]+", value):
-            raise ValueError
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        raise ValueError("must be a URL, with a port below 65536 if any") from None
-    return parts
-
-
-def _with_password(url: str, password: SecretStr | None) -> str:
-    parts = urlsplit(url)
-    if password is None or parts.password:
-        return url
-    secret = quote(password.get_secret_value(), safe="")
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{secret}@{host}"))

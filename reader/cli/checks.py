@@ -149,7 +149,7 @@ def check_redis(facts: RedisFacts) -> Iterator[Finding]:
             about,
             Verdict.PROBLEM,
             "it is a replica: refreshers cannot write to it",
-            "point REDIS_URL at the master",
+            "point REDIS_URL at the master, or at sentinels: redis+sentinel://",
         )
 
 

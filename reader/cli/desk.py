@@ -15,7 +15,7 @@ from reader.fleet import Fleet, FleetWatch, TrackedView
 from reader.node import Node
 from reader.status.moment import Moment
 from shared import keys
-from shared.connection import connect
+from shared.connection import connect, reason_of
 from shared.queueing import RefreshQueue
 from shared.resources import Catalogue, Resource
 from shared.settings import Settings
@@ -126,5 +126,5 @@ def complaint(error: RedisError) -> str:
     if isinstance(error, exceptions.AuthenticationError):
         return f"Redis refuses the password, or wants one ({name})"
     if isinstance(error, (exceptions.ConnectionError, exceptions.TimeoutError)):
-        return f"Redis does not answer ({name})"
+        return f"Redis does not answer ({reason_of(error)})"
     return f"Redis refuses what it is asked for: {error}"

@@ -6,18 +6,33 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import psutil
 import requests
 from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis, free_port
+from shared.connection import client_of
 from tests.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _PROGRAMS = Path(sys.executable).parent
 Kind = TypeVar("Kind", bound="Running")
+
+
+class RedisServer(Protocol):
+    """A Redis, or several that stand for one."""
+
+    @property
+    def url(self) -> str:
+        """What processes are told as `REDIS_URL`."""
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+
+    def stop(self) -> None:
+        """End it."""
 
 
 class Running:
@@ -110,13 +125,22 @@ class Fleet:
     Args:
         folder: for data and logs.
         github: URL of the origin.
+        redis: where it keeps things; `redis_server`, on a port that stays the same, if None.
         settings: environment variables for all.
     """
 
-    def __init__(self, folder: Path, github: str, **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        github: str,
+        redis: RedisServer | None = None,
+        /,
+        **settings: object,
+    ) -> None:
         self._folder = folder
         self.checkout = CHECKOUT  # of processes that are started from now on
         self.redis_server = EmbeddedRedis(folder / "redis", port=free_port())
+        self._redis: RedisServer = redis or self.redis_server
         self._settings = {
             "GITHUB_API_URL": github,
             "MISS_WAIT": "60",
@@ -128,20 +152,20 @@ class Fleet:
         self._running: list[Running] = []
 
     def __enter__(self) -> "Fleet":
-        self.redis_server.start()
+        self._redis.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for running in self._running:
             running.stop()
-        self.redis_server.stop()
+        self._redis.stop()
         if kind is not None and kind is not KeyboardInterrupt:
             for running in self._running:
                 print(f"--- {running.log.name}\n{running.output[-6000:]}")
 
     def redis(self) -> Redis:
         """A client of the fleet's Redis; close it."""
-        return Redis.from_url(self.redis_server.url)
+        return client_of(self._redis.url)
 
     def reader(self, *arguments: str, **settings: object) -> Reader:
         """Start a reader as the Procfile does.
@@ -187,7 +211,7 @@ class Fleet:
         return {
             "PATH": os.pathsep.join([str(_PROGRAMS), os.environ["PATH"]]),
             "HOME": str(self._folder),
-            "REDIS_URL": self.redis_server.url,
+            "REDIS_URL": self._redis.url,
             "PYTHONUNBUFFERED": "1",
             **self._settings,
             **{name: str(value) for name, value in settings.items()},

@@ -12,7 +12,7 @@ from rq.suspension import resume, suspend
 from reader.arrivals import News
 from shared import keys
 from shared.measures import Measure
-from shared.queueing import REQUEST_ID
+from shared.queueing import REQUEST_ID, RefreshQueue
 from shared.resources import Resource
 from shared.store import Look, Store
 from tests.builders import (
@@ -133,6 +133,28 @@ def test_an_older_entry_in_redis_does_not_replace_what_is_held(bench: Bench) -> 
     held = bench.local.peek(ORG)
     assert held is not None
     assert (held.entry.body, held.look_at) == (b"held", NOW + 1)
+
+
+def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_later(
+    bench: Bench,
+) -> None:
+    """A replica that became the master may lack the last writes (Redis replicates later)."""
+    bench.local.put(ORG, make_entry(b"lost", version=2, validated_at=NOW), NOW)
+    bench.redis.set(keys.CHANGES, 9)
+    bench.caretaker.tick()
+    before = make_entry(b"before", version=1, validated_at=NOW - 60, fresh_until=NOW - 1)
+    store_entry(bench.redis, ORG, before)
+    bench.redis.set(keys.CHANGES, 8)
+    bench.caretaker.tick()
+    bench.caretaker.look_at_due()
+    assert body_of(bench, ORG) == b"lost", "nobody is shown something older than before"
+    assert RefreshQueue(bench.redis, limit=1).is_queued(ORG), "it is asked for again"
+    assert bench.caretaker.is_deaf.is_set(), "and announcements are subscribed to again"
+    # What the origin has is what it had before: only the freshness of the old version moves on.
+    confirmed = make_entry(b"before", version=1, validated_at=NOW + 2, fresh_until=NOW + 1002)
+    store_entry(bench.redis, ORG, confirmed)
+    look(bench, ORG)
+    assert body_of(bench, ORG) == b"before"
 
 
 def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:

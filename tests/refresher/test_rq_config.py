@@ -3,7 +3,9 @@
 import runpy
 
 import pytest
+from rq.cli.helpers import get_redis_from_config
 
+from shared.connection import CONNECT_TIMEOUT, SENTINEL_TIMEOUT
 from shared.queueing import QUEUE
 
 
@@ -13,6 +15,24 @@ def test_the_worker_works_where_the_readers_enqueue(monkeypatch: pytest.MonkeyPa
     config = runpy.run_module("refresher.rq_config")
     assert config["REDIS_URL"] == "redis://:p%40ss@cache.example:6380/2"
     assert config["QUEUES"] == [QUEUE]
+
+
+def test_behind_sentinels_it_asks_them_with_our_time_limits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = "redis+sentinel://me:p%40ss@a:1,b:2/cache/3?sentinel_password=theirs"
+    monkeypatch.setenv("REDIS_URL", url)
+    client = get_redis_from_config(runpy.run_module("refresher.rq_config"))  # type: ignore[no-untyped-call]
+    pool = client.connection_pool
+    assert pool.service_name == "cache"
+    known = pool.connection_kwargs
+    assert (known["username"], known["password"], known["db"]) == ("me", "p@ss", 3)
+    assert known["socket_connect_timeout"] == CONNECT_TIMEOUT
+    assert known["client_name"] == "api-read-cache"
+    asked = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
+    assert [(one["host"], one["port"]) for one in asked] == [("a", 1), ("b", 2)]
+    assert all(one["password"] == "theirs" for one in asked)
+    assert all(one["socket_timeout"] == SENTINEL_TIMEOUT for one in asked)
 
 
 @pytest.mark.parametrize("url", [None, "", "http://cache.example"])

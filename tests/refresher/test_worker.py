@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from redis import ConnectionError as RedisConnectionError
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue, Worker
 
 from refresher.worker import RefreshWorker
@@ -64,3 +66,31 @@ def test_signing_off_takes_the_worker_off_the_list(redis: Redis) -> None:
     worker.register_birth()  # type: ignore[no-untyped-call]
     worker.teardown()
     assert Worker.all(connection=redis) == []
+
+
+class Interrupted(RefreshWorker):
+    """A worker whose Redis goes away between two of RQ's steps, once, and then says goodbye."""
+
+    away = 1
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        if self.away:
+            self.away -= 1
+            raise RedisConnectionError("the previous master is now a replica")
+        super().set_state(state, pipeline)
+
+
+@pytest.mark.timeout(30)
+def test_a_redis_that_goes_away_between_two_steps_does_not_end_the_worker(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("refresher.worker._PAUSE", 0)
+    worker = Interrupted([Queue(QUEUE, connection=redis)], connection=redis, name="tested")
+    assert worker.dequeue_job_and_maintain_ttl(1, max_idle_time=1) is None
+    assert worker.away == 0
+
+
+def test_a_connection_that_says_nothing_is_given_up_in_seconds(redis: Redis) -> None:
+    worker = make_worker(redis)
+    worker.worker_ttl = 420
+    assert worker.dequeue_timeout < worker.connection_timeout <= 5

@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import certifi
 import pytest
 from pydantic import SecretStr, ValidationError
 
@@ -255,6 +256,9 @@ def test_a_token_is_kept_as_it_is() -> None:
         ("redis://h", "p@:/ %", "redis://:p%40%3A%2F%20%25@h"),
         ("redis://[::1]:6379/0", "p", "redis://:p@[::1]:6379/0"),
         ("unix:///run/redis.sock?db=1", "p", "unix://:p@/run/redis.sock?db=1"),
+        ("redis+sentinel://a:1,[::1]:2/m/0", "p", "redis+sentinel://:p@a:1,[::1]:2/m/0"),
+        ("redis+sentinel://u:own@a,b/m", "p", "redis+sentinel://u:own@a,b/m"),
+        ("redis://h/0?x=a@b", "p", "redis://:p@h/0?x=a@b"),
     ],
 )
 def test_the_password_is_put_where_the_url_holds_none(
@@ -292,6 +296,35 @@ def test_servers_for_locks_are_independent_and_odd_in_number(
     told = problem(monkeypatch, REDLOCK_URLS=urls)
     assert told.startswith(f"REDLOCK_URLS: {said}")
     assert SECRET not in told
+
+
+CERTIFICATES = certifi.where()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rediss://h/0", f"rediss://h/0?ssl_ca_certs={CERTIFICATES}"),
+        ("rediss://h/0?db=1", f"rediss://h/0?db=1&ssl_ca_certs={CERTIFICATES}"),
+        ("rediss+sentinel://h/m", f"rediss+sentinel://h/m?ssl_ca_certs={CERTIFICATES}"),
+        ("rediss://h?ssl_ca_certs=/own", "rediss://h?ssl_ca_certs=/own"),
+    ],
+)
+def test_certificates_are_put_where_the_url_names_none(url: str, expected: str) -> None:
+    assert make_settings(redis_url=url, redis_ca_file=CERTIFICATES).redis_location == expected
+
+
+@pytest.mark.parametrize("file", ["/no/such/file", __file__])
+def test_a_file_without_certificates_is_refused(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    said = problem(monkeypatch, REDIS_CA_FILE=file, REDIS_URL="rediss://h")
+    assert said.startswith(f"REDIS_CA_FILE={file}: holds no certificates (")
+
+
+def test_certificates_for_a_redis_without_tls_are_a_mistake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = problem(monkeypatch, REDIS_CA_FILE=CERTIFICATES, REDIS_URL=f"redis://:{SECRET}@h")
+    assert said == "REDIS_CA_FILE needs a REDIS_URL that begins with rediss"
 
 
 def test_a_missing_redis_is_told_when_it_is_needed() -> None:
