@@ -6,13 +6,14 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import files
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,7 @@ from redis import Redis, RedisError
 _START_TIMEOUT = 15.0  # seconds; loading a large dump takes a while
 _STOP_TIMEOUT = 15.0  # seconds; it saves its data
 _TRIES = 5
+_LOWEST_PORT, _PORTS = 20_000, 12_000
 
 
 class EmbeddedRedisError(Exception):
@@ -176,8 +178,14 @@ def server_binary() -> str:
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nothing listens on right now.
+
+    Below those that systems give to outgoing connections (Linux: from 32768), or one of these may
+    have it by the time that it is listened on. Not by `random`, which tests seed alike in all
+    their processes.
+    """
+    while True:
+        port = _LOWEST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
