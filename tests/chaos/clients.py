@@ -60,7 +60,8 @@ class World:
     def marks_of(self, path: str, value: Any) -> Iterator[tuple[str, int]]:
         """The generations in a body, by mark."""
         if path == ORG:
-            yield "description", int(value["description"].rpartition(" ")[2])
+            number = (value["description"] or "").removeprefix("generation ")
+            yield "description", int(number) if number.isdigit() else -1
         elif path == MEMBERS:
             logins = [one["login"] for one in value if one["login"].startswith("generation-")]
             yield "members", max((int(one.rpartition("-")[2]) for one in logins), default=-1)
@@ -73,9 +74,9 @@ class World:
 
     def _mark(self, name: str, stars: int) -> Iterator[tuple[str, int]]:
         if name == self.first:
-            yield "first", stars - _FIRST
+            yield "first", max(-1, stars - _FIRST)
         elif name == self.last:
-            yield "last", stars - _LAST
+            yield "last", max(-1, stars - _LAST)
 
     def _run(self) -> None:
         number = 0
@@ -154,7 +155,12 @@ class Client:
     def _run(self) -> None:
         names, weights = zip(*self._world.paths, strict=True)
         while not self._ends.wait(_PAUSE):
-            self._ask(self._dice.choices(names, weights)[0])
+            path = self._dice.choices(names, weights)[0]
+            try:
+                self._ask(path)
+            except Exception as error:  # an answer that is not what it should be
+                self._history.errors.append(f"{path}: {error!r}")
+                self._hang_up()
         self._hang_up()
 
     def _ask(self, path: str) -> None:

@@ -96,7 +96,8 @@ class Relay:
         self._tasks.add(task)
         self._writers.add(back)
         try:
-            await self._join(near, back)
+            with suppress(asyncio.CancelledError):  # the relay is closed
+                await self._join(near, back)
         finally:
             _reset(back)
             self._writers.discard(back)
