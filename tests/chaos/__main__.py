@@ -28,7 +28,9 @@ def main() -> int:
     result = run(episodes, folder, seed=seed, say=lambda line: print(line, flush=True))
     print(table(result))
     if any(result.violations.values()):
-        print(f"\nReplay: make chaos ARGS='--seed {seed} --minutes {asked.minutes:g}'; logs: {folder}")
+        print(
+            f"\nReplay: make chaos ARGS='--seed {seed} --minutes {asked.minutes:g}'; logs: {folder}"
+        )
         return 1
     return 0
 

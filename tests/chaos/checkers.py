@@ -109,7 +109,9 @@ def one_fetch_at_a_time(history: History) -> list[str]:
             for other in reports[at + 1 :]:
                 if other.began >= one.ended:
                     break
-                if _must_overlap(_inside(one, fetches[resource]), _inside(other, fetches[resource])):
+                if _must_overlap(
+                    _inside(one, fetches[resource]), _inside(other, fetches[resource])
+                ):
                     found.append(f"{resource}: jobs {one.job} and {other.job} at {one.began:.2f}")
     return found
 
@@ -120,7 +122,9 @@ def freshness_recovers(history: History, *, bound: float) -> list[str]:
     for recovery in history.recoveries:
         for row in recovery_times(history, recovery):
             if row.seconds is None:
-                found.append(f"{row}: nothing up to date until {recovery.until - recovery.healed:.1f} s")
+                found.append(
+                    f"{row}: nothing up to date until {recovery.until - recovery.healed:.1f} s"
+                )
             elif row.seconds > bound:
                 found.append(f"{row}: behind for {row.seconds:.1f} s, the bound is {bound:.1f} s")
     return found
@@ -175,7 +179,7 @@ _MEASURED: Sequence[tuple[str, Callable[[float], float], Callable[[Sample], int]
 
 
 def _most_keys(kind: str) -> int:
-    if kind.startswith("rq:job") or kind.startswith("rq:results") or kind.startswith("rq:execution"):
+    if kind.startswith(("rq:job", "rq:results", "rq:execution")):
         return _BY_JOB
     if kind.endswith(":reader") or kind.startswith("rq:worker"):
         return _BY_PROCESS
@@ -238,7 +242,9 @@ def _lacks_redis(history: History, answer: Answer) -> bool:
     for one in history.inflicted:
         if not _is_of_redis(one, answer.port):
             continue
-        refilled = min((r.until for r in recoveries if r.healed >= one.healed), default=float("inf"))
+        refilled = min(
+            (r.until for r in recoveries if r.healed >= one.healed), default=float("inf")
+        )
         if one.began <= answer.ended and answer.began <= refilled:
             return True
     return False
@@ -251,8 +257,9 @@ def _is_of_redis(one: Inflicted, port: int) -> bool:
 def _is_part(path: str, facts: Facts, whole: Facts) -> bool:
     if path.startswith("/view/"):
         _, _, direction, count, metric = path.split("/")
-        value = {"stars": lambda one: one.stars, "forks": lambda one: one.forks}[metric]
-        ranked = sorted(((one.name, value(one)) for one in whole.items), key=lambda r: (-r[1], r[0]))
+        ranked = sorted(
+            ((one.name, one.ranks[metric]) for one in whole.items), key=lambda r: (-r[1], r[0])
+        )
         number = int(count)
         return facts.view == tuple(ranked[:number] if direction == "top" else ranked[-number:])
     query = dict(part.split("=") for part in path.partition("?")[2].split("&"))
@@ -276,5 +283,3 @@ def _must_overlap(these: Sequence[Fetch], those: Sequence[Fetch]) -> bool:
 def _where(answer: Answer) -> str:
     process = "?" if answer.pid is None else answer.pid
     return f"{answer.began:.2f} reader-{answer.port}/{process} {answer.path}"
-
-

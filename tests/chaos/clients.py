@@ -222,9 +222,7 @@ class Client:
         self._history.answered(answer)
 
     def _note(self, path: str, began: float, status: int | None, *, note: str) -> None:
-        answer = Answer(
-            self._number, self._pid, path, began, time.time(), status, note=note
-        )
+        answer = Answer(self._number, self._pid, path, began, time.time(), status, note=note)
         self._history.answered(answer)
 
     def _facts(self, path: str, received: Received) -> Facts:

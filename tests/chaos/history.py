@@ -70,6 +70,11 @@ class Item:
     stars: int
     forks: int
 
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """What views rank by, by their metric."""
+        return {"stars": self.stars, "forks": self.forks}
+
 
 @dataclass(frozen=True)
 class Facts:

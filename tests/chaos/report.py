@@ -30,6 +30,8 @@ def table(result: Result) -> str:
         "",
     ]
     for name, found in result.violations.items():
-        lines.append(f"{'FAILED' if found else 'holds':8}{name}{f' ({len(found)})' if found else ''}")
+        lines.append(
+            f"{'FAILED' if found else 'holds':8}{name}{f' ({len(found)})' if found else ''}"
+        )
         lines += [f"{'':8}  {one}" for one in found[:_SHOWN]]
     return "\n".join(lines)

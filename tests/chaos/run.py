@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -19,7 +20,7 @@ from tests.chaos.faults import Parts, inflict
 from tests.chaos.history import History, Inflicted, Recovery
 from tests.chaos.relay import Relay, RelayLoop
 from tests.chaos.schedule import CALM, LINKS, READERS, REFRESHERS, Episode, Fault
-from tests.end_to_end.fleet import Fleet
+from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -117,7 +118,9 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Parts]:
         stack.callback(relays.stop)
         links = {}
         for name in LINKS:
-            port = int(github.url.rpartition(":")[2]) if "github" in name else fleet.redis_server.port
+            port = (
+                int(github.url.rpartition(":")[2]) if "github" in name else fleet.redis_server.port
+            )
             links[name] = Relay(relays, port)
             stack.callback(links[name].close)
         parts = Parts(fleet, github, links)
@@ -129,7 +132,8 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Parts]:
         world.start()
         stack.callback(world.stop)
         for reader in parts.readers:
-            eventually(lambda reader=reader: all(reader.is_healthy() for _ in range(12)), within=90)
+            # Both processes hold everything: neither has answered 503 in so many times.
+            eventually(partial(_is_well, reader), within=90, what="a reader is healthy")
         for number in range(len(READERS) * _CLIENTS):
             client = _client(number % len(READERS), parts, world, history, seed + number)
             client.start()
@@ -137,11 +141,15 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Parts]:
         yield parts
 
 
+def _is_well(reader: Reader) -> bool:
+    return all(reader.is_healthy() for _ in range(12))
+
+
 def _client(number: int, parts: Parts, world: World, history: History, seed: int) -> Client:
     return Client(
         number,
         parts.readers[number].url,
-        processes=lambda: parts.readers[number].processes(),
+        processes=lambda: parts.readers[number].processes(),  # noqa: PLW0108 - another one later
         world=world,
         history=history,
         dice=random.Random(seed),
@@ -159,9 +167,7 @@ class _Runner:
         """Inflict one episode after the other; the clock stands still until each is over."""
         began = time.monotonic()
         for episode in episodes:
-            threads = [
-                Thread(target=self._befall, args=(fault, began)) for fault in episode.faults
-            ]
+            threads = [Thread(target=self._befall, args=(fault, began)) for fault in episode.faults]
             for thread in threads:
                 thread.start()
             for thread in threads:

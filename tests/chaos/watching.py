@@ -50,7 +50,9 @@ def stored_in(folder: Path) -> list[Stored]:
                 told = json.loads(line)
                 if told["outcome"] in _STORED:
                     began = told["at"] - told["seconds"]
-                    found.append(Stored(told["resource"], began, told["at"], told.get("job_id", "?")))
+                    found.append(
+                        Stored(told["resource"], began, told["at"], told.get("job_id", "?"))
+                    )
     return found
 
 
