@@ -116,6 +116,14 @@ def one_fetch_at_a_time(history: History) -> list[str]:
     return found
 
 
+def explained(history: History) -> int:
+    """How many stored refreshes have a fetch of their resource inside: what can be judged."""
+    return sum(
+        any(fetch.resource == one.resource and _inside(one, [fetch]) for fetch in history.fetches)
+        for one in history.stored
+    )
+
+
 def freshness_recovers(history: History, *, bound: float) -> list[str]:
     """So many seconds after the last fault healed, every reader serves what GitHub had then."""
     found = []

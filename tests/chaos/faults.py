@@ -24,6 +24,7 @@ GITHUB: Final[dict[str, dict[str, Any]]] = {
     "huge": {"size": 5_000_000},
     "unframed": {"after_bytes": 1000},
 }
+_HORSE_WITHIN: Final = 1.0  # seconds
 Heal = Callable[[], None]
 
 
@@ -141,30 +142,38 @@ def _stop_reader_process(number: int, parts: Parts) -> Heal:
 
 
 def _kill_refresher(number: int, parts: Parts) -> Heal:
+    _await_horse(parts.refreshers[number])
     parts.refreshers[number].kill()
     return lambda: parts.start_refresher(number)
 
 
 def _kill_worker(number: int, parts: Parts) -> Heal:
-    parts.refreshers[number].process.kill()  # a work horse of its own stays, and has to notice
+    _await_horse(parts.refreshers[number])
+    parts.refreshers[number].process.kill()  # its work horse is left, and has to notice
     parts.refreshers[number].process.wait()
     return lambda: parts.start_refresher(number)
 
 
 def _kill_work_horse(number: int, parts: Parts) -> Heal:
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:
-        if horses := parts.refreshers[number].family()[1:]:
-            _signal(horses, signal.SIGKILL)
-            break
-        time.sleep(0.01)
+    _signal(_await_horse(parts.refreshers[number]), signal.SIGKILL)
     return lambda: None
 
 
 def _stop_refresher(number: int, parts: Parts) -> Heal:
+    _await_horse(parts.refreshers[number])
     stopped = parts.refreshers[number].family()
     _signal(stopped, signal.SIGSTOP)
     return lambda: _signal(stopped, signal.SIGCONT)
+
+
+def _await_horse(refresher: Running) -> list[psutil.Process]:
+    """The work horses of a refresher, as soon as it is at work: then a fault hurts most."""
+    deadline = time.monotonic() + _HORSE_WITHIN
+    while time.monotonic() < deadline:
+        if horses := refresher.family()[1:]:
+            return horses
+        time.sleep(0.005)
+    return []
 
 
 def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:

@@ -24,7 +24,8 @@ def table(result: Result) -> str:
         f"{len(history.recoveries)} episodes",
         f"{len(history.answers)} requests: "
         + ", ".join(f"{status} {count}" for status, count in sorted(statuses.items())),
-        f"{len(history.stored)} refreshes stored or confirmed, {len(history.fetches)} fetches",
+        f"{len(history.stored)} refreshes stored or confirmed, "
+        f"{checkers.explained(history)} of them seen at GitHub",
         f"fresh again after {median(worst or [0]):.1f} s (median), {max(worst, default=0):.1f} s "
         f"(worst); the bound is {result.bound:.1f} s on this machine",
         "",

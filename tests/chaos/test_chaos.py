@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.checkers import explained
 from tests.chaos.report import table
 from tests.chaos.run import run
 from tests.chaos.schedule import plan
@@ -20,5 +21,4 @@ def test_everything_holds_in_a_short_run(tmp_path: Path) -> None:
     print(text)
     assert not any(result.violations.values()), text
     assert len(result.history.answers) > 100
-    assert result.history.stored
-    assert result.history.fetches
+    assert explained(result.history) > 5
