@@ -25,6 +25,7 @@ GITHUB: Final[dict[str, dict[str, Any]]] = {
     "unframed": {"after_bytes": 1000},
 }
 _HORSE_WITHIN: Final = 1.0  # seconds
+_INTO_WORK: Final = 0.2  # seconds until a work horse has asked GitHub, which answers in as many
 Heal = Callable[[], None]
 
 
@@ -171,6 +172,7 @@ def _await_horse(refresher: Running) -> list[psutil.Process]:
     deadline = time.monotonic() + _HORSE_WITHIN
     while time.monotonic() < deadline:
         if horses := refresher.family()[1:]:
+            time.sleep(_INTO_WORK)
             return horses
         time.sleep(0.005)
     return []

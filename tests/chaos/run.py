@@ -110,7 +110,9 @@ def run(
 
 @contextmanager
 def _everything(folder: Path, history: History, seed: int) -> Iterator[Parts]:
+    # GitHub takes its time, so that faults meet refreshes that are under way.
     options: dict[str, Any] = {"repos": 110, "members": 20, "anonymous_limit": 1_000_000}
+    options["latency"] = 0.2
     with ExitStack() as stack:
         github = stack.enter_context(FakeGitHubProcess(**options))
         fleet = stack.enter_context(Fleet(folder, github.url, **SETTINGS))
