@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor test bench bench-cost bench-large bench-observing bench-scaling bench-soak lint format clean
+.PHONY: help setup run demo cache list warm doctor test chaos bench bench-cost bench-large bench-observing bench-scaling bench-soak lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ doctor: $(READY) ## what is wrong with the set-up, and what to do about it
 test: $(READY) ## every test, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools
 	@$(BIN)/python -m pytest -n 4 --quiet
+
+# `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it takes one and says it.
+chaos: $(READY) ## kill, stop and cut everything at random for 5 minutes, and check what must hold
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 # `make bench ARGS=--quick` takes a minute; `ARGS=--help` tells more.
 bench: $(READY) ## throughput, latency, pauses, push lag, beside nginx and Varnish; 7 minutes

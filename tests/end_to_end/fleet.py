@@ -167,6 +167,10 @@ class Fleet:
         """A client of the fleet's Redis; close it."""
         return client_of(self._redis.url)
 
+    def forget_data(self) -> None:
+        """Have a Redis that was stopped begin empty."""
+        (self._folder / "redis" / "dump.rdb").unlink(missing_ok=True)
+
     def reader(self, *arguments: str, **settings: object) -> Reader:
         """Start a reader as the Procfile does.
 

@@ -14,7 +14,10 @@ KEPT_REQUESTS = 5000
 
 @dataclass
 class Seen:
-    """One request as it came; `status` is None while it has no answer, and stays so in a hang."""
+    """One request as it came; `status` is None while it has no answer, and stays so in a hang.
+
+    `port` is the client's, so it tells connections apart; `answered_at` is before the first byte.
+    """
 
     time: float
     method: str
@@ -28,6 +31,8 @@ class Seen:
     api_version: str | None
     if_none_match: str | None
     fault: str | None = None
+    port: int = 0
+    answered_at: float | None = None
 
 
 @dataclass
@@ -47,7 +52,7 @@ class Counters:
     installation_tokens: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def arrived(self, request: Request, *, credential: str, concurrent: int) -> Seen:
+    def arrived(self, request: Request, *, credential: str, concurrent: int, port: int = 0) -> Seen:
         """Count a request at its arrival; give its answer to `answered` later."""
         headers = request.headers
         seen = Seen(
@@ -62,6 +67,7 @@ class Counters:
             accept=headers.get("accept"),
             api_version=headers.get("x-github-api-version"),
             if_none_match=headers.get("if-none-match"),
+            port=port,
         )
         with self.lock:
             self.requests[f"{request.method} {request.target}"] += 1
@@ -77,6 +83,7 @@ class Counters:
         """
         with self.lock:
             seen.status = status
+            seen.answered_at = None if status is None else time.time()
             self.points += points
             if status is not None:
                 self.statuses[str(status)] += 1

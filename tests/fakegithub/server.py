@@ -76,7 +76,10 @@ class Connection(socketserver.BaseRequestHandler):
         """A counted request: its fault, its delay, its answer, its way out."""
         github = self.server.github
         seen = github.counters.arrived(
-            request, credential=flight.credential, concurrent=flight.everybody
+            request,
+            credential=flight.credential,
+            concurrent=flight.everybody,
+            port=self.client_address[1],
         )
         fault, released = github.faults.befall(request.method, request.target) or (None, None)
         released = released or github.faults.cleared

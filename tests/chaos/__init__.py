@@ -1,0 +1,1 @@
+"""Faults, by a program: `python -m tests.chaos --seed 1 --minutes 5`. See docs/chaos.md."""

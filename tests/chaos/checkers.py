@@ -1,0 +1,293 @@
+"""What must hold, whatever is inflicted: pure functions of the history that give violations."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
+
+from tests.chaos.history import (
+    Answer,
+    Facts,
+    Fetch,
+    History,
+    Inflicted,
+    Recovery,
+    Sample,
+    Stored,
+    resource_of,
+    version_of,
+)
+
+_STARTING = 10.0  # seconds in which a reader that was killed may not answer yet, times slowness
+_WARM_UP = 30.0  # seconds of a process's life before it is measured
+_SLACK = 0.05  # seconds between two clocks' readings of one moment
+_MORE_FILES = 12
+_MORE_THREADS = 16  # the clients of one reader, and as many again
+_MORE_BYTES = 48 * 1024 * 1024
+# Kinds of keys whose number must not depend on how long a run lasts, and the most there may be:
+# of one resource each, of one process each, of one job each.
+_BY_RESOURCE = 16
+_BY_PROCESS = 64
+_BY_JOB = 400
+
+
+def no_5xx_for_content_once_held(history: History) -> list[str]:
+    """A 503 is allowed to a process that never held it, while its Redis is away or empty."""
+    held: dict[tuple[int, str], float] = {}
+    for answer in sorted(history.answers, key=lambda one: one.ended):
+        if answer.is_content and answer.pid is not None:
+            held.setdefault((answer.pid, resource_of(answer.path)), answer.ended)
+    found = []
+    for answer in history.answers:
+        if answer.status is None or answer.status < 500:
+            continue
+        since = None if answer.pid is None else held.get((answer.pid, resource_of(answer.path)))
+        was_held = since is not None and since <= answer.began
+        if answer.status != 503 or was_held or not _lacks_redis(history, answer):
+            found.append(f"{_where(answer)}: {answer.status} {answer.note}")
+    return found
+
+
+def one_version_in_a_response(history: History) -> list[str]:
+    """One entity tag is one body; pages, views and encodings are those of the tag's version."""
+    found = []
+    bodies: dict[tuple[str, str], str] = {}
+    for answer in history.answers:
+        if answer.status in {200, 404} and answer.digest:
+            first = bodies.setdefault((answer.path, answer.etag), answer.digest)
+            if first != answer.digest:
+                found.append(f"{_where(answer)}: two bodies under {answer.etag}")
+    wholes: dict[tuple[str, str], Facts] = {}
+    for (path, etag), facts in history.facts.items():
+        if path == resource_of(path):
+            first_facts = wholes.setdefault((path, version_of(etag)), facts)
+            if first_facts.plain != facts.plain:
+                found.append(f"{path}: encodings of {etag} differ")
+    for (path, etag), facts in history.facts.items():
+        whole = wholes.get((resource_of(path), version_of(etag)))
+        if path != resource_of(path) and whole is not None and not _is_part(path, facts, whole):
+            found.append(f"{path}: {etag} is not of the version that it says")
+    return found
+
+
+def versions_never_go_back(history: History) -> list[str]:
+    """What a process answered is never older than what it had answered before that was asked."""
+    found = []
+    by_process: dict[tuple[int, str, str], list[tuple[Answer, int]]] = defaultdict(list)
+    for answer, marks in _marked(history):
+        for mark, generation in marks.items():
+            if answer.pid is not None:
+                key = (answer.pid, resource_of(answer.path), mark)
+                by_process[key].append((answer, generation))
+    for (_, _, mark), rows in by_process.items():
+        ends = sorted(rows, key=lambda row: row[0].ended)
+        at, newest = 0, -1
+        for answer, generation in sorted(rows, key=lambda row: row[0].began):
+            while at < len(ends) and ends[at][0].ended < answer.began:
+                newest = max(newest, ends[at][1])
+                at += 1
+            if generation < newest:
+                found.append(f"{_where(answer)}: {mark} {generation} after {newest}")
+    return found
+
+
+def one_fetch_at_a_time(history: History) -> list[str]:
+    """No two fetches of a resource overlap that both were stored.
+
+    A report spans its fetch, and a little more; only where no choice of fetches explains two
+    reports by one after the other did two overlap.
+    """
+    fetches: dict[str, list[Fetch]] = defaultdict(list)
+    for fetch in history.fetches:
+        fetches[fetch.resource].append(fetch)
+    by_resource: dict[str, list[Stored]] = defaultdict(list)
+    for stored in history.stored:
+        by_resource[stored.resource].append(stored)
+    found = []
+    for resource, reports in by_resource.items():
+        reports.sort(key=lambda one: one.began)
+        for at, one in enumerate(reports):
+            for other in reports[at + 1 :]:
+                if other.began >= one.ended:
+                    break
+                if _must_overlap(
+                    _inside(one, fetches[resource]), _inside(other, fetches[resource])
+                ):
+                    found.append(f"{resource}: jobs {one.job} and {other.job} at {one.began:.2f}")
+    return found
+
+
+def explained(history: History) -> int:
+    """How many stored refreshes have a fetch of their resource inside: what can be judged."""
+    return sum(
+        any(fetch.resource == one.resource and _inside(one, [fetch]) for fetch in history.fetches)
+        for one in history.stored
+    )
+
+
+def freshness_recovers(history: History, *, bound: float) -> list[str]:
+    """So many seconds after the last fault healed, every reader serves what GitHub had then."""
+    found = []
+    for recovery in history.recoveries:
+        for row in recovery_times(history, recovery):
+            if row.seconds is None:
+                found.append(
+                    f"{row}: nothing up to date until {recovery.until - recovery.healed:.1f} s"
+                )
+            elif row.seconds > bound:
+                found.append(f"{row}: behind for {row.seconds:.1f} s, the bound is {bound:.1f} s")
+    return found
+
+
+def answers_come(history: History, *, slowness: float) -> list[str]:
+    """Only readers that are killed or stopped may leave a request without an answer."""
+    return [
+        f"{_where(answer)}: {answer.note}"
+        for answer in history.answers
+        if answer.status is None
+        and not any(
+            one.fault.subject == f"reader-{answer.port}"
+            and one.began <= answer.ended
+            and answer.began <= one.healed + _STARTING * slowness
+            for one in history.inflicted
+        )
+    ]
+
+
+def nothing_leaks(history: History) -> list[str]:
+    """Processes that lived through, in calms: the median of the last third against the first's."""
+    found = []
+    by_process: dict[str, list[Sample]] = defaultdict(list)
+    for sample in history.samples:
+        by_process[sample.process].append(sample)
+    for process, samples in by_process.items():
+        measured = [one for one in samples if one.at - samples[0].at >= _WARM_UP]
+        if len(measured) < 6:
+            continue
+        third = len(measured) // 3
+        for what, more, read in _MEASURED:
+            first = median(read(one) for one in measured[:third])
+            last = median(read(one) for one in measured[-third:])
+            if last > first + more(first):
+                found.append(f"{process}: {what} from {first:.0f} to {last:.0f}")
+    most: dict[str, int] = defaultdict(int)
+    for _, counts in history.keys:
+        for kind, count in counts.items():
+            most[kind] = max(most[kind], count)
+    found += [
+        f"Redis: {count} keys {kind}" for kind, count in most.items() if count > _most_keys(kind)
+    ]
+    return found
+
+
+_MEASURED: Sequence[tuple[str, Callable[[float], float], Callable[[Sample], int]]] = (
+    ("bytes of memory", lambda first: max(_MORE_BYTES, first * 0.3), lambda one: one.rss),
+    ("open files", lambda _: _MORE_FILES, lambda one: one.files),
+    ("threads", lambda _: _MORE_THREADS, lambda one: one.threads),
+)
+
+
+def _most_keys(kind: str) -> int:
+    if kind.startswith(("rq:job", "rq:results", "rq:execution")):
+        return _BY_JOB
+    if kind.endswith(":reader") or kind.startswith("rq:worker"):
+        return _BY_PROCESS
+    return _BY_RESOURCE
+
+
+class Recovered:
+    """How long a reader was behind in one mark after a healing; None seconds: for ever."""
+
+    def __init__(self, port: int, resource: str, mark: str, seconds: float | None) -> None:
+        self.port, self.resource, self.mark, self.seconds = port, resource, mark, seconds
+
+    def __str__(self) -> str:
+        return f"reader-{self.port} {self.resource} ({self.mark})"
+
+
+def recovery_times(history: History, recovery: Recovery) -> list[Recovered]:
+    """For each reader, resource and mark: seconds until the last answer that was behind."""
+    wanted: dict[str, int] = {}
+    for published in history.published:
+        if published.at <= recovery.healed:
+            wanted[published.mark] = max(wanted.get(published.mark, -1), published.generation)
+    behind: dict[tuple[int, str, str], float] = {}
+    caught_up: dict[tuple[int, str, str], float] = {}
+    subjects: set[tuple[int, str, str]] = set()
+    for answer, marks in _marked(history):
+        for mark, generation in marks.items():
+            if mark not in wanted:
+                continue
+            key = (answer.port, resource_of(answer.path), mark)
+            subjects.add(key)
+            if not recovery.healed <= answer.began <= recovery.until:
+                continue
+            if generation < wanted[mark]:
+                behind[key] = max(behind.get(key, 0), answer.ended)
+            else:
+                caught_up[key] = max(caught_up.get(key, 0), answer.began)
+    return [
+        Recovered(*key, _seconds(behind.get(key), caught_up.get(key), recovery))
+        for key in sorted(subjects)
+    ]
+
+
+def _seconds(behind: float | None, caught_up: float | None, recovery: Recovery) -> float | None:
+    if caught_up is None:
+        return None
+    return 0.0 if behind is None else behind - recovery.healed
+
+
+def _marked(history: History) -> Iterable[tuple[Answer, Mapping[str, int]]]:
+    for answer in history.answers:
+        facts = history.facts.get((answer.path, answer.etag))
+        if answer.status in {200, 304} and facts is not None:
+            yield answer, facts.marks
+
+
+def _lacks_redis(history: History, answer: Answer) -> bool:
+    """Whether the reader's Redis was away, or had lost data and was not filled again."""
+    recoveries = history.recoveries
+    for one in history.inflicted:
+        if not _is_of_redis(one, answer.port):
+            continue
+        refilled = min(
+            (r.until for r in recoveries if r.healed >= one.healed), default=float("inf")
+        )
+        if one.began <= answer.ended and answer.began <= refilled:
+            return True
+    return False
+
+
+def _is_of_redis(one: Inflicted, port: int) -> bool:
+    return one.fault.subject in {"redis", f"reader-{port} link"}
+
+
+def _is_part(path: str, facts: Facts, whole: Facts) -> bool:
+    if path.startswith("/view/"):
+        _, _, direction, count, metric = path.split("/")
+        ranked = sorted(
+            ((one.name, one.ranks[metric]) for one in whole.items), key=lambda r: (-r[1], r[0])
+        )
+        number = int(count)
+        return facts.view == tuple(ranked[:number] if direction == "top" else ranked[-number:])
+    query = dict(part.split("=") for part in path.partition("?")[2].split("&"))
+    page, size = int(query["page"]), int(query["per_page"])
+    return facts.items == whole.items[(page - 1) * size : page * size]
+
+
+def _inside(report: Stored, fetches: Sequence[Fetch]) -> list[Fetch]:
+    return [
+        one
+        for one in fetches
+        if report.began - _SLACK <= one.began and one.ended <= report.ended + _SLACK
+    ]
+
+
+def _must_overlap(these: Sequence[Fetch], those: Sequence[Fetch]) -> bool:
+    pairs = [(a, b) for a in these for b in those if a != b]
+    return bool(pairs) and all(a.began < b.ended and b.began < a.ended for a, b in pairs)
+
+
+def _where(answer: Answer) -> str:
+    process = "?" if answer.pid is None else answer.pid
+    return f"{answer.began:.2f} reader-{answer.port}/{process} {answer.path}"

@@ -1,0 +1,156 @@
+"""Each checker finds a violation that was made by hand, and none beside it."""
+
+from dataclasses import replace
+
+from tests.chaos import checkers
+from tests.chaos.history import (
+    REPOS,
+    Answer,
+    Facts,
+    Fetch,
+    History,
+    Inflicted,
+    Item,
+    Published,
+    Recovery,
+    Sample,
+    Stored,
+)
+from tests.chaos.schedule import Fault
+
+TAG = f'"{"a" * 32}"'
+PAGE = f"{REPOS}?per_page=1&page=2"
+ITEMS = (Item("d1", "Netflix/a", 5, 1), Item("d2", "Netflix/b", 7, 1))
+
+
+def make_answer(at: float, *, etag: str = TAG, status: int | None = 200, pid: int = 7) -> Answer:
+    return Answer(0, pid, REPOS, at, at + 0.1, status, etag, digest=etag)
+
+
+def inflicted(subject: str, began: float, healed: float) -> Inflicted:
+    return Inflicted(Fault("any", subject, 0, 1), began, healed)
+
+
+def generations(*numbers: int) -> dict[tuple[str, str], Facts]:
+    return {(REPOS, f'"{n}"'): Facts(str(n), {"first": n}) for n in numbers}
+
+
+def test_a_503_for_what_the_process_held_is_found_whatever_goes_on() -> None:
+    away = [inflicted("redis", 0, 10)]
+    history = History([make_answer(1), make_answer(2, status=503)], inflicted=away)
+
+    assert len(checkers.no_5xx_for_content_once_held(history)) == 1
+
+
+def test_a_503_of_a_new_process_is_allowed_only_while_its_redis_is_away_or_empty() -> None:
+    history = History([make_answer(2, status=503)])
+    assert len(checkers.no_5xx_for_content_once_held(history)) == 1
+    history.inflicted = [inflicted("reader-1 link", 0, 10), inflicted("github", 0, 10)]
+    assert len(checkers.no_5xx_for_content_once_held(history)) == 1
+
+    history.inflicted = [inflicted("reader-0 link", 0, 1)]
+    history.recoveries = [Recovery(1, 3)]
+    assert checkers.no_5xx_for_content_once_held(history) == []
+    history.recoveries = [Recovery(1, 1.5)]
+    assert len(checkers.no_5xx_for_content_once_held(history)) == 1
+
+
+def test_a_500_is_never_allowed() -> None:
+    away = [inflicted("redis", 0, 10)]
+    history = History([make_answer(2, status=500)], inflicted=away)
+
+    assert len(checkers.no_5xx_for_content_once_held(history)) == 1
+
+
+def test_two_bodies_under_one_tag_are_found() -> None:
+    first = make_answer(1)
+    assert checkers.one_version_in_a_response(History([first, make_answer(2)])) == []
+
+    history = History([first, replace(make_answer(2), digest="another")])
+    assert len(checkers.one_version_in_a_response(history)) == 1
+
+
+def test_encodings_of_one_version_that_differ_are_found() -> None:
+    facts = {(REPOS, TAG): Facts("one"), (REPOS, TAG[:-1] + '-br"'): Facts("another")}
+
+    assert len(checkers.one_version_in_a_response(History(facts=facts))) == 1
+
+
+def test_a_page_of_another_version_than_its_tag_says_is_found() -> None:
+    tag = TAG[:-1] + '-page-2-of-1"'
+    whole = Facts("one", items=ITEMS)
+    facts = {(REPOS, TAG): whole, (PAGE, tag): Facts("page", items=ITEMS[1:])}
+    assert checkers.one_version_in_a_response(History(facts=facts)) == []
+
+    facts[PAGE, tag] = Facts("page", items=ITEMS[:1])
+    assert len(checkers.one_version_in_a_response(History(facts=facts))) == 1
+
+
+def test_a_view_of_another_version_than_its_tag_says_is_found() -> None:
+    path, tag = "/view/top/1/stars", TAG[:-1] + '-top-1-stars"'
+    whole = Facts("one", items=ITEMS)
+    facts = {(REPOS, TAG): whole, (path, tag): Facts("view", view=(("Netflix/b", 7),))}
+    assert checkers.one_version_in_a_response(History(facts=facts)) == []
+
+    facts[path, tag] = Facts("view", view=(("Netflix/b", 8),))
+    assert len(checkers.one_version_in_a_response(History(facts=facts))) == 1
+
+
+def test_an_older_version_after_a_newer_one_of_the_same_process_is_found() -> None:
+    facts = generations(1, 2)
+    newer, older = make_answer(1, etag='"2"'), make_answer(2, etag='"1"')
+
+    assert checkers.versions_never_go_back(History([newer, older], facts)) == [
+        "2.00 reader-0/7 /orgs/Netflix/repos: first 1 after 2"
+    ]
+    assert checkers.versions_never_go_back(History([newer, replace(older, pid=8)], facts)) == []
+    overlapping = replace(older, began=1.05)
+    assert checkers.versions_never_go_back(History([newer, overlapping], facts)) == []
+    revalidated = replace(older, status=304)
+    assert len(checkers.versions_never_go_back(History([newer, revalidated], facts))) == 1
+
+
+def test_two_fetches_at_once_that_were_both_stored_are_found() -> None:
+    reports = [Stored(REPOS, 0, 2, "one"), Stored(REPOS, 1, 3, "two")]
+    together = [Fetch(REPOS, 0.1, 1.9, 1), Fetch(REPOS, 1.1, 2.9, 2)]
+    in_turn = [Fetch(REPOS, 0.1, 0.9, 1), Fetch(REPOS, 2.1, 2.9, 2)]
+
+    found = checkers.one_fetch_at_a_time(History(stored=reports, fetches=together))
+    assert found == ["/orgs/Netflix/repos: jobs one and two at 0.00"]
+    assert checkers.one_fetch_at_a_time(History(stored=reports, fetches=in_turn)) == []
+    assert checkers.one_fetch_at_a_time(History(stored=reports[:1], fetches=together)) == []
+
+
+def test_a_reader_that_stays_behind_is_found() -> None:
+    history = History(
+        [make_answer(1, etag='"1"'), make_answer(20, etag='"1"'), make_answer(21, etag='"2"')],
+        generations(1, 2),
+        published=[Published("first", 1, 0), Published("first", 2, 5), Published("first", 3, 11)],
+        recoveries=[Recovery(10, 30)],
+    )
+
+    assert checkers.freshness_recovers(history, bound=11) == []
+    assert len(checkers.freshness_recovers(history, bound=10)) == 1
+    history.answers.pop()
+    assert len(checkers.freshness_recovers(history, bound=11)) == 1
+
+
+def test_a_request_without_an_answer_is_found_unless_its_reader_was_killed() -> None:
+    history = History([make_answer(2, status=None)], inflicted=[inflicted("reader-1", 0, 9)])
+    assert len(checkers.answers_come(history, slowness=1)) == 1
+
+    history.inflicted = [inflicted("reader-0", 1, 3)]
+    assert checkers.answers_come(history, slowness=1) == []
+
+
+def test_a_process_that_grows_is_found() -> None:
+    steady = [Sample(10 * n, "reader", 100_000_000, 30, 20) for n in range(12)]
+    assert checkers.nothing_leaks(History(samples=steady)) == []
+    for name, more in (("rss", 10_000_000), ("files", 3), ("threads", 4)):
+        grown = [replace(s, **{name: getattr(s, name) + more * n}) for n, s in enumerate(steady)]
+        assert len(checkers.nothing_leaks(History(samples=grown))) == 1
+
+
+def test_keys_that_grow_in_number_are_found() -> None:
+    assert checkers.nothing_leaks(History(keys=[(0, {"ours:entry": 9})])) == []
+    assert len(checkers.nothing_leaks(History(keys=[(0, {"ours:entry": 900})]))) == 1
