@@ -239,8 +239,8 @@ TARGETS = {
     "http://api.github.test/orgs/Netflix": 200,
     "HTTPS://u:p@api.github.test/orgs/Netflix": 200,
     "http://cache.test//orgs/Netflix": 404,
-    "http:///orgs/Netflix": 400,
-    "ftp://cache.test/orgs/Netflix": 400,
+    "http:///orgs/Netflix": 404,
+    "ftp://cache.test/orgs/Netflix": 404,
     "/http://cache.test/orgs/Netflix": 404,
 }
 
