@@ -14,7 +14,7 @@ import pytest
 from scripts.debian import find
 from scripts.embedded_redis import free_port
 from tests.end_to_end.fleet import Fleet, Reader, Running
-from tests.end_to_end.raw_http import Connection, exchange
+from tests.end_to_end.raw_http import Closed, Connection, Received, exchange
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -191,7 +191,7 @@ def test_nobody_gets_what_was_smuggled(setting: Setting, name: str, way: str) ->
     with Connection(url) as victim:
         for target in VICTIMS:
             own[target] = victim.ask(target)
-        answers = exchange(url, ATTACKS[name].data, silence=0.2)
+        answers = _exchange(url, ATTACKS[name].data)
         for target in VICTIMS * 2:
             answer = victim.ask(target)
             assert (answer.status, answer.body) == (own[target].status, own[target].body)
@@ -204,6 +204,15 @@ def test_nobody_gets_what_was_smuggled(setting: Setting, name: str, way: str) ->
     else:  # HAProxy mends some of them, as one request or as two: both are the attacker's own
         assert len(statuses) <= 2
         assert set(statuses) <= {200, 204, 400, 405, 422, 501}
+
+
+def _exchange(url: str, data: bytes) -> list[Received]:
+    try:
+        return exchange(url, data, silence=0.2)
+    except Closed as end:
+        if not end.args[0].startswith(b"\0\0"):  # as a frame of HTTP/2, which HAProxy speaks
+            raise
+        return []
 
 
 TARGETS = {
