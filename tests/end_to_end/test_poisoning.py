@@ -124,27 +124,31 @@ def honest(reader: Reader, target: str) -> Received:
 class TestAnotherClient:
     """Gets byte for byte what it got before."""
 
-    @pytest.mark.parametrize("field", UNKEYED)
-    def test_after_a_field(self, setting: Setting, server: str, field: str) -> None:
+    def test_after_a_field(self, setting: Setting, server: str, subtests: pytest.Subtests) -> None:
         reader: Reader = getattr(setting, server)
         for target in HELD:
             before = honest(reader, target)
-            for _ in range(2):
-                ask(reader, target, **UNKEYED[field])
-                assert honest(reader, target) == before
             assert before.status == 200
             assert EVIL.encode() not in before.body + repr(before.headers).encode()
+            for name, fields in UNKEYED.items():
+                with subtests.test(name, target=target):
+                    for _ in range(2):
+                        ask(reader, target, **fields)
+                        assert honest(reader, target) == before
 
-    @pytest.mark.parametrize("kind", ELSEWHERE)
-    def test_after_another_target(self, setting: Setting, server: str, kind: str) -> None:
+    def test_after_another_target(
+        self, setting: Setting, server: str, subtests: pytest.Subtests
+    ) -> None:
         reader: Reader = getattr(setting, server)
         before = honest(reader, PAGE)
-        for _ in range(2):
-            with Connection(reader.url) as connection:
-                connection.send(ELSEWHERE[kind])
-                assert connection.receive(method=kind).status in {200, 404}
-            assert honest(reader, PAGE) == before
         assert before.status == 200
+        for kind, data in ELSEWHERE.items():
+            with subtests.test(kind):
+                for _ in range(2):
+                    with Connection(reader.url) as connection:
+                        connection.send(data)
+                        assert connection.receive(method=kind).status in {200, 404}
+                    assert honest(reader, PAGE) == before
 
     def test_after_all_fields_with_a_target_that_was_nowhere(
         self, setting: Setting, server: str
@@ -200,26 +204,21 @@ class TestAProxy:
             assert base_of(ask(reader, target, PROXY)) == "http://cache.test"
             assert base_of(ask(reader, target, **forged)) == "http://cache.test"
 
-    @pytest.mark.parametrize("field", ["X-Forwarded-For", "X-Real-IP", "Forwarded"])
-    def test_is_nobody_who_says_so_itself(self, setting: Setting, server: str, field: str) -> None:
+    def test_is_nobody_who_says_so_itself(self, setting: Setting, server: str) -> None:
         reader: Reader = getattr(setting, server)
-        fields = {field: PROXY, "X-Forwarded-Host": EVIL}
-        for target in (PAGE, nowhere()):
-            assert base_of(ask(reader, target, **fields)) == "http://cache.test"
+        for field in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
+            fields = {field: PROXY, "X-Forwarded-Host": EVIL}
+            for target in (PAGE, nowhere()):
+                assert base_of(ask(reader, target, **fields)) == "http://cache.test"
 
-    @pytest.mark.parametrize(
-        "host", ["a b", "a/b", 'a">', "<a>", "a,b/", "a\tb", "user@a", "a:port", "", "a" * 300]
-    )
-    def test_cannot_make_a_link_of_what_is_no_host(
-        self, setting: Setting, server: str, host: str
-    ) -> None:
+    def test_cannot_make_a_link_of_what_is_no_host(self, setting: Setting, server: str) -> None:
         reader: Reader = getattr(setting, server)
-        for target in (PAGE, nowhere()):
-            answer = ask(reader, target, PROXY, **{"X-Forwarded-Host": host})
-            if answer.status == 200:
-                assert base_of(answer) == "http://cache.test"
-            else:
-                assert answer.status == 400
+        odd = ["a b", "a/b", 'a">', "<a>", "a,b/", "user@a", "a:port", "", "[:2]", "a" * 300]
+        for host in odd:
+            for target in (PAGE, nowhere()):
+                answer = ask(reader, target, PROXY, **{"X-Forwarded-Host": host})
+                assert answer.status == 200, host
+                assert base_of(answer) == "http://cache.test", host
 
     def test_of_several_the_nearest_counts(self, setting: Setting, server: str) -> None:
         reader: Reader = getattr(setting, server)
