@@ -2,13 +2,14 @@
 #
 #   docker build --tag api-read-cache .
 #
-# Every pinned requirement has a wheel for amd64 and arm64, so nothing is compiled in either stage.
+# Every pinned requirement has a wheel for amd64 and arm64, so nothing is compiled in either stage;
+# a file that is not the one whose hash requirements.lock names is refused in both.
 
 FROM python:3.12-slim AS wheels
 WORKDIR /build
-COPY requirements.txt ./
+COPY requirements.lock ./
 RUN pip wheel --disable-pip-version-check --no-cache-dir --wheel-dir /wheels \
-    --requirement requirements.txt
+    --only-binary :all: --require-hashes --requirement requirements.lock
 
 FROM python:3.12-slim
 # Logs are there when they are written; what Python compiled is in the image already.
@@ -18,11 +19,13 @@ RUN groupadd --gid 10001 cache \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
     --shell /usr/sbin/nologin cache
 # Mounted, not copied: the wheels would stay in a layer of their own.
-RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
-    pip install --disable-pip-version-check --no-cache-dir --no-index /wheels/*.whl
 WORKDIR /app
+COPY requirements.lock ./
+RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
+    pip install --disable-pip-version-check --no-cache-dir --no-index --find-links /wheels \
+    --require-hashes --requirement requirements.lock
 # Owned by root: the processes cannot change their own code.
-COPY requirements.txt gunicorn.conf.py ./
+COPY gunicorn.conf.py ./
 COPY shared/ shared/
 COPY reader/ reader/
 COPY refresher/ refresher/

@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SAFETY := $(VENV)/.ready-for-security
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor test chaos bench bench-cost bench-large bench-observing bench-scaling bench-soak lint format clean
+.PHONY: help setup run demo cache list warm doctor test chaos bench bench-cost bench-large bench-observing bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +67,24 @@ bench-scaling: $(READY) ## how far it goes, by simulation: resources, readers, l
 
 bench-soak: $(READY) ## an hour's load in five minutes: slow and rude clients, GitHub away, Redis restarted
 	@$(BIN)/python -m bench.soak $(ARGS)
+
+$(SAFETY): $(READY) requirements-security.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-security.txt
+	@touch $@
+
+# `make fuzz ARGS="--seconds 300 query head"`; `ARGS=--help` tells more.
+fuzz: $(SAFETY) ## random and mutated input for every parser of what clients send; a minute each
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Needs PyPI's list of vulnerabilities; fails where it cannot be asked.
+audit: $(SAFETY) ## known vulnerabilities in what is deployed, and what is dangerous in the code
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
+	  reader refresher shared scripts gunicorn.conf.py
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
+
+lock: $(SAFETY) ## write requirements.lock anew, of requirements.txt
+	@$(BIN)/uv pip compile requirements.txt --output-file requirements.lock --quiet --upgrade \
+	  --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
 
 lint: $(READY) ## style, format and types
 	@$(BIN)/ruff check .

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 if any(name in os.environ for name in settings.REFRESHERS_ONLY):
     for _name in settings.REFRESHERS_ONLY:
         os.environ.pop(_name, None)
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - it is this one
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 # nosec B606
 
 # A connection is a file, and 1,024 of them, as most systems begin with, are few.
 _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -7,7 +7,7 @@ proxy that the settings name: anybody can send them.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import quote, unquote
 
 from reader.errors import BadRequest
@@ -47,10 +47,20 @@ class Address:
         proto = _nearest(self.forwarded_proto).lower()
         scheme = proto if proto in _SCHEMES else self.scheme
         host = "localhost" if self.host is None else self.host
-        if not _HOST.fullmatch(host):
+        if not _is_host(host):
             raise BadRequest("The Host header is not a host.")
         forwarded = _nearest(self.forwarded_host)
-        return f"{scheme}://{forwarded if _HOST.fullmatch(forwarded) else host}"
+        return f"{scheme}://{forwarded if _is_host(forwarded) else host}"
+
+
+def _is_host(text: str) -> bool:
+    """Whether it names a host, with a port or without; between brackets stands an IPv6 address."""
+    if not _HOST.fullmatch(text):
+        return False
+    try:
+        return not text.startswith("[") or bool(IPv6Address(text[1:].partition("]")[0]))
+    except ValueError:
+        return False
 
 
 def path_of(target: str) -> str:

@@ -34,10 +34,12 @@ def touched(event: str, payload: Mapping[str, Any], catalogue: Catalogue) -> lis
     if org is None:
         return []
     about, members = (catalogue.find(f"/orgs/{org}{end}") for end in ("", "/members"))
+    action = payload.get("action")
+    is_number = isinstance(action, str) and action in _NUMBER_ACTIONS
     resources: list[Resource | None] = []
     if event in _REPOSITORY_EVENTS:
         resources.append(catalogue.repositories(org))
-    if event == "public" or (event == "repository" and payload.get("action") in _NUMBER_ACTIONS):
+    if event == "public" or (event == "repository" and is_number):
         resources.append(about)
     if event in _MEMBER_EVENTS:
         resources += [members, about]

@@ -175,13 +175,13 @@ class Origin:
                     max_bytes=self._max_bytes,
                     is_late=lambda: self._stopwatch() > deadline,
                 )
-                links = {relation: link["url"] for relation, link in response.links.items()}
+                links = links_in(response, url)
             return OriginAnswer(
                 url,
                 response.status_code,
                 response.headers,
                 body,
-                {relation: urljoin(url, target) for relation, target in links.items()},
+                links,
                 identity.fingerprint,
             )
         except requests.Timeout as error:
@@ -214,6 +214,19 @@ class Origin:
             cert=environment["cert"],
             proxies=environment["proxies"],
         )
+
+
+def links_in(response: requests.Response, url: str) -> dict[str, str]:
+    """The targets in `Link` by their relation (RFC 8288).
+
+    Args:
+        response: with the field, or without.
+        url: that was asked for; targets may be relative to it.
+
+    Raises:
+        ValueError: a target is no address.
+    """
+    return {relation: urljoin(url, link["url"]) for relation, link in response.links.items()}
 
 
 def _target(url: str, location: str) -> str:

@@ -18,6 +18,7 @@ from refresher import page_store
 from refresher.content import Content
 from refresher.page_store import Known
 from refresher.pages import Unchanged
+from refresher.room import Room
 from shared import keys
 from shared.entry import content_fields
 from shared.failure import Failure
@@ -132,6 +133,7 @@ class Writer:
         self._confirm = redis.register_script(_CONFIRM)
         self._fail = redis.register_script(_FAIL)
         self._forget = redis.register_script(_FORGET)
+        self._room = Room(redis, max_bytes=settings.on_demand_max_bytes, keep_ms=self._on_demand_ms)
 
     def draw_token(self, resource: Resource) -> int:
         """A new fencing token for a resource, greater than any before; take the lock first."""
@@ -164,6 +166,7 @@ class Writer:
             "name": resource.name,
         }
         entry_arguments = [part for pair in fields.items() for part in pair]
+        pages = page_store.fields_of(content.pages, content.ids, self._settings)
         stored = self._write(
             keys=_content_keys(resource),
             args=[
@@ -171,9 +174,12 @@ class Writer:
                 self._keep_ms(resource),
                 len(entry_arguments),
                 *entry_arguments,
-                *_flat(page_store.fields_of(content.pages, content.ids, self._settings)),
+                *_flat(pages),
             ],
         )
+        if stored and not resource.tracked:
+            bodies = (part for part in entry_arguments if isinstance(part, bytes))
+            self._room.take(resource, sum(map(len, bodies)) + sum(map(len, pages.values())))
         return bool(stored)
 
     def confirm(
@@ -214,6 +220,8 @@ class Writer:
                 *_flat(fields),
             ],
         )
+        if confirmed and not resource.tracked:
+            self._room.take(resource)
         return bool(confirmed)
 
     def record_failure(self, resource: Resource, failure: Failure, *, token: int) -> bool:
@@ -245,8 +253,10 @@ class Writer:
 
     def _keep_ms(self, resource: Resource) -> int:
         """Tracked content never expires; the rest does when no refresh was called for so long."""
-        if resource.tracked:
-            return 0
+        return 0 if resource.tracked else self._on_demand_ms
+
+    @property
+    def _on_demand_ms(self) -> int:
         return int(1000 * (self._settings.on_demand_keep + self._settings.on_demand_ttl))
 
 

@@ -23,7 +23,7 @@ def main() -> NoReturn:
         os.environ.update(known)
     flask = str(Path(sys.executable).with_name("flask"))
     os.chdir(ROOT)
-    os.execv(flask, [flask, "--app", "reader", "cache", *sys.argv[1:]])  # noqa: S606 - ours
+    os.execv(flask, [flask, "--app", "reader", "cache", *sys.argv[1:]])  # noqa: S606 # nosec B606
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import tempfile
 
 from scripts.running import ROOT
 
+_ADMIN = "demo"  # printed at the start
 _STARTED = "listening on "
 
 
@@ -34,7 +35,7 @@ def main() -> int:
         if not url:
             return 1
         print(f"Stand-in GitHub: {url}", flush=True)
-        environment = {"CACHE_TTL": "10", "ADMIN_TOKEN": "demo", **os.environ}
+        environment = {"CACHE_TTL": "10", "ADMIN_TOKEN": _ADMIN, **os.environ}
         environment["GITHUB_API_URL"] = url
         print(f"Admin token for /status: {environment['ADMIN_TOKEN']}", flush=True)
         # What was learnt from the stand-in must not be there when GitHub itself is asked.

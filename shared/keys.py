@@ -59,6 +59,8 @@ readers              zset    never          reader      ids of reader processes,
                                                         life
 reader:{id}          string  20 seconds     reader      a reader process's report, as JSON
 popular:{slot}       zset    an hour        reader      on-demand names by number of requests
+kept                 zset    never          refresher   ids of on-demand entries, by their expiry
+kept-sizes           hash    never          refresher   bytes of each of these, and their `total`
 ===================  ======  =============  ==========  =======================================
 
 `{id}` is `Resource.id`; of a credential and of a reader process its own. Beside these live RQ's own
@@ -84,6 +86,8 @@ MEASURES = f"{_PREFIX}:measures"
 ORIGIN = f"{_PREFIX}:origin"
 BUDGETS = f"{_PREFIX}:budgets"
 READERS = f"{_PREFIX}:readers"
+KEPT = f"{_PREFIX}:kept"
+KEPT_SIZES = f"{_PREFIX}:kept-sizes"
 ENTRIES = f"{_PREFIX}:entry:*"  # as SCAN matches them
 
 
@@ -95,6 +99,11 @@ def entry(resource: Resource) -> str:
 def pages(resource: Resource) -> str:
     """The hash that holds the origin's pages that an entry was made from."""
     return f"{_PREFIX}:pages:{resource.id}"
+
+
+def content_of(resource_id: str) -> list[str]:
+    """What is stored of a resource, and how it came to be, by `Resource.id`."""
+    return [f"{_PREFIX}:{kind}:{resource_id}" for kind in ("entry", "pages", "failure", "record")]
 
 
 def failure(resource: Resource) -> str:

@@ -144,6 +144,10 @@ class Settings(BaseSettings):
     on_demand_keep: Seconds = Field(
         600, description="seconds that on-demand content is kept when nobody asks for it"
     )
+    on_demand_max_bytes: Bytes = Field(
+        1024 * 1024 * 1024,
+        description="bytes of on-demand content in Redis, beyond which the oldest is dropped",
+    )
     queue_max: int = Field(
         1000, ge=1, description="queued refreshes beyond which on-demand misses are refused"
     )

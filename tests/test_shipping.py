@@ -122,7 +122,7 @@ def test_the_image_begins_as_a_reader() -> None:
 
 def test_the_image_has_what_processes_need_and_nothing_else() -> None:
     assert set(copied()) == {
-        *("requirements.txt", "gunicorn.conf.py"),
+        *("requirements.lock", "gunicorn.conf.py"),
         *("shared/", "reader/", "refresher/"),
     }
     assert "ADD" not in dict(instructions())

@@ -33,11 +33,21 @@ class Connection:
         url: where to; only host and port count.
         timeout: seconds for each wait.
         receive_buffer: bytes that the kernel keeps for us; its default when None.
+        source: address to come from, of this machine; the usual one when None.
     """
 
-    def __init__(self, url: str, *, timeout: float = 20, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 20,
+        receive_buffer: int | None = None,
+        source: str | None = None,
+    ) -> None:
         address = urlsplit(url)
         self.socket = socket.socket()
+        if source is not None:
+            self.socket.bind((source, 0))
         if receive_buffer is not None:  # before the connection, which announces it
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._timeout = timeout
@@ -194,13 +204,14 @@ def request(target: str, *, method: str = "GET", **fields: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def exchange(url: str, data: bytes, *, timeout: float = 20) -> list[Received]:
+def exchange(url: str, data: bytes, *, timeout: float = 20, silence: float = 1) -> list[Received]:
     """All answers to some bytes on a connection of their own, until it ends or falls silent.
 
     Args:
         url: where to.
         data: sent at once.
-        timeout: seconds for the first answer; a second of silence ends the later ones.
+        timeout: seconds for the first answer.
+        silence: seconds without another one that end them.
     """
     answers: list[Received] = []
     with Connection(url, timeout=timeout) as connection:
@@ -209,7 +220,7 @@ def exchange(url: str, data: bytes, *, timeout: float = 20) -> list[Received]:
         with suppress(TimeoutError):
             while answer := connection.receive_if_any():
                 answers.append(answer)
-                connection.socket.settimeout(1)
+                connection.socket.settimeout(silence)
             return answers
     assert answers, "neither an answer nor an end"
     return answers

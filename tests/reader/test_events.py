@@ -20,6 +20,7 @@ OF_ORGANISATION = {"organization": {"login": "Netflix"}}
             "star", "watch", "fork", "issues", "pull_request", "push", "release", "create")),
         ("repository", OF_REPOSITORY | {"action": "edited"}, [REPOS]),
         ("repository", OF_REPOSITORY | {"action": "privatized"}, [REPOS, ABOUT]),
+        ("repository", OF_REPOSITORY | {"action": {"odd": []}}, [REPOS]),
         ("public", OF_REPOSITORY, [REPOS, ABOUT]),
         *((event, OF_ORGANISATION, [MEMBERS, ABOUT]) for event in (
             "member", "membership", "organization")),

@@ -1,0 +1,111 @@
+"""However many new paths are asked for, what is kept of them is bounded."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from shared import keys
+from shared.queueing import QUEUE, RefreshQueue
+from shared.resources import Resource
+from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.raw_http import Connection
+from tests.fakegithub.client import FakeGitHubProcess
+from tests.waiting import eventually
+
+LIMIT = 120  # requests an hour of the stand-in
+RESERVE = 0.5
+QUEUE_MAX = 30
+PATHS = 2000
+ROOM = 60_000
+CLIENTS = 8
+TRACKED = 4
+QUEUE_KEY = f"rq:queue:{QUEUE}"
+REPOS = Resource("/orgs/Netflix/repos", tracked=True, expanded=True, ranked=True)
+HELD = 'api_read_cache_local_bytes{kind="on-demand"}'
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHubProcess]:
+    with FakeGitHubProcess(repos=20, members=5, anonymous_limit=LIMIT) as server:
+        yield server
+
+
+def _ask_for_new(reader: Reader, client: int) -> list[int]:
+    """Statuses of a client's paths: users who do not exist, each another resource."""
+    with Connection(reader.url) as connection:
+        return [
+            connection.ask(f"/users/nobody-{client}-{number}?a={number}").status
+            for number in range(PATHS // CLIENTS)
+        ]
+
+
+def test_thousands_of_random_paths(tmp_path: Path, github: FakeGitHubProcess) -> None:
+    rules = {
+        "QUEUE_MAX": QUEUE_MAX,
+        "BUDGET_RESERVE": RESERVE,
+        "MISS_WAIT": 0.05,
+        "ON_DEMAND_MAX_BYTES": ROOM,
+        "LOCAL_MAX_BYTES": ROOM,
+    }
+    with Fleet(tmp_path, github.url, **rules) as fleet, fleet.redis() as redis:
+        fleet.worker()
+        reader = fleet.healthy_reader()
+        longest = 0
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            asked = [pool.submit(_ask_for_new, reader, client) for client in range(CLIENTS)]
+            while not all(one.done() for one in asked):
+                longest = max(longest, redis.llen(QUEUE_KEY))
+        statuses = [status for one in asked for status in one.result()]
+        assert len(statuses) == PATHS
+        assert set(statuses) <= {404, 503}
+        # The length is looked at, and then there is one more: of as many as ask at once.
+        assert 0 < longest <= QUEUE_MAX + CLIENTS
+        eventually(lambda: redis.llen(QUEUE_KEY) == 0, within=60, what="the queue is empty")
+
+        # Of GitHub no more was asked than on-demand traffic may, and the rest is there for tracked.
+        spent = int(github.counters()["total"])
+        assert spent <= LIMIT * (1 - RESERVE) + 1
+        github.mutate("star", repo="Hystrix", by=5)
+        RefreshQueue(redis, limit=1).force(REPOS)
+        stars = {repo["full_name"]: repo["stargazers_count"] for repo in github.repos()}
+        eventually(
+            lambda: dict(reader.get("/view/top/99/stars").json()) == stars,
+            what="tracked content is refreshed",
+        )
+
+        # Kept is what was fetched, as far as there is room for it, and all of it for some time.
+        found = _keys(redis)
+        jobs = len(found["queued"])
+        assert 4 < len(found["entry"]) <= spent
+        for kind in ("pages", "forgotten", "told"):
+            assert len(found[kind]) <= len(found["entry"]), kind
+        for kind in ("failure", "record", "fence", "queued"):
+            assert len(found[kind]) <= jobs < PATHS, kind
+        assert 0 < int(redis.hget(keys.KEPT_SIZES, "total") or 0) <= ROOM
+        for kind, of_kind in found.items():
+            lasting = [key for key in of_kind if redis.ttl(key) == -1]
+            assert len(lasting) <= TRACKED, kind
+        for key in found["entry"]:
+            name = (redis.hget(key, "name") or b"").decode()
+            assert reader.get(name).status_code in {200, 404}
+        # The numbers of a process are written once a second.
+        eventually(lambda: _held(reader) > 0, what="the reader holds some of them")
+        assert _held(reader) <= ROOM
+
+
+def _held(reader: Reader) -> float:
+    lines = reader.get("/metrics").text.splitlines()
+    [line] = [one for one in lines if one.startswith(HELD)]
+    return float(line.rpartition(" ")[2])
+
+
+def _keys(redis: Redis) -> dict[str, list[bytes]]:
+    """Our keys by kind."""
+    kinds: dict[str, list[bytes]] = defaultdict(list)
+    for key in redis.scan_iter("api-read-cache:*", count=1000):
+        kinds[key.decode().split(":")[2]].append(key)
+    return kinds
