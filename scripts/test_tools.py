@@ -18,7 +18,7 @@ _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".loca
 
 def main() -> int:
     """Bring what is missing; a line for each thing that is brought, or cannot be."""
-    for bring in (_bring_browser, _bring_balancer, _bring_tls_redis, _bring_promtool):
+    for bring in (_bring_browser, _bring_haproxy, _bring_tls_redis, _bring_promtool):
         try:
             bring()
         except OSError as error:
@@ -41,28 +41,26 @@ def _bring_browser() -> None:
         print(f"No font: {reason}; text on pages will be boxes")
 
 
-def _bring_balancer() -> None:
-    if find("haproxy") is not None:
-        return
-    reason = why_not_install()
-    if reason is None:
-        _announce("Installing haproxy with apt-get, for the tests behind a balancer (once)")
-        reason = None if install(["haproxy"]) else "apt-get could not install it"
-    if reason is not None:
-        print(f"No HAProxy: {reason}; the tests behind a balancer will be skipped")
+def _bring_haproxy() -> None:
+    _bring_program("haproxy", package="haproxy", purpose="the tests behind a balancer")
 
 
 def _bring_tls_redis() -> None:
-    # Debian's redis-tools holds the server, under the name of its checking program; the package
-    # redis-server would put one on the PATH, which everything else here would then use.
-    if find("redis-check-rdb") is not None:
+    # It holds the server under the name of its checking program; the package redis-server would put
+    # one on the PATH, which everything else here would then use.
+    _bring_program("redis-check-rdb", package="redis-tools", purpose="the tests of TLS")
+
+
+def _bring_program(name: str, *, package: str, purpose: str) -> None:
+    """Have Debian's package bring a program that is not there."""
+    if find(name) is not None:
         return
     reason = why_not_install()
     if reason is None:
-        _announce("Installing redis-tools with apt-get, for the tests of TLS (once)")
-        reason = None if install(["redis-tools"]) else "apt-get could not install it"
+        _announce(f"Installing {package} with apt-get, for {purpose} (once)")
+        reason = None if install([package]) else "apt-get could not install it"
     if reason is not None:
-        print(f"No Redis with TLS: {reason}; the tests of TLS will be skipped")
+        print(f"No {package}: {reason}; {purpose} will be skipped")
 
 
 def _missing_packages() -> Iterator[str]:

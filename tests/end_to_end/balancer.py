@@ -36,11 +36,14 @@ backend readers
 
 
 @contextmanager
-def haproxy(folder: Path, readers: Sequence[Reader]) -> Iterator[str]:
+def haproxy(
+    folder: Path, readers: Sequence[Reader], *, configuration: str = CONFIGURATION
+) -> Iterator[str]:
     """URL of a HAProxy that goes on for the block; skips the test where there is none.
 
     Args:
         folder: for its configuration and log.
+        configuration: with places for `port` and `servers`.
         readers: that share what comes; whoever listens on their ports later takes their place.
     """
     program = find("haproxy")
@@ -49,7 +52,7 @@ def haproxy(folder: Path, readers: Sequence[Reader]) -> Iterator[str]:
     addresses = [reader.url.removeprefix("http://") for reader in readers]
     servers = "\n".join(f"  server reader-{at} {one}" for at, one in enumerate(addresses))
     port, file = free_port(), folder / "haproxy.cfg"
-    file.write_text(CONFIGURATION.format(port=port, servers=servers))
+    file.write_text(configuration.format(port=port, servers=servers))
     command = [str(program), "-db", "-f", str(file)]
     running = Running(command, dict(os.environ), folder / "haproxy.log")
     url = f"http://127.0.0.1:{port}"

@@ -210,6 +210,22 @@ class Fleet:
         eventually(reader.is_healthy, what="the reader is healthy")
         return reader
 
+    def run(self, *command: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        """A command that ends by itself, with what processes of the fleet are started with."""
+        return subprocess.run(
+            command,
+            cwd=self.checkout,
+            env=self.environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def cache(self, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        """`flask --app reader cache ...`, as somebody types it on a machine of the fleet."""
+        return self.run("flask", "--app", "reader", "cache", *arguments, **settings)
+
     def environment(self, **settings: object) -> dict[str, str]:
         """What a process of the fleet is started with: nothing of the caller's settings."""
         return {

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -21,7 +20,7 @@ from shared.connection import client_of
 from shared.queueing import QUEUE
 from tests.builders import on_demand, tracked
 from tests.end_to_end.access import RULES, GuardedRedis
-from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running, procfile
+from tests.end_to_end.fleet import Fleet, Reader, Running, procfile
 from tests.end_to_end.tls import has_tls_redis, tls_binary
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
@@ -66,7 +65,7 @@ def test_a_fleet_does_all_that_it_does_and_nothing_is_refused(
         *("list", f"show {REPOS.name}", f"refresh {REPOS.name}", "warm --force", "pause"),
         *("resume", "doctor", "refresh /users/netflix", "purge /users/netflix"),
     ):
-        ran = cache(fleet, *words.split(), **as_reader)
+        ran = fleet.cache(*words.split(), **as_reader)
         assert ran.returncode == 0, f"{words}: {ran.stdout}{ran.stderr}"
     reader.stop()  # it signs off
     for process in (*workers, scheduler):
@@ -93,19 +92,6 @@ def act(reader: Reader, action: str, **form: str) -> None:
     """Have an operator's wish taken."""
     url = f"{reader.url}/status/{action}"
     assert requests.post(url, data=form, headers=AUTHORITY, timeout=30).status_code == 202
-
-
-def cache(fleet: Fleet, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """A command, with the reader's user."""
-    return subprocess.run(
-        ["flask", "--app", "reader", "cache", *arguments],
-        cwd=CHECKOUT,
-        env=fleet.environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -29,19 +29,6 @@ def fleet(tmp_path: Path, github: FakeGitHubProcess) -> Iterator[Fleet]:
         yield made
 
 
-def cache(fleet: Fleet, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """`flask --app reader cache ...`, as somebody types it on a machine of the fleet."""
-    return subprocess.run(
-        ["flask", "--app", "reader", "cache", *arguments],
-        cwd=CHECKOUT,
-        env=fleet.environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def on_a_terminal(fleet: Fleet, columns: int, *arguments: str) -> str:
     """What a command shows on a terminal of so many columns, colours and all."""
     ours, its = pty.openpty()
@@ -74,7 +61,7 @@ def at_work(fleet: Fleet, count: int) -> list[Running]:
 
 def asked(fleet: Fleet, *arguments: str) -> Any:
     """What a command says as JSON, which has to succeed."""
-    ended = cache(fleet, *arguments, "--json")
+    ended = fleet.cache(*arguments, "--json")
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
 
@@ -86,13 +73,13 @@ def is_held(reader: Reader, path: str) -> bool:
 
 def test_a_new_deployment_is_warmed_and_found_well(fleet: Fleet) -> None:
     at_work(fleet, 2)
-    ended = cache(fleet, "warm", "--timeout", "50")
+    ended = fleet.cache("warm", "--timeout", "50")
     assert ended.returncode == 0, ended.stderr
     assert "/orgs/Netflix/repos: updated: new content was stored" in ended.stdout
     assert {row["state"] for row in asked(fleet, "list")} == {"fresh"}
     shown = asked(fleet, "show", "/orgs/Netflix/repos")
     assert (shown["metadata"]["items"], shown["reports"][0]["pages"]) == (250, 3)
-    assert cache(fleet, "doctor").returncode == 0
+    assert fleet.cache("doctor").returncode == 0
 
 
 def test_what_is_refreshed_and_forgotten_is_so_in_the_readers(
@@ -101,13 +88,13 @@ def test_what_is_refreshed_and_forgotten_is_so_in_the_readers(
     fleet.worker()
     reader = fleet.healthy_reader()
     github.mutate("star", repo=3, by=77)
-    assert cache(fleet, "refresh", "/orgs/Netflix/repos").returncode == 0
+    assert fleet.cache("refresh", "/orgs/Netflix/repos").returncode == 0
     eventually(lambda: reader.get("/orgs/Netflix/repos").json() == github.repos(), within=5)
 
     assert reader.get("/users/netflix").ok
     eventually(lambda: is_held(reader, "/users/netflix"))
     before = github.page_requests("/users/netflix")
-    assert cache(fleet, "purge", "/users/netflix").returncode == 0
+    assert fleet.cache("purge", "/users/netflix").returncode == 0
     assert "/users/netflix" not in {row["name"] for row in asked(fleet, "list")}
     # Nobody has it any more: who asks gets it from GitHub anew.
     assert github.page_requests("/users/netflix") == before
@@ -122,7 +109,7 @@ def test_a_list_fits_the_terminal(fleet: Fleet, github: FakeGitHubProcess, colum
     long = f"/repos/netflix/{'r' * 60}/contributors"
     assert reader.get(long).status_code == 404  # which is held for a while, as well
     github.fault("status", status=502)
-    assert cache(fleet, "refresh", "/orgs/Netflix").returncode == 1
+    assert fleet.cache("refresh", "/orgs/Netflix").returncode == 1
     shown = on_a_terminal(fleet, columns, "list")
     assert "\x1b[" in shown
     lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
@@ -138,7 +125,7 @@ def test_warming_shows_bars_on_a_terminal_and_lines_elsewhere(fleet: Fleet) -> N
     bars = on_a_terminal(fleet, 80, "warm", "--timeout", "50")
     assert "━━━━" in bars
     assert "4 tracked resources fresh." in bars
-    lines = cache(fleet, "warm", "--force", "--timeout", "50").stdout
+    lines = fleet.cache("warm", "--force", "--timeout", "50").stdout
     assert sorted(lines.splitlines()) == [
         "/: unchanged at GitHub",
         "/orgs/Netflix/members: unchanged at GitHub",
@@ -153,11 +140,11 @@ def test_large_lists_that_wait_for_each_other_are_all_refreshed_by_force(
 ) -> None:
     """A refresher leaves a large list for later while another is at work, and forgets the force."""
     refreshers = at_work(fleet, 2)
-    assert cache(fleet, "warm", "--timeout", "50").returncode == 0
+    assert fleet.cache("warm", "--timeout", "50").returncode == 0
     github.fault("slow", delay=1)
     with fleet.redis() as redis:
         redis.sadd(keys.LARGE, MEMBERS.id, REPOS.id)
-    ended = cache(fleet, "warm", "--force", "--timeout", "50")
+    ended = fleet.cache("warm", "--force", "--timeout", "50")
     assert ended.returncode == 0, ended.stderr
     assert any("held-back" in refresher.output for refresher in refreshers)
 
@@ -166,30 +153,30 @@ def test_while_github_fails_commands_say_so(fleet: Fleet, github: FakeGitHubProc
     fleet.worker()
     fleet.healthy_reader()
     github.fault("status", status=502)
-    refreshed = cache(fleet, "refresh", "/orgs/Netflix")
+    refreshed = fleet.cache("refresh", "/orgs/Netflix")
     assert refreshed.returncode == 1
     assert "/orgs/Netflix: failed: GitHub answered 502" in refreshed.stdout
-    assert "failing" in cache(fleet, "show", "/orgs/Netflix").stdout
-    doctor = cache(fleet, "doctor")
+    assert "failing" in fleet.cache("show", "/orgs/Netflix").stdout
+    doctor = fleet.cache("doctor")
     assert "GitHub is failing" in doctor.stdout
     assert "it answered 502" in doctor.stdout
     assert doctor.returncode == 0  # everything is served
-    warmed = cache(fleet, "warm", "--force", "--timeout", "30")
+    warmed = fleet.cache("warm", "--force", "--timeout", "30")
     assert warmed.returncode == 1
     assert "/orgs/Netflix: failed: GitHub answered 502" in warmed.stdout
     assert warmed.stderr == (
         "Failed: /, /orgs/Netflix, /orgs/Netflix/members, /orgs/Netflix/repos\n"
     )
     github.clear_faults()
-    assert cache(fleet, "refresh", "/orgs/Netflix").returncode == 0
+    assert fleet.cache("refresh", "/orgs/Netflix").returncode == 0
 
 
 def test_without_content_or_refreshers_the_doctor_sees_problems(fleet: Fleet) -> None:
-    found = cache(fleet, "doctor", "--json")
+    found = fleet.cache("doctor", "--json")
     assert found.returncode == 1
     problems = {one["about"] for one in json.loads(found.stdout) if one["verdict"] == "problem"}
     assert problems == {"refreshers", "content"}
-    refreshed = cache(fleet, "refresh", "/orgs/Netflix")
+    refreshed = fleet.cache("refresh", "/orgs/Netflix")
     assert refreshed.returncode == 1
     assert refreshed.stderr.startswith("Error: It is queued, but no refresher is alive")
 
@@ -197,20 +184,20 @@ def test_without_content_or_refreshers_the_doctor_sees_problems(fleet: Fleet) ->
 def test_without_redis_or_with_a_bad_setting_one_line_says_so(fleet: Fleet) -> None:
     fleet.redis_server.stop()
     for arguments in (["list"], ["warm"], ["pause"]):
-        ended = cache(fleet, *arguments)
+        ended = fleet.cache(*arguments)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr == "Error: Redis does not answer (ConnectionError)\n"
-    doctor = cache(fleet, "doctor")
+    doctor = fleet.cache("doctor")
     assert doctor.returncode == 1
     assert "Redis does not answer" in doctor.stdout
     assert "Traceback" not in doctor.stderr
-    ended = cache(fleet, "list", CACHE_TTL="soon")
+    ended = fleet.cache("list", CACHE_TTL="soon")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.count("\n") == 1
     assert "CACHE_TTL=soon" in ended.stderr
 
 
 def test_help_is_given(fleet: Fleet) -> None:
-    said = cache(fleet, "--help").stdout
+    said = fleet.cache("--help").stdout
     for command in ("list", "show", "refresh", "purge", "warm", "pause", "resume", "doctor"):
         assert f"\n  {command} " in said

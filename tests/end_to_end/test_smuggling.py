@@ -4,19 +4,16 @@ After J. Kettle, HTTP Desync Attacks (2019) and Browser-Powered Desync Attacks (
 sections 6.3, 7.1 and 11.2. What an attacker would have answered to somebody else is `PREY`.
 """
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from scripts.debian import find
-from scripts.embedded_redis import free_port
-from tests.end_to_end.fleet import Fleet, Reader, Running
+from tests.end_to_end.balancer import haproxy
+from tests.end_to_end.fleet import Fleet
 from tests.end_to_end.raw_http import Closed, Connection, Received, exchange
 from tests.fakegithub.client import FakeGitHubProcess
-from tests.waiting import eventually
 
 # `http-reuse always`: clients share connections to the reader, which is where smuggling bites.
 CONFIGURATION = """
@@ -31,7 +28,7 @@ frontend clients
   default_backend readers
 backend readers
   http-reuse always
-  server reader {reader}
+{servers}
 """
 PREY = b"/view/top/1/stars"
 _PREY = b"GET " + PREY + b" HTTP/1.1\r\nHost: cache.test\r\n\r\n"
@@ -152,33 +149,11 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     ):
         fleet.worker()
         reader = fleet.healthy_reader()
-        program = find("haproxy")
-        if program is None:
+        if find("haproxy") is None:
             yield Setting(github, reader.url, None)
             return
-        balancer = _balancer(folder, program, reader)
-        try:
-            url = f"http://127.0.0.1:{balancer[0]}"
-            eventually(lambda: _answers(url), what="HAProxy answers")
+        with haproxy(folder, [reader], configuration=CONFIGURATION) as url:
             yield Setting(github, reader.url, url)
-        finally:
-            balancer[1].stop()
-
-
-def _balancer(folder: Path, program: Path, reader: Reader) -> tuple[int, Running]:
-    port, file = free_port(), folder / "haproxy.cfg"
-    address = reader.url.removeprefix("http://")
-    file.write_text(CONFIGURATION.format(port=port, reader=address))
-    command = [str(program), "-db", "-f", str(file)]
-    return port, Running(command, dict(os.environ), folder / "haproxy.log")
-
-
-def _answers(url: str) -> bool:
-    try:
-        with Connection(url) as connection:
-            return connection.ask("/livez").status == 200
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("way", ["reader", "balancer"])

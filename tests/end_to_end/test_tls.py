@@ -10,7 +10,7 @@ from redis.sentinel import MasterNotFoundError
 from scripts.embedded_redis import free_port
 from shared.connection import connect
 from shared.settings import load
-from tests.end_to_end.fleet import CHECKOUT, Fleet
+from tests.end_to_end.fleet import Fleet
 from tests.end_to_end.tls import Authority, TlsRedis, has_tls_redis, tls_binary
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.skipif(
     not has_tls_redis(), reason="no Redis with TLS: Debian's redis-tools is not installed"
 )
 REPOS = "/orgs/Netflix/repos"
-DOCTOR = ["flask", "--app", "reader", "cache", "doctor"]
 
 
 @pytest.fixture
@@ -34,19 +33,6 @@ def fleet(tmp_path: Path, github: FakeGitHubProcess, authority: Authority) -> It
         yield made
 
 
-def run(fleet: Fleet, command: list[str], **settings: object) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
-    return subprocess.run(
-        command,
-        cwd=CHECKOUT,
-        env=fleet.environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_workers_readers_scheduler_and_command_line_speak_it(
     fleet: Fleet, github: FakeGitHubProcess
 ) -> None:
@@ -54,8 +40,8 @@ def test_workers_readers_scheduler_and_command_line_speak_it(
     reader = fleet.healthy_reader()
     github.mutate("star", repo=7, by=1000)
     eventually(lambda: reader.get(REPOS).json() == github.repos(), what="it is refreshed")
-    assert run(fleet, DOCTOR).returncode == 0
-    info = run(fleet, ["rq", "info", "--config", "refresher.rq_config", "--raw"])
+    assert fleet.cache("doctor").returncode == 0
+    info = fleet.run("rq", "info", "--config", "refresher.rq_config", "--raw")
     assert "queue refresh" in info.stdout
     assert [one.process.poll() for one in (worker, scheduler)] == [None, None]
 
@@ -63,11 +49,11 @@ def test_workers_readers_scheduler_and_command_line_speak_it(
 def test_a_wrong_certificate_is_refused_with_one_clear_line(fleet: Fleet, tmp_path: Path) -> None:
     wrong = {"REDIS_CA_FILE": Authority(tmp_path / "certificates", "wrong").file}
     refused = "Redis's certificate is refused: "
-    listed = run(fleet, [*DOCTOR[:-1], "list"], **wrong)
+    listed = fleet.cache("list", **wrong)
     assert listed.returncode == 1
     assert listed.stderr.startswith(f"Error: Redis does not answer ({refused}")
     assert listed.stderr.count("\n") == 1
-    assert refused in run(fleet, DOCTOR, **wrong).stdout
+    assert refused in fleet.cache("doctor", **wrong).stdout
     worker = fleet.worker(**wrong)
     assert worker.process.wait(30) == 1
     assert worker.output.count("\n") == 1
