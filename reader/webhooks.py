@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 from redis import Redis
 
@@ -18,7 +17,7 @@ from reader.errors import BadRequest, Unauthorized
 from reader.events import touched
 from shared import keys
 from shared.announcements import Announcement
-from shared.queueing import REMEMBER_TOLD, RefreshQueue
+from shared.queueing import RefreshQueue
 from shared.resources import Catalogue, Resource
 
 # GitHub sends up to 25 MB, of which we need two names. An event that is larger than this (a push
@@ -81,8 +80,7 @@ class Webhooks:
         return resources
 
     def _tell(self, resource: Resource) -> None:
-        # A new mark each time: a refresh that began before this change must not take it for seen.
-        self._redis.set(keys.told(resource), uuid4().hex, ex=REMEMBER_TOLD)
+        self._queue.mark(resource)
         self._queue.ask(resource, urgent=True)
         number = self._redis.incr(keys.CHANGES)
         self._redis.publish(keys.ANNOUNCE, Announcement(resource.name, number).to_json())

@@ -21,9 +21,8 @@ except SettingsError as error:
     stop(error)
 
 _location = _settings.redis_location
-# One of the two: RQ asks sentinels when it is given no URL.
-REDIS_URL = None if is_sentinel_url(_location) else _location
 SENTINEL = sentinel_arguments(_location) if is_sentinel_url(_location) else None
+REDIS_URL = None if SENTINEL else _location  # RQ asks sentinels when it is given no URL
 QUEUES = [QUEUE]
 DICT_CONFIG = logging_config(_settings.log_format)
 

@@ -16,7 +16,8 @@ from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
 
-from shared.connection import ANSWER_TIMEOUT, keep_all_sentinels, reason_of
+from shared.connection import ANSWER_TIMEOUT, reason_of
+from shared.sentinels import keep_all_sentinels
 
 Answer = TypeVar("Answer")
 

@@ -1,16 +1,15 @@
 """The one way in which a process of ours connects to Redis."""
 
-import copy
 import ssl
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from shared import sentinel_url
+from shared.sentinels import AllSentinels
 from shared.settings import Settings
 
 # Redis is near; what takes longer than this is an outage, and content in memory is better.
@@ -51,51 +50,20 @@ def client_of(location: str) -> Redis:
 
 def connect_to_lock_masters(settings: Settings) -> frozenset[Redis]:
     """A client for each of `REDLOCK_URLS`; empty without."""
-    options = {**_options(), "socket_timeout": LOCK_TIMEOUT}
+    options = _options(answer_timeout=LOCK_TIMEOUT)
     return frozenset(Redis.from_url(url, **options) for url in settings.redlock_locations)
 
 
 def sentinel_arguments(location: str) -> dict[str, Any]:
     """What a client needs to be told of sentinels, as RQ's `SENTINEL` has it."""
     url = sentinel_url.parse(location)
+    of_sentinels = _options(connect_timeout=SENTINEL_TIMEOUT, answer_timeout=SENTINEL_TIMEOUT)
     return {
         "INSTANCES": list(url.sentinels),
         "MASTER_NAME": url.master,
         "CONNECTION_KWARGS": {**_options(), **url.options},
-        "SENTINEL_KWARGS": {**_sentinel_options(), **url.sentinel_options},
+        "SENTINEL_KWARGS": {**of_sentinels, **url.sentinel_options},
     }
-
-
-class AllSentinels(Sentinel):
-    """redis-py's, which forgets sentinels when several threads ask at once.
-
-    It moves the one that answered to the front of a list that all threads share:
-
-        A: s1 (second) answered    B: s1 (second) answered    [s0, s1, s2]
-        A: swaps first and second                             [s1, s0, s2]
-        B: swaps first and second, by then the same           [s1, s1, s2]
-
-    Here each works on a list of its own.
-    """
-
-    def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Address and port of the master; asks the sentinels one after the other."""
-        own = copy.copy(self)
-        own.sentinels = list(self.sentinels)
-        find = cast(Callable[[Sentinel, str], tuple[str, int]], Sentinel.discover_master)
-        address = find(own, service_name)
-        self.sentinels = own.sentinels
-        return address
-
-
-def keep_all_sentinels(client: Redis) -> None:
-    """Have a client that RQ made know its sentinels as ours do; one without is left alone."""
-    pool = client.connection_pool
-    if isinstance(pool, SentinelConnectionPool):
-        theirs = pool.sentinel_manager
-        ours = copy.copy(theirs)
-        ours.__class__ = AllSentinels
-        pool.sentinel_manager = pool.proxy.sentinel_manager = ours
 
 
 def reason_of(error: RedisError) -> str:
@@ -108,27 +76,19 @@ def reason_of(error: RedisError) -> str:
     return type(error).__name__
 
 
-def _options() -> Mapping[str, Any]:
-    """Of connections to Redis.
+def _options(
+    *, connect_timeout: float = CONNECT_TIMEOUT, answer_timeout: float = ANSWER_TIMEOUT
+) -> Mapping[str, Any]:
+    """Of every connection; times in seconds.
 
     One immediate retry, for the pooled connection that died while idle; more would only make
     a caller wait through an outage. Behind sentinels it asks them again where the master is.
     """
     return {
-        "socket_connect_timeout": CONNECT_TIMEOUT,
-        "socket_timeout": ANSWER_TIMEOUT,
+        "socket_connect_timeout": connect_timeout,
+        "socket_timeout": answer_timeout,
         "socket_keepalive": True,
         "socket_read_size": READ_SIZE,
-        "retry": Retry(NoBackoff(), 1),
-        "client_name": "api-read-cache",
-    }
-
-
-def _sentinel_options() -> Mapping[str, Any]:
-    return {
-        "socket_connect_timeout": SENTINEL_TIMEOUT,
-        "socket_timeout": SENTINEL_TIMEOUT,
-        "socket_keepalive": True,
         "retry": Retry(NoBackoff(), 1),
         "client_name": "api-read-cache",
     }

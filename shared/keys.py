@@ -38,7 +38,8 @@ told:{id}            string  a day          reader      the origin told of a cha
                                                         wants it anew; the value says which telling
                                                         a refresh has seen
 delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
-asked:{id}           string  a second       both        someone is just enqueueing this one
+asked:{id}           string  a second, or   both        someone is just enqueueing this one, or
+                             LOCK_TTL                   found that no lock is to be had
 queued:{id}          string  an hour        both        the id of the job last enqueued
 forgotten:{id}       string  a day          refresher   an operator had it forgotten: versions up
                                                         to this one are not to be served

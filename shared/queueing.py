@@ -39,7 +39,7 @@ JOB_TIMEOUT = timedelta(minutes=15)
 # Jumping the queue is for short queues: in a long one it would starve whoever came first.
 SHORT_QUEUE = 20
 # How long it is known that a refresh is called for which none has seen to.
-REMEMBER_TOLD = timedelta(days=1)
+_REMEMBER_TOLD = timedelta(days=1)
 _REMEMBER_JOB = timedelta(hours=1)
 _KEEP_FAILED_JOB = timedelta(minutes=10)
 
@@ -101,11 +101,18 @@ class RefreshQueue:
         finds nothing to do. The mark that it leaves is taken away by a refresh that began after it,
         so that a job which is lost, put off, or meets a pause is asked for again by readers.
         """
-        self._redis.set(keys.told(resource), uuid4().hex, ex=REMEMBER_TOLD)
+        self.mark(resource)
         if self._redis.exists(keys.running(resource)):
             return Asked.UNDER_WAY
         self._enqueue(resource, {"force": True}, at_front=True, request_id=request_id)
         return Asked.QUEUED
+
+    def mark(self, resource: Resource) -> None:
+        """Have a resource count as stale until a refresh that begins from now on has seen to it.
+
+        A new mark each time: a refresh that began before must not take it for seen.
+        """
+        self._redis.set(keys.told(resource), uuid4().hex, ex=_REMEMBER_TOLD)
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
         """Have a refresher forget an on-demand resource: readers write no entries."""
