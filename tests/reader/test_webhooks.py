@@ -15,6 +15,7 @@ from shared import keys
 from shared.resources import Catalogue
 from shared.store import Store
 from tests.builders import queued_names
+from tests.waiting import eventually
 
 OLD, NEW = "old-secret", "new-secret"
 REPOS = Catalogue(("Netflix",)).repositories("Netflix")
@@ -67,6 +68,8 @@ def test_a_signed_delivery_has_refreshed_what_it_touches(
     assert answered.status_code == 202
     assert json.loads(answered.data) == {"refreshing": ["/orgs/Netflix/repos"]}
     assert Store(redis).look(REPOS).told is not None
+    # The reader may just have been asking by itself: then the job is its, and about to be there.
+    eventually(lambda: jobs(redis) > 0, what="a refresh is queued")
     assert jobs(redis) == 1
 
 
