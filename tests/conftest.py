@@ -1,14 +1,21 @@
-"""What tests of every kind share: a real Redis, and nothing of the machine's own settings."""
+"""What tests of every kind share: a real Redis, and nothing of the machine's own settings.
+
+Property tests draw the same examples in every run, and leave nothing on disk.
+"""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings
+
+settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.load_profile("deterministic")
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from rq.serializers import JSONSerializer
 
 from shared.queueing import QUEUE
 from tests.end_to_end.fleet import Fleet
+from tests.end_to_end.redis_contents import stored
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -107,28 +108,6 @@ def looks_pickled(value: bytes) -> bool:
     return value[:1] == b"\x80" and value[1:2] in b"\x02\x03\x04\x05" and value.endswith(b".")
 
 
-def strings_in(fleet: Fleet) -> Iterator[tuple[str, bytes]]:
-    """Every value in Redis, of whatever type, with its key."""
-    with fleet.redis() as redis:
-        for key in redis.scan_iter("*"):
-            kind = redis.type(key)
-            name = key.decode()
-            values: list[bytes] = []
-            if kind == b"string":
-                values = [redis.get(key) or b""]
-            elif kind == b"hash":
-                values = [part for pair in redis.hgetall(key).items() for part in pair]
-            elif kind == b"list":
-                values = redis.lrange(key, 0, -1)
-            elif kind == b"set":
-                values = list(redis.smembers(key))
-            elif kind == b"zset":
-                values = redis.zrange(key, 0, -1)
-            else:
-                assert kind in {b"none", b"stream"}, f"{name} is a {kind!r}"
-            yield from ((name, value) for value in values)
-
-
 def test_nothing_in_redis_is_pickled_and_jobs_are_json(
     tmp_path: Path, github: FakeGitHubProcess
 ) -> None:
@@ -139,7 +118,8 @@ def test_nothing_in_redis_is_pickled_and_jobs_are_json(
             eventually(lambda path=path: reader.get(path).status_code in {200, 404})  # type: ignore[misc]
         worker.stop()
         assert reader.get("/users/Netflix").status_code == 503  # and so there is a job
-        values = list(strings_in(fleet))
+        with fleet.redis() as redis:
+            values = list(stored(redis))
         assert len(values) > 50
         assert [name for name, value in values if looks_pickled(value)] == []
         with fleet.redis() as redis:

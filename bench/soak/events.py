@@ -1,15 +1,11 @@
 """What befalls the fleet in the course of the hour, and when."""
 
-import hashlib
-import hmac
-import json
 import os
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from uuid import uuid4
 
 import requests
 
@@ -17,9 +13,9 @@ from bench.soak.shape import CHANGES, NO_REDIS, OUTAGE, RELOAD, Shape
 from bench.workloads import ORG
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.fakegithub.webhooks import star
 
 SECRET = os.urandom(16).hex()  # of the webhooks
-_DELIVERY = json.dumps({"repository": {"owner": {"login": ORG}}}).encode()
 _BETWEEN = 0.5  # seconds between two changes at GitHub
 
 
@@ -64,13 +60,8 @@ class Hour:
     def _change(self) -> None:
         """A star more, and GitHub tells of it."""
         self.github.mutate("star", repo=time.monotonic_ns() % 200)
-        signature = hmac.new(SECRET.encode(), _DELIVERY, hashlib.sha256).hexdigest()
-        headers = {
-            "X-GitHub-Event": "star",
-            "X-GitHub-Delivery": str(uuid4()),
-            "X-Hub-Signature-256": f"sha256={signature}",
-        }
+        body, headers = star(SECRET, org=ORG)
         # GitHub does not wait for long, either.
         with suppress(requests.RequestException):
             url = f"{self.reader.url}/webhooks/github"
-            requests.post(url, data=_DELIVERY, headers=headers, timeout=10)
+            requests.post(url, data=body, headers=headers, timeout=10)

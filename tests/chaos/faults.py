@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Lock
 from typing import Any, Final, cast
 
@@ -119,9 +119,9 @@ def _empty_redis(parts: Parts) -> Heal:
 
 
 def _hang_redis(parts: Parts) -> Heal:
-    pid = parts.fleet.redis_server.pid
-    os.kill(pid, signal.SIGSTOP)
-    return lambda: os.kill(pid, signal.SIGCONT)
+    stack = ExitStack()
+    stack.enter_context(parts.fleet.redis_server.suspended())
+    return stack.close
 
 
 def _kill_reader(number: int, parts: Parts) -> Heal:

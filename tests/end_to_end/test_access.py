@@ -1,11 +1,7 @@
 """With the users of `deploy/redis/users.acl` a fleet does all that it does, and readers no more."""
 
-import hashlib
-import hmac
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import requests
@@ -23,6 +19,7 @@ from tests.end_to_end.access import RULES, GuardedRedis
 from tests.end_to_end.fleet import Fleet, Reader, Running, procfile
 from tests.end_to_end.tls import has_tls_redis, tls_binary
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.fakegithub.webhooks import star
 from tests.waiting import eventually
 
 REPOS = tracked("/orgs/Netflix/repos")
@@ -77,15 +74,9 @@ def test_a_fleet_does_all_that_it_does_and_nothing_is_refused(
 
 def tell(reader: Reader) -> int:
     """A webhook of GitHub's; gives the status of the answer."""
-    body = json.dumps({"repository": {"owner": {"login": "Netflix"}}}).encode()
-    fields = {
-        "X-GitHub-Event": "star",
-        "X-GitHub-Delivery": str(uuid4()),
-        "X-Hub-Signature-256": "sha256=" + hmac.new(b"hooks", body, hashlib.sha256).hexdigest(),
-        "Content-Type": "application/json",
-    }
+    body, headers = star("hooks")
     url = f"{reader.url}/webhooks/github"
-    return requests.post(url, data=body, headers=fields, timeout=30).status_code
+    return requests.post(url, data=body, headers=headers, timeout=30).status_code
 
 
 def act(reader: Reader, action: str, **form: str) -> None:

@@ -7,7 +7,6 @@ after LOCK_TTL.
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts.embedded_redis import EmbeddedRedis
-from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
+from tests.end_to_end.fleet import Fleet, Reader, Running
 from tests.end_to_end.load import Load
 from tests.end_to_end.sentinels import Replicated
 from tests.fakegithub.client import FakeGitHubProcess
@@ -84,22 +83,9 @@ def test_no_reader_fails_and_refreshing_resumes_when_the_master(
     for process in (*workers, scheduler):
         assert process.process.poll() is None, process.output
     for command in (DOCTOR, RQ_INFO):
-        ran = run(fleet, command)
+        ran = fleet.run(*command)
         assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "2 workers" in ran.stdout
-
-
-def run(fleet: Fleet, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
-    return subprocess.run(
-        command,
-        cwd=CHECKOUT,
-        env=fleet.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def wakes_up(

@@ -1,14 +1,10 @@
 """What is in memory is answered at once, whatever else a reader is doing."""
 
-import hashlib
-import hmac
-import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
 import pytest
@@ -21,6 +17,7 @@ from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.quickness import Quickness, measure
 from tests.end_to_end.raw_http import Connection, request
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.fakegithub.webhooks import star
 from tests.waiting import eventually
 
 HIT = "/orgs/Netflix"
@@ -202,12 +199,6 @@ def _has_clients(process: psutil.Process) -> bool:
 
 def _deliver(reader: Reader) -> None:
     """GitHub tells that a repository got a star."""
-    body = json.dumps({"repository": {"owner": {"login": "Netflix"}}}).encode()
-    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-    headers = {
-        "X-GitHub-Event": "star",
-        "X-GitHub-Delivery": str(uuid4()),
-        "X-Hub-Signature-256": f"sha256={signature}",
-    }
+    body, headers = star(SECRET)
     url = f"{reader.url}/webhooks/github"
     assert requests.post(url, data=body, headers=headers, timeout=30).status_code == 202

@@ -10,7 +10,7 @@ from redis import Redis
 
 from shared import keys
 from shared.queueing import QUEUE, RefreshQueue
-from shared.resources import Resource
+from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.raw_http import Connection
 from tests.fakegithub.client import FakeGitHubProcess
@@ -24,7 +24,7 @@ ROOM = 60_000
 CLIENTS = 8
 TRACKED = 4
 QUEUE_KEY = f"rq:queue:{QUEUE}"
-REPOS = Resource("/orgs/Netflix/repos", tracked=True, expanded=True, ranked=True)
+REPOS = tracked("/orgs/Netflix/repos")
 HELD = 'api_read_cache_local_bytes{kind="on-demand"}'
 
 

@@ -39,7 +39,7 @@ def test_readers_serve_while_redis_is_away_and_recover_when_it_is_back(
         assert missing.json()["status"] == "503"
 
         if loses_data:
-            (tmp_path / "redis" / "dump.rdb").unlink()
+            fleet.forget_data()
         fleet.redis_server.start()
         eventually(lambda: _is_up_to_date(reader, github), within=30)
         assert worker.process.poll() is None, "the worker came back by itself, too"

@@ -2,8 +2,6 @@
 
 import base64
 import gzip
-import hashlib
-import hmac
 import json
 import threading
 import time
@@ -14,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import brotli
 import pytest
@@ -26,7 +23,9 @@ from shared import keys
 from shared.resources import Catalogue
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.raw_http import exchange
+from tests.end_to_end.redis_contents import stored
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.fakegithub.webhooks import star
 from tests.waiting import eventually
 
 # As different as can be, so that none occurs by chance.
@@ -41,7 +40,6 @@ SECRETS = {
 }
 OURS = {name: SECRETS[name] for name in SECRETS if name.isupper()}
 ORG, REPOS = "/orgs/Netflix", "/orgs/Netflix/repos"
-STAR = json.dumps({"repository": {"owner": {"login": "Netflix"}}}).encode()
 CLIENT = {
     "Authorization": f"Bearer {SECRETS['client token']}",
     "Cookie": f"session={SECRETS['client cookie']}",
@@ -90,28 +88,6 @@ def test_a_leak_would_be_found(secret: str) -> None:
     assert leaks(brotli.compress(text * 3))
     assert leaks(gzip.compress(text))
     assert not leaks(b'{"login": "Netflix"}')
-
-
-def stored(redis: Redis) -> Iterator[tuple[str, bytes]]:
-    """Everything in Redis: each key, and each part of its value."""
-    whole: dict[Any, Any] = {
-        b"string": redis.get,
-        b"hash": redis.hgetall,
-        b"list": lambda key: redis.lrange(key, 0, -1),
-        b"set": redis.smembers,
-        b"zset": lambda key: redis.zrange(key, 0, -1),
-        b"stream": redis.xrange,
-        b"none": lambda _: None,  # it has just expired
-    }
-    for key in redis.scan_iter(count=1000):
-        yield key.decode(errors="replace"), key
-        value = whole[redis.type(key)](key)
-        parts = [*value, *value.values()] if isinstance(value, dict) else value
-        for part in parts if isinstance(parts, list | set) else [parts]:
-            yield (
-                key.decode(errors="replace"),
-                part if isinstance(part, bytes) else repr(part).encode(),
-            )
 
 
 class Commands:
@@ -185,13 +161,8 @@ class Clients:
 
     def deliver(self, reader: Reader, secret: str) -> int:
         """GitHub tells of a star."""
-        signature = hmac.new(secret.encode(), STAR, hashlib.sha256).hexdigest()
-        headers = {
-            "X-GitHub-Event": "star",
-            "X-GitHub-Delivery": str(uuid4()),
-            "X-Hub-Signature-256": f"sha256={signature}",
-        }
-        return self.ask(reader, "/webhooks/github", method="POST", data=STAR, headers=headers)
+        body, headers = star(secret)
+        return self.ask(reader, "/webhooks/github", method="POST", data=body, headers=headers)
 
     def operate(self, reader: Reader) -> None:
         """Act with the token, in a header and in the form."""
@@ -276,6 +247,7 @@ def test_no_secret_is_to_be_found_anywhere(
         with Commands(redis) as commands:
             live_through_everything(fleet, github, redis, clients)
         held = list(stored(redis))
+        held += [(repr(key), key) for key in redis.scan_iter(count=1000)]
         lose_redis(fleet, redis)
     logs = [(file.name, file.read_bytes()) for file in tmp_path.rglob("*.log")]
 

@@ -1,34 +1,25 @@
 """GitHub tells of a change, and a client sees it within a second."""
 
-import hashlib
-import hmac
-import json
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import requests
 
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.fakegithub.webhooks import star
 from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
 SECRET = "s3cret"
-STAR = json.dumps({"repository": {"owner": {"login": "Netflix"}}}).encode()
 
 
 def _deliver(reader: Reader, session: requests.Session) -> int:
-    signature = hmac.new(SECRET.encode(), STAR, hashlib.sha256).hexdigest()
-    headers = {
-        "X-GitHub-Event": "star",
-        "X-GitHub-Delivery": str(uuid4()),
-        "X-Hub-Signature-256": f"sha256={signature}",
-    }
+    body, headers = star(SECRET)
     url = f"{reader.url}/webhooks/github"
-    return session.post(url, data=STAR, headers=headers, timeout=30).status_code
+    return session.post(url, data=body, headers=headers, timeout=30).status_code
 
 
 def _shows(reader: Reader, truth: list[dict[str, Any]]) -> bool:

@@ -1,4 +1,4 @@
-"""Property tests draw the same examples in every run; readers are stopped with their test."""
+"""Readers are stopped with their test."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import settings
 from redis import Redis
 
 from reader.app import create_app
@@ -14,9 +13,6 @@ from reader.node import Node
 from scripts.embedded_redis import EmbeddedRedis
 from shared import keys
 from tests.builders import make_settings
-
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
-settings.load_profile("deterministic")
 
 MakeApp = Callable[..., Flask]
 

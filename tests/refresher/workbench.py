@@ -35,13 +35,8 @@ REPOS = CATALOGUE.repositories("Netflix")
 # A resource on demand that is always there in the stand-in's world.
 USER_VIEW = Resource("/users/netflix")
 
-# Properties that give the same verdict on every run and on every machine.
-property_test = hypothesis_settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+# Properties that give the same verdict on every machine, too.
+property_test = hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 class Clock:
