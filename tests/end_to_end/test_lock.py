@@ -39,7 +39,9 @@ def test_a_refresher_that_is_stopped_past_its_lock_s_life_overwrites_nothing_whe
 
         github.mutate("star", repo=3, by=1000)  # on the first page, which it has read
         github.clear_faults()  # its second page lies ready for it
-        eventually(lambda: not redis.exists(keys.lock(REPOS)), what="the lock ends")
+        # The mark was set after the lock, and ends after it; until then nothing new is queued.
+        held = (keys.lock(REPOS), keys.running(REPOS))
+        eventually(lambda: not redis.exists(*held), what="the lock and its mark end")
         other = fleet.worker()
         queue.force(REPOS)
         eventually(lambda: reader.get(REPOS.name).json() == github.repos())
