@@ -1,0 +1,107 @@
+"""Cutting JSON down to its public shape: whatever a credential adds to it is dropped."""
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from refresher.cutting import cut
+from refresher.privacy import holds_hidden, is_hidden
+from shared.operations.shapes import Shape
+
+_DROPPED: Final = object()
+_CONTAINERS: Final = (dict, list)
+
+
+@dataclass
+class Findings:
+    """What was found while values were narrowed.
+
+    Args:
+        dropped: where keys were dropped that the shape lacks, as `owner.plan`.
+        hidden: whether what is left holds an object that is not for everyone.
+        hidden_in_free: whether there is one in what the shape says nothing of: a deployment's
+            payload may say `private` and mean anything by it.
+    """
+
+    dropped: set[str] = field(default_factory=set)
+    hidden: bool = False
+    hidden_in_free: bool = False
+
+
+class UnfitError(ValueError):
+    """A value is of another shape altogether: a list where an object should be, or the reverse."""
+
+
+def narrowed(text: str, value: Any, shape: Shape, findings: Findings) -> tuple[str, Any]:
+    """What an anonymous client sees of a JSON text, and its value.
+
+    What is let through keeps its bytes and its order, so that the text is the same whoever asked.
+
+    Args:
+        text: as GitHub sent it.
+        value: the same, decoded.
+        shape: what is let through.
+        findings: what was found is added to it.
+
+    Raises:
+        UnfitError: the whole value is not of that shape.
+    """
+    left = _narrow(value, shape, "", findings)
+    if left is _DROPPED:
+        raise UnfitError
+    return (text if left is value else cut(text, value, left)), left
+
+
+def _narrow(value: Any, shape: Shape, at: str, findings: Findings) -> Any:
+    """The value less what the shape lacks; the very same object where it lacks nothing."""
+    if value is None or shape.is_null:
+        return None
+    if shape.is_free:
+        findings.hidden_in_free = findings.hidden_in_free or holds_hidden(value)
+        return value
+    if isinstance(value, dict):
+        return _narrow_object(value, shape, at, findings)
+    if isinstance(value, list):
+        return _narrow_list(value, shape, at, findings)
+    return value
+
+
+def _narrow_object(value: dict[str, Any], shape: Shape, at: str, findings: Findings) -> Any:
+    if shape.members is None:
+        findings.dropped.add(at)
+        return _DROPPED
+    findings.hidden = findings.hidden or is_hidden(value)
+    if shape.others is None:
+        excess: Set[str] = value.keys() - shape.members.keys()
+        findings.dropped.update(_below(at, key) for key in excess)
+    else:
+        excess = frozenset()
+    changed: dict[str, Any] = dict.fromkeys(excess, _DROPPED)
+    for key, one in value.items():
+        if key in excess or (key in shape.scalars and not isinstance(one, _CONTAINERS)):
+            continue
+        # Without others, what has no shape is among the excess.
+        of_key = shape.members.get(key) or shape.others
+        assert of_key is not None
+        left = _narrow(one, of_key, _below(at, key), findings)
+        if left is not one:
+            changed[key] = left
+    if not changed:
+        return value
+    merged = {**value, **changed}
+    return {key: one for key, one in merged.items() if one is not _DROPPED}
+
+
+def _narrow_list(value: list[Any], shape: Shape, at: str, findings: Findings) -> Any:
+    if shape.items is None:
+        findings.dropped.add(at)
+        return _DROPPED
+    narrowed_items = (_narrow(one, shape.items, at, findings) for one in value)
+    left = [None if one is _DROPPED else one for one in narrowed_items]
+    if all(after is before for after, before in zip(left, value, strict=True)):
+        return value
+    return left
+
+
+def _below(at: str, key: str) -> str:
+    return f"{at}.{key}" if at else key

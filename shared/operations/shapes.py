@@ -1,0 +1,115 @@
+"""The public shapes: what an anonymous client sees of the JSON that an operation answers.
+
+`shapes.json` is made of GitHub's description by `python -m scripts.public_shapes`, and holds:
+
+==========  ===================================================================================
+member      meaning
+==========  ===================================================================================
+shapes      shapes by name, GitHub's schemas
+operations  the shape of each operation's answer, by GitHub's id of the operation
+withheld    names of keys that are known to be shown to some only; they are dropped in silence
+==========  ===================================================================================
+
+A shape is `"-"` (a scalar), `"*"` (anything), `"0"` (the key stays, its value is always null), the
+name of another shape, `[shape]` (a list), or an object: its keys are all that is let through.
+Among them `"*"` is the shape of the values of all other keys, and `"[]"` that of the items where
+the value may also be a list.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+_SHAPES = Path(__file__).with_name("shapes.json")
+
+
+@dataclass(eq=False)
+class Shape:
+    """What is let through of a value; null always is.
+
+    Args:
+        members: of an object, by key; None where no object may be.
+        others: of an object, the shape of values whose key is not among `members`.
+        items: of a list; None where no list may be.
+        is_free: anything is let through.
+        is_null: nothing is: the value becomes null.
+    """
+
+    members: dict[str, "Shape"] | None = None
+    others: "Shape | None" = None
+    items: "Shape | None" = None
+    is_free: bool = False
+    is_null: bool = False
+
+    @cached_property
+    def is_scalar(self) -> bool:
+        """Whether neither an object nor a list may be there."""
+        return not (self.is_free or self.is_null) and self.members is None and self.items is None
+
+    @cached_property
+    def scalars(self) -> frozenset[str]:
+        """The members that are scalars."""
+        return frozenset(key for key, shape in (self.members or {}).items() if shape.is_scalar)
+
+
+SCALAR = Shape()
+FREE = Shape(is_free=True)
+NULL = Shape(is_null=True)
+_SIMPLE = {"-": SCALAR, "*": FREE, "0": NULL}
+
+# What GitHub sends with an error status; `block` says why something was taken down (451).
+ERROR = Shape(
+    {
+        **dict.fromkeys(("message", "documentation_url", "status"), SCALAR),
+        "errors": FREE,
+        "block": Shape(dict.fromkeys(("reason", "created_at", "html_url"), SCALAR)),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """All of `shapes.json`.
+
+    Args:
+        operations: the shape of an operation's answer, by the operation's id.
+        withheld: keys that are dropped without a word.
+    """
+
+    operations: dict[str, Shape] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
+
+
+@cache
+def public_shapes() -> Shapes:
+    """The shapes that the project holds."""
+    return shapes_from(json.loads(_SHAPES.read_bytes()))
+
+
+def shapes_from(held: dict[str, Any]) -> Shapes:
+    """The shapes that are written as in `shapes.json`.
+
+    Raises:
+        KeyError: a name that is referred to is missing.
+    """
+    names: dict[str, Any] = held["shapes"]
+    made: dict[str, Shape] = {}
+
+    def shape_of(written: Any) -> Shape:
+        if isinstance(written, str):
+            if written in _SIMPLE:
+                return _SIMPLE[written]
+            if written not in made:
+                shape = made[written] = Shape()  # before it is filled: it may hold itself
+                vars(shape).update(vars(shape_of(names[written])))
+            return made[written]
+        if isinstance(written, list):
+            return Shape(items=shape_of(written[0]))
+        members = {key: shape_of(one) for key, one in written.items() if key not in {"*", "[]"}}
+        others, items = (shape_of(written[k]) if k in written else None for k in ("*", "[]"))
+        return Shape(members, others, items)
+
+    operations = {operation: shape_of(one) for operation, one in held["operations"].items()}
+    return Shapes(operations, frozenset(held.get("withheld", ())))
