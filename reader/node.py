@@ -53,7 +53,7 @@ class Node:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.catalogue = Catalogue(settings.orgs)
+        self.catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
         self._lock = Lock()
         self._parts: Parts | None = None
 

@@ -10,14 +10,16 @@ from urllib.parse import urlsplit
 import brotli
 
 from refresher.errors import OriginError
-from refresher.items import decode, elements, is_private
+from refresher.items import decode
 from refresher.lists import ReadList
+from refresher.narrowing import Findings, UnfitError, narrowed
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Page
 from refresher.ranking import rank
 from shared.entry import Entry, Metadata
 from shared.github_form import JSON, github_error
 from shared.json_array import JsonArray
+from shared.operations.shapes import ERROR, Shape
 from shared.outcomes import FailureKind
 from shared.views import Metric
 
@@ -25,6 +27,7 @@ from shared.views import Metric
 _WORTH_COMPRESSING = 512
 _GZIP_LEVEL = 6
 _BROTLI_QUALITY = 5  # as quick as that gzip, a fifth smaller; 11 takes a hundred times as long
+_WHITESPACE = " \t\n\r"  # JSON's own (RFC 8259 section 2)
 # GitHub's order of relations.
 _RELATIONS = ("prev", "next", "last", "first")
 
@@ -83,9 +86,9 @@ class Content:
         return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
 
 
-def of_list(read: ReadList, *, ranked: bool, include_private: bool) -> Content:
-    """The content of an expanded list."""
-    shown = [item for item in read.items if include_private or not item.private]
+def of_list(read: ReadList, *, ranked: bool) -> Content:
+    """The content of an expanded list, less the items that are not for everyone."""
+    shown = [item for item in read.items if not item.private]
     array = JsonArray.join(item.text for item in shown)
     return Content(
         status=200,
@@ -97,14 +100,17 @@ def of_list(read: ReadList, *, ranked: bool, include_private: bool) -> Content:
     )
 
 
-def of_answer(answer: OriginAnswer, page: Page, *, tracked: bool, include_private: bool) -> Content:
-    """The content of anything else: GitHub's own answer, less what is private.
+def of_answer(
+    answer: OriginAnswer, page: Page, *, shape: Shape, tracked: bool, findings: Findings
+) -> Content:
+    """The content of anything else: GitHub's own answer, less what only some may see.
 
     Args:
         answer: that passed `verdict.check`.
         page: the same, as it is kept.
+        shape: the public shape of a 200.
         tracked: of a tracked resource, which is a single object.
-        include_private: leave it as it is.
+        findings: what was found is added to it; content that `Findings.hides` is not to be stored.
 
     Raises:
         OriginError: it is not JSON, or not of the shape that it should have.
@@ -114,12 +120,13 @@ def of_answer(answer: OriginAnswer, page: Page, *, tracked: bool, include_privat
     value = decode(answer.body)
     if tracked and not isinstance(value, dict):
         raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than an object")
-    body = answer.body
-    if not include_private:
-        if is_private(value):
-            return not_found()
-        if isinstance(value, list) and any(map(is_private, value)):
-            body = _without_private(answer.body)
+    text = answer.body.decode().strip(_WHITESPACE)
+    try:
+        public, _ = narrowed(text, value, shape if answer.status == 200 else ERROR, findings)
+    except UnfitError as error:
+        reason = "GitHub sent JSON of another shape than it describes"
+        raise OriginError(FailureKind.UNEXPECTED, reason) from error
+    body = answer.body if public is text else public.encode()
     content_type = answer.headers.get("Content-Type", JSON)
     return Content(answer.status, body, content_type, links=_links(answer), pages=[page])
 
@@ -128,10 +135,6 @@ def not_found() -> Content:
     """GitHub's 404, as it answers for what may not be seen."""
     error = github_error(404, "Not Found")
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
-
-
-def _without_private(body: bytes) -> bytes:
-    return JsonArray.join(text for text, value in elements(body) if not is_private(value)).body
 
 
 def _links(answer: OriginAnswer) -> list[tuple[str, str]]:

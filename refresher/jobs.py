@@ -40,7 +40,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
         The outcome, for RQ's own log.
     """
     settings = _begin()
-    catalogue = Catalogue(settings.orgs)
+    catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
     resource = _named(name, catalogue)
     if resource is None:
         return "refused"
@@ -66,7 +66,7 @@ def forget(name: str) -> str:
         What became of it, for RQ's own log.
     """
     settings = _begin()
-    resource = _named(name, Catalogue(settings.orgs))
+    resource = _named(name, Catalogue(settings.orgs, include_private=settings.include_private))
     if resource is None or resource.tracked:
         return "refused"
     with closing(connect(settings)) as redis:

@@ -9,12 +9,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from refresher import verdict
 from refresher.errors import OriginError
 from refresher.items import Item, split
+from refresher.narrowing import Findings
 from refresher.origin import Origin
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Page, Unchanged, ask
 from refresher.prefetch import Prefetch
 from refresher.settling import MAX_READINGS, Reading, is_settled
 from refresher.validators import Validator
+from shared.operations.shapes import Shape
 from shared.outcomes import FailureKind
 from shared.resources import Resource
 
@@ -43,6 +45,8 @@ class ListReader:
     Args:
         origin: where from.
         resource: an expanded one.
+        path: that GitHub is asked for.
+        shape: the public shape of an item.
         max_pages: pages beyond which the list is refused.
         max_bytes: bytes, decompressed, beyond which it is.
         before_each: called before each request; raises to stop.
@@ -50,10 +54,13 @@ class ListReader:
         note_length: told how many pages the list has, once the first one says; raises to stop.
         note_progress: told after each page of several which one it was, and of how many.
         concurrency: pages asked for at once.
+        note_findings: told what a page that was downloaded held beside what is public.
     """
 
     origin: Origin
     resource: Resource
+    path: str
+    shape: Shape
     max_pages: int
     max_bytes: int
     before_each: Callable[[], None]
@@ -61,6 +68,7 @@ class ListReader:
     note_length: Callable[[int], None] = lambda _: None
     note_progress: Callable[[int, int], None] = lambda *_: None
     concurrency: int = 1
+    note_findings: Callable[[OriginAnswer, Findings], None] = lambda *_: None
 
     def read(self, known: Sequence[Page], known_ids: Sequence[Hashable]) -> ReadList | Unchanged:
         """Read until the list holds still.
@@ -80,7 +88,7 @@ class ListReader:
                 return Unchanged(pages)
             for page in pages:
                 if page.url not in items:
-                    items[page.url] = self._split(page.body.unpacked())
+                    items[page.url] = self._split(page.body.unpacked(), Findings())
                     self._check_size(items)
             reading = Reading([[item.id for item in items[page.url]] for page in pages])
             if is_settled(reading, before=before, full_page=PER_PAGE):
@@ -112,7 +120,9 @@ class ListReader:
                 pages.append(Page.of(replace(answer, body=b"[]"), url, 0))
             else:
                 verdict.check(answer, tracked=self.resource.tracked, now=self.clock())
-                items[url] = self._split(answer.body)
+                findings = Findings()
+                items[url] = self._split(answer.body, findings)
+                self.note_findings(answer, findings)
                 self._check_size(items)
                 pages.append(Page.of(answer, url, len(items[url])))
                 still_empty = page is not None and page.items == 0 and not items[url]
@@ -131,7 +141,7 @@ class ListReader:
 
     @property
     def _first_url(self) -> str:
-        return self.origin.url_of(f"{self.resource.path}?per_page={PER_PAGE}")
+        return self.origin.url_of(f"{self.path}?per_page={PER_PAGE}")
 
     def _ask(self, known: Mapping[str, Page], url: str) -> OriginAnswer:
         self.before_each()
@@ -142,8 +152,14 @@ class ListReader:
         beyond = known and url != self._first_url
         return ask(self.origin, url, None, _NOTHING if beyond else None)
 
-    def _split(self, body: bytes) -> list[Item]:
-        return split(body, ranked=self.resource.ranked)
+    def _split(self, body: bytes, findings: Findings) -> list[Item]:
+        return split(
+            body,
+            self.shape,
+            findings,
+            ranked=self.resource.ranked,
+            private=self.resource.include_private,
+        )
 
     def _check_size(self, items: Mapping[str, Sequence[Item]]) -> None:
         if sum(len(item.text) for page in items.values() for item in page) > self.max_bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from refresher.cutting import cut
-from refresher.privacy import holds_hidden, is_hidden
+from refresher.privacy import Mark, mark_of, marks_in
 from shared.operations.shapes import Shape
 
 _DROPPED: Final = object()
@@ -18,14 +18,31 @@ class Findings:
 
     Args:
         dropped: where keys were dropped that the shape lacks, as `owner.plan`.
-        hidden: whether what is left holds an object that is not for everyone.
-        hidden_in_free: whether there is one in what the shape says nothing of: a deployment's
-            payload may say `private` and mean anything by it.
+        marks: of the objects that are left: who they are not for.
+        free_marks: the same in what the shape says nothing of: a deployment's payload may say
+            `private`, and mean anything by it.
+        may_push: whether GitHub says that the credential may push to a repository.
     """
 
     dropped: set[str] = field(default_factory=set)
-    hidden: bool = False
-    hidden_in_free: bool = False
+    marks: Mark = Mark.NONE
+    free_marks: Mark = Mark.NONE
+    may_push: bool = False
+
+    def add(self, other: "Findings") -> None:
+        """Take over what was found elsewhere."""
+        self.dropped |= other.dropped
+        self.marks |= other.marks
+        self.free_marks |= other.free_marks
+        self.may_push = self.may_push or other.may_push
+
+    def hides(self, *, include_private: bool) -> bool:
+        """Whether something is left that is not for everyone.
+
+        Args:
+            include_private: private repositories are let in.
+        """
+        return bool(self.marks & (Mark.WITHHELD if include_private else Mark.PRIVATE | Mark.WITHHELD))
 
 
 class UnfitError(ValueError):
@@ -57,7 +74,7 @@ def _narrow(value: Any, shape: Shape, at: str, findings: Findings) -> Any:
     if value is None or shape.is_null:
         return None
     if shape.is_free:
-        findings.hidden_in_free = findings.hidden_in_free or holds_hidden(value)
+        findings.free_marks |= marks_in(value)
         return value
     if isinstance(value, dict):
         return _narrow_object(value, shape, at, findings)
@@ -70,7 +87,8 @@ def _narrow_object(value: dict[str, Any], shape: Shape, at: str, findings: Findi
     if shape.members is None:
         findings.dropped.add(at)
         return _DROPPED
-    findings.hidden = findings.hidden or is_hidden(value)
+    findings.marks |= mark_of(value)
+    findings.may_push = findings.may_push or _may_push(value)
     if shape.others is None:
         excess: Set[str] = value.keys() - shape.members.keys()
         findings.dropped.update(_below(at, key) for key in excess)
@@ -101,6 +119,11 @@ def _narrow_list(value: list[Any], shape: Shape, at: str, findings: Findings) ->
     if all(after is before for after, before in zip(left, value, strict=True)):
         return value
     return left
+
+
+def _may_push(value: dict[str, Any]) -> bool:
+    permissions = value.get("permissions")
+    return isinstance(permissions, dict) and permissions.get("push") is True
 
 
 def _below(at: str, key: str) -> str:

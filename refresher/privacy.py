@@ -1,40 +1,57 @@
 """The one judge of GitHub's own marks: is this object for everyone?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from enum import Flag, auto
 from typing import Any
 
-_HIDDEN_VISIBILITIES = frozenset({"private", "internal", "secret"})
+_PRIVATE_VISIBILITIES = frozenset({"private", "internal"})
 
 
-def is_hidden(value: Mapping[str, Any]) -> bool:
-    """Whether GitHub marks an object as not for everyone.
+class Mark(Flag):
+    """Why an object is not for everyone."""
+
+    NONE = 0
+    PRIVATE = auto()  # a private or internal repository, or what has its visibility
+    WITHHELD = auto()  # a draft, a secret gist, the token's own user: never public
+
+
+def mark_of(value: Mapping[str, Any]) -> Mark:
+    """How GitHub marks an object as not for everyone.
 
     Repositories have `private` and `visibility`, events, gists and pages `public`, the token's own
     user `user_view_type`, releases `draft`. A pull request may be a draft, too, and is public all
     the same: it is known by its `number`.
     """
-    return (
-        value.get("private") is True
-        or _is_hidden_visibility(value.get("visibility"))
-        or value.get("public") is False
+    mark = Mark.NONE
+    visibility = value.get("visibility")
+    if value.get("private") is True or (
+        isinstance(visibility, str) and visibility in _PRIVATE_VISIBILITIES
+    ):
+        mark |= Mark.PRIVATE
+    if (
+        value.get("public") is False
+        or visibility == "secret"
         or value.get("user_view_type") == "private"
         or (value.get("draft") is True and "number" not in value)
-    )
+    ):
+        mark |= Mark.WITHHELD
+    return mark
 
 
-def holds_hidden(value: Any) -> bool:
-    """Whether there is such an object in a JSON value, at any depth."""
+def marks_in(value: Any) -> Mark:
+    """How the objects in a JSON value are marked, at any depth."""
+    mark = Mark.NONE
+    for one in _objects(value):
+        mark |= mark_of(one)
+    return mark
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
     pending = [value]
     while pending:
         one = pending.pop()
         if isinstance(one, dict):
-            if is_hidden(one):
-                return True
+            yield one
             pending.extend(one.values())
         elif isinstance(one, list):
             pending.extend(one)
-    return False
-
-
-def _is_hidden_visibility(visibility: object) -> bool:
-    return isinstance(visibility, str) and visibility in _HIDDEN_VISIBILITIES

@@ -47,7 +47,7 @@ class RefreshAhead:
         window = settings.refresh_ahead * settings.cache_ttl
         self.interval = int(min(max(1, window / _LOOKS), _LONGEST_WAIT))  # seconds
         self._ahead = Ahead(window)
-        self._tracked = Catalogue(settings.orgs).tracked
+        self._tracked = Catalogue(settings.orgs, include_private=settings.include_private).tracked
         self._store = Store(redis)
         self._queue = RefreshQueue(redis, limit=settings.queue_max)
         self._clock = clock

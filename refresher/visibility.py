@@ -10,4 +10,5 @@ def parent_repository(resource: Resource) -> Resource | None:
     segments = resource.path.strip("/").split("/")
     if segments[0] != "repos" or len(segments) <= _REPOSITORY_SEGMENTS:
         return None
-    return Resource("/" + "/".join(segments[:_REPOSITORY_SEGMENTS]))
+    path = "/" + "/".join(segments[:_REPOSITORY_SEGMENTS])
+    return Resource(path, include_private=resource.include_private)

@@ -71,7 +71,7 @@ keys (`rq:...`).
 from shared.resources import Resource
 
 # Raise this when a value changes so that a process of the day before could not read it.
-SCHEMA = 1
+SCHEMA = 2
 
 _PREFIX = f"api-read-cache:{SCHEMA}"
 

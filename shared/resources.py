@@ -1,7 +1,8 @@
 """What the cache can serve, and the one name that each such thing has.
 
-A resource is a GitHub path with its canonical query. Its name is what the store, the queue,
-the lock and the logs call it; two requests that GitHub would answer alike have the same name.
+A resource is a GitHub path with its canonical query. Its name is what people, jobs and logs call
+it; two requests that GitHub would answer alike have the same name. Entries, locks and queued jobs
+are known by name and form: what a process with other settings stored is another thing.
 """
 
 import hashlib
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from shared.allow_list import is_allowed, is_allowed_query
+from shared.operations import Decision, Operation, operation_at
 
 # Paths longer than this are nobody's honest request, and every one is a key in Redis.
 MAX_NAME_BYTES = 1024
 
 _SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+# Raise this when what is public of an answer is judged more strictly, so that what was stored by
+# the older rule counts as absent.
+_PUBLIC_RULES = 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Resource:
         tracked: named by the settings and always kept; otherwise on demand.
         expanded: all pages are followed and flattened into one array.
         ranked: the views are computed from it.
+        include_private: private repositories, and what lies below them, are let in.
     """
 
     path: str
@@ -37,6 +42,7 @@ class Resource:
     tracked: bool = False
     expanded: bool = False
     ranked: bool = False
+    include_private: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -44,9 +50,26 @@ class Resource:
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @cached_property
+    def form(self) -> str:
+        """What its entries are made for: how it is kept, and by which rule of what is public.
+
+        Processes whose settings differ, as in a rolling change, do not share entries of different
+        forms: to each of them the other's count as absent.
+        """
+        kept = "tracked" if self.tracked else "on-demand"
+        shape = ("ranked list" if self.ranked else "list") if self.expanded else "answer"
+        visible = "private" if self.include_private else "public"
+        return f"{kept} {shape}, {visible} {_PUBLIC_RULES}"
+
+    @cached_property
     def id(self) -> str:
-        """A short form of the name that Redis keys and RQ job ids can hold (hex digits)."""
-        return hashlib.sha256(self.name.encode()).hexdigest()[:32]
+        """A short form of name and form that Redis keys and RQ job ids can hold (hex digits)."""
+        return hashlib.sha256(f"{self.form}\n{self.name}".encode()).hexdigest()[:32]
+
+    @cached_property
+    def operation(self) -> Operation | None:
+        """The operation of GitHub's that answers it; None where GitHub documents none."""
+        return operation_at(_segments(self.path) or [])
 
 
 @dataclass(frozen=True)
@@ -55,21 +78,32 @@ class Catalogue:
 
     Args:
         orgs: organisations tracked, in the settings' order and spelling.
+        include_private: private repositories, and what lies below them, are let in.
     """
 
     orgs: tuple[str, ...]
+    include_private: bool = False
 
     @cached_property
     def tracked(self) -> tuple[Resource, ...]:
         """Every tracked resource, the root first."""
-        resources = [Resource("/", tracked=True)]
+        resources = [self._tracked("/")]
         for org in self.orgs:
             resources += [
-                Resource(f"/orgs/{org}", tracked=True),
-                Resource(f"/orgs/{org}/members", tracked=True, expanded=True),
+                self._tracked(f"/orgs/{org}"),
+                self._tracked(f"/orgs/{org}/members", expanded=True),
                 self.repositories(org),
             ]
         return tuple(resources)
+
+    def _tracked(self, path: str, *, expanded: bool = False, ranked: bool = False) -> Resource:
+        return Resource(
+            path,
+            tracked=True,
+            expanded=expanded,
+            ranked=ranked,
+            include_private=self.include_private,
+        )
 
     @cached_property
     def _by_folded_name(self) -> dict[str, Resource]:
@@ -81,7 +115,7 @@ class Catalogue:
 
     def repositories(self, org: str) -> Resource:
         """The list of repositories that the views of `org` are made from."""
-        return Resource(f"/orgs/{org}/repos", tracked=True, expanded=True, ranked=True)
+        return self._tracked(f"/orgs/{org}/repos", expanded=True, ranked=True)
 
     def find(self, path: str, query: str = "") -> Resource | None:
         """The resource that a request names, or None when it is not to be had here.
@@ -93,7 +127,8 @@ class Catalogue:
         if not _is_text(path + query):
             return None
         segments = _segments(path)
-        if segments is None:
+        operation = None if segments is None else operation_at(segments)
+        if segments is None or operation is None or operation.decision is Decision.REFUSED:
             return None
         canonical = "/" + "/".join(quote(part, safe="!$&'()*+,;=:@~-._") for part in segments)
         canonical_query = _canonical_query(query)
@@ -101,10 +136,8 @@ class Catalogue:
             tracked = self._by_folded_name.get(canonical.lower())
             if tracked is not None:
                 return tracked
-        resource = Resource(canonical, canonical_query)
-        if len(resource.name) > MAX_NAME_BYTES:
-            return None
-        if not is_allowed(segments) or not is_allowed_query(canonical_query):
+        resource = Resource(canonical, canonical_query, include_private=self.include_private)
+        if len(resource.name) > MAX_NAME_BYTES or not operation.allows(canonical_query):
             return None
         return resource
 

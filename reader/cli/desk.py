@@ -89,9 +89,11 @@ class Desk:
             for key in entries:
                 pipeline.hget(key.decode(), "name")
             names = cast(list[bytes | None], pipeline.execute())
-        for name in names:
+        for key, name in zip(entries, names, strict=True):
             resource = None if name is None else self.catalogue.named(name.decode())
-            if resource is not None and not resource.tracked:
+            # Under another key lies what processes of other settings stored.
+            is_ours = resource is not None and keys.entry(resource) == key.decode()
+            if resource is not None and is_ours and not resource.tracked:
                 found[resource.id] = resource
 
 
