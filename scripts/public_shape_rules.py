@@ -161,5 +161,12 @@ def public(keys: Keys, schema: str) -> Keys:
     return kept
 
 
+def withheld_names() -> list[str]:
+    """Every key that is withheld somewhere, less those that mean other things elsewhere."""
+    by_rule = {key for rule in RULES for key in rule.withheld}
+    by_schema = {key for keys, _ in WITHHELD.values() for key in keys}
+    return sorted((by_rule | by_schema) - {"name", "url", "pattern", "strict"})
+
+
 def _hides_email(keys: Collection[str], schema: str) -> bool:
     return "login" in keys and schema not in EMAIL_IS_PUBLIC

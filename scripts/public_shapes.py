@@ -14,6 +14,9 @@ The file is `{"shapes": {NAME: SHAPE, ...}, "operations": {OPERATION_ID: SHAPE, 
   shape of the values of all other keys, the key `"[]"` that of items where the value may be a list,
 - `[SHAPE]`: a list of items of that shape.
 
+Its third member, `"withheld"`, names the keys that are known to be shown to some only (`*` stands
+for any text): dropping them is nothing to report.
+
 A scalar or null is let through where an object or a list may stand.
 """
 
@@ -34,6 +37,7 @@ from scripts.public_shape_rules import (
     Keys,
     Shape,
     public,
+    withheld_names,
 )
 from scripts.running import ROOT
 
@@ -199,7 +203,7 @@ def public_shapes(description: dict[str, Any]) -> dict[str, dict[str, Shape]]:
 
 def rendered(content: dict[str, dict[str, Shape]]) -> str:
     """The file's text: sorted, one shape a line."""
-    parts = []
+    parts = [f'"withheld":{json.dumps(withheld_names())}']
     for part, shapes in content.items():
         lines = [
             f"{json.dumps(name)}:{json.dumps(shape, separators=(',', ':'), sort_keys=True)}"

@@ -7,7 +7,8 @@ member      meaning
 ==========  ===================================================================================
 shapes      shapes by name, GitHub's schemas
 operations  the shape of each operation's answer, by GitHub's id of the operation
-withheld    names of keys that are known to be shown to some only; they are dropped in silence
+withheld    names of keys that are known to be shown to some only, `*` for any text in them:
+            they are dropped in silence
 ==========  ===================================================================================
 
 A shape is `"-"` (a scalar), `"*"` (anything), `"0"` (the key stays, its value is always null), the
@@ -17,7 +18,9 @@ the value may also be a list.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -75,11 +78,16 @@ class Shapes:
 
     Args:
         operations: the shape of an operation's answer, by the operation's id.
-        withheld: keys that are dropped without a word.
+        withheld: keys that are dropped in silence, `*` for any text in them.
     """
 
     operations: dict[str, Shape] = field(default_factory=dict)
-    withheld: frozenset[str] = frozenset()
+    withheld: Sequence[str] = ()
+
+    def is_withheld(self, place: str) -> bool:
+        """Whether it is known that only some may see what stands at `owner.plan`."""
+        key = place.rpartition(".")[2]
+        return any(fnmatchcase(key, pattern) for pattern in self.withheld)
 
 
 @cache
@@ -112,4 +120,4 @@ def shapes_from(held: dict[str, Any]) -> Shapes:
         return Shape(members, others, items)
 
     operations = {operation: shape_of(one) for operation, one in held["operations"].items()}
-    return Shapes(operations, frozenset(held.get("withheld", ())))
+    return Shapes(operations, tuple(held.get("withheld", ())))
