@@ -18,14 +18,14 @@ its place among those at once until `ORIGIN_DEADLINE`.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 from uuid import uuid4
 
 from redis import Redis
 
 from refresher.credential_pool import credentials_of
-from refresher.credentials import Credential
+from refresher.credentials import ANONYMOUS, Credential
 from refresher.errors import OriginError
 from refresher.gate import ASIDE, UNSAID_PAUSE, Permit
 from refresher.resource_classes import CORE, class_in, shape_of
@@ -168,25 +168,32 @@ class Budget:
         self._settle = redis.register_script(_SETTLE)
         self._pause = redis.register_script(_PAUSE)
 
-    def enter(self, target: str = "/") -> Permit:
+    @property
+    def credentials(self) -> Sequence[Credential]:
+        """All that there are; the anonymous one alone where there is none."""
+        return self._credentials
+
+    def enter(self, target: str = "/", *, among: Collection[str] | None = None) -> Permit:
         """Leave to send one request now, waiting a little for a place among those at once.
 
         Args:
             target: path below the origin's base; which limit counts depends on it.
+            among: ids of the credentials that may be used beside none at all; None for any.
 
         Raises:
             OriginError: not now; it says when.
         """
         request_id, shape = uuid4().hex, shape_of(target)
         resource_class = self._class_of(shape)
+        credentials = self._those(among)
         patience = self._settings.origin_deadline
         while patience > 0:
-            verdict, *more = self._try(request_id, resource_class)
+            verdict, *more = self._try(request_id, resource_class, credentials)
             if verdict == "taken":
-                credential = self._credentials[int(float(more[0])) - 1]
+                credential = credentials[int(float(more[0])) - 1]
                 return Permit(credential, request_id, resource_class, shape)
             if verdict != "busy":
-                raise self._refusal(verdict, float(more[0]))
+                raise self._refusal(verdict, float(more[0]), credentials)
             self._sleep(_TURN)
             patience -= _TURN
         raise OriginError(
@@ -261,6 +268,17 @@ class Budget:
         """Whether there is more than one credential."""
         return len(self._credentials) > 1
 
+    def _share_kept(self, credentials: Sequence[Credential]) -> float:
+        """The share that is kept; of what is anonymous beside credentials nothing is tracked."""
+        is_beside = _is_anonymous(credentials) and not _is_anonymous(self._credentials)
+        return 0.0 if is_beside else self._share
+
+    def _those(self, among: Collection[str] | None) -> Sequence[Credential]:
+        """The credentials of these ids, and none at all, which has a budget of its own."""
+        if among is None:
+            return self._credentials
+        return [*(one for one in self._credentials if one.id in among), ANONYMOUS]
+
     def _class_of(self, shape: str) -> str:
         if self._classes is None:
             known = cast(dict[bytes, bytes], self._redis.hgetall(keys.CLASSES))
@@ -276,34 +294,46 @@ class Budget:
         else:
             self._redis.hset(keys.CLASSES, shape, resource_class)
 
-    def _try(self, request_id: str, resource_class: str) -> Sequence[str]:
+    def _try(
+        self, request_id: str, resource_class: str, credentials: Sequence[Credential]
+    ) -> Sequence[str]:
         now, settings = self._clock(), self._settings
         budgets: list[str] = []
-        for credential in self._credentials:
+        for credential in credentials:
             budgets += [keys.budget(credential.id, resource_class), keys.aside(credential.id)]
         answer = self._reserve(
             keys=[keys.PAUSE, keys.IN_FLIGHT, keys.points(int(now // 60)), *budgets],
             args=[
                 now,
                 request_id,
-                self._share,
+                self._share_kept(credentials),
                 settings.origin_concurrency,
                 settings.origin_deadline,
                 settings.origin_points_per_minute,
-                *(credential.assumed_limit for credential in self._credentials),
+                *(credential.assumed_limit for credential in credentials),
             ],
         )
         return [part.decode() for part in cast(list[bytes], answer)]
 
-    def _refusal(self, verdict: str, again: float) -> OriginError:
+    def _refusal(
+        self, verdict: str, again: float, credentials: Sequence[Credential]
+    ) -> OriginError:
+        share = self._share_kept(credentials)
+        spent = "GitHub's rate limit is spent"
+        if _is_anonymous(credentials) and not _is_anonymous(self._credentials):
+            spent += " for what is asked without a credential"
         reason = {
             "paused": "GitHub's secondary limit was met a moment ago",
             "crowded": "GitHub is not to be asked more often in a minute",
-            "spent": "GitHub's rate limit is spent, but for what is kept for tracked resources"
-            if self._share
-            else "GitHub's rate limit is spent",
+            "spent": f"{spent}, except what is kept for tracked resources"
+            if share
+            else spent,
             "refused": f"no credential is of use at the moment: check {_SETTINGS}",
         }[verdict]
         is_refused = verdict == "refused"
         kind = FailureKind.UNAUTHORIZED if is_refused else FailureKind.RATE_LIMITED
         return OriginError(kind, reason, retry_after=max(again - self._clock(), 1.0))
+
+
+def _is_anonymous(credentials: Sequence[Credential]) -> bool:
+    return all(credential.is_anonymous for credential in credentials)

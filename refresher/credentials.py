@@ -1,6 +1,8 @@
 """What the origin is asked with: no credential, a token, or what the pool holds besides."""
 
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +15,12 @@ from shared.settings import Settings
 # https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 ANONYMOUS_LIMIT = 60
 TOKEN_LIMIT = 5000
+# Scopes that show nothing that is not public. Not `read:org`, which shows members that conceal their
+# membership, nor `public_repo`, which may write, and so sees drafts.
+# https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
+HARMLESS_SCOPES = frozenset({"read:user", "user:email"})
+# Personal access tokens (classic) and tokens of OAuth apps, of today and of before April 2021.
+_CLASSIC = re.compile(r"gh[po]_[A-Za-z0-9_]+|[0-9a-f]{40}")
 
 
 class Credential(Protocol):
@@ -26,6 +34,10 @@ class Credential(Protocol):
     def assumed_limit(self) -> int:
         """Requests an hour, until GitHub says."""
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it is none."""
+
     def authorization(self) -> str | None:
         """Value of the `Authorization` header; None to be anonymous. A secret.
 
@@ -35,6 +47,13 @@ class Credential(Protocol):
 
     def renew(self) -> bool:
         """Throw away what GitHub refused; gives whether something else takes its place."""
+
+    def excess(self, headers: Mapping[str, str]) -> list[str]:
+        """What GitHub says that it may see beyond the public, for people; none where it is silent.
+
+        Args:
+            headers: of an answer to it.
+        """
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,20 @@ class Token:
         """Requests an hour, until GitHub says."""
         return ANONYMOUS_LIMIT if self.secret is None else TOKEN_LIMIT
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether there is no token."""
+        return self.secret is None
+
+    @property
+    def is_classic(self) -> bool:
+        """Whether GitHub says by `X-OAuth-Scopes` what the token may see.
+
+        Of other tokens that field says nothing, so an empty one would prove nothing.
+        https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
+        """
+        return self.secret is not None and _CLASSIC.fullmatch(self.secret) is not None
+
     def authorization(self) -> str | None:
         """Value of the `Authorization` header."""
         return None if self.secret is None else f"Bearer {self.secret}"
@@ -70,6 +103,16 @@ class Token:
     def renew(self) -> bool:
         """Only a person can."""
         return False
+
+    def excess(self, headers: Mapping[str, str]) -> list[str]:
+        """The scopes that show more than the public sees."""
+        if self.is_anonymous:
+            return []
+        scopes = {scope.strip() for scope in headers.get("X-OAuth-Scopes", "").split(",")} - {""}
+        return [f"has the scope {scope}" for scope in sorted(scopes - HARMLESS_SCOPES)]
+
+
+ANONYMOUS = Token()
 
 
 class Sending(AuthBase):

@@ -1,10 +1,10 @@
 """What every request to the origin passes on its way out, and its answer on its way in."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from refresher.credentials import Credential, Token, tokens_of
+from refresher.credentials import ANONYMOUS, Credential, tokens_of
 from refresher.resource_classes import CORE
 from shared.settings import Settings
 
@@ -32,11 +32,16 @@ class Permit:
 class Gate(Protocol):
     """What every request passes on its way out, and its answer on its way in."""
 
-    def enter(self, target: str = "/") -> Permit:
+    @property
+    def credentials(self) -> Sequence[Credential]:
+        """All that there are; the anonymous one alone where there is none."""
+
+    def enter(self, target: str = "/", *, among: Collection[str] | None = None) -> Permit:
         """Leave to send one request now.
 
         Args:
             target: path below the origin's base; which limit counts depends on it.
+            among: ids of the credentials that may be used beside none at all; None for any.
 
         Raises:
             OriginError: not now; it says when.
@@ -64,11 +69,18 @@ class OpenGate:
     """Lets everything pass with the first credential; for a single client with no fleet."""
 
     def __init__(self, settings: Settings) -> None:
-        self._permit = Permit(next(iter(tokens_of(settings)), Token()))
+        self._permit = Permit(next(iter(tokens_of(settings)), ANONYMOUS))
 
-    def enter(self, target: str = "/") -> Permit:  # noqa: ARG002
+    @property
+    def credentials(self) -> Sequence[Credential]:
+        """The first."""
+        return [self._permit.credential]
+
+    def enter(self, target: str = "/", *, among: Collection[str] | None = None) -> Permit:  # noqa: ARG002
         """Always."""
-        return self._permit
+        if among is None or self._permit.credential.id in among:
+            return self._permit
+        return Permit(ANONYMOUS)
 
     def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
         """Nothing to note."""

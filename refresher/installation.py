@@ -7,7 +7,7 @@ https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-a
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -33,6 +33,8 @@ RENEW_BEFORE = 300.0  # seconds before a token ends: the fleet's clocks and GitH
 _LAST_USE = 30.0  # seconds before its end to which an old token serves while a new one is late
 _BACKDATED = 60  # seconds, as GitHub advises for clocks that differ
 _JWT_LIFE = 300  # seconds; GitHub allows 600, by its own clock
+# Every App has it. It shows the names of private repositories that the App is installed on.
+_HARMLESS_PERMISSIONS = frozenset({("metadata", "read")})
 _POLL = 0.1  # seconds between looks whether somebody else has brought the next token
 _MAX_BYTES = 256 * 1024
 _REFUSED_FOR = 600.0  # seconds; a key or an installation that GitHub does not know
@@ -53,6 +55,7 @@ class Installation:
     """
 
     assumed_limit = TOKEN_LIMIT
+    is_anonymous = False
 
     def __init__(
         self,
@@ -94,6 +97,15 @@ class Installation:
             self._vault.discard(self._used)
         self._used = None
         return True
+
+    def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
+        """The permissions of its token that show more than the public sees."""
+        permissions = self._used.permissions if self._used else {}
+        return [
+            f"has the permission {name}: {level}"
+            for name, level in sorted(permissions.items())
+            if (name, level) not in _HARMLESS_PERMISSIONS
+        ]
 
     def _lasts(self, token: AppToken, seconds: float) -> bool:
         return token.expires_at - self._clock() > seconds
@@ -224,7 +236,10 @@ def _token_in(status: int, body: bytes) -> AppToken:
         secret = answer["token"]
         if not (isinstance(secret, str) and secret.isascii() and secret.isprintable()):
             raise ValueError
+        permissions = {
+            str(name): str(level) for name, level in dict(answer.get("permissions") or {}).items()
+        }
     except (ValueError, KeyError, TypeError):
         reason = f"no token for the GitHub App: GitHub answered {status} without one"
         raise CredentialError(FailureKind.UNEXPECTED, reason, seconds=_FAILED_FOR) from None
-    return AppToken(secret, ends)
+    return AppToken(secret, ends, permissions)

@@ -9,6 +9,7 @@ from time import monotonic, time
 
 from redis import Redis, RedisError
 
+from refresher.credentials import Credential
 from refresher.limits import clock_offset
 from shared import keys, measures
 from shared.measures import Labels, Measure
@@ -31,15 +32,13 @@ class Exchange:
     Args:
         status: HTTP status; None where no answer came.
         seconds: from the request to the last byte of the answer.
-        credential: the credential's public id.
-        is_anonymous: there was none.
+        credential: that was used.
         headers: of the answer.
     """
 
     status: int | None
     seconds: float
-    credential: str
-    is_anonymous: bool
+    credential: Credential
     headers: Mapping[str, str]
 
     @property
@@ -48,7 +47,7 @@ class Exchange:
 
         https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
         """
-        free = self.status == 304 and not self.is_anonymous
+        free = self.status == 304 and not self.credential.is_anonymous
         return 0 if free or self.status in {None, 401} else 1
 
     @property
@@ -115,12 +114,16 @@ class Meter:
             self._counts[Measure.ORIGIN_REQUESTS, (status,)] += 1
             self._time(Measure.ORIGIN_SECONDS, exchange.seconds)
             if exchange.points:
-                self._counts[Measure.POINTS, (exchange.credential,)] += exchange.points
+                self._counts[Measure.POINTS, (exchange.credential.id,)] += exchange.points
             if exchange.status is not None:
                 self._last = exchange
                 self._offset = clock_offset(exchange.headers, now=time())
-                told = {name: exchange.headers.get(said, "") for name, said in _TOLD.items()}
-                self._credentials[exchange.credential] = told | {"status": status}
+                told = {
+                    name: exchange.headers[said]
+                    for name, said in _TOLD.items()
+                    if said in exchange.headers
+                }
+                self._credentials[exchange.credential.id] = told | {"status": status}
             if self._expenses:
                 self._expenses[-1].add(exchange)
         if monotonic() - self._flushed_at > _FLUSH_INTERVAL:

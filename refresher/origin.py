@@ -1,7 +1,7 @@
 """Sending one request to the origin and taking its answer in: whole, bounded, JSON or an error."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
@@ -11,7 +11,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.body import read_body
-from refresher.credentials import Sending, Token
+from refresher.credentials import Credential, Sending
 from refresher.errors import CredentialError, OriginError
 from refresher.gate import Gate, OpenGate, Permit
 from refresher.limits import asked_pause, is_secondary, is_spent
@@ -76,23 +76,44 @@ class Origin:
         return self._base + target
 
     def owns(self, url: str) -> bool:
-        """Whether a URL is on the origin itself: same scheme, host and port."""
-        return _site(url) == _site(self._base)
+        """Whether a URL is on the origin itself: same scheme, host and port, below its base.
 
-    def get(self, url: str, validator: Validator | None = None) -> OriginAnswer:
+        Whoever could make us ask elsewhere could have us ask what only we can reach.
+        """
+        try:
+            parts, base = urlsplit(url), urlsplit(self._base)
+            is_there = _site(url) == _site(self._base)
+        except ValueError:  # a port that is no number
+            return False
+        return is_there and "@" not in parts.netloc and parts.path.startswith(f"{base.path}/")
+
+    @property
+    def credentials(self) -> Sequence[Credential]:
+        """What it can be asked with; the anonymous credential alone where there is none."""
+        return self._gate.credentials
+
+    def get(
+        self,
+        url: str,
+        validator: Validator | None = None,
+        *,
+        among: Collection[str] | None = None,
+    ) -> OriginAnswer:
         """Fetch a URL, following redirects.
 
         Args:
             url: what to fetch.
             validator: what is known of it; the answer may be a 304 then.
+            among: ids of the credentials that may be used beside none at all; None for any.
 
         Raises:
-            OriginError: no complete answer, too many redirects, or more bytes than allowed.
+            OriginError: no complete answer, too many redirects, one that leads elsewhere, or more
+                bytes than allowed.
         """
         deadline = self._stopwatch() + self._deadline
         asked, permanent = url, True
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._ask(url, validator, deadline)
+            answer = self._ask(url, validator, deadline, among)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:
                 moved = permanent and url != asked and self.owns(url)
@@ -107,14 +128,20 @@ class Origin:
         """Close the connections."""
         self._session.close()
 
-    def _ask(self, url: str, validator: Validator | None, deadline: float) -> OriginAnswer:
+    def _ask(
+        self,
+        url: str,
+        validator: Validator | None,
+        deadline: float,
+        among: Collection[str] | None,
+    ) -> OriginAnswer:
         """One request, repeated with another credential where this one is refused or spent."""
-        if not self.owns(url):  # neither our credential nor our budget is any business of theirs
-            return self._send(url, None, None, deadline)
+        if not self.owns(url):
+            raise OriginError(FailureKind.UNEXPECTED, "GitHub leads to another address than its own")
         tried: set[str] = set()
         renewed: set[str] = set()
         while True:
-            permit = self._gate.enter(url.removeprefix(self._base))
+            permit = self._gate.enter(url.removeprefix(self._base), among=among)
             credential = permit.credential
             is_new = credential.id not in tried
             tried.add(credential.id)
@@ -127,7 +154,7 @@ class Origin:
                 if is_new:
                     continue
                 raise
-            if answer.status == 401:
+            if answer.status == 401 and not credential.is_anonymous:
                 if credential.id not in renewed and credential.renew():
                     renewed.add(credential.id)
                     continue
@@ -154,13 +181,11 @@ class Origin:
             sent_at = time.perf_counter()
             answer = self._send(url, authorization, validator, deadline)
             status, headers = answer.status, CaseInsensitiveDict(answer.headers)
-            return answer
+            return replace(answer, credential=permit.credential.id)
         finally:
             if sent_at is not None:
                 took = time.perf_counter() - sent_at
-                credential = permit.credential
-                is_anonymous = isinstance(credential, Token) and credential.secret is None
-                self._observe(Exchange(status or None, took, credential.id, is_anonymous, headers))
+                self._observe(Exchange(status or None, took, permit.credential, headers))
             self._gate.leave(permit, status, headers)
 
     def _send(
@@ -183,6 +208,7 @@ class Origin:
                 body,
                 links,
                 identity.fingerprint,
+                is_anonymous=authorization is None,
             )
         except requests.Timeout as error:
             raise OriginError(FailureKind.TIMEOUT, "GitHub did not answer in time") from error
@@ -204,7 +230,9 @@ class Origin:
         prepared = self._session.prepare_request(
             requests.Request("GET", url, headers, auth=Sending(authorization))
         )
-        address = str(prepared.url)
+        address = str(prepared.url)  # what is sent, however it was written
+        if not self.owns(address):
+            raise ValueError("not on the origin")
         environment = self._session.merge_environment_settings(address, {}, True, None, None)
         return self._session.get_adapter(address).send(
             prepared,
@@ -231,12 +259,10 @@ def links_in(response: requests.Response, url: str) -> dict[str, str]:
 
 def _target(url: str, location: str) -> str:
     try:
-        target = urljoin(url, location)
-        if urlsplit(target).scheme in {"http", "https"}:
-            return target
-    except ValueError:
-        pass
-    raise OriginError(FailureKind.UNEXPECTED, "GitHub redirects to an invalid address")
+        return urljoin(url, location)
+    except ValueError as error:
+        reason = "GitHub redirects to an invalid address"
+        raise OriginError(FailureKind.UNEXPECTED, reason) from error
 
 
 def _site(url: str) -> tuple[str, str | None, int | None]:

@@ -15,6 +15,8 @@ class OriginAnswer:
         body: decompressed.
         links: target by relation, from `Link`.
         given_to: fingerprint of the identity that asked.
+        credential: public id of the credential that asked.
+        is_anonymous: it was asked without one.
         moved_to: where to ask from now on, after redirects that were all permanent.
     """
 
@@ -24,4 +26,6 @@ class OriginAnswer:
     body: bytes
     links: Mapping[str, str]
     given_to: str = ""
+    credential: str = ""
+    is_anonymous: bool = True
     moved_to: str | None = None

@@ -1,7 +1,7 @@
 """One page of the origin, as it is kept for the next conditional request."""
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from refresher.origin import Origin
@@ -109,7 +109,14 @@ class Page:
         )
 
 
-def ask(origin: Origin, url: str, page: Page | None, validator: Validator | None) -> OriginAnswer:
+def ask(
+    origin: Origin,
+    url: str,
+    page: Page | None,
+    validator: Validator | None,
+    *,
+    among: Collection[str] | None = None,
+) -> OriginAnswer:
     """Ask for a page where it is known to have moved to, or else where it was asked for before.
 
     A repository that was renamed answers 301 for ever, which would be a request more each time.
@@ -119,14 +126,15 @@ def ask(origin: Origin, url: str, page: Page | None, validator: Validator | None
         url: what to ask for.
         page: what is known of it.
         validator: for asking whether it changed.
+        among: ids of the credentials that may be used beside none at all; None for any.
 
     Raises:
         OriginError: no complete answer came.
     """
     moved_to = page.moved_to if page else None
     if moved_to is None:
-        return origin.get(url, validator)
-    answer = origin.get(moved_to, validator)
+        return origin.get(url, validator, among=among)
+    answer = origin.get(moved_to, validator, among=among)
     if answer.status in _GONE:  # it moved on, or back
-        return origin.get(url, validator)
+        return origin.get(url, validator, among=among)
     return replace(answer, moved_to=answer.moved_to or moved_to)

@@ -13,6 +13,7 @@ from refresher import content as contents
 from refresher import page_store, verdict
 from refresher.backoff import next_failure
 from refresher.bulkhead import Bulkhead
+from refresher.asking import Question, question_of
 from refresher.content import Content
 from refresher.errors import (
     HeldBackError,
@@ -23,11 +24,13 @@ from refresher.errors import (
 )
 from refresher.lease import Lease, lease
 from refresher.lists import ListReader
+from refresher.narrowing import Findings
 from refresher.origin import Origin
+from refresher.origin_answer import OriginAnswer
 from refresher.page_store import Known
 from refresher.pages import Page, Unchanged, ask
 from refresher.reporter import Ended, Reporter
-from refresher.visibility import parent_repository
+from refresher.visibility import ANONYMOUS_ONLY, Askers, askers_of, parent_repository
 from refresher.writes import Writer
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -161,17 +164,22 @@ class _Attempt:
             raise
 
     def _fetch(self, known: Known) -> Content | Unchanged:
+        question = question_of(self.resource)
         if self.resource.expanded:
-            return self._fetch_list(known)
-        if not self._may_be_shown():
+            return self._fetch_list(question, known)
+        askers = self._askers(question)
+        if askers is None:
             return contents.not_found()
-        return self._fetch_page(known)
+        return self._fetch_page(question, known, askers)
 
-    def _fetch_list(self, known: Known) -> Content | Unchanged:
+    def _fetch_list(self, question: Question, known: Known) -> Content | Unchanged:
         settings = self.tools.settings
+        assert question.shape.items is not None, "only lists are expanded"
         reader = ListReader(
             self.tools.origin,
             self.resource,
+            question.path,
+            question.shape.items,
             max_pages=settings.list_max_pages,
             max_bytes=settings.list_max_bytes,
             before_each=self.held.check,
@@ -179,12 +187,12 @@ class _Attempt:
             note_progress=partial(self.tools.reporter.progress, self.resource),
             clock=self.tools.clock,
             concurrency=settings.github_concurrency,
+            note_findings=self._note_findings,
         )
         read = reader.read(known.pages, known.ids)
         if isinstance(read, Unchanged):
             return read
-        ranked, include_private = self.resource.ranked, settings.include_private
-        return contents.of_list(read, ranked=ranked, include_private=include_private)
+        return contents.of_list(read, ranked=self.resource.ranked)
 
     def _note_length(self, pages: int) -> None:
         """Leave a list for later that turned out to be large, if there is no room for it."""
@@ -192,40 +200,58 @@ class _Attempt:
         if bulkhead.note(self.resource, pages) and bulkhead.holds_back(self.resource):
             raise HeldBackError
 
-    def _fetch_page(self, known: Known) -> Content | Unchanged:
+    def _fetch_page(
+        self, question: Question, known: Known, askers: Askers
+    ) -> Content | Unchanged:
+        """The content of a single answer, as the public sees it, whoever may ask."""
         tools, tracked = self.tools, self.resource.tracked
-        url = tools.origin.url_of(self.resource.name)
+        url = tools.origin.url_of(question.target)
         page = next((page for page in known.pages if page.url == url), None)
-        answer = ask(tools.origin, url, page, page.validator if page else None)
+        validator = page.validator if page else None
+        answer = ask(tools.origin, url, page, validator, among=askers)
         if page is not None and answer.status == 304:
             return Unchanged([page.confirmed(answer)])
         verdict.check(answer, tracked=tracked, now=tools.clock())
-        return contents.of_answer(
-            answer,
-            Page.of(answer, url),
-            tracked=tracked,
-            include_private=tools.settings.include_private,
+        findings = Findings()
+        content = contents.of_answer(
+            answer, Page.of(answer, url), shape=question.shape, tracked=tracked, findings=findings
         )
+        self._note_findings(answer, findings)
+        if not self._is_hidden(answer, findings):
+            return content
+        if answer.is_anonymous:
+            return contents.not_found()
+        # What the credential saw is not public: what is, only an anonymous answer tells.
+        return self._fetch_page(question, Known(), ANONYMOUS_ONLY)
 
-    def _may_be_shown(self) -> bool:
-        """Whether what lies below a repository is as public as the repository.
+    def _is_hidden(self, answer: OriginAnswer, findings: Findings) -> bool:
+        """Whether an answer holds what is not for everyone.
 
-        Issues or files carry no mark of their own; the token may see those of private ones.
+        In what GitHub's description leaves open, such as a deployment's payload, a mark may mean
+        anything; there only what a credential saw is doubted.
         """
-        settings = self.tools.settings
-        parent = parent_repository(self.resource)
-        if parent is None or settings.include_private or settings.github_api_token is None:
+        include_private = self.resource.include_private
+        if findings.hides(include_private=include_private):
             return True
-        metadata = self.tools.store.look(parent).metadata
-        if metadata is None or not metadata.is_fresh(self.tools.clock()):
-            if refresh(parent, self.tools) in {RefreshOutcome.BUSY, RefreshOutcome.NO_LOCK}:
-                raise NotNowError
-            metadata = self.tools.store.look(parent).metadata
-        if metadata is None or not metadata.is_fresh(self.tools.clock()):
-            reason = "the repository itself could not be read"
-            raise OriginError(FailureKind.UNEXPECTED, reason)
-        return metadata.status == 200
+        return bool(findings.free_marks) and not (answer.is_anonymous or include_private)
 
+    def _note_findings(self, answer: OriginAnswer, findings: Findings) -> None:
+        self.tools.privileges.note_findings(answer, findings)
+        operation = self.resource.operation
+        self.tools.reporter.note_dropped(operation.id if operation else "", findings.dropped)
+
+    def _askers(self, question: Question) -> Askers | None:
+        """Which credentials may ask; None where what is asked for is not public.
+
+        What lies below a repository is as public as that: issues or files carry no mark of their
+        own, and a credential may see those of private ones.
+        """
+        if all(credential.is_anonymous for credential in self.tools.origin.credentials):
+            return ANONYMOUS_ONLY
+        parent = parent_repository(self.resource)
+        if parent is None or question.is_for_nobody_else:
+            return askers_of(question, self.tools.privileges)
+        ...
     def _known(self) -> Known:
         """The stored pages; none without an entry, which alone they could confirm."""
         if self.look.metadata is None:

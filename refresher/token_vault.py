@@ -7,6 +7,7 @@ ask GitHub for a token anyway.
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -27,10 +28,12 @@ class AppToken:
     Args:
         secret: the token.
         expires_at: Unix time, in seconds.
+        permissions: what it may do, such as `contents: write`, by GitHub's names.
     """
 
     secret: str = field(repr=False)
     expires_at: float
+    permissions: Mapping[str, str] = field(default_factory=dict)
 
 
 class TokenVault:
@@ -55,7 +58,8 @@ class TokenVault:
 
     def put(self, token: AppToken, *, seconds: float) -> None:
         """Share a token for so many seconds."""
-        sealed = self._cipher.encrypt(json.dumps([token.secret, token.expires_at]).encode())
+        parts = [token.secret, token.expires_at, dict(token.permissions)]
+        sealed = self._cipher.encrypt(json.dumps(parts).encode())
         self._redis.set(self._key, sealed, px=max(1, int(seconds * 1000)))
 
     def discard(self, token: AppToken) -> None:
@@ -77,10 +81,10 @@ class TokenVault:
 
     def _opened(self, sealed: bytes) -> AppToken | None:
         try:
-            secret, expires_at = json.loads(self._cipher.decrypt(sealed))
+            secret, expires_at, permissions = json.loads(self._cipher.decrypt(sealed))
         except InvalidToken:  # put with another private key
             return None
-        return AppToken(secret, expires_at)
+        return AppToken(secret, expires_at, permissions)
 
 
 def _derived(key: RSAPrivateKey) -> bytes:

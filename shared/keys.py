@@ -56,6 +56,10 @@ budgets              zset    never          refresher   which `budget:` keys the
 budget-history:      hash    7 hours        refresher   a ring of what was left of it
 {credential}:{class}
 credential:{id}      hash    a day          refresher   what the origin tells of a credential
+privileges:{id}      hash    a day          refresher   what shows that a credential sees more than
+                                                        the public, and when that was seen last
+unknown-fields       hash    never; 500     refresher   keys of the origin's answers that no public
+                             at the most                shape has, and when each was seen last
 readers              zset    never          reader      ids of reader processes, by last sign of
                                                         life
 reader:{id}          string  20 seconds     reader      a reader process's report, as JSON
@@ -87,6 +91,7 @@ MEASURES = f"{_PREFIX}:measures"
 ORIGIN = f"{_PREFIX}:origin"
 BUDGETS = f"{_PREFIX}:budgets"
 READERS = f"{_PREFIX}:readers"
+UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
 KEPT = f"{_PREFIX}:kept"
 KEPT_SIZES = f"{_PREFIX}:kept-sizes"
 ENTRIES = f"{_PREFIX}:entry:*"  # as SCAN matches them
@@ -205,6 +210,11 @@ def budget_history(credential: str, resource_class: str) -> str:
 def credential(credential_id: str) -> str:
     """What the origin tells of a credential."""
     return f"{_PREFIX}:credential:{credential_id}"
+
+
+def privileges(credential_id: str) -> str:
+    """What shows that a credential sees more than the public."""
+    return f"{_PREFIX}:privileges:{credential_id}"
 
 
 def reader(reader_id: str) -> str:

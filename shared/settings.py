@@ -59,6 +59,13 @@ class LogFormat(StrEnum):
     CONSOLE = "console"  # for people
 
 
+class PrivilegedCredentials(StrEnum):
+    """What to do about a credential that sees more than the public."""
+
+    WARN = "warn"  # name it in the log, on the status page and in `doctor`
+    REFUSE = "refuse"  # stop the refresher that finds it
+
+
 class Settings(BaseSettings):
     """The settings of a process: frozen, complete, valid.
 
@@ -86,6 +93,11 @@ class Settings(BaseSettings):
     )
     github_app_private_key_file: str | None = Field(
         None, description="a file with the App's private key, instead"
+    )
+    privileged_credentials: PrivilegedCredentials = Field(
+        PrivilegedCredentials.WARN,
+        description="`warn` of a credential that sees more than the public, or `refuse`: the "
+        "refresher stops at GitHub's first answer",
     )
     budget_reserve: float = Field(
         0.2, ge=0, lt=1, description="share of the rate limit kept for tracked resources"
