@@ -1,0 +1,126 @@
+"""`python -m scripts.operations_table`: makes docs/github-operations.md of the decisions.
+
+The decisions are data (shared/operations/decisions.tsv); this page is for people who review them.
+"""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass, fields
+from itertools import groupby
+
+from scripts.running import ROOT
+
+DECISIONS = ROOT / "shared" / "operations" / "decisions.tsv"
+PAGE = ROOT / "docs" / "github-operations.md"
+
+_INTRODUCTION = """\
+# What is served of GitHub's REST API
+
+GitHub documents {total} operations that read (GET). Each has a decision here. The rule behind all
+of them: readers serve what GitHub would tell a client without a credential, whatever credential
+fetched it. [security.md](security.md) tells how that is kept. This page is generated from
+`shared/operations/decisions.tsv` by `python -m scripts.operations_table`; a test fails if the two
+differ.
+
+| decision | operations | meaning |
+|---|---|---|
+| anyone | {anyone} | Public as a whole: items, order, paging and status are the same whoever asks. A credential may be used. Fields that it adds are removed. |
+| anonymously | {anonymously} | Public in part: a credential would be shown more, or other values. The refresher asks without a credential, or with one that is known to see no more. |
+| refused | {refused} | Not public, about the caller, of no use to a cache, or in doubt. Clients get 403 with the reason. |
+
+"Scopeless" is a classic token without scopes: GitHub says that it "grants read-only access to
+public information". "No-push" is a credential to which the repository's own answer says
+`permissions.push: false`.
+
+The source column quotes GitHub's description of the operation, or GitHub's documentation. Where
+GitHub says nothing of who may ask, the column says so in our own words. "Stand-in" means that
+GitHub says nothing that shows it, and that the property test over the stand-in GitHub does.
+"""  # noqa: E501 (a row of a Markdown table is one line)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the data file, column by column."""
+
+    path: str
+    operation: str
+    decision: str
+    why: str
+    public_because: str
+    ask: str
+    also_with: str
+    refused_query: str
+
+    @property
+    def group(self) -> str:
+        """GitHub's category, as far as the path tells: its first segment."""
+        return "/" + self.path.split("/")[1]
+
+
+def read() -> list[Row]:
+    """All rows, in the file's order.
+
+    Raises:
+        ValueError: the header differs, or a line has another number of columns.
+    """
+    header, *lines = DECISIONS.read_text(encoding="utf-8").splitlines()
+    columns = [field.name for field in fields(Row)]
+    if header.split("\t") != columns:
+        raise ValueError(f"the header is not {columns}")
+    rows = []
+    for number, line in enumerate(lines, start=2):
+        cells = line.split("\t")
+        if len(cells) != len(columns):
+            raise ValueError(f"line {number} has {len(cells)} columns, not {len(columns)}")
+        rows.append(Row(*cells))
+    return rows
+
+
+def rendered() -> str:
+    """The page."""
+    rows = read()
+    counts = Counter(row.decision for row in rows)
+    parts = [_INTRODUCTION.format(total=len(rows), **counts)]
+    by_group = sorted(rows, key=lambda row: row.group)  # stable: the file's order within a group
+    for group, members in groupby(by_group, key=lambda row: row.group):
+        parts.append(_section(group, list(members)))
+    return "\n".join(parts)
+
+
+def _section(group: str, rows: list[Row]) -> str:
+    counts = Counter(row.decision for row in rows)
+    summary = ", ".join(f"{count} {decision}" for decision, count in sorted(counts.items()))
+    lines = [f"## `{group}`", "", f"{summary}.", ""]
+    lines += ["| operation | decision | why | source |", "|---|---|---|---|"]
+    lines += [
+        f"| `{row.path}` | {_decision(row)} | {_text(row.why)} | {_text(row.public_because)} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _decision(row: Row) -> str:
+    words = [row.decision]
+    if row.also_with:
+        words.append(f"or {row.also_with}")
+    if row.ask:
+        words.append(f"asks `{row.ask}`")
+    if row.refused_query:
+        names = ", ".join(f"`{name}`" for name in row.refused_query.split(","))
+        words.append(f"refuses {names}")
+    return ", ".join(words)
+
+
+def _text(cell: str) -> str:
+    """A cell's text as Markdown shows it unchanged: `<` begins HTML, `|` ends a cell."""
+    return cell.replace("<", "&lt;").replace("|", "\\|")
+
+
+def main() -> int:
+    """Write it."""
+    PAGE.write_text(rendered(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
