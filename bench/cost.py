@@ -24,6 +24,7 @@ from refresher.budget import Budget
 from refresher.bulkhead import Bulkhead
 from refresher.meter import Meter
 from refresher.origin import Origin
+from refresher.privileges import Privileges
 from refresher.refresh import Tools, refresh
 from refresher.reporter import Reporter
 from refresher.writes import Writer
@@ -136,6 +137,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
                     origin,
                     bulkhead,
                     Reporter(redis, meter, keep_s=600),
+                    Privileges(redis),
                     clock=lambda: now,
                 ),
             )

@@ -325,9 +325,7 @@ class Budget:
         reason = {
             "paused": "GitHub's secondary limit was met a moment ago",
             "crowded": "GitHub is not to be asked more often in a minute",
-            "spent": f"{spent}, except what is kept for tracked resources"
-            if share
-            else spent,
+            "spent": f"{spent}, except what is kept for tracked resources" if share else spent,
             "refused": f"no credential is of use at the moment: check {_SETTINGS}",
         }[verdict]
         is_refused = verdict == "refused"

@@ -4,13 +4,13 @@ import gzip
 import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import brotli
 
 from refresher.errors import OriginError
-from refresher.items import decode
+from refresher.items import decode, elements
 from refresher.lists import ReadList
 from refresher.narrowing import Findings, UnfitError, narrowed
 from refresher.origin_answer import OriginAnswer
@@ -129,6 +129,26 @@ def of_answer(
     body = answer.body if public is text else public.encode()
     content_type = answer.headers.get("Content-Type", JSON)
     return Content(answer.status, body, content_type, links=_links(answer), pages=[page])
+
+
+def without_hidden(content: Content, *, shape: Shape) -> Content:
+    """What is for everyone of an answer that nobody's credential was used for; else a 404.
+
+    GitHub itself shows nothing private there. Should it ever, items of a list are left out.
+
+    Args:
+        content: made by `of_answer`.
+        shape: the public shape that it was made with.
+    """
+    if not content.body.lstrip().startswith(b"[") or shape.items is None:
+        return not_found()
+    shown: list[bytes] = []
+    for text, value in elements(content.body):
+        findings = Findings()
+        narrowed(text, value, shape.items, findings)
+        if not findings.hides(include_private=False):
+            shown.append(text.encode())
+    return replace(content, body=JsonArray.join(shown).body)
 
 
 def not_found() -> Content:

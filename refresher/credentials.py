@@ -15,8 +15,8 @@ from shared.settings import Settings
 # https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 ANONYMOUS_LIMIT = 60
 TOKEN_LIMIT = 5000
-# Scopes that show nothing that is not public. Not `read:org`, which shows members that conceal their
-# membership, nor `public_repo`, which may write, and so sees drafts.
+# Scopes that show nothing that is not public. Not `read:org`, which shows members that conceal
+# their membership, nor `public_repo`, which may write, and so sees drafts.
 # https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
 HARMLESS_SCOPES = frozenset({"read:user", "user:email"})
 # Personal access tokens (classic) and tokens of OAuth apps, of today and of before April 2021.

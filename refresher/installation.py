@@ -98,6 +98,12 @@ class Installation:
         self._used = None
         return True
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is known not to see an organisation's members; may ask GitHub for a token."""
+        self.authorization()
+        return self._used is not None and "members" not in self._used.permissions
+
     def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
         """The permissions of its token that show more than the public sees."""
         permissions = self._used.permissions if self._used else {}

@@ -11,8 +11,9 @@ from rq.suspension import is_suspended
 
 from refresher.budget import Budget
 from refresher.bulkhead import Bulkhead
-from refresher.meter import Meter, metered
+from refresher.meter import Exchange, Meter, metered
 from refresher.origin import Origin
+from refresher.privileges import Privileges
 from refresher.refresh import Tools
 from refresher.refresh import refresh as refresh_resource
 from refresher.reporter import Ended, Reporter
@@ -93,7 +94,13 @@ def _tools(settings: Settings, catalogue: Catalogue, resource: Resource) -> Iter
             stack.enter_context(closing(master))
         meter = stack.enter_context(metered(redis))
         budget = Budget(redis, settings, tracked=resource.tracked)
-        origin = stack.enter_context(closing(Origin(settings, budget, observe=meter.observe)))
+        privileges = Privileges(redis, settings.privileged_credentials)
+
+        def observe(exchange: Exchange) -> None:
+            meter.observe(exchange)
+            privileges.observe(exchange)
+
+        origin = stack.enter_context(closing(Origin(settings, budget, observe=observe)))
         yield Tools(
             settings,
             redis,
@@ -102,6 +109,7 @@ def _tools(settings: Settings, catalogue: Catalogue, resource: Resource) -> Iter
             origin,
             Bulkhead(redis, catalogue),
             _reporter(redis, meter, settings),
+            privileges,
             lock_masters=masters,
         )
 

@@ -42,7 +42,9 @@ class Findings:
         Args:
             include_private: private repositories are let in.
         """
-        return bool(self.marks & (Mark.WITHHELD if include_private else Mark.PRIVATE | Mark.WITHHELD))
+        return bool(
+            self.marks & (Mark.WITHHELD if include_private else Mark.PRIVATE | Mark.WITHHELD)
+        )
 
 
 class UnfitError(ValueError):

@@ -137,7 +137,9 @@ class Origin:
     ) -> OriginAnswer:
         """One request, repeated with another credential where this one is refused or spent."""
         if not self.owns(url):
-            raise OriginError(FailureKind.UNEXPECTED, "GitHub leads to another address than its own")
+            raise OriginError(
+                FailureKind.UNEXPECTED, "GitHub leads to another address than its own"
+            )
         tried: set[str] = set()
         renewed: set[str] = set()
         while True:

@@ -19,6 +19,7 @@ from redis import Redis
 
 from refresher.credentials import Credential, Token
 from refresher.errors import OriginError
+from refresher.installation import Installation
 from refresher.meter import Exchange
 from refresher.narrowing import Findings
 from refresher.origin_answer import OriginAnswer
@@ -103,13 +104,17 @@ class Privileges:
                 pipeline.hget(keys.credential(credential), "scopes")
                 pipeline.exists(keys.privileges(credential))
             answers = pipeline.execute()
+        told = zip(classic, answers[::2], answers[1::2], strict=True)
         return frozenset(
             credential
-            for credential, scopes, is_privileged in zip(
-                classic, answers[::2], answers[1::2], strict=True
-            )
+            for credential, scopes, is_privileged in told
             if scopes == b"" and not is_privileged
         )
+
+    def without_members(self, credentials: Sequence[Credential]) -> frozenset[str]:
+        """Ids of the credentials that do not see who conceals a membership of an organisation."""
+        apps = {one.id for one in credentials if isinstance(one, Installation) and one.is_outside}
+        return self.scopeless(credentials) | apps
 
     def _note(self, credential: str, privileges: Sequence[str]) -> None:
         if privileges:
@@ -123,7 +128,9 @@ class Privileges:
             pipeline.expire(key, _REMEMBER_S)
             is_new = cast(int, pipeline.execute()[0]) > 0
         if is_new:
-            log.warning("%s: nothing private is served, but %s", _named(credential, privileges), ADVICE)
+            log.warning(
+                "%s: nothing private is served, but %s", _named(credential, privileges), ADVICE
+            )
 
 
 def shown_by(findings: Findings) -> list[str]:

@@ -2,18 +2,19 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import assert_never
 
 from redis import Redis, RedisError
 from rq.timeouts import BaseTimeoutException
 
 from refresher import content as contents
 from refresher import page_store, verdict
+from refresher.asking import Question, question_of
 from refresher.backoff import next_failure
 from refresher.bulkhead import Bulkhead
-from refresher.asking import Question, question_of
 from refresher.content import Content
 from refresher.errors import (
     HeldBackError,
@@ -25,13 +26,24 @@ from refresher.errors import (
 from refresher.lease import Lease, lease
 from refresher.lists import ListReader
 from refresher.narrowing import Findings
-from refresher.origin import Origin
+from refresher.origin import MEDIA_TYPE, Origin
 from refresher.origin_answer import OriginAnswer
 from refresher.page_store import Known
 from refresher.pages import Page, Unchanged, ask
+from refresher.privileges import Privileges
 from refresher.reporter import Ended, Reporter
-from refresher.visibility import ANONYMOUS_ONLY, Askers, askers_of, parent_repository
+from refresher.visibility import (
+    ANONYMOUS_ONLY,
+    ANY,
+    Askers,
+    is_private,
+    may_not_push,
+    parent_repository,
+    stays_below,
+)
 from refresher.writes import Writer
+from shared.entry import Entry
+from shared.operations import AlsoWith
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
 from shared.resources import Resource
@@ -51,6 +63,7 @@ class Tools:
         origin: GitHub.
         bulkhead: who may begin with a large list.
         reporter: told how each refresh ended.
+        privileges: told what credentials see, and who is known to see no more than the public.
         lock_masters: where the locks live; none: with everything else.
         clock: gives Unix time in seconds.
         chance: gives a random number from 0 up to 1.
@@ -63,6 +76,7 @@ class Tools:
     origin: Origin
     bulkhead: Bulkhead
     reporter: Reporter
+    privileges: Privileges
     lock_masters: frozenset[Redis] = frozenset()
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
@@ -142,6 +156,7 @@ class _Attempt:
             # Content is as old as the question, not as the answer.
             asked_at, known = self.tools.clock(), self._known()
             content = self._fetch(known)
+            self.tools.privileges.check()
             self.held.check()
             outcome = self._store(content, known, asked_at=asked_at)
             return Ended(outcome, self.look, pages=len(content.pages))
@@ -200,15 +215,13 @@ class _Attempt:
         if bulkhead.note(self.resource, pages) and bulkhead.holds_back(self.resource):
             raise HeldBackError
 
-    def _fetch_page(
-        self, question: Question, known: Known, askers: Askers
-    ) -> Content | Unchanged:
+    def _fetch_page(self, question: Question, known: Known, askers: Askers) -> Content | Unchanged:
         """The content of a single answer, as the public sees it, whoever may ask."""
         tools, tracked = self.tools, self.resource.tracked
         url = tools.origin.url_of(question.target)
         page = next((page for page in known.pages if page.url == url), None)
         validator = page.validator if page else None
-        answer = ask(tools.origin, url, page, validator, among=askers)
+        answer = ask(tools.origin, url, page, validator, among=askers.among)
         if page is not None and answer.status == 304:
             return Unchanged([page.confirmed(answer)])
         verdict.check(answer, tracked=tracked, now=tools.clock())
@@ -217,10 +230,10 @@ class _Attempt:
             answer, Page.of(answer, url), shape=question.shape, tracked=tracked, findings=findings
         )
         self._note_findings(answer, findings)
-        if not self._is_hidden(answer, findings):
+        if not self._is_hidden(answer, findings) and not self._is_elsewhere(question, answer):
             return content
         if answer.is_anonymous:
-            return contents.not_found()
+            return contents.without_hidden(content, shape=question.shape)
         # What the credential saw is not public: what is, only an anonymous answer tells.
         return self._fetch_page(question, Known(), ANONYMOUS_ONLY)
 
@@ -241,17 +254,83 @@ class _Attempt:
         self.tools.reporter.note_dropped(operation.id if operation else "", findings.dropped)
 
     def _askers(self, question: Question) -> Askers | None:
-        """Which credentials may ask; None where what is asked for is not public.
+        """Who may ask; None where what is asked for is not public.
 
         What lies below a repository is as public as that: issues or files carry no mark of their
-        own, and a credential may see those of private ones.
+        own, and a credential may see those of private ones. Without one GitHub sees to it itself.
         """
-        if all(credential.is_anonymous for credential in self.tools.origin.credentials):
+        credentials = self.tools.origin.credentials
+        if all(credential.is_anonymous for credential in credentials):
             return ANONYMOUS_ONLY
         parent = parent_repository(self.resource)
-        if parent is None or question.is_for_nobody_else:
-            return askers_of(question, self.tools.privileges)
-        ...
+        is_only_for_nobody = question.anonymously and question.also_with is AlsoWith.NOBODY
+        if parent is None or (is_only_for_nobody and not self.resource.include_private):
+            return self._known_to_see_no_more(question, None)
+        repository = self._public(parent)
+        if repository is None:
+            return None
+        if self.resource.include_private and is_private(repository):
+            return ANY  # with all that lies below it
+        return self._known_to_see_no_more(question, parent)
+
+    def _known_to_see_no_more(self, question: Question, parent: Resource | None) -> Askers:
+        """Who may ask for something public: whoever is known to see no more of it."""
+        if not question.anonymously:
+            return ANY
+        credentials = self.tools.origin.credentials
+        match question.also_with:
+            case AlsoWith.NOBODY:
+                return ANONYMOUS_ONLY
+            case AlsoWith.SCOPELESS:
+                return Askers(self.tools.privileges.scopeless(credentials))
+            case AlsoWith.NO_MEMBERS:
+                return Askers(self.tools.privileges.without_members(credentials))
+            case AlsoWith.NO_PUSH:
+                pages = self._pages_of(parent) if parent else ()
+                return (
+                    Askers(may_not_push(pages[0], credentials, MEDIA_TYPE))
+                    if pages
+                    else ANONYMOUS_ONLY
+                )
+        assert_never(question.also_with)
+
+    def _public(self, parent: Resource) -> Entry | None:
+        """The repository that the resource lies below; None where it is not to be seen.
+
+        Raises:
+            NotNowError: another refresher is at work on it.
+            OriginError: it could not be read: whether it is public is not known.
+        """
+        store, clock = self.tools.store, self.tools.clock
+        look = store.look(parent)
+        if not look.is_current(clock()):
+            if refresh(parent, self.tools) in {RefreshOutcome.BUSY, RefreshOutcome.NO_LOCK}:
+                raise NotNowError
+            look = store.look(parent)
+        entry = store.read(parent)
+        if entry is None or not look.is_current(clock()):
+            reason = "the repository itself could not be read"
+            raise OriginError(FailureKind.UNEXPECTED, reason)
+        return entry if entry.metadata.status == 200 else None
+
+    def _pages_of(self, parent: Resource) -> Sequence[Page]:
+        return page_store.load(self.tools.redis, parent, self.tools.settings).pages
+
+    def _is_elsewhere(self, question: Question, answer: OriginAnswer) -> bool:
+        """Whether what a credential saw lies below another repository than the one that was asked.
+
+        One that was renamed is the same: GitHub leads to it by its number, as it leads there from
+        the repository's own former name.
+        """
+        parent = parent_repository(self.resource)
+        if answer.is_anonymous or parent is None:
+            return False
+        here = self.tools.origin.url_of("/".join(question.path.split("/")[:4]))
+        if stays_below(answer.url, [here]):
+            return False
+        moved_to = [page.moved_to for page in self._pages_of(parent) if page.moved_to]
+        return not stays_below(answer.url, moved_to)
+
     def _known(self) -> Known:
         """The stored pages; none without an entry, which alone they could confirm."""
         if self.look.metadata is None:

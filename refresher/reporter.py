@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,6 +14,7 @@ from refresher.meter import Meter
 from shared import keys, refresh_report
 from shared.failure import Failure
 from shared.measures import Measure
+from shared.operations.shapes import public_shapes
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import RefreshReport, kind_of
 from shared.resources import Resource
@@ -21,6 +22,8 @@ from shared.store import Look
 
 log = logging.getLogger("refresher")
 
+_MOST_UNKNOWN = 500  # keys of answers that are remembered
+_LONGEST_UNKNOWN = 300  # characters of one
 _KEEP_PROGRESS = timedelta(minutes=1)
 _BAD = frozenset({RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK})
 
@@ -108,6 +111,30 @@ class Reporter:
         text = json.dumps({"page": page, "pages": pages})
         with suppress(RedisError):
             self.redis.set(keys.progress(resource), text, ex=_KEEP_PROGRESS)
+
+    def note_dropped(self, operation: str, places: Collection[str]) -> None:
+        """Report keys of GitHub's answers that nobody has said to be public, once for the fleet.
+
+        Args:
+            operation: GitHub's id of what was asked for.
+            places: where keys were dropped, as `owner.plan`.
+        """
+        shapes = public_shapes()
+        unknown = sorted(place for place in places if not shapes.is_withheld(place))
+        if not unknown:
+            return
+        now = time.time()
+        with suppress(RedisError):
+            if self.redis.hlen(keys.UNKNOWN_FIELDS) >= _MOST_UNKNOWN:
+                return
+            for place in unknown:
+                name = f"{operation} {place}"[:_LONGEST_UNKNOWN]
+                if self.redis.hset(keys.UNKNOWN_FIELDS, name, now):
+                    log.warning(
+                        "GitHub's answer to %s has a key that no public shape has: %s (dropped)",
+                        operation,
+                        place,
+                    )
 
     def _tell(self, resource: Resource, report: RefreshReport) -> None:
         log.log(

@@ -5,12 +5,12 @@ The decisions are data (shared/operations/decisions.tsv); this page is for peopl
 
 import sys
 from collections import Counter
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from itertools import groupby
 
 from scripts.running import ROOT
+from shared.operations import Operation, operations
 
-DECISIONS = ROOT / "shared" / "operations" / "decisions.tsv"
 PAGE = ROOT / "docs" / "github-operations.md"
 
 _INTRODUCTION = """\
@@ -26,10 +26,11 @@ differ.
 |---|---|---|
 | anyone | {anyone} | Public as a whole: items, order, paging and status are the same whoever asks. A credential may be used. Fields that it adds are removed. |
 | anonymously | {anonymously} | Public in part: a credential would be shown more, or other values. The refresher asks without a credential, or with one that is known to see no more. |
-| refused | {refused} | Not public, about the caller, of no use to a cache, or in doubt. Clients get 403 with the reason. |
+| refused | {refused} | Not public, about the caller, of no use to a cache, or in doubt. It is not served. |
 
 "Scopeless" is a classic token without scopes: GitHub says that it "grants read-only access to
-public information". "No-push" is a credential to which the repository's own answer says
+public information". "No-members" is such a token, or a GitHub App that may not read members:
+neither sees who conceals a membership. "No-push" is a credential to which the repository's own answer says
 `permissions.push: false`.
 
 The source column quotes GitHub's description of the operation, or GitHub's documentation. Where
@@ -38,57 +39,24 @@ GitHub says nothing that shows it, and that the property test over the stand-in 
 """  # noqa: E501 (a row of a Markdown table is one line)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the data file, column by column."""
-
-    path: str
-    operation: str
-    decision: str
-    why: str
-    public_because: str
-    ask: str
-    also_with: str
-    refused_query: str
-
-    @property
-    def group(self) -> str:
-        """GitHub's category, as far as the path tells: its first segment."""
-        return "/" + self.path.split("/")[1]
-
-
-def read() -> list[Row]:
-    """All rows, in the file's order.
-
-    Raises:
-        ValueError: the header differs, or a line has another number of columns.
-    """
-    header, *lines = DECISIONS.read_text(encoding="utf-8").splitlines()
-    columns = [field.name for field in fields(Row)]
-    if header.split("\t") != columns:
-        raise ValueError(f"the header is not {columns}")
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        cells = line.split("\t")
-        if len(cells) != len(columns):
-            raise ValueError(f"line {number} has {len(cells)} columns, not {len(columns)}")
-        rows.append(Row(*cells))
-    return rows
-
-
 def rendered() -> str:
     """The page."""
-    rows = read()
-    counts = Counter(row.decision for row in rows)
+    rows = operations()
+    counts = Counter(str(row.decision) for row in rows)
     parts = [_INTRODUCTION.format(total=len(rows), **counts)]
-    by_group = sorted(rows, key=lambda row: row.group)  # stable: the file's order within a group
-    for group, members in groupby(by_group, key=lambda row: row.group):
+    by_group = sorted(rows, key=_group)  # stable: the file's order within a group
+    for group, members in groupby(by_group, key=_group):
         parts.append(_section(group, list(members)))
     return "\n".join(parts)
 
 
-def _section(group: str, rows: list[Row]) -> str:
-    counts = Counter(row.decision for row in rows)
+def _group(row: Operation) -> str:
+    """GitHub's category, as far as the path tells: its first segment."""
+    return "/" + row.path.split("/")[1]
+
+
+def _section(group: str, rows: Sequence[Operation]) -> str:
+    counts = Counter(str(row.decision) for row in rows)
     summary = ", ".join(f"{count} {decision}" for decision, count in sorted(counts.items()))
     lines = [f"## `{group}`", "", f"{summary}.", ""]
     lines += ["| operation | decision | why | source |", "|---|---|---|---|"]
@@ -99,14 +67,14 @@ def _section(group: str, rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _decision(row: Row) -> str:
-    words = [row.decision]
+def _decision(row: Operation) -> str:
+    words = [str(row.decision)]
     if row.also_with:
         words.append(f"or {row.also_with}")
     if row.ask:
         words.append(f"asks `{row.ask}`")
     if row.refused_query:
-        names = ", ".join(f"`{name}`" for name in row.refused_query.split(","))
+        names = ", ".join(f"`{name}`" for name in sorted(row.refused_query))
         words.append(f"refuses {names}")
     return ", ".join(words)
 

@@ -19,7 +19,6 @@ refused_query   query parameters, comma-separated, that ask for what only some m
 ==============  ===============================================================================
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +46,7 @@ class AlsoWith(StrEnum):
 
     NOBODY = ""
     SCOPELESS = "scopeless"  # a classic token without any scope
+    NO_MEMBERS = "no-members"  # scopeless, or a GitHub App's that may not read members
     NO_PUSH = "no-push"  # one to which the repository's own answer says `permissions.push: false`
 
 
@@ -98,21 +98,8 @@ class Operation:
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every documented GET operation, in the file's order."""
-    with _DECISIONS.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return tuple(
-            Operation(
-                path=row["path"],
-                id=row["operation"],
-                decision=Decision(row["decision"]),
-                why=row["why"],
-                public_because=row["public_because"],
-                ask=row["ask"],
-                also_with=AlsoWith(row["also_with"]),
-                refused_query=frozenset(filter(None, row["refused_query"].lower().split(","))),
-            )
-            for row in rows
-        )
+    _, *lines = _DECISIONS.read_text(encoding="utf-8").splitlines()
+    return tuple(map(_operation, lines))
 
 
 def operation_at(segments: Sequence[str]) -> Operation | None:
@@ -122,6 +109,20 @@ def operation_at(segments: Sequence[str]) -> Operation | None:
         segments: of the path, decoded; none for `/`.
     """
     return _templates().find(segments)
+
+
+def _operation(line: str) -> Operation:
+    path, name, decision, why, public_because, ask, also_with, refused = line.split("\t")
+    return Operation(
+        path,
+        name,
+        Decision(decision),
+        why,
+        public_because,
+        ask,
+        AlsoWith(also_with),
+        frozenset(filter(None, refused.lower().split(","))),
+    )
 
 
 @cache

@@ -13,12 +13,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refresher import content as contents
-from refresher.content import Content, not_found, of_list
+from refresher.content import Content, not_found, of_list, without_hidden
 from refresher.errors import OriginError
+from refresher.narrowing import Findings
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Body, Page
 from shared.entry import ENCODINGS
 from shared.github_form import JSON
+from shared.operations.shapes import FREE, SCALAR, Shape
 from shared.outcomes import FailureKind
 from shared.views import Metric
 from tests.refresher.workbench import (
@@ -41,10 +43,10 @@ def encoded(body: bytes) -> Mapping[str, bytes]:
     return Content(200, body).entry(version=1, now=0, lifetime=1).encoded
 
 
-def of_answer(answer: OriginAnswer, *, include_private: bool, tracked: bool = False) -> Content:
-    """The content of an answer, on demand unless said otherwise."""
+def of_answer(answer: OriginAnswer, *, shape: Shape = FREE, tracked: bool = False) -> Content:
+    """The content of an answer, of any shape and on demand unless said otherwise."""
     page = Page.of(answer, answer.url)
-    return contents.of_answer(answer, page, tracked=tracked, include_private=include_private)
+    return contents.of_answer(answer, page, shape=shape, tracked=tracked, findings=Findings())
 
 
 class TestAList:
@@ -64,7 +66,7 @@ class TestAList:
 
     def test_keeps_the_pages_it_was_read_from(self) -> None:
         read = make_read({"id": 1})
-        assert of_list(read, ranked=False, include_private=False).pages == read.pages
+        assert of_list(read, ranked=False).pages == read.pages
 
     def test_is_ranked_where_it_is_to_be(self) -> None:
         repository = make_repository(1, forks_count=3)
@@ -85,7 +87,7 @@ class TestAList:
 
     def test_shows_private_items_where_that_is_wanted(self) -> None:
         items = [make_repository(1), make_repository(2, private=True)]
-        content = of_list(make_read(*items, ranked=True), ranked=True, include_private=True)
+        content = of_list(make_read(*items, ranked=True, include_private=True), ranked=True)
         assert json.loads(content.body) == items
         assert content.views[Metric.STARS].body == b'[["Netflix/1", 0], ["Netflix/2", 0]]'
 
@@ -96,31 +98,31 @@ class TestAnAnswer:
     def test_is_kept_byte_for_byte(self) -> None:
         body = b'\n { "a" : "\\u00e9", "b":"\xc3\xa9" }\n'
         answer = make_answer(body=body, headers={"Content-Type": "application/vnd.github+json"})
-        content = of_answer(answer, include_private=False)
+        content = of_answer(answer)
         assert content == Content(
             200, body, "application/vnd.github+json", links=[], pages=[Page.of(answer, answer.url)]
         )
 
     @pytest.mark.parametrize("status", [404, 409, 410, 422, 451])
     def test_keeps_its_status(self, status: int) -> None:
-        content = of_answer(make_answer(status, b'{"message":"no"}'), include_private=False)
+        content = of_answer(make_answer(status, b'{"message":"no"}'))
         assert (content.status, content.body) == (status, b'{"message":"no"}')
 
     def test_without_content_has_none(self) -> None:
-        assert of_answer(make_answer(204, b""), include_private=False) == Content(204, b"")
+        assert of_answer(make_answer(204, b"")) == Content(204, b"")
 
     @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"\xff"])
     def test_must_be_json(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body), include_private=True)
+            of_answer(make_answer(body=body))
         assert refused.value.kind is FailureKind.NOT_JSON
 
     @pytest.mark.parametrize("body", [b"[]", b"[{}]", b"5", b"null", b'"x"'])
     def test_of_a_tracked_resource_must_be_an_object(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body), tracked=True, include_private=False)
+            of_answer(make_answer(body=body), tracked=True)
         assert refused.value.kind is FailureKind.UNEXPECTED
-        assert of_answer(make_answer(body=body), include_private=False).body == body
+        assert of_answer(make_answer(body=body)).body == body
 
     def test_keeps_the_queries_of_its_links_in_github_s_order(self) -> None:
         base = "https://api.github.com/repositories/5/issues?"
@@ -131,7 +133,7 @@ class TestAnAnswer:
             "prev": base + "page=1",
             "hub": base + "x",
         }
-        content = of_answer(make_answer(body=b"[]", links=links), include_private=False)
+        content = of_answer(make_answer(body=b"[]", links=links))
         assert content.links == [
             ("prev", "page=1"),
             ("next", "after=Y3Vyc29y%3D%3D&page=3"),
@@ -139,29 +141,36 @@ class TestAnAnswer:
             ("first", "per_page=2&page=1"),
         ]
 
-    @pytest.mark.parametrize(
-        "mark", [{"private": True}, {"visibility": "internal"}, {"user_view_type": "private"}]
-    )
-    def test_that_is_private_becomes_a_404(self, mark: dict[str, object]) -> None:
-        answer = make_answer(body=json.dumps({"id": 1, **mark}).encode())
-        assert of_answer(answer, include_private=False) == not_found()
-        assert of_answer(answer, include_private=True).body == answer.body
+    def test_loses_what_its_public_shape_lacks_and_no_other_byte(self) -> None:
+        body = b'{ "id" : 1, "plan": {"name": "x"}, "n": 1.0 }'
+        shape = Shape({"id": SCALAR, "n": SCALAR})
+        assert of_answer(make_answer(body=body), shape=shape).body == b'{ "id" : 1, "n": 1.0 }'
 
-    def test_that_is_a_list_loses_its_private_items_and_no_other_byte(self) -> None:
+    @pytest.mark.parametrize("body", [b"[]", b'{"id": 1}'])
+    def test_of_another_shape_than_github_describes_is_unexpected(self, body: bytes) -> None:
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), shape=SCALAR)
+        assert refused.value.kind is FailureKind.UNEXPECTED
+
+    def test_with_an_error_keeps_what_github_says_of_errors_alone(self) -> None:
+        body = b'{"message":"no","errors":[{"code":"x"}],"token":"t","status":"422"}'
+        content = of_answer(make_answer(422, body))
+        assert content.body == b'{"message":"no","errors":[{"code":"x"}],"status":"422"}'
+
+
+class TestWithoutHidden:
+    """What is for everyone of an answer that should have held nothing else."""
+
+    SHAPE = Shape(items=Shape({}, others=FREE))
+
+    def test_a_list_loses_its_private_items_and_no_other_byte(self) -> None:
         body = b'[ {"id": 1}, {"id": 2, "public": false} ,\n{"id":3, "n": 1.0} ]'
-        content = of_answer(make_answer(body=body), include_private=False)
+        content = without_hidden(Content(200, body), shape=self.SHAPE)
         assert content.body == b'[{"id": 1},{"id":3, "n": 1.0}]'
-        assert of_answer(make_answer(body=body), include_private=True).body == body
 
-    def test_that_is_a_list_without_private_items_is_kept_byte_for_byte(self) -> None:
-        body = b'[ {"id": 1}, 5, null ]'
-        assert of_answer(make_answer(body=body), include_private=False).body == body
-
-    def test_of_something_private_leaves_no_trace_of_it(self) -> None:
-        body = b'{"private":true,"name":"secret-project"}'
-        content = of_answer(make_answer(body=body), include_private=False)
-        assert content.pages == ()
-        assert b"secret" not in content.body
+    def test_an_object_becomes_a_404(self) -> None:
+        shape = Shape({}, others=FREE)
+        assert without_hidden(Content(200, b'{"private":true}'), shape=shape) == not_found()
 
 
 def test_what_may_not_be_seen_looks_like_what_is_not_there() -> None:

@@ -15,7 +15,7 @@ from shared.outcomes import FailureKind
 from shared.resources import Resource
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeOrigin
-from tests.refresher.workbench import MEMBERS, REPOS, TOKEN
+from tests.refresher.workbench import ANYTHING, MEMBERS, REPOS, TOKEN
 
 FIRST = "/orgs/Netflix/repos?per_page=100"
 NUMERIC = "/organizations/913567/repos?per_page=100&page="
@@ -39,6 +39,8 @@ def read(
     reader = ListReader(
         origin,
         resource,
+        resource.path,
+        ANYTHING,
         max_pages,
         max_bytes,
         before_each,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from refresher.credentials import Token
 from refresher.meter import Exchange, Meter
 from refresher.reporter import Ended, Reporter
 from shared import keys, measures
@@ -35,9 +36,7 @@ def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def exchange(status: int | None = 200, left: int = 42) -> Exchange:
-    return Exchange(
-        status, 0.1, "id", is_anonymous=False, headers={"X-RateLimit-Remaining": str(left)}
-    )
+    return Exchange(status, 0.1, Token("secret"), {"X-RateLimit-Remaining": str(left)})
 
 
 def report(reporter: Reporter, ended: Ended, resource: Resource = ORG) -> None:

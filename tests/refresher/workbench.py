@@ -13,15 +13,18 @@ from refresher.bulkhead import Bulkhead
 from refresher.content import Content, of_list
 from refresher.items import split
 from refresher.lists import ReadList
-from refresher.meter import Meter
+from refresher.meter import Exchange, Meter
+from refresher.narrowing import Findings
 from refresher.origin import Origin
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Body, Page
+from refresher.privileges import Privileges
 from refresher.refresh import Tools
 from refresher.reporter import Reporter
 from refresher.writes import Writer
 from shared import keys
 from shared import settings as settings_of_process
+from shared.operations.shapes import FREE, Shape
 from shared.resources import Catalogue, Resource
 from shared.settings import Settings
 from shared.store import Store
@@ -79,14 +82,21 @@ def make_tools(
 ) -> Tools:
     """All that a refresh is made with; close `tools.origin` at the end."""
     meter = Meter(redis)
+    privileges = Privileges(redis, settings.privileged_credentials)
+
+    def observe(exchange: Exchange) -> None:
+        meter.observe(exchange)
+        privileges.observe(exchange)
+
     return Tools(
         settings,
         redis,
         Store(redis),
         Writer(redis, settings),
-        Origin(settings, observe=meter.observe),
-        Bulkhead(redis, Catalogue(settings.orgs)),
+        Origin(settings, observe=observe),
+        Bulkhead(redis, Catalogue(settings.orgs, include_private=settings.include_private)),
         Reporter(redis, meter, keep_s=600),
+        privileges,
         clock=clock or Clock(),
         chance=lambda: chance,
     )
@@ -107,16 +117,23 @@ def make_answer(
     )
 
 
-def make_read(*items: Mapping[str, Any], ranked: bool = False) -> ReadList:
+# Lets every member of an object through.
+ANYTHING = Shape({}, others=FREE)
+
+
+def make_read(
+    *items: Mapping[str, Any], ranked: bool = False, include_private: bool = False
+) -> ReadList:
     """A list of one page that holds these objects."""
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
     page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, Body.of(body))
-    return ReadList(split(body, ranked=ranked), [page])
+    split_items = split(body, ANYTHING, Findings(), ranked=ranked, private=include_private)
+    return ReadList(split_items, [page])
 
 
 def make_list(*items: Mapping[str, Any], ranked: bool = False) -> Content:
     """The content of an expanded list of these objects."""
-    return of_list(make_read(*items, ranked=ranked), ranked=ranked, include_private=False)
+    return of_list(make_read(*items, ranked=ranked), ranked=ranked)
 
 
 def make_repository(number: int, **members: Any) -> dict[str, Any]:
