@@ -1,11 +1,13 @@
 """The forms of a body: as an anonymous client sees it, and what a credential adds to it.
 
 An object is told by its keys: a repository has `full_name`, a user or an organisation `login`, a
-release `tag_name`. `seen` widens what is public for a viewer, at any depth; for nobody it changes
-nothing. Sources: GitHub's description of each operation, and the recorded answers to an owner.
+release `tag_name`. `trimmed` makes an example public; `seen` widens what is public for a viewer,
+at any depth, and changes nothing for nobody; `hidden` makes an item that only some are shown.
+Sources: GitHub's description of each operation, and the recorded answers to an owner.
 """
 
 import hashlib
+import re
 from typing import Any, Final
 
 from tests.fakegithub.viewers import Viewer
@@ -56,6 +58,97 @@ HOLDINGS: Final = {
     "disk_usage": 65_536,
     "collaborators": 4,
 }
+
+
+REPOSITORY_OWN: Final = frozenset(
+    (*MERGE_SETTINGS, "permissions", "role_name", "security_and_analysis", "master_branch")
+)
+ACCOUNT_OWN: Final = frozenset(
+    (*HOLDINGS, *POLICIES, "billing_email", "plan", "notification_email", "business_plus")
+) | {"two_factor_authentication", "ldap_dn"}
+ACCOUNT_OWN_PATTERN: Final = re.compile(
+    "members_.*|.*_enabled_for_new_repositories|.*_enabled_for_repositories|readers_can_.*|"
+    "default_repository_.*|secret_scanning_.*|advanced_security_.*|display_commenter_.*"
+)
+OWNERS_ANYWHERE: Final = frozenset(
+    ("bypass_actors", "current_user_can_bypass", "client_secret", "webhook_secret", "pem")
+)
+CALLERS_ANYWHERE: Final = re.compile(
+    "current_user_(public|actor|organization)?_?urls?|current_user"
+)
+HIDDEN_NAME: Final = "octocat/hidden"
+HIDDEN: Final = {
+    "title": "A private matter",
+    "summary": "A private matter",
+    "public": False,
+    "repository_url": f"https://api.github.com/repos/{HIDDEN_NAME}",
+    "commit_url": f"https://api.github.com/repos/{HIDDEN_NAME}/commits/{'a' * 40}",
+}
+
+
+def trimmed(value: Any, viewer: Viewer) -> Any:
+    """An example as it is public: what `seen` can add is taken away, and nothing is private.
+
+    What only some objects have for owners, or for whoever has a credential, is left to these.
+    """
+    if isinstance(value, list):
+        return [trimmed(item, viewer) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {key: trimmed(item, viewer) for key, item in value.items() if is_told(key, viewer)}
+    if is_repository(made):
+        made = {key: item for key, item in made.items() if key not in REPOSITORY_OWN}
+        public = {"private": False, "visibility": "public", "temp_clone_token": None}
+    elif is_organisation(made) or is_user(made):
+        made = {key: item for key, item in made.items() if not is_account_own(key)}
+        public = {"user_view_type": "public"}
+        public |= {} if is_organisation(made) or made.get("type") != "User" else {"email": None}
+    elif is_release(made):
+        public = {"draft": False}
+    elif "actor" in made and "repo" in made:  # an event
+        public = {"public": True}
+    else:
+        public = {}
+    return made | {key: item for key, item in public.items() if key in made}
+
+
+def is_told(key: str, viewer: Viewer) -> bool:
+    """Whether a viewer is told a key that is nobody's business in any object."""
+    if key in OWNERS_ANYWHERE:
+        return viewer.owns
+    return viewer.authenticated or CALLERS_ANYWHERE.fullmatch(key) is None
+
+
+def hidden(item: Any) -> Any:
+    """A public item of a list as one that only some may see: about something private."""
+    if not isinstance(item, dict):
+        return item
+    made = {key: hidden_part(key, value) for key, value in item.items()}
+    made |= {key: value for key, value in HIDDEN.items() if key in made}
+    if isinstance(made.get("id"), int):
+        made["id"] += 1_000_000
+    if is_repository(made):
+        made |= {"name": "hidden", "full_name": HIDDEN_NAME, "private": True}
+        made["visibility"] = "private"
+    if "event" in made and "source" not in made:
+        repository = {"id": 1_296_270, "full_name": HIDDEN_NAME, "private": True}
+        source = {"number": 1, "title": HIDDEN["title"], "repository": repository}
+        made |= {"event": "cross-referenced", "source": {"type": "issue", "issue": source}}
+    if "ghsa_id" in made:
+        made |= {"state": "draft", "published_at": None}
+    return made
+
+
+def hidden_part(key: str, value: Any) -> Any:
+    """What an item holds, hidden as well where it tells of where the item belongs."""
+    if key == "repo" and isinstance(value, dict) and "/" in str(value.get("name")):
+        return value | {"name": HIDDEN_NAME, "url": HIDDEN["repository_url"]}
+    return hidden(value) if key in ("repository", "repo", "source", "issue") else value
+
+
+def is_account_own(key: str) -> bool:
+    """Whether only the people of a user's or an organisation's account are told this."""
+    return key in ACCOUNT_OWN or ACCOUNT_OWN_PATTERN.fullmatch(key) is not None
 
 
 def seen(value: Any, viewer: Viewer) -> Any:

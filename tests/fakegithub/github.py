@@ -17,6 +17,7 @@ from tests.fakegithub.bodies import public_user
 from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault, Faults
+from tests.fakegithub.found import Asked, Listing, Moved, Refusal, Single
 from tests.fakegithub.installations import Installations
 from tests.fakegithub.limits import Limits, Standing
 from tests.fakegithub.scripts import Scripts
@@ -187,24 +188,24 @@ class GitHub:
                 self.rendered.clear()
                 self.rendered_version = self.world.version
             if key not in self.rendered:
-                asked = routes.Asked(self.world, dict(request.query), viewer)
+                asked = Asked(self.world, dict(request.query), viewer)
                 found = routes.find(asked, request.path)
-                if isinstance(found, routes.Moved):
+                if isinstance(found, Moved):
                     return answers.moved(301, here + found.path)
+                if isinstance(found, Refusal):
+                    return answers.error(found.status, found.message)
                 self.rendered[key] = self.to_answer(found, request, viewer)
             return self.rendered[key]
 
-    def to_answer(
-        self, found: routes.Single | routes.Listing | None, request: Request, viewer: Viewer
-    ) -> Answer:
+    def to_answer(self, found: Single | Listing | None, request: Request, viewer: Viewer) -> Answer:
         """A resource as status and compact JSON, in the form for who asks."""
         match found:
             case None:
                 return answers.not_found()
-            case routes.Single():
+            case Single():
                 body = compact_json(forms.seen(found.render(self.public_base), viewer))
                 return Answer(200, body, validated=True, last_modified=found.last_modified)
-            case routes.Listing():
+            case Listing():
                 page = paging.requested_page(request.query)
                 items = [found.render(self.public_base, i) for i in page.cut(found.items)]
                 paged = Paged(found.path, found.known_as, page, len(found.items))

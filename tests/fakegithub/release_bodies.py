@@ -1,7 +1,7 @@
 """GitHub's JSON objects of a repository's releases; see `bodies`.
 
-Each repository has the same few releases as long as it has its id: a draft, which is the newest,
-and up to three that are published.
+Each repository has the same few releases as long as it has its id: up to three that are published,
+and a draft, which is the newest. Their ids are unique in their repository only.
 """
 
 from dataclasses import dataclass
@@ -12,30 +12,21 @@ from tests.fakegithub.world import Account, Repository
 
 @dataclass(frozen=True)
 class Release:
-    """A release of a repository; a draft has no date and is found by its id only."""
+    """A release with one file of the same id; a draft is found by its id only."""
 
     id: int
-    version: int
     draft: bool
 
     @property
     def tag(self) -> str:
         """The name of its tag."""
-        return f"v{self.version}.0"
-
-    @property
-    def asset_id(self) -> int:
-        """The id of its one file."""
-        return self.id + 5
+        return f"v{self.id}.0"
 
 
 def releases(repo: Repository) -> list[Release]:
     """All releases of a repository, newest first, as those see them who may push."""
     published = 1 + repo.id % 3
-    return [
-        Release(repo.id * 10 + version, version, draft=version > published)
-        for version in range(published + 1, 0, -1)
-    ]
+    return [Release(version, draft=version > published) for version in range(published + 1, 0, -1)]
 
 
 def release(base: str, repo: Repository, one: Release) -> JsonObject:
@@ -53,7 +44,7 @@ def release(base: str, repo: Repository, one: Release) -> JsonObject:
         "node_id": node_id("Release", one.id),
         "tag_name": one.tag,
         "target_commitish": repo.default_branch,
-        "name": f"{repo.name} {one.version}",
+        "name": f"{repo.name} {one.id}",
         "draft": one.draft,
         "immutable": False,
         "prerelease": False,
@@ -76,15 +67,15 @@ def asset(base: str, repo: Repository, one: Release) -> JsonObject:
     """The file of a release (schema `release-asset`)."""
     name = f"{repo.name}-{one.tag}.tar.gz"
     return {
-        "url": f"{base}/repos/{repo.full_name}/releases/assets/{one.asset_id}",
-        "id": one.asset_id,
-        "node_id": node_id("ReleaseAsset", one.asset_id),
+        "url": f"{base}/repos/{repo.full_name}/releases/assets/{one.id}",
+        "id": one.id,
+        "node_id": node_id("ReleaseAsset", one.id),
         "name": name,
         "label": "",
         "uploader": simple_user(base, author(repo)),
         "content_type": "application/gzip",
         "state": "uploaded",
-        "size": 1024 * one.version,
+        "size": 1024 * one.id,
         "digest": None,
         "download_count": one.id % 100,
         "created_at": repo.created_at,

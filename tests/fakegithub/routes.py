@@ -1,56 +1,17 @@
-"""Which resource a path names: the table of GitHub's paths that the stand-in knows.
+"""Which resource a path names: the table of GitHub's paths that the world has an answer to.
 
-A resource is found first and rendered later, so that nothing is rendered that isn't sent.
+What is not in the table may be in GitHub's description (`documented`).
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Final
 
 from tests.fakegithub import bodies, release_bodies, repo_bodies
 from tests.fakegithub.bodies import JsonObject
-from tests.fakegithub.viewers import Viewer
-from tests.fakegithub.world import Account, Repository, World
-
-Render: TypeAlias = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class Single:
-    """One object; `render` takes the base address of bodies."""
-
-    render: Render
-    last_modified: str | None = None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A list that is paged; `path` is its numeric form, `known_as` the form with names."""
-
-    path: str
-    known_as: str
-    items: Sequence[Any]
-    render: Callable[[str, Any], JsonObject]
-
-
-@dataclass(frozen=True)
-class Moved:
-    """Renamed: answer 301 to `path`, whose numeric form never changes."""
-
-    path: str
-
-
-Found: TypeAlias = Single | Listing | Moved | None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a route may look at beside its path."""
-
-    world: World
-    query: dict[str, str]
-    viewer: Viewer
+from tests.fakegithub.documented import documented
+from tests.fakegithub.found import Asked, Found, Listing, Moved, Single
+from tests.fakegithub.world import Account, Repository
 
 
 def repo_order(asked: Asked, repos: list[Repository], default: str) -> list[Repository]:
@@ -99,7 +60,7 @@ def org_resource(asked: Asked, org: Account, rest: str) -> Found:
     if rest in ("/members", "/public_members"):
         members = asked.viewer.members_of(org) if rest == "/members" else org.public_members()
         return Listing(home + rest, name + rest, members, bodies.simple_user)
-    return None
+    return documented(asked, name + rest, numeric=home + rest)
 
 
 def whole_organisation(asked: Asked, org: Account, base: str) -> JsonObject:
@@ -124,7 +85,7 @@ def user_resource(asked: Asked, user: Account, rest: str) -> Found:
         accounts = asked.world.accounts.values()
         orgs = [org for org in accounts if user in asked.viewer.members_of(org)]
         return Listing(home + rest, name + rest, orgs, bodies.organization_simple)
-    return None
+    return documented(asked, name + rest, numeric=home + rest)
 
 
 def repo_resource(asked: Asked, repo: Repository, rest: str) -> Found:
@@ -138,19 +99,19 @@ def repo_resource(asked: Asked, repo: Repository, rest: str) -> Found:
         return Single(lambda _: singles[rest](repo))
     if rest == "/releases" or rest.startswith("/releases/"):
         return release_resource(asked, repo, rest)
-    return repo_list(repo, rest)
+    return repo_list(asked, repo, rest)
 
 
-def repo_list(repo: Repository, rest: str) -> Found:
-    """The lists of a repository that are the same for everybody who sees it."""
-    paths = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
+def repo_list(asked: Asked, repo: Repository, rest: str) -> Found:
+    """The lists of a repository that the world has, and what GitHub's description has."""
+    home, name = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
     if rest == "/contributors":
         people = repo_bodies.contributors(repo, repo.owner.public_members() or [repo.owner])
-        return Listing(*paths, people, repo_bodies.contributor)
+        return Listing(home, name, people, repo_bodies.contributor)
     if rest == "/issues":
         numbers = repo_bodies.issue_numbers(repo)
-        return Listing(*paths, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
-    return None
+        return Listing(home, name, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
+    return documented(asked, name, repo=repo, numeric=home)
 
 
 def release_resource(asked: Asked, repo: Repository, rest: str) -> Found:
@@ -159,21 +120,22 @@ def release_resource(asked: Asked, repo: Repository, rest: str) -> Found:
     published = [one for one in everything if not one.draft]
     shown = everything if asked.viewer.may_push(repo.id) else published
     by_id = {str(one.id): one for one in shown}
-    by_asset = {str(one.asset_id): one for one in shown}
     by_tag = {one.tag: one for one in published}
     match rest.split("/")[2:]:
         case []:
             return releases_listing(repo, rest, shown, release_bodies.release)
         case [number, "assets"] if number in by_id:
             return releases_listing(repo, rest, [by_id[number]], release_bodies.asset)
-        case ["assets", number] if number in by_asset:
-            return Single(lambda base: release_bodies.asset(base, repo, by_asset[number]))
+        case ["assets", number] if number in by_id:
+            return Single(lambda base: release_bodies.asset(base, repo, by_id[number]))
         case ["latest"]:
             one = published[0]
         case ["tags", tag] if tag in by_tag:
             one = by_tag[tag]
         case [number] if number in by_id:
             one = by_id[number]
+        case [number, "reactions"] if number in by_id:
+            return repo_list(asked, repo, rest)
         case _:
             return None
     return Single(lambda base: release_bodies.release(base, repo, one))
@@ -251,4 +213,4 @@ def find(asked: Asked, path: str) -> Found:
     for pattern, route in ROUTES:
         if match := pattern.fullmatch(path):
             return route(asked, *(group or "" for group in match.groups()))
-    return None
+    return documented(asked, path)
