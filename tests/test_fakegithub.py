@@ -194,12 +194,14 @@ def test_forks_and_sources_are_told_apart_by_type(github: FakeGitHub) -> None:
     assert len(forks) + len(sources) == 25
 
 
-def test_private_repositories_are_for_tokens_only() -> None:
+def test_private_repositories_are_for_owners_tokens_only() -> None:
     with FakeGitHub(repos=20, private=5, anonymous_limit=1000) as github:
         private = [repo for repo in github.repos(private=True) if repo["private"]]
         assert len(private) == 5
         assert len(ask(github, "/orgs/Netflix/repos").json) == len(github.repos()) == 20
-        assert ask(github, "/orgs/Netflix/repos", token="t").json == github.repos(private=True)
+        assert ask(github, "/orgs/Netflix/repos", token="t").json == github.repos(
+            private=True, role="owner"
+        )
         path = f"/repos/{private[0]['full_name']}"
         assert (ask(github, path).status, ask(github, path, token="t").status) == (404, 200)
         assert ask(github, "/orgs/Netflix").json["public_repos"] == 20

@@ -219,7 +219,7 @@ def test_a_given_token_is_a_token_like_any_other(github: FakeGitHub) -> None:
         github.configure(tokens=tokens)
         assert ask(github, ORG, token=token).headers["x-ratelimit-limit"] == "5000"
         listed = ask(github, f"{ORG}/repos", {"Authorization": f"token {token}"}).json
-        assert listed == github.repos(private=True)
+        assert listed == github.repos(private=True, role="member")
     assert ask(github, ORG, token="any").status == 401
 
 

@@ -23,7 +23,9 @@ def arguments() -> argparse.ArgumentParser:
     add("--org", action="append", help="an organisation's login; repeatable (Netflix)")
     add("--repos", type=int, default=250, help="public repositories of each organisation")
     add("--members", type=int, default=130, help="members of each organisation")
-    add("--private", type=int, default=0, help="private repositories of each, for tokens only")
+    add("--private", type=int, default=0, help="private repositories of each, beside the public")
+    add("--internal", type=int, default=0, help="internal repositories of each, too")
+    add("--concealed", type=int, default=0, help="members of each who do not show that they are")
     add("--seed", type=int, default=1, help="another seed makes another world")
     add("--churn", type=float, default=0, help="seconds between stars; 0 is none")
     add("--public-base", default="https://api.github.com", help="the base of URLs in bodies")
@@ -52,7 +54,15 @@ def main() -> None:
     ).changed(options.config)
     orgs = tuple(options.org or ["Netflix"])
     world = create_world(
-        WorldOptions(orgs, options.repos, options.members, options.private, options.seed)
+        WorldOptions(
+            orgs,
+            options.repos,
+            options.members,
+            options.private,
+            options.seed,
+            options.internal,
+            options.concealed,
+        )
     )
     github = GitHub(world, config, options.public_base, options.prefix)
     server = Server(github, host=options.host, port=options.port)

@@ -6,16 +6,18 @@ refusal are worded as those who met them report it.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tests.fakegithub.viewers import ROLES
 from tests.fakegithub.wire import Request
 
 LONGEST_LIFE: Final = 600  # seconds from now to a JWT's `exp`
+PERMISSIONS: Final = {"contents": "read", "members": "read", "metadata": "read"}
 LEEWAY: Final = 60  # seconds that a JWT's `iat` may lie ahead
 TOKENS_PATH: Final = re.compile(r"/app/installations/([0-9]{1,18})/access_tokens")
 
@@ -41,14 +43,20 @@ class App:
     app_id: its number or its client id: what its JWTs name as `iss`, as a number or as text.
     public_key: what its JWTs are checked with, PEM.
     token_seconds: how long a token of the installation lasts.
+    role: what the installation's tokens see is what a user of that role does (see `viewers`).
+    permissions: what the installation was granted, as the answer with a token tells it.
     """
 
     app_id: int | str
     installation_id: int
     public_key: str
     token_seconds: float = 3600
+    role: str = "member"
+    permissions: dict[str, str] = field(default_factory=lambda: dict(PERMISSIONS), hash=False)
 
     def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"no such role: {self.role}; there are: {', '.join(ROLES)}")
         if not isinstance(load_pem_public_key(self.public_key.encode()), RSAPublicKey):
             raise ValueError("public_key: no RSA key")
 

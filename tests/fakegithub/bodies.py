@@ -2,8 +2,8 @@
 
 The shapes are those of GitHub's OpenAPI description (`@octokit/openapi` 23.0.2) and of recorded
 responses (`@octokit/fixtures` 23.1.2). `base` is the address in the URLs of bodies: GitHub's own,
-whatever the address of this server. An object reads the same to an authorised and to an anonymous
-client, except that private repositories are only in an authorised one's lists.
+whatever the address of this server. Objects are made as an anonymous client sees them; `forms` adds
+what others see.
 """
 
 from base64 import b64encode
@@ -167,7 +167,7 @@ def organization_simple(base: str, org: Account) -> JsonObject:
 
 
 def organization_full(base: str, org: Account) -> JsonObject:
-    """`GET /orgs/{org}` as one who is no member sees it (schema `organization-full`)."""
+    """`GET /orgs/{org}` as anybody sees it (schema `organization-full`)."""
     return organization_simple(base, org) | {
         "name": org.name,
         "company": org.company,

@@ -72,20 +72,26 @@ class Controls:
         tokens: list[str] = self.json("GET", "/installation-tokens")
         return tokens
 
-    def repos(self, org: str = "Netflix", *, private: bool = False) -> list[dict[str, Any]]:
-        """The true list of public repositories, as bodies show them, in default order."""
-        query = urlencode({"org": org, "private": int(private)})
+    def repos(
+        self, org: str = "Netflix", *, private: bool = False, role: str = "anonymous"
+    ) -> list[dict[str, Any]]:
+        """The true list of public repositories, as bodies show them, in default order.
+
+        private: with those that are private or internal.
+        role: whose form the items have: "anonymous", "stranger", "member" or "owner".
+        """
+        query = urlencode({"org": org, "private": int(private), "role": role})
         repos: list[dict[str, Any]] = self.json("GET", f"/world/repos?{query}")
         return repos
 
-    def members(self, org: str = "Netflix") -> list[dict[str, Any]]:
-        """The true list of members."""
-        query = urlencode({"org": org})
+    def members(self, org: str = "Netflix", *, concealed: bool = False) -> list[dict[str, Any]]:
+        """The true list of public members, as anybody sees it; `concealed`: of all members."""
+        query = urlencode({"org": org, "concealed": int(concealed)})
         members: list[dict[str, Any]] = self.json("GET", f"/world/members?{query}")
         return members
 
     def org(self, org: str = "Netflix") -> dict[str, Any]:
-        """The organisation as its body shows it."""
+        """The organisation as its body shows it to anybody."""
         found: dict[str, Any] = self.json("GET", f"/world/org?{urlencode({'org': org})}")
         return found
 
@@ -129,6 +135,8 @@ class FakeGitHub(Controls):
         repos: int = 250,
         members: int = 130,
         private: int = 0,
+        internal: int = 0,
+        concealed: int = 0,
         seed: int = 1,
         churn: float = 0,
         host: str = "127.0.0.1",
@@ -137,7 +145,7 @@ class FakeGitHub(Controls):
         prefix: str = "",
         **config: Any,
     ) -> None:
-        options = WorldOptions(orgs, repos, members, private, seed)
+        options = WorldOptions(orgs, repos, members, private, seed, internal, concealed)
         github = GitHub(
             create_world(world or options), Config().changed(config), public_base, prefix
         )
@@ -171,6 +179,8 @@ class FakeGitHubProcess(Controls):
         repos: int = 250,
         members: int = 130,
         private: int = 0,
+        internal: int = 0,
+        concealed: int = 0,
         seed: int = 1,
         churn: float = 0,
         host: str = "127.0.0.1",
@@ -180,9 +190,10 @@ class FakeGitHubProcess(Controls):
         **config: Any,
     ) -> None:
         options = {
-            "--repos": repos, "--members": members, "--private": private, "--seed": seed,
-            "--churn": churn, "--host": host, "--port": port, "--public-base": public_base,
-            "--prefix": prefix, "--config": json.dumps(config),
+            "--repos": repos, "--members": members, "--private": private, "--internal": internal,
+            "--concealed": concealed, "--seed": seed, "--churn": churn, "--host": host,
+            "--port": port, "--public-base": public_base, "--prefix": prefix,
+            "--config": json.dumps(config),
         }  # fmt: skip
         pairs = [f"{name}={value}" for name, value in options.items()]
         command = [sys.executable, "-m", "tests.fakegithub", "--exit-with-stdin", *pairs]

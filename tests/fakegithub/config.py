@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from tests.fakegithub.apps import App
+from tests.fakegithub.viewers import EVERY_OTHER_TOKEN, Viewer, viewer_from_json
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Config:
     retry_after: what a secondary limit's answer says in `Retry-After`.
     tokens: the valid tokens; None is any.
     revoked: tokens that are no longer valid.
+    viewers: token -> an object with the fields of `viewers.Viewer`: who asks with it, and by what
+        kind of credential. "*" is every token that is not named; by default, an owner's classic
+        one with the scope `repo`.
     apps: GitHub Apps that get tokens of their installations, as objects with the fields of
         `apps.App`. These tokens are valid beside `tokens` while their App is here; so `tokens` of
         [] lets them alone in.
@@ -60,6 +64,7 @@ class Config:
     retry_after: int = 60
     tokens: tuple[str, ...] | None = None
     revoked: tuple[str, ...] = ()
+    viewers: tuple[tuple[str, Viewer], ...] = ()
     apps: tuple[App, ...] = ()
     resource_classes: tuple[ResourceClass, ...] = (
         ResourceClass("dependency_sbom", "/dependency-graph/sbom$", 100),
@@ -79,6 +84,11 @@ class Config:
             raise ValueError(f"no such option: {', '.join(unknown)}")
         return replace(self, **{name: from_json(name, value) for name, value in options.items()})
 
+    def viewer(self, token: str) -> Viewer:
+        """Who asks with a valid token that no App was given."""
+        named = dict(self.viewers)
+        return named.get(token) or named.get(EVERY_OTHER_TOKEN) or Viewer()
+
     def redirect(self, target: str) -> tuple[int, str] | None:
         """Status and address a path with query is redirected to, if it is."""
         return next(((status, url) for path, status, url in self.redirects if path == target), None)
@@ -92,6 +102,8 @@ def from_json(name: str, value: Any) -> Any:
     """An option's value as this module keeps it: hashable, and never shared with a caller."""
     if name == "redirects":
         return tuple((path, int(to.get("status", 301)), to["url"]) for path, to in value.items())
+    if name == "viewers":
+        return tuple((token, viewer_from_json(options)) for token, options in value.items())
     if name == "apps":
         return tuple(App(**app) for app in value)
     if name == "resource_classes":

@@ -9,6 +9,7 @@ from tests.fakegithub.bodies import organization_full, simple_user
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import fault_from_json
 from tests.fakegithub.github import GitHub
+from tests.fakegithub.viewers import ANONYMOUS_VIEWER, viewer_from_json
 from tests.fakegithub.wire import Reply, Request, compact_json
 from tests.fakegithub.world import Account
 
@@ -106,16 +107,21 @@ def org_asked(github: GitHub, query: dict[str, str]) -> Account:
 
 
 def true_repos(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:
-    """The whole list in default order; with `private=1` as an authorised client sees it."""
+    """The whole list in default order and in the form for `role`; `private=1`: all of it."""
+    role = query.get("role", ANONYMOUS_VIEWER.role)
+    viewer = ANONYMOUS_VIEWER if role == ANONYMOUS_VIEWER.role else viewer_from_json({"role": role})
+    private = query.get("private") == "1"
     with github.world.lock:
         org = org_asked(github, query)
-        return mutations.true_repos(github.public_base, org, private=query.get("private") == "1")
+        return mutations.true_repos(github.public_base, org, private=private, viewer=viewer)
 
 
 def true_members(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:
-    """The whole list of members in default order."""
+    """The whole list of public members in default order; `concealed=1`: of all members."""
     with github.world.lock:
-        return [simple_user(github.public_base, m) for m in org_asked(github, query).members]
+        org = org_asked(github, query)
+        members = org.members if query.get("concealed") == "1" else org.public_members()
+        return [simple_user(github.public_base, member) for member in members]
 
 
 def true_org(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:

@@ -3,26 +3,33 @@
 import hashlib
 import random
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from tests.fakegithub import words
 from tests.fakegithub.world import BEGINNING, Account, Repository, World, iso
 
 KNOWN_IDS: Final = {"netflix": 913567, "google": 1342004, "microsoft": 6154722}
 DAY: Final = 86_400
+Item = TypeVar("Item")
 # A third of the counts come from here, so that every order by count has ties to break.
 COMMON_COUNTS: Final = (0, 0, 1, 1, 2, 3, 5, 8, 13, 21, 100)
 
 
 @dataclass(frozen=True)
 class WorldOptions:
-    """What the world holds at its beginning; counts are for each organisation."""
+    """What the world holds at its beginning; counts are for each organisation.
+
+    repos: public ones; `private` and `internal` ones come in addition.
+    concealed: as many of the members do not show that they are.
+    """
 
     orgs: tuple[str, ...] = ("Netflix",)
     repos: int = 250
     members: int = 130
     private: int = 0
     seed: int = 1
+    internal: int = 0
+    concealed: int = 0
 
 
 def create_world(options: WorldOptions) -> World:
@@ -33,16 +40,31 @@ def create_world(options: WorldOptions) -> World:
         org = world.add_account(new_organisation(login, dice))
         for number in range(options.members):
             org.members.append(create_member(world, number, dice))
-        for number, name in enumerate(repo_names(options.repos + options.private, dice)):
+        hidden = options.private + options.internal
+        for number, name in enumerate(repo_names(options.repos + hidden, dice)):
             world.add_repo(new_repo(world, org, name, number, dice))
         for repo in spread(org.repos, options.private):
             repo.private = True
+        for repo in spread(org.public_repos(), options.internal):
+            repo.private = repo.internal = True
+        org.concealed = {member.id for member in spread(org.members, options.concealed)}
+    give_parents(world, random.Random(f"{options.seed}:parents"))
     return world
 
 
-def spread(repos: list[Repository], count: int) -> list[Repository]:
+def spread(items: list[Item], count: int) -> list[Item]:
     """`count` of them, evenly over the list, so that each page of a long list has some."""
-    return [repos[(2 * k + 1) * len(repos) // (2 * count)] for k in range(count)]
+    return [items[(2 * k + 1) * len(items) // (2 * count)] for k in range(count)]
+
+
+def give_parents(world: World, dice: random.Random) -> None:
+    """Give every fork a parent: a public repository of another owner, if there is one."""
+    everything = [repo for account in world.accounts.values() for repo in account.repos]
+    sources = [repo for repo in everything if not repo.fork and not repo.private]
+    for fork in (repo for repo in everything if repo.fork):
+        others = [repo for repo in sources if repo.owner is not fork.owner]
+        if others or sources:
+            fork.parent = dice.choice(others or sources)
 
 
 def new_organisation(login: str, dice: random.Random) -> Account:

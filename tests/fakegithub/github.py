@@ -10,16 +10,18 @@ import threading
 from dataclasses import dataclass, field, replace
 
 from tests.fakegithub import answer as answers
-from tests.fakegithub import apps, distortions, etag, headers, limits, paging, routes
+from tests.fakegithub import apps, distortions, etag, forms, headers, limits, paging, routes
 from tests.fakegithub.answer import Answer, Paged
 from tests.fakegithub.apps import App, Refused
 from tests.fakegithub.bodies import public_user
 from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault, Faults
+from tests.fakegithub.found import Asked, Listing, Moved, Refusal, Single
 from tests.fakegithub.installations import Installations
 from tests.fakegithub.limits import Limits, Standing
 from tests.fakegithub.scripts import Scripts
+from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 from tests.fakegithub.wire import (
     NO_BODY,
     Reply,
@@ -53,7 +55,7 @@ class GitHub:
     installations: Installations = field(default_factory=Installations)
     counters: Counters = field(default_factory=Counters)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-    rendered: dict[tuple[str, bool], Answer] = field(default_factory=dict)
+    rendered: dict[tuple[str, Viewer], Answer] = field(default_factory=dict)
     rendered_version: int = -1
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -86,6 +88,18 @@ class GitHub:
             known = {app.installation_id for app in self.config.apps}
             return issued.installation_id in known and self.clock(now) < issued.expires_at
         return self.config.tokens is None or token in self.config.tokens
+
+    def viewer(self, request: Request) -> Viewer:
+        """Who asks, of a request whose credential is valid or lacking."""
+        token = self.token(request)
+        if not token or apps.installation_asked(request) is not None:
+            return ANONYMOUS_VIEWER
+        issued = self.installations.of(token)
+        if issued is None:
+            return self.config.viewer(token)
+        known = (app for app in self.config.apps if app.installation_id == issued.installation_id)
+        app = next(known, None)
+        return Viewer(app.role, "installation", "") if app else ANONYMOUS_VIEWER
 
     def signer(self, request: Request, *, now: float) -> App | Refused:
         """The GitHub App that a request for an installation's token is from."""
@@ -153,7 +167,7 @@ class GitHub:
             case ["", "rate_limit"]:
                 return self.rate_limit(request, now=now)
             case ["", "user"]:
-                return self.current_user(request)
+                return self.current_user(self.viewer(request))
             case ["", "orgs", _, "members"] if self.config.members_redirect:
                 found = self.render(request, here)
                 target = request.target.replace("/members", "/public_members", 1)
@@ -167,42 +181,47 @@ class GitHub:
 
     def render(self, request: Request, here: str) -> Answer:
         """The resource of a path; rendered once for each version of the world."""
-        authorised = self.token(request) is not None
-        key = (request.target, authorised)
+        viewer = self.viewer(request)
+        key = (request.target, viewer)
         with self.world.lock:
             if self.rendered_version != self.world.version or len(self.rendered) > KEPT_ANSWERS:
                 self.rendered.clear()
                 self.rendered_version = self.world.version
             if key not in self.rendered:
-                asked = routes.Asked(self.world, dict(request.query), authorised)
+                asked = Asked(self.world, dict(request.query), viewer)
                 found = routes.find(asked, request.path)
-                if isinstance(found, routes.Moved):
+                if isinstance(found, Moved):
                     return answers.moved(301, here + found.path)
-                self.rendered[key] = self.to_answer(found, request)
+                if isinstance(found, Refusal):
+                    return answers.error(found.status, found.message)
+                self.rendered[key] = self.to_answer(found, request, viewer)
             return self.rendered[key]
 
-    def to_answer(self, found: routes.Single | routes.Listing | None, request: Request) -> Answer:
-        """A resource as status and compact JSON."""
+    def to_answer(self, found: Single | Listing | None, request: Request, viewer: Viewer) -> Answer:
+        """A resource as status and compact JSON, in the form for who asks."""
         match found:
             case None:
                 return answers.not_found()
-            case routes.Single():
-                body = compact_json(found.render(self.public_base))
+            case Single():
+                body = compact_json(forms.seen(found.render(self.public_base), viewer))
                 return Answer(200, body, validated=True, last_modified=found.last_modified)
-            case routes.Listing():
+            case Listing():
                 page = paging.requested_page(request.query)
                 items = [found.render(self.public_base, i) for i in page.cut(found.items)]
                 paged = Paged(found.path, found.known_as, page, len(found.items))
-                return Answer(200, compact_json(items), validated=True, paged=paged)
+                body = compact_json(forms.seen(items, viewer))
+                return Answer(200, body, validated=True, paged=paged)
 
-    def current_user(self, request: Request) -> Answer:
-        """`/user`: the first member of the first organisation, whoever has a token."""
-        if self.token(request) is None:
+    def current_user(self, viewer: Viewer) -> Answer:
+        """`/user`: whose token it is; by default the first member of the first organisation."""
+        if not viewer.authenticated:
             return answers.error(401, "Requires authentication")
         with self.world.lock:
             accounts = list(self.world.accounts.values())
-            user = next((a for a in accounts if a.kind == "User"), accounts[0])
-            body = compact_json(public_user(self.public_base, user))
+            first = next((a for a in accounts if a.kind == "User"), accounts[0])
+            user = self.world.account(viewer.login or "", "User") or first
+            itself = replace(viewer, login=user.login)
+            body = compact_json(forms.seen(public_user(self.public_base, user), itself))
             return Answer(200, body, validated=True, last_modified=user.updated_at)
 
     def rate_limit(self, request: Request, *, now: float) -> Answer:
@@ -236,6 +255,7 @@ class GitHub:
         """The answer with its headers and encoding, and the points it cost."""
         credential = self.credential(request, now=now)
         authorised = credential != limits.ANONYMOUS
+        viewer = self.viewer(request) if authorised else ANONYMOUS_VIEWER
         tag = etag.weak_etag(request.headers, answer.body) if answer.validated else None
         fresh = (
             tag is not None
@@ -256,7 +276,7 @@ class GitHub:
                 left = replace(left, used=left.limit, reset=reset)
         fields = headers.common_headers(self.clock(now), next(self.numbers))
         if answer.limited:
-            fields |= headers.media_headers() | (headers.scope_headers() if authorised else {})
+            fields |= headers.media_headers() | headers.scope_headers(viewer)
         if tag:
             fields |= headers.caching_headers(
                 tag, authorised=authorised, last_modified=answer.last_modified

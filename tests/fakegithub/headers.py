@@ -5,6 +5,7 @@ from email.utils import formatdate
 from typing import Final
 
 from tests.fakegithub.limits import Standing
+from tests.fakegithub.viewers import Viewer
 
 EXPOSED: Final = (
     "ETag, Link, Location, Retry-After, X-GitHub-OTP, X-RateLimit-Limit, X-RateLimit-Remaining, "
@@ -50,9 +51,13 @@ def media_headers() -> dict[str, str]:
     }
 
 
-def scope_headers() -> dict[str, str]:
-    """What an answer to a token has."""
-    return {"X-OAuth-Scopes": "", "X-Accepted-OAuth-Scopes": "repo"}
+def scope_headers(viewer: Viewer) -> dict[str, str]:
+    """What an answer tells of the token: scopes are a matter of classic ones only."""
+    if not viewer.authenticated:
+        return {}
+    if viewer.kind == "classic":
+        return {"X-OAuth-Scopes": viewer.scopes, "X-Accepted-OAuth-Scopes": "repo"}
+    return {"X-Accepted-GitHub-Permissions": "metadata=read"}
 
 
 def caching_headers(etag: str, *, authorised: bool, last_modified: str | None) -> dict[str, str]:

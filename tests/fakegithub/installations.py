@@ -23,6 +23,7 @@ class Issued:
     token: str = field(repr=False)
     installation_id: int
     expires_at: int
+    permissions: dict[str, str] = field(hash=False)
 
     @property
     def credential(self) -> str:
@@ -34,7 +35,7 @@ class Issued:
         return {
             "token": self.token,
             "expires_at": iso(self.expires_at),
-            "permissions": {"contents": "read", "members": "read", "metadata": "read"},
+            "permissions": self.permissions,
             "repository_selection": "all",
         }
 
@@ -50,7 +51,9 @@ class Installations:
         """A new token of an installation; those it has go on being valid."""
         parts = ".".join(secrets.token_urlsafe(size) for size in JWT_BYTES)
         expires_at = math.ceil(now + app.token_seconds)
-        made = Issued(f"ghs_{app.app_id}_{parts}", app.installation_id, expires_at)
+        made = Issued(
+            f"ghs_{app.app_id}_{parts}", app.installation_id, expires_at, dict(app.permissions)
+        )
         with self.lock:
             self.issued[made.token] = made
         return made

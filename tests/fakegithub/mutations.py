@@ -9,8 +9,10 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
+from tests.fakegithub import forms
 from tests.fakegithub.creation import new_repo, new_user
 from tests.fakegithub.repo_bodies import minimal_repository
+from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 from tests.fakegithub.world import Account, Repository, World
 
 EDITABLE_ORG: Final = ("description", "name", "company", "blog", "location", "email", "followers")
@@ -76,6 +78,9 @@ def delete(world: World, org: Account, moment: str, *, repo: str | int) -> Repos
     found = find(world, org, repo)
     org.repos.remove(found)
     del world.repos_by_id[found.id]
+    for account in world.accounts.values():
+        for fork in account.repos:
+            fork.parent = None if fork.parent is found else fork.parent
     return found
 
 
@@ -108,9 +113,9 @@ def move(world: World, org: Account, moment: str, *, repo: str | int, to: int) -
 
 
 def make_private(world: World, org: Account, moment: str, *, repo: str | int) -> Repository:
-    """Only an authorised client sees it from now on."""
+    """Only those with access see it from now on."""
     found = find(world, org, repo)
-    found.private = True
+    found.private, found.internal = True, False
     found.updated_at = moment
     return found
 
@@ -118,7 +123,15 @@ def make_private(world: World, org: Account, moment: str, *, repo: str | int) ->
 def make_public(world: World, org: Account, moment: str, *, repo: str | int) -> Repository:
     """Everybody sees it from now on."""
     found = find(world, org, repo)
-    found.private = False
+    found.private = found.internal = False
+    found.updated_at = moment
+    return found
+
+
+def make_internal(world: World, org: Account, moment: str, *, repo: str | int) -> Repository:
+    """Only the organisation's own people see it from now on."""
+    found = find(world, org, repo)
+    found.private = found.internal = True
     found.updated_at = moment
     return found
 
@@ -172,12 +185,33 @@ def add_member(
 
 def remove_member(world: World, org: Account, moment: str, *, login: str | int = 0) -> Account:
     """Somebody, named by login or by place, leaves the organisation, not GitHub."""
+    user = member(world, org, login)
+    org.members.remove(user)
+    org.concealed.discard(user.id)
+    return user
+
+
+def conceal_member(world: World, org: Account, moment: str, *, login: str | int = 0) -> Account:
+    """A member, named by login or by place, no longer shows the membership."""
+    user = member(world, org, login)
+    org.concealed.add(user.id)
+    return user
+
+
+def publicize_member(world: World, org: Account, moment: str, *, login: str | int = 0) -> Account:
+    """A member, named by login or by place, shows the membership to everybody."""
+    user = member(world, org, login)
+    org.concealed.discard(user.id)
+    return user
+
+
+def member(world: World, org: Account, login: str | int) -> Account:
+    """The member of that login, or at that place of the list."""
     if isinstance(login, int):
-        return org.members.pop(login)
+        return org.members[login]
     user = world.account(login)
     if user is None or user not in org.members:
         raise ValueError(f"no such member: {login}")
-    org.members.remove(user)
     return user
 
 
@@ -194,8 +228,9 @@ def set_repos(world: World, org: Account, moment: str, *, count: int) -> Account
 MUTATIONS: Final[dict[str, Callable[..., Repository | Account]]] = {
     function.__name__: function
     for function in (
-        star, rename, delete, add, move, make_private, make_public, push,
-        edit_repo, edit_org, add_member, remove_member, set_repos,
+        star, rename, delete, add, move, make_private, make_public, make_internal, push,
+        edit_repo, edit_org, add_member, remove_member, conceal_member, publicize_member,
+        set_repos,
     )
 }  # fmt: skip
 
@@ -208,7 +243,9 @@ def next_star(world: World, dice: random.Random) -> dict[str, Any]:
         return {"kind": "star", "org": org.login, "repo": dice.choice(org.public_repos()).name}
 
 
-def true_repos(base: str, org: Account, *, private: bool) -> list[dict[str, Any]]:
-    """The whole list of an organisation's repositories as bodies show them, in default order."""
+def true_repos(
+    base: str, org: Account, *, private: bool, viewer: Viewer = ANONYMOUS_VIEWER
+) -> list[dict[str, Any]]:
+    """The whole list of an organisation's repositories in default order, in a viewer's form."""
     repos = org.repos if private else org.public_repos()
-    return [minimal_repository(base, repo) for repo in repos]
+    return [forms.seen(minimal_repository(base, repo), viewer) for repo in repos]

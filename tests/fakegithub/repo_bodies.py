@@ -19,7 +19,7 @@ MOST_ISSUES: Final = 45  # a few are enough to page through, whatever the count 
 
 
 def minimal_repository(base: str, repo: Repository) -> JsonObject:
-    """A repository in a list (schema `minimal-repository`)."""
+    """A repository in a list, as anybody sees it (schema `minimal-repository`)."""
     url = f"{base}/repos/{repo.full_name}"
     page = f"{SITE}/{repo.full_name}"
     return {
@@ -62,26 +62,25 @@ def minimal_repository(base: str, repo: Repository) -> JsonObject:
         "is_template": False,
         "web_commit_signoff_required": False,
         "topics": list(repo.topics),
-        "visibility": "private" if repo.private else "public",
+        "visibility": repo.visibility,
         "forks": repo.forks,
         "open_issues": repo.open_issues,
         "watchers": repo.stars,
         "default_branch": repo.default_branch,
-        "permissions": {
-            "admin": False,
-            "maintain": False,
-            "push": False,
-            "triage": False,
-            "pull": True,
-        },
     }
 
 
 def full_repository(base: str, repo: Repository) -> JsonObject:
     """`GET /repos/{owner}/{repo}` (schema `full-repository`)."""
-    body = minimal_repository(base, repo) | {"temp_clone_token": ""}
+    body = minimal_repository(base, repo) | {"temp_clone_token": None}
     if repo.owner.kind == "Organization":
         body |= {"custom_properties": {}, "organization": simple_user(base, repo.owner)}
+    if repo.parent and not repo.parent.private:
+        origin = repo.parent
+        while origin.parent and not origin.parent.private:
+            origin = origin.parent
+        for key, ancestor in (("parent", repo.parent), ("source", origin)):
+            body[key] = minimal_repository(base, ancestor)
     return body | {"network_count": repo.forks, "subscribers_count": repo.subscribers}
 
 
@@ -170,7 +169,7 @@ def issue(base: str, repo: Repository, number: int) -> JsonObject:
     """An open issue; keys and order are those of a recorded one."""
     home = f"{base}/repos/{repo.full_name}"
     url = f"{home}/issues/{number}"
-    author = repo.owner.members[number % len(repo.owner.members)] if repo.owner.members else None
+    people = repo.owner.public_members() or [repo.owner]
     reactions = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
     return {
         "url": url,
@@ -183,7 +182,7 @@ def issue(base: str, repo: Repository, number: int) -> JsonObject:
         "node_id": node_id("Issue", repo.id * 1000 + number),
         "number": number,
         "title": f"Issue {number} of {repo.name}",
-        "user": simple_user(base, author or repo.owner),
+        "user": simple_user(base, people[number % len(people)]),
         "labels": [],
         "state": "open",
         "locked": False,

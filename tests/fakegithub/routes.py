@@ -1,55 +1,17 @@
-"""Which resource a path names: the table of GitHub's paths that the stand-in knows.
+"""Which resource a path names: the table of GitHub's paths that the world has an answer to.
 
-A resource is found first and rendered later, so that nothing is rendered that isn't sent.
+What is not in the table may be in GitHub's description (`documented`).
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Final
 
-from tests.fakegithub import bodies, repo_bodies
+from tests.fakegithub import bodies, release_bodies, repo_bodies
 from tests.fakegithub.bodies import JsonObject
-from tests.fakegithub.world import Account, Repository, World
-
-Render: TypeAlias = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class Single:
-    """One object; `render` takes the base address of bodies."""
-
-    render: Render
-    last_modified: str | None = None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A list that is paged; `path` is its numeric form, `known_as` the form with names."""
-
-    path: str
-    known_as: str
-    items: Sequence[Any]
-    render: Callable[[str, Any], JsonObject]
-
-
-@dataclass(frozen=True)
-class Moved:
-    """Renamed: answer 301 to `path`, whose numeric form never changes."""
-
-    path: str
-
-
-Found: TypeAlias = Single | Listing | Moved | None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a route may look at beside its path."""
-
-    world: World
-    query: dict[str, str]
-    authorised: bool
+from tests.fakegithub.documented import documented
+from tests.fakegithub.found import Asked, Found, Listing, Moved, Single
+from tests.fakegithub.world import Account, Repository
 
 
 def repo_order(asked: Asked, repos: list[Repository], default: str) -> list[Repository]:
@@ -73,12 +35,12 @@ def repo_order(asked: Asked, repos: list[Repository], default: str) -> list[Repo
     return sorted(repos, key=keys[sort], reverse=direction == "desc")
 
 
-def visible_repos(asked: Asked, owner: Account) -> list[Repository]:
-    """The repositories of an owner that this client may see and its `type` selects."""
-    repos = owner.repos if asked.authorised else owner.public_repos()
+def selected_repos(asked: Asked, repos: list[Repository]) -> list[Repository]:
+    """Those of a list that the query's `type` selects."""
     kinds: dict[str, Callable[[Repository], bool]] = {
         "public": lambda repo: not repo.private,
-        "private": lambda repo: repo.private,
+        "private": lambda repo: repo.visibility == "private",
+        "internal": lambda repo: repo.internal,
         "forks": lambda repo: repo.fork,
         "sources": lambda repo: not repo.fork,
     }
@@ -90,13 +52,23 @@ def org_resource(asked: Asked, org: Account, rest: str) -> Found:
     """What is under `/orgs/{org}` and `/organizations/{id}`."""
     home, name = f"/organizations/{org.id}", f"/orgs/{org.login}"
     if not rest:
-        return Single(lambda base: bodies.organization_full(base, org), org.updated_at)
+        return Single(lambda base: whole_organisation(asked, org, base), org.updated_at)
     if rest == "/repos":
-        repos = repo_order(asked, visible_repos(asked, org), "created")
+        repos = selected_repos(asked, asked.viewer.repos_of(org))
+        repos = repo_order(asked, repos, "created")
         return Listing(home + rest, name + rest, repos, repo_bodies.minimal_repository)
     if rest in ("/members", "/public_members"):
-        return Listing(home + rest, name + rest, list(org.members), bodies.simple_user)
-    return None
+        members = asked.viewer.members_of(org) if rest == "/members" else org.public_members()
+        return Listing(home + rest, name + rest, members, bodies.simple_user)
+    return documented(asked, name + rest, numeric=home + rest)
+
+
+def whole_organisation(asked: Asked, org: Account, base: str) -> JsonObject:
+    """`/orgs/{org}`, with the number of what is hidden for those who are told it."""
+    body = bodies.organization_full(base, org)
+    hidden = len(org.repos) - len(org.public_repos())
+    told = {"total_private_repos": hidden, "owned_private_repos": hidden}
+    return body | (told if asked.viewer.owns else {})
 
 
 def user_resource(asked: Asked, user: Account, rest: str) -> Found:
@@ -105,33 +77,79 @@ def user_resource(asked: Asked, user: Account, rest: str) -> Found:
     if not rest:
         return Single(lambda base: bodies.public_user(base, user), user.updated_at)
     if rest == "/repos":
-        repos = repo_order(asked, visible_repos(asked, user), "full_name")
+        # "Lists public repositories for the specified user", whoever asks.
+        repos = selected_repos(asked, user.public_repos())
+        repos = repo_order(asked, repos, "full_name")
         return Listing(home + rest, name + rest, repos, repo_bodies.minimal_repository)
     if rest == "/orgs":
-        orgs = [org for org in asked.world.accounts.values() if user in org.members]
+        accounts = asked.world.accounts.values()
+        orgs = [org for org in accounts if user in asked.viewer.members_of(org)]
         return Listing(home + rest, name + rest, orgs, bodies.organization_simple)
-    return None
+    return documented(asked, name + rest, numeric=home + rest)
 
 
 def repo_resource(asked: Asked, repo: Repository, rest: str) -> Found:
     """What is under `/repos/{owner}/{repo}` and `/repositories/{id}`."""
-    home, name = f"/repositories/{repo.id}", f"/repos/{repo.full_name}"
-    if repo.private and not asked.authorised:
+    if not asked.viewer.sees(repo):
         return None  # GitHub hides that it is there
     if not rest:
         return Single(lambda base: repo_bodies.full_repository(base, repo), repo.updated_at)
     singles = {"/languages": repo_bodies.languages, "/dependency-graph/sbom": repo_bodies.sbom}
     if rest in singles:
         return Single(lambda _: singles[rest](repo))
+    if rest == "/releases" or rest.startswith("/releases/"):
+        return release_resource(asked, repo, rest)
+    return repo_list(asked, repo, rest)
+
+
+def repo_list(asked: Asked, repo: Repository, rest: str) -> Found:
+    """The lists of a repository that the world has, and what GitHub's description has."""
+    home, name = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
     if rest == "/contributors":
-        people = repo_bodies.contributors(repo, repo.owner.members or [repo.owner])
-        return Listing(home + rest, name + rest, people, repo_bodies.contributor)
+        people = repo_bodies.contributors(repo, repo.owner.public_members() or [repo.owner])
+        return Listing(home, name, people, repo_bodies.contributor)
     if rest == "/issues":
         numbers = repo_bodies.issue_numbers(repo)
-        return Listing(
-            home + rest, name + rest, numbers, lambda base, n: repo_bodies.issue(base, repo, n)
-        )
-    return None
+        return Listing(home, name, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
+    return documented(asked, name, repo=repo, numeric=home)
+
+
+def release_resource(asked: Asked, repo: Repository, rest: str) -> Found:
+    """What is under `/repos/{owner}/{repo}/releases`; drafts are for those who may push."""
+    everything = release_bodies.releases(repo)
+    published = [one for one in everything if not one.draft]
+    shown = everything if asked.viewer.may_push(repo.id) else published
+    by_id = {str(one.id): one for one in shown}
+    by_tag = {one.tag: one for one in published}
+    match rest.split("/")[2:]:
+        case []:
+            return releases_listing(repo, rest, shown, release_bodies.release)
+        case [number, "assets"] if number in by_id:
+            return releases_listing(repo, rest, [by_id[number]], release_bodies.asset)
+        case ["assets", number] if number in by_id:
+            return Single(lambda base: release_bodies.asset(base, repo, by_id[number]))
+        case ["latest"]:
+            one = published[0]
+        case ["tags", tag] if tag in by_tag:
+            one = by_tag[tag]
+        case [number] if number in by_id:
+            one = by_id[number]
+        case [number, "reactions"] if number in by_id:
+            return repo_list(asked, repo, rest)
+        case _:
+            return None
+    return Single(lambda base: release_bodies.release(base, repo, one))
+
+
+def releases_listing(
+    repo: Repository,
+    rest: str,
+    items: list[release_bodies.Release],
+    render: Callable[[str, Repository, release_bodies.Release], JsonObject],
+) -> Listing:
+    """A list of releases, or of what they have."""
+    paths = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
+    return Listing(*paths, items, lambda base, one: render(base, repo, one))
 
 
 def root(asked: Asked, _rest: str) -> Found:
@@ -195,4 +213,4 @@ def find(asked: Asked, path: str) -> Found:
     for pattern, route in ROUTES:
         if match := pattern.fullmatch(path):
             return route(asked, *(group or "" for group in match.groups()))
-    return None
+    return documented(asked, path)

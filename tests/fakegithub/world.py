@@ -39,16 +39,25 @@ class Account:
     following: int = 0
     public_gists: int = 0
     members: list["Account"] = field(default_factory=list)
+    concealed: set[int] = field(default_factory=set)
     repos: list["Repository"] = field(default_factory=list)
 
     def public_repos(self) -> list["Repository"]:
         """The repositories anyone may see, in the default order (created, newest first)."""
         return [repo for repo in self.repos if not repo.private]
 
+    def public_members(self) -> list["Account"]:
+        """The members who show that they are, in the default order."""
+        return [member for member in self.members if member.id not in self.concealed]
+
 
 @dataclass(eq=False)
 class Repository:
-    """A repository; `watchers_count` is not held, as on GitHub it repeats the stars."""
+    """A repository; `watchers_count` is not held, as on GitHub it repeats the stars.
+
+    private: not public, so true of an internal one too.
+    parent: what a fork was made from.
+    """
 
     id: int
     name: str
@@ -57,6 +66,7 @@ class Repository:
     updated_at: str
     pushed_at: str
     private: bool = False
+    internal: bool = False
     fork: bool = False
     archived: bool = False
     description: str | None = None
@@ -70,11 +80,19 @@ class Repository:
     subscribers: int = 0
     size: int = 0
     default_branch: str = "main"
+    parent: "Repository | None" = field(default=None, repr=False)
 
     @property
     def full_name(self) -> str:
         """`owner/name`, as GitHub shows it."""
         return f"{self.owner.login}/{self.name}"
+
+    @property
+    def visibility(self) -> str:
+        """`public`, `private` or `internal`."""
+        if not self.private:
+            return "public"
+        return "internal" if self.internal else "private"
 
 
 @dataclass

@@ -310,7 +310,7 @@ def test_a_fault_is_recognised_and_the_next_answer_comes_through(
     assert time.monotonic() - begun < 3
     assert TOKEN not in "".join(traceback.format_exception(error)) + repr(error) + error.reason
     github.clear_faults()
-    assert json.loads(origin.get(origin.url_of(LIST)).body) == github.repos()
+    assert json.loads(origin.get(origin.url_of(LIST)).body) == github.repos(role="owner")
 
 
 def test_nobody_at_home_is_a_failed_connection(make_origin: MakeOrigin) -> None:

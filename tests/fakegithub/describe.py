@@ -1,0 +1,159 @@
+"""`python -m tests.fakegithub.describe PATH`: make `described.json` of GitHub's description.
+
+PATH is `api.github.com.json` of the npm package `@octokit/openapi`. For each GET operation with an
+example of a JSON 200 there is one line: see `described.Operation`. Objects that several examples
+have in common stand once, in the first line, and are named by their place there.
+"""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from tests.fakegithub.access import access
+
+TARGET: Final = Path(__file__).with_name("described.json")
+MOST_ITEMS: Final = 2
+SHORTEST_SHARED: Final = 150
+REFERENCE: Final = "$shared"
+VALUES: Final = {
+    "owner": "{org}", "org": "{org}", "repo_owner": "{org}", "repo": "{repo}",
+    "repo_name": "{repo}", "username": "{user}", "assignee": "{user}", "target_user": "{user}",
+    "account_id": "{user_id}", "branch": "main", "ref": "main", "base": "main", "head": "next",
+    "basehead": "main...next", "path": "README.md", "dir": "docs", "tag": "v1.0",
+    "ghsa_id": "GHSA-abcd-1234-efgh", "subject_digest": "sha256:" + "0" * 64,
+    "gist_id": "aa5a315d61ae9438b18d", "version": "1", "language": "python", "key": "mit",
+    "license": "mit", "name": "bug", "enterprise": "acme", "actor_type": "installation",
+    "package_type": "npm", "workflow_id": "1", "pages_deployment_id": "1", "user_id": "1",
+    "uuid": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
+}  # fmt: skip
+HASHES: Final = ("sha", "commit_sha", "file_sha", "tag_sha", "tree_sha")
+
+
+class Description:
+    """GitHub's description, with its references followed."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+
+    def whole(self, node: Any) -> Any:
+        """A node, or what it refers to."""
+        while isinstance(node, dict) and "$ref" in node:
+            found: Any = self.document
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                found = found[step.replace("~1", "/").replace("~0", "~")]
+            node = found
+        return node
+
+    def operations(self) -> list[dict[str, Any]]:
+        """Every operation that can be answered, by path."""
+        gets = [
+            (path, item["get"]) for path, item in self.document["paths"].items() if "get" in item
+        ]
+        return [made for path, get in sorted(gets) if (made := self.operation(path, get))]
+
+    def operation(self, template: str, get: dict[str, Any]) -> dict[str, Any] | None:
+        """One operation as `described.Operation` has it; None without an example."""
+        ok = self.whole(get["responses"].get("200", {}))
+        content = ok.get("content", {}).get("application/json", {})
+        examples = content.get("examples") or {}
+        if not examples and "example" not in content:
+            return None
+        value = (
+            self.whole(next(iter(examples.values())))["value"] if examples else content["example"]
+        )
+        statuses = sorted(get["responses"])
+        words = f"{get.get('summary', '')}. {get.get('description', '')}"
+        return {
+            "id": get["operationId"],
+            "template": template,
+            "target": self.target(template, get),
+            "integers": sorted(name for name, kind in self.kinds(get).items() if kind == "integer"),
+            "pages": "Link" in ok.get("headers", {}),
+            "who": access(template, words, statuses),
+            "statuses": [status for status in statuses if status in ("401", "403", "404")],
+            "body": short(value),
+        }
+
+    def kinds(self, get: dict[str, Any]) -> dict[str, str]:
+        """The type of each parameter of the path."""
+        parameters = map(self.whole, get.get("parameters", []))
+        return {
+            one["name"]: self.whole(one["schema"]).get("type", "string")
+            for one in parameters
+            if one["in"] == "path"
+        }
+
+    def target(self, template: str, get: dict[str, Any]) -> str:
+        """The path with values that match; what the world has is named in braces."""
+        target = template
+        for name, kind in self.kinds(get).items():
+            usual = "1" if kind == "integer" else "a" * 40 if name in HASHES else f"some-{name}"
+            target = target.replace("{%s}" % name, VALUES.get(name, usual))  # noqa: UP031
+        return target
+
+
+def short(value: Any) -> Any:
+    """An example with no list of more than a few items, and no map of more than forty keys."""
+    if isinstance(value, list):
+        return [short(item) for item in value[:MOST_ITEMS]]
+    if isinstance(value, dict):
+        pairs = list(value.items())
+        return {key: short(item) for key, item in (pairs if len(pairs) < 400 else pairs[:3])}
+    return value
+
+
+def compact(value: Any) -> str:
+    """JSON on one line."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def with_references(operations: list[dict[str, Any]]) -> list[Any]:
+    """The shared objects, and the operations with references to them."""
+    tally: Counter[str] = Counter()
+
+    def count(value: Any) -> None:
+        if isinstance(value, list):
+            for item in value:
+                count(item)
+        elif isinstance(value, dict):
+            text = compact(value)
+            tally[text] += 1
+            if len(text) < SHORTEST_SHARED or tally[text] == 1:
+                for item in value.values():
+                    count(item)
+
+    for one in operations:
+        count(one["body"])
+    shared: dict[str, int] = {}
+    held: list[Any] = []
+
+    def referring(value: Any) -> Any:
+        if isinstance(value, list):
+            return [referring(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        text = compact(value)
+        if tally[text] < 2 or len(text) < SHORTEST_SHARED:
+            return {key: referring(item) for key, item in value.items()}
+        if text not in shared:
+            made = {key: referring(item) for key, item in value.items()}
+            shared[text] = len(held)
+            held.append(made)
+        return {REFERENCE: shared[text]}
+
+    made = [one | {"body": referring(one["body"])} for one in operations]
+    return [held, *made]
+
+
+def main() -> None:
+    """Write the file."""
+    document = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    lines = map(compact, with_references(Description(document).operations()))
+    TARGET.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    print(f"{TARGET}: {TARGET.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Every documented GET operation with a JSON answer, served from the examples GitHub describes.
+
+`described.json` has one operation a line, made by `describe`. What has a route of its own is served
+by that (see `routes`); the rest is found here, by its path, for the repositories, organisations and
+users of the world. `forms` makes the forms of an example.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from tests.fakegithub.creation import WorldOptions, create_world
+
+FILE: Final = Path(__file__).with_name("described.json")
+REFERENCE: Final = "$shared"
+SLASHES: Final = ("path", "dir", "ref")  # parameters of the path that may have several segments
+GITHUB: Final = "https://api.github.com"
+# Operations whose lists hold more for those whom the value names: private repositories, what
+# happened in them, and what refers to them; advisories that are not published.
+MORE_FOR: Final = {
+    "activity/list-events-for-authenticated-user": "owners",
+    "activity/list-received-events-for-user": "owners",
+    "activity/list-repo-events": "writers",
+    "activity/list-public-events-for-repo-network": "members",
+    "activity/list-repos-starred-by-user": "members",
+    "apps/list-repos-accessible-to-installation": "members",
+    "gists/list": "caller",
+    "issues/list-events": "members",
+    "issues/list-events-for-repo": "members",
+    "issues/list-events-for-timeline": "members",
+    "issues/list-sub-issues": "members",
+    "issues/list-dependencies-blocked-by": "members",
+    "issues/list-dependencies-blocking": "members",
+    "search/commits": "members",
+    "search/issues-and-pull-requests": "members",
+    "search/repos": "members",
+    "security-advisories/list-repository-advisories": "owners",
+}
+# Lists that GitHub shows empty to everybody but the user whose list it is.
+EMPTY_FOR_OTHERS: Final = ("activity/list-repos-watched-by-user",)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation as `described.json` has it.
+
+    target: an example of its path; `{org}`, `{repo}`, `{user}`, `{user_id}` stand for the world's.
+    integers: those of the path's parameters that are numbers.
+    pages: whether GitHub gives its answer a `Link`.
+    who: who may ask (see `access`). statuses: which refusals GitHub documents.
+    body: the example of a 200.
+    """
+
+    id: str
+    template: str
+    target: str
+    integers: tuple[str, ...]
+    pages: bool
+    who: str
+    statuses: tuple[str, ...]
+    body: Any
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What a decoded path of this operation matches, with its parameters as groups."""
+
+        def group(match: re.Match[str]) -> str:
+            name = match[1]
+            value = "[0-9]{1,18}" if name in self.integers else "[^/]+"
+            return f"(?P<{name.replace('-', '_')}>{'.+' if name in SLASHES else value})"
+
+        pieces = re.split(r"(\{[^}]+\})", self.template)
+        made = [re.sub(r"\{([^}]+)\}", group, p) if p[:1] == "{" else re.escape(p) for p in pieces]
+        return re.compile("".join(made))
+
+
+@cache
+def operations() -> tuple[Operation, ...]:
+    """All of them, those with the most literal paths first."""
+    shared, *rows = json.loads(FILE.read_text(encoding="utf-8"))
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, list):
+            return [whole(item) for item in value]
+        if isinstance(value, dict):
+            if REFERENCE in value:
+                return whole(shared[value[REFERENCE]])
+            return {key: whole(item) for key, item in value.items()}
+        return value
+
+    made = [
+        Operation(
+            **row
+            | {
+                "body": whole(row["body"]),
+                "integers": tuple(row["integers"]),
+                "statuses": tuple(row["statuses"]),
+            }
+        )
+        for row in rows
+    ]
+    return tuple(sorted(made, key=lambda one: literal(one.template), reverse=True))
+
+
+def literal(template: str) -> tuple[int, ...]:
+    """How literal a path is, segment by segment: a name, a parameter, one of several segments."""
+    segments = template.split("/")[1:]
+    return tuple(
+        2 if "{" not in one else 0 if one.strip("{}") in SLASHES else 1 for one in segments
+    )
+
+
+@cache
+def by_head() -> dict[str, list[Operation]]:
+    """The operations by the first segment of their path."""
+    found: dict[str, list[Operation]] = {}
+    for one in operations():
+        found.setdefault(one.template.split("/")[1], []).append(one)
+    return found
+
+
+def match(path: str) -> tuple[Operation, dict[str, str]] | None:
+    """The operation that a decoded path is of, and the values of its parameters."""
+    for one in by_head().get(path.split("/")[1], []):
+        if found := one.pattern.fullmatch(path):
+            return one, found.groupdict()
+    return None
+
+
+@cache
+def first_user() -> tuple[str, int]:
+    """Login and id of the first member of the default world, however many there are."""
+    world = create_world(WorldOptions(repos=1, members=1))
+    user = next(account for account in world.accounts.values() if account.kind == "User")
+    return user.login, user.id
+
+
+def described_targets(
+    *, org: str = "Netflix", repo: str = "Hystrix", user: str | None = None
+) -> list[tuple[str, str, str]]:
+    """All operations the stand-in can answer: operation id, path template, path to ask for.
+
+    Args:
+        org: the organisation, and the owner of the repository.
+        repo: a repository of the organisation's.
+        user: a user's login, by default one that each world has whose first organisation is
+            Netflix, with the usual seed and at least one member.
+    """
+    login, number = first_user()
+    values = {"org": org, "repo": repo, "user": user or login, "user_id": str(number)}
+    return sorted((one.id, one.template, one.target.format(**values)) for one in operations())
