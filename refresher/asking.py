@@ -19,6 +19,7 @@ class Question:
         shape: what an anonymous client sees of the answer.
         anonymously: a credential would see more than the public.
         also_with: the credential that may be used all the same.
+        include_private: private repositories, and what lies below them, are let in.
     """
 
     path: str
@@ -26,6 +27,7 @@ class Question:
     shape: Shape
     anonymously: bool
     also_with: AlsoWith = AlsoWith.NOBODY
+    include_private: bool = False
 
     @property
     def target(self) -> str:
@@ -51,6 +53,7 @@ def question_of(resource: Resource) -> Question:
         shape=_shape_of(operation),
         anonymously=operation.decision is Decision.ANONYMOUSLY and not resource.expanded,
         also_with=operation.also_with,
+        include_private=resource.include_private,
     )
 
 

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 import brotli
 
+from refresher.asking import Question
 from refresher.errors import OriginError
 from refresher.items import decode, elements
 from refresher.lists import ReadList
 from refresher.narrowing import Findings, UnfitError, narrowed
 from refresher.origin_answer import OriginAnswer
 from refresher.pages import Page
+from refresher.privacy import Mark, mark_of
 from refresher.ranking import rank
 from shared.entry import Entry, Metadata
 from shared.github_form import JSON, github_error
@@ -101,14 +103,16 @@ def of_list(read: ReadList, *, ranked: bool) -> Content:
 
 
 def of_answer(
-    answer: OriginAnswer, page: Page, *, shape: Shape, tracked: bool, findings: Findings
+    answer: OriginAnswer, page: Page, *, question: Question, tracked: bool, findings: Findings
 ) -> Content:
     """The content of anything else: GitHub's own answer, less what only some may see.
+
+    Of a repository that is private nothing is kept: it is a 404.
 
     Args:
         answer: that passed `verdict.check`.
         page: the same, as it is kept.
-        shape: the public shape of a 200.
+        question: what was asked.
         tracked: of a tracked resource, which is a single object.
         findings: what was found is added to it; content that `Findings.hides` is not to be stored.
 
@@ -122,10 +126,13 @@ def of_answer(
         raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than an object")
     text = answer.body.decode().strip(_WHITESPACE)
     try:
-        public, _ = narrowed(text, value, shape if answer.status == 200 else ERROR, findings)
+        shape = question.shape if answer.status == 200 else ERROR
+        public, _ = narrowed(text, value, shape, findings)
     except UnfitError as error:
         reason = "GitHub sent JSON of another shape than it describes"
         raise OriginError(FailureKind.UNEXPECTED, reason) from error
+    if not question.include_private and isinstance(value, dict) and Mark.PRIVATE in mark_of(value):
+        return not_found()
     body = answer.body if public is text else public.encode()
     content_type = answer.headers.get("Content-Type", JSON)
     return Content(answer.status, body, content_type, links=_links(answer), pages=[page])

@@ -21,9 +21,9 @@ from redis import Redis
 from refresher.errors import OriginError
 from refresher.pages import Body, Page
 from shared import keys
+from shared.operations.shapes import public_shapes
 from shared.outcomes import FailureKind
 from shared.resources import Resource
-from shared.settings import Settings
 
 # Raise this when the same pages are to give other content, so that unchanged ones are read anew.
 _EXPANSION = 1
@@ -44,12 +44,12 @@ class Known:
     heads: bytes = b""
 
 
-def recipe(settings: Settings) -> str:
+def recipe() -> str:
     """What besides the pages decides what content they give."""
-    return f"{_EXPANSION} include_private={settings.include_private}"
+    return f"{_EXPANSION} shapes={public_shapes().digest}"
 
 
-def load(redis: Redis, resource: Resource, settings: Settings) -> Known:
+def load(redis: Redis, resource: Resource) -> Known:
     """The known pages of a resource; none where the same pages would give other content now.
 
     Raises:
@@ -60,7 +60,7 @@ def load(redis: Redis, resource: Resource, settings: Settings) -> Known:
     if heads is None or ids is None:
         return Known()
     known = json.loads(heads)
-    if known["recipe"] != recipe(settings):
+    if known["recipe"] != recipe():
         return Known(ids=json.loads(ids))
     pages = [
         Page(body=_body(redis, key, str(number)), **head)
@@ -69,7 +69,7 @@ def load(redis: Redis, resource: Resource, settings: Settings) -> Known:
     return Known(pages, json.loads(ids), heads)
 
 
-def heads_of(pages: Sequence[Page], settings: Settings) -> bytes:
+def heads_of(pages: Sequence[Page]) -> bytes:
     """The field that describes pages."""
     described = [
         {
@@ -82,16 +82,14 @@ def heads_of(pages: Sequence[Page], settings: Settings) -> bytes:
         }
         for page in pages
     ]
-    return json.dumps({"recipe": recipe(settings), "pages": described}).encode()
+    return json.dumps({"recipe": recipe(), "pages": described}).encode()
 
 
-def fields_of(
-    pages: Sequence[Page], ids: Sequence[Hashable], settings: Settings
-) -> dict[str, bytes]:
+def fields_of(pages: Sequence[Page], ids: Sequence[Hashable]) -> dict[str, bytes]:
     """All fields of a resource's pages."""
     bodies = {str(number): page.body.packed() for number, page in enumerate(pages, 1)}
     known_ids = json.dumps(list(ids), default=_text).encode()
-    return {"heads": heads_of(pages, settings), "ids": known_ids, **bodies}
+    return {"heads": heads_of(pages), "ids": known_ids, **bodies}
 
 
 def _body(redis: Redis, key: str, field: str) -> Body:

@@ -1,6 +1,7 @@
 """One page of the origin, as it is kept for the next conditional request."""
 
 import gzip
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,8 @@ from refresher.origin_answer import OriginAnswer
 from refresher.validators import Validator
 
 _GONE = frozenset({404, 410})
+# What lets its holder clone a private repository is not to be stored, in Redis or anywhere.
+_CLONE_TOKEN = re.compile(rb'("temp_clone_token"\s*:\s*)"[^"]+"')
 
 
 class Body:
@@ -66,7 +69,7 @@ class Page:
         url: that was asked for.
         etag: GitHub's, as sent; None where it sent none.
         next_url: the next page; None on the last.
-        body: as sent.
+        body: as sent, less a token that it may hold.
         given_to: fingerprint of the identity that the ETag was sent to.
         items: how many items a list's page holds; None for anything else.
         moved_to: where it was found in the end, if GitHub said that it stays there.
@@ -87,7 +90,7 @@ class Page:
             url,
             answer.headers.get("ETag"),
             answer.links.get("next"),
-            Body.of(answer.body),
+            Body.of(_CLONE_TOKEN.sub(rb"\1null", answer.body)),
             answer.given_to,
             items,
             answer.moved_to,

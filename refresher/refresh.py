@@ -227,9 +227,11 @@ class _Attempt:
         verdict.check(answer, tracked=tracked, now=tools.clock())
         findings = Findings()
         content = contents.of_answer(
-            answer, Page.of(answer, url), shape=question.shape, tracked=tracked, findings=findings
+            answer, Page.of(answer, url), question=question, tracked=tracked, findings=findings
         )
         self._note_findings(answer, findings)
+        if content.status != answer.status:  # it is private itself, and so a 404 to everybody else
+            return content
         if not self._is_hidden(answer, findings) and not self._is_elsewhere(question, answer):
             return content
         if answer.is_anonymous:
@@ -263,8 +265,7 @@ class _Attempt:
         if all(credential.is_anonymous for credential in credentials):
             return ANONYMOUS_ONLY
         parent = parent_repository(self.resource)
-        is_only_for_nobody = question.anonymously and question.also_with is AlsoWith.NOBODY
-        if parent is None or (is_only_for_nobody and not self.resource.include_private):
+        if parent is None or not self._depends_on_parent(question):
             return self._known_to_see_no_more(question, None)
         repository = self._public(parent)
         if repository is None:
@@ -272,6 +273,12 @@ class _Attempt:
         if self.resource.include_private and is_private(repository):
             return ANY  # with all that lies below it
         return self._known_to_see_no_more(question, parent)
+
+    def _depends_on_parent(self, question: Question) -> bool:
+        """Whether a credential would be used, or not, for what the repository is."""
+        if self.resource.include_private:
+            return question.anonymously
+        return not (question.anonymously and question.also_with is AlsoWith.NOBODY)
 
     def _known_to_see_no_more(self, question: Question, parent: Resource | None) -> Askers:
         """Who may ask for something public: whoever is known to see no more of it."""
@@ -314,7 +321,7 @@ class _Attempt:
         return entry if entry.metadata.status == 200 else None
 
     def _pages_of(self, parent: Resource) -> Sequence[Page]:
-        return page_store.load(self.tools.redis, parent, self.tools.settings).pages
+        return page_store.load(self.tools.redis, parent).pages
 
     def _is_elsewhere(self, question: Question, answer: OriginAnswer) -> bool:
         """Whether what a credential saw lies below another repository than the one that was asked.
@@ -323,7 +330,7 @@ class _Attempt:
         the repository's own former name.
         """
         parent = parent_repository(self.resource)
-        if answer.is_anonymous or parent is None:
+        if answer.is_anonymous or parent is None or self.resource.include_private:
             return False
         here = self.tools.origin.url_of("/".join(question.path.split("/")[:4]))
         if stays_below(answer.url, [here]):
@@ -335,7 +342,7 @@ class _Attempt:
         """The stored pages; none without an entry, which alone they could confirm."""
         if self.look.metadata is None:
             return Known()
-        return page_store.load(self.tools.redis, self.resource, self.tools.settings)
+        return page_store.load(self.tools.redis, self.resource)
 
     def _store(
         self, content: Content | Unchanged, known: Known, *, asked_at: float

@@ -38,7 +38,7 @@ def check(answer: OriginAnswer, *, tracked: bool, now: float) -> None:
         )
     if status == 401 and answer.is_anonymous:
         reason = "GitHub shows this to nobody without a credential (answered 401)"
-        raise OriginError(FailureKind.STATUS, reason, status=status)
+        raise OriginError(FailureKind.UNAUTHORIZED, reason, status=status)
     if status == 401:
         reason = "GitHub refuses the token (answered 401): check GITHUB_API_TOKEN"
         raise OriginError(FailureKind.UNAUTHORIZED, reason, status=status)

@@ -166,7 +166,7 @@ class Writer:
             "name": resource.name,
         }
         entry_arguments = [part for pair in fields.items() for part in pair]
-        pages = page_store.fields_of(content.pages, content.ids, self._settings)
+        pages = page_store.fields_of(content.pages, content.ids)
         stored = self._write(
             keys=_content_keys(resource),
             args=[
@@ -177,6 +177,8 @@ class Writer:
                 *_flat(pages),
             ],
         )
+        if stored:
+            self._let_expire(resource.other_form)
         if stored and not resource.tracked:
             bodies = (part for part in entry_arguments if isinstance(part, bytes))
             self._room.take(resource, sum(map(len, bodies)) + sum(map(len, pages.values())))
@@ -205,9 +207,9 @@ class Writer:
         """
         replaces = isinstance(content, Content)
         if isinstance(content, Content):
-            fields = page_store.fields_of(content.pages, content.ids, self._settings)
+            fields = page_store.fields_of(content.pages, content.ids)
         else:
-            heads = page_store.heads_of(content.pages, self._settings)
+            heads = page_store.heads_of(content.pages)
             fields = {} if heads == known.heads else {"heads": heads}
         confirmed = self._confirm(
             keys=_content_keys(resource),
@@ -220,6 +222,8 @@ class Writer:
                 *_flat(fields),
             ],
         )
+        if confirmed:
+            self._let_expire(resource.other_form)
         if confirmed and not resource.tracked:
             self._room.take(resource)
         return bool(confirmed)
@@ -246,6 +250,13 @@ class Writer:
             keys=stored,
             args=[*_common_arguments(resource, token, None), _TOKEN_MS, _DAY_MS],
         )
+
+    def _let_expire(self, other: Resource) -> None:
+        """Let go of what refreshers of other settings stored, unless they go on storing it."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key in (keys.entry(other), keys.pages(other)):
+                pipeline.pexpire(key, _DAY_MS, nx=True)
+            pipeline.execute()
 
     def _lifetime(self, resource: Resource) -> float:
         settings = self._settings

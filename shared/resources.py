@@ -7,7 +7,7 @@ are known by name and form: what a process with other settings stored is another
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -65,6 +65,11 @@ class Resource:
     def id(self) -> str:
         """A short form of name and form that Redis keys and RQ job ids can hold (hex digits)."""
         return hashlib.sha256(f"{self.form}\n{self.name}".encode()).hexdigest()[:32]
+
+    @property
+    def other_form(self) -> "Resource":
+        """The same as processes keep it whose `INCLUDE_PRIVATE` is the other one."""
+        return replace(self, include_private=not self.include_private)
 
     @cached_property
     def operation(self) -> Operation | None:
@@ -137,9 +142,8 @@ class Catalogue:
             if tracked is not None:
                 return tracked
         resource = Resource(canonical, canonical_query, include_private=self.include_private)
-        if len(resource.name) > MAX_NAME_BYTES or not operation.allows(canonical_query):
-            return None
-        return resource
+        is_named_well = segments != [] and len(resource.name) <= MAX_NAME_BYTES
+        return resource if is_named_well and operation.allows(canonical_query) else None
 
     def named(self, name: str) -> Resource | None:
         """The resource whose `Resource.name` this is; the way back from a job's argument."""

@@ -17,9 +17,10 @@ Among them `"*"` is the shape of the values of all other keys, and `"[]"` that o
 the value may also be a list.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
@@ -79,10 +80,12 @@ class Shapes:
     Args:
         operations: the shape of an operation's answer, by the operation's id.
         withheld: keys that are dropped in silence, `*` for any text in them.
+        digest: tells one version of the file from another.
     """
 
     operations: dict[str, Shape] = field(default_factory=dict)
     withheld: Sequence[str] = ()
+    digest: str = ""
 
     def is_withheld(self, place: str) -> bool:
         """Whether it is known that only some may see what stands at `owner.plan`."""
@@ -93,7 +96,8 @@ class Shapes:
 @cache
 def public_shapes() -> Shapes:
     """The shapes that the project holds."""
-    return shapes_from(json.loads(_SHAPES.read_bytes()))
+    held = _SHAPES.read_bytes()
+    return replace(shapes_from(json.loads(held)), digest=hashlib.sha256(held).hexdigest()[:16])
 
 
 def shapes_from(held: dict[str, Any]) -> Shapes:

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refresher import content as contents
+from refresher.asking import Question
 from refresher.content import Content, not_found, of_list, without_hidden
 from refresher.errors import OriginError
 from refresher.narrowing import Findings
@@ -45,8 +46,8 @@ def encoded(body: bytes) -> Mapping[str, bytes]:
 
 def of_answer(answer: OriginAnswer, *, shape: Shape = FREE, tracked: bool = False) -> Content:
     """The content of an answer, of any shape and on demand unless said otherwise."""
-    page = Page.of(answer, answer.url)
-    return contents.of_answer(answer, page, shape=shape, tracked=tracked, findings=Findings())
+    page, question = Page.of(answer, answer.url), Question("/x", "", shape, anonymously=False)
+    return contents.of_answer(answer, page, question=question, tracked=tracked, findings=Findings())
 
 
 class TestAList:
@@ -156,6 +157,11 @@ class TestAnAnswer:
         body = b'{"message":"no","errors":[{"code":"x"}],"token":"t","status":"422"}'
         content = of_answer(make_answer(422, body))
         assert content.body == b'{"message":"no","errors":[{"code":"x"}],"status":"422"}'
+
+    @pytest.mark.parametrize("mark", [{"private": True}, {"visibility": "internal"}])
+    def test_that_is_private_is_a_404_without_a_trace_of_it(self, mark: dict[str, object]) -> None:
+        body = json.dumps({"name": "secret-project", **mark}).encode()
+        assert of_answer(make_answer(body=body)) == not_found()
 
 
 class TestWithoutHidden:

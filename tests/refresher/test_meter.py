@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
@@ -26,10 +27,31 @@ ID = "0123456789ab"
 
 
 def make_exchange(status: int | None = 200, **known: Any) -> Exchange:
-    """A request of 0.25 s with a token."""
-    defaults: dict[str, Any] = {"seconds": 0.25, "credential": ID, "is_anonymous": False}
+    """A request of 0.25 s with a credential, that of the id `ID` unless said otherwise."""
+    credential = Named(known.pop("credential", ID), known.pop("is_anonymous", False))
     headers = CaseInsensitiveDict(known.pop("headers", {}))
-    return Exchange(status, **{**defaults, "headers": headers, **known})
+    return Exchange(status, 0.25, credential, headers, **known)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A credential of which nothing matters but what it is called."""
+
+    id: str
+    is_anonymous: bool
+    assumed_limit: int = 5000
+
+    def authorization(self) -> str | None:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def renew(self) -> bool:
+        """It cannot."""
+        return False
+
+    def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
+        """It sees nothing private."""
+        return []
 
 
 def counts(redis: Redis, measure: Measure) -> Mapping[tuple[str, ...], float]:
@@ -226,7 +248,11 @@ class TestTheOrigin:
             b"expires": b"2027-02",
             b"status": b"200",
         }
-        assert redis.hget(keys.credential("other"), "scopes") == b""
+        # An empty field says that there is no scope; none at all says nothing.
+        meter.observe(make_exchange(200, credential="scopeless", headers={"x-oauth-scopes": ""}))
+        meter.flush()
+        assert redis.hget(keys.credential("scopeless"), "scopes") == b""
+        assert redis.hget(keys.credential("other"), "scopes") is None
         assert redis.exists(keys.credential("mute")) == 0
         assert 24 * 3600 - 5 <= redis.ttl(keys.credential(ID)) <= 24 * 3600
 

@@ -8,7 +8,7 @@ from shared.resources import Resource
 from shared.store import Store
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeTools
-from tests.refresher.workbench import MEMBERS, TOKEN
+from tests.refresher.workbench import ORG, TOKEN
 
 
 def asked(github: FakeGitHub) -> list[tuple[str, int]]:
@@ -54,9 +54,12 @@ def test_a_renamed_repository_is_asked_for_by_its_new_address(
 
 
 def test_a_temporary_redirect_is_followed_each_time(tools_for: MakeTools, redis: Redis) -> None:
-    with FakeGitHub(repos=1, members=3, members_redirect=True) as github:
+    with FakeGitHub(repos=1, members=3) as github:
+        number = github.org()["id"]
+        moved = {"status": 302, "url": f"/organizations/{number}"}
+        github.configure(redirects={ORG.path: moved})
         tools = tools_for(github.url, github_api_token=TOKEN)
-        refresh(MEMBERS, tools)
+        refresh(ORG, tools)
         github.reset_counters()
-        assert refresh(MEMBERS, tools, force=True) is RefreshOutcome.UNCHANGED
+        assert refresh(ORG, tools, force=True) is RefreshOutcome.UNCHANGED
         assert [status for _, status in asked(github)] == [302, 304]

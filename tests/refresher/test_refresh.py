@@ -21,7 +21,7 @@ from shared.entry import Entry, Metadata
 from shared.failure import Failure
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.refresh_report import TRACKED
-from shared.resources import Resource
+from shared.resources import Catalogue, Resource
 from shared.settings import load
 from shared.store import Look, Store
 from shared.views import Metric
@@ -658,8 +658,11 @@ class TestPrivacy:
     def test_the_repository_is_not_asked_for_where_nothing_can_leak(
         self, github: FakeGitHub, tools_for: MakeTools, settings: dict[str, Any]
     ) -> None:
-        resource = on_demand(f"/repos/Netflix/{github.repos()[0]['name']}/languages")
-        refresh(resource, tools_for(github.url, **settings))
+        tools = tools_for(github.url, **settings)
+        catalogue = Catalogue((), include_private=tools.settings.include_private)
+        resource = catalogue.named(f"/repos/Netflix/{github.repos()[0]['name']}/languages")
+        assert resource is not None
+        refresh(resource, tools)
         assert [seen["path"] for seen in github.recent()] == [resource.path]
 
     def test_a_repository_that_cannot_be_read_lets_nothing_through(
@@ -686,8 +689,9 @@ class TestPrivacy:
     ) -> None:
         with FakeGitHub(repos=20, private=5, members=1) as github:
             tools = tools_for(github.url, github_api_token=TOKEN, include_private=True)
-            refresh(REPOS, tools)
-            assert json.loads(entry_of(store, REPOS).body) == github.repos(private=True)
+            shown = Catalogue(("Netflix",), include_private=True).repositories("Netflix")
+            refresh(shown, tools)
+            assert json.loads(entry_of(store, shown).body) == github.repos(private=True)
 
     def test_a_private_item_that_is_gone_costs_one_second_reading_and_no_more(
         self, tools_for: MakeTools

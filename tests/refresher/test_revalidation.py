@@ -132,15 +132,18 @@ def test_another_token_still_gets_304(tools_for: MakeTools) -> None:
         assert not any("," in seen["if_none_match"] for seen in github.recent())
 
 
-def test_other_settings_give_other_content_of_the_same_pages(
+def test_refreshers_of_other_settings_do_not_share_what_they_store(
     tools_for: MakeTools, store: Store
 ) -> None:
     with FakeGitHub(repos=20, private=3, members=1) as github:
-        outcome = refreshed(github, tools_for, lambda: None, include_private=True)
-        assert outcome is RefreshOutcome.UPDATED
-        metadata = store.look(REPOS).metadata
-        assert metadata is not None
-        assert metadata.items == 23
+        token = {"github_api_token": TOKEN}
+        shown = REPOS.other_form
+        refresh(shown, tools_for(github.url, include_private=True, **token))
+        assert store.read(REPOS) is None
+        refresh(REPOS, tools_for(github.url, **token))
+        refresh(shown, tools_for(github.url, include_private=True, **token), force=True)
+        looks = store.look_at_all([REPOS, shown])
+        assert [look.metadata.items for look in looks if look.metadata] == [20, 23]
 
 
 def test_an_entry_that_is_gone_is_not_confirmed(

@@ -1,6 +1,7 @@
 """An answer is content, a negative answer, or a failure of a certain kind with a certain pause."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -147,4 +148,10 @@ def test_the_reason_is_one_line_whatever_github_sends() -> None:
 
 def test_a_refused_token_is_named_by_its_setting() -> None:
     with pytest.raises(OriginError, match="GITHUB_API_TOKEN"):
+        check(replace(make_answer(401), is_anonymous=False), tracked=True, now=NOW)
+
+
+def test_without_a_credential_no_token_is_blamed() -> None:
+    with pytest.raises(OriginError, match="without a credential") as refused:
         check(make_answer(401), tracked=True, now=NOW)
+    assert "TOKEN" not in refused.value.reason

@@ -228,7 +228,7 @@ class TestStore:
         stored(writer, ORG, Content(200, b"[]", pages=pages))
         kept = redis.hgetall(keys.pages(ORG))
         assert set(kept) == {b"heads", b"ids", b"1", b"2", b"3"}
-        assert page_store.load(redis, ORG, SETTINGS).pages == pages
+        assert page_store.load(redis, ORG).pages == pages
 
     def test_success_ends_a_row_of_failures(self, writer: Writer, store: Store) -> None:
         writer.record_failure(ORG, FAILURE, token=writer.draw_token(ORG))
@@ -238,7 +238,7 @@ class TestStore:
     def test_ids_that_are_texts_are_known_again(self, redis: Redis, writer: Writer) -> None:
         content = make_list({"id": "é"}, {"node": 1})
         stored(writer, REPOS, content)
-        assert page_store.load(redis, REPOS, SETTINGS).ids == ["é", '{"node":1}']
+        assert page_store.load(redis, REPOS).ids == ["é", '{"node":1}']
 
     def test_a_list_of_a_thousand_pages_is_stored(self, redis: Redis, writer: Writer) -> None:
         page = Page("https://x", None, None, Body.of(b"[]"))
@@ -272,7 +272,7 @@ class TestConfirm:
         stored(writer, REPOS, replace(RICH, ids=[1, 2, 3], pages=pages))
         read = replace(RICH, ids=[1, 2], pages=pages[:1])
         writer.confirm(REPOS, read, Known(), token=writer.draw_token(REPOS), now=NOW)
-        known = page_store.load(redis, REPOS, SETTINGS)
+        known = page_store.load(redis, REPOS)
         assert (known.ids, known.pages) == ([1, 2], pages[:1])
         assert set(redis.hkeys(keys.pages(REPOS))) == {b"heads", b"ids", b"1"}
 
@@ -282,7 +282,7 @@ class TestConfirm:
         pages = [Page(f"https://x/{n}", 'W/"1"', None, Body.of(b"[]"), "me") for n in (1, 2)]
         stored(writer, REPOS, replace(RICH, ids=[1, 2], pages=pages))
         before = redis.hgetall(keys.pages(REPOS))
-        known = page_store.load(redis, REPOS, SETTINGS)
+        known = page_store.load(redis, REPOS)
         token = writer.draw_token(REPOS)
         assert writer.confirm(REPOS, Unchanged(known.pages), known, token=token, now=NOW)
         assert redis.hgetall(keys.pages(REPOS)) == before
@@ -290,7 +290,7 @@ class TestConfirm:
         assert writer.confirm(REPOS, Unchanged(other), known, token=token, now=NOW)
         after = redis.hgetall(keys.pages(REPOS))
         assert {name for name in after if after[name] != before[name]} == {b"heads"}
-        assert page_store.load(redis, REPOS, SETTINGS).pages == other
+        assert page_store.load(redis, REPOS).pages == other
 
     def test_ends_a_row_of_failures(self, writer: Writer, store: Store) -> None:
         stored(writer, ORG, PLAIN)
@@ -468,24 +468,18 @@ class TestExpiry:
             lifetimes.append(metadata.fresh_until - NOW)
         assert lifetimes == [1000, 60]
 
-    def test_what_becomes_tracked_and_is_stored_expires_no_more(
+    def test_what_other_settings_stored_expires_a_day_after_it_was_stored_last(
         self, redis: Redis, writer: Writer
     ) -> None:
-        stored(writer, Resource(ORG.path), PLAIN)
+        stored(writer, ORG.other_form, PLAIN)
+        assert self.expiries(redis, ORG.other_form) == [-1, -1]
         stored(writer, ORG, PLAIN)
+        assert all(86_000 < left <= 86_400 for left in self.expiries(redis, ORG.other_form))
         assert self.expiries(redis, ORG) == [-1, -1]
-
-    def test_what_becomes_tracked_and_is_confirmed_expires_no_more(
-        self, redis: Redis, writer: Writer
-    ) -> None:
-        stored(writer, Resource(ORG.path), PLAIN)
-        assert writer.confirm(ORG, PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
-        assert self.expiries(redis, ORG) == [-1, -1]
-
-    def test_what_is_no_longer_tracked_expires(self, redis: Redis, writer: Writer) -> None:
-        stored(writer, ORG, PLAIN)
-        writer.confirm(Resource(ORG.path), PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
-        assert all(650 < left <= 660 for left in self.expiries(redis, ORG))
+        # Side by side in a rolling change: each keeps its own.
+        other = ORG.other_form
+        assert writer.confirm(other, PLAIN, Known(), token=writer.draw_token(other), now=NOW)
+        assert self.expiries(redis, other) == [-1, -1]
 
 
 def test_what_is_stored_holds_json_only(redis: Redis, writer: Writer) -> None:

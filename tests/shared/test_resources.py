@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from urllib.parse import quote, unquote, urlencode
 
 import pytest
@@ -40,7 +41,7 @@ def name_of(path: str, query: str = "") -> str | None:
 def test_a_name_leads_back_to_its_resource(
     login: str, below: str, pairs: list[tuple[str, str]]
 ) -> None:
-    found = CATALOGUE.find(f"/users/x/followers/{quote(login)}/{quote(below)}", urlencode(pairs))
+    found = CATALOGUE.find(f"/repos/x/y/contents/{quote(login)}/{quote(below)}", urlencode(pairs))
     assert found is not None
     assert CATALOGUE.named(found.name) == found
 
@@ -202,8 +203,20 @@ def test_an_id_can_stand_in_a_job_id_and_a_key(segment: str) -> None:
 
 
 def test_ids_stay_what_they_were_from_release_to_release() -> None:
-    # printf /orgs/Netflix/repos | sha256sum | cut -c-32
-    assert REPOS.id == "8e3198c0a51451599f825c18f7e6b5a2"
+    # printf 'tracked ranked list, public 1\n/orgs/Netflix/repos' | sha256sum | cut -c-32
+    assert REPOS.id == "f01b168cef08a810eca32230a9676a98"
+
+
+def test_what_is_kept_in_another_way_has_another_id_under_the_same_name() -> None:
+    forms = [
+        REPOS,
+        replace(REPOS, include_private=True),
+        replace(REPOS, ranked=False),
+        replace(REPOS, ranked=False, expanded=False),
+        replace(REPOS, ranked=False, expanded=False, tracked=False),
+    ]
+    assert len({one.id for one in forms}) == len(forms)
+    assert {one.name for one in forms} == {"/orgs/Netflix/repos"}
 
 
 def test_an_organisation_is_found_in_any_case_and_given_in_the_settings_spelling() -> None:
