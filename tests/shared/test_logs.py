@@ -2,7 +2,6 @@
 
 import json
 import logging
-import logging.config
 import re
 import subprocess
 import sys
@@ -164,9 +163,8 @@ _CLOCK = re.compile(r"\d\d:\d\d:\d\d \[")
 
 def written(log_format: LogFormat, record: logging.LogRecord) -> str:
     """What the formatter that all processes share makes of a record."""
-    config = logging.config.DictConfigurator(logging_config(log_format))
-    factory = config.config["formatters"]["line"]
-    return str(factory["()"](factory["log_format"]).format(record))
+    formatter = logging_config(log_format)["formatters"]["line"]["()"](log_format=log_format)
+    return str(formatter.format(record))
 
 
 def record_of(
