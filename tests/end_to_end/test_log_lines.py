@@ -3,7 +3,9 @@
 import re
 import unicodedata
 from pathlib import Path
+from urllib.parse import quote
 
+import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -28,14 +30,18 @@ def assert_unforged(process: Running) -> None:
         assert {unicodedata.category(one) for one in line}.isdisjoint({"Cc", "Cf", "Zl"}), line
 
 
+@pytest.mark.parametrize("is_flask_alone", [False, True], ids=["front", "Flask alone"])
 def test_requests_neither_begin_a_line_nor_colour_one(
-    tmp_path: Path, github: FakeGitHubProcess
+    tmp_path: Path, github: FakeGitHubProcess, *, is_flask_alone: bool
 ) -> None:
     odd = FORGED.replace("\r\n", "").encode()
+    taken = quote(FORGED).encode()  # what no parser refuses
     with Fleet(tmp_path, github.url, LOG_FORMAT="console", ACCESS_LOG=1) as fleet:
-        reader = fleet.reader(ADMIN_TOKEN="an-admin-token-of-24-chars")
+        reader = fleet.flask_reader() if is_flask_alone else fleet.reader()
         for sent in (
             b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % odd,
+            b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % taken,
+            b"GET /users/%s/x HTTP/1.1\r\nHost: a\r\nUser-Agent: %s\r\n\r\n" % (taken, taken),
             b"GET /a HTTP/1.1\r\nHost: a\r\nX-Request-Id: %s\r\n\r\n" % odd,
             b"GET /a HTTP/1.1\r\nHost: a\r\n%s: x\r\n\r\n" % odd,
             b"GET /%s HTTP/%s\r\nHost: a\r\n\r\n" % (MARK.encode(), odd),
