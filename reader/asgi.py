@@ -17,6 +17,7 @@ from reader.answer import Answer
 from reader.app import create_app
 from reader.front.answers import SERVER
 from reader.health import healthcheck, livez
+from reader.held_answers import HeldAnswers
 from reader.node import Node
 from reader.request_ids import HEADER
 from reader.tallies import Kind, Route, served_by_status
@@ -45,6 +46,7 @@ class Application:
             app,  # type: ignore[arg-type]
             workers=node.settings.reader_threads,
         )
+        self._held = HeldAnswers()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the beginning and the end of the process."""
@@ -67,7 +69,8 @@ class Application:
                 client=str((scope.get("client") or ("",))[0]),
             )
             return
-        await self._flask(scope, _in_time(receive), _signed(send))  # type: ignore[arg-type]
+        send = self._held.holding(scope, _signed(send))
+        await self._flask(scope, _in_time(receive), send)  # type: ignore[arg-type]
 
     def _health(self, scope: Message) -> Answer | None:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:

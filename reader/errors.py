@@ -49,6 +49,13 @@ class Forbidden(ApiError):  # noqa: N818
         super().__init__(403, message)
 
 
+class TooMany(ApiError):  # noqa: N818
+    """The same was asked too often (RFC 6585 section 4); 429 with `Retry-After` in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(429, message, {"Retry-After": str(retry_after)})
+
+
 class Unavailable(ApiError):  # noqa: N818
     """Nothing is held and nothing came in time; 503 with `Retry-After` in seconds."""
 

@@ -12,7 +12,7 @@ import tempfile
 
 from scripts.running import ROOT
 
-_ADMIN = "demo"  # printed at the start
+_ADMIN = "demo-admin-token"  # printed at the start
 _STARTED = "listening on "
 
 

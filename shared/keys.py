@@ -63,6 +63,9 @@ unknown-fields       hash    never; 500     refresher   keys of the origin's ans
 readers              zset    never          reader      ids of reader processes, by last sign of
                                                         life
 reader:{id}          string  20 seconds     reader      a reader process's report, as JSON
+session:{digest}     string  12 hours, or   reader      a session on the status page, by a digest of
+                             signing out                what its cookie holds, and a proof of it
+guesses:{minute}     string  3 minutes      reader      wrong ADMIN_TOKENs given in that minute
 popular:{slot}       zset    an hour        reader      on-demand names by number of requests
 kept                 zset    never          refresher   ids of on-demand entries, by their expiry
 kept-sizes           hash    never          refresher   bytes of each of these, and their `total`
@@ -220,6 +223,16 @@ def privileges(credential_id: str) -> str:
 def reader(reader_id: str) -> str:
     """The last report of a reader process."""
     return f"{_PREFIX}:reader:{reader_id}"
+
+
+def session(digest: str) -> str:
+    """The proof of a session on the status page."""
+    return f"{_PREFIX}:session:{digest}"
+
+
+def guesses(minute: int) -> str:
+    """How many wrong admin tokens were given in a minute of Unix time."""
+    return f"{_PREFIX}:guesses:{minute}"
 
 
 def popular(slot: int) -> str:

@@ -2,9 +2,17 @@
 
 As JSON, an object in each line; on a console, for people. What a line is about stands in `fields`
 (`log.info("...", extra={"fields": {...}})`), and becomes members of the object.
+
+Whatever somebody sent stays inside its line. JSON is written in ASCII, where a control character is
+an escape. On a console the formatter escapes every character that does not print, in the whole
+line; only a traceback has further lines, and each of them is indented, so that none looks like the
+beginning of another entry.
 """
 
 import logging
+import math
+import re
+import traceback
 from typing import Any
 
 import structlog
@@ -14,6 +22,13 @@ from shared.settings import LogFormat
 
 # Members of every line; what a line is about must not take their place.
 _RESERVED = frozenset({"time", "level", "logger", "event"})
+# Characters that `str.isprintable` takes for printable, and that show nothing: Unicode's
+# Default_Ignorable_Code_Point among letters and marks, and the blank of Braille.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_INDENT = "\n    "  # begins each line of a traceback on a console
 
 
 def logging_config(log_format: LogFormat) -> dict[str, Any]:
@@ -47,10 +62,10 @@ def logging_config(log_format: LogFormat) -> dict[str, Any]:
 def _formatter(log_format: LogFormat) -> logging.Formatter:
     shape: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format is LogFormat.JSON:
-        shape += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        shape += [structlog.processors.format_exc_info, _plain_event]
+        shape += [structlog.processors.JSONRenderer()]
     else:
-        plain = structlog.dev.plain_traceback
-        shape += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
+        shape += [_Console()]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             _add_fields,
@@ -64,6 +79,50 @@ def _formatter(log_format: LogFormat) -> logging.Formatter:
         ],
         processors=shape,
     )
+
+
+class _Console:
+    """Renders an entry for people: a line, and after it the traceback of its error."""
+
+    def __init__(self) -> None:
+        self._line = structlog.dev.ConsoleRenderer(colors=False)
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        exc_info = event.pop("exc_info", None)
+        line = escaped(str(self._line(logger, name, event)))
+        if not exc_info:
+            return line
+        lines = "".join(traceback.format_exception(*exc_info)).rstrip("\n").split("\n")
+        return _INDENT.join([line, *map(escaped, lines)])
+
+
+def escaped(text: str) -> str:
+    """A text without what does not print: line ends, escape sequences, invisible characters."""
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(
+        one if one.isprintable() and not _INVISIBLE.match(one) else _escape(one) for one in text
+    )
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def _plain_event(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:  # noqa: ARG001
+    return {str(key): _plain(value) for key, value in event.items()}
+
+
+def _plain(value: object) -> object:
+    """A value as JSON can hold it: no member's name but a text, no NaN or infinity."""
+    match value:
+        case dict():
+            return {str(key): _plain(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+    return value
 
 
 def _add_fields(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:  # noqa: ARG001

@@ -45,6 +45,7 @@ REFRESHERS_ONLY = (
     *("GITHUB_API_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_INSTALLATION_ID"),
     *("GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_PRIVATE_KEY_FILE", "REDLOCK_URLS"),
 )
+SHORTEST_ADMIN_TOKEN = 16  # characters; with fewer, a word that is easy to guess would do
 # GitHub: letters, digits and single hyphens, at most 39 characters.
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
 
@@ -194,7 +195,9 @@ class Settings(BaseSettings):
         60, description="longest pause, in seconds, between tries while GitHub fails"
     )
     admin_token: SecretStr | None = Field(
-        None, description="for readers: who gives it may act on the status page; without, nobody"
+        None,
+        description="for readers: whoever gives it may act on the status page; without, nobody; "
+        "at least 16 characters",
     )
     status_public: bool = Field(
         True, description="show the status page to everybody, not only to who gives `ADMIN_TOKEN`"
@@ -287,8 +290,15 @@ class Settings(BaseSettings):
     @classmethod
     def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
         # It has to fit into a header field, and to come back from it as it was.
-        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+        if value is None:
+            return None
+        if not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
             raise ValueError("must be printable ASCII without spaces")
+        if len(value.get_secret_value()) < SHORTEST_ADMIN_TOKEN:
+            raise ValueError(
+                f"must have at least {SHORTEST_ADMIN_TOKEN} characters; this makes one: "
+                "python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"
+            )
         return value
 
     @field_validator("github_api_token")

@@ -12,7 +12,6 @@ from reader.status.words import count, duration, listed, plural, share, size
 from shared.budgets import CredentialBudget
 from shared.settings import REFRESHERS_ONLY, Settings
 
-_SHORT_TOKEN = 16  # characters
 _CLOCK_OFF, _CLOCK_WRONG = 5.0, 60.0  # seconds
 # Members of `INFO` that say "ok", and what of.
 _SAVES = {
@@ -99,13 +98,6 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
     if settings.admin_token is None:
         found = "ADMIN_TOKEN is not set here: readers like that let nobody act on the status page"
         yield Finding(about, Verdict.NOTE, found)
-    elif len(settings.admin_token.get_secret_value()) < _SHORT_TOKEN:
-        yield Finding(
-            about,
-            Verdict.WARNING,
-            f"ADMIN_TOKEN has fewer than {_SHORT_TOKEN} characters, and can be guessed",
-            "make one: python3 -c 'import secrets; print(secrets.token_urlsafe(24))'",
-        )
     if settings.local_ttl > settings.cache_ttl:
         yield Finding(
             about,

@@ -1,33 +1,21 @@
 """Who may act: whoever gives `ADMIN_TOKEN`, in a header or, once, to the page's form.
 
-The form's answer is a cookie that any reader can check: signed with the token, so that a new token
-ends every session, and read by no script. What is posted with the cookie must also have the
+The form's answer is a cookie, see `sessions`. What is posted with the cookie must also have the
 session's own word with it, which no other site can know or make a browser send (CSRF: OWASP
-Cross-Site Request Forgery Prevention, "signed double-submit").
+Cross-Site Request Forgery Prevention).
 """
 
 import hashlib
 import hmac
-import secrets
-from dataclasses import dataclass
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from pydantic import SecretStr
+from redis import Redis
+
+from reader.status.guesses import Guesses
+from reader.status.sessions import Session, Sessions
 
 COOKIE = "api-read-cache-admin"
-LIFETIME_S = 12 * 3600
 _BEARER = "bearer "
-
-
-@dataclass(frozen=True)
-class Session:
-    """Somebody who gave the token.
-
-    Args:
-        csrf: what a form has to bring with it; None for who gives the token with each request.
-    """
-
-    csrf: str | None = None
 
 
 class Admin:
@@ -35,11 +23,12 @@ class Admin:
 
     Args:
         token: `ADMIN_TOKEN`; None lets nobody act.
+        guesses: counts what is given instead of it.
     """
 
-    def __init__(self, token: SecretStr | None) -> None:
+    def __init__(self, token: SecretStr | None, guesses: Guesses) -> None:
+        self.guesses = guesses
         self._token = None if token is None else token.get_secret_value()
-        self._signer = None if self._token is None else _signer(self._token)
 
     @property
     def is_possible(self) -> bool:
@@ -47,35 +36,21 @@ class Admin:
         return self._token is not None
 
     def is_token(self, given: str) -> bool:
-        """Whether this is the token, compared in constant time."""
+        """Whether this is the token, compared in constant time, whatever its length."""
         if self._token is None:
             return False
-        return hmac.compare_digest(given.encode(), self._token.encode())
+        return hmac.compare_digest(_digest(given), _digest(self._token))
 
-    def new_cookie(self) -> str:
-        """The cookie of a new session, for somebody who gave the token."""
-        return self._sign("session", secrets.token_urlsafe(18))
+    def sessions(self, redis: Redis) -> Sessions | None:
+        """The sessions of those who gave the token to the form; None without a token."""
+        return None if self._token is None else Sessions(redis, self._token)
 
-    def signed(self, text: str) -> str:
-        """A text that comes back to us by way of the browser; nobody else can make one."""
-        return self._sign("text", text)
-
-    def text(self, signed: str) -> str | None:
-        """What `signed` was given less than a minute ago; None for anything else."""
-        return self._unsign("text", signed, max_age=60)
-
-    def session(self, *, authorization: str, cookie: str) -> Session | None:
-        """The session of a request; None where it proves nothing.
-
-        Args:
-            authorization: value of the header field, or empty.
-            cookie: value of `COOKIE`, or empty.
-        """
-        if authorization[: len(_BEARER)].lower() == _BEARER:
-            is_right = self.is_token(authorization[len(_BEARER) :].strip())
-            return Session() if is_right else None
-        csrf = self._unsign("session", cookie, max_age=LIFETIME_S)
-        return None if csrf is None else Session(csrf)
+    @staticmethod
+    def bearer(authorization: str) -> str | None:
+        """The token that a request's `Authorization` gives; None if it gives none."""
+        if authorization[: len(_BEARER)].lower() != _BEARER:
+            return None
+        return authorization[len(_BEARER) :].strip()
 
     @staticmethod
     def is_meant(session: Session, *, csrf: str, fetch_site: str) -> bool:
@@ -84,7 +59,7 @@ class Admin:
         Args:
             session: of the request.
             csrf: that came with it.
-            fetch_site: value of `Sec-Fetch-Site`, which browsers send; empty where it is absent.
+            fetch_site: value of `Sec-Fetch-Site`, which browsers send; empty if it is absent.
         """
         if session.csrf is None:
             return True
@@ -92,24 +67,6 @@ class Admin:
             return False
         return hmac.compare_digest(csrf.encode(), session.csrf.encode())
 
-    def _sign(self, use: str, text: str) -> str:
-        assert self._signer is not None
-        signed = self._signer.dumps([use, text])
-        return signed.decode() if isinstance(signed, bytes) else signed
 
-    def _unsign(self, use: str, signed: str, *, max_age: int) -> str | None:
-        if self._signer is None:
-            return None
-        try:
-            signed_for, text = self._signer.loads(signed, max_age=max_age)
-        except BadSignature:
-            return None
-        return str(text) if signed_for == use else None
-
-
-def _signer(token: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(
-        token,
-        salt="api-read-cache admin",
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

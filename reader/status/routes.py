@@ -3,20 +3,22 @@
 import socket
 import time
 from collections.abc import Mapping
-from http import HTTPStatus
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request
 from redis import RedisError
 from werkzeug.wrappers import Response as AnyResponse
 
-from reader.errors import ApiError, Forbidden, NotFound, Unauthorized, Unavailable
+from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, Unavailable
 from reader.flask_request import client, header, node, origin, response
 from reader.health import json_answer
+from reader.held_answers import hold
 from reader.status.actions import Action, log, perform
-from reader.status.admin import COOKIE, LIFETIME_S, Admin, Session
+from reader.status.admin import COOKIE, Admin
+from reader.status.guesses import Guesses, slowing
 from reader.status.moment import Moment, Shown
 from reader.status.page import page_of
+from reader.status.sessions import LIFETIME_S, Session, Sessions
 from reader.tallies import Route
 
 status_routes = Blueprint(
@@ -37,32 +39,32 @@ _PAGE_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_LOGGED_OF_MANY = 1000  # wrong tokens beyond those that are answered: one of so many is logged
+_RETRY_AFTER = 60  # seconds, after which fewer wrong tokens count
 _PROOF = "Give ADMIN_TOKEN: `Authorization: Bearer ...`, or sign in on /status."
 
 
 def register(app: Flask) -> None:
     """Give an application the status page."""
-    app.extensions["admin"] = Admin(app.extensions["node"].settings.admin_token)
+    app.extensions["admin"] = Admin(app.extensions["node"].settings.admin_token, Guesses())
     app.register_blueprint(status_routes)
 
 
 @status_routes.get("/status")
 def status_page() -> Response:
     """The page for people."""
-    session = _session()
-    if not _may_look(session):
-        if not _admin().is_possible:
-            raise NotFound
-        return _html("sign_in.html", status=HTTPStatus.UNAUTHORIZED)
-    said = _admin().text(request.args.get("said", ""))
+    try:
+        session = _looker()
+    except (Unauthorized, TooMany) as error:
+        return _sign_in_again(error, is_wrong=_given_token() is not None)
+    said = None if session is None else session.text(request.args.get("said", ""))
     return _html("status.html", page=_page(), session=session, said=said)
 
 
 @status_routes.get("/status.json")
 def status_json() -> Response:
     """The same for programs."""
-    if not _may_look(_session()):
-        raise Unauthorized(_PROOF, challenge="Bearer") if _admin().is_possible else NotFound
+    _looker()
     ready = json_answer(_page())
     # Unlike content, it is not for other sites' pages.
     ready.headers.pop("Access-Control-Allow-Origin")
@@ -77,12 +79,15 @@ def sign_in() -> AnyResponse:
     if not admin.is_possible:
         raise Forbidden("Actions are off: ADMIN_TOKEN is not set.")
     if not admin.is_token(request.form.get("token", "")):
-        log.warning("a sign-in was refused", extra={"fields": {"client": client()}})
-        return _html("sign_in.html", status=HTTPStatus.UNAUTHORIZED, refused=True)
+        return _sign_in_again(_wrong_token(), is_wrong=True)
+    try:
+        cookie = _sessions().begin()
+    except (RedisError, TimeoutError) as error:
+        raise _no_sessions() from error
     answer = _back()
     answer.set_cookie(
         COOKIE,
-        admin.new_cookie(),
+        cookie,
         max_age=LIFETIME_S,
         secure=origin().startswith("https:"),
         httponly=True,
@@ -93,9 +98,13 @@ def sign_in() -> AnyResponse:
 
 @status_routes.post("/status/sign-out")
 def sign_out() -> AnyResponse:
-    """Take the cookie away."""
+    """End the session, at every reader, and take the cookie away."""
     g.route = Route.STATUS_ACTION
-    _meant_session()
+    session = _meant_session()
+    try:
+        _sessions().end(session)
+    except (RedisError, TimeoutError) as error:
+        raise _no_sessions() from error
     answer = _back()
     answer.delete_cookie(COOKIE)
     return answer
@@ -107,19 +116,19 @@ def act(action: str) -> AnyResponse:
     g.route = Route.STATUS_ACTION
     if action not in set(Action):
         raise NotFound
-    _meant_session()
+    session = _meant_session()
     name = request.form.get("resource", "")
     try:
         said = perform(Action(action), name, node=node(), request_id=g.request_id)
     except (RedisError, TimeoutError) as error:
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
     except ApiError as error:
-        if _wants_json():
+        if _wants_json(session):
             raise
-        return _back(said=error.message)
-    if _wants_json():
+        return _back(session, said=error.message)
+    if _wants_json(session):
         return response(json_answer({"message": said}, status=202))
-    return _back(said=said)
+    return _back(session, said=said)
 
 
 def _admin() -> Admin:
@@ -128,14 +137,90 @@ def _admin() -> Admin:
     return found
 
 
+def _given_token() -> str | None:
+    return Admin.bearer(header("Authorization") or "")
+
+
 def _session() -> Session | None:
-    return _admin().session(
-        authorization=header("Authorization") or "", cookie=request.cookies.get(COOKIE, "")
-    )
+    """The session of a request; None if it proves nothing.
+
+    Raises:
+        Unauthorized, TooMany: it gives a wrong token.
+        Unavailable: it has a cookie, and whether that is good cannot be told.
+    """
+    token = _given_token()
+    if token is not None:
+        if _admin().is_token(token):
+            return Session()
+        raise _wrong_token()
+    cookie = request.cookies.get(COOKIE, "")
+    if not cookie or not _admin().is_possible:
+        return None
+    try:
+        return _sessions().find(cookie)
+    except (RedisError, TimeoutError) as error:
+        raise _no_sessions() from error
 
 
-def _may_look(session: Session | None) -> bool:
-    return node().settings.status_public or session is not None
+def _looker() -> Session | None:
+    """Who looks at the page; None for anybody, if everybody may.
+
+    A token changes nothing of what everybody may see, and is not looked at then: so it is no guess.
+
+    Raises:
+        NotFound: nobody may look.
+        Unauthorized, TooMany: the request does not prove who sent it.
+        Unavailable: whether it does cannot be told.
+    """
+    is_public = node().settings.status_public
+    if is_public and _given_token() is not None:
+        return None
+    if not is_public and not _admin().is_possible:
+        raise NotFound
+    try:
+        session = _session()
+    except Unavailable:
+        if not is_public:
+            raise
+        return None
+    if session is None and not is_public:
+        raise Unauthorized(_PROOF, challenge="Bearer")
+    return session
+
+
+def _sessions() -> Sessions:
+    """The sessions; without waiting for Redis once it is known to be away.
+
+    Raises:
+        Unavailable: it is away.
+    """
+    parts = node().start()
+    if parts.caretaker.away_since is not None:
+        raise _no_sessions()
+    sessions = _admin().sessions(parts.redis)
+    assert sessions is not None
+    return sessions
+
+
+def _no_sessions() -> Unavailable:
+    message = "Sessions cannot be checked: the cache's store cannot be reached."
+    return Unavailable(message, retry_after=1)
+
+
+def _wrong_token() -> Unauthorized | TooMany:
+    """Count a wrong token, and have its answer held back if there were many."""
+    parts = node().start()
+    redis = parts.redis if parts.caretaker.away_since is None else None
+    lately = _admin().guesses.count(redis)
+    slowed = slowing(lately)
+    hold(request.environ.get("asgi.scope"), seconds=slowed.seconds, is_sent=slowed.is_answered)
+    if slowed.is_answered or lately % _LOGGED_OF_MANY == 0:
+        fields = {"client": client(), "lately": lately}
+        log.warning("a wrong ADMIN_TOKEN was given", extra={"fields": fields})
+    if not slowed.is_slow:
+        return Unauthorized(_PROOF, challenge="Bearer")
+    message = "Wrong admin token. Too many of them were given lately."
+    return TooMany(message, retry_after=_RETRY_AFTER)
 
 
 def _meant_session() -> Session:
@@ -143,7 +228,8 @@ def _meant_session() -> Session:
 
     Raises:
         Forbidden: nobody may act, or the post was not sent by our own page.
-        Unauthorized: it does not prove who sent it.
+        Unauthorized, TooMany: it does not prove who sent it.
+        Unavailable: whether it does cannot be told.
     """
     if not _admin().is_possible:
         raise Forbidden("Actions are off: ADMIN_TOKEN is not set.")
@@ -175,14 +261,22 @@ def _html(template: str, *, status: int = 200, **known: object) -> Response:
     return Response(text, status=status, mimetype="text/html", headers=_PAGE_HEADERS)
 
 
-def _back(*, said: str | None = None) -> AnyResponse:
+def _sign_in_again(error: ApiError, *, is_wrong: bool) -> Response:
+    answer = _html("sign_in.html", status=error.status, refused=is_wrong)
+    answer.headers.update({k: v for k, v in error.headers.items() if k == "Retry-After"})
+    return answer
+
+
+def _back(session: Session | None = None, *, said: str | None = None) -> AnyResponse:
     """To the page again (RFC 9110 section 15.4.4); what was done is said there."""
-    query = "" if said is None else "?" + urlencode({"said": _admin().signed(said)})
+    query = ""
+    if session is not None and session.id is not None and said is not None:
+        query = "?" + urlencode({"said": session.signed(said)})
     answer = redirect(f"/status{query}", 303)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _wants_json() -> bool:
+def _wants_json(session: Session) -> bool:
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])
-    return best == "application/json" or _session() == Session()
+    return best == "application/json" or session == Session()

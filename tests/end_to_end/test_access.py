@@ -58,6 +58,7 @@ def test_a_fleet_does_all_that_it_does_and_nothing_is_refused(
     act(reader, "pause")
     eventually(lambda: reader.get("/status.json").json()["paused"], what="it is paused")
     act(reader, "resume")
+    sign_in_and_out(reader)
     for words in (
         *("list", f"show {REPOS.name}", f"refresh {REPOS.name}", "warm --force", "pause"),
         *("resume", "doctor", "refresh /users/netflix", "purge /users/netflix"),
@@ -83,6 +84,18 @@ def act(reader: Reader, action: str, **form: str) -> None:
     """Have an operator's wish taken."""
     url = f"{reader.url}/status/{action}"
     assert requests.post(url, data=form, headers=AUTHORITY, timeout=30).status_code == 202
+
+
+def sign_in_and_out(reader: Reader) -> None:
+    """As an operator does who mistypes first."""
+    with requests.Session() as browser:
+        for token, status in (("wrong", 401), (ADMIN, 200)):
+            url = f"{reader.url}/status/sign-in"
+            answer = browser.post(url, data={"token": token}, timeout=30)
+            assert answer.status_code == status
+        csrf = answer.text.partition('name="csrf" value="')[2].partition('"')[0]
+        url = f"{reader.url}/status/sign-out"
+        assert browser.post(url, data={"csrf": csrf}, timeout=30).status_code == 200
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ BAD = {
     "PORT": "99999",
     "ORGS": "not/an/org",
     "GITHUB_API_TOKEN": "two words",
+    "ADMIN_TOKEN": "15-characters-x",
 }
 
 
@@ -50,3 +51,4 @@ def test_a_bad_setting_stops_the_process_in_one_line(
     (line,) = ended.stderr.splitlines()
     assert name in line
     assert "two words" not in line
+    assert "15-characters-x" not in line

@@ -1,12 +1,21 @@
 """One line a thing: an object for machines, or words for people."""
 
 import json
+import logging
+import re
 import subprocess
 import sys
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+from gunicorn.http.errors import InvalidRequestLine
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.logs import logging_config
 from shared.settings import LogFormat
 
 CHECKOUT = Path(__file__).parents[2]
@@ -138,5 +147,116 @@ except KeyError:
 """
     first, *more = logged(program, LogFormat.CONSOLE)
     assert "unexpected error" in first
-    assert more[0] == "Traceback (most recent call last):"
-    assert more[-1] == "KeyError: 'missing'"
+    assert more[0] == "    Traceback (most recent call last):"
+    assert more[-1] == "    KeyError: 'missing'"
+
+
+# What somebody sends can neither end a line nor change how it looks.
+
+FORGED = (
+    "x\r\n12:00:00 [info     ] all is well\x1b[2K\x1b[31m \x9b31m\u2028\x85\x7f\u202e\u200b\udc80"
+)
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60) | st.just(FORGED)
+# The beginning of each line of ours on a console.
+_CLOCK = re.compile(r"\d\d:\d\d:\d\d \[")
+
+
+def written(log_format: LogFormat, record: logging.LogRecord) -> str:
+    """What the formatter that all processes share makes of a record."""
+    formatter = logging_config(log_format)["formatters"]["line"]["()"](log_format=log_format)
+    return str(formatter.format(record))
+
+
+def record_of(
+    message: str, fields: dict[str, object] | None = None, error: BaseException | None = None
+) -> logging.LogRecord:
+    exc_info = (type(error), error, None) if error is not None else None
+    made = logging.LogRecord("reader", logging.INFO, __file__, 1, "%s", (message,), exc_info)
+    made.fields = fields or {}
+    return made
+
+
+def is_harmless(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT)
+@example(FORGED, FORGED, FORGED, FORGED)
+def test_json_is_one_line_and_one_object_whatever_is_sent(
+    event: str, name: str, value: str, message: str
+) -> None:
+    fields: dict[str, object] = {
+        f"f{name}": value,
+        "nested": [{value: value}],
+        "raw": value.encode("utf-8", "replace"),
+    }
+    line = written(LogFormat.JSON, record_of(event, fields, ValueError(message)))
+    assert line.isascii()
+    assert line.isprintable()
+    known = json.loads(line)
+    assert (known["event"], known[f"f{name}"], known["level"]) == (event, value, "info")
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT)
+@example(FORGED, FORGED, FORGED, FORGED)
+def test_a_console_shows_no_control_character_but_our_own_line_ends(
+    event: str, name: str, value: str, message: str
+) -> None:
+    fields: dict[str, object] = {f"f{name}": value, "nested": [{value: value}]}
+    first, *more = written(LogFormat.CONSOLE, record_of(event, fields, ValueError(message))).split(
+        "\n"
+    )
+    for line in (first, *more):
+        assert all(map(is_harmless, line)), line
+    assert _CLOCK.match(first)
+    assert all(line.startswith("    ") for line in more)
+    assert len(more) == 1 + message.count("\n")
+
+
+@given(ANY_TEXT)
+def test_a_console_line_without_an_error_is_one_line(event: str) -> None:
+    assert "\n" not in written(LogFormat.CONSOLE, record_of(event))
+
+
+def test_a_console_keeps_letters_of_any_script_and_shows_what_it_escapes() -> None:
+    line = written(LogFormat.CONSOLE, record_of("Zürich 東京 \x1b[31mred\nnext"))
+    assert r"Zürich 東京 \x1b[31mred\nnext" in line
+
+
+@pytest.mark.parametrize("character", ["\u3164", "\u2800", "\ufe0f", "\u034f", "\U000e0041"])
+def test_a_console_shows_what_would_be_invisible(character: str) -> None:
+    assert character not in written(LogFormat.CONSOLE, record_of(f"a{character}b"))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_has_no_word_for_is_a_text(number: float) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    line = written(LogFormat.JSON, record_of("x", {"age": number, "deep": [{"age": number}]}))
+    known = json.loads(line, parse_constant=refuse)
+    assert known["age"] == str(number)
+    assert known["deep"] == [{"age": str(number)}]
+
+
+def test_a_field_that_cannot_be_a_member_is_logged_all_the_same() -> None:
+    line = written(LogFormat.JSON, record_of("x", {"odd": {(1, 2): "pair"}}))
+    assert json.loads(line)["odd"] == {"(1, 2)": "pair"}
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+@pytest.mark.parametrize("name", ["gunicorn.error", "rq.worker", "rq.job", "urllib3"])
+def test_what_servers_and_queues_log_goes_the_same_way(name: str, log_format: LogFormat) -> None:
+    said = str(InvalidRequestLine("GET /\x1b[31m\r\n12:00:00 [info     ] fine"))
+    program = f"""
+one = logging.getLogger({name!r})
+one.warning("Invalid request from ip=%s: %s", "192.0.2.7", {said!r})
+one.error({FORGED.encode("ascii", "backslashreplace").decode()!r} + {FORGED[:-1]!r})
+try:
+    raise ValueError({FORGED[:-1]!r})
+except ValueError:
+    one.exception("failed")
+"""
+    lines = logged(program, log_format)
+    assert not any(character in line for line in lines for character in "\x1b\x9b\u202e\x7f")
+    assert sum(not line.startswith("    ") for line in lines) == 3

@@ -5,6 +5,7 @@ import certifi
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from scripts import demo
 from shared.errors import SettingsError
 from shared.settings import Settings, load, load_or_exit
 from tests.builders import make_settings
@@ -238,6 +239,26 @@ def test_no_secret_shows_in_the_repr() -> None:
     assert SECRET not in repr(settings)
     assert SECRET not in str(settings)
     assert SECRET not in f"{settings.model_dump()}"
+
+
+@pytest.mark.parametrize("token", ["x", "demo", "15-characters-x"])
+def test_an_admin_token_that_is_short_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    said = problem(monkeypatch, ADMIN_TOKEN=token)
+    assert said.startswith("ADMIN_TOKEN: must have at least 16 characters")
+    assert f" {token}" not in said
+    assert "\n" not in said
+
+
+def test_one_of_sixteen_characters_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded(monkeypatch, ADMIN_TOKEN="x" * 16).admin_token == SecretStr("x" * 16)
+
+
+def test_the_demo_s_admin_token_is_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded(monkeypatch, ADMIN_TOKEN=demo._ADMIN).admin_token == SecretStr(demo._ADMIN)
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"`ADMIN_TOKEN` is `{demo._ADMIN}`" in readme
 
 
 def test_a_token_is_kept_as_it_is() -> None:

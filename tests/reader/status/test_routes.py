@@ -1,17 +1,20 @@
 """The status page's paths: who sees it, who may act, and what then happens."""
 
+import hashlib
 import json
 import time
 import zlib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
 from redis import Redis
 from rq.suspension import is_suspended
 
 from reader.status.admin import COOKIE
+from reader.status.guesses import AT_ONCE
 from shared import keys
 from shared.queueing import FORGET_JOB, JOB
 from tests.builders import absent_redis, make_entry, on_demand, queued_names, store_entry, tracked
@@ -153,9 +156,84 @@ class TestSigningIn:
     def test_is_not_possible_where_there_is_no_token(self, make_app: MakeApp) -> None:
         assert sign_in(make_app().test_client(), "").status_code == 403
 
-    def test_ends_with_signing_out(self, client: FlaskClient) -> None:
+    def test_ends_with_signing_out_also_for_whoever_kept_the_cookie(
+        self, client: FlaskClient
+    ) -> None:
         sign_in(client)
-        client.post("/status/sign-out", data={"csrf": csrf_of(client)})
+        cookie = client.get_cookie(COOKIE)
+        assert cookie is not None
+        csrf = csrf_of(client)
+        client.post("/status/sign-out", data={"csrf": csrf})
+        assert "Refresh now" not in client.get("/status").text
+        client.set_cookie(COOKIE, cookie.value)
+        assert "Refresh now" not in client.get("/status").text
+        assert client.post("/status/pause", data={"csrf": csrf}).status_code == 401
+
+    def test_ends_with_a_new_token(self, client: FlaskClient, make_app: MakeApp) -> None:
+        sign_in(client)
+        cookie = client.get_cookie(COOKIE)
+        assert cookie is not None
+        other = make_app(admin_token="another-token-of-24-chars").test_client()
+        other.set_cookie(COOKIE, cookie.value)
+        assert "Refresh now" not in other.get("/status").text
+
+
+class TestGuessing:
+    WRONG: ClassVar = {"Authorization": "Bearer wrong"}
+
+    def guess(self, client: FlaskClient, times: int) -> None:
+        for _ in range(times):
+            assert client.post("/status/pause", headers=self.WRONG).status_code == 401
+
+    def test_more_than_a_few_wrong_tokens_are_too_many_in_whichever_way(
+        self, client: FlaskClient, make_app: MakeApp
+    ) -> None:
+        self.guess(client, AT_ONCE - 1)
+        assert sign_in(client, "wrong").status_code == 401
+        private = make_app(admin_token=TOKEN, status_public=False).test_client()
+        for answered in (
+            client.post("/status/pause", headers=self.WRONG),
+            private.get("/status.json", headers=self.WRONG),
+            private.get("/status", headers=self.WRONG),
+            sign_in(client, "wrong"),
+        ):
+            assert (answered.status_code, answered.headers["Retry-After"]) == (429, "60")
+        assert "not the admin token" in private.get("/status", headers=self.WRONG).text
+
+    def test_the_right_token_is_taken_all_the_same(self, client: FlaskClient) -> None:
+        for _ in range(100):
+            client.post("/status/pause", headers=self.WRONG)
+        assert client.post("/status/resume", headers=BEARER).status_code == 202
+        assert sign_in(client).status_code == 303
+
+    def test_what_gives_no_token_is_no_guess(self, redis: Redis, client: FlaskClient) -> None:
+        client.set_cookie(COOKIE, "a" * 24)
+        for path in ("/status", "/status.json"):
+            assert client.get(path).status_code == 200
+        assert client.post("/status/pause").status_code == 401
+        assert list(redis.scan_iter(match="*:guesses:*")) == []
+
+    def test_what_everybody_may_see_tells_nothing_of_a_token_that_is_given(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        """So it need not be slowed: a client may send GitHub's token everywhere."""
+        pages = [client.get("/status", headers=headers).text for headers in (BEARER, self.WRONG)]
+        assert "Refresh now" not in pages[0]
+        assert "Refresh now" not in pages[1]
+        assert list(redis.scan_iter(match="*:guesses:*")) == []
+
+    def test_nothing_that_is_signed_with_a_guess_tells_whether_it_is_right(
+        self, client: FlaskClient
+    ) -> None:
+        """Cookies and notes were once signed with the token: each page was an answer to a guess."""
+        signer = URLSafeTimedSerializer(
+            TOKEN,
+            salt="api-read-cache admin",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+        note = signer.dumps(["text", "Call this number"])
+        assert "Call this number" not in client.get(f"/status?said={note}").text
+        client.set_cookie(COOKIE, str(signer.dumps(["session", "x"])))
         assert "Refresh now" not in client.get("/status").text
 
 
@@ -298,3 +376,41 @@ def test_a_redis_that_is_away_is_said_so(make_app: MakeApp) -> None:
     assert "Redis does not answer" in client.get("/status").text
     answered = client.post("/status/pause", headers=BEARER)
     assert (answered.status_code, answered.headers["Retry-After"]) == (503, "1")
+
+
+class TestWithoutRedis:
+    @pytest.fixture
+    def client(self, make_app: MakeApp) -> FlaskClient:
+        port = absent_redis().connection_pool.connection_kwargs["port"]
+        known = {"redis_url": f"redis://127.0.0.1:{port}", "admin_token": TOKEN}
+        return make_app(**known, status_public=False).test_client()
+
+    def test_no_session_is_believed_and_the_answer_says_why(self, client: FlaskClient) -> None:
+        client.set_cookie(COOKIE, "a" * 24)
+        for answered in (
+            client.get("/status"),
+            client.get("/status.json"),
+            client.post("/status/pause"),
+            client.post("/status/sign-out"),
+            sign_in(client),
+        ):
+            assert (answered.status_code, answered.headers["Retry-After"]) == (503, "1")
+            assert "Sessions cannot be checked" in answered.text
+
+    def test_the_token_still_shows_the_page(self, client: FlaskClient) -> None:
+        assert client.get("/status.json", headers=BEARER).status_code == 200
+
+    def test_wrong_tokens_are_still_counted(self, client: FlaskClient) -> None:
+        headers = {"Authorization": "Bearer wrong"}
+        statuses = [
+            client.get("/status.json", headers=headers).status_code for _ in range(AT_ONCE + 1)
+        ]
+        assert statuses == [401] * AT_ONCE + [429]
+
+    def test_a_page_for_everybody_is_shown_as_to_everybody(self, make_app: MakeApp) -> None:
+        port = absent_redis().connection_pool.connection_kwargs["port"]
+        known = {"redis_url": f"redis://127.0.0.1:{port}", "admin_token": TOKEN}
+        client = make_app(**known).test_client()
+        client.set_cookie(COOKIE, "a" * 24)
+        assert client.get("/status").status_code == 200
+        assert client.get("/status.json").status_code == 200

@@ -1,0 +1,106 @@
+"""Sessions on the status page: a random id in a cookie, and a proof of it in Redis.
+
+Redis decides, so a session that was signed out is over at every reader at once. The cookie holds
+nothing that depends on `ADMIN_TOKEN`: a cookie that was signed with the token would let anybody try
+tokens at home, and each answer to a forged one would tell whether a guess is right.
+`session:{digest}` holds a MAC of the id, keyed with the token: whoever can write to Redis makes no
+session without the token, and a new token ends every session.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from redis import Redis
+
+from shared import keys
+
+LIFETIME_S = 12 * 3600
+_ID_BYTES = 18
+_ID = re.compile(r"[A-Za-z0-9_-]{24}")  # these, in base64
+_NOTE_S = 60  # seconds that a note lasts
+
+
+@dataclass(frozen=True)
+class Session:
+    """Somebody who gave the token.
+
+    Args:
+        id: what the cookie holds, a secret; None for a program that gives the token itself.
+    """
+
+    id: str | None = field(default=None, repr=False)
+
+    @property
+    def csrf(self) -> str | None:
+        """What a form has to bring with it; None if nothing."""
+        return None if self.id is None else _mac(self.id, "csrf")
+
+    def signed(self, text: str) -> str:
+        """A text that comes back by way of this session's browser; nobody else can make one."""
+        signed = self._signer().dumps(text)
+        return signed.decode() if isinstance(signed, bytes) else signed
+
+    def text(self, signed: str) -> str | None:
+        """What this session signed less than a minute ago; None for anything else."""
+        if self.id is None:
+            return None
+        try:
+            return str(self._signer().loads(signed, max_age=_NOTE_S))
+        except BadSignature:
+            return None
+
+    def _signer(self) -> URLSafeTimedSerializer:
+        assert self.id is not None
+        return URLSafeTimedSerializer(
+            self.id,
+            salt="api-read-cache note",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+
+class Sessions:
+    """All sessions; every method may raise `redis.RedisError`.
+
+    Args:
+        redis: where their proofs are.
+        token: `ADMIN_TOKEN`.
+    """
+
+    def __init__(self, redis: Redis, token: str) -> None:
+        self._redis = redis
+        self._token = token
+
+    def begin(self) -> str:
+        """Begin a session; returns what its cookie holds."""
+        session_id = secrets.token_urlsafe(_ID_BYTES)
+        self._redis.set(_key(session_id), self._proof(session_id), ex=LIFETIME_S)
+        return session_id
+
+    def find(self, cookie: str) -> Session | None:
+        """The session of a cookie; None if there is none, or it is over."""
+        if not _ID.fullmatch(cookie):
+            return None
+        proof = self._redis.get(_key(cookie))
+        if not isinstance(proof, bytes):
+            return None
+        return Session(cookie) if hmac.compare_digest(proof, self._proof(cookie)) else None
+
+    def end(self, session: Session) -> None:
+        """End a session, at every reader."""
+        if session.id is not None:
+            self._redis.delete(_key(session.id))
+
+    def _proof(self, session_id: str) -> bytes:
+        return _mac(self._token, f"session {session_id}").encode()
+
+
+def _key(session_id: str) -> str:
+    return keys.session(hashlib.sha256(session_id.encode()).hexdigest())
+
+
+def _mac(key: str, text: str) -> str:
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
