@@ -21,12 +21,14 @@ from refresher.writes import Writer
 from shared.connection import connect, connect_to_lock_masters
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
-from shared.queueing import REQUEST_ID, RefreshQueue
+from shared.queueing import FORM, REQUEST_ID, RefreshQueue
 from shared.resources import Catalogue, Resource
 from shared.settings import Settings, load_or_exit
 from shared.store import Store
 
 log = logging.getLogger("refresher")
+
+LEFT = "left"  # to refreshers of other settings
 
 
 def refresh(name: str, *, force: bool = False, fresh_after: float | None = None) -> str:
@@ -45,6 +47,8 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     resource = _named(name, catalogue)
     if resource is None:
         return "refused"
+    if _is_for_others(resource):
+        return LEFT
     with _tools(settings, catalogue, resource) as tools:
         # A worker that was waiting for a job when refreshing was paused takes that one still.
         if is_suspended(tools.redis):
@@ -68,7 +72,11 @@ def forget(name: str) -> str:
     """
     settings = _begin()
     resource = _named(name, Catalogue(settings.orgs, include_private=settings.include_private))
-    if resource is None or resource.tracked:
+    if resource is None:
+        return "refused"
+    if _is_for_others(resource):
+        return LEFT
+    if resource.tracked:
         return "refused"
     with closing(connect(settings)) as redis:
         Writer(redis, settings).forget(resource)
@@ -119,6 +127,25 @@ def _named(name: str, catalogue: Catalogue) -> Resource | None:
     if resource is None:
         log.error("refresh of %r refused: not on the list of what may be fetched", name[:200])
     return resource
+
+
+def _is_for_others(resource: Resource) -> bool:
+    """Whether whoever asked keeps the resource in another way: its settings are not ours.
+
+    In a rolling change of `ORGS` or `INCLUDE_PRIVATE` both kinds of processes share a queue. The
+    job is left: readers ask again within a second, until a refresher of their own settings has it.
+    """
+    job = get_current_job()
+    form = resource.form if job is None else job.meta.get(FORM, resource.form)
+    if form == resource.form:
+        return False
+    log.info(
+        "the refresh of %s is left to refreshers that keep it as %s; here it is kept as %s",
+        resource.name,
+        form,
+        resource.form,
+    )
+    return True
 
 
 def _reporter(redis: Redis, meter: Meter, settings: Settings) -> Reporter:

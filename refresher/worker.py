@@ -5,19 +5,26 @@ again when idle, and is forgotten by a Redis that lost its data. Where a process
 it again it does as well, only later.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis import Redis, RedisError
 from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
 
+from refresher.credential_pool import credentials_of
+from refresher.privileges import ADVICE, found_since
 from shared.connection import ANSWER_TIMEOUT, reason_of
+from shared.errors import SettingsError
 from shared.sentinels import keep_all_sentinels
+from shared.settings import PrivilegedCredentials, load_or_exit, stop
+
+log = logging.getLogger("refresher")
 
 Answer = TypeVar("Answer")
 
@@ -42,6 +49,15 @@ class RefreshWorker(Worker):
         """Seconds after which a connection that says nothing is given up."""
         return self.dequeue_timeout + math.ceil(ANSWER_TIMEOUT)
 
+    def bootstrap(self, *arguments: Any, **known: Any) -> None:
+        """Begin, and name at once what is known to be wrong with our credentials."""
+        super().bootstrap(*arguments, **known)
+        with suppress(RedisError):
+            credentials = credentials_of(load_or_exit(), self.connection, clock=time.time)
+            found = found_since(self.connection, credentials, 0)
+            if found is not None:
+                log.warning("%s: nothing private is served, but %s", found, ADVICE)
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Do the job, in a process of its own, which never waits for another one."""
         self.connection.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_TIMEOUT
@@ -64,15 +80,31 @@ class RefreshWorker(Worker):
         return self._until_redis_answers(lambda: listen(timeout, max_idle_time))
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run a job; where Redis is lost in the middle, end it. Its lock will expire."""
+        """Run a job; where Redis is lost in the middle, end it. Its lock will expire.
+
+        Raises:
+            SystemExit: a credential sees too much, and the settings refuse such.
+        """
+        began = time.time()
         try:
             super().execute_job(job, queue)
+            self._refuse_privileges(began)
         except RedisError as error:
             self.log.error("Worker %s: job %s lost Redis: %s", self.name, job.id, error)
             if self.horse_pid:
                 self.kill_horse()
                 self.wait_for_horse()
                 self._horse_pid = 0
+
+    def _refuse_privileges(self, since: float) -> None:
+        """End the process for what the job that began then found of our credentials."""
+        settings = load_or_exit()
+        if settings.privileged_credentials is not PrivilegedCredentials.REFUSE:
+            return
+        credentials = credentials_of(settings, self.connection, clock=time.time)
+        found = found_since(self.connection, credentials, since)
+        if found is not None:
+            stop(SettingsError(f"PRIVILEGED_CREDENTIALS=refuse: {found}; {ADVICE}"))
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Be seen alive; register again with a Redis that does not know us."""

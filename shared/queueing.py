@@ -31,6 +31,8 @@ JOB = "refresher.jobs.refresh"
 FORGET_JOB = "refresher.jobs.forget"
 # Where a job's own `meta` holds the id of the client's request that it was asked for with.
 REQUEST_ID = "request_id"
+# The same of `Resource.form`: a refresher that keeps the resource in another way leaves the job.
+FORM = "form"
 
 # One look a second for a whole fleet: the pause in which only the first of all askers asks Redis.
 ASK_INTERVAL = timedelta(seconds=1)
@@ -165,8 +167,8 @@ class RefreshQueue:
             result_ttl=0,
             failure_ttl=int(_KEEP_FAILED_JOB.total_seconds()),
             description=f"{function.rpartition('.')[2]} {resource.name}",
-            # Not an argument: refreshers of the day before would not know it.
-            meta={} if request_id is None else {REQUEST_ID: request_id},
+            # Not arguments: refreshers of the day before would not know them.
+            meta={FORM: resource.form} | ({} if request_id is None else {REQUEST_ID: request_id}),
         )
 
 
