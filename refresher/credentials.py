@@ -9,6 +9,7 @@ from typing import Protocol
 import requests
 from requests.auth import AuthBase
 
+from shared import budgets
 from shared.settings import Settings
 
 # GitHub's primary limits an hour, assumed until GitHub has said its own.
@@ -74,7 +75,7 @@ class Token:
         """A digest of the token."""
         authorization = self.authorization()
         if authorization is None:
-            return "anonymous"
+            return budgets.ANONYMOUS
         return hashlib.sha256(authorization.encode()).hexdigest()[:12]
 
     @property

@@ -24,6 +24,7 @@ log = logging.getLogger("refresher")
 
 _MOST_UNKNOWN = 500  # keys of answers that are remembered
 _LONGEST_UNKNOWN = 300  # characters of one
+_KEEP_UNKNOWN = timedelta(days=7)  # after the last one was seen
 _KEEP_PROGRESS = timedelta(minutes=1)
 _BAD = frozenset({RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK})
 
@@ -135,6 +136,7 @@ class Reporter:
                         operation,
                         place,
                     )
+            self.redis.expire(keys.UNKNOWN_FIELDS, _KEEP_UNKNOWN)
 
     def _tell(self, resource: Resource, report: RefreshReport) -> None:
         log.log(

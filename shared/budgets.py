@@ -13,8 +13,10 @@ from redis import Redis
 
 from shared import keys
 
+ANONYMOUS = "anonymous"  # the id of what is asked without a credential
 SLOT_SECONDS = 300
 SLOTS = 72  # six hours
+_PRIVILEGED_FOR = 24 * 3600.0  # seconds after a privilege was last seen
 
 
 def name_of(credential: str, resource_class: str) -> str:
@@ -51,9 +53,11 @@ class CredentialBudget:
         remaining: requests.
         resets_at: Unix time in seconds; 0 where it is not known.
         aside_until: Unix time in seconds until when it is not used; 0 where it is.
-        scopes: as GitHub named them last; None where it did not.
+        scopes: as GitHub named them last, which it does for classic tokens alone; None where it did
+            not, empty for a token without any.
         expires: the date of its end in GitHub's words; None where it has none, or did not say.
         history: of the last hours, oldest first.
+        privileges: what shows that it sees more than the public, in words, sorted.
     """
 
     credential: str
@@ -65,6 +69,12 @@ class CredentialBudget:
     scopes: str | None = None
     expires: str | None = None
     history: Sequence[Point] = ()
+    privileges: Sequence[str] = ()
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it is of what is asked without a credential."""
+        return self.credential == ANONYMOUS
 
 
 def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
@@ -80,11 +90,12 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
             pipeline.hgetall(keys.budget_history(credential, resource_class))
             pipeline.hgetall(keys.credential(credential))
             pipeline.get(keys.aside(credential))
+            pipeline.hgetall(keys.privileges(credential))
         answers = pipeline.execute()
-    quadruples = zip(*(iter(answers),) * 4, strict=True)
+    quintuples = zip(*(iter(answers),) * 5, strict=True)
     return [
         _budget(pair, *found, now=now)
-        for pair, found in zip(pairs, quadruples, strict=True)
+        for pair, found in zip(pairs, quintuples, strict=True)
         if found[0]
     ]
 
@@ -95,6 +106,7 @@ def _budget(
     history: Mapping[bytes, bytes],
     credential: Mapping[bytes, bytes],
     aside: bytes | None,
+    privileges: Mapping[bytes, bytes],
     *,
     now: float,
 ) -> CredentialBudget:
@@ -108,10 +120,21 @@ def _budget(
         remaining=max(0, left),
         resets_at=resets_at,
         aside_until=float(aside or 0),
-        scopes=credential[b"scopes"].decode() if credential.get(b"scopes") else None,
+        scopes=credential[b"scopes"].decode() if b"scopes" in credential else None,
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),
+        privileges=sorted(
+            name.decode() for name, at in privileges.items() if float(at) > now - _PRIVILEGED_FOR
+        ),
     )
+
+
+def is_beside(budget: CredentialBudget, others: Sequence[CredentialBudget]) -> bool:
+    """Whether a budget is the anonymous one of a fleet that has a credential as well.
+
+    What a credential would see more of is asked without one, so that the public alone is served.
+    """
+    return budget.is_anonymous and not all(other.is_anonymous for other in others)
 
 
 def points(history: Mapping[bytes, bytes], *, now: float) -> list[Point]:

@@ -58,7 +58,7 @@ budget-history:      hash    7 hours        refresher   a ring of what was left 
 credential:{id}      hash    a day          refresher   what the origin tells of a credential
 privileges:{id}      hash    a day          refresher   what shows that a credential sees more than
                                                         the public, and when that was seen last
-unknown-fields       hash    never; 500     refresher   keys of the origin's answers that no public
+unknown-fields       hash    a week; 500    refresher   keys of the origin's answers that no public
                              at the most                shape has, and when each was seen last
 readers              zset    never          reader      ids of reader processes, by last sign of
                                                         life

@@ -194,3 +194,37 @@ def test_a_redis_that_is_away_ends_no_refresh_and_the_log_has_it(
     reporter.progress(ORG, 1, 2)
     report(reporter, Ended(RefreshOutcome.UPDATED))
     assert [fields(line)["outcome"] for line in caplog.records] == ["updated"]
+
+
+class TestKeysThatNobodyHasSaidToBePublic:
+    def test_are_reported_once_and_remembered(
+        self, reporter: Reporter, redis: Redis, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(2):
+            reporter.note_dropped("repos/get", {"owner.shoe_size", "shoe_size"})
+        assert [line.getMessage() for line in caplog.records] == [
+            f"GitHub's answer to repos/get has a key that no public shape has: {place} (dropped)"
+            for place in ("owner.shoe_size", "shoe_size")
+        ]
+        known = redis.hgetall(keys.UNKNOWN_FIELDS)
+        assert set(known) == {b"repos/get owner.shoe_size", b"repos/get shoe_size"}
+        assert all(time.time() - 5 < float(at) <= time.time() for at in known.values())
+
+    def test_are_none_of_those_that_only_some_may_see(
+        self, reporter: Reporter, redis: Redis
+    ) -> None:
+        reporter.note_dropped("orgs/get", {"plan", "billing_email"})
+        assert not redis.exists(keys.UNKNOWN_FIELDS)
+
+    def test_are_forgotten_when_none_was_seen_for_a_week(
+        self, reporter: Reporter, redis: Redis
+    ) -> None:
+        reporter.note_dropped("repos/get", {"shoe_size"})
+        assert 6 * 86400 < redis.ttl(keys.UNKNOWN_FIELDS) <= 7 * 86400
+
+    def test_are_bounded_in_number_and_length(self, reporter: Reporter, redis: Redis) -> None:
+        reporter.note_dropped("repos/get", {"x" * 1000})
+        assert [len(name) for name in redis.hkeys(keys.UNKNOWN_FIELDS)] == [300]
+        redis.hset(keys.UNKNOWN_FIELDS, mapping={f"known {number}": 1 for number in range(499)})
+        reporter.note_dropped("repos/get", {"one_more"})
+        assert redis.hlen(keys.UNKNOWN_FIELDS) == 500

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from shared import budgets, keys
-from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget, Point, name_of, points, slot_at
+from shared.budgets import (
+    SLOT_SECONDS,
+    SLOTS,
+    CredentialBudget,
+    Point,
+    is_beside,
+    name_of,
+    points,
+    slot_at,
+)
 from tests.builders import NOW
 
 ID = "0123456789ab"
@@ -76,6 +85,10 @@ def test_a_whole_budget(redis: Redis) -> None:
     redis.hset(keys.budget_history(ID, "core"), mapping=ring([(NOW - 301, 5), (NOW, 4000)]))  # type: ignore[arg-type]
     redis.hset(keys.credential(ID), mapping={"scopes": "repo", "expires": "2027-02-01 UTC"})
     redis.set(keys.aside(ID), NOW + 600)
+    redis.hset(
+        keys.privileges(ID),
+        mapping={"may push": NOW - 9, "has the scope repo": NOW, "seen long ago": NOW - 86401},
+    )
     slot = slot_at(NOW) * float(SLOT_SECONDS)
     assert budgets.read(redis, now=NOW) == [
         CredentialBudget(
@@ -88,15 +101,40 @@ def test_a_whole_budget(redis: Redis) -> None:
             scopes="repo",
             expires="2027-02-01 UTC",
             history=[Point(slot - 2 * SLOT_SECONDS, 5), Point(slot, 4000)],
+            privileges=["has the scope repo", "may push"],
         )
     ]
 
 
 def test_what_the_origin_did_not_say_is_not_known(redis: Redis) -> None:
     know(redis, "anonymous")
-    redis.hset(keys.credential("anonymous"), mapping={"scopes": "", "expires": ""})
+    redis.hset(keys.credential("anonymous"), mapping={"status": "200", "expires": ""})
     (found,) = budgets.read(redis, now=NOW)
     assert (found.scopes, found.expires, found.aside_until, found.history) == (None, None, 0, [])
+    assert found.privileges == []
+
+
+def test_a_token_without_any_scope_is_not_one_of_which_nothing_is_known(redis: Redis) -> None:
+    know(redis)
+    redis.hset(keys.credential(ID), mapping={"scopes": ""})
+    (found,) = budgets.read(redis, now=NOW)
+    assert found.scopes == ""
+
+
+def test_each_credential_has_its_own_privileges(redis: Redis) -> None:
+    know(redis, "a")
+    know(redis, "a", "search")
+    know(redis, "b")
+    redis.hset(keys.privileges("a"), "has the scope repo", str(NOW))
+    found = budgets.read(redis, now=NOW)
+    assert [one.privileges for one in found] == [["has the scope repo"]] * 2 + [[]]
+
+
+def test_the_anonymous_budget_is_beside_others_where_there_are_any() -> None:
+    none, token = (CredentialBudget(name, "core", 60, 60, 0) for name in ("anonymous", "a"))
+    assert is_beside(none, [none, token])
+    assert not is_beside(token, [none, token])
+    assert not is_beside(none, [none])
 
 
 def test_each_budget_has_its_own_and_they_are_in_order(redis: Redis) -> None:

@@ -34,6 +34,12 @@ def test_no_two_things_of_any_resources_share_a_key() -> None:
     assert len(set(made)) == len(made)
 
 
+@pytest.mark.parametrize("file", ["deploy/redis/users.acl", "docs/redis.md"])
+def test_rules_for_redis_users_name_the_schema_of_now(file: str) -> None:
+    named = re.findall(r"api-read-cache:(\d+):", (CHECKOUT / file).read_text(encoding="utf-8"))
+    assert set(named) == {str(keys.SCHEMA)}
+
+
 @pytest.mark.parametrize("key", FUNCTIONS)
 def test_every_key_holds_the_schema_and_the_id(key: Callable[[Resource], str]) -> None:
     resource = on_demand("/users/a")
