@@ -27,6 +27,8 @@ _POPULAR = 20  # on-demand resources that are shown
 _REMEMBERED = 1.0  # seconds that what was gathered serves everybody who asks
 _PATIENCE = 15.0  # seconds that others wait for who gathers
 _SCHEDULER_SILENCE = 150  # seconds until it counts as gone; it heartbeats each minute
+# Seconds after an unknown key of an answer was last seen: a release that knows it may run by now.
+_UNKNOWN_FOR = 7 * 24 * 3600.0
 _NO_RECORD = Record()
 _NO_MEASURES = Measures({})
 
@@ -135,6 +137,8 @@ class Fleet:
         suspended_since: Unix time in seconds; None where it is not known.
         origin: how GitHub answered last.
         origin_paused_until: Unix time in seconds, for a secondary limit; 0 for not.
+        unknown_fields: keys of GitHub's answers that no public shape has and that were seen in the
+            last days, as `operation place`, sorted.
     """
 
     now: float
@@ -151,6 +155,7 @@ class Fleet:
     suspended_since: float | None = None
     origin: OriginView = OriginView()
     origin_paused_until: float = 0
+    unknown_fields: Sequence[str] = ()
 
 
 class FleetWatch:
@@ -209,7 +214,8 @@ class FleetWatch:
         with redis.pipeline(transaction=False) as pipeline:
             pipeline.mget(keys.SUSPENDED, keys.PAUSE)
             pipeline.hgetall(keys.ORIGIN)
-            (since, paused_until), origin = pipeline.execute()
+            pipeline.hgetall(keys.UNKNOWN_FIELDS)
+            (since, paused_until), origin, unknown = pipeline.execute()
         return Fleet(
             now=now,
             tracked=views[: len(tracked)],
@@ -228,6 +234,7 @@ class FleetWatch:
             suspended_since=None if since is None else float(since),
             origin=_origin(origin),
             origin_paused_until=float(paused_until or 0),
+            unknown_fields=_seen_lately(unknown, now),
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:
@@ -270,6 +277,11 @@ def _reading(text: bytes | None) -> tuple[int, int] | None:
         return None
     known = json.loads(text)
     return int(known["page"]), int(known["pages"])
+
+
+def _seen_lately(unknown: Mapping[bytes, bytes], now: float) -> Sequence[str]:
+    names = (name.decode() for name, at in unknown.items() if float(at) > now - _UNKNOWN_FOR)
+    return tuple(sorted(names))
 
 
 def _origin(fields: Mapping[bytes, bytes]) -> OriginView:

@@ -94,7 +94,7 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
         answers = pipeline.execute()
     quintuples = zip(*(iter(answers),) * 5, strict=True)
     return [
-        _budget(pair, *found, now=now)
+        _budget(pair, *found[:4], privileges=found[4], now=now)
         for pair, found in zip(pairs, quintuples, strict=True)
         if found[0]
     ]
@@ -106,8 +106,8 @@ def _budget(
     history: Mapping[bytes, bytes],
     credential: Mapping[bytes, bytes],
     aside: bytes | None,
-    privileges: Mapping[bytes, bytes],
     *,
+    privileges: Mapping[bytes, bytes],
     now: float,
 ) -> CredentialBudget:
     limit, resets_at = int(known.get(b"limit", 0)), float(known.get(b"reset", 0))

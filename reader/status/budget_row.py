@@ -2,17 +2,24 @@
 
 from reader.status.diagnosis import Level
 from reader.status.moment import Shown
-from reader.status.words import about, count, iso
+from reader.status.words import about, count, iso, listed
 from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget
 
 _SPARK_WIDTH, _SPARK_HEIGHT = 180, 32  # of a sparkline, in its own units
 
 
-def budget_row(budget: CredentialBudget, now: float) -> Shown:
-    """What is shown of a budget."""
+def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False) -> Shown:
+    """What is shown of a budget.
+
+    Args:
+        budget: what is left.
+        now: Unix time in seconds.
+        is_beside: it is the anonymous one of a fleet that has a credential as well.
+    """
     left = budget.remaining / max(budget.limit, 1)
     is_aside = budget.aside_until > now
-    level = Level.BAD if is_aside else Level.WARN if left < 0.1 else Level.GOOD
+    low = Level.NOTE if is_beside else Level.WARN
+    level = Level.BAD if is_aside else low if left < 0.1 else Level.GOOD
     reset = (
         f"not used for another {about(budget.aside_until - now)}: GitHub refuses it"
         if is_aside
@@ -24,6 +31,9 @@ def budget_row(budget: CredentialBudget, now: float) -> Shown:
         "key": f"{budget.credential} {budget.resource_class}",
         "credential": budget.credential,
         "class": budget.resource_class,
+        "used_for": "for what is asked without a credential" if is_beside else "",
+        "privileges": list(budget.privileges),
+        "sees": _sees(budget),
         "level": level,
         "remaining": budget.remaining,
         "limit": budget.limit,
@@ -51,6 +61,12 @@ def sparkline(budget: CredentialBudget, now: float) -> str:
         f"{_SPARK_HEIGHT * (1 - min(left / max(budget.limit, 1), 1)):.1f}"
         for at, left in [*points, (now, budget.remaining)]
     )
+
+
+def _sees(budget: CredentialBudget) -> str:
+    if not budget.privileges:
+        return ""
+    return f"sees more than the public: {listed(list(budget.privileges))}"
 
 
 def _spark_words(budget: CredentialBudget) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reader.fleet import Fleet, TrackedView
+from reader.privileged import privileged
 from reader.status.words import about, clock, listed, plural
 from shared.outcomes import FailureKind, RefreshOutcome
 
@@ -26,6 +27,8 @@ class State(StrEnum):
     FAILING = "failing"  # its last refresh failed; what is held is served
     MISSING = "missing"  # nothing is held
 
+
+PRIVILEGED = "A credential sees more than the public"  # the title of that statement
 
 # Told apart by shape and word; colour only helps.
 SIGNS = {State.FRESH: "✓", State.STALE: "↻", State.FAILING: "!", State.MISSING: "✕"}
@@ -63,7 +66,12 @@ def state_of(view: TrackedView) -> State:
 
 
 def diagnose(
-    fleet: Fleet | None, held: Sequence[TrackedView], *, now: float, away_since: float | None = None
+    fleet: Fleet | None,
+    held: Sequence[TrackedView],
+    *,
+    now: float,
+    away_since: float | None = None,
+    include_private: bool = False,
 ) -> list[Statement]:
     """What is to be known, the worst first; never nothing.
 
@@ -72,14 +80,41 @@ def diagnose(
         held: the tracked resources in this reader's memory.
         now: Unix time in seconds.
         away_since: Unix time in seconds since when Redis does not answer.
+        include_private: private repositories are let in.
     """
     if fleet is None:
-        return [_redis_away(held, now, away_since)]
-    statements = [*_content(fleet), *_means(fleet)]
-    if not statements:
-        statements = [_all_is_well(fleet)]
+        statements = [_redis_away(held, now, away_since)]
+    else:
+        # Content may be fresh whatever a credential sees, so that is said as well.
+        statements = [*_content(fleet), *_means(fleet)] or [_all_is_well(fleet)]
+        statements += _privileged(fleet, include_private=include_private)
+    if include_private:
+        statements.append(_PRIVATE)
     order = list(Level)
     return sorted(statements, key=lambda statement: order.index(statement.level))
+
+
+_PRIVATE = Statement(
+    Level.NOTE,
+    "Private repositories are served to everybody",
+    "INCLUDE_PRIVATE=true lets private repositories, and what lies below them, into the cache. "
+    "Whoever reaches a reader can read them: let only those reach it who may.",
+)
+
+
+def _privileged(fleet: Fleet, *, include_private: bool) -> Iterator[Statement]:
+    """Which credentials see too much, what shows it, and what to make instead."""
+    found = list(privileged(fleet.budgets))
+    if not found:
+        return
+    if include_private:  # a credential has to see them, so there is nothing to make instead
+        needed = "INCLUDE_PRIVATE=true needs one that sees private repositories, and no more."
+        named = [f"{one.id} {listed(list(one.shown_by))}." for one in found]
+        yield Statement(Level.NOTE, PRIVILEGED, " ".join([needed, *named]))
+        return
+    served = "Only what is public is served all the same, but a mistake could betray the rest."
+    named = [f"{one.id} {listed(list(one.shown_by))}: {one.instead}." for one in found]
+    yield Statement(Level.WARN, PRIVILEGED, " ".join([served, *named]))
 
 
 def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | None) -> Statement:

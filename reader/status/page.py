@@ -12,6 +12,7 @@ from reader.status.process_rows import node_rows, worker_row
 from reader.status.reports import timeline_row
 from reader.status.resource_rows import on_demand_row, tracked_row
 from reader.status.words import about, clock, count, iso, plural, share
+from shared.budgets import is_beside
 from shared.version import VERSION
 
 _TIMELINE = 40  # reports that are shown
@@ -20,7 +21,13 @@ _TIMELINE = 40  # reports that are shown
 def page_of(moment: Moment) -> Shown:
     """What is shown, as JSON has it."""
     now, fleet = moment.now, moment.fleet or Fleet(moment.now)
-    statements = diagnose(moment.fleet, moment.held, now=now, away_since=moment.away_since)
+    statements = diagnose(
+        moment.fleet,
+        moment.held,
+        now=now,
+        away_since=moment.away_since,
+        include_private=moment.settings.include_private,
+    )
     worst = statements[0]
     tracked = fleet.tracked if moment.fleet else moment.held
     return {
@@ -29,13 +36,17 @@ def page_of(moment: Moment) -> Shown:
         "reader": moment.reader,
         "version": VERSION,
         "redis": moment.fleet is not None,
+        "private": moment.settings.include_private,
         "level": worst.level,
         "title": f"{LEVEL_SIGNS[worst.level]} {worst.title}",
         "statements": [_statement(one) for one in statements],
         "paused": fleet.suspended,
         "tiles": _tiles(fleet) if moment.fleet else [],
         "resources": [tracked_row(view, moment) for view in tracked],
-        "budgets": [budget_row(budget, now) for budget in fleet.budgets],
+        "budgets": [
+            budget_row(budget, now, is_beside=is_beside(budget, fleet.budgets))
+            for budget in fleet.budgets
+        ],
         "readers": node_rows(fleet.readers, now),
         "workers": [worker_row(worker, now) for worker in fleet.workers],
         "on_demand": [on_demand_row(view) for view in fleet.on_demand],
@@ -58,7 +69,8 @@ def _tiles(fleet: Fleet) -> list[Shown]:
     busy = sum(one.state == "busy" for one in fleet.workers)
     nodes = len({one.node for one in fleet.readers})
     rate = sum(one.per_second for one in fleet.readers)
-    least = min(fleet.budgets, key=lambda one: one.remaining / max(one.limit, 1), default=None)
+    spent = [one for one in fleet.budgets if not is_beside(one, fleet.budgets)]
+    least = min(spent, key=lambda one: one.remaining / max(one.limit, 1), default=None)
     origin = fleet.origin
     answered = (
         "not asked lately"

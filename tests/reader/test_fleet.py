@@ -193,6 +193,13 @@ def test_how_the_origin_answered_last(
     assert make_watch(redis).look().origin == expected
 
 
+def test_keys_of_answers_that_nobody_knows_are_shown_for_a_week(redis: Redis) -> None:
+    week = 7 * 24 * 3600
+    seen = {"repos/get b": NOW, "repos/get a": NOW - week + 1, "orgs/get old": NOW - week}
+    redis.hset(keys.UNKNOWN_FIELDS, mapping=seen)  # type: ignore[arg-type]
+    assert make_watch(redis, NOW).look().unknown_fields == ("repos/get a", "repos/get b")
+
+
 def test_pauses_are_shown(redis: Redis) -> None:
     suspend(redis)
     redis.set(keys.SUSPENDED, NOW - 60)

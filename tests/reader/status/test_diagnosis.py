@@ -1,6 +1,7 @@
 """What is the matter, said so that a person who was just woken understands it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from shared.outcomes import FailureKind
 from tests.builders import NOW
 from tests.reader.status.fleets import (
     failing_since,
+    make_budget,
     make_fleet,
     make_reader,
     make_stale,
@@ -106,6 +108,78 @@ def test_readers_of_several_versions_are_noted() -> None:
     assert diagnose(fleet, [], now=NOW)[0].text == (
         "Readers run versions 1 and 2: a deployment is under way."
     )
+
+
+class TestACredentialThatSeesTooMuch:
+    def test_is_named_with_what_shows_it_and_what_to_make_instead(self) -> None:
+        privileges = ["has the scope repo", "may push to a repository"]
+        budget = make_budget(scopes="repo", privileges=privileges)
+        said = diagnose(make_fleet(budgets=[budget]), [], now=NOW)
+        assert [(one.level, one.title) for one in said] == [
+            (Level.WARN, "A credential sees more than the public"),
+            (Level.GOOD, "Everything is fresh"),
+        ]
+        assert said[0].text == (
+            "Only what is public is served all the same, but a mistake could betray the rest. "
+            "abc123 has the scope repo and may push to a repository: make a classic token without "
+            "any scope, of an account that belongs to no organisation."
+        )
+
+    def test_is_not_described_without_end(self) -> None:
+        privileges = [f"has the scope s{number}" for number in range(9)]
+        budget = make_budget(scopes="s1", privileges=privileges)
+        text = diagnose(make_fleet(budgets=[budget]), [], now=NOW)[0].text
+        assert "has the scope s2 and 6 more: make" in text
+
+    @pytest.mark.parametrize(
+        ("known", "instead"),
+        [
+            ({"credential": "app-7"}, "leave the GitHub App only the permission `Metadata: read`"),
+            ({"scopes": ""}, "make a classic token without any scope, of an account that belongs"),
+            ({"scopes": None}, 'or a fine-grained token with "Public repositories (read-only)".'),
+        ],
+    )
+    def test_is_replaced_by_one_of_its_own_kind(self, known: dict[str, Any], instead: str) -> None:
+        budget = make_budget(privileges=["sees what is private"], **known)
+        assert instead in diagnose(make_fleet(budgets=[budget]), [], now=NOW)[0].text
+
+    def test_is_named_once_for_all_of_its_budgets(self) -> None:
+        budgets = [
+            make_budget(credential=credential, resource_class=one, privileges=["sees it"])
+            for credential in ("a", "b")
+            for one in ("core", "search")
+        ]
+        (text, _) = (one.text for one in diagnose(make_fleet(budgets=budgets), [], now=NOW))
+        assert (text.count("a sees it"), text.count("b sees it")) == (1, 1)
+
+    def test_does_not_come_before_what_cannot_be_served(self) -> None:
+        fleet = make_fleet(
+            make_view(metadata=None), workers=[], budgets=[make_budget(privileges=["sees it"])]
+        )
+        titles = [one.title for one in diagnose(fleet, [], now=NOW)]
+        assert titles == [
+            "1 resource missing",
+            "No refresher is alive",
+            "A credential sees more than the public",
+        ]
+
+    def test_is_only_noted_where_private_repositories_are_let_in(self) -> None:
+        fleet = make_fleet(budgets=[make_budget(privileges=["sees what is private"])])
+        said = diagnose(fleet, [], now=NOW, include_private=True)
+        assert [one.level for one in said] == [Level.NOTE, Level.NOTE, Level.GOOD]
+        assert "INCLUDE_PRIVATE=true needs one that sees private repositories" in said[0].text
+        assert "instead" not in said[0].text
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_private_repositories_that_are_let_in_are_told_of(is_away: bool) -> None:
+    fleet = None if is_away else make_fleet()
+    said = diagnose(fleet, [make_view()], now=NOW, include_private=True)
+    assert (Level.NOTE, "Private repositories are served to everybody") in [
+        (one.level, one.title) for one in said
+    ]
+    assert len(said) == 2
+    assert len(diagnose(fleet, [make_view()], now=NOW)) == 1
 
 
 class TestWhileRedisIsAway:

@@ -11,7 +11,7 @@ from reader.status.moment import NOTHING
 from reader.status.page import page_of
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.outcomes import FailureKind, RefreshOutcome
-from tests.builders import NOW, make_metadata, on_demand
+from tests.builders import NOW, make_metadata, make_settings, on_demand
 from tests.reader.status.fleets import (
     failing_since,
     make_budget,
@@ -141,6 +141,26 @@ class TestBudgets:
         assert [one["level"] for one in shown] == ["warn", "bad"]
         assert shown[1]["reset"] == "not used for another 1 min: GitHub refuses it"
 
+    def test_tell_what_shows_that_a_credential_sees_more_than_the_public(self) -> None:
+        found = ["has the scope repo", "sees what is private"]
+        one, other = rows(
+            "budgets",
+            make_fleet(budgets=[make_budget(privileges=found), make_budget(credential="b")]),
+        )
+        assert (one["privileges"], other["privileges"]) == (found, [])
+        assert one["sees"] == (
+            "sees more than the public: has the scope repo and sees what is private"
+        )
+        assert other["sees"] == ""
+
+    def test_of_what_is_asked_without_a_credential_say_so_where_there_is_one(self) -> None:
+        none = make_budget(credential="anonymous", limit=60, remaining=2)
+        (alone,) = rows("budgets", make_fleet(budgets=[none]))
+        assert (alone["used_for"], alone["level"]) == ("", "warn")
+        shown, _ = rows("budgets", make_fleet(budgets=[none, make_budget()]))
+        assert shown["used_for"] == "for what is asked without a credential"
+        assert shown["level"] == "note"
+
     def test_have_a_line_of_what_was_left(self) -> None:
         history = [Point(NOW - SLOTS * SLOT_SECONDS / 2, 5000), Point(NOW - 300, 2500)]
         line = sparkline(make_budget(history=history), NOW)
@@ -196,6 +216,22 @@ def test_the_tiles_sum_up_the_fleet() -> None:
         "workers": ("2", "0 busy"),
         "readers": ("2", "no scheduler"),
     }
+
+
+def test_what_is_asked_without_a_credential_is_none_of_what_is_left_of_the_limit() -> None:
+    spent = make_budget(credential="anonymous", limit=60, remaining=0)
+    for budgets, value in (([spent, make_budget()], "80 %"), ([spent], "0 %")):
+        tiles = rows("tiles", make_fleet(budgets=budgets))
+        assert [one["value"] for one in tiles if one["key"] == "budget"] == [value]
+
+
+def test_private_repositories_that_are_let_in_are_marked() -> None:
+    assert page_of(make_moment())["private"] is False
+    page = page_of(make_moment(settings=make_settings(include_private=True)))
+    assert page["private"] is True
+    assert "Private repositories are served to everybody" in [
+        one["title"] for one in page["statements"]
+    ]
 
 
 def test_without_redis_the_readers_own_content_is_shown() -> None:
