@@ -20,6 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from reader.fleet import Fleet, NodeView, TrackedView
+from reader.privileged import privileged
 from shared.measures import Labels, Measure, Measures
 from shared.outcomes import RefreshOutcome
 from shared.version import VERSION
@@ -177,6 +178,17 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
         [],
     )
     yield from _budgets(fleet)
+    yield _gauge(
+        "privileged_credentials",
+        "Credentials that see more than the public.",
+        sum(1 for _ in privileged(fleet.budgets)),
+    )
+    yield _gauge(
+        "unknown_fields",
+        "Keys of GitHub's answers, of the last week, that are dropped since no public shape has "
+        "them.",
+        len(fleet.unknown_fields),
+    )
     yield from _failing(fleet)
     yield _gauge("queue_length", "Refreshes that are queued.", fleet.queue_length)
     yield _gauge("refreshing_paused", "Whether refreshing is paused.", fleet.suspended)

@@ -67,6 +67,7 @@ def a_fleet() -> Fleet:
         budgets=[
             CredentialBudget("abcdef", "core", 5000, 4000, NOW + 60),
             CredentialBudget("abcdef", "search", 30, 29, NOW + 60),
+            CredentialBudget("anonymous", "core", 60, 50, NOW + 60),
         ],
         readers=[report],
         workers=[WorkerView(state, "a", 1, state, NOW, NOW, None, 1, 0) for state in states],

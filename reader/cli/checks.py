@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from reader.fleet import Fleet
-from reader.status.diagnosis import Level, diagnose
+from reader.privileged import PrivilegedCredential, privileged
+from reader.status.diagnosis import PRIVILEGED, Level, diagnose
 from reader.status.words import about as in_words
 from reader.status.words import count, duration, listed, plural, share, size
-from shared.budgets import CredentialBudget
+from shared.budgets import CredentialBudget, is_beside
 from shared.settings import REFRESHERS_ONLY, Settings
 
 _CLOCK_OFF, _CLOCK_WRONG = 5.0, 60.0  # seconds
@@ -23,10 +24,6 @@ _SLOW = 0.02  # seconds for one answer of Redis
 _OLDEST_REDIS = 7
 _LONG_QUEUE = 100
 _EXPIRES_SOON = 14 * 24 * 3600.0  # seconds
-# Scopes of classic tokens that show the cache nothing that is not public. Not `read:org`, which
-# shows members that conceal their membership, nor `public_repo`, which may write.
-# https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
-_HARMLESS_SCOPES = frozenset({"read:user", "user:email"})
 # What platforms that put a proxy before readers set, and what gunicorn's users expect to work.
 _SIGNS_OF_PROXIES = ("DYNO", "FLY_APP_NAME", "FORWARDED_ALLOW_IPS", "K_SERVICE", "RENDER")
 
@@ -94,6 +91,14 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
             Verdict.NOTE,
             f"{listed(secrets)} set here, where only what readers need has to be",
             "give GitHub's credentials to refreshers alone",
+        )
+    if settings.include_private:
+        yield Finding(
+            about,
+            Verdict.WARNING,
+            "INCLUDE_PRIVATE=true: private repositories are served to everybody who reaches a "
+            "reader",
+            "let only those reach readers who may see them, or set it to false everywhere",
         )
     if settings.admin_token is None:
         found = "ADMIN_TOKEN is not set here: readers like that let nobody act on the status page"
@@ -225,8 +230,16 @@ def check_clocks(facts: RedisFacts, origin_offset: float | None) -> Iterator[Fin
         yield Finding("clocks", verdict, found, "" if verdict is Verdict.OK else advice)
 
 
-def check_credentials(budgets: Sequence[CredentialBudget], now: float) -> Iterator[Finding]:
-    """What GitHub told refreshers of their credentials; readers have none."""
+def check_credentials(
+    budgets: Sequence[CredentialBudget], now: float, *, include_private: bool = False
+) -> Iterator[Finding]:
+    """What GitHub told refreshers of their credentials; readers have none.
+
+    Args:
+        budgets: what is known of each.
+        now: Unix time in seconds.
+        include_private: private repositories are let in.
+    """
     about = "credentials"
     if not budgets:
         found = "no refresher has asked GitHub in the last hours"
@@ -235,12 +248,24 @@ def check_credentials(budgets: Sequence[CredentialBudget], now: float) -> Iterat
         name = budget.credential
         if budget.resource_class != "core":
             name += f" ({budget.resource_class})"
-        yield _check_budget(name, budget, now)
-        if budget.resource_class == "core":
+        beside = is_beside(budget, budgets)
+        yield _check_budget(name, budget, now, is_beside=beside)
+        if budget.resource_class == "core" and not beside:
             yield from _check_credential(name, budget, now)
+    for one in privileged(budgets):
+        yield _check_privileges(one, include_private=include_private)
 
 
-def _check_budget(name: str, budget: CredentialBudget, now: float) -> Finding:
+def _check_privileges(one: PrivilegedCredential, *, include_private: bool) -> Finding:
+    about = "credentials"
+    found = f"{one.id}: it sees more than the public: {listed(list(one.shown_by), 6)}"
+    if include_private:  # a credential has to see them, so there is nothing to make instead
+        advice = "let it read private repositories, as INCLUDE_PRIVATE=true needs, and no more"
+        return Finding(about, Verdict.NOTE, found, advice)
+    return Finding(about, Verdict.WARNING, found, one.instead)
+
+
+def _check_budget(name: str, budget: CredentialBudget, now: float, *, is_beside: bool) -> Finding:
     about = "credentials"
     left = f"{count(budget.remaining)} of {count(budget.limit)} left"
     if budget.aside_until > now:
@@ -249,28 +274,22 @@ def _check_budget(name: str, budget: CredentialBudget, now: float) -> Finding:
         return Finding(about, Verdict.PROBLEM, found, "give refreshers a valid one")
     if budget.remaining < 0.1 * budget.limit:
         found = f"{name}: {left} until {in_words(budget.resets_at - now)} from now"
+        if is_beside:
+            found += "; it is for what is asked without a credential"
+            return Finding(about, Verdict.WARNING, found, "see docs/scaling.md")
         return Finding(about, Verdict.WARNING, found, "raise CACHE_TTL, or add a credential")
     return Finding(about, Verdict.OK, f"{name}: {left}")
 
 
 def _check_credential(name: str, budget: CredentialBudget, now: float) -> Iterator[Finding]:
     about = "credentials"
-    if budget.credential == "anonymous":
+    if budget.is_anonymous:
         yield Finding(
             about,
             Verdict.NOTE,
             f"GitHub is asked without a token: {count(budget.limit)} requests an hour",
-            f"set GITHUB_API_TOKEN for refreshers: {count(5000)} an hour, and unchanged content is "
-            "free",
-        )
-    scopes = {scope.strip() for scope in (budget.scopes or "").split(",")} - {""}
-    more = sorted(scopes - _HARMLESS_SCOPES)
-    if more:
-        yield Finding(
-            about,
-            Verdict.WARNING,
-            f"{name}: it may do more than is needed: {listed(more, 6)}",
-            "take a token that sees nothing private: public data needs no scope at all",
+            f"give refreshers a classic token without any scope: {count(5000)} an hour, and "
+            "unchanged content is free",
         )
     if budget.expires:
         yield _check_end(name, budget.expires, now)
@@ -334,8 +353,8 @@ def _check_readers(fleet: Fleet) -> Iterator[Finding]:
         yield Finding(about, Verdict.NOTE, found, "let the deployment under way come to its end")
 
 
-# Statements of the status page that `check_processes` makes in its own words.
-_SAID_OF_PROCESSES = {"No refresher is alive", "Refreshing is paused", "Several versions"}
+# Statements of the status page that other checks make in their own words.
+_SAID_BEFORE = {"No refresher is alive", "Refreshing is paused", "Several versions", PRIVILEGED}
 
 
 def check_content(fleet: Fleet) -> Iterator[Finding]:
@@ -347,13 +366,21 @@ def check_content(fleet: Fleet) -> Iterator[Finding]:
         Level.GOOD: Verdict.OK,
     }
     for said in diagnose(fleet, [], now=fleet.now):
-        if said.title not in _SAID_OF_PROCESSES:
+        if said.title not in _SAID_BEFORE:
             yield Finding("content", verdicts[said.level], f"{said.title}. {said.text}")
 
 
 def check_github(fleet: Fleet) -> Iterator[Finding]:
-    """How GitHub answered last."""
-    origin = fleet.origin
+    """How GitHub answered last, and what it sends that this release does not know."""
+    origin, unknown = fleet.origin, list(fleet.unknown_fields)
+    if unknown:
+        yield Finding(
+            "github",
+            Verdict.NOTE,
+            f"it sends {plural(len(unknown), 'key')} that this release does not know, and that are "
+            f"therefore dropped: {listed(unknown)}",
+            "update, or report them if this is the newest release",
+        )
     if origin.answered_at is None:
         yield Finding("github", Verdict.NOTE, "it has not answered any refresher yet")
         return

@@ -71,7 +71,8 @@ def _examine_redis(desk: Desk) -> Iterator[Finding]:
     fleet = desk.fleet()
     yield from check_clocks(facts, fleet.origin.clock_offset)
     yield from check_processes(fleet)
-    yield from check_credentials(fleet.budgets, fleet.now)
+    include_private = desk.settings.include_private
+    yield from check_credentials(fleet.budgets, fleet.now, include_private=include_private)
     yield from check_github(fleet)
     yield from check_content(fleet)
 

@@ -181,7 +181,9 @@ def test_what_refreshers_counted() -> None:
 
 
 def test_what_redis_knows_of_the_fleet() -> None:
-    budget = CredentialBudget("0123456789ab", "core", 5000, 4321, NOW + 600)
+    budget = CredentialBudget(
+        "0123456789ab", "core", 5000, 4321, NOW + 600, privileges=["has the scope repo"]
+    )
     failing = TrackedView(ORG, NOW, None, make_failure(attempts=3, retry_at=NOW + 8))
     found = fleet_of(
         {},
@@ -190,6 +192,7 @@ def test_what_redis_knows_of_the_fleet() -> None:
         queue_length=7,
         suspended=True,
         origin_paused_until=NOW + 60,
+        unknown_fields=("repos/get a", "repos/get b"),
         workers=[worker("busy"), worker("idle"), worker("idle"), worker("started")],
         readers=[ReaderReport("one:5000", 7, "1", NOW, NOW, 1, 1.0, 1, 1, 1, 1, 0)],
     )
@@ -198,6 +201,8 @@ def test_what_redis_knows_of_the_fleet() -> None:
     assert found["points_remaining"] == {core: 4321, search: 29}
     assert found["points_limit"] == {core: 5000, search: 30}
     assert found["points_reset_timestamp_seconds"] == {core: NOW + 600, search: NOW + 600}
+    assert found["privileged_credentials"] == {(): 1}
+    assert found["unknown_fields"] == {(): 2}
     assert found["resource_failures_in_a_row"] == {(ORG.name,): 3, (REPOS.name,): 0}
     assert found["resource_retry_timestamp_seconds"] == {(ORG.name,): NOW + 8}
     assert found["queue_length"] == {(): 7}

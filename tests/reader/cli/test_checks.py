@@ -101,6 +101,12 @@ class TestSettings:
     def test_nobody_who_may_act_is_only_noted(self) -> None:
         assert [one[0] for one in bad(check_settings(make_settings(), {}))] == [Verdict.NOTE]
 
+    def test_private_repositories_for_everybody_are_warned_of(self) -> None:
+        settings = make_settings(admin_token="a-token-of-24-characters", include_private=True)
+        ((verdict, found),) = bad(check_settings(settings, {}))
+        assert verdict is Verdict.WARNING
+        assert "INCLUDE_PRIVATE=true: private repositories are served to everybody" in found
+
     def test_a_log_of_everything(self) -> None:
         settings = make_settings(admin_token="a-token-of-24-characters", access_log=1)
         assert len(bad(check_settings(settings, {}))) == 1
@@ -166,21 +172,71 @@ def test_clocks_that_differ(offset: float, verdict: Verdict | None) -> None:
 
 class TestCredentials:
     @pytest.mark.parametrize(
-        ("scopes", "said"),
+        ("known", "advice"),
         [
-            ("repo, read:user, admin:org", "admin:org and repo"),
-            ("read:org", "read:org"),  # it shows members who conceal it
-            ("public_repo", "public_repo"),  # it may write
-            ("workflow,delete_repo,write:packages", "delete_repo, workflow and write:packages"),
+            (
+                {"scopes": "repo"},
+                "make a classic token without any scope, of an account that belongs to no "
+                "organisation",
+            ),
+            (
+                {"credential": "app-7"},
+                "leave the GitHub App only the permission `Metadata: read`, and none to see "
+                "members",
+            ),
+            (
+                {"scopes": None},
+                "make a classic token without any scope, of an account that belongs to no "
+                'organisation, or a fine-grained token with "Public repositories (read-only)"',
+            ),
         ],
     )
-    def test_that_may_do_more_than_is_needed(self, scopes: str, said: str) -> None:
-        found = bad(check_credentials([make_budget(scopes=scopes)], NOW))
-        assert found == [(Verdict.WARNING, f"abc123: it may do more than is needed: {said}")]
+    def test_that_see_more_than_the_public(self, known: dict[str, Any], advice: str) -> None:
+        budget = make_budget(privileges=["has the scope repo", "may push"], **known)
+        found = [one for one in check_credentials([budget], NOW) if one.verdict is not Verdict.OK]
+        seen = "it sees more than the public: has the scope repo and may push"
+        assert found == [
+            Finding("credentials", Verdict.WARNING, f"{budget.credential}: {seen}", advice)
+        ]
+
+    def test_that_see_more_are_warned_of_once_and_not_as_content(self) -> None:
+        budgets = [
+            make_budget(resource_class=one, privileges=["may push"]) for one in ("core", "search")
+        ]
+        fleet = make_fleet(budgets=budgets)
+        assert len(bad([*check_credentials(budgets, NOW), *check_content(fleet)])) == 1
+
+    def test_that_have_to_see_private_repositories_are_only_noted(self) -> None:
+        budget = make_budget(privileges=["sees what is private"])
+        found = bad(check_credentials([budget], NOW, include_private=True))
+        assert [one[0] for one in found] == [Verdict.NOTE]
 
     @pytest.mark.parametrize("scopes", [None, "", "read:user, user:email"])
     def test_that_see_only_what_is_public(self, scopes: str | None) -> None:
         assert bad(check_credentials([make_budget(scopes=scopes)], NOW)) == []
+
+    def test_whose_fleet_asks_without_one_as_well_are_not_said_to_be_absent(self) -> None:
+        none = make_budget(credential="anonymous", limit=60, remaining=50)
+        assert bad(check_credentials([none, make_budget()], NOW)) == []
+
+    def test_that_leave_something_to_be_asked_without_one_say_what_when_that_is_spent(
+        self,
+    ) -> None:
+        none = make_budget(credential="anonymous", limit=60, remaining=3)
+        found = [
+            one
+            for one in check_credentials([none, make_budget()], NOW)
+            if one.verdict is not Verdict.OK
+        ]
+        assert found == [
+            Finding(
+                "credentials",
+                Verdict.WARNING,
+                "anonymous: 3 of 60 left until 10 min from now; it is for what is asked without a "
+                "credential",
+                "see docs/scaling.md",
+            )
+        ]
 
     @pytest.mark.parametrize(
         ("known", "verdict", "said"),
@@ -252,3 +308,15 @@ def test_a_github_that_failed_last_is_warned_of() -> None:
         Verdict.WARNING
     ]
     assert [one[0] for one in bad(check_github(make_fleet()))] == [Verdict.NOTE]
+
+
+def test_keys_of_githubs_that_nobody_knows_are_noted() -> None:
+    unknown = tuple(f"repos/get key_{number}" for number in range(5))
+    fleet = make_fleet(origin=OriginView(NOW - 3, 200), unknown_fields=unknown)
+    assert bad(check_github(fleet)) == [
+        (
+            Verdict.NOTE,
+            "it sends 5 keys that this release does not know, and that are therefore dropped: "
+            "repos/get key_0, repos/get key_1, repos/get key_2 and 2 more",
+        )
+    ]
