@@ -98,7 +98,7 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
             Verdict.WARNING,
             "INCLUDE_PRIVATE=true: private repositories are served to everybody who reaches a "
             "reader",
-            "let only those reach readers who may see them, or set it to false everywhere",
+            "restrict who can reach readers, or set it to false everywhere",
         )
     if settings.admin_token is None:
         found = "ADMIN_TOKEN is not set here: readers like that let nobody act on the status page"

@@ -87,9 +87,10 @@ def diagnose(
     else:
         # Content may be fresh whatever a credential sees, so that is said as well.
         statements = [*_content(fleet), *_means(fleet)] or [_all_is_well(fleet)]
-        statements += _privileged(fleet, include_private=include_private)
     if include_private:
         statements.append(_PRIVATE)
+    if fleet is not None:
+        statements += _privileged(fleet, include_private=include_private)
     order = list(Level)
     return sorted(statements, key=lambda statement: order.index(statement.level))
 
@@ -98,7 +99,7 @@ _PRIVATE = Statement(
     Level.NOTE,
     "Private repositories are served to everybody",
     "INCLUDE_PRIVATE=true lets private repositories, and what lies below them, into the cache. "
-    "Whoever reaches a reader can read them: let only those reach it who may.",
+    "Whoever can reach a reader can read them: restrict who can.",
 )
 
 
@@ -112,7 +113,7 @@ def _privileged(fleet: Fleet, *, include_private: bool) -> Iterator[Statement]:
         named = [f"{one.id} {listed(list(one.shown_by))}." for one in found]
         yield Statement(Level.NOTE, PRIVILEGED, " ".join([needed, *named]))
         return
-    served = "Only what is public is served all the same, but a mistake could betray the rest."
+    served = "Only what is public is served all the same, but a fault could expose the rest."
     named = [f"{one.id} {listed(list(one.shown_by))}: {one.instead}." for one in found]
     yield Statement(Level.WARN, PRIVILEGED, " ".join([served, *named]))
 

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from scripts.debian import find
 from tests.browser.conftest import ARGS
+from tests.browser.viewers import STRANGERS
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 
@@ -38,7 +39,7 @@ def main() -> int:
         return 1
     with (
         tempfile.TemporaryDirectory() as folder,
-        FakeGitHubProcess(churn=4) as github,
+        FakeGitHubProcess(churn=4, viewers=STRANGERS) as github,
         Fleet(
             Path(folder), github.url, CACHE_TTL=40, BACKOFF_MAX=60, WEB_CONCURRENCY=2,
             GITHUB_API_TOKEN="ghp_0123456789", ADMIN_TOKEN=_TOKEN,

@@ -10,6 +10,7 @@ import requests
 from tests.browser import axe
 from tests.browser.conftest import NewPage
 from tests.browser.troubles import Troubles
+from tests.browser.viewers import STRANGERS
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.npm import NodeMissing
@@ -29,7 +30,7 @@ TTL = 6
 
 @pytest.fixture(scope="module")
 def github() -> Iterator[FakeGitHubProcess]:
-    with FakeGitHubProcess(repos=120, members=5) as server:
+    with FakeGitHubProcess(repos=120, members=5, viewers=STRANGERS) as server:
         yield server
 
 
@@ -328,3 +329,67 @@ def test_it_is_dark_for_who_wants_it_dark(
         papers[one] = sum(map(int, re.findall(r"\d+", paper)))
     assert papers["dark"] < 100
     assert papers["light"] > 600
+
+
+@pytest.fixture(scope="module")
+def privileged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Reader]]:
+    """Readers of a fleet with an owner's token, without and with INCLUDE_PRIVATE."""
+    folder = tmp_path_factory.mktemp("privileged")
+    with (
+        FakeGitHubProcess(repos=5, members=5) as github,
+        Fleet(folder, github.url, GITHUB_API_TOKEN="ghp_0123456789abcdef") as fleet,
+    ):
+        fleet.worker()
+        public = fleet.healthy_reader()
+        assert public.get("/repos/netflix/hystrix/releases").ok  # asked without the token
+        private = fleet.reader(INCLUDE_PRIVATE="true")
+        eventually(
+            lambda: [budgets(one) for one in (public, private)] == [[False, True]] * 2,
+            what="it is known what the credential sees",
+        )
+        yield {"public": public, "private": private}
+
+
+def budgets(reader: Reader) -> list[bool]:
+    """Which budgets are of a credential that sees too much, the anonymous one first."""
+    rows = reader.get("/status.json").json()["budgets"]
+    return sorted(bool(row["privileges"]) for row in rows)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_credential_that_sees_too_much_is_named_with_what_to_make_instead(
+    new_page: NewPage, privileged: dict[str, Reader], scheme: str
+) -> None:
+    page = new_page(color_scheme=scheme)
+    look(page, privileged["public"])
+    said = page.inner_text(".statements")
+    assert "A credential sees more than the public" in said
+    assert "has the scope repo" in said
+    assert "make a classic token without any scope" in said
+    assert page.title() == "! A credential sees more than the public"
+    cards = page.inner_text(".cards")
+    assert "sees more than the public: has the scope repo" in cards
+    assert "for what is asked without a credential" in cards
+    assert page.locator(".private").is_hidden()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}])
+def test_that_private_repositories_are_served_is_marked_at_the_top(
+    new_page: NewPage, privileged: dict[str, Reader], options: dict[str, Any]
+) -> None:
+    page = new_page(**options)
+    page.goto(f"{privileged['private'].url}/status")
+    assert page.inner_text("header .private").startswith("PRIVATE")
+    assert page.locator("header .private").is_visible()
+    assert "Private repositories are served to everybody" in page.inner_text(".statements")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_is_private_is_marked_so_that_everybody_sees_it(
+    new_page: NewPage, privileged: dict[str, Reader], scheme: str
+) -> None:
+    page = new_page(color_scheme=scheme, viewport=PHONE)
+    look(page, privileged["private"])
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

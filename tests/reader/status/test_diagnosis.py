@@ -120,7 +120,7 @@ class TestACredentialThatSeesTooMuch:
             (Level.GOOD, "Everything is fresh"),
         ]
         assert said[0].text == (
-            "Only what is public is served all the same, but a mistake could betray the rest. "
+            "Only what is public is served all the same, but a fault could expose the rest. "
             "abc123 has the scope repo and may push to a repository: make a classic token without "
             "any scope, of an account that belongs to no organisation."
         )
@@ -167,8 +167,8 @@ class TestACredentialThatSeesTooMuch:
         fleet = make_fleet(budgets=[make_budget(privileges=["sees what is private"])])
         said = diagnose(fleet, [], now=NOW, include_private=True)
         assert [one.level for one in said] == [Level.NOTE, Level.NOTE, Level.GOOD]
-        assert "INCLUDE_PRIVATE=true needs one that sees private repositories" in said[0].text
-        assert "instead" not in said[0].text
+        assert "INCLUDE_PRIVATE=true needs one that sees private repositories" in said[1].text
+        assert "make a" not in said[1].text
 
 
 @pytest.mark.parametrize("is_away", [False, True])
