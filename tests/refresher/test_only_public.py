@@ -52,8 +52,10 @@ CREDENTIALS: Mapping[str, Mapping[str, Any]] = {
     "several": {**APP, "github_api_token": f"{OWNER},{STRANGER},{FINE_GRAINED}"},
 }
 CATALOGUE = Catalogue(("Netflix",))
-# Not of the example's repository, but of the whole world.
-TRACKED = CATALOGUE.tracked
+# Answered 404 to those who do not see where an issue's parent is.
+NEVER_SEEN = {"issues/get-parent"}
+# GitHub describes it a second time, as `compare/{basehead}`.
+TWICE = {"repos/compare-commits"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def served(world: FakeGitHub) -> list[Resource]:
         for _, _, target in described_targets(repo=name)
     }
     found = (CATALOGUE.find(path, query) for path, query in sorted(targets))
-    return [*TRACKED, *dict.fromkeys(one for one in found if one is not None)]
+    return [*CATALOGUE.tracked, *dict.fromkeys(one for one in found if one is not None)]
 
 
 def stored_with(
@@ -128,3 +130,45 @@ def test_what_is_stored_is_what_anybody_sees_whatever_credential_asks(
 ) -> None:
     stored = stored_with(world, redis, served(world), CREDENTIALS[kind])
     assert {name: one for name, one in stored.items() if one != anonymous[name]} == {}
+
+
+def test_every_operation_that_is_not_refused_is_among_them(
+    anonymous: dict[str, Stored | RefreshOutcome], world: FakeGitHub
+) -> None:
+    seen: dict[str, set[int]] = {}
+    for resource in served(world):
+        found = anonymous[resource.name]
+        assert isinstance(found, Stored), (resource.name, found)
+        assert resource.operation is not None
+        seen.setdefault(resource.operation.id, set()).add(found.status)
+    allowed = {one.id for one in operations() if one.decision is not Decision.REFUSED}
+    assert seen.keys() == allowed - TWICE
+    unseen = {operation for operation, statuses in seen.items() if not statuses & {200, 204}}
+    assert unseen == NEVER_SEEN
+
+
+def test_what_anyone_may_see_has_an_anonymous_and_an_owners_form(world: FakeGitHub) -> None:
+    targets = {operation: target for operation, _, target in described_targets()}
+    widened = set()
+    for operation in operations():
+        if operation.decision is Decision.ANYONE:
+            nobodys, owners = (ask(world, targets[operation.id], token=t) for t in (None, OWNER))
+            assert {nobodys.status, owners.status} <= {200, 204}, operation
+            if nobodys.body != owners.body:
+                widened.add(operation.id)
+    # At least these are widened by an owner's credential, and so many more that hold them.
+    assert {"orgs/get", "repos/get", "users/get-by-username", "repos/list-commits"} <= widened
+    assert len(widened) > 30
+
+
+def test_what_lies_below_a_private_repository_is_never_seen(
+    anonymous: dict[str, Stored | RefreshOutcome], world: FakeGitHub
+) -> None:
+    hidden = [repo["name"].lower() for repo in world.repos(private=True) if repo["private"]]
+    below = [
+        found
+        for name, found in anonymous.items()
+        if any(f"/{one}" in f"{name}/" for one in (f"{repo}/" for repo in hidden))
+    ]
+    assert len(below) > 100
+    assert {found.status for found in below if isinstance(found, Stored)} == {404}
