@@ -72,13 +72,13 @@ class Application:
             return
         await self._flask(_with_body(scope, body), _whole(body), send)  # type: ignore[arg-type]
 
-    async def _body(self, scope: Message, incoming: Incoming) -> bytearray:
+    async def _body(self, scope: Message, incoming: Incoming) -> bytes:
         """The body of a request; empty where none is wanted."""
         if scope["method"] != "POST":
-            return bytearray()
+            return b""
         asked = wanted(scope["path"], lambda name: _header(scope, name), self.node.settings)
         if asked is None:
-            return bytearray()
+            return b""
         limit, signature = asked
         feed = _ignore if signature is None else signature.feed
         body = await self._bodies.read(incoming, limit=limit, feed=feed)
@@ -143,7 +143,7 @@ def _header(scope: Message, name: str) -> str:
     return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == wire)
 
 
-def _with_body(scope: Message, body: bytearray) -> Message:
+def _with_body(scope: Message, body: bytes) -> Message:
     """A request with a body that is known, which may be none."""
     headers = [(name, value) for name, value in scope["headers"] if name not in _FRAMING]
     if body:
@@ -151,7 +151,7 @@ def _with_body(scope: Message, body: bytearray) -> Message:
     return {**scope, "headers": headers}
 
 
-def _whole(body: bytearray) -> Receive:
+def _whole(body: bytes) -> Receive:
     """What receives a body that is known."""
 
     async def receive() -> Message:

@@ -20,12 +20,14 @@ Receive = Callable[[], Awaitable[Message]]
 
 DEADLINE = 10.0  # seconds for a whole body, from the end of its request's head
 MOST = 64  # bodies that are read at once
-MOST_BYTES = 32 * 1024 * 1024  # of all bodies that are being read
+MOST_BYTES = 24 * 1024 * 1024  # of all bodies that are being read
 GRACE = 1.0  # seconds after which a body's speed tells something
 # What is taken of a body that nobody wants, once its request is answered: with less than this to
 # come, the connection can be kept.
 DISCARDED = 64 * 1024  # bytes
 LINGER = 1.0  # seconds
+_TINY = 4 * 1024  # bytes of a piece
+_JOINED = 64 * 1024  # bytes of tiny pieces
 
 
 class TooLarge(ApiError):  # noqa: N818 - named as HTTP names it
@@ -93,8 +95,34 @@ class _Reading:
     def __init__(self, began: float, deadline: asyncio.Timeout) -> None:
         self.began = began
         self.deadline = deadline
-        self.held = bytearray()  # one buffer: of tiny pieces a list would be many times as large
+        self.size = 0  # bytes
         self.is_given_up = False
+        self._pieces: list[bytes | bytearray] = []
+
+    def hold(self, piece: bytes) -> None:
+        """Keep a piece.
+
+        As it is: one buffer that grows would leave holes in memory, larger than what it holds. Only
+        tiny pieces are put together, since each would cost more than it says.
+        """
+        self.size += len(piece)
+        if len(piece) >= _TINY:
+            self._pieces.append(piece)
+            return
+        last = self._pieces[-1] if self._pieces else b""
+        if not isinstance(last, bytearray) or len(last) >= _JOINED:
+            last = bytearray()
+            self._pieces.append(last)
+        last += piece
+
+    def let_go(self) -> None:
+        """Keep nothing."""
+        self.size = 0
+        self._pieces.clear()
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return b"".join(self._pieces)
 
 
 class Bodies:
@@ -104,9 +132,7 @@ class Bodies:
         self._all: dict[_Reading, None] = {}  # the oldest first
         self._bytes = 0
 
-    async def read(
-        self, incoming: Incoming, *, limit: int, feed: Callable[[bytes], None]
-    ) -> bytearray:
+    async def read(self, incoming: Incoming, *, limit: int, feed: Callable[[bytes], None]) -> bytes:
         """Read a whole body.
 
         Args:
@@ -138,17 +164,18 @@ class Bodies:
             raise (GivenUp if reading.is_given_up else TooSlow)() from None
         finally:
             del self._all[reading]
-            self._bytes -= len(reading.held)
-        return reading.held
+            self._bytes -= reading.size
+        return reading.whole()
 
     def _hold(self, reading: _Reading, piece: bytes, limit: int) -> None:
-        if not reading.is_given_up:
-            reading.held += piece
-            self._bytes += len(piece)
-        if len(reading.held) > limit:
+        if reading.is_given_up:
+            raise GivenUp
+        if reading.size + len(piece) > limit:
             raise TooLarge
+        reading.hold(piece)
+        self._bytes += len(piece)
         while self._bytes > MOST_BYTES:
-            self._give_up(max(self._all, key=lambda one: len(one.held)))
+            self._give_up(max(self._all, key=lambda one: one.size))
         if reading.is_given_up:
             raise GivenUp
 
@@ -159,8 +186,8 @@ class Bodies:
             self._give_up(_slowest(remaining, now))
 
     def _give_up(self, reading: _Reading) -> None:
-        self._bytes -= len(reading.held)
-        reading.held = bytearray()
+        self._bytes -= reading.size
+        reading.let_go()
         reading.is_given_up = True
         reading.deadline.reschedule(asyncio.get_running_loop().time())
 
@@ -168,4 +195,4 @@ class Bodies:
 def _slowest(readings: list[_Reading], now: float) -> _Reading:
     """The one with the fewest bytes a second; while all are young, the oldest."""
     known = [one for one in readings if now - one.began >= GRACE]
-    return min(known, key=lambda one: len(one.held) / (now - one.began), default=readings[0])
+    return min(known, key=lambda one: one.size / (now - one.began), default=readings[0])

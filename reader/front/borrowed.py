@@ -15,7 +15,7 @@ The one place that knows gunicorn's insides. It relies on these of gunicorn 27, 
 - `_on_headers_complete` and `_on_body` are called with what the parser finds, the latter with each
   piece of a body; `_http1_buffered` says how many bytes of it wait, and beyond `_max_buffer_size`
   nothing more is read from the socket until `_resume_reading`;
-- `_body_receiver` is of the current request, and its `_complete` true once the body has come;
+- `_body_receiver._complete` is true once the whole body of the current request has come;
 - `_send_error_response` takes the status of what the parser refuses;
 - `worker.nr_conns` counts connections: one more in `connection_made`, one less in
   `connection_lost`.

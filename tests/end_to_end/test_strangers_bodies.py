@@ -76,11 +76,20 @@ def test_many_large_bodies_at_once_do_not_fill_the_memory(
         if is_well_formed
         else request(WEBHOOK, method="POST", Content_Length=length)
     )
-    with _grows_at_most(reader, 80 * MEGABYTE):
-        statuses = asyncio.run(_send_all(reader.url, head + b"x" * MAX_BYTES, 240))
+    data = head + b"x" * MAX_BYTES
+    true_ones: list[tuple[int, float]] = []
+
+    def deliver() -> None:
+        began = time.monotonic()
+        true_ones.append((_deliver(reader), time.monotonic() - began))
+
+    with _grows_at_most(reader, 80 * MEGABYTE), _again_and_again(deliver, every=0.1):
+        statuses = asyncio.run(_send_all(reader.url, data, 240))
         assert set(statuses) <= {401, 503, None}
         assert reader.get("/orgs/Netflix").status_code == 200
-    assert _deliver(reader) == 202
+        time.sleep(0.2)
+    assert {status for status, _ in true_ones} == {202}
+    assert max(seconds for _, seconds in true_ones) < 2
 
 
 def test_dripping_bodies_hold_nobody_up(reader: Reader) -> None:
@@ -156,9 +165,13 @@ def test_a_client_that_waits_to_be_told_to_go_on_is_told_when_its_body_is_wanted
 
 
 @pytest.mark.parametrize(
-    "path", ["/users/with-a-body", "/metrics", "/livez", "/status", "/nowhere/"]
+    ("path", "declared"),
+    [
+        ("/users/with-a-body", {"Transfer_Encoding": "chunked"}),
+        ("/metrics", {"Content_Length": "50"}),
+        ("/livez", {"Content_Length": "50000000"}),
+    ],
 )
-@pytest.mark.parametrize("declared", [{"Content_Length": "50"}, {"Transfer_Encoding": "chunked"}])
 def test_a_get_is_answered_without_its_body(
     reader: Reader, path: str, declared: dict[str, str]
 ) -> None:
