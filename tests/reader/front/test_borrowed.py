@@ -237,6 +237,27 @@ def test_a_body_that_nobody_wants_is_neither_kept_nor_read_without_end(
     run(test())
 
 
+@pytest.mark.parametrize(("size", "status"), [(2, 400), (60, 400), (100, 401)])
+def test_a_body_may_not_come_in_crumbs(
+    run: Run, worker: FrontWorker, size: int, status: int
+) -> None:
+    """Taking each of them would cost as much as taking kilobytes."""
+    fields = [
+        "X-Hub-Signature-256: sha256=" + "0" * 64,
+        "X-GitHub-Event: a",
+        "X-GitHub-Delivery: a",
+    ]
+    head = make_head("/webhooks/github", *fields, "Transfer-Encoding: chunked", method="POST")
+    chunks = b"%x\r\n%s\r\n" % (size, b"x" * size) * 2000
+
+    async def test() -> None:
+        async with serving(worker) as server, server.client() as client:
+            client.send(head + chunks + b"0\r\n\r\n")
+            assert (await client.read()).status == status
+
+    run(test())
+
+
 @pytest.mark.parametrize("size", [10, 100_000, 300_000])
 def test_a_body_that_was_not_wanted_but_has_come_leaves_the_connection_open(
     run: Run, worker: FrontWorker, size: int
