@@ -1,5 +1,7 @@
 """Which bodies are wanted, told from heads alone."""
 
+from typing import Any
+
 import pytest
 
 from reader.errors import ApiError
@@ -85,3 +87,13 @@ def test_what_is_wanted_may_be_spelled_in_any_way(path: str) -> None:
         assert may_bring_a_body("POST", target)
         assert not may_bring_a_body("GET", target)
     assert not may_bring_a_body("POST", f"/orgs/Netflix?{path}")
+
+
+def test_flask_alone_has_the_same_limits(make_app: Any) -> None:
+    app = make_app(admin_token="an-admin-token-of-24-chars", github_webhook_secret="one")
+    client = app.test_client()
+    for size, status in ((FORM_MAX_BYTES - 6, 401), (FORM_MAX_BYTES, 413)):
+        data = b"token=" + b"x" * size
+        assert client.post("/status/sign-in", data=data, headers=FORM).status_code == status
+    for size, status in ((MAX_BYTES, 401), (MAX_BYTES + 1, 413)):
+        assert client.post(WEBHOOK, data=b"x" * size, headers=DELIVERY).status_code == status
