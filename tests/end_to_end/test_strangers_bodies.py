@@ -265,6 +265,23 @@ def test_without_a_proof_a_form_is_refused_before_it_comes(reader: Reader) -> No
         assert client.ask("/status/pause", method="POST", **form).status == 401
 
 
+@pytest.mark.parametrize("which", ["reader", "flask_reader"])
+def test_an_operators_forms_are_taken(which: str, request: pytest.FixtureRequest) -> None:
+    found: Reader = request.getfixturevalue(which)
+    with requests.Session() as session:
+        sign_in, form = f"{found.url}/status/sign-in", {"token": TOKEN}
+        answered = session.post(sign_in, data=form, allow_redirects=False, timeout=10)
+        assert answered.status_code == 303
+        assert "Sign out" in session.get(f"{found.url}/status", timeout=10).text
+    answered = requests.post(
+        f"{found.url}/status/refresh",
+        data={"resource": "/orgs/Netflix"},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=10,
+    )
+    assert answered.status_code == 202
+
+
 def _deliver(reader: Reader) -> int:
     body, headers = star(SECRET)
     url = reader.url + WEBHOOK
