@@ -5,16 +5,17 @@ import logging
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from reader.answer import CORS_HEADERS
 from reader.cli.commands import cache
 from reader.cli.help import settings_for_help
-from reader.errors import ApiError, error_body
+from reader.errors import ApiError
+from reader.flask_request import response
 from reader.node import Node
 from reader.noting import note_requests
+from reader.posts import FORM_MAX_BYTES
+from reader.refusal import refusal
 from reader.routes import allowed_methods, routes
 from reader.status.routes import register as register_status
 from shared import settings as settings_of_process
-from shared.github_form import JSON
 from shared.settings import Settings
 
 log = logging.getLogger("reader")
@@ -32,6 +33,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("reader", static_folder=None)
     # Flask would answer OPTIONS itself, without what browsers ask it for.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # Of all bodies but a webhook's, which has its own.
+    app.config["MAX_CONTENT_LENGTH"] = FORM_MAX_BYTES
     # `//` and a trailing slash name other things, at GitHub and so here.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
@@ -48,13 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _refuse(error: ApiError) -> Response:
-    headers = {"Cache-Control": "no-store", **CORS_HEADERS, **error.headers}
-    return Response(
-        error_body(error.status, error.message),
-        status=error.status,
-        content_type=JSON,
-        headers=headers,
-    )
+    return response(refusal(error))
 
 
 def _refuse_as_flask_does(error: HTTPException) -> Response:

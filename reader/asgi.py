@@ -3,11 +3,9 @@
 The Flask application in a pool of threads, and before it what must never wait for one of them.
 """
 
-import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
 from a2wsgi import WSGIMiddleware
@@ -15,20 +13,22 @@ from flask import Flask
 
 from reader.answer import Answer
 from reader.app import create_app
+from reader.bodies import Bodies, Incoming, Message, Receive
+from reader.errors import ApiError
 from reader.front.answers import SERVER
 from reader.health import healthcheck, livez
 from reader.held_answers import HeldAnswers
 from reader.node import Node
+from reader.posts import WEBHOOK, wanted
+from reader.refusal import refusal
 from reader.request_ids import HEADER
 from reader.tallies import Kind, Route, served_by_status
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_BODY_TIMEOUT = 10.0  # seconds of silence in the middle of a request's body
 _AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
-_GONE: Message = {"type": "http.disconnect"}
+# What says how long a body is; once it was read, or is not wanted, it says something else.
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Application:
@@ -42,6 +42,7 @@ class Application:
         node = app.extensions["node"]
         assert isinstance(node, Node)
         self.node = node
+        self._bodies = Bodies()
         self._flask = WSGIMiddleware(
             app,  # type: ignore[arg-type]
             workers=node.settings.reader_threads,
@@ -52,38 +53,68 @@ class Application:
         """Serve one request, or the beginning and the end of the process."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-            return
-        scope = _in_origin_form(scope)
+        elif scope["type"] == "http":
+            incoming = Incoming(receive, scope["headers"])
+            await self._serve(_in_origin_form(scope), incoming, _signed(send))
+            await incoming.discard()
+        else:
+            await self._flask(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _serve(self, scope: Message, incoming: Incoming, send: Send) -> None:
         began = time.perf_counter()
         answer = self._health(scope)
         if answer is not None:
-            request_id = self._request_id(scope)
-            answer.headers[HEADER] = request_id
-            await _send_answer(answer, _signed(send), is_head=scope["method"] == "HEAD")
-            self.node.observer.answered(
-                Kind(Route(scope["path"]), served_by_status(answer.status), answer.status),
-                method=scope["method"],
-                target=scope["path"],
-                seconds=time.perf_counter() - began,
-                request_id=request_id,
-                client=str((scope.get("client") or ("",))[0]),
-            )
+            await self._send(answer, scope, send, route=Route(scope["path"]), began=began)
             return
-        send = self._held.holding(scope, _signed(send))
-        await self._flask(scope, _in_time(receive), send)  # type: ignore[arg-type]
+        try:
+            body = await self._body(scope, incoming)
+        except ApiError as error:
+            route = Route.WEBHOOK if scope["path"] == WEBHOOK else Route.STATUS_ACTION
+            await self._send(refusal(error), scope, send, route=route, began=began)
+            return
+        scope = _with_body(scope, body)
+        send = self._held.holding(scope, send)  # the very scope that Flask gets
+        await self._flask(scope, _whole(body), send)  # type: ignore[arg-type]
+
+    async def _body(self, scope: Message, incoming: Incoming) -> bytes:
+        """The body of a request; empty where none is wanted."""
+        if scope["method"] != "POST":
+            return b""
+        asked = wanted(scope["path"], lambda name: _header(scope, name), self.node.settings)
+        if asked is None:
+            return b""
+        limit, signature = asked
+        feed = _ignore if signature is None else signature.feed
+        body = await self._bodies.read(incoming, limit=limit, feed=feed)
+        if signature is not None:
+            signature.check()
+        return body
+
+    async def _send(
+        self, answer: Answer, scope: Message, send: Send, *, route: Route, began: float
+    ) -> None:
+        """Send an answer of ours, and have it counted."""
+        method, target = scope["method"], scope["path"]
+        request_id = self.node.observer.request_ids.of(_header(scope, HEADER).encode("latin-1"))
+        answer.headers[HEADER] = request_id
+        await _send_answer(answer, send, is_head=method == "HEAD")
+        self.node.observer.answered(
+            Kind(route, served_by_status(answer.status), answer.status),
+            method=method,
+            target=target,
+            seconds=time.perf_counter() - began,
+            request_id=request_id,
+            client=str((scope.get("client") or ("",))[0]),
+        )
 
     def _health(self, scope: Message) -> Answer | None:
-        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        if scope["method"] not in {"GET", "HEAD"}:
             return None
         if scope["path"] == "/livez":
             return livez()
         if scope["path"] == "/healthcheck":
             return healthcheck(self.node.missing())
         return None
-
-    def _request_id(self, scope: Message) -> str:
-        sent = (value for name, value in scope["headers"] if name == b"x-request-id")
-        return self.node.observer.request_ids.of(next(sent, b""))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -110,16 +141,31 @@ async def _send_answer(answer: Answer, send: Send, *, is_head: bool) -> None:
     await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
 
 
-def _in_time(receive: Receive) -> Receive:
-    """Count a client that falls silent in the middle of its request as gone."""
+def _header(scope: Message, name: str) -> str:
+    """The value of a header field as WSGI has it; empty where it is absent."""
+    wire = name.lower().encode()
+    return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == wire)
 
-    async def receive_in_time() -> Message:
-        try:
-            return await asyncio.wait_for(receive(), _BODY_TIMEOUT)
-        except TimeoutError:
-            return _GONE
 
-    return receive_in_time
+def _with_body(scope: Message, body: bytes) -> Message:
+    """A request with a body that is known, which may be none."""
+    headers = [(name, value) for name, value in scope["headers"] if name not in _FRAMING]
+    if body:
+        headers.append((b"content-length", str(len(body)).encode()))
+    return {**scope, "headers": headers}
+
+
+def _whole(body: bytes) -> Receive:
+    """What receives a body that is known."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _ignore(piece: bytes) -> None:
+    """Nothing is worked out of it."""
 
 
 def _signed(send: Send) -> Send:

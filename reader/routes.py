@@ -17,23 +17,20 @@ from reader.health import json_answer
 from reader.health import livez as life_answer
 from reader.metrics import CONTENT_TYPE as METRICS_TYPE
 from reader.metrics import expose
+from reader.posts import POSTED_TO, WEBHOOK
 from reader.selection import select
-from reader.status.actions import Action
-from reader.webhooks import MAX_BYTES
+from reader.webhooks import MAX_BYTES, Delivery
 from shared.github_form import JSON
 
 routes = Blueprint("reader", __name__)
 
-_FORMS = ("sign-in", "sign-out")
-# What is not to be looked at.
-_POSTED_TO = frozenset({"/webhooks/github", *(f"/status/{name}" for name in (*Action, *_FORMS))})
 # Made of docs/openapi.yaml by `python -m scripts.openapi`.
 _OPENAPI = Path(__file__).with_name("openapi.json")
 
 
 def allowed_methods(path: str) -> str:
     """Value of `Allow` (RFC 9110 section 10.2.1) for a path."""
-    return "OPTIONS, POST" if path in _POSTED_TO else "GET, HEAD, OPTIONS"
+    return "OPTIONS, POST" if path in POSTED_TO else "GET, HEAD, OPTIONS"
 
 
 @routes.before_request
@@ -71,20 +68,15 @@ def openapi() -> Response:
     return Response(body, content_type=JSON, headers=headers)
 
 
-@routes.post("/webhooks/github")
+@routes.post(WEBHOOK)
 def github_webhook() -> Response:
     """GitHub tells of a change; what it touches is refreshed."""
     if not node().settings.webhook_secrets:
         raise NotFound
-    webhooks = node().start().webhooks
+    delivery = Delivery.of(lambda name: header(name) or "")
     request.max_content_length = MAX_BYTES
     try:
-        resources = webhooks.take(
-            request.get_data(),
-            signature=request.headers.get("X-Hub-Signature-256", ""),
-            delivery=request.headers.get("X-GitHub-Delivery", ""),
-            event=request.headers.get("X-GitHub-Event", ""),
-        )
+        resources = node().start().webhooks.take(request.get_data(), delivery)
     except RedisError as error:  # GitHub keeps the delivery, to be sent again
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
     names = [resource.name for resource in resources]
@@ -95,7 +87,7 @@ def github_webhook() -> Response:
 @routes.get("/<path:path>")
 def resource(path: str) -> Response:
     """A tracked resource, a page of one, a ranked view, or anything allowed on demand."""
-    if f"/{path}" in _POSTED_TO:
+    if f"/{path}" in POSTED_TO:
         raise MethodNotAllowed
     asked = target()  # the path as it was sent is what counts
     selection = select(node().catalogue, asked)

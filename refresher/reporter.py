@@ -23,6 +23,7 @@ from shared.store import Look
 log = logging.getLogger("refresher")
 
 _MOST_UNKNOWN = 500  # keys of answers that are remembered
+_MOST_NAMED = 10  # of them in a line of the log
 _LONGEST_UNKNOWN = 300  # characters of one
 _KEEP_UNKNOWN = timedelta(days=7)  # after the last one was seen
 _KEEP_PROGRESS = timedelta(minutes=1)
@@ -128,15 +129,19 @@ class Reporter:
         with suppress(RedisError):
             if self.redis.hlen(keys.UNKNOWN_FIELDS) >= _MOST_UNKNOWN:
                 return
-            for place in unknown:
-                name = f"{operation} {place}"[:_LONGEST_UNKNOWN]
-                if self.redis.hset(keys.UNKNOWN_FIELDS, name, now):
-                    log.warning(
-                        "GitHub's answer to %s has a key that no public shape has: %s (dropped)",
-                        operation,
-                        place,
-                    )
+            names = {place: f"{operation} {place}"[:_LONGEST_UNKNOWN] for place in unknown}
+            new = [
+                place
+                for place, name in names.items()
+                if self.redis.hset(keys.UNKNOWN_FIELDS, name, now)
+            ]
             self.redis.expire(keys.UNKNOWN_FIELDS, _KEEP_UNKNOWN)
+            if new:
+                log.warning(
+                    "GitHub's answer to %s has keys that no public shape has; they are dropped: %s",
+                    operation,
+                    ", ".join(new[:_MOST_NAMED]),
+                )
 
     def _tell(self, resource: Resource, report: RefreshReport) -> None:
         log.log(

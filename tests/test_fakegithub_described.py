@@ -34,6 +34,11 @@ def by_id() -> dict[str, Operation]:
     return {one.id: one for one in described.operations()}
 
 
+def with_bodies() -> list[tuple[str, str, str]]:
+    """The targets of operations that have a JSON answer."""
+    return [one for one in described_targets() if one[0] in by_id()]
+
+
 def objects(value: Any) -> Iterator[dict[str, Any]]:
     """All objects of a body, at any depth."""
     if isinstance(value, dict):
@@ -52,8 +57,8 @@ def longest(body: Any) -> int:
 
 def test_there_are_all_operations_with_a_json_answer_each_found_by_its_path() -> None:
     targets = described_targets()
-    assert len(targets) == len({name for name, _, _ in targets}) == 613
-    for _, template, target in targets:
+    assert len(targets) == len({name for name, _, _ in targets}) == 615
+    for _, template, target in with_bodies():
         found = described.match(target)
         assert found is not None
         # GitHub describes one path twice.
@@ -71,13 +76,13 @@ def test_the_file_is_small_and_has_an_operation_a_line() -> None:
 
 
 def test_an_owner_is_answered_everything_but_what_is_for_apps(github: FakeGitHub) -> None:
-    for name, _, target in described_targets():
+    for name, _, target in with_bodies():
         expected = 401 if by_id()[name].who == "app" else 200
         assert ask(github, target, token="owner").status == expected, target
 
 
 def test_nobody_is_answered_what_is_for_anyone_and_nothing_else(github: FakeGitHub) -> None:
-    for name, _, target in described_targets():
+    for name, _, target in with_bodies():
         status = ask(github, target).status
         if by_id()[name].who == "anyone":
             assert status == 200, target
@@ -87,7 +92,7 @@ def test_nobody_is_answered_what_is_for_anyone_and_nothing_else(github: FakeGitH
 
 def test_what_nobody_is_told_is_public_at_any_depth(github: FakeGitHub) -> None:
     own = {"security_and_analysis", UNDOCUMENTED, "billing_email", *HOLDINGS, *MERGE_SETTINGS}
-    for _, _, target in described_targets():
+    for _, _, target in with_bodies():
         for one in objects(ask(github, target).json):
             assert not own & set(one), target
             assert one.get("private") is not True, target
@@ -101,7 +106,7 @@ def test_what_nobody_is_told_is_public_at_any_depth(github: FakeGitHub) -> None:
 
 
 def test_a_stranger_is_answered_no_item_more_than_nobody(github: FakeGitHub) -> None:
-    for name, _, target in described_targets():
+    for name, _, target in with_bodies():
         own = name == "activity/get-feeds" or MORE_FOR.get(name) == "caller"
         if by_id()[name].who == "anyone" and not own:
             public, strange = ask(github, target), ask(github, target, token="stranger")
@@ -111,7 +116,7 @@ def test_a_stranger_is_answered_no_item_more_than_nobody(github: FakeGitHub) -> 
 
 @pytest.mark.parametrize("name", MORE_FOR)
 def test_lists_hold_one_item_more_for_those_who_are_shown_it(github: FakeGitHub, name: str) -> None:
-    target = next(target for one, _, target in described_targets() if one == name)
+    target = next(target for one, _, target in with_bodies() if one == name)
     public, owned = (ask(github, target, token=token) for token in (None, "owner"))
     if public.status == 200:
         assert longest(owned.json) == longest(public.json) + 1
@@ -166,6 +171,17 @@ def test_lists_are_paged_where_github_pages_them(github: FakeGitHub) -> None:
         "link" not in ask(github, "/licenses?per_page=1").headers
         or by_id()["licenses/get-all-commonly-used"].pages
     )
+
+
+def all_items(github: FakeGitHub, path: str) -> list[Any]:
+    """The items of a list of check runs that is held by an object."""
+    items: list[Any] = []
+    url: str | None = path
+    while url:
+        answered = ask(github, url)
+        items += answered.json["check_runs"]
+        url = answered.links.get("next")
+    return items
 
 
 def test_watched_repositories_are_shown_to_nobody(github: FakeGitHub) -> None:

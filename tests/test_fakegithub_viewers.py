@@ -232,6 +232,20 @@ class TestMembers:
         for member in github.members(concealed=True):
             assert len(body(github, f"/users/{member['login']}/orgs", token)) == 1
 
+    def test_are_told_apart_one_by_one(self, github: FakeGitHub) -> None:
+        public = {member["login"] for member in github.members()}
+        for login in [member["login"] for member in github.members(concealed=True)] + ["mona"]:
+            everybody = f"{ORG}/public_members/{login}"
+            for token in OUTSIDERS:
+                asked = ask(github, f"{MEMBERS}/{login}", token=token)
+                assert (asked.status, asked.headers["location"]) == (302, github.url + everybody)
+                assert ask(github, everybody, token=token).status == (
+                    204 if login in public else 404
+                )
+            for token in INSIDERS:
+                status = ask(github, f"{MEMBERS}/{login}", token=token).status
+                assert status == (404 if login == "mona" else 204)
+
     def test_conceal_and_publicize_their_membership(self) -> None:
         with FakeGitHub(repos=1, members=3) as github:
             login = github.mutate("conceal_member", login=1)["login"]

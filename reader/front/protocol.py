@@ -10,16 +10,14 @@ from time import perf_counter
 from typing import cast
 
 from reader.access_log import AccessLog
-from reader.answer import CORS_HEADERS, Answer
-from reader.errors import error_body
+from reader.errors import ApiError
 from reader.front.answers import Answers, Found, render
 from reader.front.borrowed import Borrowed
 from reader.front.connections import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
 from reader.front.head import MAX_HEAD
 from reader.front.process import Process
-from reader.tallies import QUICK, Kind, Route
-from shared.github_form import JSON
-from shared.outcomes import Served
+from reader.refusal import refusal
+from reader.tallies import QUICK, Kind, Route, served_by_status
 
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
 _HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
@@ -245,18 +243,10 @@ class Front(asyncio.Protocol):
 
     def _refuse(self, status: int, message: str) -> None:
         self._received = b""  # it is refused once
-        body = error_body(status, message)
-        headers = {
-            "Content-Type": JSON,
-            "Content-Length": str(len(body)),
-            "Cache-Control": "no-store",
-            **({"Retry-After": "1"} if status == 503 else {}),
-            **CORS_HEADERS,
-        }
-        served = Served.UNAVAILABLE if status == 503 else Served.REFUSED
-        tally = self._worker.tallies.of(Kind(Route.OTHER, served, status))
+        headers = {"Retry-After": "1"} if status == 503 else {}
+        tally = self._worker.tallies.of(Kind(Route.OTHER, served_by_status(status), status))
         ready = render(
-            Answer(status, headers, body),
+            refusal(ApiError(status, message, headers)),
             tally,
             now=self._worker.time(),
             is_head=False,

@@ -1,11 +1,10 @@
 """The front with less patience, so that tests need not have it either."""
 
-from importlib import import_module
-
+from reader import bodies
 from reader.front import protocol
 from reader.front.worker import FrontWorker
 
-BODY_TIMEOUT = 3.0  # seconds, in place of 10
+BODY_DEADLINE = 3.0  # seconds, in place of 10
 REQUEST_TIMEOUT = 3.0  # seconds, in place of 15
 STALL_TIMEOUT = 3.0  # seconds, in place of 60
 
@@ -15,7 +14,6 @@ class ImpatientWorker(FrontWorker):
 
     def init_process(self) -> None:
         """Begin, in the process that was forked."""
-        # The application of a process, which is not for a process of tests to make.
-        vars(import_module("reader.asgi")).update(_BODY_TIMEOUT=BODY_TIMEOUT)
+        vars(bodies).update(DEADLINE=BODY_DEADLINE)
         vars(protocol).update(REQUEST_TIMEOUT=REQUEST_TIMEOUT, STALL_TIMEOUT=STALL_TIMEOUT)
         super().init_process()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.impatient import BODY_TIMEOUT, REQUEST_TIMEOUT, STALL_TIMEOUT
+from tests.end_to_end.impatient import BODY_DEADLINE, REQUEST_TIMEOUT, STALL_TIMEOUT
 from tests.end_to_end.quickness import Quickness, measure
 from tests.end_to_end.raw_http import Closed, Connection, request
 from tests.fakegithub.client import FakeGitHubProcess
@@ -149,7 +149,7 @@ def test_clients_that_do_not_come_to_the_point_are_shown_the_door(impatient: Rea
             assert time.monotonic() - began < REQUEST_TIMEOUT + TICK + 3
             assert all(_statuses(client) in ([408], []) for client in slow)
         assert all(_statuses(client) in ([401], [400], []) for client in bodies)
-        assert time.monotonic() - began < BODY_TIMEOUT + REQUEST_TIMEOUT + TICK + 3
+        assert time.monotonic() - began < BODY_DEADLINE + REQUEST_TIMEOUT + TICK + 3
 
 
 def test_a_client_that_takes_nothing_for_long_is_given_up_and_a_slow_one_is_not(

@@ -1,8 +1,8 @@
 """`python -m tests.fakegithub.describe PATH`: make `described.json` of GitHub's description.
 
-PATH is `api.github.com.json` of the npm package `@octokit/openapi`. For each GET operation with an
-example of a JSON 200 there is one line: see `described.Operation`. Objects that several examples
-have in common stand once, in the first line, and are named by their place there.
+PATH is `api.github.com.json` of the npm package `@octokit/openapi` (23.0.2, MIT). For each GET
+operation with an example of a JSON 200 there is one line: see `described.Operation`. Objects that
+several examples have in common stand once, in the first line, and are named by their place there.
 """
 
 import json

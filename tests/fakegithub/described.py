@@ -43,6 +43,13 @@ MORE_FOR: Final = {
 EMPTY_FOR_OTHERS: Final = ("activity/list-repos-watched-by-user",)
 
 
+# What is answered without a body, by routes of the stand-in's own.
+BARE: Final = (
+    ("orgs/check-membership-for-user", "/orgs/{org}/members/{username}"),
+    ("orgs/check-public-membership-for-user", "/orgs/{org}/public_members/{username}"),
+)
+
+
 @dataclass(frozen=True)
 class Operation:
     """An operation as `described.json` has it.
@@ -151,4 +158,6 @@ def described_targets(
     """
     login, number = first_user()
     values = {"org": org, "repo": repo, "user": user or login, "user_id": str(number)}
-    return sorted((one.id, one.template, one.target.format(**values)) for one in operations())
+    described = [(one.id, one.template, one.target) for one in operations()]
+    found = [*described, *((name, path, path.replace("username", "user")) for name, path in BARE)]
+    return sorted((name, path, target.format(**values)) for name, path, target in found)

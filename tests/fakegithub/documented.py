@@ -34,9 +34,26 @@ def documented(
     if not admitted(operation.who, asked.viewer, repo):
         return refusal(operation, asked.viewer)
     body = from_example(operation, asked.viewer, repo)
-    if isinstance(body, list) and operation.pages:
-        return Listing(numeric or path, path, body, with_base)
+    return paged(body, path, numeric or path) if operation.pages else single(body)
+
+
+def single(body: Any) -> Single:
+    """An example that comes as a whole."""
     return Single(lambda base: with_base(base, body))
+
+
+def paged(body: Any, path: str, numeric: str) -> Found:
+    """An example of which a page is asked for: a list, or an object that holds one."""
+    if isinstance(body, list):
+        return Listing(numeric, path, body, with_base)
+    name = next((key for key, value in body.items() if isinstance(value, list)), None)
+    if name is None:
+        return single(body)
+
+    def around(base: str, items: list[Any]) -> dict[str, Any]:
+        return {key: items if key == name else with_base(base, body[key]) for key in body}
+
+    return Listing(numeric, path, body[name], with_base, around)
 
 
 def refusal(operation: Operation, viewer: Viewer) -> Refusal | None:

@@ -24,12 +24,16 @@ class Single:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list that is paged; `path` is its numeric form, `known_as` the form with names."""
+    """A list that is paged; `path` is its numeric form, `known_as` the form with names.
+
+    around: the object that holds a page's items, if the body is not the list itself.
+    """
 
     path: str
     known_as: str
     items: Sequence[Any]
     render: Callable[[str, Any], JsonObject]
+    around: Callable[[str, list[Any]], JsonObject] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,14 @@ class Refusal:
     message: str
 
 
-Found: TypeAlias = Single | Listing | Moved | Refusal | None
+@dataclass(frozen=True)
+class Membership:
+    """Whether somebody belongs: 204, or 302 to the `path` where that is told to everybody."""
+
+    path: str | None = None
+
+
+Found: TypeAlias = Single | Listing | Moved | Refusal | Membership | None
 
 
 @dataclass(frozen=True)

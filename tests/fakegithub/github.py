@@ -17,7 +17,7 @@ from tests.fakegithub.bodies import public_user
 from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault, Faults
-from tests.fakegithub.found import Asked, Listing, Moved, Refusal, Single
+from tests.fakegithub.found import Asked, Listing, Membership, Moved, Refusal, Single
 from tests.fakegithub.installations import Installations
 from tests.fakegithub.limits import Limits, Standing
 from tests.fakegithub.scripts import Scripts
@@ -192,6 +192,8 @@ class GitHub:
                 found = routes.find(asked, request.path)
                 if isinstance(found, Moved):
                     return answers.moved(301, here + found.path)
+                if isinstance(found, Membership):
+                    return answers.moved(302, here + found.path) if found.path else Answer(204)
                 if isinstance(found, Refusal):
                     return answers.error(found.status, found.message)
                 self.rendered[key] = self.to_answer(found, request, viewer)
@@ -209,7 +211,8 @@ class GitHub:
                 page = paging.requested_page(request.query)
                 items = [found.render(self.public_base, i) for i in page.cut(found.items)]
                 paged = Paged(found.path, found.known_as, page, len(found.items))
-                body = compact_json(forms.seen(items, viewer))
+                value = found.around(self.public_base, items) if found.around else items
+                body = compact_json(forms.seen(value, viewer))
                 return Answer(200, body, validated=True, paged=paged)
 
     def current_user(self, viewer: Viewer) -> Answer:

@@ -10,7 +10,7 @@ from typing import Final
 from tests.fakegithub import bodies, release_bodies, repo_bodies
 from tests.fakegithub.bodies import JsonObject
 from tests.fakegithub.documented import documented
-from tests.fakegithub.found import Asked, Found, Listing, Moved, Single
+from tests.fakegithub.found import Asked, Found, Listing, Membership, Moved, Single
 from tests.fakegithub.world import Account, Repository
 
 
@@ -60,7 +60,18 @@ def org_resource(asked: Asked, org: Account, rest: str) -> Found:
     if rest in ("/members", "/public_members"):
         members = asked.viewer.members_of(org) if rest == "/members" else org.public_members()
         return Listing(home + rest, name + rest, members, bodies.simple_user)
+    if match := re.fullmatch(r"/(members|public_members)/([^/]+)", rest):
+        return membership(asked, org, match[1], match[2])
     return documented(asked, name + rest, numeric=home + rest)
+
+
+def membership(asked: Asked, org: Account, which: str, login: str) -> Found:
+    """`/orgs/{org}/members/{username}` and `/orgs/{org}/public_members/{username}`."""
+    if which == "members" and not asked.viewer.insider:
+        return Membership(f"/orgs/{org.login}/public_members/{login}")
+    members = asked.viewer.members_of(org) if which == "members" else org.public_members()
+    known = {member.login.lower() for member in members}
+    return Membership() if login.lower() in known else None
 
 
 def whole_organisation(asked: Asked, org: Account, base: str) -> JsonObject:

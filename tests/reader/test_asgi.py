@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SECRET = "s3cret"
 THREADS = 20  # as few as the settings allow
-BODY = b'{"zen": "x"}' + b" " * 1000
+BODY = b'["zen"]' + b" " * 1000
 
 
 @pytest.fixture(params=list(LOOPS))
@@ -241,12 +241,14 @@ def test_health_is_answered_while_every_thread_is_busy(
 
 
 def delivery(body: bytes = BODY) -> dict[str, Any]:
-    """The scope of a signed delivery from GitHub, which lacks its id."""
+    """The scope of a signed delivery, whose body is no delivery's."""
     signature = hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
     headers = [
         (b"host", b"a.test"),
         (b"content-length", str(len(body)).encode()),
         (b"x-hub-signature-256", f"sha256={signature}".encode()),
+        (b"x-github-event", b"ping"),
+        (b"x-github-delivery", b"a-1"),
     ]
     return make_scope("/webhooks/github", "POST", headers=headers)
 
@@ -259,7 +261,7 @@ def pieces(body: bytes, size: int) -> list[dict[str, Any]]:
 def assert_taken_whole(sent: Sent) -> None:
     """The signature matched, and the next thing was looked at."""
     assert sent.status == 400
-    assert json.loads(sent.body)["message"] == "X-GitHub-Delivery is missing or odd."
+    assert json.loads(sent.body)["message"] == "The body is not a JSON object."
 
 
 @pytest.mark.parametrize("size", [1, 100, 5000])
@@ -277,7 +279,7 @@ def test_a_body_is_taken_whole_in_whatever_pieces(
 def test_a_body_that_comes_slowly_is_waited_for(
     run: Run, application: "Application", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reader.asgi._BODY_TIMEOUT", 0.5)
+    monkeypatch.setattr("reader.bodies.DEADLINE", 5)
 
     async def test() -> None:
         async with all_threads_ended(application):
@@ -287,22 +289,32 @@ def test_a_body_that_comes_slowly_is_waited_for(
     run(test())
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies have no time to come."""
+    monkeypatch.setattr("reader.bodies.DEADLINE", 0.01)
+    monkeypatch.setattr("reader.bodies.LINGER", 0.01)
+
+
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("come", [[], [requested(BODY[:10], more_body=True)]])
 def test_a_client_that_falls_silent_in_its_body_holds_no_thread(
     run: Run,
+    reader: Reader,
     application: "Application",
-    monkeypatch: pytest.MonkeyPatch,
     come: list[dict[str, Any]],
 ) -> None:
-    monkeypatch.setattr("reader.asgi._BODY_TIMEOUT", 0.01)
-
     async def test() -> None:
         async with all_threads_ended(application):
             calls = [Exchange(*come).call(application, delivery()) for _ in range(2 * THREADS)]
             for exchange in await asyncio.gather(*calls):
                 sent = exchange.answer
-                assert sent.status == 400
-                assert json.loads(sent.body)["message"] == "Bad Request"
+                assert (sent.status, sent.value("connection")) == (408, "close")
+                assert sent.value("access-control-allow-origin") == "*"
+                assert sent.value("server") == "api-read-cache"
+            refused = ("/webhooks/github", "refused", "408")
+            counted = reader.node.observer.totals.counts()
+            assert counted[Measure.REQUESTS, refused] == 2 * THREADS
 
     run(test())
 
@@ -314,6 +326,70 @@ def test_a_client_that_goes_in_its_body_holds_no_thread(
         async with all_threads_ended(application):
             exchange = Exchange(requested(b"{", more_body=True), {"type": "http.disconnect"})
             assert (await exchange.call(application, delivery())).answer.status == 400
+
+    run(test())
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize(
+    ("path", "changed", "status"),
+    [
+        ("/webhooks/github", {b"x-hub-signature-256": b"sha256=0"}, 401),
+        ("/webhooks/github", {b"x-github-event": b""}, 400),
+        ("/webhooks/github", {b"content-length": b"99999999"}, 413),
+        ("/status/pause", {}, 403),  # there is no ADMIN_TOKEN
+        ("/orgs/Netflix", {}, 405),
+        ("/nowhere", {}, 405),
+    ],
+)
+def test_a_request_that_is_refused_anyhow_is_not_asked_for_its_body(
+    run: Run,
+    application: "Application",
+    path: str,
+    changed: dict[bytes, bytes],
+    status: int,
+) -> None:
+    async def test() -> None:
+        async with all_threads_ended(application):
+            scope = delivery()
+            scope["headers"] = [*{**dict(scope["headers"]), **changed}.items()]
+            sent = (await Exchange().call(application, {**scope, "path": path})).answer
+            assert sent.status == status
+            assert json.loads(sent.body)["status"] == str(status)
+            assert sent.value("x-request-id")
+
+    run(test())
+
+
+def test_a_body_of_which_the_length_is_not_told_is_taken_whole(
+    run: Run, application: "Application"
+) -> None:
+    async def test() -> None:
+        async with all_threads_ended(application):
+            scope = delivery()
+            chunked = {**dict(scope["headers"]), b"transfer-encoding": b"chunked"}
+            del chunked[b"content-length"]
+            exchange = Exchange(*pieces(BODY, 100))
+            sent = await exchange.call(application, {**scope, "headers": [*chunked.items()]})
+            assert_taken_whole(sent.answer)
+
+    run(test())
+
+
+def test_a_wrong_signature_takes_no_thread(
+    run: Run, application: "Application", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise AssertionError
+
+    async def test() -> None:
+        async with all_threads_ended(application):
+            with monkeypatch.context() as patch:
+                patch.setattr(type(application._flask), "__call__", fail)
+                exchange = Exchange(*pieces(BODY.replace(b"z", b"Z"), 100))
+                sent = (await exchange.call(application, delivery())).answer
+            assert sent.status == 401
+            assert json.loads(sent.body)["message"] == "The signature does not match."
 
     run(test())
 

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from reader.webhooks import MAX_BYTES, is_signed
+from reader.errors import Unauthorized
+from reader.webhooks import MAX_BYTES, Signature
 from shared import keys
 from shared.resources import Catalogue
 from shared.store import Store
@@ -46,6 +47,18 @@ def deliver(client: FlaskClient, body: bytes = STAR, **changed: str | None) -> T
     return client.post("/webhooks/github", data=body, headers=sent)
 
 
+def is_signed(body: bytes, claimed: str, secrets: list[str]) -> bool:
+    """Whether a body that comes in two pieces matches."""
+    signature = Signature(claimed, secrets)
+    signature.feed(body[:5])
+    signature.feed(body[5:])
+    try:
+        signature.check()
+    except Unauthorized:
+        return False
+    return True
+
+
 def jobs(redis: Redis) -> int:
     """Refreshes of the list that are queued; a starting reader asks for the rest itself."""
     return queued_names(redis).count(REPOS.name)
@@ -54,8 +67,10 @@ def jobs(redis: Redis) -> int:
 def test_golden_signature() -> None:
     # From GitHub's documentation on validating webhook deliveries.
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-    assert is_signed(b"Hello, World!", signature, ["It's a Secret to Everybody"])
-    assert not is_signed(b"Hello, World?", signature, ["It's a Secret to Everybody"])
+    secret = "It's a Secret to Everybody"
+    assert is_signed(b"Hello, World!", signature, [secret])
+    assert is_signed(b"Hello, World!", signature, ["another", secret])
+    assert not is_signed(b"Hello, World?", signature, [secret])
     assert not is_signed(b"Hello, World!", signature, [])
     assert not is_signed(b"Hello, World!", "sha256=\u00e9", ["x"])
 
@@ -80,7 +95,10 @@ def test_a_signed_delivery_has_refreshed_what_it_touches(
         (STAR, {"X_Hub_Signature_256": sign(STAR, "guess")}, 401),
         (STAR, {"X_Hub_Signature_256": sign(STAR + b" ")}, 401),
         (STAR, {"X_Hub_Signature_256": sign(STAR).removeprefix("sha256=")}, 401),
+        (STAR, {"X_Hub_Signature_256": sign(STAR).upper()}, 401),
         (STAR, {"X_GitHub_Delivery": None}, 400),
+        (STAR, {"X_GitHub_Event": None}, 400),
+        (STAR, {"X_GitHub_Event": "star\u00e9"}, 400),
         (STAR, {"X_GitHub_Delivery": "../" * 10}, 400),
         (b"garbage", {}, 400),
         (b"[]", {}, 400),

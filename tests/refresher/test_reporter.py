@@ -203,8 +203,8 @@ class TestKeysThatNobodyHasSaidToBePublic:
         for _ in range(2):
             reporter.note_dropped("repos/get", {"owner.shoe_size", "shoe_size"})
         assert [line.getMessage() for line in caplog.records] == [
-            f"GitHub's answer to repos/get has a key that no public shape has: {place} (dropped)"
-            for place in ("owner.shoe_size", "shoe_size")
+            "GitHub's answer to repos/get has keys that no public shape has; they are dropped: "
+            "owner.shoe_size, shoe_size"
         ]
         known = redis.hgetall(keys.UNKNOWN_FIELDS)
         assert set(known) == {b"repos/get owner.shoe_size", b"repos/get shoe_size"}

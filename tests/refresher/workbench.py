@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from requests.structures import CaseInsensitiveDict
 
+from refresher.budget import Budget
 from refresher.bulkhead import Bulkhead
 from refresher.content import Content, of_list
 from refresher.items import split
@@ -79,8 +80,13 @@ def make_tools(
     *,
     clock: Callable[[], float] | None = None,
     chance: float = 0.0,
+    budgeted: bool = False,
 ) -> Tools:
-    """All that a refresh is made with; close `tools.origin` at the end."""
+    """All that a refresh is made with; close `tools.origin` at the end.
+
+    With a budget every credential of the settings is used, as in a fleet, else the first alone.
+    """
+    gate = Budget(redis, settings, tracked=False) if budgeted else None
     meter = Meter(redis)
     privileges = Privileges(redis, settings.privileged_credentials)
 
@@ -93,7 +99,7 @@ def make_tools(
         redis,
         Store(redis),
         Writer(redis, settings),
-        Origin(settings, observe=observe),
+        Origin(settings, gate, observe=observe),
         Bulkhead(redis, Catalogue(settings.orgs, include_private=settings.include_private)),
         Reporter(redis, meter, keep_s=600),
         privileges,

@@ -19,6 +19,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 from gunicorn.workers.gasgi import ASGIWorker
 
+from reader.bodies import DISCARDED
 from reader.front import borrowed
 from reader.front import worker as worker_module
 from reader.front.borrowed import Borrowed, use_for_connections
@@ -73,7 +74,8 @@ def test_gunicorn_is_of_the_version_that_was_read() -> None:
     assert gunicorn.version_info[0] == 27, "read its asgi/protocol.py again, and borrowed.py"
 
 
-OURS = {"_end", "_may_be_given_back", "awaits_head"}  # of `Borrowed`, besides its attributes
+# Of `Borrowed`, besides its attributes.
+OURS = {"_end", "_may_be_given_back", "_owes_much", "awaits_head"}
 
 
 def test_what_the_borrowed_protocol_names_is_gunicorns(worker: FrontWorker) -> None:
@@ -197,6 +199,81 @@ def test_a_body_that_nobody_reads_is_no_request(run: Run, worker: FrontWorker) -
         async with serving(worker) as server, server.client() as client:
             client.send(make_head("/", length) + smuggled + ROOT)
             assert (await client.read()).body == (await client.read()).body
+
+    run(test())
+
+
+def test_a_body_that_nobody_wants_is_neither_kept_nor_read_without_end(
+    run: Run, worker: FrontWorker
+) -> None:
+    """While the request is being answered; the kernel holds the rest."""
+    application, over = worker.asgi, asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await over.wait()
+        await application(scope, receive, send)
+
+    slow.node = application.node  # type: ignore[attr-defined]
+    worker.asgi = slow
+
+    async def test() -> None:
+        async with serving(worker) as server, server.client() as client:
+            client.send(make_head("/livez", "Content-Length: 99999999") + b"x" * 99999999)
+            while not server.fronts or server.fronts[0]._borrowed is None:
+                await asyncio.sleep(0.001)
+            borrowed_ = server.fronts[0]._borrowed
+            while not borrowed_._reading_paused:
+                await asyncio.sleep(0.001)
+            dropped = borrowed_._dropped
+            await asyncio.sleep(0.05)
+            assert borrowed_._dropped == dropped < 1_000_000
+            assert borrowed_._body_receiver.buffered == 0
+            over.set()
+            sent = await client.read()
+            assert (sent.status, sent.value("connection")) == (200, "close")
+            with suppress(ConnectionError):
+                assert await client.is_closed()
+
+    run(test())
+
+
+@pytest.mark.parametrize(("size", "status"), [(2, 400), (60, 400), (100, 401)])
+def test_a_body_may_not_come_in_crumbs(
+    run: Run, worker: FrontWorker, size: int, status: int
+) -> None:
+    """Taking each of them would cost as much as taking kilobytes."""
+    fields = [
+        "X-Hub-Signature-256: sha256=" + "0" * 64,
+        "X-GitHub-Event: a",
+        "X-GitHub-Delivery: a",
+    ]
+    head = make_head("/webhooks/github", *fields, "Transfer-Encoding: chunked", method="POST")
+    chunks = b"%x\r\n%s\r\n" % (size, b"x" * size) * 2000
+
+    async def test() -> None:
+        async with serving(worker) as server, server.client() as client:
+            client.send(head + chunks + b"0\r\n\r\n")
+            assert (await client.read()).status == status
+
+    run(test())
+
+
+@pytest.mark.parametrize("size", [10, 100_000, 300_000])
+def test_a_body_that_was_not_wanted_but_has_come_leaves_the_connection_open(
+    run: Run, worker: FrontWorker, size: int
+) -> None:
+    async def test() -> None:
+        async with serving(worker) as server, server.client() as client:
+            client.send(make_head("/livez", f"Content-Length: {size}"))
+            await asyncio.sleep(0.01)
+            client.send(b"x" * size)
+            sent = await client.read()
+            if size > DISCARDED:  # it had not come when it was answered
+                assert sent.value("connection") == "close"
+                with suppress(ConnectionError):
+                    assert await client.is_closed()
+            else:
+                assert (await client.ask(ROOT)).status == 200
 
     run(test())
 

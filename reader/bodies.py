@@ -1,0 +1,198 @@
+"""Reading the bodies that strangers send: in the event loop, and within bounds.
+
+A body takes no thread while it comes, and has one deadline for the whole of it, so that a client
+that drips costs a connection for seconds and nothing more. A process reads `MOST` bodies at once
+and holds `MOST_BYTES` of them. A newcomer is never refused because of those before it: beyond the
+first bound the slowest gives way, beyond the second the largest. So a delivery of GitHub's, which
+comes in one piece, is read whatever else comes. Bounds for each address would not do that: behind a
+balancer, all clients have the same one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from reader.errors import ApiError, BadRequest, Unavailable
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+DEADLINE = 10.0  # seconds for a whole body, from the end of its request's head
+MOST = 64  # bodies that are read at once
+MOST_BYTES = 24 * 1024 * 1024  # of all bodies that are being read
+GRACE = 1.0  # seconds after which a body's speed tells something
+# What is taken of a body that nobody wants, once its request is answered: with less than this to
+# come, the connection can be kept.
+DISCARDED = 64 * 1024  # bytes
+LINGER = 1.0  # seconds
+_TINY = 4 * 1024  # bytes of a piece
+_JOINED = 64 * 1024  # bytes of tiny pieces
+
+
+class TooLarge(ApiError):  # noqa: N818 - named as HTTP names it
+    """The body is larger than anything that is meant; 413, named as Werkzeug names it."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "Request Entity Too Large")
+
+
+class TooSlow(ApiError):  # noqa: N818
+    """The body did not come in time; 408, which ends the connection (RFC 9110 section 15.5.9)."""
+
+    def __init__(self) -> None:
+        super().__init__(408, "The body did not arrive in time.", {"Connection": "close"})
+
+
+class GivenUp(Unavailable):
+    """The body gave way to others; 503."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many bodies arrive at once.", retry_after=1)
+
+
+class Incoming:
+    """The body of one request, as it comes.
+
+    Args:
+        receive: gives the next message of the server.
+        headers: the request's header fields, with lower-case names.
+    """
+
+    def __init__(self, receive: Receive, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        declared = dict(headers)
+        self._receive = receive
+        self.length = int(declared.get(b"content-length", b"0"))  # of digits: the server looks
+        self.is_over = not self.length and b"transfer-encoding" not in declared
+
+    async def next(self) -> bytes:
+        """The next piece; empty at the end.
+
+        Raises:
+            BadRequest: the client is gone.
+        """
+        if self.is_over:
+            return b""
+        message = await self._receive()
+        self.is_over = not message.get("more_body", False)
+        if message["type"] != "http.request":
+            raise BadRequest("The body is not complete.")
+        piece: bytes = message.get("body", b"")
+        return piece
+
+    async def discard(self) -> None:
+        """Take the rest of a body that nobody wants, if it is small and comes soon."""
+        with suppress(TimeoutError, BadRequest):
+            async with asyncio.timeout(LINGER):
+                left = DISCARDED
+                while left > 0 and not self.is_over:
+                    left -= len(await self.next())
+
+
+class _Reading:
+    """A body that is being read."""
+
+    def __init__(self, began: float, deadline: asyncio.Timeout) -> None:
+        self.began = began
+        self.deadline = deadline
+        self.size = 0  # bytes
+        self.is_given_up = False
+        self._pieces: list[bytes | bytearray] = []
+
+    def hold(self, piece: bytes) -> None:
+        """Keep a piece.
+
+        As it is: one buffer that grows would leave holes in memory, larger than what it holds. Only
+        tiny pieces are put together, since each would cost more than it says.
+        """
+        self.size += len(piece)
+        if len(piece) >= _TINY:
+            self._pieces.append(piece)
+            return
+        last = self._pieces[-1] if self._pieces else b""
+        if not isinstance(last, bytearray) or len(last) >= _JOINED:
+            last = bytearray()
+            self._pieces.append(last)
+        last += piece
+
+    def let_go(self) -> None:
+        """Keep nothing."""
+        self.size = 0
+        self._pieces.clear()
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return b"".join(self._pieces)
+
+
+class Bodies:
+    """The bodies that a process is reading; for the thread of its event loop."""
+
+    def __init__(self) -> None:
+        self._all: dict[_Reading, None] = {}  # the oldest first
+        self._bytes = 0
+
+    async def read(self, incoming: Incoming, *, limit: int, feed: Callable[[bytes], None]) -> bytes:
+        """Read a whole body.
+
+        Args:
+            incoming: the body.
+            limit: bytes that it may have.
+            feed: called with each piece, in order.
+
+        Raises:
+            TooLarge: it has more than that, or says so.
+            TooSlow: it did not come in time.
+            GivenUp: it gave way to others.
+            BadRequest: the client is gone.
+        """
+        if incoming.length > limit:
+            raise TooLarge
+        loop = asyncio.get_running_loop()
+        reading = _Reading(loop.time(), asyncio.timeout(DEADLINE))
+        self._all[reading] = None
+        if len(self._all) > MOST:
+            # Later: what has come already is read at once, and then needs no place.
+            loop.call_soon(self._bound_number)
+        try:
+            async with reading.deadline:
+                while not incoming.is_over:
+                    piece = await incoming.next()
+                    self._hold(reading, piece, limit)
+                    feed(piece)
+        except TimeoutError:
+            raise (GivenUp if reading.is_given_up else TooSlow)() from None
+        finally:
+            del self._all[reading]
+            self._bytes -= reading.size
+        return reading.whole()
+
+    def _hold(self, reading: _Reading, piece: bytes, limit: int) -> None:
+        if reading.is_given_up:
+            raise GivenUp
+        if reading.size + len(piece) > limit:
+            raise TooLarge
+        reading.hold(piece)
+        self._bytes += len(piece)
+        while self._bytes > MOST_BYTES:
+            self._give_up(max(self._all, key=lambda one: one.size))
+        if reading.is_given_up:
+            raise GivenUp
+
+    def _bound_number(self) -> None:
+        remaining = [one for one in self._all if not one.is_given_up]
+        if len(remaining) > MOST:
+            now = asyncio.get_running_loop().time()
+            self._give_up(_slowest(remaining, now))
+
+    def _give_up(self, reading: _Reading) -> None:
+        self._bytes -= reading.size
+        reading.let_go()
+        reading.is_given_up = True
+        reading.deadline.reschedule(asyncio.get_running_loop().time())
+
+
+def _slowest(readings: list[_Reading], now: float) -> _Reading:
+    """The one with the fewest bytes a second; while all are young, the oldest."""
+    known = [one for one in readings if now - one.began >= GRACE]
+    return min(known, key=lambda one: one.size / (now - one.began), default=readings[0])
