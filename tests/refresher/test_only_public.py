@@ -73,9 +73,17 @@ class Stored:
 def world() -> Iterator[FakeGitHub]:
     """A GitHub with something to hide; it limits nobody."""
     app = app_entry() | {"role": "owner"}
-    limits = {"anonymous_limit": 1_000_000, "token_limit": 1_000_000}
-    counts = {"repos": 12, "members": 8, "private": 3, "internal": 2, "concealed": 3}
-    with FakeGitHub(viewers=VIEWERS, apps=[app], **limits, **counts) as github:
+    with FakeGitHub(
+        repos=12,
+        members=8,
+        private=3,
+        internal=2,
+        concealed=3,
+        anonymous_limit=1_000_000,
+        token_limit=1_000_000,
+        viewers=VIEWERS,
+        apps=[app],
+    ) as github:
         yield github
 
 
