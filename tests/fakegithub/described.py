@@ -45,8 +45,37 @@ EMPTY_FOR_OTHERS: Final = ("activity/list-repos-watched-by-user",)
 
 # What is answered without a body, by routes of the stand-in's own.
 BARE: Final = (
-    ("orgs/check-membership-for-user", "/orgs/{org}/members/{username}"),
-    ("orgs/check-public-membership-for-user", "/orgs/{org}/public_members/{username}"),
+    # operation, path template, example of its path
+    (
+        "issues/check-user-can-be-assigned",
+        "/repos/{owner}/{repo}/assignees/{assignee}",
+        "/repos/{org}/{repo}/assignees/{user}",
+    ),
+    (
+        "issues/check-user-can-be-assigned-to-issue",
+        "/repos/{owner}/{repo}/issues/{issue_number}/assignees/{assignee}",
+        "/repos/{org}/{repo}/issues/1/assignees/{user}",
+    ),
+    (
+        "orgs/check-membership-for-user",
+        "/orgs/{org}/members/{username}",
+        "/orgs/{org}/members/{user}",
+    ),
+    (
+        "orgs/check-public-membership-for-user",
+        "/orgs/{org}/public_members/{username}",
+        "/orgs/{org}/public_members/{user}",
+    ),
+    (
+        "pulls/check-if-merged",
+        "/repos/{owner}/{repo}/pulls/{pull_number}/merge",
+        "/repos/{org}/{repo}/pulls/1/merge",
+    ),
+    (
+        "users/check-following-for-user",
+        "/users/{username}/following/{target_user}",
+        "/users/{user}/following/{org}",
+    ),
 )
 
 
@@ -159,5 +188,5 @@ def described_targets(
     login, number = first_user()
     values = {"org": org, "repo": repo, "user": user or login, "user_id": str(number)}
     described = [(one.id, one.template, one.target) for one in operations()]
-    found = [*described, *((name, path, path.replace("username", "user")) for name, path in BARE)]
+    found = [*described, *BARE]
     return sorted((name, path, target.format(**values)) for name, path, target in found)

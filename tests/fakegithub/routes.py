@@ -94,8 +94,11 @@ def user_resource(asked: Asked, user: Account, rest: str) -> Found:
         return Listing(home + rest, name + rest, repos, repo_bodies.minimal_repository)
     if rest == "/orgs":
         accounts = asked.world.accounts.values()
-        orgs = [org for org in accounts if user in asked.viewer.members_of(org)]
+        # "Only lists public memberships, regardless of authentication".
+        orgs = [org for org in accounts if user in org.public_members()]
         return Listing(home + rest, name + rest, orgs, bodies.organization_simple)
+    if re.fullmatch(r"/following/[^/]+", rest):
+        return Membership()  # everybody follows everybody
     return documented(asked, name + rest, numeric=home + rest)
 
 
@@ -116,6 +119,11 @@ def repo_resource(asked: Asked, repo: Repository, rest: str) -> Found:
 def repo_list(asked: Asked, repo: Repository, rest: str) -> Found:
     """The lists of a repository that the world has, and what GitHub's description has."""
     home, name = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
+    if match := re.fullmatch(r"(?:/issues/[0-9]+)?/assignees/([^/]+)", rest):
+        logins = {member.login.lower() for member in asked.viewer.members_of(repo.owner)}
+        return Membership() if match[1].lower() in logins else None
+    if re.fullmatch(r"/pulls/[0-9]+/merge", rest):
+        return Membership()  # every one is merged
     if rest == "/contributors":
         people = repo_bodies.contributors(repo, repo.owner.public_members() or [repo.owner])
         return Listing(home, name, people, repo_bodies.contributor)

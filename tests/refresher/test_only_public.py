@@ -23,7 +23,7 @@ from shared.resources import Catalogue, Resource
 from shared.store import Store
 from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
-from tests.fakegithub.described import described_targets
+from tests.fakegithub.described import described_targets, first_user
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
 from tests.refresher.workbench import make_settings, make_tools
 
@@ -34,7 +34,7 @@ VIEWERS: Mapping[str, Mapping[str, str]] = {
     STRANGER: {"role": "stranger", "scopes": ""},
     SCOPELESS: {"role": "member", "scopes": ""},
     MEMBER: {"role": "member", "scopes": "repo, read:org"},
-    OWNER: {"role": "owner", "scopes": "repo, admin:org, user, gist"},
+    OWNER: {"role": "owner", "scopes": "repo, admin:org, user, gist", "login": first_user()[0]},
     FINE_GRAINED: {"role": "owner", "kind": "fine-grained"},
 }
 APP = {
@@ -156,7 +156,8 @@ def test_every_operation_that_is_not_refused_is_among_them(
 
 
 def test_what_anyone_may_see_has_an_anonymous_and_an_owners_form(world: FakeGitHub) -> None:
-    targets = {operation: target for operation, _, target in described_targets()}
+    public = next(repo["name"] for repo in world.repos())
+    targets = {operation: target for operation, _, target in described_targets(repo=public)}
     widened = set()
     for operation in operations():
         if operation.decision is Decision.ANYONE:
