@@ -26,8 +26,8 @@ TRACKED = ["/", "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos"]
 PAGES = [
     "/",
     "/orgs/Netflix",
-    "/orgs/Netflix/members?per_page=100",
-    "/organizations/913567/members?per_page=100&page=2",
+    "/orgs/Netflix/public_members?per_page=100",
+    "/organizations/913567/public_members?per_page=100&page=2",
     "/orgs/Netflix/repos?per_page=100",
     "/organizations/913567/repos?per_page=100&page=2",
     "/organizations/913567/repos?per_page=100&page=3",
