@@ -37,6 +37,8 @@ from tests.fakegithub.client import FakeGitHub
 ORG = "Netflix"
 START = 1_800_000_000.0  # Unix time in seconds; any will do
 TOKENS = ("ghp_before_rotation", "ghp_after_rotation")
+# Whose tokens these are: they see what anybody sees.
+STRANGER = {"role": "stranger", "scopes": ""}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ Look = Callable[[int, str], None]
 
 def simulate(hour: Hour, make_look: Callable[[FakeGitHub], Look]) -> Cost:
     """Live through the hour with one way of looking, and give what it cost."""
-    with FakeGitHub(orgs=(ORG,), repos=hour.repositories, members=1) as github:
+    with FakeGitHub(
+        orgs=(ORG,), repos=hour.repositories, members=1, viewers={"*": STRANGER}
+    ) as github:
         look = make_look(github)
         for second in range(0, hour.length, hour.ttl):
             if second and second % hour.change_every == 0:

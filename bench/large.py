@@ -33,7 +33,9 @@ def measure(repositories: int) -> list[str]:
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedRedis(Path(folder)) as redis,
-        FakeGitHubProcess(repos=repositories, members=1) as github,
+        FakeGitHubProcess(
+            repos=repositories, members=1, viewers={"*": {"role": "stranger", "scopes": ""}}
+        ) as github,
     ):
         environment = {
             **os.environ,
@@ -49,7 +51,9 @@ def measure(repositories: int) -> list[str]:
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedRedis(Path(folder)) as redis,
-        FakeGitHubProcess(repos=repositories, members=1) as github,
+        FakeGitHubProcess(
+            repos=repositories, members=1, viewers={"*": {"role": "stranger", "scopes": ""}}
+        ) as github,
     ):
         environment |= {"REDIS_URL": redis.url, "GITHUB_API_URL": github.url}
         return [_row("cold", repositories, github, environment), *rows]

@@ -10,6 +10,8 @@ from refresher.installation import private_key_of
 from shared.connection import sentinel_arguments
 from shared.errors import SettingsError
 from shared.logs import logging_config
+from shared.operations import operations
+from shared.operations.shapes import public_shapes
 from shared.queueing import QUEUE
 from shared.sentinel_url import is_sentinel_url
 from shared.settings import load_or_exit, stop
@@ -29,3 +31,5 @@ DICT_CONFIG = logging_config(_settings.log_format)
 # Not at the top: what is wrong with the settings is said before anything else can fail of it.
 import_module("refresher.jobs")
 import_module("refresher.permitted").restrict()
+operations()
+public_shapes()

@@ -16,7 +16,7 @@ def make_report(pid: int = 7, **known: Any) -> ReaderReport:
     defaults: dict[str, Any] = {
         "node": "one:5000",
         "pid": pid,
-        "version": "0.2.0",
+        "version": "0.2.1",
         "started_at": NOW - 60,
         "at": NOW,
         "requests": 1000,
