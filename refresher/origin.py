@@ -88,6 +88,11 @@ class Origin:
         return is_there and "@" not in parts.netloc and parts.path.startswith(f"{base.path}/")
 
     @property
+    def is_enterprise(self) -> bool:
+        """Whether it is a GitHub Enterprise Server, whose API lies below this path."""
+        return urlsplit(self._base).path.endswith("/api/v3")
+
+    @property
     def credentials(self) -> Sequence[Credential]:
         """What it can be asked with; the anonymous credential alone where there is none."""
         return self._gate.credentials

@@ -128,9 +128,7 @@ class Privileges:
             pipeline.expire(key, _REMEMBER_S)
             is_new = cast(int, pipeline.execute()[0]) > 0
         if is_new:
-            log.warning(
-                "%s: nothing private is served, but %s", _named(credential, privileges), ADVICE
-            )
+            log.warning("%s: %s", _named(credential, privileges), ADVICE)
 
 
 def shown_by(findings: Findings) -> list[str]:

@@ -30,6 +30,7 @@ from refresher.origin import MEDIA_TYPE, Origin
 from refresher.origin_answer import OriginAnswer
 from refresher.page_store import Known
 from refresher.pages import Page, Unchanged, ask
+from refresher.private_mode import check_open
 from refresher.privileges import Privileges
 from refresher.reporter import Ended, Reporter
 from refresher.visibility import (
@@ -180,6 +181,8 @@ class _Attempt:
 
     def _fetch(self, known: Known) -> Content | Unchanged:
         question = question_of(self.resource)
+        if not self.resource.include_private:
+            check_open(self.tools.origin, self.tools.redis)
         if self.resource.expanded:
             return self._fetch_list(question, known)
         askers = self._askers(question)

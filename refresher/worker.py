@@ -56,7 +56,7 @@ class RefreshWorker(Worker):
             credentials = credentials_of(load_or_exit(), self.connection, clock=time.time)
             found = found_since(self.connection, credentials, 0)
             if found is not None:
-                log.warning("%s: nothing private is served, but %s", found, ADVICE)
+                log.warning("%s: %s", found, ADVICE)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Do the job, in a process of its own, which never waits for another one."""

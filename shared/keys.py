@@ -47,6 +47,8 @@ suspended            string  never          reader      since when an operator h
                                                         paused; that it is, `rq:suspended` says
 measures             hash    never          refresher   what refreshers count, see `measures`
 origin               hash    never          refresher   how the origin answered last
+origin-open          string  an hour, or    refresher   whether an enterprise server shows anything
+                             5 minutes                  without a credential
 record:{id}          hash    30 days, else  refresher   how its refreshes went, see `records`
                              as its entry
 progress:{id}        string  a minute       refresher   the page that is being read, of how many
@@ -92,6 +94,7 @@ ANNOUNCE = f"{_PREFIX}:announce"
 SUSPENDED = f"{_PREFIX}:suspended"
 MEASURES = f"{_PREFIX}:measures"
 ORIGIN = f"{_PREFIX}:origin"
+ORIGIN_OPEN = f"{_PREFIX}:origin-open"
 BUDGETS = f"{_PREFIX}:budgets"
 READERS = f"{_PREFIX}:readers"
 UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"

@@ -46,6 +46,7 @@ class Config:
     resource_classes: path (as a fault's, without query) -> {"class": a name, "limit": requests in
         a window}; all other requests belong to `core`.
     link_on_304: whether a 304 of a list has its `Link`.
+    private_mode: nothing is shown without a credential, as on an enterprise server in private mode.
     members_redirect: whether `/orgs/{org}/members` answers 302 to `public_members`.
     redirects: path (with query) -> {"status": 301|302|307|308, "url": absolute or a path}.
     latency: added before each answer.
@@ -70,6 +71,7 @@ class Config:
         ResourceClass("dependency_sbom", "/dependency-graph/sbom$", 100),
     )
     link_on_304: bool = False
+    private_mode: bool = False
     members_redirect: bool = False
     redirects: tuple[tuple[str, int, str], ...] = ()
     latency: float = 0

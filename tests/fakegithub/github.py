@@ -124,6 +124,8 @@ class GitHub:
         if token and asks is None and not self.is_valid(token, now=now):
             return answers.bad_credentials()
         config = self.config
+        if config.private_mode and not token:
+            return answers.error(401, "Must authenticate to access this API.")
         if concurrent > config.max_concurrent or self.limits.over_points(
             credential, config=config, now=now
         ):
