@@ -43,7 +43,6 @@ from refresher.visibility import (
     stays_below,
 )
 from refresher.writes import Writer
-from shared.entry import Entry
 from shared.operations import AlsoWith
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -270,10 +269,9 @@ class _Attempt:
         parent = parent_repository(self.resource)
         if parent is None or not self._depends_on_parent(question):
             return self._known_to_see_no_more(question, None)
-        repository = self._public(parent)
-        if repository is None:
+        if not self._is_public(parent):
             return None
-        if self.resource.include_private and is_private(repository):
+        if self.resource.include_private and is_private(self.tools.store.read(parent)):
             return ANY  # with all that lies below it
         return self._known_to_see_no_more(question, parent)
 
@@ -304,8 +302,8 @@ class _Attempt:
                 )
         assert_never(question.also_with)
 
-    def _public(self, parent: Resource) -> Entry | None:
-        """The repository that the resource lies below; None where it is not to be seen.
+    def _is_public(self, parent: Resource) -> bool:
+        """Whether the repository that the resource lies below is to be seen.
 
         Raises:
             NotNowError: another refresher is at work on it.
@@ -317,11 +315,10 @@ class _Attempt:
             if refresh(parent, self.tools) in {RefreshOutcome.BUSY, RefreshOutcome.NO_LOCK}:
                 raise NotNowError
             look = store.look(parent)
-        entry = store.read(parent)
-        if entry is None or not look.is_current(clock()):
+        if look.metadata is None or not look.is_current(clock()):
             reason = "the repository itself could not be read"
             raise OriginError(FailureKind.UNEXPECTED, reason)
-        return entry if entry.metadata.status == 200 else None
+        return look.metadata.status == 200
 
     def _pages_of(self, parent: Resource) -> Sequence[Page]:
         return page_store.load(self.tools.redis, parent).pages

@@ -40,9 +40,9 @@ def parent_repository(resource: Resource) -> Resource | None:
     return Resource(path, include_private=resource.include_private)
 
 
-def is_private(repository: Entry) -> bool:
-    """Whether a repository is one that only `INCLUDE_PRIVATE` lets in."""
-    value: dict[str, Any] = json.loads(repository.body)
+def is_private(repository: Entry | None) -> bool:
+    """Whether a repository, as it is stored, is one that only `INCLUDE_PRIVATE` lets in."""
+    value: dict[str, Any] = json.loads(repository.body) if repository else {"private": False}
     return value.get("private") is not False or value.get("visibility", "public") != "public"
 
 

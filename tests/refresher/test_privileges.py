@@ -195,9 +195,9 @@ class TestTelling:
         (line,) = caplog.records
         assert line.levelname == "WARNING"
         assert line.getMessage() == (
-            f"credential {CLASSIC.id} sees more than the public: has the scope repo: nothing "
-            "private is served, but give refreshers a classic token without any scope, of an "
-            "account that belongs to no organisation (README, Credentials)"
+            f"credential {CLASSIC.id} sees more than the public: has the scope repo: give "
+            "refreshers a classic token without any scope, of an account that belongs to no "
+            "organisation (README, Credentials)"
         )
         assert known_of(redis, CLASSIC) == {"has the scope repo": clock.now - 1}  # the last time
 

@@ -675,6 +675,43 @@ class TestPrivacy:
         assert failure_of(store, resource).kind is FailureKind.UNEXPECTED
         assert github.page_requests(resource.path) == 0
 
+    def test_what_went_to_a_private_repository_is_seen_as_anybody_sees_it(
+        self, github: FakeGitHub, tools_for: MakeTools, store: Store, private_name: str
+    ) -> None:
+        shown = github.repos()[0]["full_name"].lower()
+        hidden = next(one for one in github.repos(private=True) if one["name"] == private_name)
+        moved = {"status": 301, "url": f"/repositories/{hidden['id']}/languages"}
+        github.configure(redirects={f"/repos/{shown}/languages": moved})
+        resource = on_demand(f"/repos/{shown}/languages")
+        refresh(resource, tools_for(github.url, github_api_token=TOKEN))
+        assert entry_of(store, resource).metadata.status == 404
+        asked = [(seen["path"], seen["authorised"]) for seen in github.recent()]
+        assert asked[-2:] == [(f"/repos/{shown}/languages", False), (moved["url"], False)]
+
+    def test_below_a_renamed_repository_the_credential_goes_on_being_used(
+        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+    ) -> None:
+        name = github.repos()[0]["name"]
+        github.mutate("rename", repo=name, to="anew")
+        resource = on_demand(f"/repos/Netflix/{name}/languages")
+        refresh(resource, tools_for(github.url, github_api_token=TOKEN))
+        assert entry_of(store, resource).metadata.status == 200
+        assert all(seen["authorised"] for seen in github.recent())
+
+    def test_an_answer_that_holds_something_private_is_asked_for_without_the_credential(
+        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+    ) -> None:
+        name = github.repos()[0]["name"].lower()
+        resource = on_demand(f"/repos/Netflix/{name}/actions/runs")
+        body = {"total_count": 1, "workflow_runs": [{"id": 1, "repository": {"private": True}}]}
+        widened = {"path": f"/repos/netflix/{name}/actions/runs$", "times": 1}
+        github.fault("wrong_shape", body=json.dumps(body), **widened)
+        refresh(resource, tools_for(github.url, github_api_token=TOKEN))
+        entry = entry_of(store, resource)
+        assert entry.metadata.status == 200
+        assert b'"private":true' not in entry.body
+        assert [seen["authorised"] for seen in github.recent()] == [True, True, False]
+
     def test_private_items_are_left_out_of_lists_and_views(
         self, tools_for: MakeTools, store: Store
     ) -> None:
