@@ -128,7 +128,7 @@ def of_answer(
     try:
         shape = question.shape if answer.status == 200 else ERROR
         public, _ = narrowed(text, value, shape, findings)
-    except UnfitError as error:
+    except (UnfitError, RecursionError) as error:
         reason = "GitHub sent JSON of another shape than it describes"
         raise OriginError(FailureKind.UNEXPECTED, reason) from error
     if not question.include_private and isinstance(value, dict) and Mark.PRIVATE in mark_of(value):

@@ -1,6 +1,5 @@
 """Cutting JSON down to its public shape: whatever a credential adds to it is dropped."""
 
-from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ from refresher.privacy import Mark, mark_of, marks_in
 from shared.operations.shapes import Shape
 
 _DROPPED: Final = object()
-_CONTAINERS: Final = (dict, list)
+_CONTAINERS: Final = frozenset({dict, list})  # what JSON is decoded to, and nothing below these
 
 
 @dataclass
@@ -91,25 +90,26 @@ def _narrow_object(value: dict[str, Any], shape: Shape, at: str, findings: Findi
         return _DROPPED
     findings.marks |= mark_of(value)
     findings.may_push = findings.may_push or _may_push(value)
+    changed: dict[str, Any] = {}
     if shape.others is None:
-        excess: Set[str] = value.keys() - shape.members.keys()
-        findings.dropped.update(_below(at, key) for key in excess)
-    else:
-        excess = frozenset()
-    changed: dict[str, Any] = dict.fromkeys(excess, _DROPPED)
-    for key, one in value.items():
-        if key in excess or (key in shape.scalars and not isinstance(one, _CONTAINERS)):
-            continue
-        # Without others, what has no shape is among the excess.
+        for key in value.keys() - shape.members.keys():
+            findings.dropped.add(_below(at, key))
+            changed[key] = _DROPPED
+    # Scalars stay as they are, wherever they stand; most members are.
+    keys = [key for key, one in value.items() if type(one) in _CONTAINERS]
+    for key in (*keys, *(shape.nulls & value.keys())):
         of_key = shape.members.get(key) or shape.others
-        assert of_key is not None
-        left = _narrow(one, of_key, _below(at, key), findings)
-        if left is not one:
-            changed[key] = left
+        if of_key is not None:  # else it is dropped already
+            left = _narrow(value[key], of_key, _below(at, key), findings)
+            if left is not value[key]:
+                changed[key] = left
     if not changed:
         return value
-    merged = {**value, **changed}
-    return {key: one for key, one in merged.items() if one is not _DROPPED}
+    public = {**value, **changed}  # in GitHub's order
+    for key, left in changed.items():
+        if left is _DROPPED:
+            del public[key]
+    return public
 
 
 def _narrow_list(value: list[Any], shape: Shape, at: str, findings: Findings) -> Any:

@@ -153,6 +153,15 @@ class TestAnAnswer:
             of_answer(make_answer(body=body), shape=SCALAR)
         assert refused.value.kind is FailureKind.UNEXPECTED
 
+    def test_that_is_nested_too_deeply_is_unexpected(self) -> None:
+        shape = Shape({})
+        assert shape.members is not None
+        shape.members["parent"] = shape
+        body = b'{"x":1,"parent":' * 400 + b"{}" + b"}" * 400
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), shape=shape)
+        assert refused.value.kind in {FailureKind.UNEXPECTED, FailureKind.NOT_JSON}
+
     def test_with_an_error_keeps_what_github_says_of_errors_alone(self) -> None:
         body = b'{"message":"no","errors":[{"code":"x"}],"token":"t","status":"422"}'
         content = of_answer(make_answer(422, body))
