@@ -21,24 +21,33 @@ def cut(text: str, value: Any, left: Any) -> str:
     """
     if left is value:
         return text
+    shorter = _without_members(text, value, left)
+    if shorter is not None:
+        return shorter
     if _encode(value) == text:  # as GitHub writes JSON; much quicker than looking for members
-        return _cut_compact(text, value, left)
+        return _encode(left)
     pieces: list[str] = []
     _cut(text, 0, value, left, pieces)
     return "".join(pieces)
 
 
-def _cut_compact(text: str, value: Any, left: Any) -> str:
-    """The same of a text that is written as our own encoder does."""
-    if isinstance(value, dict) and all(one is value[key] for key, one in left.items()):
-        for key in value.keys() - left.keys():
-            member = "," + _encode({key: value[key]})[1:-1]
-            # Behind another member it is in the text; there once, it is that one.
-            if key == next(iter(value)) or text.count(member) != 1:
-                return _encode(left)
-            text = text.replace(member, "")
-        return text
-    return _encode(left)
+def _without_members(text: str, value: Any, left: Any) -> str | None:
+    """The same where some members of the object itself are gone, by their text; None if unsure.
+
+    A member is known by its name, which has to stand in the text once, and not escaped. Its text
+    cannot be part of a string, since it holds quotes. Behind the first member it begins with a
+    comma.
+    """
+    if "\\" in text or not isinstance(value, dict) or not isinstance(left, dict):
+        return None
+    if any(one is not value[key] for key, one in left.items()):
+        return None
+    for key in value.keys() - left.keys():
+        member = "," + _encode({key: value[key]})[1:-1]
+        if text.count(f'"{key}"') != 1 or text.count(member) != 1:
+            return None
+        text = text.replace(member, "")
+    return text
 
 
 def _cut(text: str, at: int, value: Any, left: Any, pieces: list[str]) -> int:

@@ -157,7 +157,7 @@ class TestAnAnswer:
         shape = Shape({})
         assert shape.members is not None
         shape.members["parent"] = shape
-        body = b'{"x":1,"parent":' * 400 + b"{}" + b"}" * 400
+        body = b'{"x":1,"parent":' * 900 + b"{}" + b"}" * 900
         with pytest.raises(OriginError) as refused:
             of_answer(make_answer(body=body), shape=shape)
         assert refused.value.kind in {FailureKind.UNEXPECTED, FailureKind.NOT_JSON}

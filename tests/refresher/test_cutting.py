@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,21 @@ def test_null_takes_the_place_of_a_value_that_is_withheld() -> None:
     text = '{"email": "a@b.example", "name": "A"}'
     value = json.loads(text)
     assert cut(text, value, {**value, "email": None}) == '{"email": null, "name": "A"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        ('{"a":1,"o":{"x":0,"a":1}}', "a", '{"o":{"x":0,"a":1}}'),
+        ('{"b":1,"a":1,"o":{"x":0,"a":1}}', "a", '{"b":1,"o":{"x":0,"a":1}}'),
+        ('{"b":1, "a":1,"o":{"x":0,"a":1}}', "a", '{"b":1,"o":{"x":0,"a":1}}'),
+        ('{"o":{"x":0,"a":1},"\\u0061":1}', "a", '{"o":{"x":0,"a":1}}'),
+        ('{"b":",\\"a\\":1","a":1}', "a", '{"b":",\\"a\\":1"}'),
+        ('{"b":["a"],"a":1}', "a", '{"b":["a"]}'),
+        ('{"a":1}', "a", "{}"),
+    ],
+)
+def test_the_member_that_goes_is_the_one_that_was_meant(text: str, key: str, expected: str) -> None:
+    value = json.loads(text)
+    left = {name: one for name, one in value.items() if name != key}
+    assert cut(text, value, left) == expected
