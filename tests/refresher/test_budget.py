@@ -447,3 +447,56 @@ class TestHistory:
         (found,) = budgets.read(redis, now=clock.now)
         assert (found.resource_class, found.limit, found.remaining) == ("odd", 0, 0)
         assert redis.zcard(keys.IN_FLIGHT) == 0
+
+
+class TestWithoutACredential:
+    """What a credential would see more of is asked without one, by a budget of its own."""
+
+    def test_is_60_an_hour_for_the_whole_fleet_and_nothing_is_reserved(
+        self, make_budget: MakeBudget, clock: Clock
+    ) -> None:
+        fleet = [make_budget(tracked=False, origin_concurrency=90) for _ in range(3)]
+        for number in range(60):
+            permit = fleet[number % 3].enter(among=())
+            assert permit.credential.is_anonymous
+        with pytest.raises(OriginError) as refused:
+            fleet[0].enter(among=())
+        assert "without a credential" in refused.value.reason
+        clock.now += 3600
+        fleet[0].enter(among=())
+
+    def test_costs_no_credential_anything(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget(tracked=False, origin_concurrency=90)
+        ask(budget, 4000)
+        for _ in range(50):
+            budget.leave(budget.enter(among=()), 200, {})
+        assert left(redis) == 4000
+        # Spent as it is then, credentials go on being used.
+        budget.leave(budget.enter(among=()), 200, said(0, limit=60))
+        with pytest.raises(OriginError):
+            budget.enter(among=())
+        assert budget.enter().credential == Token(TOKEN)
+
+    def test_a_304_counts_as_github_says(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget()
+        budget.leave(budget.enter(among=()), 304, said(41, limit=60))
+        remaining = redis.hget(keys.budget(budgets.ANONYMOUS, CORE), "remaining")
+        assert remaining == b"41"
+
+    def test_a_credential_that_is_known_to_see_no_more_is_used_as_well(
+        self, make_budget: MakeBudget
+    ) -> None:
+        budget = make_budget(github_api_token=f"{FIRST},{SECOND}", origin_concurrency=90)
+        known = {Token(SECOND).id}
+        assert budget.enter(among=known).credential == Token(SECOND)
+        budget.set_aside(Token(SECOND), "refused")
+        assert budget.enter(among=known).credential.is_anonymous
+
+    def test_is_all_that_there_is_where_there_is_no_credential(
+        self, make_budget: MakeBudget
+    ) -> None:
+        budget = make_budget(github_api_token=None, tracked=False, origin_concurrency=90)
+        for _ in range(48):  # a fifth is kept for what is tracked
+            budget.enter(among=())
+        with pytest.raises(OriginError, match="kept for tracked"):
+            budget.enter(among=())
