@@ -101,8 +101,20 @@ class Installation:
     @property
     def is_outside(self) -> bool:
         """Whether it is known not to see an organisation's members; may ask GitHub for a token."""
+        permissions = self._permissions
+        return bool(permissions) and "members" not in permissions
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it is known to write no content, and so to see no drafts; may ask for a token."""
+        permissions = self._permissions
+        return bool(permissions) and permissions.get("contents", "read") == "read"
+
+    @property
+    def _permissions(self) -> Mapping[str, str]:
+        """The current token's; every App has some, so none means that GitHub did not say."""
         self.authorization()
-        return self._used is not None and "members" not in self._used.permissions
+        return self._used.permissions if self._used else {}
 
     def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
         """The permissions of its token that show more than the public sees."""
