@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refresher.credentials import Credential
+from refresher.installation import Installation
 from refresher.pages import Page
 from refresher.validators import Identity
 from shared.entry import Entry
@@ -22,12 +23,15 @@ class Askers:
 
     Args:
         among: ids of the credentials that may be used beside none at all; None for any.
+        is_below_private: it lies below a private repository, which is let in with all below it.
     """
 
     among: Collection[str] | None = None
+    is_below_private: bool = False
 
 
 ANY = Askers()
+BELOW_PRIVATE = Askers(is_below_private=True)
 ANONYMOUS_ONLY = Askers(frozenset())
 
 
@@ -41,7 +45,7 @@ def parent_repository(resource: Resource) -> Resource | None:
 
 
 def is_private(repository: Entry) -> bool:
-    """Whether a repository is one that only `INCLUDE_PRIVATE` lets in."""
+    """Whether a repository is not said to be public, so that only `INCLUDE_PRIVATE` lets it in."""
     value: dict[str, Any] = json.loads(repository.body)
     return value.get("private") is not False or value.get("visibility", "public") != "public"
 
@@ -50,6 +54,8 @@ def may_not_push(
     repository: Page, credentials: Iterable[Credential], accept: str
 ) -> frozenset[str]:
     """Ids of the credentials to which GitHub said that they may not push to a repository.
+
+    To a GitHub App it says so whatever the App may do; of that its own permissions tell.
 
     Args:
         repository: GitHub's last answer about it, as it was sent.
@@ -63,6 +69,7 @@ def may_not_push(
         one.id
         for one in credentials
         if Identity(accept, one.authorization()).fingerprint == repository.given_to
+        and (one.is_reading if isinstance(one, Installation) else True)
     )
 
 

@@ -147,6 +147,26 @@ class TestAnAnswer:
         shape = Shape({"id": SCALAR, "n": SCALAR})
         assert of_answer(make_answer(body=body), shape=shape).body == b'{ "id" : 1, "n": 1.0 }'
 
+    @pytest.mark.parametrize("body", [b'{"message":"Server Error"}', b"5", b'"x"', b"null"])
+    def test_is_not_an_error_that_is_sent_with_a_200(self, body: bytes) -> None:
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), shape=Shape({"id": SCALAR}))
+        assert refused.value.kind is FailureKind.UNEXPECTED
+
+    @pytest.mark.parametrize("body", [b"{}", b"[]"])
+    def test_may_be_empty(self, body: bytes) -> None:
+        shape = Shape({"id": SCALAR}, items=Shape({"id": SCALAR}))
+        assert of_answer(make_answer(body=body), shape=shape).body == body
+
+    def test_may_not_be_deeper_than_can_be_read(self) -> None:
+        shape = Shape({})
+        assert shape.members is not None
+        shape.members["parent"] = shape
+        body = b'{"parent":' * 900 + b"null" + b"}" * 900
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), shape=shape)
+        assert refused.value.kind in {FailureKind.UNEXPECTED, FailureKind.NOT_JSON}
+
     @pytest.mark.parametrize("body", [b"[]", b'{"id": 1}'])
     def test_of_another_shape_than_github_describes_is_unexpected(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
