@@ -31,6 +31,7 @@ _WORTH_COMPRESSING = 512
 _GZIP_LEVEL = 6
 _BROTLI_QUALITY = 5  # as quick as that gzip, a fifth smaller; 11 takes a hundred times as long
 _WHITESPACE = " \t\n\r"  # JSON's own (RFC 8259 section 2)
+NOT_FOUND = "Not Found"  # GitHub's words
 # GitHub's order of relations.
 _RELATIONS = ("prev", "next", "last", "first")
 
@@ -136,6 +137,8 @@ def of_answer(
         raise OriginError(FailureKind.UNEXPECTED, reason) from error
     if not question.include_private and isinstance(value, dict) and Mark.PRIVATE in mark_of(value):
         return not_found()
+    if answer.status == 404 and isinstance(left, dict) and left.get("message") == NOT_FOUND:
+        return replace(not_found(), pages=[page])
     body = answer.body if public is text else public.encode()
     content_type = answer.headers.get("Content-Type", JSON)
     return Content(answer.status, body, content_type, links=_links(answer), pages=[page])
@@ -170,8 +173,12 @@ def without_hidden(content: Content, *, shape: Shape, include_private: bool = Fa
 
 
 def not_found() -> Content:
-    """GitHub's 404, as it answers for what may not be seen."""
-    error = github_error(404, "Not Found")
+    """GitHub's 404, the same for what may not be seen and for what is not there.
+
+    GitHub's own names the documentation of each operation. Next to one that does not, it would
+    tell that a private repository exists.
+    """
+    error = github_error(404, NOT_FOUND)
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
 
 

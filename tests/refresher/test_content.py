@@ -201,6 +201,10 @@ class TestWithoutHidden:
 
 def test_what_may_not_be_seen_looks_like_what_is_not_there() -> None:
     content = not_found()
+    githubs = b'{"message":"Not Found","documentation_url":"https://docs.github.com/rest/repos"}'
+    found = of_answer(make_answer(404, githubs, headers={"Content-Type": JSON}))
+    assert replace(found, pages=[]) == replace(content, pages=[])
+    assert found.etag == content.etag
     assert content.status == 404
     assert json.loads(content.body) == {
         "message": "Not Found",
