@@ -22,6 +22,8 @@ from shared.resources import Resource
 
 PER_PAGE = 100  # the most that GitHub gives
 _NUMBER = re.compile(r"[0-9]{1,6}")
+# What one credential fails of, and another one need not.
+_OF_A_CREDENTIAL = frozenset({FailureKind.RATE_LIMITED, FailureKind.UNAUTHORIZED})
 _NOTHING = Validator(None, "", lambda: b"[]")
 
 
@@ -127,6 +129,7 @@ class ListReader:
             view = view.again()
             pages, changed = self._read_once({page.url: page for page in pages}, items, view)
             if view.is_mixed:
+                pages, items = known, {}
                 continue
             if number == 0 and not changed and _urls(pages) == _urls(known):
                 return Unchanged(pages)
@@ -145,10 +148,16 @@ class ListReader:
     ) -> tuple[list[Page], bool]:
         """All pages, and whether any was downloaded; the items of those go into `items`."""
         ask_for = partial(self._ask, known, view)
-        with Prefetch(ask_for, concurrency=self.concurrency) as answers:
-            if view.is_known:
-                answers.expect(known)
-            return self._follow(answers, known, items, view)
+        try:
+            with Prefetch(ask_for, concurrency=self.concurrency) as answers:
+                if view.is_known:
+                    answers.expect(known)
+                return self._follow(answers, known, items, view)
+        except OriginError as error:
+            if view.among is None or error.kind not in _OF_A_CREDENTIAL:
+                raise
+            view.is_mixed = True  # another one may have something left
+            return [], True
 
     def _follow(
         self,
@@ -167,6 +176,8 @@ class ListReader:
                 view.note(answer)
                 answers.expect(one for one in known if one != url)
             view.note(answer)
+            if view.is_mixed:
+                break
             if answer.status == 304 and page is not None:
                 pages.append(page.confirmed(answer))
             elif answer.status == 304 and page is None and known and pages:

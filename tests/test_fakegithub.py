@@ -108,8 +108,9 @@ def test_a_repository_is_the_same_by_name_and_by_number(github: FakeGitHub) -> N
 )  # fmt: skip
 def test_what_is_not_there_is_404_in_githubs_words(github: FakeGitHub, path: str) -> None:
     answered = ask(github, path)
-    documented = answered.json.pop("documentation_url")
-    assert (answered.status, answered.json) == (404, NOT_FOUND)
+    body = answered.json
+    documented = body.pop("documentation_url")
+    assert (answered.status, body) == (404, NOT_FOUND)
     assert documented.startswith("https://docs.github.com/rest/")
     assert "etag" not in answered.headers
 
