@@ -61,7 +61,7 @@ def test_a_list_whose_credential_is_spent_in_the_middle_is_read_anew_by_another(
         github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
     )
     tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
-    github.fault("ratelimited", path="page=3", times=1)
+    github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
     with closing(tools.origin):
         refresh(REPOS, tools)
     assert Store(redis).look(REPOS).failure is None
@@ -97,5 +97,5 @@ def test_nothing_of_a_reading_that_was_left_gets_into_the_next_one(
         assert stored(redis) == github.repos()
         clock.now += settings.cache_ttl + 1
         # The next one is begun by the stranger, who has more left, and ended by the owner.
-        github.fault("ratelimited", path="page=3", times=1)
+        github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
     assert [one["status"] for one in github.recent()].count(304) == 5
