@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import cast
 
 from redis import Redis, RedisError
 
@@ -128,7 +127,7 @@ class Reporter:
             return
         now = time.time()
         with suppress(RedisError):
-            room = _MOST_UNKNOWN - int(cast(int, self.redis.hlen(keys.UNKNOWN_FIELDS)))
+            room = _MOST_UNKNOWN - self.redis.hlen(keys.UNKNOWN_FIELDS)
             if room <= 0:
                 return
             noted = unknown[:room]
