@@ -68,8 +68,8 @@ def may_not_push(
     return frozenset(
         one.id
         for one in credentials
-        if Identity(accept, one.authorization()).fingerprint == repository.given_to
-        and (one.is_reading if isinstance(one, Installation) else True)
+        if (one.is_reading if isinstance(one, Installation) else True)
+        and Identity(accept, one.authorization()).fingerprint == repository.given_to
     )
 
 

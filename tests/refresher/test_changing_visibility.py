@@ -14,6 +14,7 @@ from shared.resources import Catalogue
 from shared.store import Store
 from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
+from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
 from tests.refresher.workbench import Clock, make_settings, make_tools
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
@@ -113,3 +114,18 @@ def test_drafts_of_a_private_repository_are_left_out_and_the_rest_is_shown(
     assert [one["id"] for one in json.loads(found.body)] == published
     draft = next(one["id"] for one in all_releases if one["draft"])
     assert fetch(f"{path}/{draft}", include_private=True).metadata.status == 404
+
+
+@pytest.mark.parametrize("below", ["issues", "pulls", "releases"])
+def test_an_app_that_github_refuses_does_not_stop_others_and_is_not_tried_again_and_again(
+    github: FakeGitHub, fetch: Fetch, below: str
+) -> None:
+    app = {
+        "github_app_id": str(APP_ID),
+        "github_app_installation_id": INSTALLATION_ID,
+        "github_app_private_key": key_pair().private,
+    }
+    path = f"/repos/netflix/{github.repos()[0]['name'].lower()}"
+    for one in (path, f"{path}/{below}"):
+        assert fetch(one, token=STRANGER, **app).metadata.status == 200
+    assert [one["method"] for one in github.recent()].count("POST") <= 1
