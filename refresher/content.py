@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import brotli
@@ -30,6 +31,7 @@ _WORTH_COMPRESSING = 512
 _GZIP_LEVEL = 6
 _BROTLI_QUALITY = 5  # as quick as that gzip, a fifth smaller; 11 takes a hundred times as long
 _WHITESPACE = " \t\n\r"  # JSON's own (RFC 8259 section 2)
+NOT_FOUND = "Not Found"  # GitHub's words
 # GitHub's order of relations.
 _RELATIONS = ("prev", "next", "last", "first")
 
@@ -127,25 +129,37 @@ def of_answer(
     text = answer.body.decode().strip(_WHITESPACE)
     try:
         shape = question.shape if answer.status == 200 else ERROR
-        public, _ = narrowed(text, value, shape, findings)
+        public, left = narrowed(text, value, shape, findings)
+        if answer.status == 200 and not _is_of(shape, value, left):
+            raise UnfitError
     except (UnfitError, RecursionError) as error:
         reason = "GitHub sent JSON of another shape than it describes"
         raise OriginError(FailureKind.UNEXPECTED, reason) from error
     if not question.include_private and isinstance(value, dict) and Mark.PRIVATE in mark_of(value):
         return not_found()
+    if answer.status == 404 and isinstance(left, dict) and left.get("message") == NOT_FOUND:
+        return replace(not_found(), pages=[page])
     body = answer.body if public is text else public.encode()
     content_type = answer.headers.get("Content-Type", JSON)
     return Content(answer.status, body, content_type, links=_links(answer), pages=[page])
 
 
-def without_hidden(content: Content, *, shape: Shape) -> Content:
-    """What is for everyone of an answer that nobody's credential was used for; else a 404.
+def _is_of(shape: Shape, value: Any, left: Any) -> bool:
+    """Whether a value is what its shape describes: an error that is sent with a 200 is not."""
+    is_of_a_kind = shape.is_free or shape.is_scalar or isinstance(left, dict | list)
+    return is_of_a_kind and (bool(left) or not value)
 
-    GitHub itself shows nothing private there. Should it ever, items of a list are left out.
+
+def without_hidden(content: Content, *, shape: Shape, include_private: bool = False) -> Content:
+    """What may be shown of an answer that no other one can take the place of; else a 404.
+
+    GitHub itself shows nothing private to nobody's credential. Should it ever, and where a
+    credential sees drafts of a private repository, items of a list are left out.
 
     Args:
         content: made by `of_answer`.
         shape: the public shape that it was made with.
+        include_private: private repositories are let in.
     """
     if not content.body.lstrip().startswith(b"[") or shape.items is None:
         return not_found()
@@ -153,14 +167,18 @@ def without_hidden(content: Content, *, shape: Shape) -> Content:
     for text, value in elements(content.body):
         findings = Findings()
         narrowed(text, value, shape.items, findings)
-        if not findings.hides(include_private=False):
+        if not findings.hides(include_private=include_private):
             shown.append(text.encode())
     return replace(content, body=JsonArray.join(shown).body)
 
 
 def not_found() -> Content:
-    """GitHub's 404, as it answers for what may not be seen."""
-    error = github_error(404, "Not Found")
+    """GitHub's 404, the same for what may not be seen and for what is not there.
+
+    GitHub's own names the documentation of each operation. Next to one that does not, it would
+    tell that a private repository exists.
+    """
+    error = github_error(404, NOT_FOUND)
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
 
 

@@ -100,9 +100,26 @@ class Installation:
 
     @property
     def is_outside(self) -> bool:
-        """Whether it is known not to see an organisation's members; may ask GitHub for a token."""
-        self.authorization()
-        return self._used is not None and "members" not in self._used.permissions
+        """Whether it is known not to see an organisation's members."""
+        permissions = self._permissions
+        return bool(permissions) and "members" not in permissions
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it is known to write no content, and so to see no drafts."""
+        permissions = self._permissions
+        return bool(permissions) and permissions.get("contents", "read") == "read"
+
+    @property
+    def _permissions(self) -> Mapping[str, str]:
+        """Those of the token at hand; none where there is no token, or GitHub did not say.
+
+        GitHub is not asked for one: if it refuses the App, other credentials can do without.
+        """
+        token = self._used
+        if token is None or not self._lasts(token, _LAST_USE):
+            token = self._vault.get()
+        return token.permissions if token and self._lasts(token, _LAST_USE) else {}
 
     def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
         """The permissions of its token that show more than the public sees."""

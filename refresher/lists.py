@@ -1,7 +1,7 @@
 """Reading all pages of a list, downloading only those that changed."""
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -22,6 +22,8 @@ from shared.resources import Resource
 
 PER_PAGE = 100  # the most that GitHub gives
 _NUMBER = re.compile(r"[0-9]{1,6}")
+# What one credential fails of, and another one need not.
+_OF_A_CREDENTIAL = frozenset({FailureKind.RATE_LIMITED, FailureKind.UNAUTHORIZED})
 _NOTHING = Validator(None, "", lambda: b"[]")
 
 
@@ -36,6 +38,46 @@ class ReadList:
 
     items: Sequence[Item]
     pages: Sequence[Page]
+
+
+@dataclass
+class _View:
+    """Who answers one reading of a list: whoever answered its first page.
+
+    One credential sees private items where another one does not, so what is the end of a page to
+    one is in the middle of it to the other:
+
+        the owner's page 1: A P B | the stranger's page 2: D E     -> C is missed
+
+    Args:
+        is_one: there is one credential, and so one view.
+        asked_by: id of the credential that was given the first page.
+        is_mixed: another one was given a later page, as the first was spent or refused.
+    """
+
+    is_one: bool
+    asked_by: str | None = None
+    is_mixed: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is clear who answers, so that pages may be asked for ahead."""
+        return self.is_one or self.asked_by is not None
+
+    @property
+    def among(self) -> Collection[str] | None:
+        """Ids of the credentials that may be used beside none at all; None for any."""
+        return None if self.is_one or self.asked_by is None else frozenset({self.asked_by})
+
+    def again(self) -> "_View":
+        """For the next reading: the same one answers, if it could answer all of this one."""
+        return _View(self.is_one, None if self.is_mixed else self.asked_by)
+
+    def note(self, answer: OriginAnswer) -> None:
+        """Take note of who was given a page."""
+        if self.asked_by is None:
+            self.asked_by = answer.credential
+        self.is_mixed = self.is_mixed or answer.credential != self.asked_by
 
 
 @dataclass(frozen=True)
@@ -82,8 +124,13 @@ class ListReader:
         """
         before, pages = known_ids, known
         items: dict[str, list[Item]] = {}
+        view = _View(is_one=len(self.origin.credentials) == 1)
         for number in range(MAX_READINGS):
-            pages, changed = self._read_once({page.url: page for page in pages}, items)
+            view = view.again()
+            pages, changed = self._read_once({page.url: page for page in pages}, items, view)
+            if view.is_mixed:
+                pages, items = known, {}
+                continue
             if number == 0 and not changed and _urls(pages) == _urls(known):
                 return Unchanged(pages)
             for page in pages:
@@ -97,15 +144,27 @@ class ListReader:
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
 
     def _read_once(
-        self, known: Mapping[str, Page], items: dict[str, list[Item]]
+        self, known: Mapping[str, Page], items: dict[str, list[Item]], view: "_View"
     ) -> tuple[list[Page], bool]:
         """All pages, and whether any was downloaded; the items of those go into `items`."""
-        with Prefetch(partial(self._ask, known), concurrency=self.concurrency) as answers:
-            answers.expect(known)
-            return self._follow(answers, known, items)
+        ask_for = partial(self._ask, known, view)
+        try:
+            with Prefetch(ask_for, concurrency=self.concurrency) as answers:
+                if view.is_known:
+                    answers.expect(known)
+                return self._follow(answers, known, items, view)
+        except OriginError as error:
+            if view.among is None or error.kind not in _OF_A_CREDENTIAL:
+                raise
+            view.is_mixed = True  # another one may have something left
+            return [], True
 
     def _follow(
-        self, answers: Prefetch, known: Mapping[str, Page], items: dict[str, list[Item]]
+        self,
+        answers: Prefetch,
+        known: Mapping[str, Page],
+        items: dict[str, list[Item]],
+        view: "_View",
     ) -> tuple[list[Page], bool]:
         pages: list[Page] = []
         downloaded, length = False, 1
@@ -113,6 +172,12 @@ class ListReader:
         while url is not None:
             self._check_next(url, pages)
             answer, page = answers.get(url), known.get(url)
+            if not view.is_known:
+                view.note(answer)
+                answers.expect(one for one in known if one != url)
+            view.note(answer)
+            if view.is_mixed:
+                break
             if answer.status == 304 and page is not None:
                 pages.append(page.confirmed(answer))
             elif answer.status == 304 and page is None and known and pages:
@@ -143,14 +208,14 @@ class ListReader:
     def _first_url(self) -> str:
         return self.origin.url_of(f"{self.path}?per_page={PER_PAGE}")
 
-    def _ask(self, known: Mapping[str, Page], url: str) -> OriginAnswer:
+    def _ask(self, known: Mapping[str, Page], view: "_View", url: str) -> OriginAnswer:
         self.before_each()
         page = known.get(url)
         if page is not None:
-            return ask(self.origin, url, page, page.validator)
+            return ask(self.origin, url, page, page.validator, among=view.among)
         # A page beyond the end is asked for whether it is still empty.
         beyond = known and url != self._first_url
-        return ask(self.origin, url, None, _NOTHING if beyond else None)
+        return ask(self.origin, url, None, _NOTHING if beyond else None, among=view.among)
 
     def _split(self, body: bytes, findings: Findings) -> list[Item]:
         return split(

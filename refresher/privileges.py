@@ -116,6 +116,18 @@ class Privileges:
         apps = {one.id for one in credentials if isinstance(one, Installation) and one.is_outside}
         return self.scopeless(credentials) | apps
 
+    def confirms(self, answer: OriginAnswer, credentials: Iterable[Credential]) -> bool:
+        """Whether an answer says of the credential that was chosen for it what it was chosen for.
+
+        Args:
+            answer: to a credential that was among those of `scopeless` or `without_members`.
+            credentials: to find it in.
+        """
+        asker = next((one for one in credentials if one.id == answer.credential), None)
+        if isinstance(asker, Installation):
+            return asker.is_outside
+        return answer.headers.get("X-OAuth-Scopes") == ""
+
     def _note(self, credential: str, privileges: Sequence[str]) -> None:
         if privileges:
             with self._lock:

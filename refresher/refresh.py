@@ -36,6 +36,7 @@ from refresher.reporter import Ended, Reporter
 from refresher.visibility import (
     ANONYMOUS_ONLY,
     ANY,
+    BELOW_PRIVATE,
     Askers,
     is_private,
     may_not_push,
@@ -224,6 +225,8 @@ class _Attempt:
         page = next((page for page in known.pages if page.url == url), None)
         validator = page.validator if page else None
         answer = ask(tools.origin, url, page, validator, among=askers.among)
+        if self._is_elsewhere(question, answer):
+            return self._fetch_page(question, Known(), ANONYMOUS_ONLY)
         if page is not None and answer.status == 304:
             return Unchanged([page.confirmed(answer)])
         verdict.check(answer, tracked=tracked, now=tools.clock())
@@ -234,12 +237,24 @@ class _Attempt:
         self._note_findings(answer, findings)
         if content.status != answer.status:  # it is private itself, and so a 404 to everybody else
             return content
-        if not self._is_hidden(answer, findings) and not self._is_elsewhere(question, answer):
+        is_hidden = self._is_hidden(answer, findings)
+        if not is_hidden and self._sees_no_more(question, askers, answer):
             return content
-        if answer.is_anonymous:
-            return contents.without_hidden(content, shape=question.shape)
+        if answer.is_anonymous or askers.is_below_private:
+            return contents.without_hidden(
+                content, shape=question.shape, include_private=askers.is_below_private
+            )
         # What the credential saw is not public: what is, only an anonymous answer tells.
         return self._fetch_page(question, Known(), ANONYMOUS_ONLY)
+
+    def _sees_no_more(self, question: Question, askers: Askers, answer: OriginAnswer) -> bool:
+        """Whether an answer says again what was known of the credential before it was asked.
+
+        Scopes and permissions can change at any time.
+        """
+        if answer.is_anonymous or askers.among is None or question.also_with is AlsoWith.NO_PUSH:
+            return True
+        return self.tools.privileges.confirms(answer, self.tools.origin.credentials)
 
     def _is_hidden(self, answer: OriginAnswer, findings: Findings) -> bool:
         """Whether an answer holds what is not for everyone.
@@ -271,8 +286,8 @@ class _Attempt:
             return self._known_to_see_no_more(question, None)
         if not self._is_public(parent):
             return None
-        if self.resource.include_private and is_private(self.tools.store.read(parent)):
-            return ANY  # with all that lies below it
+        if is_private(self.tools.store.read(parent)):
+            return BELOW_PRIVATE if self.resource.include_private else ANONYMOUS_ONLY
         return self._known_to_see_no_more(question, parent)
 
     def _depends_on_parent(self, question: Question) -> bool:

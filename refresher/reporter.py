@@ -127,15 +127,17 @@ class Reporter:
             return
         now = time.time()
         with suppress(RedisError):
-            if self.redis.hlen(keys.UNKNOWN_FIELDS) >= _MOST_UNKNOWN:
+            room = _MOST_UNKNOWN - self.redis.hlen(keys.UNKNOWN_FIELDS)
+            if room <= 0:
                 return
-            names = {place: f"{operation} {place}"[:_LONGEST_UNKNOWN] for place in unknown}
-            new = [
-                place
-                for place, name in names.items()
-                if self.redis.hset(keys.UNKNOWN_FIELDS, name, now)
-            ]
-            self.redis.expire(keys.UNKNOWN_FIELDS, _KEEP_UNKNOWN)
+            noted = unknown[:room]
+            with self.redis.pipeline(transaction=False) as pipeline:
+                for place in noted:
+                    name = f"{operation} {place}"[:_LONGEST_UNKNOWN]
+                    pipeline.hset(keys.UNKNOWN_FIELDS, name, str(now))
+                pipeline.expire(keys.UNKNOWN_FIELDS, _KEEP_UNKNOWN)
+                is_new = pipeline.execute()
+            new = [place for place, one in zip(noted, is_new, strict=False) if one]
             if new:
                 log.warning(
                     "GitHub's answer to %s has keys that no public shape has; they are dropped: %s",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refresher.credentials import Credential
+from refresher.installation import Installation
 from refresher.pages import Page
 from refresher.validators import Identity
 from shared.entry import Entry
@@ -22,12 +23,15 @@ class Askers:
 
     Args:
         among: ids of the credentials that may be used beside none at all; None for any.
+        is_below_private: it lies below a private repository, which is let in with all below it.
     """
 
     among: Collection[str] | None = None
+    is_below_private: bool = False
 
 
 ANY = Askers()
+BELOW_PRIVATE = Askers(is_below_private=True)
 ANONYMOUS_ONLY = Askers(frozenset())
 
 
@@ -41,8 +45,8 @@ def parent_repository(resource: Resource) -> Resource | None:
 
 
 def is_private(repository: Entry | None) -> bool:
-    """Whether a repository, as it is stored, is one that only `INCLUDE_PRIVATE` lets in."""
-    value: dict[str, Any] = json.loads(repository.body) if repository else {"private": False}
+    """Whether a repository is not said to be public, so that only `INCLUDE_PRIVATE` lets it in."""
+    value: dict[str, Any] = json.loads(repository.body) if repository else {}
     return value.get("private") is not False or value.get("visibility", "public") != "public"
 
 
@@ -50,6 +54,8 @@ def may_not_push(
     repository: Page, credentials: Iterable[Credential], accept: str
 ) -> frozenset[str]:
     """Ids of the credentials to which GitHub said that they may not push to a repository.
+
+    To a GitHub App it says so whatever the App may do; of that its own permissions tell.
 
     Args:
         repository: GitHub's last answer about it, as it was sent.
@@ -62,7 +68,8 @@ def may_not_push(
     return frozenset(
         one.id
         for one in credentials
-        if Identity(accept, one.authorization()).fingerprint == repository.given_to
+        if (one.is_reading if isinstance(one, Installation) else True)
+        and Identity(accept, one.authorization()).fingerprint == repository.given_to
     )
 
 

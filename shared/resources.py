@@ -15,8 +15,12 @@ from shared.operations import Decision, Operation, operation_at
 
 # Paths longer than this are nobody's honest request, and every one is a key in Redis.
 MAX_NAME_BYTES = 1024
+# Each takes two bytes at least; the time to match many more of them grows with their square.
+_MAX_SEGMENTS = MAX_NAME_BYTES // 2
 
 _SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+# Below these lie an owner and a repository; elsewhere there is one such name at the most.
+_OF_REPOSITORIES = frozenset({"repos", "networks"})
 # Raise this when what is public of an answer is judged more strictly, so that what was stored by
 # the older rule counts as absent.
 _PUBLIC_RULES = 1
@@ -132,8 +136,10 @@ class Catalogue:
         if not _is_text(path + query):
             return None
         segments = _segments(path)
-        operation = None if segments is None else operation_at(segments)
-        if segments is None or operation is None or operation.decision is Decision.REFUSED:
+        if segments is None or len(segments) > _MAX_SEGMENTS:
+            return None
+        operation = operation_at(segments)
+        if operation is None or operation.decision is Decision.REFUSED:
             return None
         canonical = "/" + "/".join(quote(part, safe="!$&'()*+,;=:@~-._") for part in segments)
         canonical_query = _canonical_query(query)
@@ -172,7 +178,7 @@ def _segments(path: str) -> list[str] | None:
         return None
     if not {".", ".."}.isdisjoint(segments):
         return None
-    folded = 3 if segments[0].lower() == "repos" else 2
+    folded = 3 if segments[0].lower() in _OF_REPOSITORIES else 2
     return [part.lower() for part in segments[:folded]] + segments[folded:]
 
 

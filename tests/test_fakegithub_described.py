@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -260,3 +261,8 @@ def test_a_hidden_item_is_about_something_private() -> None:
         "private": True,
         "visibility": "private",
     }
+
+
+def test_no_example_refers_to_what_is_only_in_github_s_description() -> None:
+    described = Path(__file__).parent / "fakegithub" / "described.json"
+    assert '"$ref"' not in described.read_text(encoding="utf-8")

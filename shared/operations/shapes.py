@@ -48,6 +48,11 @@ class Shape:
     is_null: bool = False
 
     @cached_property
+    def is_scalar(self) -> bool:
+        """Whether neither an object nor a list may be there."""
+        return not (self.is_free or self.is_null) and self.members is None and self.items is None
+
+    @cached_property
     def nulls(self) -> frozenset[str]:
         """The members whose value is always null."""
         return frozenset(key for key, shape in (self.members or {}).items() if shape.is_null)

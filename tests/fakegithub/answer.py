@@ -58,9 +58,15 @@ def error(status: int, message: str, docs: str = DOCS) -> Answer:
     return Answer(status, compact_json(body))
 
 
-def not_found() -> Answer:
-    """404, for what is not there and for what must not be seen."""
-    return error(404, "Not Found")
+def not_found(path: str = "") -> Answer:
+    """404, for what is not there and for what must not be seen.
+
+    Like GitHub it names the documentation of what was asked for: the first word of the path, and
+    the one below a repository.
+    """
+    words = path.split("/")[1:]
+    page = "/".join([*words[:1], *words[3:4]]) if words[:1] == ["repos"] else "/".join(words[:1])
+    return error(404, "Not Found", f"{DOCS}/{page}".rstrip("/"))
 
 
 def bad_credentials() -> Answer:

@@ -73,8 +73,18 @@ class Description:
             "pages": "Link" in ok.get("headers", {}),
             "who": access(template, words, statuses),
             "statuses": [status for status in statuses if status in ("401", "403", "404")],
-            "body": short(value),
+            "body": short(self.example(value)),
         }
+
+    def example(self, value: Any) -> Any:
+        """An example with the examples in it that it refers to."""
+        if isinstance(value, list):
+            return [self.example(item) for item in value]
+        if isinstance(value, dict):
+            if "$ref" in value:
+                return self.example(self.whole(value)["value"])
+            return {key: self.example(item) for key, item in value.items()}
+        return value
 
     def kinds(self, get: dict[str, Any]) -> dict[str, str]:
         """The type of each parameter of the path."""

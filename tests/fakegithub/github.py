@@ -205,7 +205,7 @@ class GitHub:
         """A resource as status and compact JSON, in the form for who asks."""
         match found:
             case None:
-                return answers.not_found()
+                return answers.not_found(request.path)
             case Single():
                 body = compact_json(forms.seen(found.render(self.public_base), viewer))
                 return Answer(200, body, validated=True, last_modified=found.last_modified)

@@ -147,6 +147,26 @@ class TestAnAnswer:
         shape = Shape({"id": SCALAR, "n": SCALAR})
         assert of_answer(make_answer(body=body), shape=shape).body == b'{ "id" : 1, "n": 1.0 }'
 
+    @pytest.mark.parametrize("body", [b'{"message":"Server Error"}', b"5", b'"x"', b"null"])
+    def test_is_not_an_error_that_is_sent_with_a_200(self, body: bytes) -> None:
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), shape=Shape({"id": SCALAR}))
+        assert refused.value.kind is FailureKind.UNEXPECTED
+
+    @pytest.mark.parametrize("body", [b"{}", b"[]"])
+    def test_may_be_empty(self, body: bytes) -> None:
+        shape = Shape({"id": SCALAR}, items=Shape({"id": SCALAR}))
+        assert of_answer(make_answer(body=body), shape=shape).body == body
+
+    def test_may_not_be_deeper_than_can_be_read(self) -> None:
+        shape = Shape({})
+        assert shape.members is not None
+        shape.members["parent"] = shape
+        body = b'{"parent":' * 900 + b"null" + b"}" * 900
+        with pytest.raises(OriginError) as refused:
+            of_answer(make_answer(body=body), shape=shape)
+        assert refused.value.kind in {FailureKind.UNEXPECTED, FailureKind.NOT_JSON}
+
     @pytest.mark.parametrize("body", [b"[]", b'{"id": 1}'])
     def test_of_another_shape_than_github_describes_is_unexpected(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
@@ -190,6 +210,10 @@ class TestWithoutHidden:
 
 def test_what_may_not_be_seen_looks_like_what_is_not_there() -> None:
     content = not_found()
+    githubs = b'{"message":"Not Found","documentation_url":"https://docs.github.com/rest/repos"}'
+    found = of_answer(make_answer(404, githubs, headers={"Content-Type": JSON}))
+    assert replace(found, pages=[]) == replace(content, pages=[])
+    assert found.etag == content.etag
     assert content.status == 404
     assert json.loads(content.body) == {
         "message": "Not Found",

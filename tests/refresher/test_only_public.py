@@ -181,3 +181,14 @@ def test_what_lies_below_a_private_repository_is_never_seen(
     ]
     assert len(below) > 100
     assert {found.status for found in below if isinstance(found, Stored)} == {404}
+
+
+@pytest.mark.parametrize("below", ["", "/readme", "/issues"])
+def test_a_private_repository_looks_like_one_that_is_not_there(
+    world: FakeGitHub, redis: Redis, below: str
+) -> None:
+    name = next(repo["name"] for repo in world.repos(private=True) if repo["private"])
+    found = [CATALOGUE.find(f"/repos/netflix/{one}{below}") for one in (name, "nobody-made-it")]
+    resources = [one for one in found if one is not None]
+    private, missing = stored_with(world, redis, resources, {"github_api_token": OWNER}).values()
+    assert private == missing

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,10 +14,14 @@ from refresher.errors import OriginError
 from refresher.installation import Installation, installation_of
 from refresher.meter import Exchange, Meter
 from refresher.narrowing import Findings
+from refresher.origin import MEDIA_TYPE
 from refresher.origin_answer import OriginAnswer
+from refresher.pages import Body, Page
 from refresher.privacy import Mark
 from refresher.privileges import Privileges, found_since, shown_by
 from refresher.token_vault import AppToken, TokenVault
+from refresher.validators import Identity
+from refresher.visibility import may_not_push
 from shared import keys
 from shared.outcomes import FailureKind
 from shared.settings import PrivilegedCredentials
@@ -324,3 +329,47 @@ class TestCredentialsThatSeeNoMore:
         assert privileges.without_members([CLASSIC, outside]) == {CLASSIC.id, outside.id}
         inside = app_with(redis, clock, {"metadata": "read", "members": "read"})
         assert privileges.without_members([FINE_GRAINED, inside]) == frozenset()
+        unknown = app_with(redis, clock, {})
+        assert privileges.without_members([unknown]) == frozenset()
+
+    @pytest.mark.parametrize(
+        ("permissions", "is_confirmed"),
+        [({"metadata": "read"}, True), ({"members": "read"}, False), ({}, False)],
+    )
+    def test_are_confirmed_by_the_permissions_of_an_app_s_token(
+        self,
+        redis: Redis,
+        privileges: Privileges,
+        clock: Clock,
+        permissions: dict[str, str],
+        is_confirmed: bool,
+    ) -> None:
+        app = app_with(redis, clock, permissions)
+        answer = replace(answer_to(CLASSIC), credential=app.id)
+        assert privileges.confirms(answer, [CLASSIC, app]) is is_confirmed
+
+    @pytest.mark.parametrize(
+        ("permissions", "may_not"),
+        [
+            ({"metadata": "read"}, True),
+            ({"contents": "read"}, True),
+            ({"contents": "write"}, False),
+            ({}, False),
+        ],
+    )
+    def test_do_not_see_drafts_if_they_are_an_app_that_reads_and_may_not_push(
+        self, redis: Redis, clock: Clock, permissions: dict[str, str], may_not: bool
+    ) -> None:
+        app = app_with(redis, clock, permissions)
+        given_to = Identity(MEDIA_TYPE, app.authorization()).fingerprint
+        body = Body.of(b'{"permissions":{"push":false}}')
+        page = Page("https://api.github.com/repos/x/y", None, None, body, given_to)
+        assert may_not_push(page, [CLASSIC, app], MEDIA_TYPE) == ({app.id} if may_not else set())
+
+    @pytest.mark.parametrize("scopes", ["", "repo", "read:user", None])
+    def test_are_confirmed_by_no_scope_in_the_answer(
+        self, privileges: Privileges, scopes: str | None
+    ) -> None:
+        headers = {} if scopes is None else {"X-OAuth-Scopes": scopes}
+        answer = replace(answer_to(CLASSIC), headers=headers)
+        assert privileges.confirms(answer, [CLASSIC]) is (scopes == "")

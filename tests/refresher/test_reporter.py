@@ -228,3 +228,6 @@ class TestKeysThatNobodyHasSaidToBePublic:
         redis.hset(keys.UNKNOWN_FIELDS, mapping={f"known {number}": 1 for number in range(499)})
         reporter.note_dropped("repos/get", {"one_more"})
         assert redis.hlen(keys.UNKNOWN_FIELDS) == 500
+        redis.delete(keys.UNKNOWN_FIELDS)
+        reporter.note_dropped("repos/get", {f"key {number}" for number in range(2000)})
+        assert redis.hlen(keys.UNKNOWN_FIELDS) == 500
