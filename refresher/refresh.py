@@ -2,16 +2,15 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import assert_never
 
 from redis import Redis, RedisError
 from rq.timeouts import BaseTimeoutException
 
 from refresher import content as contents
-from refresher import page_store, verdict
+from refresher import page_store
 from refresher.asking import Question, question_of
 from refresher.backoff import next_failure
 from refresher.bulkhead import Bulkhead
@@ -26,25 +25,16 @@ from refresher.errors import (
 from refresher.lease import Lease, lease
 from refresher.lists import ListReader
 from refresher.narrowing import Findings
-from refresher.origin import MEDIA_TYPE, Origin
+from refresher.origin import Origin
 from refresher.origin_answer import OriginAnswer
 from refresher.page_store import Known
-from refresher.pages import Page, Unchanged, ask
+from refresher.pages import Unchanged
+from refresher.parent import Parent, parent_repository
 from refresher.private_mode import check_open
 from refresher.privileges import Privileges
 from refresher.reporter import Ended, Reporter
-from refresher.visibility import (
-    ANONYMOUS_ONLY,
-    ANY,
-    BELOW_PRIVATE,
-    Askers,
-    is_private,
-    may_not_push,
-    parent_repository,
-    stays_below,
-)
+from refresher.single_answer import AnswerReader
 from refresher.writes import Writer
-from shared.operations import AlsoWith
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
 from shared.resources import Resource
@@ -156,7 +146,7 @@ class _Attempt:
         try:
             # Content is as old as the question, not as the answer.
             asked_at, known = self.tools.clock(), self._known()
-            content = self._fetch(known)
+            content = self._fetch(known, asked_at)
             self.tools.privileges.check()
             self.held.check()
             outcome = self._store(content, known, asked_at=asked_at)
@@ -179,16 +169,34 @@ class _Attempt:
             self._fail(OriginError(FailureKind.INTERNAL, reason))
             raise
 
-    def _fetch(self, known: Known) -> Content | Unchanged:
+    def _fetch(self, known: Known, asked_at: float) -> Content | Unchanged:
         question = question_of(self.resource)
         if not self.resource.include_private:
             check_open(self.tools.origin, self.tools.redis)
         if self.resource.expanded:
             return self._fetch_list(question, known)
-        askers = self._askers(question)
-        if askers is None:
-            return contents.not_found()
-        return self._fetch_page(question, known, askers)
+        return AnswerReader(
+            question,
+            self.resource.tracked,
+            self.tools.origin,
+            self._parent(),
+            self.tools.privileges,
+            self._note_findings,
+            self.tools.clock,
+        ).read(known, asked_at=asked_at)
+
+    def _parent(self) -> Parent | None:
+        """The repository that the resource lies below."""
+        resource, tools = parent_repository(self.resource), self.tools
+        if resource is None:
+            return None
+        return Parent(
+            resource,
+            tools.redis,
+            tools.store,
+            lambda one, force: refresh(one, tools, force=force),
+            tools.clock,
+        )
 
     def _fetch_list(self, question: Question, known: Known) -> Content | Unchanged:
         settings = self.tools.settings
@@ -218,140 +226,10 @@ class _Attempt:
         if bulkhead.note(self.resource, pages) and bulkhead.holds_back(self.resource):
             raise HeldBackError
 
-    def _fetch_page(self, question: Question, known: Known, askers: Askers) -> Content | Unchanged:
-        """The content of a single answer, as the public sees it, whoever may ask."""
-        tools, tracked = self.tools, self.resource.tracked
-        url = tools.origin.url_of(question.target)
-        page = next((page for page in known.pages if page.url == url), None)
-        validator = page.validator if page else None
-        answer = ask(tools.origin, url, page, validator, among=askers.among)
-        if self._is_elsewhere(question, answer):
-            return self._fetch_page(question, Known(), ANONYMOUS_ONLY)
-        if page is not None and answer.status == 304:
-            return Unchanged([page.confirmed(answer)])
-        verdict.check(answer, tracked=tracked, now=tools.clock())
-        findings = Findings()
-        content = contents.of_answer(
-            answer, Page.of(answer, url), question=question, tracked=tracked, findings=findings
-        )
-        self._note_findings(answer, findings)
-        if content.status != answer.status:  # it is private itself, and so a 404 to everybody else
-            return content
-        is_hidden = self._is_hidden(answer, findings)
-        if not is_hidden and self._sees_no_more(question, askers, answer):
-            return content
-        if answer.is_anonymous or askers.is_below_private:
-            return contents.without_hidden(
-                content, shape=question.shape, include_private=askers.is_below_private
-            )
-        # What the credential saw is not public: what is, only an anonymous answer tells.
-        return self._fetch_page(question, Known(), ANONYMOUS_ONLY)
-
-    def _sees_no_more(self, question: Question, askers: Askers, answer: OriginAnswer) -> bool:
-        """Whether an answer says again what was known of the credential before it was asked.
-
-        Scopes and permissions can change at any time.
-        """
-        if answer.is_anonymous or askers.among is None or question.also_with is AlsoWith.NO_PUSH:
-            return True
-        return self.tools.privileges.confirms(answer, self.tools.origin.credentials)
-
-    def _is_hidden(self, answer: OriginAnswer, findings: Findings) -> bool:
-        """Whether an answer holds what is not for everyone.
-
-        In what GitHub's description leaves open, such as a deployment's payload, a mark may mean
-        anything; there only what a credential saw is doubted.
-        """
-        include_private = self.resource.include_private
-        if findings.hides(include_private=include_private):
-            return True
-        return bool(findings.free_marks) and not (answer.is_anonymous or include_private)
-
     def _note_findings(self, answer: OriginAnswer, findings: Findings) -> None:
         self.tools.privileges.note_findings(answer, findings)
         operation = self.resource.operation
         self.tools.reporter.note_dropped(operation.id if operation else "", findings.dropped)
-
-    def _askers(self, question: Question) -> Askers | None:
-        """Who may ask; None where what is asked for is not public.
-
-        What lies below a repository is as public as that: issues or files carry no mark of their
-        own, and a credential may see those of private ones. Without one GitHub sees to it itself.
-        """
-        credentials = self.tools.origin.credentials
-        if all(credential.is_anonymous for credential in credentials):
-            return ANONYMOUS_ONLY
-        parent = parent_repository(self.resource)
-        if parent is None or not self._depends_on_parent(question):
-            return self._known_to_see_no_more(question, None)
-        if not self._is_public(parent):
-            return None
-        if is_private(self.tools.store.read(parent)):
-            return BELOW_PRIVATE if self.resource.include_private else ANONYMOUS_ONLY
-        return self._known_to_see_no_more(question, parent)
-
-    def _depends_on_parent(self, question: Question) -> bool:
-        """Whether a credential would be used, or not, for what the repository is."""
-        if self.resource.include_private:
-            return question.anonymously
-        return not (question.anonymously and question.also_with is AlsoWith.NOBODY)
-
-    def _known_to_see_no_more(self, question: Question, parent: Resource | None) -> Askers:
-        """Who may ask for something public: whoever is known to see no more of it."""
-        if not question.anonymously:
-            return ANY
-        credentials = self.tools.origin.credentials
-        match question.also_with:
-            case AlsoWith.NOBODY:
-                return ANONYMOUS_ONLY
-            case AlsoWith.SCOPELESS:
-                return Askers(self.tools.privileges.scopeless(credentials))
-            case AlsoWith.NO_MEMBERS:
-                return Askers(self.tools.privileges.without_members(credentials))
-            case AlsoWith.NO_PUSH:
-                pages = self._pages_of(parent) if parent else ()
-                return (
-                    Askers(may_not_push(pages[0], credentials, MEDIA_TYPE))
-                    if pages
-                    else ANONYMOUS_ONLY
-                )
-        assert_never(question.also_with)
-
-    def _is_public(self, parent: Resource) -> bool:
-        """Whether the repository that the resource lies below is to be seen.
-
-        Raises:
-            NotNowError: another refresher is at work on it.
-            OriginError: it could not be read: whether it is public is not known.
-        """
-        store, clock = self.tools.store, self.tools.clock
-        look = store.look(parent)
-        if not look.is_current(clock()):
-            if refresh(parent, self.tools) in {RefreshOutcome.BUSY, RefreshOutcome.NO_LOCK}:
-                raise NotNowError
-            look = store.look(parent)
-        if look.metadata is None or not look.is_current(clock()):
-            reason = "the repository itself could not be read"
-            raise OriginError(FailureKind.UNEXPECTED, reason)
-        return look.metadata.status == 200
-
-    def _pages_of(self, parent: Resource) -> Sequence[Page]:
-        return page_store.load(self.tools.redis, parent).pages
-
-    def _is_elsewhere(self, question: Question, answer: OriginAnswer) -> bool:
-        """Whether what a credential saw lies below another repository than the one that was asked.
-
-        One that was renamed is the same: GitHub leads to it by its number, as it leads there from
-        the repository's own former name.
-        """
-        parent = parent_repository(self.resource)
-        if answer.is_anonymous or parent is None or self.resource.include_private:
-            return False
-        here = self.tools.origin.url_of("/".join(question.path.split("/")[:4]))
-        if stays_below(answer.url, [here]):
-            return False
-        moved_to = [page.moved_to for page in self._pages_of(parent) if page.moved_to]
-        return not stays_below(answer.url, moved_to)
 
     def _known(self) -> Known:
         """The stored pages; none without an entry, which alone they could confirm."""
