@@ -21,8 +21,8 @@ _MAX_SEGMENTS = MAX_NAME_BYTES // 2
 _SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
 # Below these lie an owner and a repository; elsewhere there is one such name at the most.
 _OF_REPOSITORIES = frozenset({"repos", "networks"})
-# Raise this when what is public of an answer is judged more strictly, so that what was stored by
-# the older rule counts as absent.
+# Raise this when what is public of an answer is judged more strictly (also by a stricter row or
+# shape in `shared/operations`), so that what was stored by the older rule counts as absent.
 _PUBLIC_RULES = 1
 
 

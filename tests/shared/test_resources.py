@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import operations
 from shared.resources import MAX_NAME_BYTES, Catalogue, Resource
 from tests.builders import CATALOGUE
 
@@ -214,6 +215,16 @@ def test_an_id_can_stand_in_a_job_id_and_a_key(segment: str) -> None:
 def test_ids_stay_what_they_were_from_release_to_release() -> None:
     # printf 'tracked ranked list, public 1\n/orgs/Netflix/repos' | sha256sum | cut -c-32
     assert REPOS.id == "f01b168cef08a810eca32230a9676a98"
+
+
+def test_whoever_changes_what_is_public_says_whether_the_rules_became_stricter() -> None:
+    # If so, raise `_PUBLIC_RULES`, too: what was stored by the older rules counts as absent then.
+    held = [Path(operations.__file__).with_name(name) for name in ("decisions.tsv", "shapes.json")]
+    digests = [hashlib.sha256(one.read_bytes()).hexdigest()[:16] for one in held]
+    assert (REPOS.form.rpartition(" ")[2], digests) == (
+        "1",
+        ["300e99874cd61f68", "14f4ae00ecc85b4d"],
+    )
 
 
 def test_what_is_kept_in_another_way_has_another_id_under_the_same_name() -> None:
