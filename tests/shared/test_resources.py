@@ -1,6 +1,8 @@
+import hashlib
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote, unquote, urlencode
 
 import pytest
