@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from refresher.errors import OriginError
 from refresher.narrowing import Findings, UnfitError, narrowed
+from refresher.privacy import hidden_marks
 from refresher.ranking import Ranks, ranks_of
 from shared.operations.shapes import Shape
 from shared.outcomes import FailureKind
@@ -130,7 +131,7 @@ def _item(
     if not isinstance(value, dict):
         reason = "GitHub's list holds something that is not an object"
         raise OriginError(FailureKind.UNEXPECTED, reason)
-    found = Findings()
+    found = Findings(nulled=hidden_marks(include_private=private))
     try:
         public, _ = narrowed(text, value, shape, found)
     except UnfitError as error:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from refresher.cutting import cut
-from refresher.privacy import Mark, mark_of, marks_in
+from refresher.privacy import Mark, hidden_marks, mark_of, marks_in
 from shared.operations.shapes import Shape
 
 _DROPPED: Final = object()
@@ -21,12 +21,15 @@ class Findings:
         free_marks: the same in what the shape says nothing of: a deployment's payload may say
             `private`, and mean anything by it.
         may_push: whether GitHub says that the credential may push to a repository.
+        nulled: marks of the objects inside others that become null. Elsewhere they make the whole
+            value doubtful; of a list that is read whole, an item is not lost for what it refers to.
     """
 
     dropped: set[str] = field(default_factory=set)
     marks: Mark = Mark.NONE
     free_marks: Mark = Mark.NONE
     may_push: bool = False
+    nulled: Mark = Mark.NONE
 
     def add(self, other: "Findings") -> None:
         """Take over what was found elsewhere."""
@@ -41,9 +44,7 @@ class Findings:
         Args:
             include_private: private repositories are let in.
         """
-        return bool(
-            self.marks & (Mark.WITHHELD if include_private else Mark.PRIVATE | Mark.WITHHELD)
-        )
+        return bool(self.marks & hidden_marks(include_private=include_private))
 
 
 class UnfitError(ValueError):
@@ -88,7 +89,10 @@ def _narrow_object(value: dict[str, Any], shape: Shape, at: str, findings: Findi
     if shape.members is None:
         findings.dropped.add(at)
         return _DROPPED
-    findings.marks |= mark_of(value)
+    mark = mark_of(value)
+    if at and mark & findings.nulled:
+        return None
+    findings.marks |= mark
     findings.may_push = findings.may_push or _may_push(value)
     changed: dict[str, Any] = {}
     if shape.others is None:

@@ -15,6 +15,15 @@ class Mark(Flag):
     WITHHELD = auto()  # a draft, a secret gist, the token's own user: never public
 
 
+def hidden_marks(*, include_private: bool) -> Mark:
+    """The marks of what is not to be shown.
+
+    Args:
+        include_private: private repositories are let in.
+    """
+    return Mark.WITHHELD if include_private else Mark.PRIVATE | Mark.WITHHELD
+
+
 def mark_of(value: Mapping[str, Any]) -> Mark:
     """How GitHub marks an object as not for everyone.
 

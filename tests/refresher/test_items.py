@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from refresher.errors import OriginError
 from refresher.items import Item, decode, elements, split
 from refresher.narrowing import Findings
+from shared.operations.shapes import SCALAR, Shape
 from shared.outcomes import FailureKind
 from tests.refresher.workbench import ANYTHING, property_test
 
@@ -237,3 +238,15 @@ def test_the_reason_holds_nothing_of_the_body() -> None:
     with pytest.raises(OriginError) as refused:
         items_of(b'[{"secret": "hunter2"', ranked=False)
     assert not re.search("secret|hunter2", refused.value.reason)
+
+
+def test_an_item_that_refers_to_something_private_is_kept_without_it() -> None:
+    shape = Shape({"id": SCALAR})
+    assert shape.members is not None
+    shape.members["template_repository"] = shape
+    body = b'[{"id":1,"template_repository":{"id":2,"private":true}},{"id":3,"private":true}]'
+    first, second = split(body, shape, Findings())
+    assert (first.text, first.private) == (b'{"id":1,"template_repository":null}', False)
+    assert second.private
+    (shown, _) = split(body, shape, Findings(), private=True)
+    assert b'"id":2' in shown.text
