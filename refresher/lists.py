@@ -124,7 +124,7 @@ class ListReader:
         """
         before, pages = known_ids, known
         items: dict[str, list[Item]] = {}
-        view = _View(is_one=len(self.origin.credentials) == 1)
+        view = self._view_of(known)
         for number in range(MAX_READINGS):
             view = view.again()
             pages, changed = self._read_once({page.url: page for page in pages}, items, view)
@@ -142,6 +142,12 @@ class ListReader:
                 return ReadList([item for page in pages for item in items[page.url]], pages)
             before = reading.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
+
+    def _view_of(self, known: Sequence[Page]) -> _View:
+        """Who is asked first: whoever was given the known pages, of which most did not change."""
+        ids = [credential.id for credential in self.origin.credentials]
+        last = known[0].asked_by if known else None
+        return _View(is_one=len(ids) == 1, asked_by=last if last in ids else None)
 
     def _read_once(
         self, known: Mapping[str, Page], items: dict[str, list[Item]], view: "_View"

@@ -79,6 +79,7 @@ def heads_of(pages: Sequence[Page]) -> bytes:
             "given_to": page.given_to,
             "items": page.items,
             "moved_to": page.moved_to,
+            "asked_by": page.asked_by,
         }
         for page in pages
     ]

@@ -73,6 +73,7 @@ class Page:
         given_to: fingerprint of the identity that the ETag was sent to.
         items: how many items a list's page holds; None for anything else.
         moved_to: where it was found in the end, if GitHub said that it stays there.
+        asked_by: id of the credential that it was given to last.
     """
 
     url: str
@@ -82,6 +83,7 @@ class Page:
     given_to: str = ""
     items: int | None = None
     moved_to: str | None = None
+    asked_by: str = ""
 
     @classmethod
     def of(cls, answer: OriginAnswer, url: str, items: int | None = None) -> "Page":
@@ -94,6 +96,7 @@ class Page:
             answer.given_to,
             items,
             answer.moved_to,
+            answer.credential,
         )
 
     @property
@@ -107,6 +110,7 @@ class Page:
             self,
             etag=answer.headers.get("ETag", self.etag),
             given_to=answer.given_to,
+            asked_by=answer.credential,
             moved_to=answer.moved_to or self.moved_to,
             next_url=answer.links.get("next") if answer.links else self.next_url,
         )

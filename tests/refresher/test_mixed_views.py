@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from refresher.refresh import refresh
-from shared.outcomes import FailureKind
+from shared.outcomes import FailureKind, RefreshOutcome
 from shared.store import Store
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import REPOS, Clock, make_settings, make_tools
@@ -49,6 +49,23 @@ def test_one_credential_answers_all_pages_of_a_reading(
             assert Store(redis).look(REPOS).failure is None
             assert stored(redis) == github.repos()
             clock.now += settings.cache_ttl + 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_whoever_was_given_the_pages_is_asked_whether_they_changed(
+    github: FakeGitHub, redis: Redis, concurrency: int
+) -> None:
+    settings = make_settings(
+        github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
+    )
+    tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
+    with closing(tools.origin):
+        refresh(REPOS, tools)
+        github.reset_counters()
+        for _ in range(3):
+            assert refresh(REPOS, tools, force=True) is RefreshOutcome.UNCHANGED
+    assert {seen["status"] for seen in github.recent()} == {304}
+    assert github.counters()["points"] == 0
 
 
 @pytest.mark.parametrize("anonymous_limit", [0, 60])
@@ -96,6 +113,7 @@ def test_nothing_of_a_reading_that_was_left_gets_into_the_next_one(
         assert Store(redis).look(REPOS).failure is None
         assert stored(redis) == github.repos()
         clock.now += settings.cache_ttl + 1
-        # The next one is begun by the stranger, who has more left, and ended by the owner.
+        # The next one is begun by the owner, who was given the pages, and ended by the stranger.
         github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
-    assert [one["status"] for one in github.recent()].count(304) == 5
+    # Two of the reading that was left, and all four of the stranger's second, which confirms.
+    assert [one["status"] for one in github.recent()].count(304) == 6
