@@ -1,6 +1,6 @@
 """Answers that are held back for a while, in the event loop: no thread waits with them.
 
-A handler says so in its request's ASGI scope; under a server for WSGI there is none, and the answer
+A handler says so in its request's ASGI scope. A server for WSGI has no such scope: there the answer
 goes at once.
 """
 

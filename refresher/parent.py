@@ -82,9 +82,10 @@ class Parent:
             OriginError: it could not be read: whether it is public is not known.
         """
         look = self.store.look(self.resource)
-        if not _is_known_at(look, at) and self._refresh(force=True):
-            self._await(at)
-        look = self.store.look(self.resource)
+        if not _is_known_at(look, at):
+            if self._refresh(force=True):
+                self._await(at)
+            look = self.store.look(self.resource)
         return self._status(look, is_known=_is_known_at(look, at)) == 200 and not self.is_private()
 
     def is_private(self) -> bool:
