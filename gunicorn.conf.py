@@ -42,7 +42,8 @@ worker_class = "reader.front.worker.FrontWorker"
 http_parser = "python"
 # One that cannot start must not serve.
 asgi_lifespan = "on"
-# What a proxy says of its client counts only where TRUSTED_PROXIES names it (reader/client_url.py).
+# What a proxy says of its client counts only where TRUSTED_PROXIES names it
+# (reader/response/client_url.py).
 forwarded_allow_ips = ""
 secure_scheme_headers = {}
 # Between them a client's next request finds its connection open; a balancer's idle timeout is
@@ -77,7 +78,7 @@ class _Logger(Logger):  # type: ignore[misc]
 logger_class = _Logger
 
 
-# Where the processes of this gunicorn share what they count (reader/node_counts.py).
+# Where the processes of this gunicorn share what they count (reader/telemetry/process_files.py).
 _COUNTS = "API_READ_CACHE_COUNTS"
 
 

@@ -20,18 +20,18 @@ from pathlib import Path
 import requests
 from redis import Redis
 
-from refresher.budget import Budget
-from refresher.bulkhead import Bulkhead
-from refresher.meter import Meter
-from refresher.origin import Origin
-from refresher.privileges import Privileges
+from refresher.github.budget import Budget
+from refresher.github.client import Origin
+from refresher.lock.large_list_limit import Bulkhead
 from refresher.refresh import Tools, refresh
-from refresher.reporter import Reporter
-from refresher.writes import Writer
+from refresher.reporting.meter import Meter
+from refresher.reporting.reporter import Reporter
+from refresher.storage.entry_writer import Writer
+from refresher.visibility.privileges import Privileges
 from scripts.embedded_redis import EmbeddedRedis
-from shared.resources import Catalogue
+from shared.redis.store import Store
+from shared.resources.resource import Catalogue
 from shared.settings import Settings, load
-from shared.store import Store
 from tests.fakegithub.client import FakeGitHub
 
 ORG = "Netflix"

@@ -13,8 +13,8 @@ from redis import Redis
 
 from bench.errors import BenchError
 from refresher.jobs import refresh
-from shared import announcements, keys
 from shared.outcomes import RefreshOutcome
+from shared.redis import announcements, keys
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 _READY = "ready"

@@ -5,8 +5,8 @@ the parts that queue (refreshers, GitHub's limits); Redis's part is counted from
 Every organisation has three tracked resources; GitHub changes them at random, at fixed rates.
 
 What it rests on: how refreshes are scheduled, limited and announced is this project's own
-(`shared.ahead`, `refresher.budget`, `reader.caretaker`); sizes are those of an organisation of 250
-repositories and 130 members; GitHub takes a fifth of a second for an answer.
+(`shared.refresh_ahead`, `refresher.github.budget`, `reader.cache.synchronizer`); sizes are those of
+an organisation of 250 repositories and 130 members; GitHub takes a fifth of a second for an answer.
 """
 
 import argparse

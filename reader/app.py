@@ -5,16 +5,16 @@ import logging
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from reader.bodies.wanted_bodies import FORM_MAX_BYTES
 from reader.cli.commands import cache
 from reader.cli.help import settings_for_help
 from reader.errors import ApiError
-from reader.flask_request import response
-from reader.node import Node
-from reader.noting import note_requests
-from reader.posts import FORM_MAX_BYTES
-from reader.refusal import refusal
+from reader.process import Node
+from reader.response.error_response import refusal
 from reader.routes import allowed_methods, routes
 from reader.status.routes import register as register_status
+from reader.web.request import response
+from reader.web.request_hooks import note_requests
 from shared import settings as settings_of_process
 from shared.settings import Settings
 

@@ -11,18 +11,18 @@ from urllib.parse import unquote_to_bytes
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
-from reader.answer import Answer
 from reader.app import create_app
-from reader.bodies import Bodies, Incoming, Message, Receive
+from reader.bodies.body_reader import Bodies, Incoming, Message, Receive
+from reader.bodies.wanted_bodies import WEBHOOK, wanted
 from reader.errors import ApiError
-from reader.front.answers import SERVER
-from reader.health import healthcheck, livez
-from reader.held_answers import HeldAnswers
-from reader.node import Node
-from reader.posts import WEBHOOK, wanted
-from reader.refusal import refusal
-from reader.request_ids import HEADER
-from reader.tallies import Kind, Route, served_by_status
+from reader.front.rendered_responses import SERVER
+from reader.process import Node
+from reader.response.error_response import refusal
+from reader.response.health import healthcheck, livez
+from reader.response.response import Answer
+from reader.telemetry.counters import Kind, Route, served_by_status
+from reader.telemetry.request_ids import HEADER
+from reader.web.delayed_responses import HeldAnswers
 
 Send = Callable[[Message], Awaitable[None]]
 

@@ -7,19 +7,19 @@ from flask import Blueprint, Response, g, request
 from redis import RedisError
 from werkzeug.exceptions import MethodNotAllowed
 
-from reader.answer import CORS_HEADERS, Conditions, answer
-from reader.client_url import path_of
+from reader.bodies.wanted_bodies import POSTED_TO, WEBHOOK
 from reader.errors import NotFound, Unavailable
-from reader.flask_request import header, node, origin, response, target
-from reader.fleet import NodeView
-from reader.health import healthcheck as health_answer
-from reader.health import json_answer
-from reader.health import livez as life_answer
-from reader.metrics import CONTENT_TYPE as METRICS_TYPE
-from reader.metrics import expose
-from reader.posts import POSTED_TO, WEBHOOK
-from reader.selection import select
-from reader.webhooks import MAX_BYTES, Delivery
+from reader.fleet.metrics import CONTENT_TYPE as METRICS_TYPE
+from reader.fleet.metrics import expose
+from reader.fleet.snapshot import NodeView
+from reader.response.client_url import path_of
+from reader.response.health import healthcheck as health_answer
+from reader.response.health import json_answer
+from reader.response.health import livez as life_answer
+from reader.response.response import CORS_HEADERS, Conditions, answer
+from reader.response.target import select
+from reader.web.request import header, node, origin, response, target
+from reader.webhooks.receiver import MAX_BYTES, Delivery
 from shared.github_form import JSON
 
 routes = Blueprint("reader", __name__)

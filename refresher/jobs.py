@@ -9,22 +9,22 @@ from redis import Redis
 from rq import get_current_job
 from rq.suspension import is_suspended
 
-from refresher.budget import Budget
-from refresher.bulkhead import Bulkhead
-from refresher.meter import Exchange, Meter, metered
-from refresher.origin import Origin
-from refresher.privileges import Privileges
+from refresher.github.budget import Budget
+from refresher.github.client import Origin
+from refresher.lock.large_list_limit import Bulkhead
 from refresher.refresh import Tools
 from refresher.refresh import refresh as refresh_resource
-from refresher.reporter import Ended, Reporter
-from refresher.writes import Writer
-from shared.connection import connect, connect_to_lock_masters
+from refresher.reporting.meter import Exchange, Meter, metered
+from refresher.reporting.reporter import Ended, Reporter
+from refresher.storage.entry_writer import Writer
+from refresher.visibility.privileges import Privileges
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
 from shared.queueing import FORM, REQUEST_ID, RefreshQueue
-from shared.resources import Catalogue, Resource
+from shared.redis.connection import connect, connect_to_lock_masters
+from shared.redis.store import Store
+from shared.resources.resource import Catalogue, Resource
 from shared.settings import Settings, load_or_exit
-from shared.store import Store
 
 log = logging.getLogger("refresher")
 

@@ -9,12 +9,12 @@ from functools import partial
 from redis import Redis, RedisError
 from rq.timeouts import BaseTimeoutException
 
-from refresher import content as contents
-from refresher import page_store
-from refresher.asking import Question, question_of
 from refresher.backoff import next_failure
-from refresher.bulkhead import Bulkhead
-from refresher.content import Content
+from refresher.content import content as contents
+from refresher.content.content import Content
+from refresher.content.list_reader import ListReader
+from refresher.content.narrowing import Findings
+from refresher.content.page import Unchanged
 from refresher.errors import (
     HeldBackError,
     LeaseLostError,
@@ -22,24 +22,24 @@ from refresher.errors import (
     NotNowError,
     OriginError,
 )
-from refresher.lease import Lease, lease
-from refresher.lists import ListReader
-from refresher.narrowing import Findings
-from refresher.origin import Origin
-from refresher.origin_answer import OriginAnswer
-from refresher.page_store import Known
-from refresher.pages import Unchanged
-from refresher.parent import Parent, parent_repository
-from refresher.private_mode import check_open
-from refresher.privileges import Privileges
-from refresher.reporter import Ended, Reporter
-from refresher.single_answer import AnswerReader
-from refresher.writes import Writer
+from refresher.github.client import Origin
+from refresher.github.private_mode import check_open
+from refresher.github.question import Question, question_of
+from refresher.github.response import OriginAnswer
+from refresher.lock.large_list_limit import Bulkhead
+from refresher.lock.refresh_lock import Lease, lease
+from refresher.reporting.reporter import Ended, Reporter
+from refresher.storage import page_store
+from refresher.storage.entry_writer import Writer
+from refresher.storage.page_store import Known
+from refresher.visibility.parent_repository import Parent, parent_repository
+from refresher.visibility.privileges import Privileges
+from refresher.visibility.response_reader import AnswerReader
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
-from shared.resources import Resource
+from shared.redis.store import Look, Store
+from shared.resources.resource import Resource
 from shared.settings import Settings
-from shared.store import Look, Store
 
 
 @dataclass(frozen=True)

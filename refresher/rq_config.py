@@ -6,14 +6,14 @@ with everything in place, and calls nothing but that.
 
 from importlib import import_module
 
-from refresher.installation import private_key_of
-from shared.connection import sentinel_arguments
+from refresher.github.auth.app_installation import private_key_of
 from shared.errors import SettingsError
 from shared.logs import logging_config
-from shared.operations import operations
-from shared.operations.shapes import public_shapes
 from shared.queueing import QUEUE
-from shared.sentinel_url import is_sentinel_url
+from shared.redis.connection import sentinel_arguments
+from shared.redis.sentinel_url import is_sentinel_url
+from shared.resources.operations import operations
+from shared.resources.operations.shapes import public_shapes
 from shared.settings import load_or_exit, stop
 
 _settings = load_or_exit()
@@ -30,6 +30,6 @@ DICT_CONFIG = logging_config(_settings.log_format)
 
 # Not at the top: what is wrong with the settings is said before anything else can fail of it.
 import_module("refresher.jobs")
-import_module("refresher.permitted").restrict()
+import_module("refresher.job_allow_list").restrict()
 operations()
 public_shapes()

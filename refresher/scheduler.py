@@ -18,13 +18,13 @@ from rq.cron import CronJob, CronScheduler
 from rq.exceptions import SchedulerNotFound
 from rq.utils import now as utc_now
 
-from shared.ahead import Ahead
-from shared.connection import connect, reason_of
 from shared.logs import logging_config
 from shared.queueing import QUEUE, RefreshQueue
-from shared.resources import Catalogue
+from shared.redis.connection import connect, reason_of
+from shared.redis.store import Store
+from shared.refresh_ahead import Ahead
+from shared.resources.resource import Catalogue
 from shared.settings import Settings, load_or_exit
-from shared.store import Store
 
 log = logging.getLogger("refresher")
 

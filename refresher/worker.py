@@ -17,11 +17,11 @@ from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.job import Job
 
-from refresher.credential_pool import credentials_of
-from refresher.privileges import ADVICE, found_since
-from shared.connection import ANSWER_TIMEOUT, reason_of
+from refresher.github.auth.pool import credentials_of
+from refresher.visibility.privileges import ADVICE, found_since
 from shared.errors import SettingsError
-from shared.sentinels import keep_all_sentinels
+from shared.redis.connection import ANSWER_TIMEOUT, reason_of
+from shared.redis.sentinels import keep_all_sentinels
 from shared.settings import PrivilegedCredentials, load_or_exit, stop
 
 log = logging.getLogger("refresher")

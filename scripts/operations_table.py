@@ -1,6 +1,7 @@
 """`python -m scripts.operations_table`: makes docs/github-operations.md of the decisions.
 
-The decisions are data (shared/operations/decisions.tsv); this page is for people who review them.
+The decisions are data (shared/resources/operations/decisions.tsv); this page is for people who
+review them.
 """
 
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from scripts.running import ROOT
-from shared.operations import Operation, operations
+from shared.resources.operations import Operation, operations
 
 PAGE = ROOT / "docs" / "github-operations.md"
 
@@ -19,7 +20,7 @@ _INTRODUCTION = """\
 GitHub documents {total} operations that read (GET). Each has a decision here. The rule behind all
 of them: readers serve what GitHub would tell a client without a credential, whatever credential
 fetched it. [security.md](security.md) tells how that is kept. This page is generated from
-`shared/operations/decisions.tsv` by `python -m scripts.operations_table`; a test fails if the two
+`shared/resources/operations/decisions.tsv` by `python -m scripts.operations_table`; a test fails if the two
 differ.
 
 | decision | operations | meaning |

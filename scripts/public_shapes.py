@@ -1,4 +1,4 @@
-"""`python -m scripts.public_shapes api.github.com.json`: makes shared/operations/shapes.json.
+"""`python -m scripts.public_shapes api.github.com.json`: makes the public shapes.
 
 The argument is GitHub's OpenAPI description, as the npm package @octokit/openapi has it. The file
 that is written says, for each GET operation that answers JSON, which keys an anonymous client
@@ -41,7 +41,7 @@ from scripts.public_shape_rules import (
 )
 from scripts.running import ROOT
 
-WRITTEN = ROOT / "shared" / "operations" / "shapes.json"
+WRITTEN = ROOT / "shared" / "resources" / "operations" / "shapes.json"
 JSON_TYPE = re.compile(r"application/(json|[\w.+-]*\+json|vnd\.github\.object)")
 UNIONS = ("allOf", "oneOf", "anyOf")
 OTHER_FORMATS = ("application/sarif+json",)  # JSON, but another body, and refused to everybody

@@ -11,7 +11,7 @@ from typing import cast
 
 from redis import Redis
 
-from shared import keys
+from shared.redis import keys
 
 ANONYMOUS = "anonymous"  # the id of what is asked without a credential
 SLOT_SECONDS = 300

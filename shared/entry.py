@@ -26,8 +26,8 @@ from functools import cached_property
 
 from shared.errors import UnreadableError
 from shared.json_array import JsonArray, pack_ends, unpack_ends
-from shared.keys import SCHEMA
-from shared.views import Metric
+from shared.redis.keys import SCHEMA
+from shared.resources.views import Metric
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
 

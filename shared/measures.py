@@ -2,9 +2,9 @@
 
 RQ runs each job in a process of its own, which nobody could ask for its counts afterwards. So
 refreshers add theirs up in one Redis hash, where every reader finds them for `/metrics`. Readers
-keep theirs on their machine, so that they are there when Redis is not (`reader.node_counts`). In
-both, a field is a measure's name and its labels, joined by `|`. Who loses its data begins at 0
-again, which is what Prometheus expects of a counter.
+keep theirs on their machine, so that they are there when Redis is not
+(`reader.telemetry.process_files`). In both, a field is a measure's name and its labels, joined by
+`|`. Who loses its data begins at 0 again, which is what Prometheus expects of a counter.
 
 =================  =====================  ==========  ==========================================
 measure            labels                 counted by  what
@@ -37,7 +37,7 @@ from typing import cast
 from redis import Redis
 from redis.client import Pipeline
 
-from shared import keys
+from shared.redis import keys
 
 _SEPARATOR = "|"
 SUM = "sum"

@@ -23,8 +23,8 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from shared import keys
-from shared.resources import Resource
+from shared.redis import keys
+from shared.resources.resource import Resource
 
 QUEUE = "refresh"
 JOB = "refresher.jobs.refresh"

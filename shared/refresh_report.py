@@ -8,10 +8,10 @@ from typing import cast
 from redis import Redis
 from redis.client import Pipeline
 
-from shared import keys
 from shared.errors import UnreadableError
 from shared.outcomes import FailureKind, RefreshOutcome
-from shared.resources import Resource
+from shared.redis import keys
+from shared.resources.resource import Resource
 
 TRACKED, ON_DEMAND = "tracked", "on-demand"
 KINDS = (TRACKED, ON_DEMAND)

@@ -23,8 +23,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from shared import urls
 from shared.errors import SettingsError
+from shared.redis import redis_url
 
 GITHUB_API = "https://api.github.com"
 # A URL can hold a password just as well.
@@ -212,7 +212,7 @@ class Settings(BaseSettings):
     @field_validator("github_api_url")
     @classmethod
     def _an_origin(cls, value: str) -> str:
-        parts = urls.split_url(value)
+        parts = redis_url.split_url(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be a URL that begins with https:// or http://")
         if parts.username or parts.password or parts.query or parts.fragment:
@@ -261,7 +261,7 @@ class Settings(BaseSettings):
     @classmethod
     def _a_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            urls.check_redis(value.get_secret_value())
+            redis_url.check_redis(value.get_secret_value())
         return value
 
     @field_validator("redlock_urls")
@@ -269,7 +269,7 @@ class Settings(BaseSettings):
     def _masters(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        servers = [urls.server(url) for url in _comma_separated(value)]
+        servers = [redis_url.server(url) for url in _comma_separated(value)]
         if len(set(servers)) < len(servers):
             raise ValueError("names a server twice: what it says would count double")
         if len(servers) % 2 == 0:
@@ -337,7 +337,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _a_ca_to_use(self) -> "Settings":
         url = self.redis_url.get_secret_value() if self.redis_url else None
-        if self.redis_ca_file is not None and url is not None and not urls.uses_tls(url):
+        if self.redis_ca_file is not None and url is not None and not redis_url.uses_tls(url):
             raise ValueError("REDIS_CA_FILE needs a REDIS_URL that begins with rediss")
         return self
 
@@ -401,7 +401,9 @@ class Settings(BaseSettings):
 
     def _complete(self, url: str) -> str:
         password = self.cache_password.get_secret_value() if self.cache_password else None
-        return urls.with_certificates(urls.with_password(url, password), self.redis_ca_file)
+        return redis_url.with_certificates(
+            redis_url.with_password(url, password), self.redis_ca_file
+        )
 
 
 def load(**overrides: Any) -> Settings:

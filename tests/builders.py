@@ -12,14 +12,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from scripts.embedded_redis import free_port
-from shared import keys
 from shared.entry import Entry, Metadata, content_fields
 from shared.failure import Failure
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
-from shared.resources import Catalogue, Resource
+from shared.redis import keys
+from shared.resources.resource import Catalogue, Resource
+from shared.resources.views import Metric
 from shared.settings import Settings, load
-from shared.views import Metric
 
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 CATALOGUE = Catalogue(("Netflix", "Google"))

@@ -7,11 +7,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from reader.fleet import Fleet, NodeView, TrackedView
-from reader.metrics import expose
-from reader.presence import ReaderReport
-from reader.tallies import Route
-from reader.workers import WorkerView
+from reader.fleet.heartbeats import ReaderReport
+from reader.fleet.metrics import expose
+from reader.fleet.snapshot import Fleet, NodeView, TrackedView
+from reader.fleet.workers import WorkerView
+from reader.telemetry.counters import Route
 from shared.budgets import CredentialBudget
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
 from shared.outcomes import FailureKind, RefreshOutcome, Served

@@ -91,7 +91,7 @@ def text_constants(module: str) -> list[str]:
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"reader.app", "refresher.jobs", "shared.keys", "tests.fakegithub.client"} <= set(
+    assert {"reader.app", "refresher.jobs", "shared.redis.keys", "tests.fakegithub.client"} <= set(
         modules()
     )
     assert "shared.settings" in imports("reader.app")
@@ -147,7 +147,7 @@ def test_one_module_spells_redis_keys() -> None:
         for module in modules()
         if not is_below(module, "tests") and any(map(prefix.search, text_constants(module)))
     ]
-    assert holders == ["shared.keys"]
+    assert holders == ["shared.redis.keys"]
 
 
 def test_a_reader_process_loads_nothing_of_a_refresher(redis_server: EmbeddedRedis) -> None:

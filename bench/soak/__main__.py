@@ -80,8 +80,8 @@ def measure(plan: Plan, cores: Cores) -> Soak:
         }
         rude = {**common, "number": plan.misfits}
         with (
-            LoadProcess("bench.soak.regulars", regulars, cores={cores.load}) as good,
-            LoadProcess("bench.soak.misfits", rude, cores={cores.load}) as bad,
+            LoadProcess("bench.soak.steady_clients", regulars, cores={cores.load}) as good,
+            LoadProcess("bench.soak.slow_clients", rude, cores={cores.load}) as bad,
         ):
             groups |= {"regulars": good.pid, "misfits": bad.pid}
             with Sampler(

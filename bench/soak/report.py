@@ -21,7 +21,7 @@ from bench.soak.figures import (
 from bench.soak.samples import Sample
 from bench.soak.shape import RELOAD, Shape
 from bench.tables import number
-from reader.front.connections import REQUEST_TIMEOUT
+from reader.front.connection_limits import REQUEST_TIMEOUT
 
 BEGIN, END = "<!-- figures: written by make bench-soak -->", "<!-- end of the figures -->"
 GRACE = 5.0  # seconds beyond a time limit that a reader may take to keep it

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from reader.fleet import Fleet
-from reader.privileged import PrivilegedCredential, privileged
+from reader.fleet.privileged_credentials import PrivilegedCredential, privileged
+from reader.fleet.snapshot import Fleet
 from reader.status.diagnosis import PRIVILEGED, Level, diagnose
-from reader.status.words import about as in_words
-from reader.status.words import count, duration, listed, plural, share, size
+from reader.status.formatting import about as in_words
+from reader.status.formatting import count, duration, listed, plural, share, size
 from shared.budgets import CredentialBudget, is_beside
 from shared.settings import REFRESHERS_ONLY, Settings
 

@@ -10,16 +10,16 @@ from flask.cli import AppGroup
 
 from reader.cli import documents, tables
 from reader.cli.checks import Verdict
-from reader.cli.desk import desk
+from reader.cli.context import desk
 from reader.cli.doctor import examine, print_findings
 from reader.cli.printing import print_facts, print_json, print_table
-from reader.cli.waiting import asked, asked_to_forget, forgotten, refreshed
-from reader.cli.warming import Step, Warming, warm
-from reader.fleet import TrackedView
+from reader.cli.wait import asked, asked_to_forget, forgotten, refreshed
+from reader.cli.warm import Step, Warming, warm
+from reader.fleet.snapshot import TrackedView
+from reader.fleet.suspension import resume, suspend
 from reader.status.diagnosis import LEVELS, state_of
+from reader.status.formatting import duration, plural
 from reader.status.reports import report_words
-from reader.status.words import duration, plural
-from reader.suspension import resume, suspend
 from shared.outcomes import RefreshOutcome
 
 Command = TypeVar("Command", bound=Callable[..., Any])

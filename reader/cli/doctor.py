@@ -19,7 +19,7 @@ from reader.cli.checks import (
     check_redis,
     check_settings,
 )
-from reader.cli.desk import Desk, complaint
+from reader.cli.context import Desk, complaint
 from reader.cli.printing import print_lines
 
 _COLOURS = {

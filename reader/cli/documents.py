@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reader.fleet import TrackedView
+from reader.fleet.snapshot import TrackedView
 from reader.status import resource_rows
 from reader.status.diagnosis import state_of
-from reader.status.moment import Moment
+from reader.status.page_input import Moment
 from shared.refresh_report import RefreshReport
 
 Document = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reader.cli.layout import GAP, Column, fitting, shortened
+from reader.cli.column_fitting import GAP, Column, fitting, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

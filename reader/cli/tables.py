@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from reader.cli.column_fitting import Column
 from reader.cli.documents import next_at
-from reader.cli.layout import Column
-from reader.fleet import TrackedView
+from reader.fleet.snapshot import TrackedView
 from reader.status.diagnosis import Level, state_of
-from reader.status.moment import NOTHING, Moment
+from reader.status.formatting import about, clock, duration, plural, share, size
+from reader.status.page_input import NOTHING, Moment
 from reader.status.reports import report_words
 from reader.status.resource_rows import tracked_row
-from reader.status.words import about, clock, duration, plural, share, size
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import RefreshReport
 

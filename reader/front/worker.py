@@ -10,13 +10,13 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from reader.client_url import is_trusted
-from reader.front.answers import Answers
-from reader.front.borrowed import use_for_connections
-from reader.front.connections import Connections
-from reader.front.protocol import Front
-from reader.observer import Observer
-from reader.tallies import Tallies
+from reader.fleet.process_reporter import Observer
+from reader.front.connection import Front
+from reader.front.connection_limits import Connections
+from reader.front.gunicorn_protocol import use_for_connections
+from reader.front.rendered_responses import Answers
+from reader.response.client_url import is_trusted
+from reader.telemetry.counters import Tallies
 
 _TICK = 1.0  # seconds
 # Of an answer, the kernel takes what the client has room for and this many bytes more. Left alone

@@ -7,10 +7,10 @@ import logging
 from enum import StrEnum
 
 from reader.errors import BadRequest, NotFound
-from reader.node import Node
-from reader.suspension import resume, suspend
+from reader.fleet.suspension import resume, suspend
+from reader.process import Node
 from shared.queueing import Asked
-from shared.resources import Resource
+from shared.resources.resource import Resource
 
 log = logging.getLogger("reader")
 

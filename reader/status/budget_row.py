@@ -1,8 +1,8 @@
 """The row of the page that is about a credential's budget."""
 
 from reader.status.diagnosis import Level
-from reader.status.moment import Shown
-from reader.status.words import about, count, iso, listed
+from reader.status.formatting import about, count, iso, listed
+from reader.status.page_input import Shown
 from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget
 
 _SPARK_WIDTH, _SPARK_HEIGHT = 180, 32  # of a sparkline, in its own units

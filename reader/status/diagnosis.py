@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reader.fleet import Fleet, TrackedView
-from reader.privileged import privileged
-from reader.status.words import about, clock, listed, plural
+from reader.fleet.privileged_credentials import privileged
+from reader.fleet.snapshot import Fleet, TrackedView
+from reader.status.formatting import about, clock, listed, plural
 from shared.outcomes import FailureKind, RefreshOutcome
 
 

@@ -14,7 +14,7 @@ from typing import cast
 
 from redis import Redis, RedisError
 
-from shared import keys
+from shared.redis import keys
 
 # Of the wrong tokens that were given in this minute of the clock and in the one before it:
 AT_ONCE = 5  # so many are answered without delay: an operator mistypes

@@ -4,14 +4,14 @@ Plain members are numbers, times and names for programs; beside them stands the 
 shows of them. Texts are under the name of the page's place, which is all that the script knows.
 """
 
-from reader.fleet import Fleet
+from reader.fleet.snapshot import Fleet
 from reader.status.budget_row import budget_row
 from reader.status.diagnosis import LEVEL_SIGNS, Statement, diagnose
-from reader.status.moment import NOTHING, Moment, Shown
+from reader.status.formatting import about, clock, count, iso, plural, share
+from reader.status.page_input import NOTHING, Moment, Shown
 from reader.status.process_rows import node_rows, worker_row
 from reader.status.reports import timeline_row
 from reader.status.resource_rows import on_demand_row, tracked_row
-from reader.status.words import about, clock, count, iso, plural, share
 from shared.budgets import is_beside
 from shared.version import VERSION
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from reader.presence import ReaderReport
+from reader.fleet.heartbeats import ReaderReport
+from reader.fleet.workers import WorkerView
 from reader.status.diagnosis import SIGNS, Level, State
-from reader.status.moment import NOTHING, Shown
-from reader.status.words import about, count, iso, listed, share, size
-from reader.workers import WorkerView
+from reader.status.formatting import about, count, iso, listed, share, size
+from reader.status.page_input import NOTHING, Shown
 
 
 def node_rows(readers: Iterable[ReaderReport], now: float) -> list[Shown]:

@@ -1,8 +1,8 @@
 """The rows of the page that are about refreshes, and how these ended in words."""
 
 from reader.status.diagnosis import Level
-from reader.status.moment import Shown
-from reader.status.words import clock, duration, iso, plural
+from reader.status.formatting import clock, duration, iso, plural
+from reader.status.page_input import Shown
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import RefreshReport
 

@@ -1,11 +1,11 @@
 """The rows of the page that are about resources."""
 
-from reader.fleet import OnDemandView, TrackedView
+from reader.fleet.snapshot import OnDemandView, TrackedView
 from reader.status.diagnosis import LEVELS, SIGNS, Level, state_of
-from reader.status.moment import NOTHING, Moment, Shown
+from reader.status.formatting import about, clock, count, duration, iso, plural, share, size
+from reader.status.page_input import NOTHING, Moment, Shown
 from reader.status.reports import report_words
-from reader.status.words import about, clock, count, duration, iso, plural, share, size
-from shared.ahead import Ahead
+from shared.refresh_ahead import Ahead
 
 
 def tracked_row(view: TrackedView, moment: Moment) -> Shown:

@@ -10,16 +10,16 @@ from redis import RedisError
 from werkzeug.wrappers import Response as AnyResponse
 
 from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, Unavailable
-from reader.flask_request import client, header, node, origin, response
-from reader.health import json_answer
-from reader.held_answers import hold
+from reader.response.health import json_answer
 from reader.status.actions import Action, log, perform
 from reader.status.admin import COOKIE, Admin
 from reader.status.guesses import Guesses, slowing
-from reader.status.moment import Moment, Shown
 from reader.status.page import page_of
+from reader.status.page_input import Moment, Shown
 from reader.status.sessions import LIFETIME_S, Session, Sessions
-from reader.tallies import Route
+from reader.telemetry.counters import Route
+from reader.web.delayed_responses import hold
+from reader.web.request import client, header, node, origin, response
 
 status_routes = Blueprint(
     "status",

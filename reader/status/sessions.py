@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from redis import Redis
 
-from shared import keys
+from shared.redis import keys
 
 LIFETIME_S = 12 * 3600
 _ID_BYTES = 18

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.debian import find
-from tests.browser.troubles import Troubles
+from tests.browser.failure_states import Troubles
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

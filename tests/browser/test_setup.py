@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import axe
 from tests.browser.conftest import NewPage
-from tests.browser.troubles import Troubles
+from tests.browser.failure_states import Troubles
 from tests.npm import NodeMissing, check_lock
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import requests
 
 from tests.browser import axe
 from tests.browser.conftest import NewPage
-from tests.browser.troubles import Troubles
+from tests.browser.failure_states import Troubles
 from tests.browser.viewers import STRANGERS
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess

@@ -13,7 +13,7 @@ from typing import Any, Final
 import psutil
 from redis import RedisError
 
-from shared.connection import ANSWER_TIMEOUT
+from shared.redis.connection import ANSWER_TIMEOUT
 from tests.chaos import checkers, watching
 from tests.chaos.clients import Client, World
 from tests.chaos.faults import Parts, inflict

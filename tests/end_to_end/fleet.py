@@ -13,7 +13,7 @@ import requests
 from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis, free_port
-from shared.connection import client_of
+from shared.redis.connection import client_of
 from tests.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -1,7 +1,7 @@
 """The front with less patience, so that tests need not have it either."""
 
-from reader import bodies
-from reader.front import protocol
+from reader.bodies import body_reader
+from reader.front import connection
 from reader.front.worker import FrontWorker
 
 BODY_DEADLINE = 3.0  # seconds, in place of 10
@@ -14,6 +14,6 @@ class ImpatientWorker(FrontWorker):
 
     def init_process(self) -> None:
         """Begin, in the process that was forked."""
-        vars(bodies).update(DEADLINE=BODY_DEADLINE)
-        vars(protocol).update(REQUEST_TIMEOUT=REQUEST_TIMEOUT, STALL_TIMEOUT=STALL_TIMEOUT)
+        vars(body_reader).update(DEADLINE=BODY_DEADLINE)
+        vars(connection).update(REQUEST_TIMEOUT=REQUEST_TIMEOUT, STALL_TIMEOUT=STALL_TIMEOUT)
         super().init_process()

@@ -11,7 +11,7 @@ from redis import Redis, RedisError
 from redis.sentinel import MasterNotFoundError
 
 from scripts.embedded_redis import EmbeddedRedis, free_port, server_binary
-from shared.sentinels import AllSentinels
+from shared.redis.sentinels import AllSentinels
 from tests.waiting import eventually
 
 MASTER = "cache"

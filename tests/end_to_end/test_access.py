@@ -11,9 +11,9 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from scripts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
-from shared import keys
-from shared.connection import client_of
 from shared.queueing import QUEUE
+from shared.redis import keys
+from shared.redis.connection import client_of
 from tests.builders import on_demand, tracked
 from tests.end_to_end.access import RULES, GuardedRedis
 from tests.end_to_end.fleet import Fleet, Reader, Running, procfile

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import requests
 
-from refresher.credentials import Token
-from refresher.resource_classes import CORE
-from shared import keys
+from refresher.github.auth.credentials import Token
+from refresher.github.rate_limit_class import CORE
+from shared.redis import keys
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually

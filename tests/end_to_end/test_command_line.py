@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from reader.workers import workers
-from shared import keys
+from reader.fleet.workers import workers
+from shared.redis import keys
 from tests.builders import tracked
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
 from tests.fakegithub.client import FakeGitHubProcess

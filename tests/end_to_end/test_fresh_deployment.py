@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from shared import keys
-from shared.resources import Resource
+from shared.redis import keys
+from shared.resources.resource import Resource
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually

@@ -11,8 +11,8 @@ import pytest
 import requests
 from redis import Redis
 
-from shared import keys
-from shared.resources import Catalogue
+from shared.redis import keys
+from shared.resources.resource import Catalogue
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.quickness import Quickness, measure
 from tests.end_to_end.raw_http import Connection, request

@@ -4,9 +4,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from shared import keys
-from shared.resources import Catalogue, Resource
-from shared.store import Store
+from shared.redis import keys
+from shared.redis.store import Store
+from shared.resources.resource import Catalogue, Resource
 from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually

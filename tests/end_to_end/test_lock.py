@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from scripts.embedded_redis import EmbeddedRedis, free_port
-from shared import keys
 from shared.queueing import RefreshQueue
-from shared.resources import Catalogue
-from shared.store import Store
+from shared.redis import keys
+from shared.redis.store import Store
+from shared.resources.resource import Catalogue
 from tests.end_to_end.fleet import Fleet, Running
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually

@@ -14,9 +14,9 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from reader.metrics import PREFIX
-from reader.tallies import Route
-from refresher.credentials import Token
+from reader.fleet.metrics import PREFIX
+from reader.telemetry.counters import Route
+from refresher.github.auth.credentials import Token
 from shared.measures import BUCKETS
 from shared.outcomes import FailureKind, RefreshOutcome, Served
 from shared.queueing import Asked

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from scripts.openapi import SERVED, SOURCE, rendered
+from shared.resources.views import Metric
 from shared.settings import Settings
 from shared.version import VERSION
-from shared.views import Metric
 from tests.builders import make_settings
 from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess

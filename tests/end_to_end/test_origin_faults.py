@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared import keys
-from shared.resources import Catalogue
+from shared.redis import keys
+from shared.resources.resource import Catalogue
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually

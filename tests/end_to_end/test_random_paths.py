@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from shared import keys
 from shared.queueing import QUEUE, RefreshQueue
+from shared.redis import keys
 from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.raw_http import Connection

@@ -18,9 +18,9 @@ import pytest
 import requests
 from redis import Redis
 
-from refresher.credentials import Token
-from shared import keys
-from shared.resources import Catalogue
+from refresher.github.auth.credentials import Token
+from shared.redis import keys
+from shared.resources.resource import Catalogue
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.raw_http import exchange
 from tests.end_to_end.redis_contents import stored

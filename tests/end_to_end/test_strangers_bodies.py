@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reader.webhooks import MAX_BYTES
+from reader.webhooks.receiver import MAX_BYTES
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.impatient import BODY_DEADLINE
 from tests.end_to_end.raw_http import Closed, Connection, request

@@ -8,7 +8,7 @@ import pytest
 from redis.sentinel import MasterNotFoundError
 
 from scripts.embedded_redis import free_port
-from shared.connection import connect
+from shared.redis.connection import connect
 from shared.settings import load
 from tests.end_to_end.fleet import Fleet
 from tests.end_to_end.tls import Authority, TlsRedis, has_tls_redis, tls_binary

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import keys
+from shared.redis import keys
 from tests.end_to_end.balancer import haproxy
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
 from tests.end_to_end.load import Load
@@ -28,7 +28,9 @@ def newer(tmp_path: Path) -> Path:
     for name in ("reader", "refresher", "shared"):
         shutil.copytree(CHECKOUT / name, checkout / name)
     shutil.copy(CHECKOUT / "gunicorn.conf.py", checkout)
-    change(checkout / "shared/keys.py", f"SCHEMA = {keys.SCHEMA}", f"SCHEMA = {keys.SCHEMA + 1}")
+    change(
+        checkout / "shared/redis/keys.py", f"SCHEMA = {keys.SCHEMA}", f"SCHEMA = {keys.SCHEMA + 1}"
+    )
     entry = checkout / "shared/entry.py"
     change(entry, '"body": entry.body', '"content": entry.body')
     change(entry, 'fields[b"body"]', 'fields[b"content"]')

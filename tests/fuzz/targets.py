@@ -7,26 +7,26 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 import requests
 
-from reader.answer import Conditions, answer
-from reader.client_url import Address, path_of
 from reader.errors import ApiError, BadRequest
-from reader.events import touched
-from reader.representation import whole
-from reader.selection import select
-from reader.webhooks import _payload
+from reader.response.client_url import Address, path_of
+from reader.response.representation import whole
+from reader.response.response import Conditions, answer
+from reader.response.target import select
+from reader.webhooks.affected_resources import touched
+from reader.webhooks.receiver import _payload
+from refresher.content.items import decode, elements
 from refresher.errors import OriginError
-from refresher.items import decode, elements
-from refresher.limits import asked_pause, clock_offset
-from refresher.origin import links_in
-from shared.announcements import parse
+from refresher.github.client import links_in
+from refresher.github.rate_limit_headers import asked_pause, clock_offset
 from shared.entry import entry_from
 from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.outcomes import Served
+from shared.redis.announcements import parse
 from shared.refresh_report import RefreshReport
-from shared.resources import MAX_NAME_BYTES, Resource
+from shared.resources.resource import MAX_NAME_BYTES, Resource
 from tests.builders import CATALOGUE, NOW, compressed, make_entry
-from tests.reader.front.test_head import assert_read_as_gunicorn_does
+from tests.reader.front.test_request_head import assert_read_as_gunicorn_does
 
 ORIGIN = "https://api.github.test"
 # RFC 9110 section 8.8.3 and 13.1.2, and nothing of what servers take besides.

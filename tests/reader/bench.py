@@ -7,17 +7,17 @@ from typing import Any
 
 from redis import Redis
 
-from reader.access_log import AccessLog
-from reader.arrivals import Arrivals
-from reader.caretaker import Caretaker
-from reader.local_cache import LocalCache
-from reader.node_counts import NodeCounts
-from reader.observer import Observer
-from reader.read_path import ReadPath
-from reader.schedule import Policy
+from reader.cache.check_schedule import Policy
+from reader.cache.local_cache import LocalCache
+from reader.cache.lookup import ReadPath
+from reader.cache.synchronizer import Caretaker
+from reader.cache.waiters import Arrivals
+from reader.fleet.process_reporter import Observer
+from reader.telemetry.access_log import AccessLog
+from reader.telemetry.process_files import NodeCounts
 from shared.queueing import RefreshQueue
-from shared.resources import Resource
-from shared.store import Store
+from shared.redis.store import Store
+from shared.resources.resource import Resource
 from tests.builders import CATALOGUE, Clock
 
 LOCAL_TTL = 50.0

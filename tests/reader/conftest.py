@@ -9,9 +9,9 @@ from flask import Flask
 from redis import Redis
 
 from reader.app import create_app
-from reader.node import Node
+from reader.process import Node
 from scripts.embedded_redis import EmbeddedRedis
-from shared import keys
+from shared.redis import keys
 from tests.builders import make_settings
 
 MakeApp = Callable[..., Flask]

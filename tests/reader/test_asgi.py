@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Response
 
-from reader.access_log import AccessLog
+from reader.telemetry.access_log import AccessLog
 from shared.measures import Measure
 from tests.builders import CATALOGUE, JSON, NOW, make_entry, tracked
 from tests.reader.front.helpers import Reader, Sent, a_reader
@@ -279,7 +279,7 @@ def test_a_body_is_taken_whole_in_whatever_pieces(
 def test_a_body_that_comes_slowly_is_waited_for(
     run: Run, application: "Application", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reader.bodies.DEADLINE", 5)
+    monkeypatch.setattr("reader.bodies.body_reader.DEADLINE", 5)
 
     async def test() -> None:
         async with all_threads_ended(application):
@@ -292,8 +292,8 @@ def test_a_body_that_comes_slowly_is_waited_for(
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bodies have no time to come."""
-    monkeypatch.setattr("reader.bodies.DEADLINE", 0.01)
-    monkeypatch.setattr("reader.bodies.LINGER", 0.01)
+    monkeypatch.setattr("reader.bodies.body_reader.DEADLINE", 0.01)
+    monkeypatch.setattr("reader.bodies.body_reader.LINGER", 0.01)
 
 
 @pytest.mark.usefixtures("_impatient")

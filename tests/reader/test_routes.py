@@ -14,13 +14,13 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from werkzeug.test import TestResponse
 
-from reader.answer import CORS_HEADERS
-from reader.node import Node
+from reader.process import Node
+from reader.response.response import CORS_HEADERS
 from scripts.embedded_redis import free_port
-from shared import keys
 from shared.entry import Entry
 from shared.measures import Measure
 from shared.queueing import QUEUE, REQUEST_ID
+from shared.redis import keys
 from tests.builders import (
     CATALOGUE,
     JSON,

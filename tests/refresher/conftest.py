@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.origin import Origin
+from refresher.github.client import Origin
 from refresher.refresh import Tools
-from shared.store import Store
+from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import Clock, make_settings, make_tools
 

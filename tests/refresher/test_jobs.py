@@ -12,11 +12,12 @@ from rq.utils import import_attribute
 
 from refresher import jobs
 from scripts.embedded_redis import EmbeddedRedis
-from shared import keys, measures
+from shared import measures
 from shared.measures import Measure
 from shared.queueing import FORGET_JOB, JOB, RefreshQueue
+from shared.redis import keys
+from shared.redis.store import Store
 from shared.refresh_report import timeline
-from shared.store import Store
 from tests.builders import queued_names
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import ORG, REPOS, USER_VIEW

@@ -12,19 +12,19 @@ import pytest
 from redis import Redis, RedisError
 from rq.timeouts import JobTimeoutException
 
-from refresher.lease import lease
+from refresher.lock.refresh_lock import lease
 from refresher.refresh import reason_not_to, refresh
 from scripts.embedded_redis import EmbeddedRedis
-from shared import keys
-from shared.connection import connect
 from shared.entry import Entry, Metadata
 from shared.failure import Failure
 from shared.outcomes import FailureKind, RefreshOutcome
+from shared.redis import keys
+from shared.redis.connection import connect
+from shared.redis.store import Look, Store
 from shared.refresh_report import TRACKED
-from shared.resources import Catalogue, Resource
+from shared.resources.resource import Catalogue, Resource
+from shared.resources.views import Metric
 from shared.settings import load
-from shared.store import Look, Store
-from shared.views import Metric
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeTools
 from tests.refresher.workbench import (

@@ -5,8 +5,8 @@ import runpy
 import pytest
 from rq.cli.helpers import get_redis_from_config
 
-from shared.connection import CONNECT_TIMEOUT, SENTINEL_TIMEOUT
 from shared.queueing import QUEUE
+from shared.redis.connection import CONNECT_TIMEOUT, SENTINEL_TIMEOUT
 
 
 def test_the_worker_works_where_the_readers_enqueue(monkeypatch: pytest.MonkeyPatch) -> None:

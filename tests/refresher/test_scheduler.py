@@ -9,9 +9,9 @@ from rq.cron import CronScheduler
 
 from refresher.scheduler import RefreshAhead, Scheduler
 from scripts.embedded_redis import free_port
-from shared import keys
-from shared.connection import connect
 from shared.queueing import QUEUE
+from shared.redis import keys
+from shared.redis.connection import connect
 from shared.settings import load
 from tests.builders import make_entry, queued_names, store_entry
 from tests.refresher.workbench import CATALOGUE, Clock, make_settings

@@ -10,8 +10,8 @@ from rq import Queue, Worker
 
 from refresher.worker import RefreshWorker
 from scripts.embedded_redis import free_port
-from shared.connection import connect
 from shared.queueing import QUEUE
+from shared.redis.connection import connect
 from shared.settings import load
 
 

@@ -9,26 +9,26 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from requests.structures import CaseInsensitiveDict
 
-from refresher.budget import Budget
-from refresher.bulkhead import Bulkhead
-from refresher.content import Content, of_list
-from refresher.items import split
-from refresher.lists import ReadList
-from refresher.meter import Exchange, Meter
-from refresher.narrowing import Findings
-from refresher.origin import Origin
-from refresher.origin_answer import OriginAnswer
-from refresher.pages import Body, Page
-from refresher.privileges import Privileges
+from refresher.content.content import Content, of_list
+from refresher.content.items import split
+from refresher.content.list_reader import ReadList
+from refresher.content.narrowing import Findings
+from refresher.content.page import Body, Page
+from refresher.github.budget import Budget
+from refresher.github.client import Origin
+from refresher.github.response import OriginAnswer
+from refresher.lock.large_list_limit import Bulkhead
 from refresher.refresh import Tools
-from refresher.reporter import Reporter
-from refresher.writes import Writer
-from shared import keys
+from refresher.reporting.meter import Exchange, Meter
+from refresher.reporting.reporter import Reporter
+from refresher.storage.entry_writer import Writer
+from refresher.visibility.privileges import Privileges
 from shared import settings as settings_of_process
-from shared.operations.shapes import FREE, Shape
-from shared.resources import Catalogue, Resource
+from shared.redis import keys
+from shared.redis.store import Store
+from shared.resources.operations.shapes import FREE, Shape
+from shared.resources.resource import Catalogue, Resource
 from shared.settings import Settings
-from shared.store import Store
 
 TOKEN = "ghp_very_secret_0123456789"
 JSON_TYPE = "application/json; charset=utf-8"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared import budgets, keys
+from shared import budgets
 from shared.budgets import (
     SLOT_SECONDS,
     SLOTS,
@@ -16,6 +16,7 @@ from shared.budgets import (
     points,
     slot_at,
 )
+from shared.redis import keys
 from tests.builders import NOW
 
 ID = "0123456789ab"

@@ -17,8 +17,8 @@ from shared.entry import (
 )
 from shared.errors import UnreadableError
 from shared.json_array import JsonArray
-from shared.keys import SCHEMA
-from shared.views import Metric
+from shared.redis.keys import SCHEMA
+from shared.resources.views import Metric
 from tests.builders import (
     NOW,
     compressed,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared import keys, measures
+from shared import measures
 from shared.measures import (
     BOUNDS,
     BUCKETS,
@@ -21,6 +21,7 @@ from shared.measures import (
     field_of,
     parse,
 )
+from shared.redis import keys
 
 durations = st.floats(0, 1e6)
 words = st.text(st.sampled_from("abz019-./{}_ "), min_size=1)

@@ -13,10 +13,10 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from shared import keys
 from shared.queueing import QUEUE, SHORT_QUEUE, Asked, RefreshQueue
-from shared.resources import Resource
-from shared.store import Store
+from shared.redis import keys
+from shared.redis.store import Store
+from shared.resources.resource import Resource
 from tests.builders import on_demand, queued_names, tracked
 
 REPOS = tracked("/orgs/Netflix/repos")

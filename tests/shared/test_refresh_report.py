@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared import keys, refresh_report
+from shared import refresh_report
 from shared.errors import UnreadableError
 from shared.outcomes import FailureKind, RefreshOutcome
+from shared.redis import keys
 from shared.refresh_report import (
     KINDS,
     ON_DEMAND,
@@ -23,7 +24,7 @@ from shared.refresh_report import (
     record_from,
     timeline,
 )
-from shared.resources import Resource
+from shared.resources.resource import Resource
 from tests.builders import NOW, on_demand, tracked
 
 ORG, USER = tracked("/orgs/Netflix"), on_demand("/users/mona")

@@ -17,7 +17,7 @@ from reader.cli.checks import (
     check_redis,
     check_settings,
 )
-from reader.fleet import OriginView
+from reader.fleet.snapshot import OriginView
 from shared.settings import REFRESHERS_ONLY
 from tests.builders import NOW, make_settings
 from tests.reader.status.fleets import (

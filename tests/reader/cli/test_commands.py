@@ -20,17 +20,18 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from rq.suspension import is_suspended
 
-from reader.cli.desk import complaint
-from reader.status.moment import NOTHING
-from reader.suspension import suspend
-from refresher.writes import Writer
+from reader.cli.context import complaint
+from reader.fleet.suspension import suspend
+from reader.status.page_input import NOTHING
+from refresher.storage.entry_writer import Writer
 from scripts.embedded_redis import EmbeddedRedis
 from scripts.running import ROOT
-from shared import keys, refresh_report
+from shared import refresh_report
 from shared.outcomes import RefreshOutcome
 from shared.queueing import QUEUE
+from shared.redis import keys
 from shared.refresh_report import RefreshReport
-from shared.resources import Resource
+from shared.resources.resource import Resource
 from tests.builders import (
     absent_redis,
     make_entry,
@@ -265,7 +266,7 @@ class TestRefresh:
     def test_is_asked_for_again_where_its_job_was_lost(
         self, redis: Redis, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("reader.cli.waiting._LOST", 0.2)
+        monkeypatch.setattr("reader.cli.wait._LOST", 0.2)
         left_for_later = threading.Timer(0.2, lambda: redis.delete("rq:queue:refresh"))
         left_for_later.start()
         run("refresh", "/orgs/Netflix", "--timeout", "1.5")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from reader.cli import tables
-from reader.fleet import Fleet, TrackedView
-from reader.status.moment import NOTHING
+from reader.fleet.snapshot import Fleet, TrackedView
+from reader.status.page_input import NOTHING
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import Record
 from tests.builders import NOW, make_metadata, on_demand

@@ -4,14 +4,14 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from reader.access_log import AccessLog
-from reader.front.answers import Answers
-from reader.front.connections import Connections
-from reader.front.protocol import Front
-from reader.local_cache import LocalCache
-from reader.node_counts import NodeCounts
-from reader.observer import Observer
-from reader.tallies import Tallies
+from reader.cache.local_cache import LocalCache
+from reader.fleet.process_reporter import Observer
+from reader.front.connection import Front
+from reader.front.connection_limits import Connections
+from reader.front.rendered_responses import Answers
+from reader.telemetry.access_log import AccessLog
+from reader.telemetry.counters import Tallies
+from reader.telemetry.process_files import NodeCounts
 from tests.builders import NOW, absent_redis
 
 HIGH, LOW = 64 * 1024, 16 * 1024

@@ -12,12 +12,12 @@ from flask import Flask
 from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
 
 from reader.app import create_app
-from reader.fleet import FleetWatch
-from reader.front.answers import Answers, Ready
-from reader.listener import Listener
-from reader.node import Node, Parts
-from reader.tallies import Tallies
-from reader.webhooks import Webhooks
+from reader.cache.subscriber import Listener
+from reader.fleet.snapshot import FleetWatch
+from reader.front.rendered_responses import Answers, Ready
+from reader.process import Node, Parts
+from reader.telemetry.counters import Tallies
+from reader.webhooks.receiver import Webhooks
 from shared.queueing import RefreshQueue
 from tests.builders import absent_redis, make_settings
 from tests.reader.bench import Bench

@@ -13,7 +13,7 @@ import uvloop
 from flask import Flask
 from gunicorn.config import Config
 
-from reader.front.protocol import Front
+from reader.front.connection import Front
 from reader.front.worker import FrontWorker
 from tests.reader.front.helpers import END, LIMITS, Reader, Sent, without_the_servers
 

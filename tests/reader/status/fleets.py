@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from reader.fleet import Fleet, TrackedView
-from reader.presence import ReaderReport
-from reader.status.moment import Moment
-from reader.workers import WorkerView
+from reader.fleet.heartbeats import ReaderReport
+from reader.fleet.snapshot import Fleet, TrackedView
+from reader.fleet.workers import WorkerView
+from reader.status.page_input import Moment
 from shared.budgets import CredentialBudget
 from shared.failure import Failure
 from shared.outcomes import RefreshOutcome

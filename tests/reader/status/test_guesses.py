@@ -3,7 +3,7 @@
 from redis import Redis
 
 from reader.status.guesses import ANSWERED, AT_ONCE, LONGEST, Guesses, Slowing, slowing
-from shared import keys
+from shared.redis import keys
 from tests.builders import absent_redis
 
 NOW = 1_800_000_030.0  # in the middle of a minute

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from reader.fleet import Fleet, OnDemandView, OriginView, TrackedView
+from reader.fleet.snapshot import Fleet, OnDemandView, OriginView, TrackedView
 from reader.status.budget_row import sparkline
-from reader.status.moment import NOTHING
 from reader.status.page import page_of
+from reader.status.page_input import NOTHING
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.outcomes import FailureKind, RefreshOutcome
 from tests.builders import NOW, make_metadata, make_settings, on_demand

@@ -15,8 +15,8 @@ from rq.suspension import is_suspended
 
 from reader.status.admin import COOKIE
 from reader.status.guesses import AT_ONCE
-from shared import keys
 from shared.queueing import FORGET_JOB, JOB
+from shared.redis import keys
 from tests.builders import absent_redis, make_entry, on_demand, queued_names, store_entry, tracked
 from tests.reader.conftest import MakeApp
 

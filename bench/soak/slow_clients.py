@@ -1,0 +1,196 @@
+"""The clients that nobody wishes for: `python -m bench.soak.slow_clients`.
+
+Slow readers take a large list a few kB a second, stalled ones take nothing of it; slow senders
+drip the head of a request, silent ones send nothing; leavers go away in the middle of a request or
+of an answer. All go when the hour's shape says so, and come back when it says so.
+"""
+
+import argparse
+import asyncio
+import json
+import socket
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from bench.soak.framing import Framing
+from bench.soak.shape import Shape
+from bench.workloads import LIST, SMALL
+from reader.front.connection_limits import STALL_TIMEOUT
+
+_HOST = "Host: 127.0.0.1\r\nUser-Agent: api-read-cache-bench\r\n"
+_LARGE = f"GET {LIST} HTTP/1.1\r\n{_HOST}Accept-Encoding: identity\r\n\r\n".encode()
+_HEAD = f"GET {SMALL} HTTP/1.1\r\n{_HOST}X-Drip: {'x' * 200}\r\n\r\n".encode()
+_SMALL_BUFFER = 4096  # bytes that the kernel takes for a client that takes nothing
+_STALLED = STALL_TIMEOUT + 10  # seconds after which a stalled client looks whether it was given up
+_SPEEDS = (4_096, 4_096, 4_096, 131_072)  # bytes a second of slow readers, in turn
+_TOO_LONG = 60.0  # seconds after which a slow sender gives up being thrown out
+
+Client = Callable[[], Awaitable[None]]
+
+
+class _Misfits:
+    """All of them, and what they met; times in seconds since the run's begin."""
+
+    def __init__(self, port: int, begin: float, number: int) -> None:
+        self._address = ("127.0.0.1", port)
+        self._begin = begin
+        self._number = number
+        self._loop = asyncio.get_running_loop()
+        self.whole = 0
+        self.cut: list[
+            tuple[float, float]
+        ] = []  # slow readers: when they asked, and were cut short
+        self.given_up = 0
+        self.not_given_up = 0
+        self.sent_away: list[tuple[float, float, int]] = []  # when, after how long, status
+        self.left = {"in a request": 0, "in an answer": 0}
+
+    async def run(self, windows: Iterable[tuple[float, float]]) -> None:
+        """Be about in these windows."""
+        for begin, end in windows:
+            await asyncio.sleep(self._begin + begin - time.monotonic())
+            tasks = [asyncio.ensure_future(self._again(client)) for client in self._clients()]
+            await asyncio.sleep(self._begin + end - time.monotonic())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _clients(self) -> list[Client]:
+        """A third are slow readers, a sixth each stalled, slow senders and silent; the rest leave.
+
+        Leavers come anew all the time.
+        """
+        sixth = self._number // 6
+        clients: list[Client] = []
+        for place in range(2 * sixth):
+            speed = _SPEEDS[place % len(_SPEEDS)]
+            clients.append(lambda speed=speed: self._read_slowly(speed))  # type: ignore[misc]
+        clients += [self._stall] * sixth
+        clients += [lambda: self._drip(_HEAD)] * sixth
+        clients += [lambda: self._drip(b"")] * sixth
+        leaving = [self._leave_in_a_request, self._leave_in_an_answer]
+        clients += leaving * ((self._number - 5 * sixth) // 2)
+        return clients
+
+    async def _again(self, client: Client) -> None:
+        while True:
+            with suppress(OSError):
+                await client()
+            await asyncio.sleep(0.2)
+
+    async def _connect(self, receive_buffer: int | None = None) -> socket.socket:
+        made = socket.socket()
+        if receive_buffer is not None:  # before the connection, which announces it
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        made.setblocking(False)
+        try:
+            await self._loop.sock_connect(made, self._address)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    async def _read_slowly(self, speed: int) -> None:
+        with await self._connect(max(_SMALL_BUFFER, speed // 4)) as connection:
+            asked = time.monotonic() - self._begin
+            await self._loop.sock_sendall(connection, _LARGE)
+            if await self._take(connection, speed // 2, every=0.5):
+                self.whole += 1
+            else:
+                self.cut.append((asked, time.monotonic() - self._begin))
+
+    async def _stall(self) -> None:
+        with await self._connect(_SMALL_BUFFER) as connection:
+            await self._loop.sock_sendall(connection, _LARGE)
+            await asyncio.sleep(_STALLED)
+            if await self._take(connection, 1 << 20, every=0):
+                self.not_given_up += 1
+            else:
+                self.given_up += 1
+
+    async def _take(self, connection: socket.socket, size: int, *, every: float) -> bool:
+        """Whether the answer came whole."""
+        framing = Framing()
+        while True:
+            try:
+                piece = await self._loop.sock_recv(connection, size)
+            except ConnectionError:
+                piece = b""
+            if not piece:
+                return False
+            if framing.feed(piece):
+                return framing.status == 200
+            await asyncio.sleep(every)
+
+    async def _drip(self, data: bytes) -> None:
+        """A byte a second, until the other side has had enough."""
+        with await self._connect() as connection:
+            began, answer = time.monotonic(), b""
+            ended = asyncio.ensure_future(self._until_closed(connection))
+            try:
+                for byte in data or b"\0" * 1000:
+                    if data:
+                        with suppress(OSError):
+                            await self._loop.sock_sendall(connection, bytes([byte]))
+                    done, _ = await asyncio.wait({ended}, timeout=1)
+                    if done or time.monotonic() - began > _TOO_LONG:
+                        break
+                answer = ended.result() if ended.done() else b""
+            finally:
+                ended.cancel()
+            now = time.monotonic()
+            status = int(answer[9:12]) if answer.startswith(b"HTTP/1.") else 0
+            self.sent_away.append((now - self._begin, now - began, status))
+
+    async def _until_closed(self, connection: socket.socket) -> bytes:
+        received = b""
+        with suppress(ConnectionError):
+            while piece := await self._loop.sock_recv(connection, 65536):
+                received += piece
+        return received
+
+    async def _leave_in_a_request(self) -> None:
+        with await self._connect() as connection:
+            await self._loop.sock_sendall(connection, _HEAD[:40])
+            self.left["in a request"] += 1
+        await asyncio.sleep(0.8)
+
+    async def _leave_in_an_answer(self) -> None:
+        with await self._connect(_SMALL_BUFFER) as connection:
+            await self._loop.sock_sendall(connection, _LARGE)
+            await self._loop.sock_recv(connection, 1000)
+            # An RST, as of a client that was killed.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.left["in an answer"] += 1
+        await asyncio.sleep(0.8)
+
+    def met(self) -> dict[str, object]:
+        """What they met, as JSON."""
+        return {
+            name: getattr(self, name)
+            for name in ("whole", "cut", "given_up", "not_given_up", "sent_away", "left")
+        }
+
+
+async def _run(options: argparse.Namespace) -> dict[str, object]:
+    misfits = _Misfits(options.port, options.begin, options.number)
+    await misfits.run(Shape(options.minutes, 1).misfits())
+    return misfits.met()
+
+
+def main() -> int:
+    """Be rude, and print what came of it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--begin", type=float, required=True, help="by the monotonic clock")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--number", type=int, required=True, help="of them, at once")
+    print(json.dumps(asyncio.run(_run(parser.parse_args()))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""`/metrics`: everything that is counted or measured, in Prometheus's words.
+
+The one module that names metrics. Three sources: what this node's processes counted, how its
+tracked content is, and what refreshers counted for the whole fleet in Redis. The last is the same
+whichever reader is asked: take one of them (`max without (instance)`), do not add them up.
+
+Labels are from closed sets: routes are templates, resources the tracked ones, credentials digests.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from reader.fleet.privileged_credentials import privileged
+from reader.fleet.snapshot import Fleet, NodeView, TrackedView
+from shared.measures import Labels, Measure, Measures
+from shared.outcomes import RefreshOutcome
+from shared.version import VERSION
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+PREFIX = "api_read_cache_"
+
+
+@dataclass(frozen=True)
+class _Counter:
+    measure: Measure
+    name: str
+    help: str
+    labels: Sequence[str] = ()
+
+
+_NODE_COUNTERS = (
+    _Counter(
+        Measure.REQUESTS,
+        "requests_total",
+        "Answers, by what was asked for, how it was come by, and status.",
+        ("route", "outcome", "status"),
+    ),
+    _Counter(
+        Measure.STALE, "stale_responses_total", "Answers from content that was stale.", ("route",)
+    ),
+    _Counter(
+        Measure.ASKED,
+        "refreshes_asked_total",
+        "Refreshes that were called for, by what became of it.",
+        ("result",),
+    ),
+    _Counter(
+        Measure.REDIS_READS, "redis_reads_total", "Looks at Redis, and bodies read.", ("what",)
+    ),
+    _Counter(Measure.ANNOUNCEMENTS, "announcements_total", "Announcements heard."),
+)
+_FLEET_COUNTERS = (
+    _Counter(
+        Measure.ORIGIN_REQUESTS,
+        "origin_requests_total",
+        'Requests to GitHub, by status; "none" for no answer.',
+        ("status",),
+    ),
+    _Counter(
+        Measure.POINTS,
+        "points_used_total",
+        "Requests that counted against a credential's rate limit.",
+        ("credential",),
+    ),
+    _Counter(
+        Measure.REFRESHES, "refreshes_total", "Refreshes, by how they ended.", ("kind", "outcome")
+    ),
+    _Counter(
+        Measure.FAILURES, "refresh_failures_total", "Refreshes that failed, by why.", ("reason",)
+    ),
+)
+# How a refresh ends that met another one's lock, by what happened to it.
+_CONTENTION = {RefreshOutcome.BUSY: "held", RefreshOutcome.FENCED: "lost"}
+
+
+def expose(node: NodeView, tracked: Sequence[TrackedView], fleet: Fleet | None) -> bytes:
+    """The text that Prometheus reads.
+
+    Args:
+        node: counts and gauges of this node.
+        tracked: how its tracked resources are.
+        fleet: what Redis knows; None while it is away.
+    """
+    return generate_latest(_Collected([*_node(node), *_tracked(tracked), *_fleet(fleet)]))
+
+
+class _Collected(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _node(node: NodeView) -> Iterator[Metric]:
+    info = GaugeMetricFamily(PREFIX + "build_info", "The version that runs.", labels=["version"])
+    info.add_metric([VERSION], 1)
+    yield info
+    yield _gauge("reader_processes", "Reader processes of this node.", node.processes)
+    yield from _counters(_NODE_COUNTERS, node.measures)
+    yield _histogram(
+        node.measures,
+        Measure.REQUEST_SECONDS,
+        "request_duration_seconds",
+        "From a request's arrival in the process to the writing of its answer.",
+        ["outcome"],
+    )
+    for what, unit in (("local_entries", "Entries"), ("local_bytes", "Bytes")):
+        family = GaugeMetricFamily(
+            PREFIX + what, f"{unit} in the memory of this node's processes.", labels=["kind"]
+        )
+        for name, value in node.gauges.items():
+            if name.startswith(what):
+                family.add_metric([name.partition("|")[2]], value)
+        yield family
+    for name, text in (
+        ("connections", "Connections that are open."),
+        ("waiting_requests", "Requests that wait for content."),
+    ):
+        yield _gauge(name, text, node.gauges.get(name, 0))
+
+
+def _tracked(tracked: Sequence[TrackedView]) -> Iterator[Metric]:
+    held = _by_resource("resource_servable", "Whether this process can serve it.")
+    age = _by_resource("resource_age_seconds", "Seconds since GitHub confirmed the content.")
+    ends = _by_resource("resource_fresh_until_timestamp_seconds", "When the content becomes stale.")
+    size = _by_resource("resource_size_bytes", "Bytes of the content, uncompressed.")
+    items = _by_resource("resource_items", "Items of the list.")
+    for view in tracked:
+        name, metadata = [view.resource.name], view.metadata
+        held.add_metric(name, metadata is not None)
+        if metadata is None:
+            continue
+        age.add_metric(name, view.age)
+        ends.add_metric(name, metadata.fresh_until)
+        size.add_metric(name, metadata.size)
+        if metadata.items is not None:
+            items.add_metric(name, metadata.items)
+    yield from (held, age, ends, size, items)
+
+
+def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
+    yield _gauge("redis_up", "Whether Redis answers this reader.", fleet is not None)
+    if fleet is None:
+        return
+    yield from _counters(_FLEET_COUNTERS, fleet.measures)
+    contention = CounterMetricFamily(
+        PREFIX + "lock_contention_total",
+        "Refreshes that found another one's lock (held), or lost their own (lost).",
+        labels=["what"],
+    )
+    refreshes = fleet.measures.of(Measure.REFRESHES)
+    for outcome, what in _CONTENTION.items():
+        met = sum(number for labels, number in refreshes.items() if labels[1:] == (outcome,))
+        contention.add_metric([what], met)
+    yield contention
+    yield _histogram(
+        fleet.measures,
+        Measure.ORIGIN_SECONDS,
+        "origin_request_duration_seconds",
+        "A request to GitHub, until the last byte of its answer.",
+        [],
+    )
+    yield _histogram(
+        fleet.measures,
+        Measure.REFRESH_SECONDS,
+        "refresh_duration_seconds",
+        "Refreshes that asked GitHub.",
+        [],
+    )
+    yield from _budgets(fleet)
+    yield _gauge(
+        "privileged_credentials",
+        "Credentials that see more than the public.",
+        sum(1 for _ in privileged(fleet.budgets)),
+    )
+    yield _gauge(
+        "unknown_fields",
+        "Keys of GitHub's answers, of the last week, that are dropped since no public shape has "
+        "them.",
+        len(fleet.unknown_fields),
+    )
+    yield from _failing(fleet)
+    yield _gauge("queue_length", "Refreshes that are queued.", fleet.queue_length)
+    yield _gauge("refreshing_paused", "Whether refreshing is paused.", fleet.suspended)
+    yield _gauge(
+        "origin_paused_until_timestamp_seconds",
+        "Until when GitHub is not asked, for a secondary limit; 0 if it may be.",
+        fleet.origin_paused_until,
+    )
+    workers = GaugeMetricFamily(
+        PREFIX + "workers", "Refreshers that are alive, by state.", labels=["state"]
+    )
+    for state in ("idle", "busy", "suspended"):
+        workers.add_metric([state], sum(one.state == state for one in fleet.workers))
+    yield workers
+    yield _gauge("schedulers", "Schedulers that are alive.", fleet.schedulers)
+    yield _gauge("readers", "Reader processes that are alive, of all nodes.", len(fleet.readers))
+
+
+def _budgets(fleet: Fleet) -> Iterator[Metric]:
+    labels = ["credential", "class"]
+    left = GaugeMetricFamily(
+        PREFIX + "points_remaining", "What is left of a credential's rate limit.", labels=labels
+    )
+    limit = GaugeMetricFamily(PREFIX + "points_limit", "A credential's limit.", labels=labels)
+    reset = GaugeMetricFamily(
+        PREFIX + "points_reset_timestamp_seconds", "When it starts anew.", labels=labels
+    )
+    for budget in fleet.budgets:
+        name = [budget.credential, budget.resource_class]
+        left.add_metric(name, budget.remaining)
+        limit.add_metric(name, budget.limit)
+        reset.add_metric(name, budget.resets_at)
+    yield from (left, limit, reset)
+
+
+def _failing(fleet: Fleet) -> Iterator[Metric]:
+    failures = _by_resource("resource_failures_in_a_row", "Refreshes that failed since the last.")
+    retry = _by_resource("resource_retry_timestamp_seconds", "When a failed refresh is tried next.")
+    for view in fleet.tracked:
+        name, failure = [view.resource.name], view.failure
+        failures.add_metric(name, failure.attempts if failure else 0)
+        if failure is not None:
+            retry.add_metric(name, failure.retry_at)
+    yield from (failures, retry)
+
+
+def _counters(table: Iterable[_Counter], measures: Measures) -> Iterator[Metric]:
+    for row in table:
+        family = CounterMetricFamily(PREFIX + row.name, row.help, labels=list(row.labels))
+        for labels, number in sorted(_of_length(measures.of(row.measure), len(row.labels))):
+            family.add_metric(labels, number)
+        if not row.labels and not family.samples:
+            family.add_metric([], 0)
+        yield family
+
+
+def _of_length(counts: Mapping[Labels, float], length: int) -> Iterator[tuple[Labels, float]]:
+    """The counts with so many labels: another version may count with more."""
+    return ((labels, number) for labels, number in counts.items() if len(labels) == length)
+
+
+def _histogram(
+    measures: Measures, measure: Measure, name: str, text: str, labels: Sequence[str]
+) -> Metric:
+    family = HistogramMetricFamily(PREFIX + name, text, labels=list(labels))
+    for found, histogram in sorted(measures.histograms(measure).items()):
+        family.add_metric(found, list(histogram.buckets), histogram.total)
+    return family
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, text, value=value)
+
+
+def _by_resource(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(PREFIX + name, text, labels=["resource"])

@@ -1,0 +1,293 @@
+"""The whole fleet at one moment, as Redis shows it: what `/status` and `/metrics` are made of."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+from redis import Redis
+from rq.cron_scheduler_registry import get_registry_key as registry_key
+
+from reader.cache.single_flight import SingleFlight
+from reader.fleet.heartbeats import ReaderReport, popular, readers
+from reader.fleet.workers import WorkerView, workers
+from shared import budgets, measures, refresh_report
+from shared.budgets import CredentialBudget
+from shared.entry import ENCODINGS, Metadata
+from shared.failure import Failure
+from shared.measures import Measures
+from shared.queueing import RefreshQueue
+from shared.redis import keys
+from shared.redis.store import Store
+from shared.refresh_report import Record, RefreshReport
+from shared.resources.resource import Catalogue, Resource
+
+_POPULAR = 20  # on-demand resources that are shown
+_REMEMBERED = 1.0  # seconds that what was gathered serves everybody who asks
+_PATIENCE = 15.0  # seconds that others wait for who gathers
+_SCHEDULER_SILENCE = 150  # seconds until it counts as gone; it heartbeats each minute
+# Seconds after an unknown key of an answer was last seen: a release that knows it may run by now.
+_UNKNOWN_FOR = 7 * 24 * 3600.0
+_NO_RECORD = Record()
+_NO_MEASURES = Measures({})
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One node: all reader processes of one gunicorn.
+
+    Args:
+        measures: that they counted.
+        gauges: added up.
+        processes: that run.
+    """
+
+    measures: Measures
+    gauges: Mapping[str, float]
+    processes: int
+
+
+@dataclass(frozen=True)
+class TrackedView:
+    """A resource, and how its refreshes go.
+
+    Args:
+        resource: what it is.
+        now: Unix time in seconds of the look.
+        metadata: of its entry; None where there is none.
+        failure: of its last refresh; None where that succeeded.
+        told: the origin told of a change that no refresh has seen yet.
+        encoded: bytes of the compressed bodies that are stored, by coding.
+        pages: of the origin's that it was made from; None where that is not known.
+        record: how its refreshes went so far.
+        reading: page that is just being read, and of how many; None where none is.
+        is_running: a refresher holds its lock.
+    """
+
+    resource: Resource
+    now: float
+    metadata: Metadata | None
+    failure: Failure | None = None
+    told: bool = False
+    encoded: Mapping[str, int] | None = None
+    pages: int | None = None
+    record: Record = _NO_RECORD
+    reading: tuple[int, int] | None = None
+    is_running: bool = False
+
+    @property
+    def age(self) -> float:
+        """Seconds since the origin confirmed the content."""
+        assert self.metadata is not None
+        return max(0.0, self.now - self.metadata.validated_at)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether there is content inside its freshness lifetime."""
+        return self.metadata is not None and self.metadata.is_fresh(self.now) and not self.told
+
+
+@dataclass(frozen=True)
+class OnDemandView:
+    """An on-demand resource that was asked for lately.
+
+    Args:
+        name: of the resource.
+        requests: in the last hour.
+        view: what is stored of it.
+    """
+
+    name: str
+    requests: int
+    view: TrackedView
+
+
+@dataclass(frozen=True)
+class OriginView:
+    """How the origin answered last.
+
+    Args:
+        answered_at: Unix time in seconds; None where nobody knows.
+        status: HTTP status.
+        clock_offset: seconds that its clock is ahead of the refreshers'.
+    """
+
+    answered_at: float | None = None
+    status: int | None = None
+    clock_offset: float | None = None
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Everything that Redis knows.
+
+    Args:
+        now: Unix time in seconds of the look.
+        tracked: each tracked resource.
+        on_demand: those asked for most.
+        budgets: what is left of GitHub's limits.
+        readers: processes that are alive.
+        workers: refreshers that are alive.
+        schedulers: processes that renew ahead of time.
+        timeline: the latest refreshes, the newest first.
+        measures: what refreshers counted.
+        queue_length: jobs.
+        suspended: an operator has refreshing paused.
+        suspended_since: Unix time in seconds; None where it is not known.
+        origin: how GitHub answered last.
+        origin_paused_until: Unix time in seconds, for a secondary limit; 0 for not.
+        unknown_fields: keys of GitHub's answers that no public shape has and that were seen in the
+            last days, as `operation place`, sorted.
+    """
+
+    now: float
+    tracked: Sequence[TrackedView] = ()
+    on_demand: Sequence[OnDemandView] = ()
+    budgets: Sequence[CredentialBudget] = ()
+    readers: Sequence[ReaderReport] = ()
+    workers: Sequence[WorkerView] = ()
+    schedulers: int = 0
+    timeline: Sequence[RefreshReport] = ()
+    measures: Measures = _NO_MEASURES
+    queue_length: int = 0
+    suspended: bool = False
+    suspended_since: float | None = None
+    origin: OriginView = OriginView()
+    origin_paused_until: float = 0
+    unknown_fields: Sequence[str] = ()
+
+
+class FleetWatch:
+    """Looks at the fleet; many that ask at once, or within a second, make one look.
+
+    Args:
+        redis: where it is looked at.
+        catalogue: what is tracked.
+        clock: gives Unix time in seconds.
+    """
+
+    def __init__(
+        self, redis: Redis, catalogue: Catalogue, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._redis = redis
+        self._catalogue = catalogue
+        self._clock = clock
+        self._store = Store(redis)
+        self._queue = RefreshQueue(redis, limit=1)
+        self._flights: SingleFlight[Fleet] = SingleFlight()
+        self._last: Fleet | None = None
+        self._lock = Lock()
+
+    def look(self) -> Fleet:
+        """The fleet, as it was a second ago at the most.
+
+        Raises:
+            redis.RedisError: Redis is away.
+            TimeoutError: Redis has kept another thread waiting for long.
+        """
+        with self._lock:
+            last = self._last
+        if last is not None and 0 <= self._clock() - last.now < _REMEMBERED:
+            return last
+        return self._flights.do("fleet", self._remember, timeout=_PATIENCE)
+
+    def forget(self) -> None:
+        """Look anew when asked next: something was just done."""
+        with self._lock:
+            self._last = None
+
+    def _remember(self) -> Fleet:
+        fleet = self._gather(self._clock())
+        with self._lock:
+            self._last = fleet
+        return fleet
+
+    def _gather(self, now: float) -> Fleet:
+        redis = self._redis
+        asked_most = popular(redis, now=now, count=_POPULAR)
+        named = [(self._catalogue.named(name), name, times) for name, times in asked_most]
+        on_demand = [(found, name, times) for found, name, times in named if found is not None]
+        tracked = self._catalogue.tracked
+        views = self.views([*tracked, *(found for found, _, _ in on_demand)], now=now)
+        pulse = self._store.pulse()
+        with redis.pipeline(transaction=False) as pipeline:
+            pipeline.mget(keys.SUSPENDED, keys.PAUSE)
+            pipeline.hgetall(keys.ORIGIN)
+            pipeline.hgetall(keys.UNKNOWN_FIELDS)
+            (since, paused_until), origin, unknown = pipeline.execute()
+        return Fleet(
+            now=now,
+            tracked=views[: len(tracked)],
+            on_demand=[
+                OnDemandView(name, times, view)
+                for (_, name, times), view in zip(on_demand, views[len(tracked) :], strict=True)
+            ],
+            budgets=budgets.read(redis, now=now),
+            readers=readers(redis),
+            workers=workers(redis),
+            schedulers=int(redis.zcount(registry_key(), now - _SCHEDULER_SILENCE, "+inf")),
+            timeline=refresh_report.timeline(redis),
+            measures=measures.read(redis),
+            queue_length=self._queue.length(),
+            suspended=pulse.is_suspended,
+            suspended_since=None if since is None else float(since),
+            origin=_origin(origin),
+            origin_paused_until=float(paused_until or 0),
+            unknown_fields=_seen_lately(unknown, now),
+        )
+
+    def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:
+        """What is stored of resources; may raise `redis.RedisError`."""
+        looks = self._store.look_at_all(resources)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for resource in resources:
+                for encoding in ENCODINGS:
+                    pipeline.hstrlen(keys.entry(resource), f"body:{encoding}")
+                pipeline.hlen(keys.pages(resource))
+                refresh_report.ask_for_record(pipeline, resource)
+                pipeline.get(keys.progress(resource))
+                pipeline.exists(keys.running(resource))
+            answers = iter(pipeline.execute())
+        return [
+            _with_details(
+                TrackedView(resource, now, look.metadata, look.failure, told=look.told is not None),
+                answers,
+            )
+            for resource, look in zip(resources, looks, strict=True)
+        ]
+
+
+def _with_details(view: TrackedView, answers: Iterator[Any]) -> TrackedView:
+    encoded = {encoding: int(next(answers)) for encoding in ENCODINGS}
+    page_fields, record, progress = (next(answers) for _ in range(3))
+    is_running = bool(next(answers))
+    return replace(
+        view,
+        encoded={name: size for name, size in encoded.items() if size},
+        pages=int(page_fields) - 2 if page_fields else None,  # all but `heads` and `ids`
+        record=refresh_report.record_from(record),
+        reading=_reading(progress) if is_running else None,
+        is_running=is_running,
+    )
+
+
+def _reading(text: bytes | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    known = json.loads(text)
+    return int(known["page"]), int(known["pages"])
+
+
+def _seen_lately(unknown: Mapping[bytes, bytes], now: float) -> Sequence[str]:
+    names = (name.decode() for name, at in unknown.items() if float(at) > now - _UNKNOWN_FOR)
+    return tuple(sorted(names))
+
+
+def _origin(fields: Mapping[bytes, bytes]) -> OriginView:
+    known = {name.decode(): float(value) for name, value in fields.items()}
+    status = known.get("status")
+    return OriginView(
+        known.get("answered_at"), None if not status else int(status), known.get("clock_offset")
+    )

@@ -1,0 +1,274 @@
+"""One connection: plain requests for what is held are answered here, all others handed over."""
+
+import asyncio
+import fcntl
+import struct
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from time import perf_counter
+from typing import cast
+
+from reader.errors import ApiError
+from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
+from reader.front.gunicorn_protocol import Borrowed
+from reader.front.rendered_responses import Answers, Found, render
+from reader.front.request_head import MAX_HEAD
+from reader.front.worker_interface import Process
+from reader.response.error_response import refusal
+from reader.telemetry.access_log import AccessLog
+from reader.telemetry.counters import QUICK, Kind, Route, served_by_status
+
+_MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
+_HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
+_END = b"\r\n\r\n"
+
+
+class Front(asyncio.Protocol):
+    """A connection.
+
+    Flow control: while the client does not take its answers, nothing more is read from it, so that
+    it costs us one answer and what the loop reads at once (256 kB). Bodies are never copied.
+
+    Args:
+        worker: gunicorn's worker, whose process this is.
+    """
+
+    def __init__(self, worker: Process) -> None:
+        self._worker = worker
+        self._transport: asyncio.Transport
+        self._answers: Answers
+        self._new_id: Callable[[], bytes]
+        self._access_log: AccessLog
+        self._peer = ""
+        self._received = b""
+        self._logs = False
+        self._paused = False
+        self._closing = False
+        self._borrowed: Borrowed | None = None
+        self._requests = 0
+        self._since = worker.now  # when what it is waited for began
+        self._untaken = 0
+        self._moved_at = worker.now
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._worker.nr_conns += 1
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._answers = self._worker.answers_for(
+            peer=self._peer,
+            scheme="https" if transport.get_extra_info("ssl_object") else "http",
+        )
+        self._new_id = self._worker.observer.request_ids.new
+        self._access_log = self._worker.observer.access_log
+        self._logs = self._access_log.is_on
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        if not self._worker.connections.admit(self):
+            self._refuse(503, "Too many connections.")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """The client, or we, have closed it."""
+        self._worker.nr_conns -= 1
+        self._forget()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer whatever is complete, in order."""
+        began = perf_counter()
+        if not (self._received or self._paused or self._closing):
+            found = self._answers.find_again(data)
+            if found is not None:  # one whole request: nothing else was ever answered
+                self._send(found, data, began)
+                self._since = self._worker.now
+                return
+        was_waiting = not self._received
+        data = self._received + data if self._received else data
+        while data and not self._paused and not self._closing:
+            is_one = len(data) <= MAX_HEAD and data.endswith(_END)  # most often
+            found = self._answers.find(data) if is_one else None
+            rest = b""
+            if found is None:
+                end = data.find(_END) + len(_END)
+                if end < len(_END):
+                    if not _may_become_a_request(data):
+                        self._hand_over(data)
+                        return
+                    if len(data) > _MAX_BUFFERED:
+                        self._refuse(431, "The request's head is too large.")
+                    break
+                if end < len(data):
+                    data, rest = data[:end], data[end:]
+                    found = self._answers.find(data)
+                if found is None:
+                    self._hand_over(data + rest)
+                    return
+            self._send(found, data, began)
+            was_waiting, data = True, rest
+        self._received = b"" if self._closing else data
+        if was_waiting:
+            self._since = self._worker.now
+
+    def pause_writing(self) -> None:
+        """The client does not take what it asked for: let it ask for no more."""
+        self._paused = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It has taken enough; go on with what it has asked for meanwhile."""
+        self._paused = False
+        if self._closing:
+            return
+        self._transport.resume_reading()
+        if self._received:
+            received, self._received = self._received, b""
+            self.data_received(received)
+
+    def eof_received(self) -> bool:
+        """It will send nothing more; what it asked for is still on its way."""
+        self.close()
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request and nothing else."""
+        return not (self._received or self._borrowed or self._paused or self._closing)
+
+    def close(self) -> None:
+        """End it once the client has taken its answers."""
+        self._closing = True
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End it now, whatever is under way."""
+        self._transport.abort()
+
+    def look_after(self, now: float) -> None:
+        """End it if the client sends nothing, or takes nothing, for too long."""
+        untaken = self._transport.get_write_buffer_size() and self._untaken_bytes()
+        if untaken:
+            if untaken != self._untaken:
+                self._untaken, self._moved_at = untaken, now
+            elif now - self._moved_at > STALL_TIMEOUT:
+                self._transport.abort()
+            self._since = now
+            return
+        self._untaken, self._moved_at = 0, now
+        waited = now - self._since
+        if self._borrowed is not None:
+            if not self._borrowed.awaits_head:
+                self._since = now
+            elif now - max(self._since, self._borrowed.heard_at) > REQUEST_TIMEOUT:
+                self._transport.abort()
+        elif self._received:
+            if waited > REQUEST_TIMEOUT:
+                self._refuse(408, "The request did not arrive in time.")
+        elif waited > self._patience:
+            self.close()
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that it may wait for the next request."""
+        if not self._worker.alive:
+            return LINGER
+        return float(self._worker.cfg.keepalive) if self._requests else REQUEST_TIMEOUT
+
+    def _send(self, found: Found, request: bytes, began: float) -> None:
+        worker = self._worker
+        self._requests += 1
+        worker.nr += 1
+        if worker.nr >= worker.max_requests:
+            worker.retire()
+        (start, head, body, closes, tally), request_id = found
+        if not worker.alive and not closes:
+            head, _, rest = head.partition(_END)
+            head, closes = head + b"\r\nConnection: close" + _END + rest, True
+        request_id = request_id or self._new_id()
+        head = b"".join((start, request_id, head))
+        if body:
+            self._transport.writelines((head, body))
+        else:
+            self._transport.write(head)
+        # As `Tally.count`; a call costs as much as all the rest of it.
+        took = perf_counter() - began
+        tally.requests += 1
+        tally.seconds += took
+        if took > QUICK:
+            tally.slow.append(took)
+        if self._logs and self._access_log.wants_next():
+            method, target, _ = request.split(b" ", 2)
+            self._log(method, target, tally.kind, took, request_id)
+        if closes:
+            self.close()
+
+    def _log(
+        self, method: bytes, target: bytes, kind: Kind, seconds: float, request_id: bytes
+    ) -> None:
+        self._access_log.note(
+            method=method.decode("latin-1"),
+            target=target.decode("latin-1"),
+            status=kind.status,
+            served=kind.served,
+            seconds=seconds,
+            request_id=request_id.decode(),
+            client=self._peer,
+        )
+
+    def _hand_over(self, data: bytes) -> None:
+        """Let gunicorn and the application do it, and everything that is pipelined behind."""
+        self._received = b""
+        self._since = self._worker.now
+        self._requests += 1
+        self._worker.nr_conns -= 1  # it is about to be counted by gunicorn's protocol
+        self._borrowed = Borrowed(self._worker, give_back=self._take_back, lost=self._forget)
+        self._transport.set_protocol(self._borrowed)
+        self._borrowed.connection_made(self._transport)
+        self._borrowed.data_received(data)
+
+    def _take_back(self, received: bytes) -> None:
+        """The request is answered; the next one may be for something that is held."""
+        self._borrowed = None
+        self._since = self._worker.now
+        self._transport.set_protocol(self)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self._paused = self._transport.get_write_buffer_size() > _HIGH_WATER
+        if self._paused:
+            self._transport.pause_reading()
+        if received:
+            self.data_received(received)
+
+    def _forget(self) -> None:
+        self._borrowed = None
+        self._worker.connections.forget(self)
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._received = b""  # it is refused once
+        headers = {"Retry-After": "1"} if status == 503 else {}
+        tally = self._worker.tallies.of(Kind(Route.OTHER, served_by_status(status), status))
+        ready = render(
+            refusal(ApiError(status, message, headers)),
+            tally,
+            now=self._worker.time(),
+            is_head=False,
+            closes=True,
+        )
+        tally.count(0.0)
+        self._transport.write(ready.start + self._new_id() + ready.head)
+        self.close()
+
+    def _untaken_bytes(self) -> int:
+        """What the client has yet to take, here and in the kernel, whose buffers are large."""
+        size = self._transport.get_write_buffer_size()
+        with suppress(OSError, AttributeError, ValueError):
+            descriptor = self._transport.get_extra_info("socket").fileno()
+            queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, struct.pack("i", 0))
+            size += struct.unpack("i", queued)[0]
+        return size
+
+
+def _may_become_a_request(data: bytes) -> bool:
+    """Whether what has arrived so far can be the beginning of a request; gunicorn refuses others.
+
+    Methods are upper-case, and lines end in CRLF.
+    """
+    return b"A" <= data[:1] <= b"Z" and data.count(b"\n") == data.count(b"\r\n")

@@ -1,0 +1,33 @@
+"""Whether a reader is well: asked by balancers, every few seconds, whatever else goes on."""
+
+import json
+from collections.abc import Sequence
+
+from reader.response.response import CORS_HEADERS, Answer
+from shared.github_form import JSON
+from shared.resources.resource import Resource
+
+
+def livez() -> Answer:
+    """The process answers at all."""
+    return json_answer({"status": "ok"})
+
+
+def healthcheck(missing: Sequence[Resource]) -> Answer:
+    """200 once every tracked resource can be served, else 503 that names what is missing."""
+    if missing:
+        names = [resource.name for resource in missing]
+        return json_answer({"status": "unavailable", "missing": names}, status=503)
+    return json_answer({"status": "ok"})
+
+
+def json_answer(value: object, *, status: int = 200) -> Answer:
+    """JSON that is of this moment only."""
+    body = json.dumps(value).encode()
+    headers = {
+        "Content-Type": JSON,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        **CORS_HEADERS,
+    }
+    return Answer(status, headers, body)

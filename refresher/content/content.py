@@ -1,0 +1,203 @@
+"""What the origin said, in the form it is stored in: expanded, public, ready to be sent."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import brotli
+
+from refresher.content.items import decode, elements
+from refresher.content.list_reader import ReadList
+from refresher.content.narrowing import Findings, UnfitError, narrowed
+from refresher.content.page import Page
+from refresher.content.privacy_marks import Mark, mark_of
+from refresher.content.ranking import rank
+from refresher.errors import OriginError
+from refresher.github.question import Question
+from refresher.github.response import OriginAnswer
+from shared.entry import Entry, Metadata
+from shared.github_form import JSON, github_error
+from shared.json_array import JsonArray
+from shared.outcomes import FailureKind
+from shared.resources.operations.shapes import ERROR, Shape
+from shared.resources.views import Metric
+
+# Below this the header fields weigh more than what compression saves.
+_WORTH_COMPRESSING = 512
+_GZIP_LEVEL = 6
+_BROTLI_QUALITY = 5  # as quick as that gzip, a fifth smaller; 11 takes a hundred times as long
+_WHITESPACE = " \t\n\r"  # JSON's own (RFC 8259 section 2)
+NOT_FOUND = "Not Found"  # GitHub's words
+# GitHub's order of relations.
+_RELATIONS = ("prev", "next", "last", "first")
+
+
+@dataclass(frozen=True)
+class Content:
+    """A resource's content as the origin gave it, but for when.
+
+    Args:
+        status: HTTP status.
+        body: uncompressed.
+        content_type: media type of the body.
+        ends: of an expanded list, where its items end.
+        links: of an on-demand page, `Link` as (relation, query) pairs.
+        views: of a ranked list.
+        ids: of an expanded list, the items' ids, in order, private ones included.
+        pages: what it was read from.
+    """
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    ends: Sequence[int] | None = None
+    links: Sequence[tuple[str, str]] = ()
+    views: Mapping[Metric, JsonArray] = field(default_factory=dict)
+    ids: Sequence[Hashable] = ()
+    pages: Sequence[Page] = ()
+
+    @property
+    def etag(self) -> str:
+        """Opaque part of the strong entity tag: a digest of all that a client can see."""
+        shape = "array" if self.ends is not None else "whole"
+        seen = json.dumps([shape, self.status, self.content_type, list(self.links)]).encode()
+        return hashlib.sha256(seen + b"\n" + self.body).hexdigest()[:32]
+
+    def entry(self, *, version: int, now: float, lifetime: float) -> Entry:
+        """The entry to store as a new version.
+
+        Args:
+            version: its number.
+            now: Unix time in seconds.
+            lifetime: seconds that it stays fresh.
+        """
+        metadata = Metadata(
+            status=self.status,
+            version=version,
+            etag=self.etag,
+            content_type=self.content_type,
+            changed_at=now,
+            size=len(self.body),
+            validated_at=now,
+            fresh_until=now + lifetime,
+            items=None if self.ends is None else len(self.ends),
+            links=tuple(self.links),
+        )
+        return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
+
+
+def of_list(read: ReadList, *, ranked: bool) -> Content:
+    """The content of an expanded list, less the items that are not for everyone."""
+    shown = [item for item in read.items if not item.private]
+    array = JsonArray.join(item.text for item in shown)
+    return Content(
+        status=200,
+        body=array.body,
+        ends=array.ends,
+        views=rank(item.ranks for item in shown if item.ranks is not None) if ranked else {},
+        ids=[item.id for item in read.items],
+        pages=read.pages,
+    )
+
+
+def of_answer(
+    answer: OriginAnswer, page: Page, *, question: Question, tracked: bool, findings: Findings
+) -> Content:
+    """The content of anything else: GitHub's own answer, less what only some may see.
+
+    Of a repository that is private nothing is kept: it is a 404.
+
+    Args:
+        answer: that passed `verdict.check`.
+        page: the same, as it is kept.
+        question: what was asked.
+        tracked: of a tracked resource, which is a single object.
+        findings: what was found is added to it; content that `Findings.hides` is not to be stored.
+
+    Raises:
+        OriginError: it is not JSON, or not of the shape that it should have.
+    """
+    if answer.status == 204:
+        return Content(204, b"")
+    value = decode(answer.body)
+    if tracked and not isinstance(value, dict):
+        raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than an object")
+    text = answer.body.decode().strip(_WHITESPACE)
+    try:
+        shape = question.shape if answer.status == 200 else ERROR
+        public, left = narrowed(text, value, shape, findings)
+        if answer.status == 200 and not _is_of(shape, value, left):
+            raise UnfitError
+    except (UnfitError, RecursionError) as error:
+        reason = "GitHub sent JSON of another shape than it describes"
+        raise OriginError(FailureKind.UNEXPECTED, reason) from error
+    if not question.include_private and isinstance(value, dict) and Mark.PRIVATE in mark_of(value):
+        return not_found()
+    if answer.status == 404 and isinstance(left, dict) and left.get("message") == NOT_FOUND:
+        return replace(not_found(), pages=[page])
+    body = answer.body if public is text else public.encode()
+    content_type = answer.headers.get("Content-Type", JSON)
+    return Content(answer.status, body, content_type, links=_links(answer), pages=[page])
+
+
+def _is_of(shape: Shape, value: Any, left: Any) -> bool:
+    """Whether a value is what its shape describes: an error that is sent with a 200 is not."""
+    is_of_a_kind = shape.is_free or shape.is_scalar or isinstance(left, dict | list)
+    return is_of_a_kind and (bool(left) or not value)
+
+
+def without_hidden(content: Content, *, shape: Shape, include_private: bool = False) -> Content:
+    """What may be shown of an answer that no other one can take the place of; else a 404.
+
+    GitHub itself shows nothing private to nobody's credential. Should it ever, and where a
+    credential sees drafts of a private repository, items of a list are left out.
+
+    Args:
+        content: made by `of_answer`.
+        shape: the public shape that it was made with.
+        include_private: private repositories are let in.
+    """
+    if not content.body.lstrip().startswith(b"[") or shape.items is None:
+        return not_found()
+    shown: list[bytes] = []
+    for text, value in elements(content.body):
+        findings = Findings()
+        narrowed(text, value, shape.items, findings)
+        if not findings.hides(include_private=include_private):
+            shown.append(text.encode())
+    return replace(content, body=JsonArray.join(shown).body)
+
+
+def not_found() -> Content:
+    """GitHub's 404, the same for what may not be seen and for what is not there.
+
+    GitHub's own names the documentation of each operation. Next to one that does not, it would
+    tell that a private repository exists.
+    """
+    error = github_error(404, NOT_FOUND)
+    return Content(404, json.dumps(error, separators=(",", ":")).encode())
+
+
+def _links(answer: OriginAnswer) -> list[tuple[str, str]]:
+    # The path in GitHub's links has numbers for names; the query is what turns the page.
+    return [
+        (relation, urlsplit(answer.links[relation]).query)
+        for relation in _RELATIONS
+        if relation in answer.links
+    ]
+
+
+def _encoded(body: bytes) -> dict[str, bytes]:
+    """The body in each content coding that saves something."""
+    if len(body) < _WORTH_COMPRESSING:
+        return {}
+    compressed = {
+        "br": brotli.compress(body, quality=_BROTLI_QUALITY),
+        # Without mtime=0 two refreshers would give different bytes under one strong ETag.
+        "gzip": gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0),
+    }
+    return {name: smaller for name, smaller in compressed.items() if len(smaller) < len(body)}

@@ -1,0 +1,155 @@
+"""Taking a page of JSON apart into its items, without changing a byte of what is public of them."""
+
+import json
+import math
+import re
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from refresher.content.narrowing import Findings, UnfitError, narrowed
+from refresher.content.privacy_marks import hidden_marks
+from refresher.content.ranking import Ranks, ranks_of
+from refresher.errors import OriginError
+from shared.outcomes import FailureKind
+from shared.resources.operations.shapes import Shape
+
+_WHITESPACE = re.compile(r"[ \t\n\r]*")  # JSON's own (RFC 8259 section 2)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one that names a member twice means something else to each who reads it."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member is named twice")
+    return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# RFC 8259, with the choices that its section 4 leaves open made: names are unique, numbers finite.
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_members, parse_float=_finite, parse_constant=_no_constant
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a list: GitHub's own text of what is public of it, and what we need to know.
+
+    The decoded object is not kept: of 7,000 repositories it would take ten times the text.
+
+    Args:
+        text: the item as GitHub wrote it, less what only some may see.
+        id: GitHub's id, by which the same item is known on another page.
+        private: whether it is, or holds, what GitHub marks as not for everyone.
+        ranks: what the views order it by; None where the list is not ranked.
+    """
+
+    text: bytes
+    id: Hashable
+    private: bool
+    ranks: Ranks | None = None
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value of a body.
+
+    Raises:
+        OriginError: it is not JSON in UTF-8, begins with a byte-order mark, or is ambiguous.
+    """
+    try:
+        text = body.decode()
+        value, end = _decoder.raw_decode(text, _skip(text, 0))
+        if _skip(text, end) != len(text):
+            raise ValueError("the body does not end where its value does")
+    except (ValueError, RecursionError) as error:
+        raise _not_json(error) from error
+    return value
+
+
+def split(
+    body: bytes, shape: Shape, findings: Findings, *, ranked: bool = False, private: bool = False
+) -> list[Item]:
+    """The items of a JSON array, each less what only some may see.
+
+    Args:
+        body: the array.
+        shape: the public shape of an item.
+        findings: what was found is added to it.
+        ranked: whether to take note of what the views order by.
+        private: private repositories are let in.
+
+    Raises:
+        OriginError: it is not JSON, not an array, or an item is not an object.
+    """
+    try:
+        return [
+            _item(text, value, shape, findings, ranked=ranked, private=private)
+            for text, value in elements(body)
+        ]
+    except (ValueError, RecursionError) as error:
+        raise _not_json(error) from error
+
+
+def elements(body: bytes) -> Iterator[tuple[str, Any]]:
+    """Each element of a JSON array as its text and its value.
+
+    Raises:
+        ValueError: it is not JSON.
+        OriginError: it is JSON, but not an array.
+    """
+    text = body.decode()
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        decode(body)  # not JSON is another fault than JSON of another shape
+        raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than a list")
+    at = _skip(text, at + 1)
+    more = text[at : at + 1] != "]"
+    while more:
+        value, end = _decoder.raw_decode(text, at)
+        yield text[at:end], value
+        at = _skip(text, end)
+        more = text[at : at + 1] == ","
+        at = _skip(text, at + 1) if more else at
+    if text[at : at + 1] != "]" or _skip(text, at + 1) != len(text):
+        raise ValueError("the array does not end where the body does")
+
+
+def _item(
+    text: str, value: Any, shape: Shape, findings: Findings, *, ranked: bool, private: bool
+) -> Item:
+    if not isinstance(value, dict):
+        reason = "GitHub's list holds something that is not an object"
+        raise OriginError(FailureKind.UNEXPECTED, reason)
+    found = Findings(nulled=hidden_marks(include_private=private))
+    try:
+        public, _ = narrowed(text, value, shape, found)
+    except UnfitError as error:
+        raise OriginError(FailureKind.UNEXPECTED, "GitHub's list holds another thing") from error
+    findings.add(found)
+    # Lists without ids exist (languages of a search); there the text stands for itself.
+    identity = value.get("id")
+    encoded = public.encode()
+    known_by = identity if isinstance(identity, int | str) else encoded
+    is_private = found.hides(include_private=private)
+    return Item(encoded, known_by, is_private, ranks_of(value) if ranked else None)
+
+
+def _skip(text: str, at: int) -> int:
+    match = _WHITESPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _not_json(error: Exception) -> OriginError:
+    reason = f"GitHub's answer is not valid JSON ({type(error).__name__})"
+    return OriginError(FailureKind.NOT_JSON, reason)

@@ -1,0 +1,107 @@
+"""The origin's pages in Redis: what they were, for the next conditional requests.
+
+One hash beside each entry, written in the same step:
+
+=======  =====================================================================================
+field    meaning
+=======  =====================================================================================
+heads    JSON: `recipe`, and of each page all but its body
+ids      JSON: of an expanded list, the items' ids, in order, private ones included
+1, 2 ..  the page's body as GitHub sent it, compressed
+=======  =====================================================================================
+"""
+
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from redis import Redis
+
+from refresher.content.page import Body, Page
+from refresher.errors import OriginError
+from shared.outcomes import FailureKind
+from shared.redis import keys
+from shared.resources.operations.shapes import public_shapes
+from shared.resources.resource import Resource
+
+# Raise this when the same pages are to give other content, so that unchanged ones are read anew.
+_EXPANSION = 1
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a resource's pages.
+
+    Args:
+        pages: in order; their bodies are fetched when needed.
+        ids: of the items of an expanded list.
+        heads: the field as it is stored.
+    """
+
+    pages: Sequence[Page] = ()
+    ids: Sequence[Hashable] = ()
+    heads: bytes = b""
+
+
+def recipe() -> str:
+    """What besides the pages decides what content they give."""
+    return f"{_EXPANSION} shapes={public_shapes().digest}"
+
+
+def load(redis: Redis, resource: Resource) -> Known:
+    """The known pages of a resource; none where the same pages would give other content now.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    key = keys.pages(resource)
+    heads, ids = cast(list[bytes | None], redis.hmget(key, ["heads", "ids"]))
+    if heads is None or ids is None:
+        return Known()
+    known = json.loads(heads)
+    if known["recipe"] != recipe():
+        return Known(ids=json.loads(ids))
+    pages = [
+        Page(body=_body(redis, key, str(number)), **head)
+        for number, head in enumerate(known["pages"], 1)
+    ]
+    return Known(pages, json.loads(ids), heads)
+
+
+def heads_of(pages: Sequence[Page]) -> bytes:
+    """The field that describes pages."""
+    described = [
+        {
+            "url": page.url,
+            "etag": page.etag,
+            "next_url": page.next_url,
+            "given_to": page.given_to,
+            "items": page.items,
+            "moved_to": page.moved_to,
+            "asked_by": page.asked_by,
+        }
+        for page in pages
+    ]
+    return json.dumps({"recipe": recipe(), "pages": described}).encode()
+
+
+def fields_of(pages: Sequence[Page], ids: Sequence[Hashable]) -> dict[str, bytes]:
+    """All fields of a resource's pages."""
+    bodies = {str(number): page.body.packed() for number, page in enumerate(pages, 1)}
+    known_ids = json.dumps(list(ids), default=_text).encode()
+    return {"heads": heads_of(pages), "ids": known_ids, **bodies}
+
+
+def _body(redis: Redis, key: str, field: str) -> Body:
+    def load_body() -> bytes:
+        packed = cast(bytes | None, redis.hget(key, field))
+        if packed is None:  # expired, or evicted, while we read
+            raise OriginError(FailureKind.INTERNAL, "a page that was stored is gone")
+        return packed
+
+    return Body(load_body)
+
+
+def _text(identity: object) -> str:
+    return identity.decode() if isinstance(identity, bytes) else str(identity)

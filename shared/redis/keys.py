@@ -1,0 +1,243 @@
+"""How every Redis key of ours is spelled; no other module holds the prefix.
+
+The prefix carries the schema's number: processes of an older or newer schema see other keys,
+so both can run side by side during a deployment, and each warms its own.
+
+===================  ======  =============  ==========  =======================================
+key                  type    expires        written by  meaning
+===================  ======  =============  ==========  =======================================
+entry:{id}           hash    tracked:       refresher   a stored representation, see `entry`
+                             never; else
+                             ON_DEMAND_KEEP
+pages:{id}           hash    as its entry   refresher   the origin's pages, one field a page
+failure:{id}         string  a day; else as refresher   why the last refresh failed, as JSON
+                             its entry
+fence:{id}           string  longer than a  refresher   the newest fencing token handed out
+                             refresh takes
+changes              string  never          refresher   grows by one with every announcement
+announce             channel                refresher   "look at this resource again"
+budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed
+{class}
+aside:{credential}   string  when it ends   refresher   until when a refused credential is not used
+classes              hash    never          refresher   class of rate limit by shape of address,
+                                                        where it is not "core"
+app-token:{id}       string  with the token refresher   a GitHub App's token, encrypted with a key
+                                                        that is made from the App's private key
+app-renewal:{id}     string  ORIGIN_        refresher   someone is just fetching that token
+                             DEADLINE
+points:{minute}      string  2 minutes      refresher   requests to the origin in that minute
+in-flight            zset    an hour        refresher   requests under way, by when they must end
+pause                string  when it ends   refresher   until when nobody asks the origin
+pauses               string  an hour        refresher   pauses in a row
+redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`); where
+                                                        REDLOCK_URLS names masters, on those
+running:{id}         string  LOCK_TTL       refresher   somebody holds that lock: for those who only
+                                                        want to know
+large                set     never          refresher   ids of lists of many pages
+told:{id}            string  a day          reader      the origin told of a change, or an operator
+                                                        wants it anew; the value says which telling
+                                                        a refresh has seen
+delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
+asked:{id}           string  a second, or   both        someone is just enqueueing this one, or
+                             LOCK_TTL                   found that no lock is to be had
+queued:{id}          string  an hour        both        the id of the job last enqueued
+forgotten:{id}       string  a day          refresher   an operator had it forgotten: versions up
+                                                        to this one are not to be served
+suspended            string  never          reader      since when an operator has refreshing
+                                                        paused; that it is, `rq:suspended` says
+measures             hash    never          refresher   what refreshers count, see `measures`
+origin               hash    never          refresher   how the origin answered last
+origin-open          string  an hour, or    refresher   whether an enterprise server shows anything
+                             5 minutes                  without a credential
+record:{id}          hash    30 days, else  refresher   how its refreshes went, see `records`
+                             as its entry
+progress:{id}        string  a minute       refresher   the page that is being read, of how many
+timeline:{kind}      list    never; 100     refresher   reports of refreshes, the newest first
+                             at the most
+budgets              zset    never          refresher   which `budget:` keys there are, by last use
+budget-history:      hash    7 hours        refresher   a ring of what was left of it
+{credential}:{class}
+credential:{id}      hash    a day          refresher   what the origin tells of a credential
+privileges:{id}      hash    a day          refresher   what shows that a credential sees more than
+                                                        the public, and when that was seen last
+unknown-fields       hash    a week; 500    refresher   keys of the origin's answers that no public
+                             at the most                shape has, and when each was seen last
+readers              zset    never          reader      ids of reader processes, by last sign of
+                                                        life
+reader:{id}          string  20 seconds     reader      a reader process's report, as JSON
+session:{digest}     string  12 hours, or   reader      a session on the status page, by a digest of
+                             signing out                what its cookie holds, and a proof of it
+guesses:{minute}     string  3 minutes      reader      wrong ADMIN_TOKENs given in that minute
+popular:{slot}       zset    an hour        reader      on-demand names by number of requests
+kept                 zset    never          refresher   ids of on-demand entries, by their expiry
+kept-sizes           hash    never          refresher   bytes of each of these, and their `total`
+===================  ======  =============  ==========  =======================================
+
+`{id}` is `Resource.id`; of a credential and of a reader process its own. Beside these live RQ's own
+keys (`rq:...`).
+"""
+
+from shared.resources.resource import Resource
+
+# Raise this when a value changes so that a process of the day before could not read it.
+SCHEMA = 2
+
+_PREFIX = f"api-read-cache:{SCHEMA}"
+
+PAUSE = f"{_PREFIX}:pause"
+PAUSES = f"{_PREFIX}:pauses"
+CLASSES = f"{_PREFIX}:classes"
+LARGE = f"{_PREFIX}:large"
+IN_FLIGHT = f"{_PREFIX}:in-flight"
+CHANGES = f"{_PREFIX}:changes"
+ANNOUNCE = f"{_PREFIX}:announce"
+SUSPENDED = f"{_PREFIX}:suspended"
+MEASURES = f"{_PREFIX}:measures"
+ORIGIN = f"{_PREFIX}:origin"
+ORIGIN_OPEN = f"{_PREFIX}:origin-open"
+BUDGETS = f"{_PREFIX}:budgets"
+READERS = f"{_PREFIX}:readers"
+UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
+KEPT = f"{_PREFIX}:kept"
+KEPT_SIZES = f"{_PREFIX}:kept-sizes"
+ENTRIES = f"{_PREFIX}:entry:*"  # as SCAN matches them
+
+
+def entry(resource: Resource) -> str:
+    """The hash that holds a resource's entry."""
+    return f"{_PREFIX}:entry:{resource.id}"
+
+
+def pages(resource: Resource) -> str:
+    """The hash that holds the origin's pages that an entry was made from."""
+    return f"{_PREFIX}:pages:{resource.id}"
+
+
+def content_of(resource_id: str) -> list[str]:
+    """What is stored of a resource, and how it came to be, by `Resource.id`."""
+    return [f"{_PREFIX}:{kind}:{resource_id}" for kind in ("entry", "pages", "failure", "record")]
+
+
+def failure(resource: Resource) -> str:
+    """The record of a resource's last failed refresh."""
+    return f"{_PREFIX}:failure:{resource.id}"
+
+
+def told(resource: Resource) -> str:
+    """Set while the origin has told of a change that no refresh has seen yet."""
+    return f"{_PREFIX}:told:{resource.id}"
+
+
+def delivery(delivery_id: str) -> str:
+    """Set once a webhook's delivery was taken."""
+    return f"{_PREFIX}:delivery:{delivery_id}"
+
+
+def fence(resource: Resource) -> str:
+    """The newest fencing token that was handed out for a resource."""
+    return f"{_PREFIX}:fence:{resource.id}"
+
+
+def budget(credential: str, resource_class: str) -> str:
+    """What is left of a credential's hour in a class, by the credential's public id."""
+    return f"{_PREFIX}:budget:{credential}:{resource_class}"
+
+
+def aside(credential: str) -> str:
+    """Until when a credential is not to be used."""
+    return f"{_PREFIX}:aside:{credential}"
+
+
+def app_token(credential: str) -> str:
+    """A GitHub App's current token, encrypted."""
+    return f"{_PREFIX}:app-token:{credential}"
+
+
+def app_renewal(credential: str) -> str:
+    """Set while one process of the fleet fetches a GitHub App's next token."""
+    return f"{_PREFIX}:app-renewal:{credential}"
+
+
+def points(minute: int) -> str:
+    """How often the origin was asked in a minute of Unix time."""
+    return f"{_PREFIX}:points:{minute}"
+
+
+def lock_name(resource: Resource) -> str:
+    """What a resource's Redlock is called; pottery makes the key of it."""
+    return f"{_PREFIX}:lock:{resource.id}"
+
+
+def lock(resource: Resource) -> str:
+    """The key that pottery keeps a resource's Redlock in."""
+    return f"redlock:{lock_name(resource)}"
+
+
+def running(resource: Resource) -> str:
+    """Set while a refresher holds a resource's lock, wherever that is."""
+    return f"{_PREFIX}:running:{resource.id}"
+
+
+def asked(resource: Resource) -> str:
+    """Set for a moment while one process of the fleet enqueues a refresh."""
+    return f"{_PREFIX}:asked:{resource.id}"
+
+
+def queued(resource: Resource) -> str:
+    """The id of the job that was last enqueued for a resource."""
+    return f"{_PREFIX}:queued:{resource.id}"
+
+
+def forgotten(resource: Resource) -> str:
+    """The newest version of a resource that is not to be served any more."""
+    return f"{_PREFIX}:forgotten:{resource.id}"
+
+
+def record(resource: Resource) -> str:
+    """How a resource's refreshes went."""
+    return f"{_PREFIX}:record:{resource.id}"
+
+
+def progress(resource: Resource) -> str:
+    """How far the reading of a list has come."""
+    return f"{_PREFIX}:progress:{resource.id}"
+
+
+def timeline(kind: str) -> str:
+    """The latest refreshes of tracked or of on-demand resources."""
+    return f"{_PREFIX}:timeline:{kind}"
+
+
+def budget_history(credential: str, resource_class: str) -> str:
+    """What was left of a credential's hour in a class, over the last hours."""
+    return f"{_PREFIX}:budget-history:{credential}:{resource_class}"
+
+
+def credential(credential_id: str) -> str:
+    """What the origin tells of a credential."""
+    return f"{_PREFIX}:credential:{credential_id}"
+
+
+def privileges(credential_id: str) -> str:
+    """What shows that a credential sees more than the public."""
+    return f"{_PREFIX}:privileges:{credential_id}"
+
+
+def reader(reader_id: str) -> str:
+    """The last report of a reader process."""
+    return f"{_PREFIX}:reader:{reader_id}"
+
+
+def session(digest: str) -> str:
+    """The proof of a session on the status page."""
+    return f"{_PREFIX}:session:{digest}"
+
+
+def guesses(minute: int) -> str:
+    """How many wrong admin tokens were given in a minute of Unix time."""
+    return f"{_PREFIX}:guesses:{minute}"
+
+
+def popular(slot: int) -> str:
+    """How often on-demand resources were asked for in a slot of time."""
+    return f"{_PREFIX}:popular:{slot}"

@@ -1,0 +1,37 @@
+"""Which tracked resources to refresh before they go stale: pure decisions."""
+
+import hashlib
+from dataclasses import dataclass
+
+from shared.entry import Metadata
+from shared.redis.store import Look
+from shared.resources.resource import Resource
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How long before its end a resource's freshness is renewed.
+
+    Each resource is due at a moment of its own in the first half of the window, another one each
+    time, so that what was fetched together is not fetched together for ever. The second half is
+    for the refresh itself.
+
+    Args:
+        window: seconds before the end of freshness.
+    """
+
+    window: float
+
+    def due_at(self, resource: Resource, metadata: Metadata) -> float:
+        """Unix time in seconds; the same for all schedulers that ask."""
+        seed = f"{resource.id} {metadata.fresh_until}".encode()
+        chance = int.from_bytes(hashlib.sha256(seed).digest()[:8]) / 2**64
+        return metadata.fresh_until - self.window * (0.5 + 0.5 * chance)
+
+    def wants_refresh(self, resource: Resource, look: Look, now: float) -> bool:
+        """Whether a refresh should be asked for now."""
+        if look.failure is not None and look.failure.holds_back(now):
+            return False
+        if look.metadata is None or not look.is_current(now):
+            return True
+        return now >= self.due_at(resource, look.metadata)

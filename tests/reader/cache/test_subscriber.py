@@ -1,0 +1,122 @@
+"""The listener and the caretaker's thread as they run: each test waits for an event."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis, ResponseError
+
+from reader.cache.subscriber import Listener
+from scripts.embedded_redis import EmbeddedRedis
+from shared.redis import keys
+from tests.builders import CATALOGUE, announce, make_entry, on_demand, store_entry, tracked
+from tests.reader.bench import PATIENCE, Bench, WatchedCaretaker
+
+ORG = tracked("/orgs/Netflix")
+USER = on_demand("/users/mona")
+
+
+@pytest.fixture
+def bench(redis: Redis) -> Bench:
+    return Bench(redis)
+
+
+@pytest.fixture
+def listening(
+    redis: Redis, redis_server: EmbeddedRedis, bench: Bench
+) -> Iterator[WatchedCaretaker]:
+    """The caretaker of a listener that runs and has subscribed."""
+    caretaker = bench.caretaker
+    before = set(threading.enumerate())
+    client = Redis.from_url(redis_server.url)
+    listener = Listener(client, catalogue=CATALOGUE, caretaker=caretaker)
+    listener.start()
+    caretaker.subscriptions.get(timeout=PATIENCE)
+    yield caretaker
+    listener.stop()
+    for thread in set(threading.enumerate()) - before:
+        while thread.name == "listener" and thread.is_alive():
+            redis.publish(keys.ANNOUNCE, "null")
+            thread.join(0.05)
+    client.close()
+
+
+def test_a_subscription_is_told(listening: WatchedCaretaker) -> None:
+    wanted = {listening.wanted.get(timeout=PATIENCE) for _ in CATALOGUE.tracked}
+    assert wanted == set(CATALOGUE.tracked)
+
+
+def test_an_announcement_is_told_with_its_resource(
+    redis: Redis, listening: WatchedCaretaker
+) -> None:
+    announce(redis, ORG)
+    announce(redis, USER)
+    assert listening.announcements.get(timeout=PATIENCE) == (ORG, 1)
+    assert listening.announcements.get(timeout=PATIENCE) == (USER, 2)
+
+
+@pytest.mark.parametrize("message", [b"", b"\xff", b"null", b"{}", b'{"name": "/"}', b"[1]"])
+def test_what_is_no_announcement_is_passed_over(
+    redis: Redis, listening: WatchedCaretaker, message: bytes
+) -> None:
+    redis.publish(keys.ANNOUNCE, message)
+    announce(redis, ORG)
+    assert listening.announcements.get(timeout=PATIENCE) == (ORG, 1)
+
+
+def test_an_announcement_of_what_is_not_to_be_had_still_counts(
+    redis: Redis, listening: WatchedCaretaker
+) -> None:
+    redis.publish(keys.ANNOUNCE, b'{"name": "/user", "number": 7}')
+    assert listening.announcements.get(timeout=PATIENCE) == (None, 7)
+
+
+def test_a_lost_connection_is_replaced_and_told(redis: Redis, listening: WatchedCaretaker) -> None:
+    redis.client_kill_filter(_type="pubsub")
+    listening.subscriptions.get(timeout=PATIENCE)
+    announce(redis, ORG)
+    assert listening.announcements.get(timeout=PATIENCE) == (ORG, 1)
+
+
+def test_a_deaf_caretaker_gets_a_new_subscription(
+    redis: Redis, listening: WatchedCaretaker
+) -> None:
+    listening.is_deaf.set()
+    redis.publish(keys.ANNOUNCE, "null")  # wakes the listener
+    listening.subscriptions.get(timeout=PATIENCE)
+    assert not listening.is_deaf.is_set()
+
+
+@pytest.fixture
+def running(listening: WatchedCaretaker) -> Iterator[WatchedCaretaker]:
+    """The same, with the caretaker's own thread running."""
+    before = set(threading.enumerate())
+    listening.start()
+    yield listening
+    listening.stop()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+
+
+def test_a_running_caretaker_takes_over_what_is_announced(
+    redis: Redis, bench: Bench, running: WatchedCaretaker
+) -> None:
+    store_entry(redis, USER, make_entry(b"new"))
+    with bench.arrivals.expect(USER) as expected:
+        announce(redis, USER)
+        assert expected.wait(PATIENCE) is not None
+    held = bench.local.peek(USER)
+    assert held is not None
+    assert held.entry.body == b"new"
+
+
+def test_a_caretaker_outlives_what_it_cannot_look_at(
+    redis: Redis, bench: Bench, running: WatchedCaretaker
+) -> None:
+    redis.set(keys.entry(USER), "not a hash")
+    running.look_soon(USER)
+    assert isinstance(running.failures.get(timeout=PATIENCE), ResponseError)
+    store_entry(redis, ORG, make_entry())
+    with bench.arrivals.expect(ORG) as expected:
+        running.look_soon(ORG)
+        assert expected.wait(PATIENCE) is not None

@@ -1,0 +1,532 @@
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from redis import ConnectionError as RedisConnectionError
+from redis import Redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.suspension import resume, suspend
+
+from reader.cache.waiters import News
+from shared.measures import Measure
+from shared.queueing import REQUEST_ID, RefreshQueue
+from shared.redis import keys
+from shared.redis.store import Look, Store
+from shared.resources.resource import Resource
+from tests.builders import (
+    CATALOGUE,
+    NOW,
+    absent_redis,
+    announce,
+    compressed,
+    make_entry,
+    make_failure,
+    make_list_entry,
+    on_demand,
+    queued_names,
+    store_entry,
+    store_failure,
+    tracked,
+)
+from tests.reader.bench import KEEP, LOCAL_TTL, Bench, commands
+
+REPOS = tracked("/orgs/Netflix/repos")
+ORG = tracked("/orgs/Netflix")
+USER = on_demand("/users/mona")
+OTHER = on_demand("/users/hubot")
+
+
+@pytest.fixture
+def bench(redis: Redis) -> Bench:
+    return Bench(redis)
+
+
+@pytest.fixture
+def all_stored(redis: Redis) -> None:
+    """Everything tracked is in Redis, fresh for ever."""
+    for resource in CATALOGUE.tracked:
+        store_entry(redis, resource, make_list_entry(3, fresh_until=NOW + 1e9))
+
+
+@pytest.fixture
+def settled(bench: Bench, all_stored: None) -> Bench:
+    """A reader that holds everything tracked and has seen two ticks."""
+    turn(bench)
+    turn(bench)
+    assert not bench.redis.exists("rq:queue:refresh")
+    return bench
+
+
+def turn(bench: Bench) -> None:
+    """One turn of the caretaker's loop."""
+    bench.caretaker.tick()
+    bench.caretaker.look_at_due()
+
+
+def look(bench: Bench, resource: Resource) -> None:
+    bench.caretaker.look_soon(resource)
+    bench.caretaker.look_at_due()
+
+
+def body_of(bench: Bench, resource: Resource) -> bytes | None:
+    held = bench.local.peek(resource)
+    return held.entry.body if held else None
+
+
+def test_what_is_tracked_is_loaded_without_being_asked_for(bench: Bench, all_stored: None) -> None:
+    turn(bench)
+    assert set(bench.local.resources()) == set(CATALOGUE.tracked)
+
+
+def test_what_is_tracked_and_nowhere_is_asked_for(bench: Bench) -> None:
+    turn(bench)
+    assert sorted(queued_names(bench.redis)) == sorted(one.name for one in CATALOGUE.tracked)
+
+
+def test_what_is_held_and_not_due_is_not_looked_at(settled: Bench) -> None:
+    before = commands(settled.redis, "hmget")
+    settled.clock.now += LOCAL_TTL - 1
+    turn(settled)
+    assert commands(settled.redis, "hmget") == before
+
+
+def test_what_is_due_is_looked_at_without_its_body(settled: Bench) -> None:
+    looks, reads = (commands(settled.redis, name) for name in ("hmget", "hgetall"))
+    settled.clock.now += LOCAL_TTL
+    turn(settled)
+    assert commands(settled.redis, "hmget") == looks + len(CATALOGUE.tracked)
+    assert commands(settled.redis, "hgetall") == reads
+
+
+def test_an_unchanged_entry_keeps_its_very_bytes(bench: Bench) -> None:
+    entry = compressed(make_list_entry(5))
+    store_entry(bench.redis, REPOS, entry)
+    look(bench, REPOS)
+    before = bench.local.peek(REPOS)
+    later = compressed(make_list_entry(5, validated_at=NOW + 60, fresh_until=NOW + 1060))
+    store_entry(bench.redis, REPOS, later)
+    bench.clock.now += 61
+    look(bench, REPOS)
+    after = bench.local.peek(REPOS)
+    assert before is not None
+    assert after is not None
+    assert after.entry.metadata == later.metadata
+    assert after.entry.body is before.entry.body
+    assert after.entry.encoded is before.entry.encoded
+    assert after.look_at == NOW + 61 + LOCAL_TTL
+
+
+@pytest.mark.parametrize("resource", [ORG, USER], ids=["tracked", "on demand"])
+def test_a_changed_entry_is_loaded(bench: Bench, resource: Resource) -> None:
+    bench.local.put(resource, make_entry(b"old"), NOW)
+    store_entry(bench.redis, resource, make_entry(b"new", version=2, validated_at=NOW + 1))
+    look(bench, resource)
+    assert body_of(bench, resource) == b"new"
+
+
+def test_an_older_entry_in_redis_does_not_replace_what_is_held(bench: Bench) -> None:
+    bench.local.put(ORG, make_entry(b"held", version=2, validated_at=NOW + 1), NOW)
+    store_entry(bench.redis, ORG, make_entry(b"older", version=1))
+    look(bench, ORG)
+    held = bench.local.peek(ORG)
+    assert held is not None
+    assert (held.entry.body, held.look_at) == (b"held", NOW + 1)
+
+
+def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_later(
+    bench: Bench,
+) -> None:
+    """A replica that became the master may lack the last writes (Redis replicates later)."""
+    bench.local.put(ORG, make_entry(b"lost", version=2, validated_at=NOW), NOW)
+    bench.redis.set(keys.CHANGES, 9)
+    bench.caretaker.tick()
+    before = make_entry(b"before", version=1, validated_at=NOW - 60, fresh_until=NOW - 1)
+    store_entry(bench.redis, ORG, before)
+    bench.redis.set(keys.CHANGES, 8)
+    bench.caretaker.tick()
+    bench.caretaker.look_at_due()
+    assert body_of(bench, ORG) == b"lost", "nobody is shown something older than before"
+    assert RefreshQueue(bench.redis, limit=1).is_queued(ORG), "it is asked for again"
+    assert bench.caretaker.is_deaf.is_set(), "and announcements are subscribed to again"
+    # What the origin has is what it had before: only the freshness of the old version moves on.
+    confirmed = make_entry(b"before", version=1, validated_at=NOW + 2, fresh_until=NOW + 1002)
+    store_entry(bench.redis, ORG, confirmed)
+    look(bench, ORG)
+    assert body_of(bench, ORG) == b"before"
+
+
+def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:
+    store_entry(bench.redis, USER, make_entry())
+    before = commands(bench.redis, "hgetall")
+    look(bench, USER)
+    assert bench.local.peek(USER) is None
+    assert commands(bench.redis, "hgetall") == before
+
+
+def test_what_a_thread_waits_for_is_loaded_and_told(bench: Bench) -> None:
+    entry = make_entry()
+    store_entry(bench.redis, USER, entry)
+    with bench.arrivals.expect(USER) as expected:
+        look(bench, USER)
+        assert expected.wait(0) == News(Look(entry.metadata, None))
+    assert body_of(bench, USER) == entry.body
+
+
+def test_many_calls_make_one_look(bench: Bench) -> None:
+    before = commands(bench.redis, "hmget")
+    for _ in range(100):
+        bench.caretaker.look_soon(USER)
+    bench.caretaker.look_at_due()
+    bench.caretaker.look_at_due()
+    assert commands(bench.redis, "hmget") == before + 1
+
+
+def test_hundreds_of_resources_are_all_looked_at(bench: Bench) -> None:
+    users = [on_demand(f"/users/u{number}") for number in range(250)]
+    for user in users:
+        bench.local.put(user, make_entry(), NOW)
+        store_entry(bench.redis, user, make_entry(validated_at=NOW + 1))
+        bench.caretaker.look_soon(user)
+    bench.caretaker.look_at_due()
+    held = [bench.local.peek(user) for user in users]
+    assert {one and one.entry.metadata.validated_at for one in held} == {NOW + 1}
+
+
+@pytest.mark.parametrize("resource", [ORG, USER], ids=["tracked", "on demand"])
+def test_what_is_stale_is_asked_for_and_stays(bench: Bench, resource: Resource) -> None:
+    entry = make_entry(fresh_until=NOW)
+    bench.local.put(resource, entry, NOW)
+    store_entry(bench.redis, resource, entry)
+    look(bench, resource)
+    assert queued_names(bench.redis) == [resource.name]
+    assert body_of(bench, resource) == entry.body
+
+
+def test_what_is_fresh_is_not_asked_for(bench: Bench) -> None:
+    store_entry(bench.redis, ORG, make_entry(fresh_until=NOW + 0.1))
+    look(bench, ORG)
+    assert queued_names(bench.redis) == []
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["stale", "missing"])
+def test_nobody_asks_before_the_backoff_ends(bench: Bench, stored: bool) -> None:
+    if stored:
+        store_entry(bench.redis, ORG, make_entry(fresh_until=NOW - 100))
+    store_failure(bench.redis, ORG, make_failure(retry_at=NOW + 5))
+    bench.clock.now = NOW + 4.9
+    look(bench, ORG)
+    assert queued_names(bench.redis) == []
+    bench.clock.now = NOW + 5
+    look(bench, ORG)
+    assert queued_names(bench.redis) == [ORG.name]
+
+
+def test_what_is_missing_jumps_the_queue_and_what_is_stale_does_not(bench: Bench) -> None:
+    store_entry(bench.redis, USER, make_entry(fresh_until=NOW))
+    look(bench, USER)
+    look(bench, OTHER)
+    assert queued_names(bench.redis) == [OTHER.name, USER.name]
+
+
+def test_who_waits_is_told_that_the_queue_is_full(redis: Redis) -> None:
+    bench = Bench(redis, queue_limit=1)
+    look(bench, ORG)
+    with bench.arrivals.expect(USER) as expected:
+        look(bench, USER)
+        assert expected.wait(0) == News(Look(None, None), turned_away=True)
+
+
+def test_who_waits_is_told_of_a_failure(bench: Bench) -> None:
+    store_failure(bench.redis, USER, make_failure())
+    with bench.arrivals.expect(USER) as expected:
+        look(bench, USER)
+        assert expected.wait(0) == News(Look(None, make_failure()))
+
+
+def test_an_announcement_of_what_is_held_has_it_loaded(bench: Bench) -> None:
+    bench.local.put(USER, make_entry(b"old"), NOW)
+    store_entry(bench.redis, USER, make_entry(b"new", version=2, validated_at=NOW + 1))
+    bench.caretaker.announced(USER, announce(bench.redis, USER))
+    bench.caretaker.look_at_due()
+    assert body_of(bench, USER) == b"new"
+
+
+def test_an_announcement_of_what_is_neither_held_nor_awaited_costs_nothing(bench: Bench) -> None:
+    before = commands(bench.redis, "hmget")
+    bench.caretaker.announced(USER, 1)
+    bench.caretaker.announced(None, 2)
+    bench.caretaker.look_at_due()
+    assert commands(bench.redis, "hmget") == before
+
+
+def test_an_announcement_of_what_is_awaited_has_it_loaded(bench: Bench) -> None:
+    store_entry(bench.redis, USER, make_entry())
+    with bench.arrivals.expect(USER) as expected:
+        bench.caretaker.announced(USER, 1)
+        bench.caretaker.look_at_due()
+        assert expected.wait(0) is not None
+
+
+def test_a_subscription_has_everything_looked_at(settled: Bench) -> None:
+    settled.local.put(USER, make_entry(), NOW)
+    store_entry(settled.redis, USER, make_entry(b"new", version=2, validated_at=NOW + 1))
+    before = commands(settled.redis, "hmget")
+    settled.caretaker.subscribed()
+    settled.caretaker.look_at_due()
+    assert commands(settled.redis, "hmget") == before + len(CATALOGUE.tracked) + 1
+    assert body_of(settled, USER) == b"new"
+
+
+def test_a_lost_announcement_is_noticed_after_two_ticks(settled: Bench) -> None:
+    store_entry(settled.redis, ORG, make_entry(b"new", version=2, validated_at=NOW + 1))
+    announce(settled.redis, ORG)
+    turn(settled)  # it may still be on its way
+    assert body_of(settled, ORG) != b"new"
+    assert not settled.caretaker.is_deaf.is_set()
+    turn(settled)
+    assert body_of(settled, ORG) == b"new"
+    assert settled.caretaker.is_deaf.is_set()
+
+
+def test_a_lost_announcement_is_noticed_once(settled: Bench) -> None:
+    announce(settled.redis, ORG)
+    turn(settled)
+    turn(settled)
+    before = commands(settled.redis, "hmget")
+    turn(settled)
+    turn(settled)
+    assert commands(settled.redis, "hmget") == before
+
+
+def test_an_announcement_that_was_heard_is_not_taken_for_lost(settled: Bench) -> None:
+    number = announce(settled.redis, ORG)
+    turn(settled)
+    settled.caretaker.announced(ORG, number)
+    settled.caretaker.look_at_due()
+    before = commands(settled.redis, "hmget")
+    turn(settled)
+    assert commands(settled.redis, "hmget") == before
+    assert not settled.caretaker.is_deaf.is_set()
+
+
+def test_what_was_announced_before_this_process_is_not_taken_for_lost(
+    bench: Bench, all_stored: None
+) -> None:
+    for _ in range(5):
+        announce(bench.redis, ORG)
+    turn(bench)
+    turn(bench)
+    assert not bench.caretaker.is_deaf.is_set()
+
+
+def test_a_redis_that_lost_its_data_takes_nothing_away(settled: Bench) -> None:
+    announce(settled.redis, ORG)
+    settled.caretaker.announced(ORG, 1)
+    turn(settled)
+    bodies = {one.name: body_of(settled, one) for one in CATALOGUE.tracked}
+    settled.redis.flushall()
+    turn(settled)
+    assert {one.name: body_of(settled, one) for one in CATALOGUE.tracked} == bodies
+    assert sorted(queued_names(settled.redis)) == sorted(one.name for one in CATALOGUE.tracked)
+
+
+def test_after_a_loss_of_data_announcements_are_counted_anew(settled: Bench) -> None:
+    for _ in range(5):
+        settled.caretaker.announced(ORG, announce(settled.redis, ORG))
+    turn(settled)
+    settled.redis.delete(keys.CHANGES)
+    turn(settled)
+    store_entry(settled.redis, ORG, make_entry(b"new", version=2, validated_at=NOW + 1))
+    announce(settled.redis, ORG)
+    turn(settled)
+    turn(settled)
+    assert body_of(settled, ORG) == b"new"
+
+
+def test_what_nobody_asks_for_is_let_go(bench: Bench, all_stored: None) -> None:
+    bench.local.put(USER, make_entry(), NOW)
+    bench.clock.now = NOW + KEEP
+    turn(bench)
+    assert bench.local.peek(USER) is not None
+    bench.clock.now = NOW + KEEP + 1
+    turn(bench)
+    assert bench.local.peek(USER) is None
+    assert set(bench.local.resources()) == set(CATALOGUE.tracked)
+
+
+@pytest.fixture
+def cut_off(redis: Redis) -> Bench:
+    """A reader whose Redis is away."""
+    return Bench(absent_redis())
+
+
+@pytest.mark.parametrize("act", [turn, lambda bench: look(bench, ORG)], ids=["tick", "look"])
+def test_without_redis_what_is_held_stays(cut_off: Bench, act: Callable[[Bench], None]) -> None:
+    entry = make_entry()
+    cut_off.local.put(ORG, entry, NOW)
+    with pytest.raises(RedisConnectionError):
+        act(cut_off)
+    assert body_of(cut_off, ORG) is entry.body
+
+
+def test_without_redis_the_next_look_is_put_off_a_little(cut_off: Bench) -> None:
+    cut_off.local.put(ORG, make_entry(fresh_until=NOW - 100), NOW - 100)
+    with pytest.raises(RedisConnectionError):
+        look(cut_off, ORG)
+    held = cut_off.local.peek(ORG)
+    assert held is not None
+    assert held.look_at == NOW + 1
+
+
+def test_what_cannot_be_read_keeps_nothing_else_from_being_looked_at(
+    redis: Redis, bench: Bench
+) -> None:
+    store_entry(redis, USER, make_entry())
+    redis.hset(keys.entry(USER), "meta", "garbage")
+    store_entry(redis, ORG, make_entry())
+    for resource in (USER, ORG):
+        bench.caretaker.look_soon(resource)
+    with suppress(ValueError):
+        bench.caretaker.look_at_due()
+    assert bench.local.peek(ORG) is not None
+
+
+def requests_of(redis: Redis) -> dict[str, str | None]:
+    """The request that each queued job was asked for with, by the name of what it refreshes."""
+    ids = [one.decode() for one in redis.lrange("rq:queue:refresh", 0, -1)]  # type: ignore[union-attr]
+    jobs = Job.fetch_many(ids, connection=redis, serializer=JSONSerializer)
+    return {str(job.args[0]): job.meta.get(REQUEST_ID) for job in jobs if job is not None}
+
+
+class TestWhoAsked:
+    """A refresh is known by the first request that found it due."""
+
+    def test_is_in_the_job(self, bench: Bench) -> None:
+        bench.caretaker.look_soon(USER, "abc-123")
+        bench.caretaker.look_soon(OTHER)
+        bench.caretaker.look_at_due()
+        assert requests_of(bench.redis) == {USER.name: "abc-123", OTHER.name: None}
+
+    @pytest.mark.parametrize(
+        "ids", [["first", "second"], ["first", None], [None, "first", "second", None]]
+    )
+    def test_is_the_first_of_several(self, bench: Bench, ids: list[str | None]) -> None:
+        for one in ids:
+            bench.caretaker.look_soon(USER, one)
+        bench.caretaker.look_at_due()
+        assert requests_of(bench.redis) == {USER.name: "first"}
+
+    def test_is_not_taken_for_who_asks_next(self, bench: Bench) -> None:
+        bench.caretaker.look_soon(USER, "abc-123")
+        bench.caretaker.look_at_due()
+        bench.redis.flushall()
+        look(bench, USER)
+        assert requests_of(bench.redis) == {USER.name: None}
+
+
+class TestForgotten:
+    """What an operator has forgotten is let go, and nobody brings it back by itself."""
+
+    def forget(self, bench: Bench, version: int, resource: Resource = USER) -> None:
+        """What a refresher leaves of it."""
+        bench.redis.delete(keys.entry(resource))
+        bench.redis.set(keys.forgotten(resource), version)
+
+    def hold(self, bench: Bench, version: int, resource: Resource = USER) -> None:
+        bench.local.put(resource, make_entry(version=version), NOW)
+
+    @pytest.mark.parametrize(("version", "stays"), [(1, False), (2, False), (3, True)])
+    def test_versions_up_to_that_one_are_let_go(
+        self, bench: Bench, version: int, *, stays: bool
+    ) -> None:
+        self.hold(bench, version)
+        self.forget(bench, 2)
+        look(bench, USER)
+        assert (bench.local.peek(USER) is not None) is stays
+
+    def test_is_seen_when_it_is_announced(self, bench: Bench) -> None:
+        self.hold(bench, 1)
+        self.forget(bench, 2)
+        bench.caretaker.announced(USER, 1)
+        bench.caretaker.look_at_due()
+        assert bench.local.peek(USER) is None
+
+    def test_is_not_fetched_anew_where_nobody_asks_for_it(self, bench: Bench) -> None:
+        self.hold(bench, 1)
+        self.forget(bench, 2)
+        bench.caretaker.announced(USER, 1)
+        bench.caretaker.look_at_due()
+        assert queued_names(bench.redis) == []
+
+    def test_is_fetched_anew_for_who_waits(self, bench: Bench) -> None:
+        self.forget(bench, 2)
+        with bench.arrivals.expect(USER):
+            look(bench, USER)
+        assert queued_names(bench.redis) == [USER.name]
+
+    def test_what_came_after_is_held_and_renewed_as_ever(self, bench: Bench) -> None:
+        self.forget(bench, 2)
+        with bench.arrivals.expect(USER):
+            store_entry(bench.redis, USER, make_entry(b"new", version=3))
+            look(bench, USER)
+        assert body_of(bench, USER) == b"new"
+        bench.redis.delete(keys.entry(USER))  # it has expired, and is asked for still
+        look(bench, USER)
+        assert body_of(bench, USER) == b"new"
+        assert queued_names(bench.redis) == [USER.name]
+
+    def test_nothing_tracked_is_let_go(self, bench: Bench) -> None:
+        self.hold(bench, 1, ORG)
+        self.forget(bench, 2, ORG)
+        look(bench, ORG)
+        assert bench.local.peek(ORG) is not None
+        assert queued_names(bench.redis) == [ORG.name]
+
+
+def test_who_waits_is_told_that_refreshing_is_paused(bench: Bench) -> None:
+    for act, suspended in ((suspend, True), (resume, False)):
+        act(bench.redis)
+        bench.caretaker.tick()
+        with bench.arrivals.expect(USER) as expected:
+            look(bench, USER)
+            assert expected.wait(0) == News(Look(None, None), suspended=suspended)
+
+
+class TestAway:
+    """Since when Redis does not answer."""
+
+    def guarded_tick(self, bench: Bench) -> float | None:
+        bench.caretaker._guarded(bench.caretaker.tick)
+        return bench.caretaker.away_since
+
+    def test_is_no_time_while_it_answers(self, settled: Bench) -> None:
+        assert self.guarded_tick(settled) is None
+
+    def test_is_when_it_first_failed_and_ends_when_it_is_back(self, settled: Bench) -> None:
+        caretaker = settled.caretaker
+        caretaker._store = Store(absent_redis())
+        assert self.guarded_tick(settled) == NOW
+        settled.clock.now += 5
+        assert self.guarded_tick(settled) == NOW
+        caretaker._store = settled.store
+        # A look that succeeds may have been at something that needs no Redis: a tick does.
+        caretaker._guarded(caretaker.look_at_due)
+        assert caretaker.away_since == NOW
+        assert self.guarded_tick(settled) is None
+
+
+def test_what_it_does_is_counted(bench: Bench) -> None:
+    store_entry(bench.redis, ORG, make_entry(fresh_until=NOW))
+    for _ in range(2):
+        look(bench, ORG)
+    look(bench, USER)
+    bench.caretaker.announced(ORG, 1)
+    bench.caretaker.announced(None, 2)
+    assert bench.observer.totals.counts() == {
+        (Measure.REDIS_READS, ("look",)): 3,
+        (Measure.REDIS_READS, ("body",)): 1,
+        (Measure.ASKED, ("queued",)): 2,
+        (Measure.ASKED, ("under-way",)): 1,
+        (Measure.ANNOUNCEMENTS, ()): 2,
+    }

@@ -1,0 +1,253 @@
+"""The whole fleet at one moment, made of what its other processes really write."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from redis import Redis, RedisError
+from rq import Queue, Worker
+from rq.cron_scheduler_registry import get_registry_key
+from rq.suspension import suspend
+
+from reader.fleet.heartbeats import ReaderReport
+from reader.fleet.heartbeats import report as say
+from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
+from refresher.lock.refresh_lock import lease
+from refresher.refresh import refresh
+from shared.measures import Measure
+from shared.queueing import QUEUE, RefreshQueue
+from shared.redis import keys
+from shared.resources.resource import Catalogue, Resource
+from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure
+from tests.fakegithub.client import FakeGitHub
+from tests.reader.bench import commands
+from tests.refresher.workbench import make_settings, make_tools
+
+CATALOGUE = Catalogue(("Netflix",))
+ROOT, ORG, MEMBERS, REPOS = CATALOGUE.tracked
+USER = Resource("/users/netflix")
+Refreshed = Callable[[Resource], None]
+
+
+def make_watch(redis: Redis, now: float | None = None) -> FleetWatch:
+    return FleetWatch(redis, CATALOGUE, clock=time.time if now is None else lambda: now)
+
+
+def views(fleet: Fleet) -> dict[str, TrackedView]:
+    return {view.resource.name: view for view in fleet.tracked}
+
+
+@pytest.fixture(scope="module")
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub(repos=250, members=4, anonymous_limit=5000) as github:
+        yield github
+
+
+@pytest.fixture
+def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
+    """Has refreshers refresh a resource."""
+    tools = make_tools(redis, make_settings(github.url), clock=time.time)
+
+    def make(resource: Resource) -> None:
+        refresh(resource, tools, force=True)
+        tools.reporter.meter.flush()
+
+    yield make
+    tools.origin.close()
+
+
+def test_an_empty_redis_is_a_fleet_of_nobody(redis: Redis) -> None:
+    fleet = make_watch(redis, NOW).look()
+    assert [view.metadata for view in fleet.tracked] == [None] * 4
+    assert not any(view.is_running or view.is_fresh or view.told for view in fleet.tracked)
+    nobody: dict[str, Any] = {
+        name: [] for name in ("on_demand", "budgets", "readers", "workers", "timeline")
+    }
+    assert fleet == Fleet(now=NOW, tracked=fleet.tracked, **nobody)
+
+
+class TestTracked:
+    """Each tracked resource, and how its refreshes go."""
+
+    def test_shows_what_refreshers_stored(self, redis: Redis, refreshed: Refreshed) -> None:
+        for resource in (ORG, REPOS):
+            refreshed(resource)
+        found = views(make_watch(redis).look())
+        repos, org = found[REPOS.name], found[ORG.name]
+        assert repos.metadata is not None
+        assert (repos.metadata.items, repos.pages, org.pages) == (250, 3, 1)
+        assert repos.encoded is not None
+        stored = {name: redis.hget(keys.entry(REPOS), f"body:{name}") for name in ("br", "gzip")}
+        assert repos.encoded == {name: len(body or b"") for name, body in stored.items()}
+        assert repos.is_fresh
+        assert 0 <= repos.age < 30
+        assert (repos.failure, repos.reading, repos.is_running) == (None, None, False)
+        assert found[ROOT.name].metadata is None
+        assert (found[ROOT.name].pages, found[ROOT.name].encoded) == (None, {})
+
+    def test_shows_how_refreshes_went(self, redis: Redis, refreshed: Refreshed) -> None:
+        refreshed(REPOS)
+        refreshed(REPOS)
+        record = views(make_watch(redis).look())[REPOS.name].record
+        assert (record.refreshes, record.requests, record.not_modified) == (2, 6, 3)
+        assert record.last is not None
+        assert record.last.outcome == "unchanged"
+
+    def test_shows_failures_and_what_github_told_of(self, redis: Redis) -> None:
+        store_failure(redis, ORG, make_failure(attempts=3))
+        redis.set(keys.told(MEMBERS), "a delivery")
+        found = views(make_watch(redis).look())
+        assert found[ORG.name].failure == make_failure(attempts=3)
+        assert found[MEMBERS.name].told
+        assert not found[ORG.name].told
+
+    def test_is_not_fresh_where_github_told_of_a_change(self) -> None:
+        assert TrackedView(ORG, NOW, make_metadata()).is_fresh
+        assert not TrackedView(ORG, NOW, make_metadata(), told=True).is_fresh
+        assert not TrackedView(ORG, NOW, make_metadata(fresh_until=NOW)).is_fresh
+        assert not TrackedView(ORG, NOW, None).is_fresh
+
+    def test_has_an_age_that_is_never_below_nothing(self) -> None:
+        assert TrackedView(ORG, NOW, make_metadata(validated_at=NOW - 7)).age == 7
+        assert TrackedView(ORG, NOW, make_metadata(validated_at=NOW + 7)).age == 0
+
+    def test_shows_which_page_is_being_read_while_somebody_reads(self, redis: Redis) -> None:
+        redis.set(keys.progress(REPOS), '{"page": 2, "pages": 3}')
+        with lease(REPOS, redis, lifetime=10):
+            view = views(make_watch(redis).look())[REPOS.name]
+            assert (view.is_running, view.reading) == (True, (2, 3))
+        view = views(make_watch(redis).look())[REPOS.name]
+        assert (view.is_running, view.reading) == (False, None)
+
+
+class TestOnDemand:
+    """What was asked for most."""
+
+    def test_is_shown_with_what_is_stored_of_it(self, redis: Redis, refreshed: Refreshed) -> None:
+        refreshed(USER)
+        report_names(redis, {USER.name: 7, "/users/nobody": 2})
+        user, nobody = make_watch(redis).look().on_demand
+        assert (user.name, user.requests, user.view.resource) == (USER.name, 7, USER)
+        assert user.view.metadata is not None
+        assert user.view.record.refreshes == 1
+        assert (nobody.name, nobody.requests, nobody.view.metadata) == ("/users/nobody", 2, None)
+
+    def test_is_left_out_where_it_may_no_longer_be_had(self, redis: Redis) -> None:
+        report_names(redis, {"/user": 9, "/users/a?access_token=s3cret": 8, USER.name: 7})
+        assert [one.name for one in make_watch(redis).look().on_demand] == [USER.name]
+
+    def test_is_of_twenty_at_the_most(self, redis: Redis) -> None:
+        report_names(redis, {f"/users/{number}": number for number in range(1, 41)})
+        found = make_watch(redis).look().on_demand
+        assert [one.requests for one in found] == list(range(40, 20, -1))
+
+
+def report_names(redis: Redis, names: dict[str, int]) -> None:
+    """A reader reports what it was asked for."""
+    now = time.time()
+    say(redis, ReaderReport("one:5000", 7, "1", now, now, 1, 1.0, 1, 1, 1, 1, 0), names)
+
+
+def test_everybody_who_is_there_is_shown(redis: Redis) -> None:
+    report_names(redis, {})
+    queue = Queue(QUEUE, connection=redis)
+    Worker([queue], connection=redis, name="a-refresher").register_birth()  # type: ignore[no-untyped-call]
+    redis.zadd(get_registry_key(), {"a-scheduler": time.time(), "gone": time.time() - 200})
+    RefreshQueue(redis, limit=10).ask(ORG)
+    fleet = make_watch(redis).look()
+    assert [one.id for one in fleet.readers] == ["one:5000/7"]
+    assert [one.name for one in fleet.workers] == ["a-refresher"]
+    assert (fleet.schedulers, fleet.queue_length) == (1, 1)
+
+
+def test_what_refreshers_counted_and_reported_is_shown(
+    redis: Redis, refreshed: Refreshed, github: FakeGitHub
+) -> None:
+    github.reset_counters()
+    refreshed(ORG)
+    refreshed(USER)
+    fleet = make_watch(redis).look()
+    assert fleet.measures.of(Measure.ORIGIN_REQUESTS) == {("200",): github.counters()["total"]}
+    assert [one.resource for one in fleet.timeline] == [USER.name, ORG.name]
+    assert fleet.origin.status == 200
+    assert fleet.origin.answered_at == pytest.approx(time.time(), abs=30)
+    assert fleet.origin.clock_offset == pytest.approx(0, abs=30)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, OriginView()),
+        ({"answered_at": 5.5, "status": 304}, OriginView(5.5, 304)),
+        ({"answered_at": 5.5, "status": 0, "clock_offset": -3}, OriginView(5.5, None, -3.0)),
+    ],
+)
+def test_how_the_origin_answered_last(
+    redis: Redis, fields: dict[str, float], expected: OriginView
+) -> None:
+    if fields:
+        redis.hset(keys.ORIGIN, mapping=fields)  # type: ignore[arg-type]
+    assert make_watch(redis).look().origin == expected
+
+
+def test_keys_of_answers_that_nobody_knows_are_shown_for_a_week(redis: Redis) -> None:
+    week = 7 * 24 * 3600
+    seen = {"repos/get b": NOW, "repos/get a": NOW - week + 1, "orgs/get old": NOW - week}
+    redis.hset(keys.UNKNOWN_FIELDS, mapping=seen)  # type: ignore[arg-type]
+    assert make_watch(redis, NOW).look().unknown_fields == ("repos/get a", "repos/get b")
+
+
+def test_pauses_are_shown(redis: Redis) -> None:
+    suspend(redis)
+    redis.set(keys.SUSPENDED, NOW - 60)
+    redis.set(keys.PAUSE, NOW + 60)
+    fleet = make_watch(redis).look()
+    assert (fleet.suspended, fleet.suspended_since) == (True, NOW - 60)
+    assert fleet.origin_paused_until == NOW + 60
+
+
+class TestLooking:
+    """Many that ask make one look."""
+
+    def test_serves_everybody_for_a_second(self, redis: Redis) -> None:
+        now = [NOW]
+        watch = FleetWatch(redis, CATALOGUE, clock=lambda: now[0])
+        first = watch.look()
+        now[0] += 0.99
+        assert watch.look() is first
+        now[0] = NOW + 1
+        again = watch.look()
+        assert again is not first
+        now[0] = NOW - 60  # the clock was set back
+        assert watch.look() is not again
+
+    def test_is_made_anew_once_something_was_done(self, redis: Redis) -> None:
+        watch = make_watch(redis, NOW)
+        first = watch.look()
+        RefreshQueue(redis, limit=10).ask(ORG)
+        assert watch.look() is first
+        watch.forget()
+        assert watch.look().queue_length == 1
+
+    def test_of_many_at_once_is_one(self, redis: Redis) -> None:
+        watch = make_watch(redis, NOW)
+        before = commands(redis, "zunion")
+        barrier = threading.Barrier(20)
+
+        def look(_: int) -> Fleet:
+            barrier.wait()
+            return watch.look()
+
+        with ThreadPoolExecutor(20) as threads:
+            seen = list(threads.map(look, range(20)))
+        assert len({id(one) for one in seen}) == 1
+        assert commands(redis, "zunion") == before + 1
+
+    def test_fails_while_redis_is_away(self) -> None:
+        watch = make_watch(absent_redis())
+        for _ in range(2):
+            with pytest.raises(RedisError):
+                watch.look()

@@ -1,0 +1,107 @@
+"""Refreshers as RQ registers them."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+
+from reader.fleet.workers import workers
+from shared.queueing import QUEUE, RefreshQueue
+from shared.redis.connection import connect
+from shared.settings import load
+from tests.builders import on_demand
+
+MakeWorker = Callable[..., Worker]
+
+
+@pytest.fixture
+def make_worker(redis: Redis) -> MakeWorker:
+    """Workers of RQ's that are registered and do nothing."""
+
+    def make(name: str, queue: str = QUEUE) -> Worker:
+        of = Queue(queue, connection=redis, serializer=JSONSerializer)
+        worker = Worker([of], connection=redis, name=name, serializer=JSONSerializer)
+        worker.register_birth()  # type: ignore[no-untyped-call]
+        worker.set_state(WorkerStatus.IDLE)
+        return worker
+
+    return make
+
+
+def test_there_are_none_at_first(redis: Redis) -> None:
+    assert workers(redis) == []
+
+
+def test_a_whole_view(redis: Redis, make_worker: MakeWorker) -> None:
+    before = time.time()
+    make_worker("one")
+    (found,) = workers(redis)
+    assert (found.name, found.hostname, found.pid) == ("one", socket.gethostname(), os.getpid())
+    assert (found.state, found.job, found.done, found.failed) == ("idle", None, 0, 0)
+    assert found.started_at == pytest.approx(before, abs=2)
+    assert found.heard_at == pytest.approx(before, abs=2)
+
+
+def test_each_tells_what_it_is_doing(redis: Redis, make_worker: MakeWorker) -> None:
+    busy = make_worker("busy")
+    make_worker("asleep").set_state(WorkerStatus.SUSPENDED)
+    RefreshQueue(redis, limit=10).ask(on_demand("/users/mona"))
+    job_id = Queue(QUEUE, connection=redis).job_ids[0]
+    job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
+    busy.prepare_execution(job)
+    busy.set_state(WorkerStatus.BUSY)
+    found = [(one.name, one.state, one.job) for one in workers(redis)]
+    assert found == [("asleep", "suspended", None), ("busy", "busy", "refresh /users/mona")]
+
+
+def test_each_tells_how_many_jobs_it_has_done(redis: Redis, make_worker: MakeWorker) -> None:
+    worker = make_worker("one")
+    redis.hset(worker.key, mapping={"successful_job_count": 12, "failed_job_count": 3})
+    assert [(one.done, one.failed) for one in workers(redis)] == [(12, 3)]
+
+
+def test_who_signed_off_is_gone(redis: Redis, make_worker: MakeWorker) -> None:
+    make_worker("one").register_death()  # type: ignore[no-untyped-call]
+    make_worker("two")
+    assert [one.name for one in workers(redis)] == ["two"]
+
+
+def test_who_was_killed_is_gone_when_its_sign_of_life_expires(
+    redis: Redis, make_worker: MakeWorker
+) -> None:
+    redis.delete(make_worker("one").key)
+    make_worker("two")
+    assert [one.name for one in workers(redis)] == ["two"]
+
+
+def test_others_workers_are_none_of_ours(redis: Redis, make_worker: MakeWorker) -> None:
+    make_worker("one", "somebody-elses-queue")
+    assert workers(redis) == []
+
+
+def test_a_worker_of_which_little_is_known_is_shown(redis: Redis, make_worker: MakeWorker) -> None:
+    worker = make_worker("one")
+    redis.delete(worker.key)
+    redis.hset(worker.key, "shutdown_requested_date", "x")
+    (found,) = workers(redis)
+    assert (found.name, found.hostname, found.pid, found.state) == ("one", "?", 0, "?")
+    assert (found.heard_at, found.started_at, found.job) == (None, None, None)
+
+
+def test_looking_leaves_the_connection_s_time_limits_as_they_are(
+    redis: Redis, make_worker: MakeWorker
+) -> None:
+    make_worker("one")
+    url = "redis://127.0.0.1:{port}/0".format(**redis.connection_pool.connection_kwargs)
+    client = connect(load(redis_url=url))
+    before = dict(client.connection_pool.connection_kwargs)
+    assert len(workers(client)) == 1
+    assert client.connection_pool.connection_kwargs == before
+    client.close()

@@ -1,0 +1,525 @@
+"""Bytes for requests: made at most once a second, never for another entry, bounded."""
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reader.front import rendered_responses as module
+from reader.front import request_head as head_module
+from reader.front.rendered_responses import Answers, Ready, render
+from reader.response.response import Answer
+from reader.telemetry.counters import Kind, Route, Tally
+from shared.entry import Entry
+from shared.outcomes import Served
+from tests.builders import (
+    NOW,
+    compressed,
+    make_entry,
+    make_list_entry,
+    make_metadata,
+    make_ranked_entry,
+    on_demand,
+    tracked,
+)
+from tests.reader.front.helpers import (
+    END,
+    Reader,
+    a_reader,
+    fields_of,
+    head_of,
+    make_head,
+    sent_of,
+)
+
+ROOT = b'{"url": "x"}'
+LARGE = b"[" + b"1," * 8000 + b"1]"
+DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
+
+
+@pytest.fixture
+def reader() -> Iterator[Reader]:
+    with a_reader() as made:
+        local = made.bench.local
+        local.put(tracked("/"), make_entry(ROOT, etag="root"), NOW)
+        local.put(tracked("/orgs/Netflix"), compressed(make_entry(LARGE, etag="large")), NOW)
+        local.put(tracked("/orgs/Netflix/members"), make_list_entry(3000, etag="list"), NOW)
+        ranked = make_ranked_entry({f"Netflix/{n}": n for n in range(300)}, etag="ranked")
+        local.put(tracked("/orgs/Netflix/repos"), ranked, NOW)
+        local.put(on_demand("/users/mona"), make_entry(b"{}", etag="mona"), NOW)
+        yield made
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+    """Every answer that was rendered, in order."""
+    all_of_them: list[Answer] = []
+
+    def watched(sent: Answer, tally: Tally, **known: Any) -> Ready:
+        all_of_them.append(sent)
+        return render(sent, tally, **known)
+
+    monkeypatch.setattr(module, "render", watched)
+    return all_of_them
+
+
+def found(answers: Answers, target: str = "/", *fields: str, **known: Any) -> Ready:
+    pair = answers.find(make_head(target, *fields, **known))
+    assert pair is not None
+    return pair[0]
+
+
+def entry_of(reader: Reader, name: str) -> Entry:
+    held = reader.bench.local.peek(tracked(name))
+    assert held is not None
+    return held.entry
+
+
+def test_a_whole_answer(reader: Reader) -> None:
+    ready = found(reader.answers())
+    head, _, body = head_of(ready).partition(END)
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert body == ROOT
+    assert (ready.body, ready.closes) == (b"", False)
+    fields = dict(fields_of(ready))
+    assert fields["Server"] == "api-read-cache"
+    assert fields["Date"] == DATE
+    assert fields["Content-Length"] == str(len(ROOT))
+    assert "Connection" not in fields
+    assert len(fields_of(ready)) == len(fields), "each field stands there once"
+
+
+def test_head_has_no_body_but_its_length(reader: Reader) -> None:
+    for target, length in (("/", len(ROOT)), ("/orgs/Netflix", len(LARGE))):
+        ready = found(reader.answers(), target, method="HEAD")
+        assert ready.head.endswith(END)
+        assert ready.body == b""
+        assert head_of(ready) == head_of(found(reader.answers(), target)).partition(END)[0] + END
+        assert sent_of(ready).value("content-length") == str(length)
+
+
+def test_a_304_has_neither_body_nor_length(reader: Reader) -> None:
+    ready = found(reader.answers(), "/", 'If-None-Match: "root"')
+    assert head_of(ready).startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert ready.head.endswith(END)
+    sent = sent_of(ready)
+    assert sent.body == b""
+    assert sent.value("etag") == '"root"'
+    assert sent.value("content-length") is None
+    assert sent.value("content-type") is None
+
+
+def test_who_wants_the_connection_closed_is_told_that_it_is(reader: Reader) -> None:
+    ready = found(reader.answers(), "/", "Connection: close")
+    assert ready.closes
+    assert dict(fields_of(ready))["Connection"] == "close"
+    kept = found(reader.answers())
+    assert sent_of(ready) == sent_of(kept)
+
+
+def test_a_stored_404_is_found_as_one(reader: Reader) -> None:
+    ghost = make_entry(b'{"message": "Not Found"}', status=404)
+    reader.bench.local.put(on_demand("/users/ghost"), ghost, NOW)
+    ready = found(reader.answers(), "/users/ghost")
+    assert head_of(ready).startswith(b"HTTP/1.1 404 Not Found\r\n")
+
+
+@pytest.mark.parametrize(
+    "target", ["/users/octocat", "/nothing", "/livez", "/healthcheck", "/view/top/0/stars", "//"]
+)
+def test_what_is_not_held_or_not_to_be_had_is_left_to_flask(reader: Reader, target: str) -> None:
+    assert reader.answers().find(make_head(target)) is None
+
+
+def test_what_is_not_held_is_found_as_soon_as_it_is(reader: Reader) -> None:
+    answers = reader.answers()
+    assert answers.find(make_head("/users/octocat")) is None
+    reader.bench.local.put(on_demand("/users/octocat"), make_entry(b"{}"), NOW)
+    assert sent_of(found(answers, "/users/octocat")).status == 200
+
+
+# How often something is rendered.
+
+
+def test_the_same_request_is_rendered_once_a_second(reader: Reader, rendered: list[Answer]) -> None:
+    answers = reader.answers()
+    first = found(answers)
+    assert all(found(answers).head is first.head for _ in range(5))
+    assert len(rendered) == 1
+    reader.bench.clock.now += 1
+    assert found(answers).head is first.head, "until the tick"
+    answers.tick()
+    second = found(answers)
+    assert len(rendered) == 2
+    assert sent_of(first).value("age") == "0"
+    assert sent_of(second).value("age") == "1"
+    assert dict(fields_of(second))["Date"] == "Fri, 15 Jan 2027 08:00:01 GMT"
+
+
+def test_requests_that_ask_for_the_same_share_one_rendering(
+    reader: Reader, rendered: list[Answer]
+) -> None:
+    answers = reader.answers()
+    first = found(answers, "/", "User-Agent: a", "Authorization: token x")
+    assert found(answers, "/", "User-Agent: b", "Cache-Control: no-cache").head is first.head
+    assert len(rendered) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        (["Accept-Encoding: gzip"], {}),
+        (['If-None-Match: "x"'], {}),
+        ([f"If-Modified-Since: {DATE}"], {}),
+        (["Connection: close"], {}),
+        ([], {"host": "b.test"}),
+        ([], {"method": "HEAD"}),
+        (["X-Forwarded-Host: b.test"], {}),
+        (["X-Forwarded-Proto: https"], {}),
+    ],
+)
+def test_whatever_an_answer_depends_on_has_a_rendering_of_its_own(
+    reader: Reader, rendered: list[Answer], fields: list[str], known: dict[str, str]
+) -> None:
+    answers = reader.answers(trusted=True)
+    before = found(answers, "/orgs/Netflix/members?page=2")
+    other = found(answers, "/orgs/Netflix/members?page=2", *fields, **known)
+    assert len(rendered) == 2
+    assert found(answers, "/orgs/Netflix/members?page=2").head is before.head
+    assert found(answers, "/orgs/Netflix/members?page=2", *fields, **known).head is other.head
+    assert len(rendered) == 2
+
+
+def test_a_new_entry_is_answered_at_once(reader: Reader, rendered: list[Answer]) -> None:
+    answers = reader.answers()
+    found(answers)
+    newer = make_entry(b'{"url": "y"}', etag="new", version=2, validated_at=NOW + 0.1)
+    reader.bench.local.put(tracked("/"), newer, NOW)
+    ready = found(answers)
+    assert sent_of(ready).body == b'{"url": "y"}'
+    assert sent_of(ready).value("etag") == '"new"'
+    assert len(rendered) == 2
+
+
+def test_a_confirmed_entry_is_answered_as_fresh_at_once(reader: Reader) -> None:
+    reader.bench.clock.now = NOW + 1000.5
+    answers = reader.answers()
+    stale = sent_of(found(answers)).value("cache-status")
+    assert stale == "api-read-cache; hit; ttl=-1; detail=local"
+    metadata = replace(
+        entry_of(reader, "/").metadata, validated_at=NOW + 1000, fresh_until=NOW + 2000
+    )
+    reader.bench.local.confirm(tracked("/"), metadata, NOW + 1000)
+    fresh = sent_of(found(answers)).value("cache-status")
+    assert fresh == "api-read-cache; hit; ttl=999; detail=local"
+
+
+def test_a_change_elsewhere_renders_nothing_again(reader: Reader, rendered: list[Answer]) -> None:
+    answers = reader.answers()
+    first = found(answers)
+    reader.bench.local.put(on_demand("/users/other"), make_entry(b"{}"), NOW)
+    assert found(answers).head is first.head
+    assert len(rendered) == 1
+
+
+# What is told to the others.
+
+
+def test_on_demand_content_is_marked_as_asked_for_once_a_second(reader: Reader) -> None:
+    answers, clock, mona = reader.answers(), reader.bench.clock, on_demand("/users/mona")
+
+    def asked_at() -> float:
+        held = reader.bench.local.peek(mona)
+        assert held is not None
+        return held.asked_at
+
+    for second in range(1, 4):
+        clock.now = NOW + second
+        answers.tick()
+        found(answers, "/users/mona")
+        assert asked_at() == NOW + second
+    reader.bench.local.drop_unasked(since=NOW + 3)
+    assert reader.bench.local.peek(mona) is not None
+
+
+def test_on_demand_content_that_is_asked_for_is_not_pushed_out() -> None:
+    size = make_entry(b"{}").held_bytes
+    with a_reader(local_max_bytes=3 * size) as reader:
+        answers = reader.answers()
+        for name in ("/users/a", "/users/b", "/users/c"):
+            reader.bench.local.put(on_demand(name), make_entry(b"{}"), NOW)
+        found(answers, "/users/a")
+        reader.bench.local.put(on_demand("/users/d"), make_entry(b"{}"), NOW)
+        assert answers.find(make_head("/users/a")) is not None
+        assert answers.find(make_head("/users/b")) is None
+
+
+def test_what_is_due_is_looked_at_and_served_meanwhile(reader: Reader) -> None:
+    answers, caretaker = reader.answers(), reader.bench.caretaker
+    found(answers)
+    assert caretaker.wanted.empty()
+    held = reader.bench.local.peek(tracked("/"))
+    assert held is not None
+    reader.bench.clock.now = held.look_at
+    answers.tick()
+    assert sent_of(found(answers)).body == ROOT
+    assert caretaker.wanted.get_nowait() == tracked("/")
+
+
+# How bytes are kept.
+
+
+@pytest.mark.parametrize(("size", "joined"), [(8192, True), (8193, False)])
+def test_a_small_body_is_joined_to_its_head_and_a_large_one_is_not(
+    reader: Reader, size: int, joined: bool
+) -> None:
+    body = b"1" * size
+    reader.bench.local.put(on_demand("/users/sized"), make_entry(body), NOW)
+    ready = found(reader.answers(), "/users/sized")
+    assert ready.head.endswith(END + body if joined else END)
+    assert ready.body == (b"" if joined else body)
+
+
+def test_a_large_body_is_the_entrys_own_and_no_copy(reader: Reader) -> None:
+    entry = entry_of(reader, "/orgs/Netflix")
+    assert found(reader.answers(), "/orgs/Netflix").body is entry.body
+
+
+def test_a_large_encoded_body_is_the_entrys_own_and_no_copy(reader: Reader) -> None:
+    encoded = gzip.compress(bytes(range(256)) * 100, compresslevel=0, mtime=0)
+    entry = replace(make_entry(LARGE), encoded={"gzip": encoded})
+    reader.bench.local.put(on_demand("/users/large"), entry, NOW)
+    ready = found(reader.answers(), "/users/large", "Accept-Encoding: gzip")
+    assert ready.body is encoded
+
+
+# What is remembered is bounded, in number and in bytes.
+
+
+def remembered(answers: Answers) -> list[Any]:
+    return [answers._asks, answers._selections, answers._hot, answers._rendered]
+
+
+def test_many_different_requests_are_not_all_remembered(reader: Reader) -> None:
+    answers = reader.answers()
+    for number in range(5000):
+        found(answers, f"/?{'&' * (number % 50)}", f"X-A: {number}", host=f"h{number}")
+        answers.find(make_head(f"/nothing/{number}"))
+        answers.find(b"nonsense %d\r\n\r\n" % number)
+    assert all(0 < len(one) <= 2048 for one in remembered(answers))
+
+
+def test_a_long_request_is_answered_and_not_remembered(reader: Reader) -> None:
+    answers = reader.answers()
+    found(answers, f"/?{'&' * 1500}", f"X-A: {'a' * 2000}")
+    assert answers.find(make_head(f"/{'a' * 3000}")) is None
+    assert answers.find(b"x" * 100_000 + END) is None
+    assert not answers._hot
+    assert not answers._asks
+    assert all(len(target) <= 2048 for target in answers._selections)
+
+
+def test_many_large_pages_are_not_all_kept(reader: Reader) -> None:
+    body_size = 100_000
+    entry = make_list_entry(1)
+    items = [b'"' + b"x" * (body_size // 100) + b'"' for _ in range(300)]
+    array = type(entry.array).join(items) if entry.array else None
+    assert array is not None
+    large = Entry(make_metadata(version=2, validated_at=NOW + 1), array.body, ends=array.ends)
+    reader.bench.local.put(tracked("/orgs/Netflix/members"), large, NOW)
+    answers = reader.answers()
+    most = 0
+    for number in range(1000):
+        found(answers, "/orgs/Netflix/members?per_page=100", host=f"h{number}")
+        kept = [*answers._rendered.values()]
+        size = sum(len(one.ready.body) for one in kept)
+        assert sum(len(ready.body) for ready, _ in answers._hot.values()) <= size
+        most = max(most, size)
+    limit = 32 * 1024 * 1024
+    assert limit / 2 < most <= limit + 2 * body_size
+
+
+def test_whole_bodies_are_not_counted_as_copies(reader: Reader) -> None:
+    encoded = {"gzip": gzip.compress(bytes(range(256)) * 400, compresslevel=0, mtime=0)}
+    entry = replace(make_entry(LARGE * 10), encoded=encoded)
+    reader.bench.local.put(on_demand("/users/large"), entry, NOW)
+    answers = reader.answers()
+    for number in range(500):
+        found(answers, "/users/large", host=f"h{number}")
+        found(answers, "/users/large", "Accept-Encoding: gzip", host=f"h{number}")
+    assert answers._cut_bytes == 0
+    assert len(answers._rendered) == 1000
+
+
+# Nothing that a client sends can end a field of an answer, or begin another one.
+
+ODD = st.lists(
+    st.sampled_from([*"ab1:/.-_[]@?&=,;<>\"' \r\n\t\0", "\x85", "é", "%", "%0d", "%0A"]),
+    max_size=25,
+).map("".join)
+
+
+@given(host=ODD, forwarded=ODD, path=ODD, proto=ODD)
+def test_nothing_that_is_sent_makes_another_field(
+    host: str, forwarded: str, path: str, proto: str
+) -> None:
+    with a_reader() as reader:
+        list_entry = make_list_entry(300)
+        reader.bench.local.put(tracked("/orgs/Netflix/members"), list_entry, NOW)
+        links = (("next", "page=3"),)
+        answers = reader.answers(trusted=True)
+        plain = found(answers, "/orgs/Netflix/members?page=2")
+        named = f"/users/a{path}"
+        resource = reader.node.catalogue.find(named.partition("?")[0], named.partition("?")[2])
+        if resource is not None:
+            reader.bench.local.put(resource, make_entry(b"{}", links=links), NOW)
+        for target in ("/orgs/Netflix/members?page=2", named):
+            fields = [f"X-Forwarded-Host: {forwarded}", f"X-Forwarded-Proto: {proto}"]
+            pair = answers.find(make_head(target, *fields, host=host))
+            if pair is None:
+                continue
+            ready = pair[0]
+            names = [name for name, _ in fields_of(ready)]
+            assert names == [name for name, _ in fields_of(plain)]
+            head = head_of(ready).partition(END)[0]
+            assert head.count(b"\r") == head.count(b"\n") == len(names)
+            assert head.isascii()
+
+
+def test_a_link_leads_to_where_the_client_was(reader: Reader) -> None:
+    target = "/orgs/Netflix/members?page=2"
+    asked = ["X-Forwarded-Host: cache.test", "X-Forwarded-Proto: https"]
+    link = sent_of(found(reader.answers(trusted=True), target, *asked)).value("link")
+    assert link is not None
+    assert link.startswith("<https://cache.test/orgs/Netflix/members?per_page=30&page=1>")
+    link = sent_of(found(reader.answers(scheme="https"), target, *asked)).value("link")
+    assert link is not None
+    assert link.startswith("<https://a.test/orgs/Netflix/members?")
+
+
+# What a request is called, and how it is counted.
+
+
+def id_of(answers: Answers, target: str = "/", *fields: str) -> bytes | None:
+    """The id that a request came with; None where it is to be given one when it is answered."""
+    pair = answers.find(make_head(target, *fields))
+    assert pair is not None
+    return pair[1]
+
+
+@pytest.mark.parametrize("target", ["/", "/orgs/Netflix", "/orgs/Netflix/members?page=2"])
+def test_a_client_s_id_is_in_its_answer_and_in_no_other(reader: Reader, target: str) -> None:
+    answers = reader.answers()
+    for number in range(3):
+        assert id_of(answers, target, f"X-Request-Id: abc-{number}") == f"abc-{number}".encode()
+        assert id_of(answers, target) is None
+
+
+@pytest.mark.parametrize("field", ["X-Request-Id:abc", "x-request-id:  abc  ", "X-REQUEST-ID: abc"])
+def test_a_client_s_id_is_found_however_it_is_written(reader: Reader, field: str) -> None:
+    assert id_of(reader.answers(), "/", field) == b"abc"
+
+
+def test_an_answer_has_one_place_for_an_id(reader: Reader) -> None:
+    names = [name for name, _ in fields_of(found(reader.answers()))]
+    assert names.count("X-Request-Id") == 1
+
+
+def test_a_request_that_is_called_two_things_is_left_to_flask(reader: Reader) -> None:
+    twice = make_head("/", "X-Request-Id: a", "X-Request-Id: b")
+    assert reader.answers().find(twice) is None
+
+
+@pytest.mark.parametrize("odd", ["two words", "", "x" * 129, "<script>", "caf\xe9", "a,b"])
+def test_an_odd_id_is_replaced(reader: Reader, odd: str) -> None:
+    answers = reader.answers()
+    for _ in range(2):
+        field = f"X-Request-Id: {odd}"
+        assert id_of(answers, "/", field) in {None, b"an-id"}
+        assert sent_of(found(answers, "/", field)).body == ROOT
+
+
+def test_an_id_with_a_tab_is_left_to_gunicorn(reader: Reader) -> None:
+    assert reader.answers().find(make_head("/", "X-Request-Id: a\tb")) is None
+
+
+def test_ids_render_nothing_again(reader: Reader, rendered: list[Answer]) -> None:
+    answers = reader.answers()
+    first = found(answers)
+    for number in range(50):
+        assert found(answers, "/", f"X-Request-Id: {number}").head is first.head
+    assert found(answers).head is first.head
+    assert len(rendered) == 1
+
+
+def test_ids_push_nothing_out_of_what_is_remembered(reader: Reader) -> None:
+    """Each request is another one, or a busy second would remember nothing but them."""
+    answers = reader.answers()
+    plain, other = make_head("/"), make_head("/users/mona")
+    for request in (plain, other):
+        answers.find(request)
+    lines_before, hot_before = set(head_module._lines), dict(answers._hot)
+    for number in range(5000):
+        found(answers, "/", f"X-Request-Id: {number}")
+    assert answers._hot == hot_before
+    assert set(head_module._lines) == lines_before
+    assert len(answers._recent) == 2
+    assert len(answers._asks) == 2
+
+
+def test_the_look_that_a_request_finds_due_is_in_its_name(reader: Reader) -> None:
+    answers, caretaker = reader.answers(), reader.bench.caretaker
+    held = reader.bench.local.peek(tracked("/"))
+    assert held is not None
+    reader.bench.clock.now = held.look_at
+    answers.tick()
+    found(answers, "/", "X-Request-Id: abc-123")
+    assert caretaker._due[tracked("/").id] == (tracked("/"), "abc-123")
+
+
+def test_the_look_is_in_the_name_that_the_answer_was_given(reader: Reader) -> None:
+    answers, caretaker = reader.answers(), reader.bench.caretaker
+    held = reader.bench.local.peek(tracked("/"))
+    assert held is not None
+    reader.bench.clock.now = held.look_at
+    answers.tick()
+    assert id_of(answers) == b"an-id"
+    assert caretaker._due[tracked("/").id] == (tracked("/"), "an-id")
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "kind"),
+    [
+        ("/", [], Kind(Route.ROOT, Served.LOCAL, 200)),
+        ("/", ['If-None-Match: "root"'], Kind(Route.ROOT, Served.LOCAL, 304)),
+        ("/orgs/netflix", [], Kind(Route.ORG, Served.LOCAL, 200)),
+        ("/orgs/Netflix/members?page=2", [], Kind(Route.MEMBERS, Served.LOCAL, 200)),
+        ("/view/top/2/stars", [], Kind(Route.VIEW, Served.LOCAL, 200)),
+        ("/users/mona", [], Kind(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/mona")),
+    ],
+)
+def test_an_answer_has_the_tally_of_its_kind(
+    reader: Reader, target: str, fields: list[str], kind: Kind
+) -> None:
+    answers = reader.answers()
+    assert found(answers, target, *fields).tally.kind == kind
+    reader.bench.clock.now = NOW + 1001
+    answers.tick()
+    assert found(answers, target, *fields).tally.kind == kind._replace(is_stale=True)
+
+
+def test_no_answer_that_is_found_after_a_second_counts_with_a_tally_that_was_added_up(
+    reader: Reader,
+) -> None:
+    answers = reader.answers()
+    targets = ["/", "/users/mona", "/view/top/2/stars"]
+    before = [found(answers, target).tally for target in targets]
+    answers.tick()
+    taken = answers._tallies.take()
+    assert set(map(id, before)) == set(map(id, taken))
+    after = [found(answers, target).tally for target in targets]
+    assert not set(map(id, after)) & set(map(id, taken))

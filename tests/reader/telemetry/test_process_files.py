@@ -1,0 +1,237 @@
+"""The processes of one gunicorn count together; those that ended have counted nevertheless."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reader.telemetry.process_files import FOLDER, NodeCounts
+from shared.measures import Counted, Labels, Measure
+
+CHECKOUT = Path(__file__).parents[3]
+HIT: Counted = (Measure.REQUESTS, ("/", "local", "200"))
+LABELS = HIT[1]
+
+# A process of the node: does a line of Python at a time, and says when it is done.
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from reader.telemetry.process_files import NodeCounts
+from shared.measures import Measure
+counts = NodeCounts(Path(sys.argv[1]))
+def write(number, connections=1.0):
+    counts.write({(Measure.REQUESTS, ("/", "local", "200")): number}, {"connections": connections})
+print("ready", flush=True)
+for line in sys.stdin:
+    exec(line)
+    print("done", flush=True)
+"""
+
+
+class Process:
+    """A real process, which shares a folder with others."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(folder)],
+            cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+        self.wait()
+
+    def begin_to_do(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def wait(self) -> None:
+        assert self._process.stdout
+        assert self._process.stdout.readline() in {"ready\n", "done\n"}
+
+    def do(self, line: str) -> None:
+        self.begin_to_do(line)
+        self.wait()
+
+    def kill(self) -> None:
+        """End it at once; afterwards there is no process of its number."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe and not pipe.closed:
+                pipe.close()
+
+
+@contextmanager
+def processes(folder: Path, number: int) -> Iterator[list[Process]]:
+    with ExitStack() as stack:
+        made = []
+        for _ in range(number):
+            made.append(Process(folder))
+            stack.callback(made[-1].kill)
+        yield made
+
+
+def known(node: NodeCounts, **gauges: float) -> tuple[dict[Labels, float], dict[str, float], int]:
+    """What is known of the node by one that has counted nothing itself."""
+    measures, levels, number = node.sums({}, gauges)
+    return dict(measures.of(Measure.REQUESTS)), dict(levels), number
+
+
+def files(folder: Path) -> dict[str, Any]:
+    return {file.stem: json.loads(file.read_text())["counts"] for file in folder.glob("*.json")}
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> NodeCounts:
+    """The tests' own process, on the same folder."""
+    return NodeCounts(tmp_path)
+
+
+def test_a_process_without_siblings_counts_for_itself() -> None:
+    alone = NodeCounts(None)
+    alone.begin()
+    alone.write({HIT: 3}, {"connections": 1})
+    measures, levels, number = alone.sums({HIT: 5}, {"connections": 2})
+    assert (measures.of(Measure.REQUESTS), levels, number) == ({LABELS: 5}, {"connections": 2}, 1)
+
+
+@pytest.mark.parametrize(("value", "has_one"), [("", False), (None, False), ("x", True)])
+def test_the_folder_is_the_one_that_gunicorn_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None, *, has_one: bool
+) -> None:
+    monkeypatch.delenv(FOLDER, raising=False)
+    if value is not None:
+        monkeypatch.setenv(FOLDER, value and str(tmp_path))
+    NodeCounts.of_process().write({HIT: 1}, {})
+    assert bool(files(tmp_path)) is has_one
+
+
+def test_all_processes_are_added_up_whichever_is_asked(tmp_path: Path, node: NodeCounts) -> None:
+    with processes(tmp_path, 2) as (one, other):
+        one.do("write(10, 3)")
+        other.do("write(5, 4)")
+        measures, levels, number = node.sums({HIT: 100}, {"connections": 50})
+        assert measures.of(Measure.REQUESTS) == {LABELS: 115}
+        assert (levels, number) == ({"connections": 57}, 3)
+        one.do("write(11, 2)")
+        assert known(node) == ({LABELS: 16}, {"connections": 6}, 3)
+
+
+def test_of_its_own_it_knows_better_than_its_file(node: NodeCounts) -> None:
+    node.write({HIT: 3}, {"connections": 9})
+    measures, levels, number = node.sums({HIT: 4}, {"connections": 1})
+    assert (measures.of(Measure.REQUESTS), levels, number) == ({LABELS: 4}, {"connections": 1}, 1)
+
+
+def test_what_a_killed_process_counted_stays_and_its_gauges_go(
+    tmp_path: Path, node: NodeCounts
+) -> None:
+    with processes(tmp_path, 2) as (one, other):
+        one.do("write(10, 3)")
+        other.do("write(5, 4)")
+        one.kill()
+        assert known(node) == ({LABELS: 15}, {"connections": 4}, 2)
+        other.kill()
+        assert known(node) == ({LABELS: 15}, {}, 1)
+
+
+def test_who_begins_adds_up_those_that_are_no_more_once(tmp_path: Path, node: NodeCounts) -> None:
+    with processes(tmp_path, 3) as (one, other, alive):
+        for process, number in ((one, 10), (other, 5), (alive, 1)):
+            process.do(f"write({number})")
+        one.kill()
+        other.kill()
+        with processes(tmp_path, 1) as (new,):
+            for _ in range(3):
+                new.do("counts.begin()")
+                assert known(node)[0] == {LABELS: 16}
+            assert files(tmp_path) == {
+                "ended": {"requests|/|local|200": 15},
+                str(alive.pid): {"requests|/|local|200": 1},
+            }
+            new.do("write(2)")
+            new.kill()
+            alive.kill()
+        node.begin()
+        assert known(node) == ({LABELS: 18}, {}, 1)
+        assert list(files(tmp_path)) == ["ended"]
+
+
+def test_several_that_begin_at_once_add_up_each_count_once(
+    tmp_path: Path, node: NodeCounts
+) -> None:
+    with processes(tmp_path, 4) as beginners:
+        for turn in range(1, 6):
+            with processes(tmp_path, 2) as dying:
+                for process in dying:
+                    process.do("write(1)")
+            for process in beginners:
+                process.begin_to_do("counts.begin()")
+            for process in beginners:
+                process.wait()
+            assert known(node)[0] == {LABELS: 2 * turn}
+            assert list(files(tmp_path)) == ["ended"]
+
+
+def test_who_looks_while_another_adds_up_sees_each_count_once(
+    tmp_path: Path, node: NodeCounts
+) -> None:
+    with processes(tmp_path, 1) as (beginner,):
+        for turn in range(1, 16):
+            for _ in range(20):  # files of processes that are no more
+                pid = _unused_pid()
+                fields = {"counts": {"requests|/|local|200": 1}, "gauges": {}}
+                (tmp_path / f"{pid}.json").write_text(json.dumps(fields))
+            total = sum(fields["requests|/|local|200"] for fields in files(tmp_path).values())
+            beginner.begin_to_do("counts.begin()")
+            for _ in range(20):
+                assert known(node)[0] == {LABELS: total}, turn
+            beginner.wait()
+
+
+def test_a_process_that_was_given_the_number_of_one_that_ended_counts_beside_it(
+    tmp_path: Path, node: NodeCounts
+) -> None:
+    fields = {"counts": {"requests|/|local|200": 40}, "gauges": {"connections": 7}}
+    (tmp_path / f"{os.getpid()}.json").write_text(json.dumps(fields))
+    node.begin()
+    node.write({HIT: 2}, {})
+    measures, levels, number = node.sums({HIT: 2}, {})
+    assert (measures.of(Measure.REQUESTS), levels, number) == ({LABELS: 42}, {}, 1)
+
+
+def test_a_folder_that_was_tidied_away_ends_nothing(tmp_path: Path) -> None:
+    node = NodeCounts(tmp_path / "gone")
+    node.begin()
+    node.write({HIT: 2}, {})
+    measures, _, number = node.sums({HIT: 2}, {})
+    assert (measures.of(Measure.REQUESTS), number) == ({LABELS: 2}, 1)
+
+
+def test_a_file_that_cannot_be_read_is_left_out(tmp_path: Path, node: NodeCounts) -> None:
+    (tmp_path / f"{_unused_pid()}.json").write_text("{")
+    node.begin()
+    assert known(node) == ({}, {}, 1)
+
+
+def _unused_pid() -> int:
+    """A number that no process has."""
+    for pid in range(4_000_000, 4_190_000, 7):
+        if pid not in _given:
+            _given.add(pid)
+            return pid
+    raise AssertionError
+
+
+_given: set[int] = set()

@@ -1,0 +1,396 @@
+"""A list is read page after page, each item once, until it holds still."""
+
+import json
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import pytest
+
+from refresher.content.list_consistency import MAX_READINGS
+from refresher.content.list_reader import ListReader, ReadList
+from refresher.content.page import Page
+from refresher.errors import HeldBackError, LeaseLostError, OriginError
+from refresher.github.client import Origin
+from shared.outcomes import FailureKind
+from shared.resources.resource import Resource
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.conftest import MakeOrigin
+from tests.refresher.workbench import ANYTHING, MEMBERS, REPOS, TOKEN
+
+FIRST = "/orgs/Netflix/repos?per_page=100"
+NUMERIC = "/organizations/913567/repos?per_page=100&page="
+PAGES = [FIRST, NUMERIC + "2", NUMERIC + "3"]
+
+
+def read(
+    origin: Origin,
+    resource: Resource = REPOS,
+    *,
+    known: Sequence[Page] = (),
+    known_ids: Sequence[Hashable] = (),
+    max_pages: int = 200,
+    max_bytes: int = 10_000_000,
+    before_each: Callable[[], None] = lambda: None,
+    note_length: Callable[[int], None] = lambda _: None,
+    note_progress: Callable[[int, int], None] = lambda *_: None,
+    concurrency: int = 1,
+) -> ReadList:
+    """Read a list with the usual options."""
+    reader = ListReader(
+        origin,
+        resource,
+        resource.path,
+        ANYTHING,
+        max_pages,
+        max_bytes,
+        before_each,
+        lambda: 0.0,
+        note_length,
+        note_progress,
+        concurrency,
+    )
+    found = reader.read(known, known_ids)
+    assert isinstance(found, ReadList)
+    return found
+
+
+def values(read: ReadList) -> list[Any]:
+    """The items' values."""
+    return [json.loads(item.text) for item in read.items]
+
+
+def asked(github: FakeGitHub) -> list[str]:
+    """The paths asked for, in order."""
+    return [seen["path"] for seen in github.recent()]
+
+
+def ids(items: list[dict[str, Any]]) -> list[Hashable]:
+    """The items' ids."""
+    return [item["id"] for item in items]
+
+
+def test_a_calm_list_is_read_once_page_by_page(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    found = read(make_origin(large_github.url))
+    assert values(found) == large_github.repos()
+    assert asked(large_github) == PAGES
+
+
+def test_a_calm_list_that_was_known_is_read_once_too(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    known = ids(large_github.repos())
+    assert values(read(make_origin(large_github.url), known_ids=known)) == large_github.repos()
+    assert asked(large_github) == PAGES
+
+
+def test_a_list_of_exactly_full_pages_is_read_once(make_origin: MakeOrigin) -> None:
+    with FakeGitHub(repos=200, members=1, anonymous_limit=1_000_000) as github:
+        assert values(read(make_origin(github.url))) == github.repos()
+        assert asked(github) == PAGES[:2]
+
+
+def test_an_empty_list_is_a_list(make_origin: MakeOrigin) -> None:
+    with FakeGitHub(repos=0, members=1, anonymous_limit=1_000_000) as github:
+        assert read(make_origin(github.url)).items == []
+
+
+def test_a_page_is_kept_with_what_a_later_conditional_request_needs(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    origin = make_origin(large_github.url)
+    pages = read(origin).pages
+    url = large_github.url
+    assert [page.url for page in pages] == [url + path for path in PAGES]
+    assert [page.next_url for page in pages] == [url + PAGES[1], url + PAGES[2], None]
+    answers = [origin.get(page.url) for page in pages]
+    assert [page.etag for page in pages] == [answer.headers["ETag"] for answer in answers]
+    assert [page.body.unpacked() for page in pages] == [answer.body for answer in answers]
+
+
+def test_items_are_the_bytes_that_github_sent(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    found = read(make_origin(large_github.url))
+    joined = [b"[" + b",".join(item.text for item in found.items[at : at + 100]) + b"]"
+              for at in (0, 100, 200)]  # fmt: skip
+    assert joined == [page.body.unpacked() for page in found.pages]
+
+
+@pytest.mark.parametrize("redirected", [True, False])
+def test_members_are_read_whether_or_not_they_are_redirected(
+    large_github: FakeGitHub, make_origin: MakeOrigin, *, redirected: bool
+) -> None:
+    large_github.configure(members_redirect=redirected)
+    assert values(read(make_origin(large_github.url), MEMBERS)) == large_github.members()
+
+
+def test_with_a_token_private_items_are_read_and_marked(make_origin: MakeOrigin) -> None:
+    with FakeGitHub(repos=110, private=4, members=1) as github:
+        found = read(make_origin(github.url, github_api_token=TOKEN))
+        assert values(found) == github.repos(private=True, role="owner")
+        assert sum(item.private for item in found.items) == 4
+
+
+class TestAMovingList:
+    """Whatever moves while the list is read: nothing is lost, nothing is there twice."""
+
+    CHANGES: tuple[tuple[str, int, str, dict[str, Any]], ...] = (
+        ("an item moves to the front", 1, "move", {"repo": 220, "to": 0}),
+        ("an item moves to the back", 1, "move", {"repo": 0, "to": 220}),
+        ("an item moves back by a page", 1, "move", {"repo": 50, "to": 150}),
+        ("an item moves between later pages", 2, "move", {"repo": 240, "to": 150}),
+        ("an item is added at the front", 1, "add", {}),
+        ("an item is added at the front, late", 2, "add", {}),
+        ("an item is added at the end", 1, "add", {"where": "end"}),
+        ("an item of the first page is deleted", 1, "delete", {"repo": 10}),
+        ("an item of the second page is deleted", 2, "delete", {"repo": 110}),
+        ("an item to come is deleted", 1, "delete", {"repo": 210}),
+        ("an item turns private", 1, "make_private", {"repo": 10}),
+        ("the list loses its last page", 1, "set_repos", {"count": 200}),
+        ("the list shrinks to one page", 1, "set_repos", {"count": 100}),
+    )
+
+    @pytest.mark.parametrize(
+        ("page", "kind", "options"),
+        [change[1:] for change in CHANGES],
+        ids=[change[0] for change in CHANGES],
+    )
+    def test_is_read_again_until_it_is_whole(
+        self,
+        large_github: FakeGitHub,
+        make_origin: MakeOrigin,
+        page: int,
+        kind: str,
+        options: dict[str, Any],
+    ) -> None:
+        known = ids(large_github.repos())
+        large_github.script(REPOS.path, page, kind, **options)
+        found = read(make_origin(large_github.url), known_ids=known)
+        assert values(found) == large_github.repos()
+        assert len({item.id for item in found.items}) == len(found.items)
+
+    def test_that_moves_in_every_reading_but_the_last_is_believed_at_the_last(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        large_github.script(REPOS.path, 1, "move", repo=220, to=0, times=MAX_READINGS - 1)
+        assert values(read(make_origin(large_github.url))) == large_github.repos()
+        assert large_github.page_requests(FIRST) == MAX_READINGS
+
+    def test_that_never_settles_is_given_up(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        large_github.script(REPOS.path, 1, "move", repo=220, to=0, times=None)
+        with pytest.raises(OriginError) as refused:
+            read(make_origin(large_github.url))
+        assert refused.value.kind is FailureKind.UNSETTLED
+        assert large_github.page_requests(FIRST) == MAX_READINGS
+
+    def test_that_lost_an_item_between_refreshes_is_confirmed_by_a_second_reading(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        known = ids(large_github.repos())
+        large_github.mutate("delete", repo=100)
+        assert values(read(make_origin(large_github.url), known_ids=known)) == large_github.repos()
+        assert asked(large_github) == PAGES * 2
+
+
+class TestAListThatIsNone:
+    """What a list must not do to us."""
+
+    def refusal(self, origin: Origin, **options: Any) -> OriginError:
+        with pytest.raises(OriginError) as refused:
+            read(origin, **options)
+        return refused.value
+
+    def test_it_may_not_continue_on_another_host(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        with FakeGitHub(repos=250, members=1) as elsewhere:
+            large_github.fault("foreign_link", url=elsewhere.url)
+            error = self.refusal(make_origin(large_github.url, github_api_token=TOKEN))
+            assert error.kind is FailureKind.UNEXPECTED
+            assert elsewhere.counters()["total"] == 0
+
+    def test_it_may_not_lead_back_to_its_beginning(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        large_github.fault("link_loop")
+        error = self.refusal(make_origin(large_github.url))
+        assert error.kind is FailureKind.UNEXPECTED
+        assert large_github.counters()["total"] == 2
+
+    def test_it_may_have_as_many_pages_as_allowed_and_no_more(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        origin = make_origin(large_github.url)
+        assert len(read(origin, max_pages=3).items) == 250
+        large_github.reset_counters()
+        error = self.refusal(origin, max_pages=2)
+        assert error.kind is FailureKind.TOO_LARGE
+        assert "LIST_MAX_PAGES" in error.reason
+        assert asked(large_github) == PAGES[:2]
+
+    @pytest.mark.parametrize(
+        ("fault", "options", "kind"),
+        [
+            ("status", {"status": 500}, FailureKind.STATUS),
+            ("status", {"status": 404}, FailureKind.STATUS),
+            ("html", {"status": 200}, FailureKind.NOT_JSON),
+            ("garbage", {}, FailureKind.NOT_JSON),
+            ("empty", {}, FailureKind.NOT_JSON),
+            ("unframed", {"after_bytes": 1000}, FailureKind.CONNECTION),
+            ("wrong_shape", {}, FailureKind.UNEXPECTED),
+            ("wrong_shape", {"body": '[{"id": 1}]'}, FailureKind.UNEXPECTED),
+            ("truncate", {}, FailureKind.CONNECTION),
+        ],
+    )
+    def test_one_bad_page_spoils_it(
+        self,
+        large_github: FakeGitHub,
+        make_origin: MakeOrigin,
+        fault: str,
+        options: dict[str, Any],
+        kind: FailureKind,
+    ) -> None:
+        large_github.fault(fault, path="&page=2$", **options)
+        assert self.refusal(make_origin(large_github.url)).kind is kind
+        assert asked(large_github) == PAGES[:2]
+
+    def test_it_is_not_read_on_once_it_must_stop(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        calls: list[int] = []
+
+        def stop_at_the_second() -> None:
+            calls.append(large_github.counters()["total"])
+            if len(calls) == 2:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            read(make_origin(large_github.url), before_each=stop_at_the_second)
+        assert calls == [0, 1]
+        assert asked(large_github) == PAGES[:1]
+
+
+def test_a_list_of_too_many_bytes_is_refused(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    whole = sum(len(item.text) for item in read(make_origin(large_github.url)).items)
+    read(make_origin(large_github.url), max_bytes=whole)
+    with pytest.raises(OriginError) as refused:
+        read(make_origin(large_github.url), max_bytes=whole - 1)
+    assert refused.value.kind is FailureKind.TOO_LARGE
+    assert "LIST_MAX_BYTES" in refused.value.reason
+
+
+class TestConcurrency:
+    """Several pages at once, where the settings allow it."""
+
+    @pytest.mark.parametrize("concurrency", [2, 8])
+    def test_a_list_is_the_same_and_costs_the_same(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin, concurrency: int
+    ) -> None:
+        origin = make_origin(large_github.url, github_concurrency=concurrency)
+        found = read(origin, concurrency=concurrency)
+        assert values(found) == large_github.repos()
+        assert sorted(asked(large_github)) == sorted(PAGES)
+
+    def test_known_pages_are_asked_for_at_once_and_one_change_is_one_download(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        origin = make_origin(large_github.url, github_api_token=TOKEN, github_concurrency=4)
+        first = read(origin)
+        large_github.mutate("star", repo=120)
+        large_github.reset_counters()
+        ids = [item.id for item in first.items]
+        again = read(origin, known=first.pages, known_ids=ids, concurrency=4)
+        assert values(again) == large_github.repos(role="owner")
+        assert large_github.counters()["total"] == 3
+        assert large_github.counters()["points"] == 1
+
+    def test_a_list_that_is_too_long_is_refused_without_asking_for_all_of_it(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        with pytest.raises(OriginError) as refused:
+            read(make_origin(large_github.url), max_pages=2, concurrency=4)
+        assert refused.value.kind is FailureKind.TOO_LARGE
+        assert large_github.counters()["total"] <= 2
+
+    def test_a_lost_lock_stops_it(self, large_github: FakeGitHub, make_origin: MakeOrigin) -> None:
+        def lost() -> None:
+            raise LeaseLostError
+
+        with pytest.raises(LeaseLostError):
+            read(make_origin(large_github.url), before_each=lost, concurrency=4)
+        assert large_github.counters()["total"] == 0
+
+
+def test_the_first_page_tells_how_many_there_are(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    told: list[int] = []
+    read(make_origin(large_github.url), note_length=told.append)
+    assert told == [3]
+    read(make_origin(large_github.url), MEMBERS, note_length=told.append)
+    assert told == [3, 2]
+
+
+def test_a_list_may_be_given_up_once_its_length_is_known(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    def no(pages: int) -> None:
+        raise HeldBackError
+
+    with pytest.raises(HeldBackError):
+        read(make_origin(large_github.url), note_length=no, concurrency=4)
+    assert large_github.counters()["total"] == 1
+
+
+class TestProgress:
+    """Who looks on sees which page of how many was read."""
+
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    def test_is_told_after_each_page(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin, concurrency: int
+    ) -> None:
+        told: list[tuple[int, int]] = []
+
+        def note(page: int, pages: int) -> None:
+            told.append((page, pages))
+            if concurrency == 1:
+                assert large_github.counters()["total"] == page
+
+        read(make_origin(large_github.url), note_progress=note, concurrency=concurrency)
+        assert told == [(1, 3), (2, 3), (3, 3)]
+
+    def test_is_told_of_pages_that_did_not_change(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        origin = make_origin(large_github.url, github_api_token=TOKEN)
+        first = read(origin)
+        large_github.mutate("star", repo=120)
+        told: list[tuple[int, int]] = []
+        known = [item.id for item in first.items]
+        read(
+            origin,
+            known=first.pages,
+            known_ids=known,
+            note_progress=lambda *pair: told.append(pair),
+        )
+        assert told == [(1, 3), (2, 3), (3, 3)]
+
+    def test_never_is_beyond_the_end_of_a_list_that_grows_meanwhile(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        large_github.script(REPOS.path, 1, "set_repos", count=310)
+        told: list[tuple[int, int]] = []
+        read(make_origin(large_github.url), note_progress=lambda *pair: told.append(pair))
+        assert (4, 4) in told
+        assert all(page <= pages for page, pages in told)
+
+    def test_of_one_page_is_none(self, github: FakeGitHub, make_origin: MakeOrigin) -> None:
+        told: list[tuple[int, int]] = []
+        read(make_origin(github.url), note_progress=lambda *pair: told.append(pair))
+        assert told == []

@@ -1,0 +1,119 @@
+"""A list is whole though credentials differ in what they see, and so in where its pages end."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from refresher.refresh import refresh
+from shared.outcomes import FailureKind, RefreshOutcome
+from shared.redis.store import Store
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.workbench import REPOS, Clock, make_settings, make_tools
+
+OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    """Four pages of repositories to a stranger, five to an owner."""
+    viewers = {
+        OWNER: {"role": "owner", "scopes": "repo, admin:org"},
+        STRANGER: {"role": "stranger", "scopes": ""},
+    }
+    with FakeGitHub(repos=330, private=120, members=1, viewers=viewers) as github:
+        yield github
+
+
+def stored(redis: Redis) -> Any:
+    """The items of the stored list."""
+    entry = Store(redis).read(REPOS)
+    return [] if entry is None else json.loads(entry.body)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("tokens", [f"{OWNER},{STRANGER}", f"{STRANGER},{OWNER}"])
+def test_one_credential_answers_all_pages_of_a_reading(
+    github: FakeGitHub, redis: Redis, tokens: str, concurrency: int
+) -> None:
+    clock = Clock(time.time())
+    settings = make_settings(github.url, github_api_token=tokens, github_concurrency=concurrency)
+    tools = make_tools(redis, settings, budgeted=True, clock=clock)
+    with closing(tools.origin):
+        for _ in range(4):
+            refresh(REPOS, tools)
+            assert Store(redis).look(REPOS).failure is None
+            assert stored(redis) == github.repos()
+            clock.now += settings.cache_ttl + 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_whoever_was_given_the_pages_is_asked_whether_they_changed(
+    github: FakeGitHub, redis: Redis, concurrency: int
+) -> None:
+    settings = make_settings(
+        github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
+    )
+    tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
+    with closing(tools.origin):
+        refresh(REPOS, tools)
+        github.reset_counters()
+        for _ in range(3):
+            assert refresh(REPOS, tools, force=True) is RefreshOutcome.UNCHANGED
+    assert {seen["status"] for seen in github.recent()} == {304}
+    assert github.counters()["points"] == 0
+
+
+@pytest.mark.parametrize("anonymous_limit", [0, 60])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_list_whose_credential_is_spent_in_the_middle_is_read_anew_by_another(
+    github: FakeGitHub, redis: Redis, concurrency: int, anonymous_limit: int
+) -> None:
+    github.configure(anonymous_limit=anonymous_limit)
+    settings = make_settings(
+        github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
+    )
+    tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
+    github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
+    with closing(tools.origin):
+        refresh(REPOS, tools)
+    assert Store(redis).look(REPOS).failure is None
+    assert stored(redis) == github.repos()
+    # It was left at once, and not read on anonymously: these requests are few.
+    assert sum(not one["authorised"] for one in github.recent()) <= concurrency
+
+
+def test_a_list_is_not_read_when_every_credential_is_spent(
+    github: FakeGitHub, redis: Redis
+) -> None:
+    settings = make_settings(github.url, github_api_token=f"{OWNER},{STRANGER}")
+    tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
+    github.fault("ratelimited", path="page=", reset_in=600)
+    with closing(tools.origin):
+        refresh(REPOS, tools)
+    failure = Store(redis).look(REPOS).failure
+    assert failure is not None
+    assert failure.kind is FailureKind.RATE_LIMITED
+    assert len(github.recent()) <= 6
+
+
+def test_nothing_of_a_reading_that_was_left_gets_into_the_next_one(
+    github: FakeGitHub, redis: Redis
+) -> None:
+    clock = Clock(time.time())
+    for tokens in (OWNER, f"{OWNER},{STRANGER}"):
+        settings = make_settings(github.url, github_api_token=tokens)
+        tools = make_tools(redis, settings, budgeted=True, clock=clock)
+        with closing(tools.origin):
+            refresh(REPOS, tools)
+        assert Store(redis).look(REPOS).failure is None
+        assert stored(redis) == github.repos()
+        clock.now += settings.cache_ttl + 1
+        # The next one is begun by the owner, who was given the pages, and ended by the stranger.
+        github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
+    # Two of the reading that was left, and all four of the stranger's second, which confirms.
+    assert [one["status"] for one in github.recent()].count(304) == 6

@@ -1,0 +1,503 @@
+"""One budget for the whole fleet: reserved before each request, settled after it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from refresher.errors import OriginError
+from refresher.github.auth.credentials import Token
+from refresher.github.budget import Budget
+from refresher.github.client import Origin
+from refresher.github.rate_limit_class import CORE
+from refresher.github.rate_limiter import ASIDE, Permit
+from shared import budgets
+from shared.budgets import SLOT_SECONDS, SLOTS, Point
+from shared.outcomes import FailureKind
+from shared.redis import keys
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.workbench import TOKEN, Clock, make_settings
+
+RESET = 1_800_001_000
+FIRST, SECOND = "ghp_first_0123456789", "ghp_second_0123456789"
+MakeBudget = Callable[..., Budget]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(RESET - 1000.0)
+
+
+@pytest.fixture
+def make_budget(redis: Redis, clock: Clock) -> MakeBudget:
+    """Budgets of several refreshers, on one Redis."""
+
+    def make(*, tracked: bool = True, url: str = "http://github.invalid", **known: Any) -> Budget:
+        settings = make_settings(url, **{"github_api_token": TOKEN, **known})
+
+        def sleep(seconds: float) -> None:
+            clock.now += seconds
+
+        return Budget(redis, settings, tracked=tracked, clock=clock, sleep=sleep)
+
+    return make
+
+
+def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, str]:
+    """What an answer says of the primary limit."""
+    return {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Reset": str(reset),
+    }
+
+
+def ask(budget: Budget, remaining: int, **known: int) -> Permit:
+    """One request whose answer says what remains."""
+    permit = budget.enter()
+    budget.leave(permit, 200, said(remaining, **known))
+    return permit
+
+
+def refusal(budget: Budget) -> OriginError:
+    """The refusal that a request meets."""
+    with pytest.raises(OriginError) as refused:
+        budget.enter()
+    return refused.value
+
+
+def left(redis: Redis, token: str = TOKEN, resource_class: str = CORE) -> int:
+    """What Redis holds as remaining."""
+    value = redis.hget(keys.budget(Token(token).id, resource_class), "remaining")
+    assert value is not None
+    return int(value)
+
+
+def test_what_the_answer_says_is_what_is_left(make_budget: MakeBudget, redis: Redis) -> None:
+    ask(make_budget(), 4321)
+    assert left(redis) == 4321
+
+
+def test_a_free_answer_gives_its_reservation_back(make_budget: MakeBudget, redis: Redis) -> None:
+    budget = make_budget()
+    ask(budget, 100)
+    for _ in range(50):
+        budget.leave(budget.enter(), 304, said(100))
+    assert left(redis) == 100
+
+
+def test_requests_under_way_stay_reserved(make_budget: MakeBudget, redis: Redis) -> None:
+    one, other = make_budget(), make_budget()
+    ask(one, 100)
+    under_way = one.enter()
+    other.leave(other.enter(), 200, said(99))
+    assert left(redis) == 99
+    one.leave(under_way, 200, said(98))
+    assert left(redis) == 98
+
+
+def test_a_request_without_an_answer_counts_for_nothing_said(
+    make_budget: MakeBudget, redis: Redis
+) -> None:
+    budget = make_budget()
+    ask(budget, 100)
+    budget.leave(budget.enter(), 0, {})
+    assert left(redis) == 100
+    budget.enter()  # its refresher dies
+    assert left(redis) == 99
+
+
+def test_nobody_asks_anything_between_the_last_request_and_the_reset(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    ask(make_budget(), 0)
+    refused = refusal(make_budget())
+    assert refused.kind is FailureKind.RATE_LIMITED
+    assert refused.retry_after == RESET - clock.now
+    clock.now = RESET - 0.5
+    refusal(make_budget())
+    clock.now = RESET
+    make_budget().enter()
+
+
+def test_an_exact_number_of_requests_is_let_through(make_budget: MakeBudget) -> None:
+    ask(make_budget(), 7)
+    budgets = [make_budget() for _ in range(3)]
+    for number in range(7):
+        budgets[number % 3].enter()
+    refusal(budgets[0])
+
+
+def test_on_demand_requests_leave_a_share_to_tracked_ones(make_budget: MakeBudget) -> None:
+    ask(make_budget(), 1001)
+    on_demand = make_budget(tracked=False)
+    on_demand.enter()
+    assert "kept for tracked" in refusal(on_demand).reason
+    for _ in range(10):
+        make_budget().enter()
+
+
+def test_the_credential_with_most_left_is_taken(make_budget: MakeBudget) -> None:
+    budget = make_budget(github_api_token=f"{FIRST},{SECOND}", origin_concurrency=50)
+    first = ask(budget, 10).credential
+    second = ask(budget, 20).credential
+    assert {first, second} == {Token(FIRST), Token(SECOND)}
+    taken = [budget.enter().credential for _ in range(30)]
+    assert taken[:10] == [second] * 10
+    assert taken.count(first) == 10
+    refusal(budget)
+
+
+def test_a_refused_credential_is_shown_as_one_though_github_says_nothing_of_its_limit(
+    redis: Redis, make_budget: MakeBudget, clock: Clock
+) -> None:
+    budget = make_budget()
+    refused = budget.enter()
+    budget.leave(refused, 401, {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "59"})
+    budget.set_aside(refused.credential, "GitHub refuses it")
+    (shown,) = budgets.read(redis, now=clock())
+    assert shown.credential == refused.credential.id
+    assert shown.aside_until == clock() + ASIDE
+
+
+def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
+    refused = budget.enter().credential
+    assert budget.set_aside(refused, "GitHub refuses it")
+    others = [make_budget(github_api_token=f"{FIRST},{SECOND}") for _ in range(5)]
+    assert refused not in {other.enter().credential for other in others}
+    clock.now += 601
+    assert refused in {budget.enter().credential for _ in range(20)}
+
+
+def test_without_any_credential_left_nobody_asks(make_budget: MakeBudget) -> None:
+    budget = make_budget()
+    assert not budget.set_aside(budget.enter().credential, "GitHub refuses it")
+    refused = refusal(make_budget())
+    assert refused.kind is FailureKind.UNAUTHORIZED
+    assert "GITHUB_API_TOKEN" in refused.reason
+
+
+def test_a_secondary_limit_stops_everybody_for_as_long_as_it_says(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    assert make_budget().pause(30) == 30
+    assert refusal(make_budget()).retry_after == 30
+    assert refusal(make_budget(tracked=False, github_api_token=SECOND)).retry_after == 30
+    clock.now += 30
+    make_budget().enter()
+
+
+def test_without_a_word_of_how_long_the_pauses_grow_until_an_answer_comes(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    budget = make_budget()
+    pauses = []
+    for _ in range(3):
+        pauses.append(budget.pause(None))
+        clock.now += pauses[-1]
+    assert pauses == [60, 120, 240]
+    ask(budget, 100)
+    assert budget.pause(None) == 60
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(make_budget: MakeBudget) -> None:
+    budget = make_budget()
+    budget.pause(100)
+    budget.pause(10)
+    assert refusal(budget).retry_after == 100
+
+
+def test_no_more_than_so_many_are_under_way_at_once(make_budget: MakeBudget, clock: Clock) -> None:
+    known = {"origin_concurrency": 3, "origin_deadline": 10}
+    permits = [make_budget(**known).enter() for _ in range(3)]
+    began = clock.now
+    assert "under way" in refusal(make_budget(origin_concurrency=3, origin_deadline=5)).reason
+    assert clock.now - began == pytest.approx(5, abs=0.1)
+    make_budget(**known).leave(permits[0], 200, said(100))
+    make_budget(**known).enter()
+
+
+def test_a_refresher_that_died_gives_up_its_place_in_time(
+    make_budget: MakeBudget, clock: Clock
+) -> None:
+    known = {"origin_concurrency": 1, "origin_deadline": 10}
+    make_budget(**known).enter()
+    clock.now += 10
+    make_budget(**known).enter()
+
+
+def test_no_more_than_so_many_go_out_in_a_minute(make_budget: MakeBudget, clock: Clock) -> None:
+    clock.now = 1_800_000_000.0
+    budget = make_budget(origin_points_per_minute=5)
+    for _ in range(5):
+        ask(budget, 4000)
+    refused = refusal(make_budget(origin_points_per_minute=5))
+    assert refused.retry_after == 60 - clock.now % 60
+    clock.now += 60
+    ask(budget, 4000)
+
+
+def test_a_server_without_limits_is_not_limited(make_budget: MakeBudget) -> None:
+    budget = make_budget(github_api_token=None, origin_points_per_minute=440)
+    for _ in range(200):
+        budget.leave(budget.enter(), 200, {})
+
+
+class TestAnOriginWithABudget:
+    """The budget as requests meet it."""
+
+    def test_a_spent_credential_is_replaced_within_the_request(
+        self, make_budget: MakeBudget, clock: Clock
+    ) -> None:
+        with FakeGitHub(repos=1, members=1, token_limit=1) as github:
+            clock.now = time.time()
+            tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
+            origin = Origin(make_settings(github.url), make_budget(**tokens))
+            statuses = [origin.get(origin.url_of("/")).status for _ in range(2)]
+            assert statuses == [200, 200]
+            assert len(github.counters()["credentials"]) == 2
+            with pytest.raises(OriginError):
+                origin.get(origin.url_of("/"))
+            asked = github.counters()["total"]
+            with pytest.raises(OriginError):
+                origin.get(origin.url_of("/"))
+            assert github.counters()["total"] == asked
+            origin.close()
+
+    def test_a_refused_token_is_replaced_within_the_request(self, make_budget: MakeBudget) -> None:
+        with FakeGitHub(repos=1, members=1, revoked=[FIRST]) as github:
+            tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
+            origin = Origin(make_settings(github.url), make_budget(**tokens))
+            assert [origin.get(origin.url_of("/")).status for _ in range(4)] == [200] * 4
+            assert github.counters()["statuses"].get("401", 0) <= 1
+            origin.close()
+
+    def test_a_secondary_limit_met_by_one_stops_the_others(self, make_budget: MakeBudget) -> None:
+        with FakeGitHub(repos=1, members=1) as github:
+            github.fault("secondary", retry_after=30, times=1)
+            origins = [Origin(make_settings(github.url), make_budget(url=github.url)) for _ in "ab"]
+            for origin in origins:
+                with pytest.raises(OriginError) as refused:
+                    origin.get(origin.url_of("/"))
+                assert refused.value.kind is FailureKind.RATE_LIMITED
+                assert refused.value.retry_after == 30
+                origin.close()
+            assert github.counters()["total"] == 1
+
+    def test_no_secret_is_kept_in_redis(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
+        budget.set_aside(budget.enter().credential, "GitHub refuses it")
+        other = budget.enter().credential
+        held = repr([(key, redis.dump(key)) for key in redis.keys("*")])
+        assert other.id in held
+        assert FIRST not in held
+        assert SECOND not in held
+
+
+def test_what_a_refusal_says_is_of_the_anonymous_limit_and_ignored(
+    make_budget: MakeBudget, redis: Redis
+) -> None:
+    budget = make_budget()
+    ask(budget, 4321)
+    budget.leave(budget.enter(), 401, said(59, limit=60))
+    assert left(redis) == 4321
+
+
+class TestClasses:
+    """GitHub's other limits are counted apart, once an answer has named them."""
+
+    SBOM = "/repos/netflix/hystrix/dependency-graph/sbom"
+    ELSEWHERE = "/repos/netflix/eureka/dependency-graph/sbom"
+
+    def test_what_an_answer_says_of_another_class_leaves_core_as_it_was(
+        self, make_budget: MakeBudget, redis: Redis
+    ) -> None:
+        budget = make_budget()
+        ask(budget, 4000)
+        permit = budget.enter(self.SBOM)
+        headers = said(99, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
+        budget.leave(permit, 200, headers)
+        assert left(redis) == 4000
+        assert left(redis, resource_class="dependency_sbom") == 99
+
+    def test_a_class_that_is_spent_stops_its_own_kind_only(
+        self, make_budget: MakeBudget, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        headers = said(0, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
+        budget.leave(budget.enter(self.SBOM), 200, headers)
+        for one in (budget, make_budget()):  # it is remembered by all
+            with pytest.raises(OriginError) as refused:
+                one.enter(self.ELSEWHERE)
+            assert refused.value.kind is FailureKind.RATE_LIMITED
+            assert refused.value.retry_after == 1000
+            one.enter("/orgs/Netflix")
+        clock.now = RESET + 1.0
+        make_budget().enter(self.ELSEWHERE)
+
+    def test_a_class_that_became_core_is_core(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget()
+        for name in ("dependency_sbom", "core"):
+            headers = said(10) | {"X-RateLimit-Resource": name}
+            budget.leave(budget.enter(self.SBOM), 200, headers)
+        assert make_budget().enter(self.SBOM).resource_class == "core"
+        assert redis.exists(keys.CLASSES) == 0
+
+    def test_github_s_own_classes_are_learned(self, make_budget: MakeBudget, redis: Redis) -> None:
+        with FakeGitHub(repos=3, members=1) as github:
+            budget = make_budget(url=github.url)
+            origin = Origin(make_settings(github.url, github_api_token=TOKEN), budget)
+            name = str(github.repos()[0]["full_name"])
+            for _ in range(2):
+                origin.get(origin.url_of(f"/repos/{name}/dependency-graph/sbom"))
+            origin.close()
+        assert left(redis, resource_class="dependency_sbom") == 98
+        assert left(redis) == 5000
+
+
+class TestHistory:
+    """What was left over the last hours, for whoever looks."""
+
+    CREDENTIAL = Token(TOKEN).id
+
+    def points(self, redis: Redis, now: float) -> list[Point]:
+        (found,) = budgets.read(redis, now=now)
+        return list(found.history)
+
+    def test_has_the_last_number_of_each_slot(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        first = clock.now // SLOT_SECONDS * SLOT_SECONDS
+        ask(budget, 100)
+        ask(budget, 99)
+        clock.now = first + SLOT_SECONDS
+        ask(budget, 98)
+        assert self.points(redis, clock.now) == [Point(first, 99), Point(first + SLOT_SECONDS, 98)]
+
+    def test_never_grows_beyond_a_turn(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget, began = make_budget(), clock.now
+        for number in range(SLOTS + 10):
+            clock.now = began + number * SLOT_SECONDS
+            ask(budget, 5000 - number, reset=int(clock.now) + 3600)
+        ring = keys.budget_history(self.CREDENTIAL, CORE)
+        assert redis.hlen(ring) == SLOTS
+        assert [point.remaining for point in self.points(redis, clock.now)] == [
+            5000 - number for number in range(10, SLOTS + 10)
+        ]
+        assert 7 * 3600 - 5 <= redis.ttl(ring) <= 7 * 3600
+
+    def test_says_what_is_believed_to_be_left(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        ask(budget, 100)
+        ask(budget, 200)  # an answer that was overtaken by the one before
+        assert [point.remaining for point in self.points(redis, clock.now)] == [100]
+
+    def test_tells_of_the_class_that_the_answer_spoke_of(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        budget = make_budget()
+        ask(budget, 4000)
+        headers = said(99, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
+        budget.leave(budget.enter("/repos/a/b/dependency-graph/sbom"), 200, headers)
+        found = {one.resource_class: one for one in budgets.read(redis, now=clock.now)}
+        assert {name: (one.limit, one.remaining) for name, one in found.items()} == {
+            "core": (5000, 4000),
+            "dependency_sbom": (100, 99),
+        }
+        assert [point.remaining for point in found["dependency_sbom"].history] == [99]
+        assert [point.remaining for point in found["core"].history] == [4000]
+
+    @pytest.mark.parametrize("status", [0, 200, 401])
+    def test_has_nothing_of_an_answer_that_says_nothing(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock, status: int
+    ) -> None:
+        budget = make_budget()
+        budget.leave(budget.enter(), status, said(59, limit=60) if status == 401 else {})
+        assert budgets.read(redis, now=clock.now) == []
+        assert redis.exists(keys.budget_history(self.CREDENTIAL, CORE)) == 0
+
+    def test_is_forgotten_with_a_budget_that_nobody_uses_any_more(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+    ) -> None:
+        ask(make_budget(github_api_token=FIRST), 100)
+        clock.now += 7 * 3600 - 1
+        ask(make_budget(github_api_token=SECOND), 100)
+        assert redis.zcard(keys.BUDGETS) == 2
+        clock.now += 2
+        ask(make_budget(github_api_token=SECOND), 100)
+        names = [budgets.name_of(Token(SECOND).id, CORE).encode()]
+        assert redis.zrange(keys.BUDGETS, 0, -1) == names
+
+    @pytest.mark.parametrize("reset", [0, 5])
+    def test_is_not_broken_by_an_hour_that_ended_long_ago(
+        self, make_budget: MakeBudget, redis: Redis, clock: Clock, reset: int
+    ) -> None:
+        budget = make_budget()
+        headers = said(0, limit=0, reset=reset) | {"X-RateLimit-Resource": "odd"}
+        budget.leave(budget.enter(), 200, headers)
+        (found,) = budgets.read(redis, now=clock.now)
+        assert (found.resource_class, found.limit, found.remaining) == ("odd", 0, 0)
+        assert redis.zcard(keys.IN_FLIGHT) == 0
+
+
+class TestWithoutACredential:
+    """What a credential would see more of is asked without one, by a budget of its own."""
+
+    def test_is_60_an_hour_for_the_whole_fleet_and_nothing_is_reserved(
+        self, make_budget: MakeBudget, clock: Clock
+    ) -> None:
+        fleet = [make_budget(tracked=False, origin_concurrency=90) for _ in range(3)]
+        for number in range(60):
+            permit = fleet[number % 3].enter(among=())
+            assert permit.credential.is_anonymous
+        with pytest.raises(OriginError) as refused:
+            fleet[0].enter(among=())
+        assert "without a credential" in refused.value.reason
+        clock.now += 3600
+        fleet[0].enter(among=())
+
+    def test_costs_no_credential_anything(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget(tracked=False, origin_concurrency=90)
+        ask(budget, 4000)
+        for _ in range(50):
+            budget.leave(budget.enter(among=()), 200, {})
+        assert left(redis) == 4000
+        # Spent as it is then, credentials go on being used.
+        budget.leave(budget.enter(among=()), 200, said(0, limit=60))
+        with pytest.raises(OriginError):
+            budget.enter(among=())
+        assert budget.enter().credential == Token(TOKEN)
+
+    def test_a_304_counts_as_github_says(self, make_budget: MakeBudget, redis: Redis) -> None:
+        budget = make_budget()
+        budget.leave(budget.enter(among=()), 304, said(41, limit=60))
+        remaining = redis.hget(keys.budget(budgets.ANONYMOUS, CORE), "remaining")
+        assert remaining == b"41"
+
+    def test_a_credential_that_is_known_to_see_no_more_is_used_as_well(
+        self, make_budget: MakeBudget
+    ) -> None:
+        budget = make_budget(github_api_token=f"{FIRST},{SECOND}", origin_concurrency=90)
+        known = {Token(SECOND).id}
+        assert budget.enter(among=known).credential == Token(SECOND)
+        budget.set_aside(Token(SECOND), "refused")
+        assert budget.enter(among=known).credential.is_anonymous
+
+    def test_is_all_that_there_is_where_there_is_no_credential(
+        self, make_budget: MakeBudget
+    ) -> None:
+        budget = make_budget(github_api_token=None, tracked=False, origin_concurrency=90)
+        for _ in range(48):  # a fifth is kept for what is tracked
+            budget.enter(among=())
+        with pytest.raises(OriginError, match="kept for tracked"):
+            budget.enter(among=())

@@ -1,0 +1,65 @@
+"""What moved for good is asked for where it is; what is only elsewhere today is not."""
+
+from redis import Redis
+
+from refresher.refresh import refresh
+from shared.outcomes import RefreshOutcome
+from shared.redis.store import Store
+from shared.resources.resource import Resource
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.conftest import MakeTools
+from tests.refresher.workbench import ORG, TOKEN
+
+
+def asked(github: FakeGitHub) -> list[tuple[str, int]]:
+    """What was asked for and how it was answered; forgotten then."""
+    seen = [(one["path"], one["status"]) for one in github.recent()]
+    github.reset_counters()
+    return seen
+
+
+def body(store: Store, resource: Resource) -> bytes:
+    """What is stored."""
+    entry = store.read(resource)
+    assert entry is not None
+    return entry.body
+
+
+def test_a_renamed_repository_is_asked_for_by_its_new_address(
+    github: FakeGitHub, tools_for: MakeTools, store: Store
+) -> None:
+    repo = github.repos()[0]
+    resource = Resource(f"/repos/netflix/{repo['name'].lower()}")
+    new = f"/repositories/{repo['id']}"
+    github.mutate("rename", repo=repo["name"], to="renamed")
+    github.reset_counters()
+    tools = tools_for(github.url, github_api_token=TOKEN)
+
+    refresh(resource, tools, force=True)
+    assert asked(github) == [(resource.path, 301), (new, 200)]
+    assert refresh(resource, tools, force=True) is RefreshOutcome.UNCHANGED
+    assert asked(github) == [(new, 304)]
+    github.mutate("star", repo="renamed")
+    assert refresh(resource, tools, force=True) is RefreshOutcome.UPDATED
+    assert refresh(resource, tools, force=True) is RefreshOutcome.UNCHANGED
+    assert asked(github) == [(new, 200), (new, 304)]
+    assert b'"renamed"' in body(store, resource)
+
+    # Gone: both addresses are tried before that is believed.
+    github.mutate("delete", repo="renamed")
+    refresh(resource, tools, force=True)
+    assert asked(github) == [(new, 404), (resource.path, 404)]
+    refresh(resource, tools, force=True)
+    assert asked(github) == [(resource.path, 404)]
+
+
+def test_a_temporary_redirect_is_followed_each_time(tools_for: MakeTools, redis: Redis) -> None:
+    with FakeGitHub(repos=1, members=3) as github:
+        number = github.org()["id"]
+        moved = {"status": 302, "url": f"/organizations/{number}"}
+        github.configure(redirects={ORG.path: moved})
+        tools = tools_for(github.url, github_api_token=TOKEN)
+        refresh(ORG, tools)
+        github.reset_counters()
+        assert refresh(ORG, tools, force=True) is RefreshOutcome.UNCHANGED
+        assert [status for _, status in asked(github)] == [302, 304]

@@ -1,0 +1,304 @@
+"""Each request to the origin is counted once: for the fleet, and for the refresh that made it."""
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from redis import Redis
+from requests.structures import CaseInsensitiveDict
+
+from refresher.errors import OriginError
+from refresher.github.auth.credentials import Token
+from refresher.github.budget import Budget
+from refresher.github.client import Origin
+from refresher.github.conditional import Validator
+from refresher.reporting.meter import Exchange, Expense, Meter, metered
+from shared import measures
+from shared.measures import SUM, Measure
+from shared.redis import keys
+from tests.builders import absent_redis
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.workbench import TOKEN, make_settings
+
+ID = "0123456789ab"
+
+
+def make_exchange(status: int | None = 200, **known: Any) -> Exchange:
+    """A request of 0.25 s with a credential, that of the id `ID` unless said otherwise."""
+    credential = Named(known.pop("credential", ID), known.pop("is_anonymous", False))
+    headers = CaseInsensitiveDict(known.pop("headers", {}))
+    return Exchange(status, 0.25, credential, headers, **known)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A credential of which nothing matters but what it is called."""
+
+    id: str
+    is_anonymous: bool
+    assumed_limit: int = 5000
+
+    def authorization(self) -> str | None:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def renew(self) -> bool:
+        """It cannot."""
+        return False
+
+    def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
+        """It sees nothing private."""
+        return []
+
+
+def counts(redis: Redis, measure: Measure) -> Mapping[tuple[str, ...], float]:
+    return measures.read(redis).of(measure)
+
+
+@pytest.fixture
+def meter(redis: Redis) -> Meter:
+    return Meter(redis)
+
+
+@pytest.mark.parametrize(
+    ("status", "anonymous", "points"),
+    [
+        (200, False, 1),
+        (200, True, 1),
+        (304, False, 0),  # free to who is authorised
+        (304, True, 1),
+        (404, False, 1),
+        (403, False, 1),
+        (502, False, 1),
+        (401, False, 0),  # refused before it could count
+        (None, False, 0),  # no answer: nobody knows
+        (None, True, 0),
+    ],
+)
+def test_what_a_request_counts_against_the_limit(
+    status: int | None, *, anonymous: bool, points: int
+) -> None:
+    assert make_exchange(status, is_anonymous=anonymous).points == points
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("0", 0),
+        ("4999", 4999),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("٣", None),
+        ("9" * 99, None),
+    ],
+)
+def test_what_is_left_is_what_the_answer_says_in_digits(said: str, left: int | None) -> None:
+    assert make_exchange(headers={"x-ratelimit-remaining": said}).left == left
+    assert make_exchange().left is None
+
+
+class TestExpense:
+    """What one refresh costs."""
+
+    def test_has_all_requests_and_the_last_that_was_said(self, meter: Meter) -> None:
+        with meter.expense() as expense:
+            assert expense == Expense()
+            meter.observe(make_exchange(200, headers={"X-RateLimit-Remaining": "7"}))
+            meter.observe(make_exchange(304))
+            assert expense == Expense(requests=2, not_modified=1, status=304, left=7)
+            meter.observe(make_exchange(None))
+            assert expense == Expense(requests=3, not_modified=1, status=None, left=7)
+
+    def test_leaves_out_what_a_refresh_inside_of_it_costs(self, meter: Meter) -> None:
+        with meter.expense() as outer:
+            meter.observe(make_exchange(200))
+            with meter.expense() as inner:
+                meter.observe(make_exchange(304))
+            meter.observe(make_exchange(404))
+        assert inner == Expense(requests=1, not_modified=1, status=304)
+        assert outer == Expense(requests=2, status=404)
+
+    def test_ends_with_its_block_also_when_that_raises(self, meter: Meter) -> None:
+        with meter.expense() as outer:
+            with pytest.raises(ZeroDivisionError), meter.expense():
+                _ = 1 / 0
+            meter.observe(make_exchange(200))
+        assert outer.requests == 1
+        meter.observe(make_exchange(200))  # of no refresh
+        assert outer.requests == 1
+
+
+class TestCounts:
+    """What goes to Redis."""
+
+    def test_are_by_status_and_by_credential(self, redis: Redis, meter: Meter) -> None:
+        for status, credential in ((200, ID), (200, "other"), (304, ID), (None, ID), (401, ID)):
+            meter.observe(make_exchange(status, credential=credential))
+        meter.flush()
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {
+            ("200",): 2,
+            ("304",): 1,
+            ("none",): 1,
+            ("401",): 1,
+        }
+        assert counts(redis, Measure.POINTS) == {(ID,): 1, ("other",): 1}
+        assert counts(redis, Measure.ORIGIN_SECONDS) == {("0.5",): 5, (SUM,): 1.25}
+
+    def test_of_other_things_are_brought_along(self, redis: Redis, meter: Meter) -> None:
+        meter.count(Measure.REFRESHES, "tracked", "updated")
+        meter.time(Measure.REFRESH_SECONDS, 0.3)
+        meter.time(Measure.REFRESH_SECONDS, 1000.0)
+        meter.flush()
+        assert counts(redis, Measure.REFRESHES) == {("tracked", "updated"): 1}
+        assert counts(redis, Measure.REFRESH_SECONDS) == {("0.5",): 1, ("+Inf",): 1, (SUM,): 1000.3}
+
+    def test_are_brought_once(self, redis: Redis, meter: Meter) -> None:
+        meter.observe(make_exchange())
+        meter.flush()
+        meter.flush()
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1}
+
+    def test_of_several_refreshers_are_summed(self, redis: Redis) -> None:
+        for _ in range(3):
+            with metered(redis) as meter:
+                meter.observe(make_exchange())
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 3}
+
+    def test_wait_for_a_redis_that_is_away(self, redis: Redis) -> None:
+        meter = Meter(absent_redis())
+        meter.observe(make_exchange())
+        meter.flush()
+        meter.observe(make_exchange(304))
+        meter.redis = redis
+        meter.flush()
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1, ("304",): 1}
+        assert counts(redis, Measure.ORIGIN_SECONDS) == {("0.5",): 2, (SUM,): 0.5}
+
+    def test_are_brought_before_the_end_of_a_long_job(self, redis: Redis, meter: Meter) -> None:
+        meter.observe(make_exchange())
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {}
+        meter._flushed_at -= 2
+        meter.observe(make_exchange())
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 2}
+
+    def test_of_many_threads_are_all_there(self, redis: Redis, meter: Meter) -> None:
+        def observe(_: int) -> None:
+            for _ in range(250):
+                meter.observe(make_exchange())
+                meter.count(Measure.REFRESHES, "tracked", "fresh")
+
+        with meter.expense() as expense, ThreadPoolExecutor(8) as threads:
+            list(threads.map(observe, range(8)))
+        meter.flush()
+        assert expense.requests == 2000
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 2000}
+        assert counts(redis, Measure.REFRESHES) == {("tracked", "fresh"): 2000}
+
+    def test_are_in_redis_when_the_job_is_over_even_by_an_error(self, redis: Redis) -> None:
+        def fail() -> None:
+            with metered(redis) as meter:
+                meter.observe(make_exchange())
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1}
+
+    def test_end_no_job_where_redis_is_away(self) -> None:
+        with metered(absent_redis()) as meter:
+            meter.observe(make_exchange())
+
+
+class TestTheOrigin:
+    """How GitHub answered last, and what it tells of a credential."""
+
+    def test_is_known_by_its_last_answer(self, redis: Redis, meter: Meter) -> None:
+        before = time.time()
+        ahead = {"Date": formatdate(before + 300, usegmt=True)}
+        meter.observe(make_exchange(200))
+        meter.observe(make_exchange(502, headers=ahead))
+        meter.observe(make_exchange(None))  # which is none
+        meter.flush()
+        known = {name: float(value) for name, value in redis.hgetall(keys.ORIGIN).items()}
+        assert before <= known.pop(b"answered_at") <= time.time()
+        assert known.pop(b"clock_offset") == pytest.approx(300, abs=5)
+        assert known == {b"status": 502}
+
+    def test_that_did_not_answer_leaves_what_was_known(self, redis: Redis, meter: Meter) -> None:
+        meter.observe(make_exchange(200))
+        meter.flush()
+        known = redis.hgetall(keys.ORIGIN)
+        meter.observe(make_exchange(None))
+        meter.flush()
+        assert redis.hgetall(keys.ORIGIN) == known
+        assert b"clock_offset" not in known
+
+    def test_tells_of_each_credential(self, redis: Redis, meter: Meter) -> None:
+        said = {"x-oauth-scopes": "repo, user", "github-authentication-token-expiration": "2027-02"}
+        meter.observe(make_exchange(200, headers=said))
+        meter.observe(make_exchange(200, credential="other"))
+        meter.observe(make_exchange(None, credential="mute"))
+        meter.flush()
+        assert redis.hgetall(keys.credential(ID)) == {
+            b"scopes": b"repo, user",
+            b"expires": b"2027-02",
+            b"status": b"200",
+        }
+        # An empty field says that there is no scope; none at all says nothing.
+        meter.observe(make_exchange(200, credential="scopeless", headers={"x-oauth-scopes": ""}))
+        meter.flush()
+        assert redis.hget(keys.credential("scopeless"), "scopes") == b""
+        assert redis.hget(keys.credential("other"), "scopes") is None
+        assert redis.exists(keys.credential("mute")) == 0
+        assert 24 * 3600 - 5 <= redis.ttl(keys.credential(ID)) <= 24 * 3600
+
+
+class TestAgainstTheStandIn:
+    """Our points are those that GitHub takes."""
+
+    @pytest.fixture
+    def origin(
+        self, request: pytest.FixtureRequest, redis: Redis, github: FakeGitHub, meter: Meter
+    ) -> Iterator[Origin]:
+        settings = make_settings(github.url, github_api_token=request.param)
+        origin = Origin(settings, Budget(redis, settings, tracked=True), observe=meter.observe)
+        yield origin
+        origin.close()
+
+    @pytest.mark.parametrize(
+        ("origin", "points"), [(TOKEN, 2), (None, 3)], indirect=["origin"], ids=["token", "none"]
+    )
+    def test_an_unchanged_page_is_free_to_who_is_authorised(
+        self, origin: Origin, github: FakeGitHub, redis: Redis, meter: Meter, points: int
+    ) -> None:
+        token = TOKEN if points == 2 else None
+        first = origin.get(origin.url_of("/orgs/Netflix"))
+        known = Validator(first.headers["ETag"], first.given_to, lambda: first.body)
+        assert origin.get(origin.url_of("/orgs/Netflix"), known).status == 304
+        assert origin.get(origin.url_of("/users/nobody-of-that-name")).status == 404
+        meter.flush()
+        assert github.counters()["points"] == points
+        assert counts(redis, Measure.POINTS) == {(Token(token).id,): points}
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {
+            (status,): number for status, number in github.counters()["statuses"].items()
+        }
+
+    @pytest.mark.parametrize("origin", [TOKEN], indirect=True)
+    def test_what_is_refused_or_not_answered_costs_nothing(
+        self, origin: Origin, github: FakeGitHub, redis: Redis, meter: Meter
+    ) -> None:
+        github.fault("reset", before_headers=True, times=1)
+        with pytest.raises(OriginError):
+            origin.get(origin.url_of("/orgs/Netflix"))
+        github.configure(tokens=[])
+        with meter.expense() as expense:
+            assert origin.get(origin.url_of("/orgs/Netflix")).status == 401
+        meter.flush()
+        assert expense.requests == 1
+        assert counts(redis, Measure.POINTS) == {}
+        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("none",): 1, ("401",): 1}

@@ -1,0 +1,131 @@
+"""What changes behind the cache's back never lets out more than GitHub tells anybody now."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from refresher.refresh import Tools, refresh
+from shared.entry import Entry
+from shared.redis.store import Store
+from shared.resources.resource import Catalogue
+from tests.fakegithub.asking import ask
+from tests.fakegithub.client import FakeGitHub
+from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
+from tests.refresher.workbench import Clock, make_settings, make_tools
+
+OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
+SEES_ALL = {"role": "owner", "scopes": "repo, admin:org"}
+VIEWERS = {OWNER: SEES_ALL, STRANGER: {"role": "stranger", "scopes": ""}}
+Fetch = Callable[..., Entry]
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    """A few repositories, some of them private."""
+    with FakeGitHub(repos=5, private=2, members=2, viewers=VIEWERS) as github:
+        yield github
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(time.time())
+
+
+@pytest.fixture
+def fetch(github: FakeGitHub, redis: Redis, clock: Clock) -> Iterator[Fetch]:
+    """Refreshes a path with a credential and gives what is stored then."""
+    made: list[Tools] = []
+
+    def fetch(path: str, *, token: str = OWNER, **settings: Any) -> Entry:
+        settings = {"github_api_token": token, **settings}
+        tools = make_tools(redis, make_settings(github.url, **settings), budgeted=True, clock=clock)
+        made.append(tools)
+        include_private = tools.settings.include_private
+        resource = Catalogue(("Netflix",), include_private=include_private).named(path)
+        assert resource is not None
+        refresh(resource, tools)
+        tools.reporter.meter.flush()
+        entry = Store(redis).read(resource)
+        assert entry is not None
+        return entry
+
+    yield fetch
+    for tools in made:
+        tools.origin.close()
+
+
+def hidden(github: FakeGitHub) -> str:
+    """A private repository's name."""
+    return str(next(repo["name"] for repo in github.repos(private=True) if repo["private"]))
+
+
+@pytest.mark.parametrize(
+    "body", ["{}", '{"private":null}', '{"private":"false"}', '{"private":0}', '{"id":1}']
+)
+def test_what_lies_below_a_repository_that_is_not_said_to_be_public_is_asked_for_anonymously(
+    github: FakeGitHub, fetch: Fetch, body: str
+) -> None:
+    path = f"/repos/netflix/{hidden(github).lower()}"
+    github.fault("garbage", path=f"{path}$", body=body)
+    assert fetch(f"{path}/readme").metadata.status == 404
+
+
+@pytest.mark.parametrize("status", [301, 302])
+def test_that_nothing_changed_in_another_repository_is_no_proof_that_it_is_public(
+    github: FakeGitHub, fetch: Fetch, clock: Clock, status: int
+) -> None:
+    here, there = (repo["name"] for repo in github.repos()[:2])
+    path = f"/repos/netflix/{here.lower()}/readme"
+    github.configure(redirects={path: {"status": status, "url": f"/repos/Netflix/{there}/readme"}})
+    assert fetch(path).metadata.status == 200
+    github.mutate("make_private", repo=there)
+    github.reset_counters()
+    clock.now += 3600
+    assert fetch(path).metadata.status == 404
+    # The credential was told that nothing changed.
+    assert 304 in {one["status"] for one in github.recent()}
+
+
+@pytest.mark.parametrize("below", ["issues/1/sub_issues", "issues/1/parent", "issues/events"])
+def test_a_token_that_was_given_a_scope_just_now_is_not_believed(
+    github: FakeGitHub, fetch: Fetch, below: str
+) -> None:
+    path = f"/repos/netflix/{github.repos()[0]['name'].lower()}"
+    fetch(path, token=STRANGER)
+    github.configure(viewers=VIEWERS | {STRANGER: SEES_ALL})
+    found = fetch(f"{path}/{below}", token=STRANGER)
+    public = ask(github, f"{path}/{below}")
+    assert found.metadata.status == public.status
+    assert len(json.loads(found.body)) == len(json.loads(public.body))
+
+
+def test_drafts_of_a_private_repository_are_left_out_and_the_rest_is_shown(
+    github: FakeGitHub, fetch: Fetch
+) -> None:
+    path = f"/repos/netflix/{hidden(github).lower()}/releases"
+    all_releases = json.loads(ask(github, path, token=OWNER).body)
+    published = [one["id"] for one in all_releases if not one["draft"]]
+    assert 0 < len(published) < len(all_releases)
+    found = fetch(path, include_private=True)
+    assert [one["id"] for one in json.loads(found.body)] == published
+    draft = next(one["id"] for one in all_releases if one["draft"])
+    assert fetch(f"{path}/{draft}", include_private=True).metadata.status == 404
+
+
+@pytest.mark.parametrize("below", ["issues", "pulls", "releases"])
+def test_an_app_that_github_refuses_does_not_stop_others_and_is_not_tried_again_and_again(
+    github: FakeGitHub, fetch: Fetch, below: str
+) -> None:
+    app = {
+        "github_app_id": str(APP_ID),
+        "github_app_installation_id": INSTALLATION_ID,
+        "github_app_private_key": key_pair().private,
+    }
+    path = f"/repos/netflix/{github.repos()[0]['name'].lower()}"
+    for one in (path, f"{path}/{below}"):
+        assert fetch(one, token=STRANGER, **app).metadata.status == 200
+    assert [one["method"] for one in github.recent()].count("POST") <= 1

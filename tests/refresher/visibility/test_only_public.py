@@ -1,0 +1,194 @@
+"""Whatever credential is used, what is stored is what GitHub tells a client without one.
+
+Over all operations that are not refused, as the stand-in GitHub answers them, of repositories that
+are public, private and internal: with each kind of credential the stored answer equals, byte for
+byte, the one with none.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from refresher.refresh import Tools, refresh
+from scripts.embedded_redis import EmbeddedRedis
+from shared.outcomes import RefreshOutcome
+from shared.redis import keys
+from shared.redis.store import Store
+from shared.resources.operations import Decision, operations
+from shared.resources.resource import Catalogue, Resource
+from tests.fakegithub.asking import ask
+from tests.fakegithub.client import FakeGitHub
+from tests.fakegithub.described import described_targets, first_user
+from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
+from tests.refresher.workbench import make_settings, make_tools
+
+STRANGER, SCOPELESS = "ghp_stranger0123456789", "ghp_scopeless0123456789"
+MEMBER, OWNER = "ghp_member0123456789", "ghp_owner0123456789"
+FINE_GRAINED = "github_pat_owner0123456789"
+VIEWERS: Mapping[str, Mapping[str, str]] = {
+    STRANGER: {"role": "stranger", "scopes": ""},
+    SCOPELESS: {"role": "member", "scopes": ""},
+    MEMBER: {"role": "member", "scopes": "repo, read:org"},
+    OWNER: {"role": "owner", "scopes": "repo, admin:org, user, gist", "login": first_user()[0]},
+    FINE_GRAINED: {"role": "owner", "kind": "fine-grained"},
+}
+APP = {
+    "github_app_id": str(APP_ID),
+    "github_app_installation_id": INSTALLATION_ID,
+    "github_app_private_key": key_pair().private,
+}
+CREDENTIALS: Mapping[str, Mapping[str, Any]] = {
+    "classic token of a stranger, without scopes": {"github_api_token": STRANGER},
+    "classic token of a member, without scopes": {"github_api_token": SCOPELESS},
+    "classic token of a member": {"github_api_token": MEMBER},
+    "classic token of an owner": {"github_api_token": OWNER},
+    "fine-grained token of an owner": {"github_api_token": FINE_GRAINED},
+    "App": APP,
+    "several": {**APP, "github_api_token": f"{OWNER},{STRANGER},{FINE_GRAINED}"},
+}
+CATALOGUE = Catalogue(("Netflix",))
+# Answered 404 to those who do not see where an issue's parent is.
+NEVER_SEEN = {"issues/get-parent"}
+# GitHub describes it a second time, as `compare/{basehead}`.
+TWICE = {"repos/compare-commits"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that a client can see of an entry."""
+
+    status: int
+    body: bytes
+    content_type: str
+    links: tuple[tuple[str, str], ...]
+    etag: str
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[FakeGitHub]:
+    """A GitHub with something to hide; it limits nobody."""
+    app = app_entry() | {"role": "owner"}
+    with FakeGitHub(
+        repos=12,
+        members=8,
+        private=3,
+        internal=2,
+        concealed=3,
+        anonymous_limit=1_000_000,
+        token_limit=1_000_000,
+        viewers=VIEWERS,
+        apps=[app],
+    ) as github:
+        yield github
+
+
+def served(world: FakeGitHub) -> list[Resource]:
+    """Whatever a client may ask for: every operation, of repositories of each visibility."""
+    shown = world.repos(private=True)
+    by_visibility = {repo["visibility"]: repo["name"] for repo in shown}
+    assert set(by_visibility) == {"public", "private", "internal"}
+    targets = {
+        target.partition("?")[::2]
+        for name in by_visibility.values()
+        for _, _, target in described_targets(repo=name)
+    }
+    found = (CATALOGUE.find(path, query) for path, query in sorted(targets))
+    return [*CATALOGUE.tracked, *dict.fromkeys(one for one in found if one is not None)]
+
+
+def stored_with(
+    world: FakeGitHub, redis: Redis, resources: list[Resource], credentials: Mapping[str, Any]
+) -> dict[str, Stored | RefreshOutcome]:
+    """What is stored of each resource in a fleet that has these credentials and nothing else."""
+    redis.flushdb()
+    settings = make_settings(world.url, **credentials)
+    tools = make_tools(redis, settings, budgeted=True)
+    with closing(tools.origin):
+        return {one.name: _stored(one, tools) for one in resources}
+
+
+def _stored(resource: Resource, tools: Tools) -> Stored | RefreshOutcome:
+    tools.redis.delete(keys.points(int(time.time() // 60)))  # a minute has not enough of them
+    outcome = refresh(resource, tools)
+    entry = Store(tools.redis).read(resource)
+    if entry is None:
+        return outcome
+    known = entry.metadata
+    return Stored(known.status, entry.body, known.content_type, tuple(known.links), known.etag)
+
+
+@pytest.fixture(scope="module")
+def anonymous(world: FakeGitHub, redis_server: EmbeddedRedis) -> dict[str, Stored | RefreshOutcome]:
+    """What is stored with no credential at all."""
+    with Redis.from_url(redis_server.url) as redis:
+        return stored_with(world, redis, served(world), {})
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_what_is_stored_is_what_anybody_sees_whatever_credential_asks(
+    world: FakeGitHub,
+    redis: Redis,
+    anonymous: dict[str, Stored | RefreshOutcome],
+    kind: str,
+) -> None:
+    stored = stored_with(world, redis, served(world), CREDENTIALS[kind])
+    assert {name: one for name, one in stored.items() if one != anonymous[name]} == {}
+
+
+def test_every_operation_that_is_not_refused_is_among_them(
+    anonymous: dict[str, Stored | RefreshOutcome], world: FakeGitHub
+) -> None:
+    seen: dict[str, set[int]] = {}
+    for resource in served(world):
+        found = anonymous[resource.name]
+        assert isinstance(found, Stored), (resource.name, found)
+        assert resource.operation is not None
+        seen.setdefault(resource.operation.id, set()).add(found.status)
+    allowed = {one.id for one in operations() if one.decision is not Decision.REFUSED}
+    assert seen.keys() == allowed - TWICE
+    unseen = {operation for operation, statuses in seen.items() if not statuses & {200, 204}}
+    assert unseen == NEVER_SEEN
+
+
+def test_what_anyone_may_see_has_an_anonymous_and_an_owners_form(world: FakeGitHub) -> None:
+    public = next(repo["name"] for repo in world.repos())
+    targets = {operation: target for operation, _, target in described_targets(repo=public)}
+    widened = set()
+    for operation in operations():
+        if operation.decision is Decision.ANYONE:
+            nobodys, owners = (ask(world, targets[operation.id], token=t) for t in (None, OWNER))
+            assert {nobodys.status, owners.status} <= {200, 204}, operation
+            if nobodys.body != owners.body:
+                widened.add(operation.id)
+    # At least these are widened by an owner's credential, and so many more that hold them.
+    assert {"orgs/get", "repos/get", "users/get-by-username", "repos/list-commits"} <= widened
+    assert len(widened) > 30
+
+
+def test_what_lies_below_a_private_repository_is_never_seen(
+    anonymous: dict[str, Stored | RefreshOutcome], world: FakeGitHub
+) -> None:
+    hidden = [repo["name"].lower() for repo in world.repos(private=True) if repo["private"]]
+    below = [
+        found
+        for name, found in anonymous.items()
+        if any(f"/{one}" in f"{name}/" for one in (f"{repo}/" for repo in hidden))
+    ]
+    assert len(below) > 100
+    assert {found.status for found in below if isinstance(found, Stored)} == {404}
+
+
+@pytest.mark.parametrize("below", ["", "/readme", "/issues"])
+def test_a_private_repository_looks_like_one_that_is_not_there(
+    world: FakeGitHub, redis: Redis, below: str
+) -> None:
+    name = next(repo["name"] for repo in world.repos(private=True) if repo["private"])
+    found = [CATALOGUE.find(f"/repos/netflix/{one}{below}") for one in (name, "nobody-made-it")]
+    resources = [one for one in found if one is not None]
+    private, missing = stored_with(world, redis, resources, {"github_api_token": OWNER}).values()
+    assert private == missing

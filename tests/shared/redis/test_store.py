@@ -1,0 +1,134 @@
+import json
+from typing import Any, cast
+
+import pytest
+from redis import Connection, ConnectionPool, Redis
+from redis import ConnectionError as RedisConnectionError
+
+from scripts.embedded_redis import EmbeddedRedis
+from shared.redis import keys
+from shared.redis.keys import SCHEMA
+from shared.redis.store import Look, Store
+from tests.builders import (
+    absent_redis,
+    announce,
+    compressed,
+    make_entry,
+    make_failure,
+    make_list_entry,
+    make_metadata,
+    make_ranked_entry,
+    on_demand,
+    store_entry,
+    store_failure,
+    tracked,
+)
+
+REPOS = tracked("/orgs/Netflix/repos")
+USER = on_demand("/users/mona")
+
+
+@pytest.fixture
+def store(redis: Redis) -> Store:
+    return Store(redis)
+
+
+def test_an_entry_is_read_as_it_was_stored(redis: Redis, store: Store) -> None:
+    entry = compressed(
+        make_ranked_entry(
+            {"Netflix/a": 2, "Netflix/b": 1},
+            validated_at=1_800_000_000.1234567,
+            links=(("next", "page=2"),),
+        )
+    )
+    store_entry(redis, REPOS, entry)
+    assert store.read(REPOS) == entry
+
+
+def test_what_was_never_stored_is_none(store: Store) -> None:
+    assert store.read(USER) is None
+    assert store.look(USER) == Look(None, None)
+
+
+def test_a_look_gives_metadata_and_the_last_failure(redis: Redis, store: Store) -> None:
+    entry, failure = make_list_entry(2), make_failure()
+    store_entry(redis, REPOS, entry)
+    assert store.look(REPOS) == Look(entry.metadata, None)
+    store_failure(redis, REPOS, failure)
+    assert store.look(REPOS) == Look(entry.metadata, failure)
+    store_failure(redis, USER, failure)
+    assert store.look(USER) == Look(None, failure)
+
+
+def test_looks_come_in_the_order_they_were_asked_for(redis: Redis, store: Store) -> None:
+    users = [on_demand(f"/users/u{number}") for number in range(5)]
+    for number, user in enumerate(users[:4]):
+        store_entry(redis, user, make_entry(version=number))
+    store_failure(redis, users[4], make_failure())
+    looks = store.look_at_all(users[::-1])
+    assert looks[0] == Look(None, make_failure())
+    assert [look.metadata and look.metadata.version for look in looks[1:]] == [3, 2, 1, 0]
+
+
+class CountingConnection(Connection):
+    """Counts how often something was sent."""
+
+    sent = 0
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self.sent += 1
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
+
+
+def test_many_looks_take_one_round_trip(redis: Redis, redis_server: EmbeddedRedis) -> None:
+    users = [on_demand(f"/users/u{number}") for number in range(50)]
+    pool = ConnectionPool.from_url(
+        redis_server.url, connection_class=CountingConnection, max_connections=1
+    )
+    with Redis.from_pool(pool) as client:
+        store = Store(client)
+        store.look(USER)  # which connects
+        connection = cast(CountingConnection, pool.get_connection())
+        pool.release(connection)
+        before = connection.sent
+        store.look_at_all(users)
+        assert connection.sent == before + 1
+
+
+def test_a_look_does_not_read_the_body(redis: Redis, store: Store) -> None:
+    store_entry(redis, USER, make_entry(b'"' + b"x" * 1_000_000 + b'"'))
+    before = redis.info("stats")["total_net_output_bytes"]
+    assert store.look(USER).metadata is not None
+    assert redis.info("stats")["total_net_output_bytes"] - before < 100_000
+
+
+def test_nothing_to_look_at_is_no_error(store: Store) -> None:
+    assert store.look_at_all([]) == []
+
+
+def test_an_entry_of_another_schema_is_as_good_as_none(redis: Redis, store: Store) -> None:
+    store_entry(redis, USER, make_entry())
+    redis.hset(keys.entry(USER), "meta", json.dumps({"schema": SCHEMA + 1, "what": "ever"}))
+    store_entry(redis, REPOS, make_entry())
+    assert store.read(USER) is None
+    assert store.look_at_all([USER, REPOS]) == [
+        Look(None, None),
+        Look(make_metadata(size=20), None),
+    ]
+
+
+def test_the_counter_grows_with_every_announcement(redis: Redis, store: Store) -> None:
+    assert store.pulse().changes == 0
+    announce(redis, USER)
+    announce(redis, REPOS)
+    assert store.pulse().changes == 2
+
+
+def test_an_outage_is_an_error_and_not_an_absence() -> None:
+    store = Store(absent_redis())
+    with pytest.raises(RedisConnectionError):
+        store.read(USER)
+    with pytest.raises(RedisConnectionError):
+        store.look(USER)
+    with pytest.raises(RedisConnectionError):
+        store.pulse()

@@ -1,0 +1,56 @@
+"""What is tracked is refreshed before it goes stale, each thing at a moment of its own."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.failure import Failure
+from shared.redis.store import Look
+from shared.refresh_ahead import Ahead
+from shared.resources.resource import Resource
+from tests.builders import make_failure, make_metadata
+from tests.refresher.workbench import REPOS, property_test
+
+NOW = 1_800_000_000.0
+AHEAD = Ahead(window=100.0)
+
+
+def look(fresh_until: float, *, failure: Failure | None = None, told: str | None = None) -> Look:
+    metadata = make_metadata(validated_at=NOW - 900, fresh_until=fresh_until)
+    return Look(metadata, failure, told)
+
+
+def test_what_is_fresh_for_long_is_left_alone() -> None:
+    assert not AHEAD.wants_refresh(REPOS, look(NOW + 101), NOW)
+
+
+def test_what_ends_within_half_the_window_is_due() -> None:
+    assert AHEAD.wants_refresh(REPOS, look(NOW + 50), NOW)
+
+
+def test_what_is_stale_missing_or_told_of_is_due() -> None:
+    assert AHEAD.wants_refresh(REPOS, look(NOW - 1), NOW)
+    assert AHEAD.wants_refresh(REPOS, Look(None, None), NOW)
+    assert AHEAD.wants_refresh(REPOS, look(NOW + 900, told="x"), NOW)
+
+
+def test_what_failed_a_moment_ago_waits_for_its_next_try() -> None:
+    failure = make_failure(at=NOW, retry_at=NOW + 5)
+    assert not AHEAD.wants_refresh(REPOS, look(NOW + 1, failure=failure), NOW)
+    assert AHEAD.wants_refresh(REPOS, look(NOW + 1, failure=failure), NOW + 6)
+
+
+@property_test
+@given(st.floats(1e9, 3e9), st.floats(0.1, 1e5))
+def test_it_is_due_in_the_first_half_of_the_window(fresh_until: float, window: float) -> None:
+    due_at = Ahead(window).due_at(REPOS, make_metadata(fresh_until=fresh_until))
+    assert fresh_until - window <= due_at <= fresh_until - window / 2
+
+
+def test_resources_fetched_together_are_due_apart_and_another_time_apart_otherwise() -> None:
+    resources = [Resource(f"/orgs/org{number}", tracked=True) for number in range(100)]
+    first, second = (
+        [AHEAD.due_at(resource, make_metadata(fresh_until=until)) - until for resource in resources]
+        for until in (NOW, NOW + 1000)
+    )
+    assert max(first) - min(first) > 40
+    assert sorted(range(100), key=first.__getitem__) != sorted(range(100), key=second.__getitem__)
