@@ -21,12 +21,12 @@ import requests
 from redis import Redis
 
 from refresher.github.budget import Budget
-from refresher.github.client import Origin
-from refresher.lock.large_list_limit import Bulkhead
-from refresher.refresh import Tools, refresh
+from refresher.github.client import GitHubClient
+from refresher.lock.large_list_limit import LargeListLimit
+from refresher.refresh import RefreshContext, refresh
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
-from refresher.storage.entry_writer import Writer
+from refresher.storage.entry_writer import EntryWriter
 from refresher.visibility.privileges import Privileges
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis.store import Store
@@ -129,15 +129,15 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             known = settings(token)
             budget = Budget(redis, known, tracked=True, clock=lambda: now)
             meter = Meter(redis)
-            origin = Origin(known, budget, observe=meter.observe)
-            bulkhead = Bulkhead(redis, Catalogue((ORG,)))
+            origin = GitHubClient(known, budget, observe=meter.observe)
+            bulkhead = LargeListLimit(redis, Catalogue((ORG,)))
             refresh(
                 resource,
-                Tools(
+                RefreshContext(
                     known,
                     redis,
                     Store(redis),
-                    Writer(redis, known),
+                    EntryWriter(redis, known),
                     origin,
                     bulkhead,
                     Reporter(redis, meter, keep_s=600),

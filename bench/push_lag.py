@@ -55,21 +55,21 @@ def measure(plan: PushLag, cores: Cores) -> list[list[float]]:
         BenchError: a refresh or a request failed, or a process never served the new version.
     """
     with ExitStack() as stack:
-        enter = stack.enter_context
-        folder = Path(enter(tempfile.TemporaryDirectory()))
-        github = enter(FakeGitHubProcess(anonymous_limit=1_000_000))
-        fleet = enter(Fleet(folder, github.url, CACHE_TTL=CACHE_TTL))
+        reserve = stack.enter_context
+        folder = Path(reserve(tempfile.TemporaryDirectory()))
+        github = reserve(FakeGitHubProcess(anonymous_limit=1_000_000))
+        fleet = reserve(Fleet(folder, github.url, CACHE_TTL=CACHE_TTL))
         worker = fleet.worker()
         with on({cores.server}):
             reader = fleet.healthy_reader(WEB_CONCURRENCY=plan.processes)
         eventually(lambda: all(reader.is_healthy() for _ in range(40)), what="all are healthy")
         worker.stop()
-        processes = [enter(process) for process in watch_each(reader)]
+        processes = [reserve(process) for process in watch_each(reader)]
         assert len(processes) == plan.processes
-        announced = enter(Announced(enter(fleet.redis())))
-        refresher = enter(Refresher(fleet.environment()))
-        steady = enter(SteadyLoad(Load(_port(reader), SMALL, plan.rate), core=cores.load))
-        threads = enter(ThreadPoolExecutor(plan.processes))
+        announced = reserve(Announced(reserve(fleet.redis())))
+        refresher = reserve(Refresher(fleet.environment()))
+        steady = reserve(SteadyLoad(Load(_port(reader), SMALL, plan.rate), core=cores.load))
+        threads = reserve(ThreadPoolExecutor(plan.processes))
         lags = []
         for number in range(plan.updates):
             # Nothing that happens once a second may fall on the same moment each time.

@@ -262,8 +262,8 @@ class Simulation:
         processes = fleet.readers * fleet.processes
         announced = counts.refreshes / _HOUR
         # After LOCAL_TTL without one, and after each announcement.
-        looks = processes * (fleet.tracked / min(fleet.local_ttl, fleet.cache_ttl) + announced)
-        transferred = looks * LOOK + processes * (announced * ANNOUNCEMENT + PULSE)
+        states = processes * (fleet.tracked / min(fleet.local_ttl, fleet.cache_ttl) + announced)
+        transferred = states * LOOK + processes * (announced * ANNOUNCEMENT + PULSE)
         transferred += processes * counts.loaded / _HOUR
         loads = processes * counts.updates / _HOUR
         # What has not been seen by the end has lagged for so long already.
@@ -275,7 +275,7 @@ class Simulation:
             put_off=counts.put_off,
             lag=sorted([*counts.lag, *unseen]),
             busy=counts.worked / (_HOUR * fleet.refreshers),
-            commands=looks * LOOKS_COMMANDS + processes + loads,
+            commands=states * LOOKS_COMMANDS + processes + loads,
             transferred=transferred,
             memory=sum(kind.body for kind in self._kinds),
         )

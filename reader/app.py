@@ -9,7 +9,7 @@ from reader.bodies.wanted_bodies import FORM_MAX_BYTES
 from reader.cli.commands import cache
 from reader.cli.help import settings_for_help
 from reader.errors import ApiError
-from reader.process import Node
+from reader.process import ReaderProcess
 from reader.response.error_response import refusal
 from reader.routes import allowed_methods, routes
 from reader.status.routes import register as register_status
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     settings = settings or settings_for_help() or settings_of_process.load_or_exit()
-    app.extensions["node"] = Node(settings)
+    app.extensions["process"] = ReaderProcess(settings)
     note_requests(app)
     register_status(app)
     app.register_blueprint(routes)

@@ -16,13 +16,13 @@ from reader.bodies.body_reader import Bodies, Incoming, Message, Receive
 from reader.bodies.wanted_bodies import WEBHOOK, wanted
 from reader.errors import ApiError
 from reader.front.rendered_responses import SERVER
-from reader.process import Node
+from reader.process import ReaderProcess
 from reader.response.error_response import refusal
 from reader.response.health import healthcheck, livez
-from reader.response.response import Answer
-from reader.telemetry.counters import Kind, Route, served_by_status
+from reader.response.response import HttpResponse
+from reader.telemetry.counters import RequestLabels, Route, served_by_status
 from reader.telemetry.request_ids import HEADER
-from reader.web.delayed_responses import HeldAnswers
+from reader.web.delayed_responses import DelayedResponses
 
 Send = Callable[[Message], Awaitable[None]]
 
@@ -39,15 +39,15 @@ class Application:
     """
 
     def __init__(self, app: Flask) -> None:
-        node = app.extensions["node"]
-        assert isinstance(node, Node)
-        self.node = node
+        process = app.extensions["process"]
+        assert isinstance(process, ReaderProcess)
+        self.process = process
         self._bodies = Bodies()
         self._flask = WSGIMiddleware(
             app,  # type: ignore[arg-type]
-            workers=node.settings.reader_threads,
+            workers=process.settings.reader_threads,
         )
-        self._held = HeldAnswers()
+        self._held = DelayedResponses()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the beginning and the end of the process."""
@@ -62,9 +62,9 @@ class Application:
 
     async def _serve(self, scope: Message, incoming: Incoming, send: Send) -> None:
         began = time.perf_counter()
-        answer = self._health(scope)
-        if answer is not None:
-            await self._send(answer, scope, send, route=Route(scope["path"]), began=began)
+        response = self._health(scope)
+        if response is not None:
+            await self._send(response, scope, send, route=Route(scope["path"]), began=began)
             return
         try:
             body = await self._body(scope, incoming)
@@ -80,7 +80,7 @@ class Application:
         """The body of a request; empty where none is wanted."""
         if scope["method"] != "POST":
             return b""
-        asked = wanted(scope["path"], lambda name: _header(scope, name), self.node.settings)
+        asked = wanted(scope["path"], lambda name: _header(scope, name), self.process.settings)
         if asked is None:
             return b""
         limit, signature = asked
@@ -91,15 +91,15 @@ class Application:
         return body
 
     async def _send(
-        self, answer: Answer, scope: Message, send: Send, *, route: Route, began: float
+        self, response: HttpResponse, scope: Message, send: Send, *, route: Route, began: float
     ) -> None:
         """Send an answer of ours, and have it counted."""
         method, target = scope["method"], scope["path"]
-        request_id = self.node.observer.request_ids.of(_header(scope, HEADER).encode("latin-1"))
-        answer.headers[HEADER] = request_id
-        await _send_answer(answer, send, is_head=method == "HEAD")
-        self.node.observer.answered(
-            Kind(route, served_by_status(answer.status), answer.status),
+        request_id = self.process.reporter.request_ids.of(_header(scope, HEADER).encode("latin-1"))
+        response.headers[HEADER] = request_id
+        await _send_answer(response, send, is_head=method == "HEAD")
+        self.process.reporter.answered(
+            RequestLabels(route, served_by_status(response.status), response.status),
             method=method,
             target=target,
             seconds=time.perf_counter() - began,
@@ -107,21 +107,21 @@ class Application:
             client=str((scope.get("client") or ("",))[0]),
         )
 
-    def _health(self, scope: Message) -> Answer | None:
+    def _health(self, scope: Message) -> HttpResponse | None:
         if scope["method"] not in {"GET", "HEAD"}:
             return None
         if scope["path"] == "/livez":
             return livez()
         if scope["path"] == "/healthcheck":
-            return healthcheck(self.node.missing())
+            return healthcheck(self.process.missing())
         return None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self.node.start()
+        self.process.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self.node.stop()
+        self.process.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -135,10 +135,10 @@ def _in_origin_form(scope: Message) -> Message:
     return {**scope, "raw_path": path, "path": decoded}
 
 
-async def _send_answer(answer: Answer, send: Send, *, is_head: bool) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
+async def _send_answer(response: HttpResponse, send: Send, *, is_head: bool) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_head else response.body})
 
 
 def _header(scope: Message, name: str) -> str:

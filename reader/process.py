@@ -7,16 +7,16 @@ from threading import Lock
 
 from redis import Redis, RedisError
 
-from reader.cache.check_schedule import Policy
+from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache
-from reader.cache.lookup import ReadPath
-from reader.cache.subscriber import Listener
-from reader.cache.synchronizer import Caretaker
-from reader.cache.waiters import Arrivals
-from reader.fleet.process_reporter import Observer
+from reader.cache.lookup import Lookup
+from reader.cache.subscriber import Subscriber
+from reader.cache.synchronizer import Synchronizer
+from reader.cache.waiters import Waiters
+from reader.fleet.process_reporter import ProcessReporter
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.process_files import NodeCounts
+from reader.telemetry.process_files import ProcessFiles
 from reader.webhooks.receiver import Webhooks
 from shared.queueing import RefreshQueue
 from shared.redis.connection import connect
@@ -29,22 +29,22 @@ SPARE_THREADS = 16
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """What runs in one process; made anew in each, since threads do not survive a fork."""
 
     pid: int
-    read_path: ReadPath
+    lookup: Lookup
     local: LocalCache
-    caretaker: Caretaker
-    listener: Listener
+    synchronizer: Synchronizer
+    subscriber: Subscriber
     webhooks: Webhooks
-    observer: Observer
+    reporter: ProcessReporter
     fleet: FleetWatch
     queue: RefreshQueue
     redis: Redis
 
 
-class Node:
+class ReaderProcess:
     """One reader process: finds content for requests, and starts its threads when first used.
 
     Args:
@@ -55,9 +55,9 @@ class Node:
         self.settings = settings
         self.catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
         self._lock = Lock()
-        self._parts: Parts | None = None
+        self._parts: Components | None = None
 
-    def start(self) -> Parts:
+    def start(self) -> Components:
         """The running parts of this process; starts them where they do not run yet."""
         parts = self._parts
         if parts is not None and parts.pid == os.getpid():
@@ -65,29 +65,29 @@ class Node:
         with self._lock:
             if self._parts is None or self._parts.pid != os.getpid():
                 self._parts = self._make()
-                self._parts.listener.start()
-                self._parts.caretaker.start()
-                self._parts.observer.start()
+                self._parts.subscriber.start()
+                self._parts.synchronizer.start()
+                self._parts.reporter.start()
             return self._parts
 
     def stop(self) -> None:
         """End the threads of this process."""
         with self._lock:
             if self._parts is not None:
-                self._parts.listener.stop()
-                self._parts.caretaker.stop()
-                self._parts.observer.stop()
+                self._parts.subscriber.stop()
+                self._parts.synchronizer.stop()
+                self._parts.reporter.stop()
             self._parts = None
 
     @property
-    def read_path(self) -> ReadPath:
+    def lookup(self) -> Lookup:
         """Where content is found."""
-        return self.start().read_path
+        return self.start().lookup
 
     @property
-    def observer(self) -> Observer:
+    def reporter(self) -> ProcessReporter:
         """What counts and logs the requests of this process."""
-        return self.start().observer
+        return self.start().reporter
 
     def missing(self) -> list[Resource]:
         """The tracked resources that cannot be served from this process's memory yet."""
@@ -105,62 +105,64 @@ class Node:
     def fleet(self) -> Fleet | None:
         """The whole fleet; None while Redis is away, without waiting for it once that is known."""
         parts = self.start()
-        if parts.caretaker.away_since is not None:
+        if parts.synchronizer.away_since is not None:
             return None
         try:
-            return parts.fleet.look()
+            return parts.fleet.snapshot()
         except (RedisError, TimeoutError):
             return None
 
     def _missing_in(self, local: LocalCache) -> list[Resource]:
         return [resource for resource in self.catalogue.tracked if local.peek(resource) is None]
 
-    def _make(self) -> Parts:
+    def _make(self) -> Components:
         settings = self.settings
         redis = connect(settings)
         store = Store(redis)
         queue = RefreshQueue(redis, limit=settings.queue_max)
-        arrivals = Arrivals()
-        local = LocalCache(settings.local_max_bytes, next_look=Policy(settings.local_ttl).next_look)
-        observer = Observer(
+        waiters = Waiters()
+        local = LocalCache(
+            settings.local_max_bytes, next_check=CheckSchedule(settings.local_ttl).next_check
+        )
+        reporter = ProcessReporter(
             local,
             redis,
-            node_counts=NodeCounts.of_process(),
+            process_files=ProcessFiles.of_process(),
             access_log=AccessLog(settings.access_log),
             port=settings.port,
             missing=lambda: len(self._missing_in(local)),
         )
-        caretaker = Caretaker(
+        synchronizer = Synchronizer(
             self.catalogue,
             local=local,
-            arrivals=arrivals,
+            waiters=waiters,
             store=store,
             queue=queue,
-            totals=observer.totals,
+            counters=reporter.counters,
             keep=settings.on_demand_keep,
             clock=time.time,
         )
-        read_path = ReadPath(
+        lookup = Lookup(
             local=local,
             store=store,
-            caretaker=caretaker,
-            arrivals=arrivals,
+            synchronizer=synchronizer,
+            waiters=waiters,
             miss_wait=settings.miss_wait,
             max_waiting=settings.reader_threads - SPARE_THREADS,
             clock=time.time,
             stopwatch=time.monotonic,
         )
-        observer.waiting = lambda: read_path.waiting
-        listener = Listener(redis, catalogue=self.catalogue, caretaker=caretaker)
+        reporter.waiting = lambda: lookup.waiting
+        subscriber = Subscriber(redis, catalogue=self.catalogue, synchronizer=synchronizer)
         webhooks = Webhooks(redis, queue, self.catalogue, settings.webhook_secrets)
-        return Parts(
+        return Components(
             os.getpid(),
-            read_path,
+            lookup,
             local,
-            caretaker,
-            listener,
+            synchronizer,
+            subscriber,
             webhooks,
-            observer,
+            reporter,
             FleetWatch(redis, self.catalogue),
             queue,
             redis,

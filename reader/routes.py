@@ -14,11 +14,11 @@ from reader.fleet.metrics import expose
 from reader.fleet.snapshot import NodeView
 from reader.response.client_url import path_of
 from reader.response.health import healthcheck as health_answer
-from reader.response.health import json_answer
+from reader.response.health import json_response
 from reader.response.health import livez as life_answer
-from reader.response.response import CORS_HEADERS, Conditions, answer
-from reader.response.target import select
-from reader.web.request import header, node, origin, response, target
+from reader.response.response import CORS_HEADERS, Conditions, to_response
+from reader.response.target import parse_target
+from reader.web.request import header, origin, process, response, target
 from reader.webhooks.receiver import MAX_BYTES, Delivery
 from shared.github_form import JSON
 
@@ -49,14 +49,14 @@ def livez() -> Response:
 @routes.get("/healthcheck")
 def healthcheck() -> Response:
     """200 once every tracked resource can be served, else 503 that names what is missing."""
-    return response(health_answer(node().missing()))
+    return response(health_answer(process().missing()))
 
 
 @routes.get("/metrics")
 def metrics() -> Response:
     """What Prometheus reads; without what is in Redis while that is away."""
-    counts, gauges, processes = node().observer.node()
-    text = expose(NodeView(counts, gauges, processes), node().tracked(), node().fleet())
+    counts, gauges, processes = process().reporter.node()
+    text = expose(NodeView(counts, gauges, processes), process().tracked(), process().fleet())
     return Response(text, content_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
 
 
@@ -71,16 +71,16 @@ def openapi() -> Response:
 @routes.post(WEBHOOK)
 def github_webhook() -> Response:
     """GitHub tells of a change; what it touches is refreshed."""
-    if not node().settings.webhook_secrets:
+    if not process().settings.webhook_secrets:
         raise NotFound
     delivery = Delivery.of(lambda name: header(name) or "")
     request.max_content_length = MAX_BYTES
     try:
-        resources = node().start().webhooks.take(request.get_data(), delivery)
+        resources = process().start().webhooks.take(request.get_data(), delivery)
     except RedisError as error:  # GitHub keeps the delivery, to be sent again
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
     names = [resource.name for resource in resources]
-    return response(json_answer({"refreshing": names}, status=202))
+    return response(json_response({"refreshing": names}, status=202))
 
 
 @routes.get("/", defaults={"path": ""})
@@ -90,7 +90,7 @@ def resource(path: str) -> Response:
     if f"/{path}" in POSTED_TO:
         raise MethodNotAllowed
     asked = target()  # the path as it was sent is what counts
-    selection = select(node().catalogue, asked)
+    selection = parse_target(process().catalogue, asked)
     g.route = selection.route
     conditions = Conditions(
         url=origin() + path_of(asked),
@@ -98,12 +98,12 @@ def resource(path: str) -> Response:
         if_none_match=header("If-None-Match"),
         if_modified_since=header("If-Modified-Since"),
     )
-    found = node().read_path.get(selection.resource, request_id=g.request_id)
+    found = process().lookup.get(selection.resource, request_id=g.request_id)
     representation = selection.represent(found.entry)
     now = time.time()
-    ready = answer(representation, conditions, served=found.served, now=now)
+    ready = to_response(representation, conditions, served=found.served, now=now)
     is_stale = not found.entry.metadata.is_fresh(now)
-    g.kind = selection.kind(found.served, ready.status, is_stale=is_stale)
+    g.labels = selection.labels(found.served, ready.status, is_stale=is_stale)
     return response(ready)
 
 

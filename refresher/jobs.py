@@ -10,13 +10,13 @@ from rq import get_current_job
 from rq.suspension import is_suspended
 
 from refresher.github.budget import Budget
-from refresher.github.client import Origin
-from refresher.lock.large_list_limit import Bulkhead
-from refresher.refresh import Tools
+from refresher.github.client import GitHubClient
+from refresher.lock.large_list_limit import LargeListLimit
+from refresher.refresh import RefreshContext
 from refresher.refresh import refresh as refresh_resource
 from refresher.reporting.meter import Exchange, Meter, metered
 from refresher.reporting.reporter import Ended, Reporter
-from refresher.storage.entry_writer import Writer
+from refresher.storage.entry_writer import EntryWriter
 from refresher.visibility.privileges import Privileges
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
@@ -49,16 +49,16 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
         return "refused"
     if _is_for_others(resource):
         return LEFT
-    with _tools(settings, catalogue, resource) as tools:
+    with _context(settings, catalogue, resource) as context:
         # A worker that was waiting for a job when refreshing was paused takes that one still.
-        if is_suspended(tools.redis):
+        if is_suspended(context.redis):
             if force:  # nobody else would ask for that again
-                queue = RefreshQueue(tools.redis, limit=settings.queue_max)
-                queue.force(resource, request_id=tools.reporter.request_id)
-            with tools.reporter.reporting(resource) as running:
+                queue = RefreshQueue(context.redis, limit=settings.queue_max)
+                queue.force(resource, request_id=context.reporter.request_id)
+            with context.reporter.reporting(resource) as running:
                 running.ended = Ended(RefreshOutcome.PAUSED)
             return RefreshOutcome.PAUSED
-        return refresh_resource(resource, tools, force=force, fresh_after=fresh_after)
+        return refresh_resource(resource, context, force=force, fresh_after=fresh_after)
 
 
 def forget(name: str) -> str:
@@ -79,7 +79,7 @@ def forget(name: str) -> str:
     if resource.tracked:
         return "refused"
     with closing(connect(settings)) as redis:
-        Writer(redis, settings).forget(resource)
+        EntryWriter(redis, settings).forget(resource)
     log.info("%s was forgotten", name, extra={"fields": {"resource": name, **_asked_with()}})
     return "forgotten"
 
@@ -93,7 +93,9 @@ def _begin() -> Settings:
 
 
 @contextmanager
-def _tools(settings: Settings, catalogue: Catalogue, resource: Resource) -> Iterator[Tools]:
+def _context(
+    settings: Settings, catalogue: Catalogue, resource: Resource
+) -> Iterator[RefreshContext]:
     """What a refresh is made with; every connection ends with the block."""
     with ExitStack() as stack:
         redis = stack.enter_context(closing(connect(settings)))
@@ -108,14 +110,14 @@ def _tools(settings: Settings, catalogue: Catalogue, resource: Resource) -> Iter
             meter.observe(exchange)
             privileges.observe(exchange)
 
-        origin = stack.enter_context(closing(Origin(settings, budget, observe=observe)))
-        yield Tools(
+        origin = stack.enter_context(closing(GitHubClient(settings, budget, observe=observe)))
+        yield RefreshContext(
             settings,
             redis,
             Store(redis),
-            Writer(redis, settings),
+            EntryWriter(redis, settings),
             origin,
-            Bulkhead(redis, catalogue),
+            LargeListLimit(redis, catalogue),
             _reporter(redis, meter, settings),
             privileges,
             lock_masters=masters,

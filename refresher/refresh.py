@@ -22,28 +22,28 @@ from refresher.errors import (
     NotNowError,
     OriginError,
 )
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from refresher.github.private_mode import check_open
 from refresher.github.question import Question, question_of
-from refresher.github.response import OriginAnswer
-from refresher.lock.large_list_limit import Bulkhead
-from refresher.lock.refresh_lock import Lease, lease
+from refresher.github.response import GitHubResponse
+from refresher.lock.large_list_limit import LargeListLimit
+from refresher.lock.refresh_lock import HeldLock, lease
 from refresher.reporting.reporter import Ended, Reporter
 from refresher.storage import page_store
-from refresher.storage.entry_writer import Writer
-from refresher.storage.page_store import Known
+from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.page_store import KnownPages
 from refresher.visibility.parent_repository import Parent, parent_repository
 from refresher.visibility.privileges import Privileges
-from refresher.visibility.response_reader import AnswerReader
+from refresher.visibility.response_reader import ResponseReader
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
-from shared.redis.store import Look, Store
+from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
 from shared.settings import Settings
 
 
 @dataclass(frozen=True)
-class Tools:
+class RefreshContext:
     """What refreshes are made with; one set for each work horse.
 
     Args:
@@ -63,9 +63,9 @@ class Tools:
     settings: Settings
     redis: Redis
     store: Store
-    writer: Writer
-    origin: Origin
-    bulkhead: Bulkhead
+    writer: EntryWriter
+    origin: GitHubClient
+    large_list_limit: LargeListLimit
     reporter: Reporter
     privileges: Privileges
     lock_masters: frozenset[Redis] = frozenset()
@@ -74,20 +74,24 @@ class Tools:
 
 
 def reason_not_to(
-    look: Look, now: float, *, force: bool, fresh_after: float | None = None
+    state: EntryState, now: float, *, force: bool, fresh_after: float | None = None
 ) -> RefreshOutcome | None:
     """Why the origin need not be asked after all, now that the lock is held; None to ask it."""
     if force:
         return None
-    if look.failure is not None and look.failure.holds_back(now):
+    if state.failure is not None and state.failure.holds_back(now):
         return RefreshOutcome.BACKING_OFF
-    if look.is_current(now if fresh_after is None else max(now, fresh_after)):
+    if state.is_current(now if fresh_after is None else max(now, fresh_after)):
         return RefreshOutcome.FRESH
     return None
 
 
 def refresh(
-    resource: Resource, tools: Tools, *, force: bool = False, fresh_after: float | None = None
+    resource: Resource,
+    context: RefreshContext,
+    *,
+    force: bool = False,
+    fresh_after: float | None = None,
 ) -> RefreshOutcome:
     """Bring a resource's entry up to date with the origin.
 
@@ -102,34 +106,41 @@ def refresh(
     Raises:
         redis.RedisError: Redis is away.
     """
-    with tools.reporter.reporting(resource) as running:
-        running.ended = _refresh(resource, tools, force=force, fresh_after=fresh_after)
+    with context.reporter.reporting(resource) as running:
+        running.ended = _refresh(resource, context, force=force, fresh_after=fresh_after)
         return running.ended.outcome
 
 
-def _refresh(resource: Resource, tools: Tools, *, force: bool, fresh_after: float | None) -> Ended:
-    lifetime, masters = tools.settings.lock_ttl, tools.lock_masters
+def _refresh(
+    resource: Resource, context: RefreshContext, *, force: bool, fresh_after: float | None
+) -> Ended:
+    lifetime, masters = context.settings.lock_ttl, context.lock_masters
     try:
-        with lease(resource, tools.redis, masters=masters, lifetime=lifetime) as held:
+        with lease(resource, context.redis, masters=masters, lifetime=lifetime) as held:
             if held is None:
                 return Ended(RefreshOutcome.BUSY)
-            return _refresh_locked(resource, tools, held, force=force, fresh_after=fresh_after)
+            return _refresh_locked(resource, context, held, force=force, fresh_after=fresh_after)
     except NoQuorumError:
-        put_off(tools.redis, resource, seconds=lifetime)
+        put_off(context.redis, resource, seconds=lifetime)
         return Ended(RefreshOutcome.NO_LOCK)
 
 
 def _refresh_locked(
-    resource: Resource, tools: Tools, held: Lease, *, force: bool, fresh_after: float | None
+    resource: Resource,
+    context: RefreshContext,
+    held: HeldLock,
+    *,
+    force: bool,
+    fresh_after: float | None,
 ) -> Ended:
-    token = tools.writer.draw_token(resource)
-    look = tools.store.look(resource)
-    outcome = reason_not_to(look, tools.clock(), force=force, fresh_after=fresh_after)
+    token = context.writer.draw_token(resource)
+    state = context.store.state(resource)
+    outcome = reason_not_to(state, context.clock(), force=force, fresh_after=fresh_after)
     if outcome is not None:
-        return Ended(outcome, look)
-    if tools.bulkhead.holds_back(resource):
-        return Ended(RefreshOutcome.HELD_BACK, look)
-    return _Attempt(resource, tools, held, token, look).run()
+        return Ended(outcome, state)
+    if context.large_list_limit.holds_back(resource):
+        return Ended(RefreshOutcome.HELD_BACK, state)
+    return _Attempt(resource, context, held, token, state).run()
 
 
 @dataclass(frozen=True)
@@ -137,28 +148,28 @@ class _Attempt:
     """One try, with the lock held."""
 
     resource: Resource
-    tools: Tools
-    held: Lease
+    context: RefreshContext
+    held: HeldLock
     token: int
-    look: Look
+    state: EntryState
 
     def run(self) -> Ended:
         try:
             # Content is as old as the question, not as the answer.
-            asked_at, known = self.tools.clock(), self._known()
+            asked_at, known = self.context.clock(), self._known()
             content = self._fetch(known, asked_at)
-            self.tools.privileges.check()
+            self.context.privileges.check()
             self.held.check()
             outcome = self._store(content, known, asked_at=asked_at)
-            return Ended(outcome, self.look, pages=len(content.pages))
+            return Ended(outcome, self.state, pages=len(content.pages))
         except OriginError as error:
             return self._fail(error)
         except LeaseLostError:
-            return Ended(RefreshOutcome.FENCED, self.look)
+            return Ended(RefreshOutcome.FENCED, self.state)
         except HeldBackError:
-            return Ended(RefreshOutcome.HELD_BACK, self.look)
+            return Ended(RefreshOutcome.HELD_BACK, self.state)
         except NotNowError:
-            return Ended(RefreshOutcome.BUSY, self.look)
+            return Ended(RefreshOutcome.BUSY, self.state)
         except RedisError:
             raise
         except BaseTimeoutException:
@@ -169,40 +180,40 @@ class _Attempt:
             self._fail(OriginError(FailureKind.INTERNAL, reason))
             raise
 
-    def _fetch(self, known: Known, asked_at: float) -> Content | Unchanged:
+    def _fetch(self, known: KnownPages, asked_at: float) -> Content | Unchanged:
         question = question_of(self.resource)
         if not self.resource.include_private:
-            check_open(self.tools.origin, self.tools.redis)
+            check_open(self.context.origin, self.context.redis)
         if self.resource.expanded:
             return self._fetch_list(question, known)
-        return AnswerReader(
+        return ResponseReader(
             question,
             self.resource.tracked,
-            self.tools.origin,
+            self.context.origin,
             self._parent(),
-            self.tools.privileges,
+            self.context.privileges,
             self._note_findings,
-            self.tools.clock,
+            self.context.clock,
         ).read(known, asked_at=asked_at)
 
     def _parent(self) -> Parent | None:
         """The repository that the resource lies below."""
-        resource, tools = parent_repository(self.resource), self.tools
+        resource, context = parent_repository(self.resource), self.context
         if resource is None:
             return None
         return Parent(
             resource,
-            tools.redis,
-            tools.store,
-            lambda one, force: refresh(one, tools, force=force),
-            tools.clock,
+            context.redis,
+            context.store,
+            lambda one, force: refresh(one, context, force=force),
+            context.clock,
         )
 
-    def _fetch_list(self, question: Question, known: Known) -> Content | Unchanged:
-        settings = self.tools.settings
+    def _fetch_list(self, question: Question, known: KnownPages) -> Content | Unchanged:
+        settings = self.context.settings
         assert question.shape.items is not None, "only lists are expanded"
         reader = ListReader(
-            self.tools.origin,
+            self.context.origin,
             self.resource,
             question.path,
             question.shape.items,
@@ -210,8 +221,8 @@ class _Attempt:
             max_bytes=settings.list_max_bytes,
             before_each=self.held.check,
             note_length=self._note_length,
-            note_progress=partial(self.tools.reporter.progress, self.resource),
-            clock=self.tools.clock,
+            note_progress=partial(self.context.reporter.progress, self.resource),
+            clock=self.context.clock,
             concurrency=settings.github_concurrency,
             note_findings=self._note_findings,
         )
@@ -222,46 +233,57 @@ class _Attempt:
 
     def _note_length(self, pages: int) -> None:
         """Leave a list for later that turned out to be large, if there is no room for it."""
-        bulkhead = self.tools.bulkhead
-        if bulkhead.note(self.resource, pages) and bulkhead.holds_back(self.resource):
+        large_list_limit = self.context.large_list_limit
+        if large_list_limit.note(self.resource, pages) and large_list_limit.holds_back(
+            self.resource
+        ):
             raise HeldBackError
 
-    def _note_findings(self, answer: OriginAnswer, findings: Findings) -> None:
-        self.tools.privileges.note_findings(answer, findings)
+    def _note_findings(self, response: GitHubResponse, findings: Findings) -> None:
+        self.context.privileges.note_findings(response, findings)
         operation = self.resource.operation
-        self.tools.reporter.note_dropped(operation.id if operation else "", findings.dropped)
+        self.context.reporter.note_dropped(operation.id if operation else "", findings.dropped)
 
-    def _known(self) -> Known:
+    def _known(self) -> KnownPages:
         """The stored pages; none without an entry, which alone they could confirm."""
-        if self.look.metadata is None:
-            return Known()
-        return page_store.load(self.tools.redis, self.resource)
+        if self.state.metadata is None:
+            return KnownPages()
+        return page_store.load(self.context.redis, self.resource)
 
     def _store(
-        self, content: Content | Unchanged, known: Known, *, asked_at: float
+        self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
     ) -> RefreshOutcome:
-        writer, before = self.tools.writer, self.look.metadata
+        writer, before = self.context.writer, self.state.metadata
         if isinstance(content, Content) and (before is None or before.etag != content.etag):
             stored = writer.store(
-                self.resource, content, token=self.token, now=asked_at, told=self.look.told
+                self.resource,
+                content,
+                token=self.token,
+                now=asked_at,
+                invalidated_by=self.state.invalidated_by,
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(
-            self.resource, content, known, token=self.token, now=asked_at, told=self.look.told
+            self.resource,
+            content,
+            known,
+            token=self.token,
+            now=asked_at,
+            invalidated_by=self.state.invalidated_by,
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
 
     def _fail(self, error: OriginError) -> Ended:
         failure = next_failure(
-            self.look.failure,
+            self.state.failure,
             kind=error.kind,
             reason=error.reason,
             status=error.status,
             retry_after=error.retry_after,
-            now=self.tools.clock(),
-            longest=self.tools.settings.backoff_max,
-            chance=self.tools.chance(),
+            now=self.context.clock(),
+            longest=self.context.settings.backoff_max,
+            chance=self.context.chance(),
         )
-        recorded = self.tools.writer.record_failure(self.resource, failure, token=self.token)
+        recorded = self.context.writer.record_failure(self.resource, failure, token=self.token)
         outcome = RefreshOutcome.FAILED if recorded else RefreshOutcome.FENCED
-        return Ended(outcome, self.look, failure)
+        return Ended(outcome, self.state, failure)

@@ -28,7 +28,7 @@ from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
 
-_LOOKS = 16  # in a window
+_CHECKS = 16  # in a window
 _LONGEST_WAIT = 60  # seconds between two looks
 
 
@@ -45,7 +45,7 @@ class RefreshAhead:
         self, settings: Settings, redis: Redis, *, clock: Callable[[], float] = time.time
     ) -> None:
         window = settings.refresh_ahead * settings.cache_ttl
-        self.interval = int(min(max(1, window / _LOOKS), _LONGEST_WAIT))  # seconds
+        self.interval = int(min(max(1, window / _CHECKS), _LONGEST_WAIT))  # seconds
         self._ahead = Ahead(window)
         self._tracked = Catalogue(settings.orgs, include_private=settings.include_private).tracked
         self._store = Store(redis)
@@ -59,10 +59,10 @@ class RefreshAhead:
             redis.RedisError: Redis is away.
         """
         now = self._clock()
-        looks = self._store.look_at_all(self._tracked)
-        for resource, look in zip(self._tracked, looks, strict=True):
-            if self._ahead.wants_refresh(resource, look, now):
-                seen = look.metadata.fresh_until if look.metadata else None
+        states = self._store.states(self._tracked)
+        for resource, state in zip(self._tracked, states, strict=True):
+            if self._ahead.wants_refresh(resource, state, now):
+                seen = state.metadata.fresh_until if state.metadata else None
                 self._queue.ask(resource, fresh_after=seen)
 
 

@@ -20,7 +20,7 @@ from rq.job import Job
 from refresher.github.auth.pool import credentials_of
 from refresher.visibility.privileges import ADVICE, found_since
 from shared.errors import SettingsError
-from shared.redis.connection import ANSWER_TIMEOUT, reason_of
+from shared.redis.connection import RESPONSE_TIMEOUT, reason_of
 from shared.redis.sentinels import keep_all_sentinels
 from shared.settings import PrivilegedCredentials, load_or_exit, stop
 
@@ -47,7 +47,7 @@ class RefreshWorker(Worker):
     @property
     def connection_timeout(self) -> int:
         """Seconds after which a connection that says nothing is given up."""
-        return self.dequeue_timeout + math.ceil(ANSWER_TIMEOUT)
+        return self.dequeue_timeout + math.ceil(RESPONSE_TIMEOUT)
 
     def bootstrap(self, *arguments: Any, **known: Any) -> None:
         """Begin, and name at once what is known to be wrong with our credentials."""
@@ -60,7 +60,7 @@ class RefreshWorker(Worker):
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Do the job, in a process of its own, which never waits for another one."""
-        self.connection.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_TIMEOUT
+        self.connection.connection_pool.connection_kwargs["socket_timeout"] = RESPONSE_TIMEOUT
         super().main_work_horse(job, queue)
 
     def check_for_suspension(self, burst: bool) -> None:

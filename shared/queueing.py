@@ -41,7 +41,7 @@ JOB_TIMEOUT = timedelta(minutes=15)
 # Jumping the queue is for short queues: in a long one it would starve whoever came first.
 SHORT_QUEUE = 20
 # How long it is known that a refresh is called for which none has seen to.
-_REMEMBER_TOLD = timedelta(days=1)
+_REMEMBER_INVALIDATION = timedelta(days=1)
 _REMEMBER_JOB = timedelta(hours=1)
 _KEEP_FAILED_JOB = timedelta(minutes=10)
 
@@ -114,7 +114,7 @@ class RefreshQueue:
 
         A new mark each time: a refresh that began before must not take it for seen.
         """
-        self._redis.set(keys.told(resource), uuid4().hex, ex=_REMEMBER_TOLD)
+        self._redis.set(keys.invalidated_by(resource), uuid4().hex, ex=_REMEMBER_INVALIDATION)
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
         """Have a refresher forget an on-demand resource: readers write no entries."""

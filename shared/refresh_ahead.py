@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from shared.entry import Metadata
-from shared.redis.store import Look
+from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
 
@@ -28,10 +28,10 @@ class Ahead:
         chance = int.from_bytes(hashlib.sha256(seed).digest()[:8]) / 2**64
         return metadata.fresh_until - self.window * (0.5 + 0.5 * chance)
 
-    def wants_refresh(self, resource: Resource, look: Look, now: float) -> bool:
+    def wants_refresh(self, resource: Resource, state: EntryState, now: float) -> bool:
         """Whether a refresh should be asked for now."""
-        if look.failure is not None and look.failure.holds_back(now):
+        if state.failure is not None and state.failure.holds_back(now):
             return False
-        if look.metadata is None or not look.is_current(now):
+        if state.metadata is None or not state.is_current(now):
             return True
-        return now >= self.due_at(resource, look.metadata)
+        return now >= self.due_at(resource, state.metadata)

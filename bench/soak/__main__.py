@@ -34,7 +34,7 @@ from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 DOCS = load_process.CHECKOUT / "docs"
-QUICK = Plan(minutes=0.3, rate=100, connections=100, misfits=36, is_quick=True)
+QUICK = Plan(minutes=0.3, rate=100, connections=100, slow_clients=36, is_quick=True)
 _CONNECTING = 2.0  # seconds before the hour begins
 _MISS_WAIT = 10  # seconds
 # Of an hour, to be compressed with it.
@@ -69,7 +69,7 @@ def measure(plan: Plan, cores: Cores) -> Soak:
         files = _files(reader)
         begin = time.monotonic() + _CONNECTING
         common = {"port": port, "begin": begin, "minutes": plan.minutes}
-        regulars = {
+        steady_clients = {
             **common, "rate": plan.rate, "connections": plan.connections,
             "etag": ask(port, SMALL, {}).etag,
         }  # fmt: skip
@@ -78,12 +78,12 @@ def measure(plan: Plan, cores: Cores) -> Soak:
             "GitHub": github.process.pid,
             "refresher": refresher.process.pid,
         }
-        rude = {**common, "number": plan.misfits}
+        rude = {**common, "number": plan.slow_clients}
         with (
-            LoadProcess("bench.soak.steady_clients", regulars, cores={cores.load}) as good,
+            LoadProcess("bench.soak.steady_clients", steady_clients, cores={cores.load}) as good,
             LoadProcess("bench.soak.slow_clients", rude, cores={cores.load}) as bad,
         ):
-            groups |= {"regulars": good.pid, "misfits": bad.pid}
+            groups |= {"steady_clients": good.pid, "slow_clients": bad.pid}
             with Sampler(
                 begin, reader.processes, redis, lambda: _with_redis(fleet, groups)
             ) as sampler:
@@ -95,7 +95,7 @@ def measure(plan: Plan, cores: Cores) -> Soak:
             plan=plan,
             requests=_requests(met["rows"]),
             counts=met["counts"],
-            misfits=others,
+            slow_clients=others,
             samples=sampler.samples,
             files_before=files,
             files_after=_files(reader),

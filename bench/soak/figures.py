@@ -94,7 +94,7 @@ def within(requests: Iterable[Request], window: tuple[float, float]) -> list[Req
 
 
 def ratios(requests: Sequence[Request], shape: Shape) -> dict[str, Spread]:
-    """How many times as long requests for held content take while misfits are about.
+    """How many times as long requests for held content take while slow clients are about.
 
     Pair by pair: the two windows of a pair follow each other, so that whatever else the machine
     does meets both alike.
@@ -155,7 +155,7 @@ def total_rss(samples: Sequence[Sample], window: tuple[float, float]) -> list[in
     ]
 
 
-def cost_of_misfits(
+def cost_of_slow_clients(
     samples: Sequence[Sample], shape: Shape, number: int
 ) -> Mapping[str, float] | None:
     """Bytes that each took of the readers and of the kernel when they came first.
@@ -163,7 +163,7 @@ def cost_of_misfits(
     The most of the first phase with them, less the last before them: what else was taken in at
     that time counts against them. None where there are too few looks.
     """
-    came = shape.misfits()[0][0]
+    came = shape.slow_clients()[0][0]
     before = [one for one in samples if one.at < came][-3:]
     after = [one for one in samples if came <= one.at < shape.phases()["crowd"][1]]
     if not before or not after:

@@ -45,7 +45,7 @@ def draw(results: Path, png: Path) -> None:
 
 
 def _draw_phases(panel: "Axes", shape: Shape) -> None:
-    for begin, end in shape.misfits():
+    for begin, end in shape.slow_clients():
         panel.axvspan(begin, end, color="#eeeeee", linewidth=0, zorder=0)
     for name, (begin, end) in shape.phases().items():
         if name in _EVENTS:

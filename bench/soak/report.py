@@ -11,7 +11,7 @@ from bench.soak.figures import (
     Request,
     Times,
     by_phase,
-    cost_of_misfits,
+    cost_of_slow_clients,
     errors,
     keeps_growing,
     lives,
@@ -40,14 +40,14 @@ class Plan:
         minutes: that the hour is compressed into.
         rate: requests a second of well-behaved clients, where the shape says 1.
         connections: that they keep.
-        misfits: slow and rude clients at once.
+        slow_clients: slow and rude clients at once.
         is_quick: too short, and too few requests, to judge times by.
     """
 
     minutes: float = 5.0
     rate: float = 400.0
     connections: int = 1000
-    misfits: int = 300
+    slow_clients: int = 300
     is_quick: bool = False
 
     @property
@@ -64,7 +64,7 @@ class Soak:
         plan: of it.
         requests: of the well-behaved clients.
         counts: of their connections.
-        misfits: what the others met, as `misfits` prints it.
+        slow_clients: what the others met, as `slow_clients` prints it.
         samples: once a second.
         files_before: that all reader processes had open before anybody came.
         files_after: the same when all have left.
@@ -74,7 +74,7 @@ class Soak:
     plan: Plan
     requests: Sequence[Request]
     counts: Mapping[str, int]
-    misfits: Mapping[str, Any]
+    slow_clients: Mapping[str, Any]
     samples: Sequence[Sample]
     files_before: int
     files_after: int
@@ -92,13 +92,15 @@ class Soak:
         """
         reload = self.plan.shape.phases()[RELOAD][0]
         return [
-            at for asked, at in self.misfits["cut"] if not asked <= reload + GRACE <= at + GRACE
+            at
+            for asked, at in self.slow_clients["cut"]
+            if not asked <= reload + GRACE <= at + GRACE
         ]
 
     @property
     def longest_head(self) -> float:
         """Seconds after which the last slow sender was sent away; 0 when none was."""
-        return max((after for _, after, _ in self.misfits["sent_away"]), default=0.0)
+        return max((after for _, after, _ in self.slow_clients["sent_away"]), default=0.0)
 
 
 def wrong(soak: Soak) -> list[str]:
@@ -113,8 +115,8 @@ def wrong(soak: Soak) -> list[str]:
         found.append(f"{soak.files_after} files open in the end, {soak.files_before} before")
     if soak.cut_short:
         found.append(f"{len(soak.cut_short)} slow readers were cut short")
-    if soak.misfits["not_given_up"]:
-        found.append(f"{soak.misfits['not_given_up']} stalled clients were not given up")
+    if soak.slow_clients["not_given_up"]:
+        found.append(f"{soak.slow_clients['not_given_up']} stalled clients were not given up")
     if soak.longest_head > REQUEST_TIMEOUT + GRACE:
         found.append(f"a slow sender was borne for {soak.longest_head:.0f} s")
     if not soak.up_to_date:
@@ -178,8 +180,8 @@ def _spread(spread: Spread) -> str:
 
 
 def _limits(soak: Soak) -> str:
-    met, plan = soak.misfits, soak.plan
-    cost = cost_of_misfits(soak.samples, plan.shape, plan.misfits)
+    met, plan = soak.slow_clients, soak.plan
+    cost = cost_of_slow_clients(soak.samples, plan.shape, plan.slow_clients)
     after = [one for _, one, _ in met["sent_away"]]
     statuses = sum(status == 408 for _, _, status in met["sent_away"])
     rows = [
@@ -208,7 +210,7 @@ def _limits(soak: Soak) -> str:
 def _machine(soak: Soak) -> str:
     shape = soak.plan.shape
     found = by_phase(soak.requests, shape)
-    rows, names = [], ("readers", "regulars", "misfits", "Redis", "GitHub", "refresher")
+    rows, names = [], ("readers", "steady_clients", "slow_clients", "Redis", "GitHub", "refresher")
     for name in shape.phases():
         times = Times.of(found[name])
         windows = [mean_shares(soak.samples, window) for window in shape.windows(name)]
@@ -260,7 +262,10 @@ def to_json(soak: Soak) -> str:
             {
                 "plan": asdict(soak.plan),
                 "wrong": wrong(soak),
-                "misfits": {**soak.misfits, "sent_away": len(soak.misfits["sent_away"])},
+                "slow_clients": {
+                    **soak.slow_clients,
+                    "sent_away": len(soak.slow_clients["sent_away"]),
+                },
                 "phases": {name: _fields(Times.of(found)) for name, found in phases.items()},
                 "ratios": {name: asdict(one) for name, one in ratios(held, shape).items()},
                 "seconds": {second: _fields(times) for second, times in timeline.items()},

@@ -19,14 +19,14 @@ class Stretch:
         minutes: of the hour.
         begin: how often clients ask at its begin, where the usual rate is 1.
         end: the same at its end.
-        misfits: whether slow and rude clients are about.
+        slow_clients: whether slow and rude clients are about.
     """
 
     phase: str
     minutes: float
     begin: float = 1.0
     end: float = 1.0
-    misfits: bool = True
+    slow_clients: bool = True
 
 
 WITHOUT, WITH = "without", "with"
@@ -34,7 +34,7 @@ RELOAD, CHANGES, OUTAGE, NO_REDIS = "reload", "changes", "outage", "no Redis"
 PAIRS = 4  # of the windows that are compared
 
 HOUR = (
-    Stretch("climb", 5, 0.2, 0.6, misfits=False),
+    Stretch("climb", 5, 0.2, 0.6, slow_clients=False),
     Stretch("crowd", 5, 0.6, 1.0),
     *(Stretch("spikes", 1), Stretch("spikes", 1, 3, 3), Stretch("spikes", 1.5)),
     *(Stretch("spikes", 1, 3, 3), Stretch("spikes", 1.5)),
@@ -45,8 +45,8 @@ HOUR = (
     Stretch("recovery", 3),
     Stretch(NO_REDIS, 1),
     Stretch("Redis back", 3),
-    *(Stretch(WITHOUT, 1.5, misfits=False), Stretch(WITH, 1.5)) * PAIRS,
-    Stretch("evening", 1, 1.0, 0.2, misfits=False),
+    *(Stretch(WITHOUT, 1.5, slow_clients=False), Stretch(WITH, 1.5)) * PAIRS,
+    Stretch("evening", 1, 1.0, 0.2, slow_clients=False),
 )
 
 
@@ -113,11 +113,11 @@ class Shape:
         """Begin and end of each stretch of a phase."""
         return [(one.begin, one.end) for one in self.placed if one.stretch.phase == phase]
 
-    def misfits(self) -> list[tuple[float, float]]:
+    def slow_clients(self) -> list[tuple[float, float]]:
         """From when until when slow and rude clients are about."""
         found: list[tuple[float, float]] = []
         for placed in self.placed:
-            if not placed.stretch.misfits:
+            if not placed.stretch.slow_clients:
                 continue
             if found and found[-1][1] == placed.begin:
                 found[-1] = (found[-1][0], placed.end)

@@ -31,7 +31,7 @@ _TOO_LONG = 60.0  # seconds after which a slow sender gives up being thrown out
 Client = Callable[[], Awaitable[None]]
 
 
-class _Misfits:
+class _SlowClients:
     """All of them, and what they met; times in seconds since the run's begin."""
 
     def __init__(self, port: int, begin: float, number: int) -> None:
@@ -176,9 +176,9 @@ class _Misfits:
 
 
 async def _run(options: argparse.Namespace) -> dict[str, object]:
-    misfits = _Misfits(options.port, options.begin, options.number)
-    await misfits.run(Shape(options.minutes, 1).misfits())
-    return misfits.met()
+    slow_clients = _SlowClients(options.port, options.begin, options.number)
+    await slow_clients.run(Shape(options.minutes, 1).slow_clients())
+    return slow_clients.met()
 
 
 def main() -> int:

@@ -58,7 +58,7 @@ class _Connection(asyncio.Protocol):
         first: asked on it before anything else.
     """
 
-    def __init__(self, clients: "_Regulars", first: _Exchange | None = None) -> None:
+    def __init__(self, clients: "_SteadyClients", first: _Exchange | None = None) -> None:
         self._clients = clients
         self._first = first
         self._used = False
@@ -122,7 +122,7 @@ class _Connection(asyncio.Protocol):
         self._clients.note(exchange, outcome)
 
 
-class _Regulars:
+class _SteadyClients:
     """All of them."""
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -130,9 +130,7 @@ class _Regulars:
         self._begin: float = options.begin
         self._connections: int = options.connections
         self._random = Random(options.seed)  # noqa: S311
-        self._arrivals: Iterator[float] = Shape(options.minutes, options.rate).arrivals(
-            self._random
-        )
+        self._waiters: Iterator[float] = Shape(options.minutes, options.rate).arrivals(self._random)
         self._kinds = kinds(options.etag)
         self._draw = Draw(self._kinds, self._random)
         self._requests = [kind.request(self._port, 0) for kind in self._kinds]
@@ -155,13 +153,13 @@ class _Regulars:
         """Until everything that became due is answered or given up."""
         self._loop = asyncio.get_running_loop()
         await asyncio.gather(*(self._connect() for _ in range(self._connections)))
-        next_due = next(self._arrivals, None)
+        next_due = next(self._waiters, None)
         swept = self._loop.time()
         while next_due is not None or self._busy or self._waiting or self._tasks:
             now = self._loop.time()
             while next_due is not None and self._begin + next_due <= now:
                 self._add(self._begin + next_due, now)
-                next_due = next(self._arrivals, None)
+                next_due = next(self._waiters, None)
             self._send()
             if now - swept > 1:
                 swept = now
@@ -263,14 +261,14 @@ def main() -> int:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--etag", required=True)
     parser.add_argument("--seed", type=int, default=1)
-    regulars = _Regulars(parser.parse_args())
+    steady_clients = _SteadyClients(parser.parse_args())
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.disable()  # it would take its time in the middle of somebody's answer
     loop = asyncio.SelectorEventLoop(FineSelector())
-    loop.run_until_complete(regulars.run())
+    loop.run_until_complete(steady_clients.run())
     loop.close()
-    print(json.dumps({"rows": regulars.rows, "counts": regulars.counts}))
+    print(json.dumps({"rows": steady_clients.rows, "counts": steady_clients.counts}))
     return 0
 
 

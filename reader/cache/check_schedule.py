@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from shared.entry import Metadata
-from shared.redis.store import Look
+from shared.redis.store import EntryState
 
 # A stale entry is looked at this often at least: its refresh may be through, or may have died.
-STALE_LOOK_INTERVAL = 1.0
+STALE_CHECK_INTERVAL = 1.0
 
 
 @dataclass(frozen=True)
-class Policy:
+class CheckSchedule:
     """How long a reader may go without Redis.
 
     Args:
@@ -19,19 +19,19 @@ class Policy:
 
     local_ttl: float
 
-    def next_look(self, metadata: Metadata, now: float) -> float:
+    def next_check(self, metadata: Metadata, now: float) -> float:
         """Unix time in seconds of the next look at an entry that was looked at now.
 
         A fresh copy is due when it becomes stale, or after `local_ttl`, whichever is first.
         """
-        stale_look = now + min(self.local_ttl, STALE_LOOK_INTERVAL)
+        stale_check = now + min(self.local_ttl, STALE_CHECK_INTERVAL)
         if not metadata.is_fresh(now):
-            return stale_look
-        return max(min(now + self.local_ttl, metadata.fresh_until), stale_look)
+            return stale_check
+        return max(min(now + self.local_ttl, metadata.fresh_until), stale_check)
 
 
-def wants_refresh(look: Look, now: float) -> bool:
+def wants_refresh(state: EntryState, now: float) -> bool:
     """Whether what Redis holds calls for asking the origin, and it is not too early to."""
-    if look.failure is not None and look.failure.holds_back(now):
+    if state.failure is not None and state.failure.holds_back(now):
         return False
-    return not look.is_current(now)
+    return not state.is_current(now)

@@ -22,7 +22,7 @@ class Held:
 
     resource: Resource
     entry: Entry
-    look_at: float
+    check_at: float
     asked_at: float
 
 
@@ -53,9 +53,9 @@ class LocalCache:
         next_look: gives the time of the next look from an entry's metadata and now.
     """
 
-    def __init__(self, max_bytes: int, *, next_look: Callable[[Metadata, float], float]) -> None:
+    def __init__(self, max_bytes: int, *, next_check: Callable[[Metadata, float], float]) -> None:
         self._max_bytes = max_bytes
-        self._next_look = next_look
+        self._next_check = next_check
         self._lock = Lock()
         self._tracked: dict[str, Held] = {}
         self._on_demand: OrderedDict[str, Held] = OrderedDict()
@@ -89,9 +89,9 @@ class LocalCache:
                 return before.entry
             if not resource.tracked and entry.held_bytes > self._max_bytes:
                 return entry  # it would push out all others, and then itself
-            look_at = self._next_look(entry.metadata, now)
+            check_at = self._next_check(entry.metadata, now)
             asked_at = before.asked_at if before else now
-            self._hold(Held(resource, entry, look_at, asked_at))
+            self._hold(Held(resource, entry, check_at, asked_at))
             self._evict()
             self.generation += 1
             return entry
@@ -105,15 +105,15 @@ class LocalCache:
             entry = held.entry
             if metadata.is_newer_than(entry.metadata):
                 entry = replace(entry, metadata=metadata)
-            self._hold(replace(held, entry=entry, look_at=self._next_look(entry.metadata, now)))
+            self._hold(replace(held, entry=entry, check_at=self._next_check(entry.metadata, now)))
             self.generation += 1
 
-    def postpone(self, resource: Resource, look_at: float) -> None:
+    def postpone(self, resource: Resource, check_at: float) -> None:
         """Set the next look at what is held of a resource."""
         with self._lock:
             held = self.peek(resource)
             if held is not None:
-                self._hold(replace(held, look_at=look_at))
+                self._hold(replace(held, check_at=check_at))
 
     def forget(self, resource: Resource, version: int) -> None:
         """Let go of an on-demand entry of that version or an older one: it is not to be served."""

@@ -9,8 +9,8 @@ from redis import RedisError
 
 from reader.cache.local_cache import LocalCache
 from reader.cache.single_flight import SingleFlight
-from reader.cache.synchronizer import Caretaker
-from reader.cache.waiters import Arrivals, Expected, News
+from reader.cache.synchronizer import Synchronizer
+from reader.cache.waiters import CheckResult, Waiter, Waiters
 from reader.errors import Unavailable
 from shared.entry import Entry
 from shared.outcomes import Served
@@ -34,7 +34,7 @@ class Found:
     served: Served
 
 
-class ReadPath:
+class Lookup:
     """Finds the entry that answers a request, in as few steps as there are.
 
     Args:
@@ -53,8 +53,8 @@ class ReadPath:
         *,
         local: LocalCache,
         store: Store,
-        caretaker: Caretaker,
-        arrivals: Arrivals,
+        synchronizer: Synchronizer,
+        waiters: Waiters,
         miss_wait: float,
         max_waiting: int,
         clock: Callable[[], float],
@@ -62,8 +62,8 @@ class ReadPath:
     ) -> None:
         self._local = local
         self._store = store
-        self._caretaker = caretaker
-        self._arrivals = arrivals
+        self._synchronizer = synchronizer
+        self._waiters = waiters
         self._miss_wait = miss_wait
         self._max_waiting = max_waiting
         self._waiting = 0
@@ -86,8 +86,8 @@ class ReadPath:
         held = self._local.get(resource, now)
         if held is None:
             return self._miss(resource, request_id)
-        if held.look_at <= now:
-            self._caretaker.look_soon(resource, request_id)
+        if held.check_at <= now:
+            self._synchronizer.schedule_check(resource, request_id)
         return Found(held.entry, Served.LOCAL)
 
     @property
@@ -127,12 +127,12 @@ class ReadPath:
         held = self._local.get(resource, self._clock())
         if held is not None:
             return Found(held.entry, Served.REDIS)
-        with self._arrivals.expect(resource) as expected:
+        with self._waiters.waiting_for(resource) as waiter:
             entry = self._read(resource)
             if entry is None:
-                return self._await_refresh(resource, expected, deadline, request_id)
+                return self._await_refresh(resource, waiter, deadline, request_id)
         if not entry.metadata.is_fresh(self._clock()):
-            self._caretaker.look_soon(resource, request_id)
+            self._synchronizer.schedule_check(resource, request_id)
         return Found(entry, Served.REDIS)
 
     def _read(self, resource: Resource) -> Entry | None:
@@ -145,7 +145,7 @@ class ReadPath:
     def _await_refresh(
         self,
         resource: Resource,
-        expected: Expected,
+        waiter: Waiter,
         deadline: float,
         request_id: str | None,
     ) -> Found | None:
@@ -154,27 +154,27 @@ class ReadPath:
             # Asks for a refresh where one is called for. News that brings nothing is no reason to
             # look again at once: what comes next is announced.
             if is_silent:
-                self._caretaker.look_soon(resource, request_id)
-            news = expected.wait(min(_POLL, remaining))
-            is_silent = news is None
+                self._synchronizer.schedule_check(resource, request_id)
+            result = waiter.wait(min(_POLL, remaining))
+            is_silent = result is None
             held = self._local.get(resource, self._clock())
             entry = held.entry if held else None
-            if entry is None and news is not None:
-                self._give_up_early(news, remaining)
+            if entry is None and result is not None:
+                self._give_up_early(result, remaining)
                 # Held for less than a moment: too large for the local cache.
-                entry = self._read(resource) if news.look.metadata else None
+                entry = self._read(resource) if result.state.metadata else None
             if entry is not None:
                 return Found(entry, Served.WAITED)
         return None
 
-    def _give_up_early(self, news: News, remaining: float) -> None:
+    def _give_up_early(self, result: CheckResult, remaining: float) -> None:
         """Send the client away at once when nothing can come while it waits."""
-        if news.suspended and news.look.metadata is None:
+        if result.suspended and result.state.metadata is None:
             raise Unavailable("Refreshing is paused by an operator.", retry_after=60)
-        if news.turned_away:
+        if result.turned_away:
             raise Unavailable("Too many refreshes are queued.", retry_after=5)
-        failure = news.look.failure
-        if news.look.metadata is None and failure is not None:
+        failure = result.state.failure
+        if result.state.metadata is None and failure is not None:
             pause = failure.retry_at - self._clock()
             if pause > remaining:
                 reason = f"GitHub could not be read: {failure.reason}"

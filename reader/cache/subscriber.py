@@ -5,7 +5,7 @@ from threading import Event, Thread
 
 from redis import Redis, RedisError
 
-from reader.cache.synchronizer import Caretaker
+from reader.cache.synchronizer import Synchronizer
 from shared.redis import announcements, keys
 from shared.resources.resource import Catalogue
 
@@ -15,7 +15,7 @@ _POLL = 1.0  # seconds; how soon a stop is noticed
 _PAUSE = 0.5  # seconds before subscribing again after an error
 
 
-class Listener:
+class Subscriber:
     """Passes announcements on to the caretaker, and subscribes again after any interruption.
 
     Args:
@@ -24,10 +24,10 @@ class Listener:
         caretaker: told of each announcement, and of each (re)subscription.
     """
 
-    def __init__(self, redis: Redis, *, catalogue: Catalogue, caretaker: Caretaker) -> None:
+    def __init__(self, redis: Redis, *, catalogue: Catalogue, synchronizer: Synchronizer) -> None:
         self._redis = redis
         self._catalogue = catalogue
-        self._caretaker = caretaker
+        self._synchronizer = synchronizer
         self._stopped = Event()
 
     def start(self) -> None:
@@ -50,10 +50,10 @@ class Listener:
 
     def _listen(self) -> None:
         with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
-            self._caretaker.is_deaf.clear()
+            self._synchronizer.is_deaf.clear()
             pubsub.subscribe(keys.ANNOUNCE)
             # A connection whose other end vanished stays silent for ever and never fails.
-            while not self._stopped.is_set() and not self._caretaker.is_deaf.is_set():
+            while not self._stopped.is_set() and not self._synchronizer.is_deaf.is_set():
                 message = pubsub.get_message(timeout=_POLL)
                 if message is not None:
                     self._hear(message["type"], message["data"])
@@ -61,9 +61,9 @@ class Listener:
     def _hear(self, kind: str, data: bytes) -> None:
         # redis-py subscribes again by itself after a lost connection; that shows here too.
         if kind == "subscribe":
-            self._caretaker.subscribed()
+            self._synchronizer.subscribed()
             return
         announcement = announcements.parse(data) if kind == "message" else None
         if announcement is not None:
             resource = self._catalogue.named(announcement.name)
-            self._caretaker.announced(resource, announcement.number)
+            self._synchronizer.announced(resource, announcement.number)

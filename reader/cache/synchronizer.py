@@ -12,21 +12,21 @@ from redis import RedisError
 
 from reader.cache.check_schedule import wants_refresh
 from reader.cache.local_cache import LocalCache
-from reader.cache.waiters import Arrivals, News
-from reader.telemetry.counters import Totals
+from reader.cache.waiters import CheckResult, Waiters
+from reader.telemetry.counters import Counters
 from shared.measures import Measure
 from shared.queueing import Asked, RefreshQueue
 from shared.redis.connection import reason_of
-from shared.redis.store import Look, Store
+from shared.redis.store import EntryState, Store
 from shared.resources.resource import Catalogue, Resource
 
 log = logging.getLogger("reader")
 
 TICK = 1.0  # seconds
-_LOOKS_AT_ONCE = 100
+_CHECKS_AT_ONCE = 100
 
 
-class Caretaker:
+class Synchronizer:
     """Looks at Redis for what is due, takes over what changed, asks for what is stale.
 
     Args:
@@ -45,19 +45,19 @@ class Caretaker:
         catalogue: Catalogue,
         *,
         local: LocalCache,
-        arrivals: Arrivals,
+        waiters: Waiters,
         store: Store,
         queue: RefreshQueue,
-        totals: Totals,
+        counters: Counters,
         keep: float,
         clock: Callable[[], float],
     ) -> None:
         self._catalogue = catalogue
         self._local = local
-        self._arrivals = arrivals
+        self._waiters = waiters
         self._store = store
         self._queue = queue
-        self._totals = totals
+        self._counters = counters
         self._keep = keep
         self._clock = clock
         # What is due, and the id of the request that was first to find it so, if it was one.
@@ -85,7 +85,7 @@ class Caretaker:
         """Unix time in seconds since when Redis does not answer; None where it does."""
         return self._away_since
 
-    def look_soon(self, resource: Resource, request_id: str | None = None) -> None:
+    def schedule_check(self, resource: Resource, request_id: str | None = None) -> None:
         """Have a resource looked at; returns at once, and many calls make one look.
 
         Args:
@@ -99,20 +99,20 @@ class Caretaker:
 
     def announced(self, resource: Resource | None, number: int) -> None:
         """Take note of an announcement, and look at the resource if it matters here."""
-        self._totals.count(Measure.ANNOUNCEMENTS)
+        self._counters.count(Measure.ANNOUNCEMENTS)
         self._announced = max(self._announced, number)
         if resource is None:
             return
-        if self._local.peek(resource) is not None or self._arrivals.is_expected(resource):
-            self.look_soon(resource)
+        if self._local.peek(resource) is not None or self._waiters.has_waiter(resource):
+            self.schedule_check(resource)
 
     def subscribed(self) -> None:
         """Look at everything again: announcements were lost before this subscription."""
-        self._look_soon_at_all()
+        self._schedule_all_checks()
 
-    def _look_soon_at_all(self) -> None:
+    def _schedule_all_checks(self) -> None:
         for resource in {*self._catalogue.tracked, *self._local.resources()}:
-            self.look_soon(resource)
+            self.schedule_check(resource)
 
     def _run(self) -> None:
         next_tick = 0.0
@@ -124,7 +124,7 @@ class Caretaker:
             with self._condition:
                 if not self._due:
                     self._condition.wait(max(0.0, next_tick - self._clock()))
-            self._guarded(self.look_at_due)
+            self._guarded(self.check_due)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Outlive every error: this thread is what brings the process back after one."""
@@ -140,15 +140,15 @@ class Caretaker:
             if self._away_since is not None and work == self.tick:
                 log.warning("Redis is back")
                 self._away_since = None
-                self._look_soon_at_all()
+                self._schedule_all_checks()
 
     def tick(self) -> None:
         """What is done once a second: tracked resources that are due, lost announcements, age."""
         now = self._clock()
         for resource in self._catalogue.tracked:
             held = self._local.peek(resource)
-            if held is None or held.look_at <= now:
-                self.look_soon(resource)
+            if held is None or held.check_at <= now:
+                self.schedule_check(resource)
         pulse = self._store.pulse()
         self._is_suspended = pulse.is_suspended
         self._check_announcements(pulse.changes)
@@ -166,61 +166,61 @@ class Caretaker:
         elif self._announced < before or counter < before:
             self._announced = counter
             self.is_deaf.set()
-            self._look_soon_at_all()
+            self._schedule_all_checks()
 
-    def look_at_due(self) -> None:
+    def check_due(self) -> None:
         """Look at everything that is due, and act on what is found."""
         with self._condition:
             due, self._due = list(self._due.values()), {}
-        for at in range(0, len(due), _LOOKS_AT_ONCE):
-            self._look_at(due[at : at + _LOOKS_AT_ONCE])
+        for at in range(0, len(due), _CHECKS_AT_ONCE):
+            self._check(due[at : at + _CHECKS_AT_ONCE])
 
-    def _look_at(self, due: Sequence[tuple[Resource, str | None]]) -> None:
+    def _check(self, due: Sequence[tuple[Resource, str | None]]) -> None:
         try:
-            looks = self._store.look_at_all([resource for resource, _ in due])
-            self._totals.count(Measure.REDIS_READS, "look", by=len(due))
-            for (resource, request_id), look in zip(due, looks, strict=True):
-                self._take_over(resource, look, request_id)
+            states = self._store.states([resource for resource, _ in due])
+            self._counters.count(Measure.REDIS_READS, "look", by=len(due))
+            for (resource, request_id), state in zip(due, states, strict=True):
+                self._take_over(resource, state, request_id)
         except RedisError:
             for resource, _ in due:
                 self._local.postpone(resource, self._clock() + TICK)
             raise
 
-    def _take_over(self, resource: Resource, look: Look, request_id: str | None) -> None:
+    def _take_over(self, resource: Resource, state: EntryState, request_id: str | None) -> None:
         now = self._clock()
-        if look.forgotten:
-            self._local.forget(resource, look.forgotten)
-        if look.metadata is not None:
+        if state.forgotten:
+            self._local.forget(resource, state.forgotten)
+        if state.metadata is not None:
             held = self._local.peek(resource)
-            if held is not None and held.entry.metadata.version == look.metadata.version:
-                self._local.confirm(resource, look.metadata, now)
-            elif held is None or look.metadata.is_newer_than(held.entry.metadata):
+            if held is not None and held.entry.metadata.version == state.metadata.version:
+                self._local.confirm(resource, state.metadata, now)
+            elif held is None or state.metadata.is_newer_than(held.entry.metadata):
                 self._load(resource)
             else:
                 self._local.postpone(resource, now + TICK)
         else:
             self._local.postpone(resource, now + TICK)
-        if look.told is not None:  # looked at again until a refresh has seen the change
+        if state.invalidated_by is not None:  # looked at again until a refresh has seen the change
             self._local.postpone(resource, now + TICK)
         asked = None
-        if wants_refresh(look, now) and not self._is_let_go(resource, look):
-            urgent = look.metadata is None
+        if wants_refresh(state, now) and not self._is_let_go(resource, state):
+            urgent = state.metadata is None
             asked = self._queue.ask(resource, urgent=urgent, request_id=request_id)
-            self._totals.count(Measure.ASKED, asked)
+            self._counters.count(Measure.ASKED, asked)
         turned_away = asked is Asked.TURNED_AWAY
-        news = News(look, turned_away=turned_away, suspended=self._is_suspended)
-        self._arrivals.tell(resource, news)
+        result = CheckResult(state, turned_away=turned_away, suspended=self._is_suspended)
+        self._waiters.tell(resource, result)
 
-    def _is_let_go(self, resource: Resource, look: Look) -> bool:
+    def _is_let_go(self, resource: Resource, state: EntryState) -> bool:
         """Whether it was forgotten, and nobody here wants it: asking would bring it back."""
-        is_gone = bool(look.forgotten) and look.metadata is None
+        is_gone = bool(state.forgotten) and state.metadata is None
         return is_gone and not self._is_wanted(resource)
 
     def _load(self, resource: Resource) -> None:
         if not self._is_wanted(resource):
             return
         entry = self._store.read(resource)
-        self._totals.count(Measure.REDIS_READS, "body")
+        self._counters.count(Measure.REDIS_READS, "body")
         if entry is not None:
             self._local.put(resource, entry, self._clock())
 
@@ -228,4 +228,4 @@ class Caretaker:
         """Whether it is tracked, held, or waited for."""
         if resource.tracked or self._local.peek(resource) is not None:
             return True
-        return self._arrivals.is_expected(resource)
+        return self._waiters.has_waiter(resource)

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition
 
-from shared.redis.store import Look
+from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
 
 @dataclass(frozen=True)
-class News:
+class CheckResult:
     """What a look at Redis taught.
 
     Args:
@@ -19,12 +19,12 @@ class News:
         suspended: an operator has refreshing paused.
     """
 
-    look: Look
+    state: EntryState
     turned_away: bool = False
     suspended: bool = False
 
 
-class Expected:
+class Waiter:
     """One thread's wait for a resource.
 
     It begins before the first look at Redis, so that no news can fall in between:
@@ -36,44 +36,44 @@ class Expected:
 
     def __init__(self) -> None:
         self._condition = Condition()
-        self._news: News | None = None
+        self._result: CheckResult | None = None
 
-    def tell(self, news: News) -> None:
+    def tell(self, result: CheckResult) -> None:
         """Say what was just learnt."""
         with self._condition:
-            self._news = news
+            self._result = result
             self._condition.notify_all()
 
-    def wait(self, seconds: float) -> News | None:
+    def wait(self, seconds: float) -> CheckResult | None:
         """Wait for news and take it; None when there was none in so many seconds."""
         with self._condition:
-            self._condition.wait_for(lambda: self._news is not None, seconds)
-            news, self._news = self._news, None
-            return news
+            self._condition.wait_for(lambda: self._result is not None, seconds)
+            result, self._result = self._result, None
+            return result
 
 
-class Arrivals:
+class Waiters:
     """The resources that threads of this process wait for, one thread each."""
 
     def __init__(self) -> None:
-        self._expected: dict[str, Expected] = {}
+        self._waiters: dict[str, Waiter] = {}
 
     @contextmanager
-    def expect(self, resource: Resource) -> Iterator[Expected]:
+    def waiting_for(self, resource: Resource) -> Iterator[Waiter]:
         """Be told of news of a resource until the block is left."""
-        expected = self._expected[resource.id] = Expected()
+        waiter = self._waiters[resource.id] = Waiter()
         try:
-            yield expected
+            yield waiter
         finally:
-            if self._expected.get(resource.id) is expected:
-                del self._expected[resource.id]
+            if self._waiters.get(resource.id) is waiter:
+                del self._waiters[resource.id]
 
-    def is_expected(self, resource: Resource) -> bool:
+    def has_waiter(self, resource: Resource) -> bool:
         """Whether a thread waits for a resource."""
-        return resource.id in self._expected
+        return resource.id in self._waiters
 
-    def tell(self, resource: Resource, news: News) -> None:
+    def tell(self, resource: Resource, result: CheckResult) -> None:
         """Tell whoever waits for a resource what was just learnt of it."""
-        expected = self._expected.get(resource.id)
-        if expected is not None:
-            expected.tell(news)
+        waiter = self._waiters.get(resource.id)
+        if waiter is not None:
+            waiter.tell(result)

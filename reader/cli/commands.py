@@ -10,7 +10,7 @@ from flask.cli import AppGroup
 
 from reader.cli import documents, tables
 from reader.cli.checks import Verdict
-from reader.cli.context import desk
+from reader.cli.context import context
 from reader.cli.doctor import examine, print_findings
 from reader.cli.printing import print_facts, print_json, print_table
 from reader.cli.wait import asked, asked_to_forget, forgotten, refreshed
@@ -65,19 +65,19 @@ def within(seconds: float) -> Callable[[Command], Command]:
 @as_json
 def list_command(on_demand: bool, limit: int, is_json: bool) -> None:
     """What is held, and how it is: what is tracked, then what is stored on demand."""
-    with desk() as found:
+    with context() as found:
         fleet = found.fleet()
         views = list(fleet.tracked)
         resources = found.on_demand(limit + 1) if on_demand else []
         shown = sorted(resources[:limit], key=lambda resource: resource.name)
         views += found.watch.views(shown, now=fleet.now)
-        moment = found.moment(fleet)
+        page_input = found.page_input(fleet)
     if is_json:
-        print_json([documents.of_resource(view, moment) for view in views])
+        print_json([documents.of_resource(view, page_input) for view in views])
         return
-    rows = [tables.list_row(view, moment) for view in views]
+    rows = [tables.list_row(view, page_input) for view in views]
     print_table(rows, tables.LIST, styles=[tables.STYLES[LEVELS[state_of(one)]] for one in views])
-    _print_failures(views, moment.now)
+    _print_failures(views, page_input.now)
     if len(resources) > limit:
         click.echo(f"\nMore than {limit} on-demand resources are stored: see --limit.")
 
@@ -87,21 +87,21 @@ def list_command(on_demand: bool, limit: int, is_json: bool) -> None:
 @as_json
 def show(path: str, is_json: bool) -> None:
     """Everything that is known of one resource."""
-    with desk() as found:
+    with context() as found:
         resource = found.resource(path)
         fleet = found.fleet()
-        moment, view = found.moment(fleet), found.view(resource)
+        page_input, view = found.page_input(fleet), found.view(resource)
         is_queued = found.queue.is_queued(resource)
     reports = tables.latest(fleet.timeline, resource.name)
     if is_json:
         print_json(
-            documents.of_resource_in_full(view, moment, is_queued=is_queued, reports=reports)
+            documents.of_resource_in_full(view, page_input, is_queued=is_queued, reports=reports)
         )
         return
-    print_facts(tables.facts(view, moment, is_queued=is_queued))
+    print_facts(tables.facts(view, page_input, is_queued=is_queued))
     if reports:
         click.echo("\nLatest refreshes")
-        print_table([tables.report_row(one, moment.now) for one in reports], tables.REPORTS)
+        print_table([tables.report_row(one, page_input.now) for one in reports], tables.REPORTS)
     if view.metadata is None:
         name = quote(resource.name)
         click.echo(f"\nNothing is held of it. Fetch it: flask --app reader cache refresh {name}")
@@ -114,7 +114,7 @@ def show(path: str, is_json: bool) -> None:
 @as_json
 def refresh(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
     """Ask GitHub for a resource now, even if it is fresh or just failed; say how it ended."""
-    with desk() as found:
+    with context() as found:
         resource = found.resource(path)
         if no_wait:
             _say(asked(found, resource), {"resource": resource.name, "report": None}, is_json)
@@ -133,7 +133,7 @@ def refresh(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
 @as_json
 def purge(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
     """Forget an on-demand resource, in Redis and in every reader's memory."""
-    with desk() as found:
+    with context() as found:
         resource = found.resource(path)
         if resource.tracked:
             message = f"{resource.name} is tracked, and always kept: use `refresh` instead."
@@ -152,7 +152,7 @@ def purge(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
 @as_json
 def warm_command(force: bool, timeout: float, is_json: bool) -> None:
     """Have everything tracked refreshed that is not fresh, and show how far it has come."""
-    with desk() as found:
+    with context() as found:
         ended = warm(found, force=force, timeout=timeout, quiet=is_json)
     if is_json:
         print_json(
@@ -174,7 +174,7 @@ def warm_command(force: bool, timeout: float, is_json: bool) -> None:
 @as_json
 def pause(is_json: bool) -> None:
     """Have refreshers begin nothing new, until `resume`; readers serve what is held."""
-    with desk() as found:
+    with context() as found:
         suspend(found.redis)
     _say("Refreshing is paused: no refresher begins anything new.", {"paused": True}, is_json)
 
@@ -183,7 +183,7 @@ def pause(is_json: bool) -> None:
 @as_json
 def resume_command(is_json: bool) -> None:
     """Have refreshers go on."""
-    with desk() as found:
+    with context() as found:
         resume(found.redis)
     _say("Refreshing goes on.", {"paused": False}, is_json)
 
@@ -195,7 +195,7 @@ def doctor(is_json: bool) -> None:
 
     The exit status is 1 if there is a problem; warnings and notes leave it 0.
     """
-    with desk() as found:
+    with context() as found:
         findings = examine(found)
     if is_json:
         print_json([asdict(finding) for finding in findings])

@@ -12,8 +12,8 @@ from flask import current_app
 from redis import Redis, RedisError, exceptions
 
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
-from reader.process import Node
-from reader.status.page_input import Moment
+from reader.process import ReaderProcess
+from reader.status.page_input import PageInput
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
@@ -25,7 +25,7 @@ _SCANNED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Desk:
+class CommandContext:
     """A command's tools; methods may raise `redis.RedisError`.
 
     Args:
@@ -47,16 +47,16 @@ class Desk:
     def fleet(self) -> Fleet:
         """The fleet at this moment."""
         self.watch.forget()
-        return self.watch.look()
+        return self.watch.snapshot()
 
     def view(self, resource: Resource) -> TrackedView:
         """What is stored of a resource."""
         return self.watch.views([resource], now=time.time())[0]
 
-    def moment(self, fleet: Fleet) -> Moment:
+    def page_input(self, fleet: Fleet) -> PageInput:
         """The same fleet, as the rows of the status page are made of."""
         name = f"{socket.gethostname()}:{self.settings.port}"
-        return Moment(fleet.now, fleet, fleet.tracked, None, name, self.settings)
+        return PageInput(fleet.now, fleet, fleet.tracked, None, name, self.settings)
 
     def resource(self, path: str) -> Resource:
         """The resource of a path, with its query.
@@ -98,22 +98,22 @@ class Desk:
 
 
 @contextmanager
-def desk() -> Iterator[Desk]:
+def context() -> Iterator[CommandContext]:
     """The tools of a command; Redis going away ends it with one line.
 
     Raises:
         click.ClickException: Redis does not answer, or refuses.
     """
-    node = current_app.extensions["node"]
-    assert isinstance(node, Node)
-    redis = connect(node.settings)
+    process = current_app.extensions["process"]
+    assert isinstance(process, ReaderProcess)
+    redis = connect(process.settings)
     try:
-        yield Desk(
-            node.settings,
+        yield CommandContext(
+            process.settings,
             redis,
-            node.catalogue,
-            RefreshQueue(redis, limit=node.settings.queue_max),
-            FleetWatch(redis, node.catalogue),
+            process.catalogue,
+            RefreshQueue(redis, limit=process.settings.queue_max),
+            FleetWatch(redis, process.catalogue),
             Store(redis),
         )
     except RedisError as error:

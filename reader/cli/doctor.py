@@ -19,7 +19,7 @@ from reader.cli.checks import (
     check_redis,
     check_settings,
 )
-from reader.cli.context import Desk, complaint
+from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 
 _COLOURS = {
@@ -31,11 +31,11 @@ _COLOURS = {
 _SIGNS = {Verdict.PROBLEM: "✕", Verdict.WARNING: "!", Verdict.NOTE: "i", Verdict.OK: "✓"}
 
 
-def examine(desk: Desk) -> list[Finding]:
+def examine(context: CommandContext) -> list[Finding]:
     """All findings, in the order in which one would look; also while Redis is away."""
-    findings = list(check_settings(desk.settings, os.environ))
+    findings = list(check_settings(context.settings, os.environ))
     try:
-        findings += _examine_redis(desk)
+        findings += _examine_redis(context)
     except RedisError as error:
         advice = "see that it runs, and that REDIS_URL and CACHE_PASSWORD are right"
         findings.append(Finding("redis", Verdict.PROBLEM, complaint(error), advice))
@@ -65,13 +65,13 @@ def print_findings(findings: Sequence[Finding]) -> None:
     print_lines(lines)
 
 
-def _examine_redis(desk: Desk) -> Iterator[Finding]:
-    facts = facts_of(desk.redis)
+def _examine_redis(context: CommandContext) -> Iterator[Finding]:
+    facts = facts_of(context.redis)
     yield from check_redis(facts)
-    fleet = desk.fleet()
+    fleet = context.fleet()
     yield from check_clocks(facts, fleet.origin.clock_offset)
     yield from check_processes(fleet)
-    include_private = desk.settings.include_private
+    include_private = context.settings.include_private
     yield from check_credentials(fleet.budgets, fleet.now, include_private=include_private)
     yield from check_github(fleet)
     yield from check_content(fleet)

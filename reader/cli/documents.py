@@ -7,13 +7,13 @@ from typing import Any
 from reader.fleet.snapshot import TrackedView
 from reader.status import resource_rows
 from reader.status.diagnosis import state_of
-from reader.status.page_input import Moment
+from reader.status.page_input import PageInput
 from shared.refresh_report import RefreshReport
 
 Document = dict[str, Any]
 
 
-def of_resource(view: TrackedView, moment: Moment) -> Document:
+def of_resource(view: TrackedView, page_input: PageInput) -> Document:
     """What `list` says of a resource."""
     metadata, last = view.metadata, view.record.last
     return {
@@ -22,7 +22,7 @@ def of_resource(view: TrackedView, moment: Moment) -> Document:
         "state": str(state_of(view)),
         "age_seconds": round(view.age, 1) if metadata else None,
         "fresh_until": metadata.fresh_until if metadata else None,
-        "next_at": next_at(view, moment),
+        "next_at": next_at(view, page_input),
         "refreshing": view.is_running,
         "page": view.reading[0] if view.reading else None,
         "of_pages": view.reading[1] if view.reading else None,
@@ -37,15 +37,15 @@ def of_resource(view: TrackedView, moment: Moment) -> Document:
 
 
 def of_resource_in_full(
-    view: TrackedView, moment: Moment, *, is_queued: bool, reports: Sequence[RefreshReport]
+    view: TrackedView, page_input: PageInput, *, is_queued: bool, reports: Sequence[RefreshReport]
 ) -> Document:
     """What `show` says of a resource."""
     record = view.record
     return {
-        **of_resource(view, moment),
+        **of_resource(view, page_input),
         "metadata": asdict(view.metadata) if view.metadata else None,
         "pages": view.pages,
-        "told": view.told,
+        "told": view.invalidated_by,
         "queued": is_queued,
         "refreshes": record.refreshes,
         "requests": record.requests,
@@ -59,7 +59,7 @@ def of_report(report: RefreshReport | None) -> Document | None:
     return None if report is None else asdict(report)
 
 
-def next_at(view: TrackedView, moment: Moment) -> float | None:
+def next_at(view: TrackedView, page_input: PageInput) -> float | None:
     """When the next refresh is to begin, to the second; None where nobody knows."""
-    at = resource_rows.next_at(view, moment)
+    at = resource_rows.next_at(view, page_input)
     return None if at is None else float(int(at))

@@ -7,7 +7,7 @@ from reader.cli.documents import next_at
 from reader.fleet.snapshot import TrackedView
 from reader.status.diagnosis import Level, state_of
 from reader.status.formatting import about, clock, duration, plural, share, size
-from reader.status.page_input import NOTHING, Moment
+from reader.status.page_input import NOTHING, PageInput
 from reader.status.reports import report_words
 from reader.status.resource_rows import tracked_row
 from shared.outcomes import RefreshOutcome
@@ -34,7 +34,7 @@ STYLES = {Level.GOOD: "green", Level.NOTE: "blue", Level.WARN: "yellow", Level.B
 _LAST_REPORTS = 10
 
 
-def list_row(view: TrackedView, moment: Moment) -> dict[str, str]:
+def list_row(view: TrackedView, page_input: PageInput) -> dict[str, str]:
     """A resource in `list`, in few words."""
     metadata, last = view.metadata, view.record.last
     state = str(state_of(view))
@@ -45,7 +45,7 @@ def list_row(view: TrackedView, moment: Moment) -> dict[str, str]:
         "name": view.resource.name,
         "state": state,
         "age": _brief(view.age) if metadata else NOTHING,
-        "next": _next(view, moment),
+        "next": _next(view, page_input),
         "items": str(metadata.items) if metadata and metadata.items is not None else NOTHING,
         "size": size(metadata.size) if metadata else NOTHING,
         "encoded": size(br) if br else NOTHING,
@@ -58,13 +58,13 @@ def failures(views: Sequence[TrackedView], now: float) -> list[tuple[str, str]]:
     return [(view.resource.name, _failure(view, now)) for view in views if view.failure]
 
 
-def facts(view: TrackedView, moment: Moment, *, is_queued: bool) -> list[tuple[str, str]]:
+def facts(view: TrackedView, page_input: PageInput, *, is_queued: bool) -> list[tuple[str, str]]:
     """Everything that is known of one resource."""
     return [
         ("Resource", view.resource.name),
         ("Kept", "always: it is tracked" if view.resource.tracked else "while it is asked for"),
-        *_condition(view, moment, is_queued=is_queued),
-        *_content(view, moment.now),
+        *_condition(view, page_input, is_queued=is_queued),
+        *_content(view, page_input.now),
         ("Refreshes", _record(view)),
     ]
 
@@ -84,12 +84,14 @@ def latest(reports: Sequence[RefreshReport], name: str) -> list[RefreshReport]:
     return [report for report in reports if report.resource == name][:_LAST_REPORTS]
 
 
-def _condition(view: TrackedView, moment: Moment, *, is_queued: bool) -> list[tuple[str, str]]:
-    row = tracked_row(view, moment)
+def _condition(
+    view: TrackedView, page_input: PageInput, *, is_queued: bool
+) -> list[tuple[str, str]]:
+    row = tracked_row(view, page_input)
     next_words = str(row["next"]).removeprefix("next try ")
     return [
-        ("State", _state(view, moment.now)),
-        ("Failure", _failure(view, moment.now) if view.failure else ""),
+        ("State", _state(view, page_input.now)),
+        ("Failure", _failure(view, page_input.now) if view.failure else ""),
         ("Age", f"{row['age']} {row['age_words']}" if view.metadata else ""),
         ("Next refresh", next_words + (", and one is queued" if is_queued else "")),
         ("Lock", "held: a refresher is at it" if view.is_running else "free"),
@@ -102,7 +104,7 @@ def _state(view: TrackedView, now: float) -> str:
         return f"{state}: nothing is held"
     left = metadata.fresh_until - now
     freshness = f"fresh for another {about(left)}" if left > 0 else f"stale for {about(-left)}"
-    if view.told:
+    if view.invalidated_by:
         freshness = "stale: GitHub told of a change"
     return freshness if view.failure is None else f"{state}; what is held is {freshness}"
 
@@ -151,18 +153,18 @@ def _failure(view: TrackedView, now: float) -> str:
     return f"{failure.reason} ({times} since {clock(failure.since, now)}; next try {when})"
 
 
-def _next(view: TrackedView, moment: Moment) -> str:
+def _next(view: TrackedView, page_input: PageInput) -> str:
     """When it is refreshed next, in few words."""
-    fleet = moment.fleet
+    fleet = page_input.fleet
     assert fleet is not None
     if view.is_running:
         return "page {} of {}".format(*view.reading) if view.reading else "running"
     if fleet.suspended or not fleet.workers:
         return "paused" if fleet.suspended else "nobody there"
-    at = next_at(view, moment)
+    at = next_at(view, page_input)
     if at is None:
         return "when asked"
-    wait = at - moment.now
+    wait = at - page_input.now
     when = f"in {_brief(wait)}" if wait >= 1 else "now"
     return when if view.failure is None else f"try {when}"
 

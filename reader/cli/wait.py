@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from reader.cli.context import Desk
+from reader.cli.context import CommandContext
 from reader.fleet.snapshot import Fleet
 from reader.status.formatting import duration, plural
 from shared.queueing import Asked
@@ -26,7 +26,7 @@ class NotDoneError(click.ClickException):
     """It is asked for, but was not done in time, or will not be; the message says why."""
 
 
-class Wish:
+class ForcedRefresh:
     """A refresh that is to ask GitHub in any case; it is asked for at once, and kept up.
 
     Args:
@@ -34,8 +34,8 @@ class Wish:
         resource: what to refresh.
     """
 
-    def __init__(self, desk: Desk, resource: Resource) -> None:
-        self._queue, self._resource = desk.queue, resource
+    def __init__(self, context: CommandContext, resource: Resource) -> None:
+        self._queue, self._resource = context.queue, resource
         self._ask()
 
     def keep_up(self, *, is_running: bool) -> None:
@@ -50,7 +50,7 @@ class Wish:
         self._seen_at = time.monotonic()
 
 
-def moments(desk: Desk, timeout: float) -> Iterator[None]:
+def moments(context: CommandContext, timeout: float) -> Iterator[None]:
     """The moments at which to look whether it is done.
 
     Args:
@@ -65,7 +65,7 @@ def moments(desk: Desk, timeout: float) -> Iterator[None]:
         yield
         now = time.monotonic()
         if now - checked >= _CHECK:
-            fleet, checked = desk.fleet(), now
+            fleet, checked = context.fleet(), now
             if hindrance := hindrance_of(fleet):
                 raise NotDoneError(f"It is queued, but {hindrance}.")
             queued = fleet.queue_length
@@ -84,20 +84,20 @@ def hindrance_of(fleet: Fleet) -> str | None:
     return None
 
 
-def asked(desk: Desk, resource: Resource) -> str:
+def asked(context: CommandContext, resource: Resource) -> str:
     """Have a resource refreshed, and say in a sentence what will become of it."""
-    if desk.queue.force(resource) is Asked.UNDER_WAY:
+    if context.queue.force(resource) is Asked.UNDER_WAY:
         return f"{resource.name} is just being refreshed."
-    return f"{resource.name} will be refreshed{_but(desk.fleet())}."
+    return f"{resource.name} will be refreshed{_but(context.fleet())}."
 
 
-def asked_to_forget(desk: Desk, resource: Resource) -> str:
+def asked_to_forget(context: CommandContext, resource: Resource) -> str:
     """Have an on-demand resource forgotten, and say in a sentence what will become of it."""
-    desk.queue.forget(resource)
-    return f"{resource.name} will be forgotten{_but(desk.fleet())}."
+    context.queue.forget(resource)
+    return f"{resource.name} will be forgotten{_but(context.fleet())}."
 
 
-def refreshed(desk: Desk, resource: Resource, *, timeout: float) -> RefreshReport:
+def refreshed(context: CommandContext, resource: Resource, *, timeout: float) -> RefreshReport:
     """Have a resource refreshed now, and wait for the report of it.
 
     Args:
@@ -108,26 +108,26 @@ def refreshed(desk: Desk, resource: Resource, *, timeout: float) -> RefreshRepor
     Raises:
         NotDoneError: it is not done in time, or will not be.
     """
-    before, wish = desk.view(resource).record.last, Wish(desk, resource)
-    for _ in moments(desk, timeout):
-        view = desk.view(resource)
+    before, forced = context.view(resource).record.last, ForcedRefresh(context, resource)
+    for _ in moments(context, timeout):
+        view = context.view(resource)
         last = view.record.last
         if last is not None and last != before:
             return last
-        wish.keep_up(is_running=view.is_running)
+        forced.keep_up(is_running=view.is_running)
     raise AssertionError("moments have no end but an error")
 
 
-def forgotten(desk: Desk, resource: Resource, *, timeout: float) -> None:
+def forgotten(context: CommandContext, resource: Resource, *, timeout: float) -> None:
     """Have an on-demand resource forgotten, and wait until it is.
 
     Raises:
         NotDoneError: it is not done in time, or will not be.
     """
-    before = desk.store.look(resource).forgotten
-    desk.queue.forget(resource)
-    for _ in moments(desk, timeout):
-        if desk.store.look(resource).forgotten > before:
+    before = context.store.state(resource).forgotten
+    context.queue.forget(resource)
+    for _ in moments(context, timeout):
+        if context.store.state(resource).forgotten > before:
             return
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reader.cli.column_fitting import shortened
-from reader.cli.context import Desk
+from reader.cli.context import CommandContext
 from reader.cli.printing import console
-from reader.cli.wait import NotDoneError, Wish, moments
+from reader.cli.wait import ForcedRefresh, NotDoneError, moments
 from reader.fleet.snapshot import TrackedView
 from reader.status.reports import report_words
 from shared.outcomes import RefreshOutcome
@@ -43,20 +43,20 @@ class Warming:
     Args:
         resource: which.
         before: the last report of it, from before it was asked for.
-        forced: fresh content is to be refreshed as well.
+        force: fresh content is to be refreshed as well.
         was_fresh: when it was looked at last.
         report: of its refresh, once there is one.
         step: how far it has come.
-        wish: keeps asking for a refresh in any case; None where one that is due will do.
+        forced: keeps asking for a refresh in any case; None where one that is due will do.
     """
 
     resource: Resource
     before: RefreshReport | None
-    forced: bool
+    force: bool
     was_fresh: bool
     report: RefreshReport | None = None
     step: Step = Step.WAITING
-    wish: Wish | None = None
+    forced: ForcedRefresh | None = None
 
     @property
     def is_over(self) -> bool:
@@ -70,14 +70,14 @@ class Warming:
             return report_words(self.report)
         return str(self.step)
 
-    def look(self, view: TrackedView) -> None:
+    def update(self, view: TrackedView) -> None:
         """Take over what was just seen of the resource."""
         last = view.record.last
         is_new = last is not None and last != self.before
         self.report = last if is_new else None
         if is_new and last is not None and last.outcome in _BAD:
             self.step = Step.FAILED
-        elif view.is_fresh and (is_new or (self.was_fresh and not self.forced)):
+        elif view.is_fresh and (is_new or (self.was_fresh and not self.force)):
             self.step = Step.DONE  # by its report, which comes a moment after the content
         else:
             self.step = Step.READING if view.is_running else Step.WAITING
@@ -87,7 +87,7 @@ class Warming:
 class _Nothing:
     """Nothing is shown: a program reads what comes at the end."""
 
-    def look(self, warming: Warming, view: TrackedView) -> None:
+    def update(self, warming: Warming, view: TrackedView) -> None:
         """Show what was just seen of a resource."""
 
 
@@ -97,7 +97,7 @@ class _Lines(_Nothing):
     def __init__(self) -> None:
         self._said: set[str] = set()
 
-    def look(self, warming: Warming, view: TrackedView) -> None:
+    def update(self, warming: Warming, view: TrackedView) -> None:
         name = view.resource.name
         if warming.is_over and name not in self._said:
             self._said.add(name)
@@ -114,7 +114,7 @@ class _Bars(_Nothing):
             name: progress.add_task(shortened(name, room), total=None, said="") for name in names
         }
 
-    def look(self, warming: Warming, view: TrackedView) -> None:
+    def update(self, warming: Warming, view: TrackedView) -> None:
         page, pages = view.reading or (0, None)
         said = f"page {page} of {pages}" if view.reading else warming.words
         if warming.is_over:
@@ -123,7 +123,7 @@ class _Bars(_Nothing):
         self._progress.update(task, completed=page, total=pages, said=said)
 
 
-def warm(desk: Desk, *, force: bool, timeout: float, quiet: bool) -> Sequence[Warming]:
+def warm(context: CommandContext, *, force: bool, timeout: float, quiet: bool) -> Sequence[Warming]:
     """Have everything tracked refreshed that is not fresh, and wait until it is over.
 
     Args:
@@ -138,19 +138,19 @@ def warm(desk: Desk, *, force: bool, timeout: float, quiet: bool) -> Sequence[Wa
     Raises:
         NotDoneError: refreshing is paused, or no refresher is alive.
     """
-    tracked = desk.catalogue.tracked
-    views = desk.watch.views(tracked, now=time.time())
+    tracked = context.catalogue.tracked
+    views = context.watch.views(tracked, now=time.time())
     all_of_them = [Warming(view.resource, view.record.last, force, view.is_fresh) for view in views]
     for warming, view in zip(all_of_them, views, strict=True):
-        warming.look(view)
+        warming.update(view)
         # One that failed is not tried before its time, unless somebody insists.
         if force or (view.failure is not None and not warming.is_over):
-            warming.wish = Wish(desk, warming.resource)
+            warming.forced = ForcedRefresh(context, warming.resource)
     deadline = time.monotonic() + timeout
     with _shown([resource.name for resource in tracked], quiet=quiet) as shown:
         try:
-            for _ in moments(desk, timeout):
-                _look(desk, all_of_them, shown)
+            for _ in moments(context, timeout):
+                _check(context, all_of_them, shown)
                 if all(one.is_over for one in all_of_them):
                     break
         except NotDoneError:
@@ -159,18 +159,18 @@ def warm(desk: Desk, *, force: bool, timeout: float, quiet: bool) -> Sequence[Wa
     return all_of_them
 
 
-def _look(desk: Desk, all_of_them: Sequence[Warming], shown: _Nothing) -> None:
-    views = desk.watch.views([one.resource for one in all_of_them], now=time.time())
+def _check(context: CommandContext, all_of_them: Sequence[Warming], shown: _Nothing) -> None:
+    views = context.watch.views([one.resource for one in all_of_them], now=time.time())
     for warming, view in zip(all_of_them, views, strict=True):
         if not warming.is_over:
-            warming.look(view)
-        shown.look(warming, view)
+            warming.update(view)
+        shown.update(warming, view)
         if warming.is_over:
             continue
-        if warming.wish is not None:
-            warming.wish.keep_up(is_running=view.is_running)
+        if warming.forced is not None:
+            warming.forced.keep_up(is_running=view.is_running)
         elif not view.is_running:
-            desk.queue.ask(warming.resource)  # which makes one job, however often
+            context.queue.ask(warming.resource)  # which makes one job, however often
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from redis import Redis, RedisError
 from reader.cache.local_cache import LocalCache
 from reader.fleet.heartbeats import INTERVAL, ReaderReport, leave, report
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.counters import Kind, Totals
-from reader.telemetry.process_files import NodeCounts
+from reader.telemetry.counters import Counters, RequestLabels
+from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_ids import RequestIds
 from shared.measures import Measure, Measures
 from shared.outcomes import Served
@@ -28,14 +28,14 @@ _LATELY = 12  # reports back that "lately" begins: a minute
 _CONTENT = frozenset({Served.LOCAL, Served.REDIS, Served.WAITED})
 
 
-class _Moment(NamedTuple):
+class _Sample(NamedTuple):
     at: float  # seconds of a clock that is never set back
     requests: float
     content: float
     hits: float
 
 
-class Observer:
+class ProcessReporter:
     """Counts, ids and logs of one reader process; made after the fork.
 
     Args:
@@ -52,12 +52,12 @@ class Observer:
         local: LocalCache,
         redis: Redis,
         *,
-        node_counts: NodeCounts,
+        process_files: ProcessFiles,
         access_log: AccessLog,
         port: int,
         missing: Callable[[], int],
     ) -> None:
-        self.totals = Totals()
+        self.counters = Counters()
         self.request_ids = RequestIds()
         self.access_log = access_log
         # How many connections there are, and how many requests wait: set by those who know.
@@ -65,18 +65,18 @@ class Observer:
         self.waiting: Callable[[], int] = lambda: 0
         self._local = local
         self._redis = redis
-        self._node_counts = node_counts
+        self._process_files = process_files
         self._node = f"{socket.gethostname()}:{port}"
         self._missing = missing
         self._started_at = time.time()
-        self._moments: deque[_Moment] = deque([self._moment()], maxlen=_LATELY)
+        self._samples: deque[_Sample] = deque([self._sample()], maxlen=_LATELY)
         self._stopped = Event()
         self._writing = Lock()
         self._thread = Thread(target=self._run, name="observer", daemon=True)
 
     def start(self) -> None:
         """Begin to tell others; call it in the process that is meant, after any fork."""
-        self._node_counts.begin()
+        self._process_files.begin()
         self._thread.start()
 
     def stop(self) -> None:
@@ -86,7 +86,7 @@ class Observer:
 
     def answered(
         self,
-        kind: Kind,
+        labels: RequestLabels,
         *,
         method: str,
         target: str,
@@ -104,13 +104,13 @@ class Observer:
             request_id: given or taken.
             client: IP address of the peer.
         """
-        self.totals.answered(kind, seconds)
+        self.counters.answered(labels, seconds)
         if self.access_log.wants_next():
             self.access_log.note(
                 method=method,
                 target=target,
-                status=kind.status,
-                served=kind.served,
+                status=labels.status,
+                served=labels.served,
                 seconds=seconds,
                 request_id=request_id,
                 client=client,
@@ -118,7 +118,7 @@ class Observer:
 
     def node(self) -> tuple[Measures, Mapping[str, float], int]:
         """Counts and gauges of all processes of this node, and how many processes they are."""
-        return self._node_counts.sums(self.totals.counts(), self.gauges())
+        return self._process_files.sums(self.counters.counts(), self.gauges())
 
     def gauges(self) -> Mapping[str, float]:
         """How much there is of what comes and goes, in this process."""
@@ -136,11 +136,11 @@ class Observer:
         """Write what was counted where the node's other processes find it."""
         with self._writing:  # or the end of a process might be overwritten by what came before
             self.access_log.write()
-            self._node_counts.write(self.totals.counts(), self.gauges())
+            self._process_files.write(self.counters.counts(), self.gauges())
 
     def report(self) -> None:
         """Say in Redis how the process is; may raise `redis.RedisError`."""
-        report(self._redis, self._report(), self.totals.take_names())
+        report(self._redis, self._report(), self.counters.take_names())
 
     def _run(self) -> None:
         is_away = False
@@ -150,7 +150,7 @@ class Observer:
                 self.write()
                 if time.monotonic() >= next_report:
                     next_report = time.monotonic() + INTERVAL
-                    self._moments.append(self._moment())
+                    self._samples.append(self._sample())
                     self.report()
                     is_away = False
             except RedisError:
@@ -165,8 +165,8 @@ class Observer:
 
     def _report(self) -> ReaderReport:
         tracked, on_demand = self._local.usage()
-        first, last = self._moments[0], self._moments[-1]
-        before = self._moments[-2] if len(self._moments) > 1 else first
+        first, last = self._samples[0], self._samples[-1]
+        before = self._samples[-2] if len(self._samples) > 1 else first
         return ReaderReport(
             node=self._node,
             pid=os.getpid(),
@@ -182,12 +182,12 @@ class Observer:
             missing=self._missing(),
         )
 
-    def _moment(self) -> _Moment:
+    def _sample(self) -> _Sample:
         requests = content = hits = 0.0
-        for (measure, labels), number in self.totals.counts().items():
+        for (measure, labels), number in self.counters.counts().items():
             if measure is not Measure.REQUESTS:
                 continue
             requests += number
             content += number if labels[1] in _CONTENT else 0
             hits += number if labels[1] == Served.LOCAL else 0
-        return _Moment(time.monotonic(), requests, content, hits)
+        return _Sample(time.monotonic(), requests, content, hits)

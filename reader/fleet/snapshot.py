@@ -70,7 +70,7 @@ class TrackedView:
     now: float
     metadata: Metadata | None
     failure: Failure | None = None
-    told: bool = False
+    invalidated_by: bool = False
     encoded: Mapping[str, int] | None = None
     pages: int | None = None
     record: Record = _NO_RECORD
@@ -86,7 +86,11 @@ class TrackedView:
     @property
     def is_fresh(self) -> bool:
         """Whether there is content inside its freshness lifetime."""
-        return self.metadata is not None and self.metadata.is_fresh(self.now) and not self.told
+        return (
+            self.metadata is not None
+            and self.metadata.is_fresh(self.now)
+            and not self.invalidated_by
+        )
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,7 @@ class FleetWatch:
         self._last: Fleet | None = None
         self._lock = Lock()
 
-    def look(self) -> Fleet:
+    def snapshot(self) -> Fleet:
         """The fleet, as it was a second ago at the most.
 
         Raises:
@@ -240,7 +244,7 @@ class FleetWatch:
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:
         """What is stored of resources; may raise `redis.RedisError`."""
-        looks = self._store.look_at_all(resources)
+        states = self._store.states(resources)
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
                 for encoding in ENCODINGS:
@@ -252,10 +256,16 @@ class FleetWatch:
             answers = iter(pipeline.execute())
         return [
             _with_details(
-                TrackedView(resource, now, look.metadata, look.failure, told=look.told is not None),
+                TrackedView(
+                    resource,
+                    now,
+                    state.metadata,
+                    state.failure,
+                    invalidated_by=state.invalidated_by is not None,
+                ),
                 answers,
             )
-            for resource, look in zip(resources, looks, strict=True)
+            for resource, state in zip(resources, states, strict=True)
         ]
 
 

@@ -11,20 +11,20 @@ from typing import cast
 
 from reader.errors import ApiError
 from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
-from reader.front.gunicorn_protocol import Borrowed
-from reader.front.rendered_responses import Answers, Found, render
+from reader.front.gunicorn_protocol import GunicornProtocol
+from reader.front.rendered_responses import Found, RenderedResponses, render
 from reader.front.request_head import MAX_HEAD
-from reader.front.worker_interface import Process
+from reader.front.worker_interface import WorkerInterface
 from reader.response.error_response import refusal
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.counters import QUICK, Kind, Route, served_by_status
+from reader.telemetry.counters import QUICK, RequestLabels, Route, served_by_status
 
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
 _HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
 _END = b"\r\n\r\n"
 
 
-class Front(asyncio.Protocol):
+class FrontConnection(asyncio.Protocol):
     """A connection.
 
     Flow control: while the client does not take its answers, nothing more is read from it, so that
@@ -34,10 +34,10 @@ class Front(asyncio.Protocol):
         worker: gunicorn's worker, whose process this is.
     """
 
-    def __init__(self, worker: Process) -> None:
+    def __init__(self, worker: WorkerInterface) -> None:
         self._worker = worker
         self._transport: asyncio.Transport
-        self._answers: Answers
+        self._responses: RenderedResponses
         self._new_id: Callable[[], bytes]
         self._access_log: AccessLog
         self._peer = ""
@@ -45,7 +45,7 @@ class Front(asyncio.Protocol):
         self._logs = False
         self._paused = False
         self._closing = False
-        self._borrowed: Borrowed | None = None
+        self._gunicorn: GunicornProtocol | None = None
         self._requests = 0
         self._since = worker.now  # when what it is waited for began
         self._untaken = 0
@@ -57,12 +57,12 @@ class Front(asyncio.Protocol):
         self._worker.nr_conns += 1
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._answers = self._worker.answers_for(
+        self._responses = self._worker.responses_for(
             peer=self._peer,
             scheme="https" if transport.get_extra_info("ssl_object") else "http",
         )
-        self._new_id = self._worker.observer.request_ids.new
-        self._access_log = self._worker.observer.access_log
+        self._new_id = self._worker.reporter.request_ids.new
+        self._access_log = self._worker.reporter.access_log
         self._logs = self._access_log.is_on
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._worker.connections.admit(self):
@@ -77,7 +77,7 @@ class Front(asyncio.Protocol):
         """Answer whatever is complete, in order."""
         began = perf_counter()
         if not (self._received or self._paused or self._closing):
-            found = self._answers.find_again(data)
+            found = self._responses.find_again(data)
             if found is not None:  # one whole request: nothing else was ever answered
                 self._send(found, data, began)
                 self._since = self._worker.now
@@ -86,7 +86,7 @@ class Front(asyncio.Protocol):
         data = self._received + data if self._received else data
         while data and not self._paused and not self._closing:
             is_one = len(data) <= MAX_HEAD and data.endswith(_END)  # most often
-            found = self._answers.find(data) if is_one else None
+            found = self._responses.find(data) if is_one else None
             rest = b""
             if found is None:
                 end = data.find(_END) + len(_END)
@@ -99,7 +99,7 @@ class Front(asyncio.Protocol):
                     break
                 if end < len(data):
                     data, rest = data[:end], data[end:]
-                    found = self._answers.find(data)
+                    found = self._responses.find(data)
                 if found is None:
                     self._hand_over(data + rest)
                     return
@@ -132,7 +132,7 @@ class Front(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether it waits for a request and nothing else."""
-        return not (self._received or self._borrowed or self._paused or self._closing)
+        return not (self._received or self._gunicorn or self._paused or self._closing)
 
     def close(self) -> None:
         """End it once the client has taken its answers."""
@@ -143,7 +143,7 @@ class Front(asyncio.Protocol):
         """End it now, whatever is under way."""
         self._transport.abort()
 
-    def look_after(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         """End it if the client sends nothing, or takes nothing, for too long."""
         untaken = self._transport.get_write_buffer_size() and self._untaken_bytes()
         if untaken:
@@ -155,10 +155,10 @@ class Front(asyncio.Protocol):
             return
         self._untaken, self._moved_at = 0, now
         waited = now - self._since
-        if self._borrowed is not None:
-            if not self._borrowed.awaits_head:
+        if self._gunicorn is not None:
+            if not self._gunicorn.awaits_head:
                 self._since = now
-            elif now - max(self._since, self._borrowed.heard_at) > REQUEST_TIMEOUT:
+            elif now - max(self._since, self._gunicorn.heard_at) > REQUEST_TIMEOUT:
                 self._transport.abort()
         elif self._received:
             if waited > REQUEST_TIMEOUT:
@@ -179,7 +179,7 @@ class Front(asyncio.Protocol):
         worker.nr += 1
         if worker.nr >= worker.max_requests:
             worker.retire()
-        (start, head, body, closes, tally), request_id = found
+        (start, head, body, closes, counter), request_id = found
         if not worker.alive and not closes:
             head, _, rest = head.partition(_END)
             head, closes = head + b"\r\nConnection: close" + _END + rest, True
@@ -191,24 +191,24 @@ class Front(asyncio.Protocol):
             self._transport.write(head)
         # As `Tally.count`; a call costs as much as all the rest of it.
         took = perf_counter() - began
-        tally.requests += 1
-        tally.seconds += took
+        counter.requests += 1
+        counter.seconds += took
         if took > QUICK:
-            tally.slow.append(took)
+            counter.slow.append(took)
         if self._logs and self._access_log.wants_next():
             method, target, _ = request.split(b" ", 2)
-            self._log(method, target, tally.kind, took, request_id)
+            self._log(method, target, counter.labels, took, request_id)
         if closes:
             self.close()
 
     def _log(
-        self, method: bytes, target: bytes, kind: Kind, seconds: float, request_id: bytes
+        self, method: bytes, target: bytes, labels: RequestLabels, seconds: float, request_id: bytes
     ) -> None:
         self._access_log.note(
             method=method.decode("latin-1"),
             target=target.decode("latin-1"),
-            status=kind.status,
-            served=kind.served,
+            status=labels.status,
+            served=labels.served,
             seconds=seconds,
             request_id=request_id.decode(),
             client=self._peer,
@@ -220,14 +220,16 @@ class Front(asyncio.Protocol):
         self._since = self._worker.now
         self._requests += 1
         self._worker.nr_conns -= 1  # it is about to be counted by gunicorn's protocol
-        self._borrowed = Borrowed(self._worker, give_back=self._take_back, lost=self._forget)
-        self._transport.set_protocol(self._borrowed)
-        self._borrowed.connection_made(self._transport)
-        self._borrowed.data_received(data)
+        self._gunicorn = GunicornProtocol(
+            self._worker, give_back=self._take_back, lost=self._forget
+        )
+        self._transport.set_protocol(self._gunicorn)
+        self._gunicorn.connection_made(self._transport)
+        self._gunicorn.data_received(data)
 
     def _take_back(self, received: bytes) -> None:
         """The request is answered; the next one may be for something that is held."""
-        self._borrowed = None
+        self._gunicorn = None
         self._since = self._worker.now
         self._transport.set_protocol(self)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
@@ -238,22 +240,24 @@ class Front(asyncio.Protocol):
             self.data_received(received)
 
     def _forget(self) -> None:
-        self._borrowed = None
+        self._gunicorn = None
         self._worker.connections.forget(self)
 
     def _refuse(self, status: int, message: str) -> None:
         self._received = b""  # it is refused once
         headers = {"Retry-After": "1"} if status == 503 else {}
-        tally = self._worker.tallies.of(Kind(Route.OTHER, served_by_status(status), status))
-        ready = render(
+        counter = self._worker.local_counters.of(
+            RequestLabels(Route.OTHER, served_by_status(status), status)
+        )
+        serialized = render(
             refusal(ApiError(status, message, headers)),
-            tally,
+            counter,
             now=self._worker.time(),
             is_head=False,
             closes=True,
         )
-        tally.count(0.0)
-        self._transport.write(ready.start + self._new_id() + ready.head)
+        counter.count(0.0)
+        self._transport.write(serialized.start + self._new_id() + serialized.head)
         self.close()
 
     def _untaken_bytes(self) -> int:

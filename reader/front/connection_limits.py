@@ -21,7 +21,7 @@ class Bounded(Protocol):
     def is_idle(self) -> bool:
         """Whether it waits for a request and nothing else."""
 
-    def look_after(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         """End it if it has taken too long."""
 
     def close(self) -> None:
@@ -31,7 +31,7 @@ class Bounded(Protocol):
         """End it now."""
 
 
-class Connections:
+class ConnectionLimits:
     """All connections of a process, the oldest first.
 
     Args:
@@ -63,14 +63,14 @@ class Connections:
         """A connection is gone."""
         self._all.pop(connection, None)
 
-    def look_after(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         """End those that have taken too long; call it about once a second.
 
         Outlives every error: who calls it keeps the time of the whole process.
         """
         for connection in self:
             try:
-                connection.look_after(now)
+                connection.check_timeouts(now)
             except Exception:
                 log.exception("unexpected error while looking after a connection")
                 self.forget(connection)

@@ -32,8 +32,8 @@ from gunicorn.workers import gasgi
 
 from reader.bodies.body_reader import DISCARDED
 from reader.bodies.wanted_bodies import may_bring_a_body
-from reader.front.worker_interface import Process
-from reader.telemetry.counters import Kind, Route
+from reader.front.worker_interface import WorkerInterface
+from reader.telemetry.counters import RequestLabels, Route
 from shared.outcomes import Served
 
 # Pieces of a body that may be of any size; those of a body in more pieces have this many bytes in
@@ -48,7 +48,7 @@ def use_for_connections(make: Callable[[Any], asyncio.Protocol]) -> None:
     gasgi.ASGIProtocol = make
 
 
-class Borrowed(ASGIProtocol):  # type: ignore[misc]
+class GunicornProtocol(ASGIProtocol):  # type: ignore[misc]
     """Serves requests by gunicorn and the application, then gives the connection back.
 
     Args:
@@ -61,7 +61,11 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
     _closed: bool
 
     def __init__(
-        self, worker: Process, *, give_back: Callable[[bytes], None], lost: Callable[[], None]
+        self,
+        worker: WorkerInterface,
+        *,
+        give_back: Callable[[bytes], None],
+        lost: Callable[[], None],
     ) -> None:
         super().__init__(worker)
         self._give_back = give_back
@@ -146,7 +150,7 @@ class Borrowed(ASGIProtocol):  # type: ignore[misc]
 
     def _send_error_response(self, status: int, *arguments: Any) -> None:
         self._is_kept = False
-        self.worker.tallies.of(Kind(Route.OTHER, Served.REFUSED, status)).count(0.0)
+        self.worker.local_counters.of(RequestLabels(Route.OTHER, Served.REFUSED, status)).count(0.0)
         super()._send_error_response(status, *arguments)
 
     def _close_transport(self) -> None:

@@ -12,13 +12,13 @@ from typing import NamedTuple, TypeVar
 from werkzeug.http import http_date
 
 from reader.cache.local_cache import LocalCache
-from reader.cache.synchronizer import Caretaker
+from reader.cache.synchronizer import Synchronizer
 from reader.errors import ApiError
-from reader.front.request_head import Ask, ask_of, sift
+from reader.front.request_head import ParsedRequest, normalize, parse
 from reader.response.client_url import Address, path_of
-from reader.response.response import Answer, Conditions, answer
-from reader.response.target import Selection, select
-from reader.telemetry.counters import Tallies, Tally
+from reader.response.response import Conditions, HttpResponse, to_response
+from reader.response.target import Target, parse_target
+from reader.telemetry.counters import Counter, LocalCounters
 from reader.telemetry.request_ids import HEADER
 from shared.entry import Entry
 from shared.outcomes import Served
@@ -30,13 +30,13 @@ Value = TypeVar("Value")
 SERVER = "api-read-cache"
 _MAX_REQUESTS = 2048  # remembered, of at most this many bytes each:
 _MAX_REMEMBERED = 2048
-_MAX_ANSWERS = 2048
+_MAX_RESPONSES = 2048
 _MAX_CUT_BYTES = 32 * 1024 * 1024  # of pages and views, which are copies, unlike whole bodies
 # Below this one write of head and body is cheaper than two.
 _JOINED = 8 * 1024  # bytes
 
 
-class Ready(NamedTuple):
+class SerializedResponse(NamedTuple):
     """An answer as it goes out: `start`, the request's id, `head`, `body`.
 
     Args:
@@ -51,19 +51,19 @@ class Ready(NamedTuple):
     head: bytes
     body: bytes
     closes: bool
-    tally: Tally
+    counter: Counter
 
 
 # An answer, and the id that the client gave its request; None where it is to be given one.
-Found = tuple[Ready, bytes | None]
+Found = tuple[SerializedResponse, bytes | None]
 
 
 class _Rendered(NamedTuple):
     entry: Entry
-    ready: Ready
+    serialized: SerializedResponse
 
 
-class Answers:
+class RenderedResponses:
     """The answers of one process to those who reach it in one way.
 
     Args:
@@ -81,28 +81,28 @@ class Answers:
         self,
         catalogue: Catalogue,
         local: LocalCache,
-        caretaker: Caretaker,
+        synchronizer: Synchronizer,
         *,
         clock: Callable[[], float],
-        tallies: Tallies,
+        local_counters: LocalCounters,
         new_id: Callable[[], bytes],
         scheme: str = "http",
         trusted: bool = False,
     ) -> None:
         self._catalogue = catalogue
         self._local = local
-        self._caretaker = caretaker
+        self._synchronizer = synchronizer
         self._clock = clock
-        self._tallies = tallies
+        self._tallies = local_counters
         self._new_id = new_id
         self._scheme = scheme
         self._trusted = trusted
         self._generation = local.generation
-        self._asks: dict[tuple[bytes, ...], Ask | None] = {}
-        self._selections: dict[str, Selection | None] = {}
+        self._parsed_requests: dict[tuple[bytes, ...], ParsedRequest | None] = {}
+        self._selections: dict[str, Target | None] = {}
         self._hot: dict[bytes, Found] = {}
-        self._recent: dict[tuple[bytes, ...], Ready] = {}
-        self._rendered: dict[Ask, _Rendered] = {}
+        self._recent: dict[tuple[bytes, ...], SerializedResponse] = {}
+        self._rendered: dict[ParsedRequest, _Rendered] = {}
         self._cut_bytes = 0
 
     def find_again(self, request: bytes) -> Found | None:
@@ -126,33 +126,33 @@ class Answers:
         found = self._hot.get(request)
         if found is not None:
             return found
-        sifted = sift(request)
-        if sifted is None:
+        normalized = normalize(request)
+        if normalized is None:
             return None
-        lines, request_id = sifted
+        lines, request_id = normalized
         is_short = len(request) <= _MAX_REMEMBERED
-        ready = self._recent.get(lines)
+        serialized = self._recent.get(lines)
         given = request_id
-        if ready is None:
+        if serialized is None:
             # Given now, since a refresh may be asked for in its name.
             given = request_id or self._new_id()
-            ready = self._find_anew(lines, given, is_short=is_short)
-            if ready is None:
+            serialized = self._find_anew(lines, given, is_short=is_short)
+            if serialized is None:
                 return None
         if request_id is None and is_short:
             _make_room(self._hot, _MAX_REQUESTS)
-            self._hot[request] = (ready, None)
-        return ready, given
+            self._hot[request] = (serialized, None)
+        return serialized, given
 
     def _find_anew(
         self, lines: tuple[bytes, ...], request_id: bytes, *, is_short: bool
-    ) -> Ready | None:
-        ask = self._ask(lines) if is_short else ask_of(lines)
-        ready = None if ask is None else self.answer(ask, request_id)
-        if ready is not None and is_short:
+    ) -> SerializedResponse | None:
+        parsed = self._parsed(lines) if is_short else parse(lines)
+        serialized = None if parsed is None else self.to_response(parsed, request_id)
+        if serialized is not None and is_short:
             _make_room(self._recent, _MAX_REQUESTS)
-            self._recent[lines] = ready
-        return ready
+            self._recent[lines] = serialized
+        return serialized
 
     def tick(self) -> None:
         """A second has passed: ages and dates are others, and no answer's tally is counted with."""
@@ -161,49 +161,49 @@ class Answers:
         self._rendered.clear()
         self._cut_bytes = 0
 
-    def answer(self, ask: Ask, request_id: bytes) -> Ready | None:
+    def to_response(self, parsed: ParsedRequest, request_id: bytes) -> SerializedResponse | None:
         """The answer to what was asked for; None where it is not held.
 
         Args:
             ask: what was asked for.
             request_id: of the request; a refresh that it causes is known by it.
         """
-        selection = self._selection(ask.target)
+        selection = self._selection(parsed.target)
         if selection is None:
             return None
         now = self._clock()
         held = self._local.get(selection.resource, now)
         if held is None:
             return None
-        if held.look_at <= now:
-            self._caretaker.look_soon(selection.resource, request_id.decode())
-        rendered = self._rendered.get(ask)
+        if held.check_at <= now:
+            self._synchronizer.schedule_check(selection.resource, request_id.decode())
+        rendered = self._rendered.get(parsed)
         if rendered is not None and rendered.entry is held.entry:
-            return rendered.ready
+            return rendered.serialized
         try:
-            ready = self._render(ask, selection, held.entry, now)
+            serialized = self._render(parsed, selection, held.entry, now)
         except Exception:  # expected or not: Flask says what is wrong, and logs it
             return None
-        if len(self._rendered) >= _MAX_ANSWERS or self._cut_bytes > _MAX_CUT_BYTES:
+        if len(self._rendered) >= _MAX_RESPONSES or self._cut_bytes > _MAX_CUT_BYTES:
             self.tick()
-        self._rendered[ask] = _Rendered(held.entry, ready)
+        self._rendered[parsed] = _Rendered(held.entry, serialized)
         stored = (held.entry.body, *held.entry.encoded.values())
-        if not any(ready.body is body for body in stored):
-            self._cut_bytes += len(ready.body)
-        return ready
+        if not any(serialized.body is body for body in stored):
+            self._cut_bytes += len(serialized.body)
+        return serialized
 
-    def _ask(self, lines: tuple[bytes, ...]) -> Ask | None:
-        if lines in self._asks:
-            return self._asks[lines]
-        _make_room(self._asks, _MAX_REQUESTS)
-        ask = self._asks[lines] = ask_of(lines)
-        return ask
+    def _parsed(self, lines: tuple[bytes, ...]) -> ParsedRequest | None:
+        if lines in self._parsed_requests:
+            return self._parsed_requests[lines]
+        _make_room(self._parsed_requests, _MAX_REQUESTS)
+        parsed = self._parsed_requests[lines] = parse(lines)
+        return parsed
 
-    def _selection(self, target: str) -> Selection | None:
+    def _selection(self, target: str) -> Target | None:
         if target in self._selections:
             return self._selections[target]
         try:
-            selection = select(self._catalogue, target)
+            selection = parse_target(self._catalogue, target)
         except ApiError:
             selection = None
         if len(target) <= _MAX_REMEMBERED:
@@ -211,26 +211,30 @@ class Answers:
             self._selections[target] = selection
         return selection
 
-    def _render(self, ask: Ask, selection: Selection, entry: Entry, now: float) -> Ready:
+    def _render(
+        self, parsed: ParsedRequest, selection: Target, entry: Entry, now: float
+    ) -> SerializedResponse:
         address = Address(
             self._scheme,
-            ask.host,
-            ask.forwarded_host if self._trusted else None,
-            ask.forwarded_proto if self._trusted else None,
+            parsed.host,
+            parsed.forwarded_host if self._trusted else None,
+            parsed.forwarded_proto if self._trusted else None,
         )
         conditions = Conditions(
-            url=address.origin + path_of(ask.target),
-            accept_encoding=ask.accept_encoding,
-            if_none_match=ask.if_none_match,
-            if_modified_since=ask.if_modified_since,
+            url=address.origin + path_of(parsed.target),
+            accept_encoding=parsed.accept_encoding,
+            if_none_match=parsed.if_none_match,
+            if_modified_since=parsed.if_modified_since,
         )
-        sent = answer(selection.represent(entry), conditions, served=Served.LOCAL, now=now)
+        sent = to_response(selection.represent(entry), conditions, served=Served.LOCAL, now=now)
         is_stale = not entry.metadata.is_fresh(now)
-        tally = self._tallies.of(selection.kind(Served.LOCAL, sent.status, is_stale=is_stale))
-        return render(sent, tally, now=now, is_head=ask.is_head, closes=ask.closes)
+        counter = self._tallies.of(selection.labels(Served.LOCAL, sent.status, is_stale=is_stale))
+        return render(sent, counter, now=now, is_head=parsed.is_head, closes=parsed.closes)
 
 
-def render(sent: Answer, tally: Tally, *, now: float, is_head: bool, closes: bool) -> Ready:
+def render(
+    sent: HttpResponse, counter: Counter, *, now: float, is_head: bool, closes: bool
+) -> SerializedResponse:
     """An answer as it goes out on an HTTP/1.1 connection (RFC 9112).
 
     Args:
@@ -252,8 +256,8 @@ def render(sent: Answer, tally: Tally, *, now: float, is_head: bool, closes: boo
     head = "\r\n".join([*fields, "", ""]).encode("latin-1")
     body = b"" if is_head else sent.body
     if len(body) <= _JOINED:
-        return Ready(start, head + body, b"", closes, tally)
-    return Ready(start, head, body, closes, tally)
+        return SerializedResponse(start, head + body, b"", closes, counter)
+    return SerializedResponse(start, head, body, closes, counter)
 
 
 def _make_room(remembered: dict[Key, Value], limit: int) -> None:

@@ -18,7 +18,7 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 _METHODS = {"GET": False, "HEAD": True}
 
 
-class Ask(NamedTuple):
+class ParsedRequest(NamedTuple):
     """What a plain request asks for: all of it that an answer can depend on.
 
     Not who asks: `Authorization` and `Cache-Control` are read by nobody.
@@ -71,7 +71,7 @@ _MAX_REMEMBERED = 256  # bytes of a line
 _lines: dict[bytes, int] = {}
 
 
-def read_head(head: bytes) -> Ask | None:
+def read_head(head: bytes) -> ParsedRequest | None:
     """What a request asks for; None where it is not a plain one.
 
     Stricter than RFC 9112 sections 3 and 5: one space between the parts of the first line, CRLF at
@@ -81,16 +81,16 @@ def read_head(head: bytes) -> Ask | None:
     Args:
         head: from the first byte to the empty line, both included, and nothing behind it.
     """
-    sifted = sift(head)
-    return None if sifted is None else ask_of(sifted[0])
+    normalized = normalize(head)
+    return None if normalized is None else parse(normalized[0])
 
 
 # What is left of a request: the first line and those that an answer can depend on, and the value
 # of `X-Request-Id`, None where it has none that can be taken. A plain pair: it is made for each.
-Sifted = tuple[tuple[bytes, ...], bytes | None]
+NormalizedHead = tuple[tuple[bytes, ...], bytes | None]
 
 
-def sift(head: bytes) -> Sifted | None:
+def normalize(head: bytes) -> NormalizedHead | None:
     """What of a request matters; None if it is not plain.
 
     Requests that differ in nothing but who asks, and by what, are the same when sifted.
@@ -122,7 +122,7 @@ def sift(head: bytes) -> Sifted | None:
     return tuple(kept), request_id
 
 
-def ask_of(lines: tuple[bytes, ...]) -> Ask | None:
+def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
     """What the lines that `sift` left ask for; None where the first one is not plain.
 
     The same where a field is said twice that may be said once.
@@ -142,7 +142,7 @@ def ask_of(lines: tuple[bytes, ...]) -> Ask | None:
             values[meaning] = line.partition(b":")[2].strip(b" ").decode("latin-1")
         elif meaning == _CLOSES:
             closes = True
-    return Ask(target, _METHODS[method], closes, *values[:6])
+    return ParsedRequest(target, _METHODS[method], closes, *values[:6])
 
 
 def _meaning(line: bytes) -> int:

@@ -10,13 +10,13 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from reader.fleet.process_reporter import Observer
-from reader.front.connection import Front
-from reader.front.connection_limits import Connections
+from reader.fleet.process_reporter import ProcessReporter
+from reader.front.connection import FrontConnection
+from reader.front.connection_limits import ConnectionLimits
 from reader.front.gunicorn_protocol import use_for_connections
-from reader.front.rendered_responses import Answers
+from reader.front.rendered_responses import RenderedResponses
 from reader.response.client_url import is_trusted
-from reader.telemetry.counters import Tallies
+from reader.telemetry.counters import LocalCounters
 
 _TICK = 1.0  # seconds
 # Of an answer, the kernel takes what the client has room for and this many bytes more. Left alone
@@ -43,15 +43,15 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **known: Any) -> None:
         super().__init__(*arguments, **known)
         self.now = 0.0  # seconds of the loop's clock, of the last tick
-        self.connections = Connections(self.worker_connections)
-        self.tallies = Tallies()
-        self.observer: Observer
-        self._answers: dict[tuple[str, bool], Answers] = {}
+        self.connections = ConnectionLimits(self.worker_connections)
+        self.local_counters = LocalCounters()
+        self.reporter: ProcessReporter
+        self._responses: dict[tuple[str, bool], RenderedResponses] = {}
 
     def init_process(self) -> None:
         """Begin, in the process that was forked."""
         sys.setswitchinterval(_SWITCH_INTERVAL)
-        use_for_connections(Front)
+        use_for_connections(FrontConnection)
         super().init_process()
 
     def time(self) -> float:
@@ -64,55 +64,55 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
 
-    def answers_for(self, *, peer: str, scheme: str) -> Answers:
+    def responses_for(self, *, peer: str, scheme: str) -> RenderedResponses:
         """The answers for those who connect from an address."""
-        node = self.asgi.node
-        trusted = is_trusted(peer, node.settings.trusted_networks)
-        answers = self._answers.get((scheme, trusted))
-        if answers is None:
-            parts = node.start()
-            self.observer = parts.observer
-            self.observer.connections = self.connections.__len__
-            answers = self._answers[scheme, trusted] = Answers(
-                node.catalogue,
+        process = self.asgi.process
+        trusted = is_trusted(peer, process.settings.trusted_networks)
+        responses = self._responses.get((scheme, trusted))
+        if responses is None:
+            parts = process.start()
+            self.reporter = parts.reporter
+            self.reporter.connections = self.connections.__len__
+            responses = self._responses[scheme, trusted] = RenderedResponses(
+                process.catalogue,
                 parts.local,
-                parts.caretaker,
+                parts.synchronizer,
                 clock=self.time,
-                tallies=self.tallies,
-                new_id=self.observer.request_ids.new,
+                local_counters=self.local_counters,
+                new_id=self.reporter.request_ids.new,
                 scheme=scheme,
                 trusted=trusted,
             )
-        return answers
+        return responses
 
     async def _serve(self) -> None:
-        looking_after = self.loop.create_task(self._look_after())
+        checking = self.loop.create_task(self._check_timeouts())
         try:
             await super()._serve()
         finally:
-            looking_after.cancel()
+            checking.cancel()
             # Those that the graceful end has not waited for: uvloop would wait for them for ever.
             for connection in self.connections:
                 connection.abort()
             self._tick()
-            if self._answers:
-                self.observer.write()  # what was answered since the application was told to end
+            if self._responses:
+                self.reporter.write()  # what was answered since the application was told to end
 
-    async def _look_after(self) -> None:
+    async def _check_timeouts(self) -> None:
         """Once a second: what time it is, and who has taken too long."""
         await self._queue_connections()
         while True:
             self.now = self.loop.time()
             self._tick()
-            self.connections.look_after(self.now)
+            self.connections.check_timeouts(self.now)
             await asyncio.sleep(_TICK)
 
     def _tick(self) -> None:
         """A second has passed: answers are made anew, and what counted them is added up."""
-        for answers in self._answers.values():
-            answers.tick()
-        if self._answers:  # so there is an observer
-            self.observer.totals.add(self.tallies.take())
+        for responses in self._responses.values():
+            responses.tick()
+        if self._responses:  # so there is an observer
+            self.reporter.counters.add(self.local_counters.take())
 
     async def _queue_connections(self) -> None:
         """Have the kernel queue as many connections as `backlog` says; asyncio makes it 100.

@@ -2,13 +2,13 @@
 
 from typing import Any, Protocol
 
-from reader.fleet.process_reporter import Observer
-from reader.front.connection_limits import Connections
-from reader.front.rendered_responses import Answers
-from reader.telemetry.counters import Tallies
+from reader.fleet.process_reporter import ProcessReporter
+from reader.front.connection_limits import ConnectionLimits
+from reader.front.rendered_responses import RenderedResponses
+from reader.telemetry.counters import LocalCounters
 
 
-class Process(Protocol):
+class WorkerInterface(Protocol):
     """A reader process; `reader.front.worker.FrontWorker` is the only one."""
 
     alive: bool  # False once it was told to end
@@ -16,12 +16,12 @@ class Process(Protocol):
     nr_conns: int  # connections, as gunicorn counts them
     nr: int  # requests that were answered, as gunicorn counts them
     max_requests: int  # after which the process is to end
-    connections: Connections
-    tallies: Tallies  # of what this thread answers
+    connections: ConnectionLimits
+    local_counters: LocalCounters  # of what this thread answers
     cfg: Any  # gunicorn's configuration
 
     @property
-    def observer(self) -> Observer:
+    def reporter(self) -> ProcessReporter:
         """What counts and logs the requests of the process; there is one once somebody connects."""
 
     def time(self) -> float:
@@ -30,5 +30,5 @@ class Process(Protocol):
     def retire(self) -> None:
         """It has answered as many requests as it is to answer: begin to end it."""
 
-    def answers_for(self, *, peer: str, scheme: str) -> Answers:
+    def responses_for(self, *, peer: str, scheme: str) -> RenderedResponses:
         """The answers for those who connect from an address."""

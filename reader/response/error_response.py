@@ -1,11 +1,11 @@
 """What is sent for an error, whoever found it: the front, the event loop or Flask."""
 
 from reader.errors import ApiError, error_body
-from reader.response.response import CORS_HEADERS, Answer
+from reader.response.response import CORS_HEADERS, HttpResponse
 from shared.github_form import JSON
 
 
-def refusal(error: ApiError) -> Answer:
+def refusal(error: ApiError) -> HttpResponse:
     """The answer to a request that is refused."""
     body = error_body(error.status, error.message)
     headers = {
@@ -15,4 +15,4 @@ def refusal(error: ApiError) -> Answer:
         **CORS_HEADERS,
         **error.headers,
     }
-    return Answer(error.status, headers, body)
+    return HttpResponse(error.status, headers, body)

@@ -3,25 +3,25 @@
 import json
 from collections.abc import Sequence
 
-from reader.response.response import CORS_HEADERS, Answer
+from reader.response.response import CORS_HEADERS, HttpResponse
 from shared.github_form import JSON
 from shared.resources.resource import Resource
 
 
-def livez() -> Answer:
+def livez() -> HttpResponse:
     """The process answers at all."""
-    return json_answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
-def healthcheck(missing: Sequence[Resource]) -> Answer:
+def healthcheck(missing: Sequence[Resource]) -> HttpResponse:
     """200 once every tracked resource can be served, else 503 that names what is missing."""
     if missing:
         names = [resource.name for resource in missing]
-        return json_answer({"status": "unavailable", "missing": names}, status=503)
-    return json_answer({"status": "ok"})
+        return json_response({"status": "unavailable", "missing": names}, status=503)
+    return json_response({"status": "ok"})
 
 
-def json_answer(value: object, *, status: int = 200) -> Answer:
+def json_response(value: object, *, status: int = 200) -> HttpResponse:
     """JSON that is of this moment only."""
     body = json.dumps(value).encode()
     headers = {
@@ -30,4 +30,4 @@ def json_answer(value: object, *, status: int = 200) -> Answer:
         "Cache-Control": "no-store",
         **CORS_HEADERS,
     }
-    return Answer(status, headers, body)
+    return HttpResponse(status, headers, body)

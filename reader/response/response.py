@@ -55,7 +55,7 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """Status, header fields and body, ready to be sent.
 
     Args:
@@ -69,9 +69,9 @@ class Answer:
     body: bytes = b""
 
 
-def answer(
+def to_response(
     representation: Representation, conditions: Conditions, *, served: Served, now: float
-) -> Answer:
+) -> HttpResponse:
     """What to send for a representation.
 
     Args:
@@ -94,13 +94,13 @@ def answer(
             for relation, query in representation.links
         )
     if representation.status == 200 and _is_known(representation, tag, conditions):
-        return Answer(304, headers)
+        return HttpResponse(304, headers)
     headers["Content-Type"] = representation.content_type
     if encoding is not None:
         headers["Content-Encoding"] = encoding
     if representation.status != 204:  # which has no content to have a length (RFC 9110 8.6)
         headers["Content-Length"] = str(len(body))
-    return Answer(representation.status, headers, body)
+    return HttpResponse(representation.status, headers, body)
 
 
 def _encode(

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from reader.errors import NotFound
 from reader.response.representation import Representation, View, is_page_query, page, whole
-from reader.telemetry.counters import Kind, Route, route_of
+from reader.telemetry.counters import RequestLabels, Route, route_of
 from shared.entry import Entry
 from shared.outcomes import Served
 from shared.resources.resource import Catalogue, Resource
@@ -16,7 +16,7 @@ _VIEW = "view"
 
 
 @dataclass(frozen=True)
-class Selection:
+class Target:
     """A resource, and how what is sent is made of its entry.
 
     Args:
@@ -29,13 +29,13 @@ class Selection:
     represent: Callable[[Entry], Representation]
     route: Route
 
-    def kind(self, served: Served, status: int, *, is_stale: bool) -> Kind:
+    def labels(self, served: Served, status: int, *, is_stale: bool) -> RequestLabels:
         """What an answer with its content is counted as."""
         name = None if self.resource.tracked else self.resource.name
-        return Kind(self.route, served, status, is_stale, name)
+        return RequestLabels(self.route, served, status, is_stale, name)
 
 
-def select(catalogue: Catalogue, target: str) -> Selection:
+def parse_target(catalogue: Catalogue, target: str) -> Target:
     """What a target names.
 
     Args:
@@ -55,17 +55,17 @@ def select(catalogue: Catalogue, target: str) -> Selection:
     if is_page_query(query):
         listed = catalogue.find(path)
         if listed is not None and listed.expanded:
-            return Selection(listed, partial(page, query=query), route_of(listed))
+            return Target(listed, partial(page, query=query), route_of(listed))
     found = catalogue.find(path, query)
     if found is None:
         raise NotFound
-    return Selection(found, whole, route_of(found))
+    return Target(found, whole, route_of(found))
 
 
-def _view(catalogue: Catalogue, segments: list[str], query: str) -> Selection:
+def _view(catalogue: Catalogue, segments: list[str], query: str) -> Target:
     view = View.parse(*segments[2:])
     asked = parse_qs(query, keep_blank_values=True).get("org", [catalogue.orgs[0]])
     org = catalogue.org(asked[0])
     if org is None:
         raise NotFound("Not Found: the organisation is not tracked here.")
-    return Selection(catalogue.repositories(org), view.of, Route.VIEW)
+    return Target(catalogue.repositories(org), view.of, Route.VIEW)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reader.errors import BadRequest, NotFound
 from reader.fleet.suspension import resume, suspend
-from reader.process import Node
+from reader.process import ReaderProcess
 from shared.queueing import Asked
 from shared.resources.resource import Resource
 
@@ -24,7 +24,7 @@ class Action(StrEnum):
     RESUME = "resume"  # have them go on
 
 
-def perform(action: Action, name: str, *, node: Node, request_id: str) -> str:
+def perform(action: Action, name: str, *, process: ReaderProcess, request_id: str) -> str:
     """Do it, and say in a sentence what was done; may raise `redis.RedisError`.
 
     Args:
@@ -43,7 +43,7 @@ def perform(action: Action, name: str, *, node: Node, request_id: str) -> str:
         name or "refreshing",
         extra={"fields": {"action": action, "resource": name, "request_id": request_id}},
     )
-    parts = node.start()
+    parts = process.start()
     parts.fleet.forget()
     if action is Action.PAUSE:
         suspend(parts.redis)
@@ -51,8 +51,8 @@ def perform(action: Action, name: str, *, node: Node, request_id: str) -> str:
     if action is Action.RESUME:
         resume(parts.redis)
         return "Refreshing goes on."
-    resource = _resource(node, name)
-    later = " once refreshing is resumed" if parts.fleet.look().suspended else ""
+    resource = _resource(process, name)
+    later = " once refreshing is resumed" if parts.fleet.snapshot().suspended else ""
     if action is Action.FORGET:
         if resource.tracked:
             raise BadRequest(f"{name} is tracked, and always kept: refresh it instead.")
@@ -64,8 +64,8 @@ def perform(action: Action, name: str, *, node: Node, request_id: str) -> str:
     return f"{name} will be refreshed{later}."
 
 
-def _resource(node: Node, name: str) -> Resource:
-    resource = node.catalogue.named(name)
+def _resource(process: ReaderProcess, name: str) -> Resource:
+    resource = process.catalogue.named(name)
     if resource is None:
         raise NotFound("Not Found: no such resource is to be had here.")
     return resource

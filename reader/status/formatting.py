@@ -59,9 +59,9 @@ def share(part: float, whole: float) -> str:
 
 def clock(at: float, now: float) -> str:
     """A moment: the time of day, and the date where it is not near."""
-    moment = datetime.fromtimestamp(at, UTC)
+    page_input = datetime.fromtimestamp(at, UTC)
     near = abs(at - now) < 12 * 3600
-    return moment.strftime("%H:%M:%S UTC" if near else "%d %b %H:%M UTC")
+    return page_input.strftime("%H:%M:%S UTC" if near else "%d %b %H:%M UTC")
 
 
 def iso(at: float) -> str:

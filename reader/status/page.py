@@ -8,7 +8,7 @@ from reader.fleet.snapshot import Fleet
 from reader.status.budget_row import budget_row
 from reader.status.diagnosis import LEVEL_SIGNS, Statement, diagnose
 from reader.status.formatting import about, clock, count, iso, plural, share
-from reader.status.page_input import NOTHING, Moment, Shown
+from reader.status.page_input import NOTHING, PageInput, Shown
 from reader.status.process_rows import node_rows, worker_row
 from reader.status.reports import timeline_row
 from reader.status.resource_rows import on_demand_row, tracked_row
@@ -18,31 +18,31 @@ from shared.version import VERSION
 _TIMELINE = 40  # reports that are shown
 
 
-def page_of(moment: Moment) -> Shown:
+def page_of(page_input: PageInput) -> Shown:
     """What is shown, as JSON has it."""
-    now, fleet = moment.now, moment.fleet or Fleet(moment.now)
+    now, fleet = page_input.now, page_input.fleet or Fleet(page_input.now)
     statements = diagnose(
-        moment.fleet,
-        moment.held,
+        page_input.fleet,
+        page_input.held,
         now=now,
-        away_since=moment.away_since,
-        include_private=moment.settings.include_private,
+        away_since=page_input.away_since,
+        include_private=page_input.settings.include_private,
     )
     worst = statements[0]
-    tracked = fleet.tracked if moment.fleet else moment.held
+    tracked = fleet.tracked if page_input.fleet else page_input.held
     return {
         "now": iso(now),
         "at": clock(now, now),
-        "reader": moment.reader,
+        "reader": page_input.reader,
         "version": VERSION,
-        "redis": moment.fleet is not None,
-        "private": moment.settings.include_private,
+        "redis": page_input.fleet is not None,
+        "private": page_input.settings.include_private,
         "level": worst.level,
         "title": f"{LEVEL_SIGNS[worst.level]} {worst.title}",
         "statements": [_statement(one) for one in statements],
         "paused": fleet.suspended,
-        "tiles": _tiles(fleet) if moment.fleet else [],
-        "resources": [tracked_row(view, moment) for view in tracked],
+        "tiles": _tiles(fleet) if page_input.fleet else [],
+        "resources": [tracked_row(view, page_input) for view in tracked],
         "budgets": [
             budget_row(budget, now, is_beside=is_beside(budget, fleet.budgets))
             for budget in fleet.budgets

@@ -14,7 +14,7 @@ NOTHING = "\u2013"
 
 
 @dataclass(frozen=True)
-class Moment:
+class PageInput:
     """What is known when somebody looks.
 
     Args:

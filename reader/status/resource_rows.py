@@ -3,16 +3,16 @@
 from reader.fleet.snapshot import OnDemandView, TrackedView
 from reader.status.diagnosis import LEVELS, SIGNS, Level, state_of
 from reader.status.formatting import about, clock, count, duration, iso, plural, share, size
-from reader.status.page_input import NOTHING, Moment, Shown
+from reader.status.page_input import NOTHING, PageInput, Shown
 from reader.status.reports import report_words
 from shared.refresh_ahead import Ahead
 
 
-def tracked_row(view: TrackedView, moment: Moment) -> Shown:
+def tracked_row(view: TrackedView, page_input: PageInput) -> Shown:
     """What is shown of a tracked resource."""
-    now, metadata, record = moment.now, view.metadata, view.record
+    now, metadata, record = page_input.now, view.metadata, view.record
     state, last = state_of(view), view.record.last
-    due_at = next_at(view, moment)
+    due_at = next_at(view, page_input)
     shown: Shown = {
         "key": view.resource.name,
         "name": view.resource.name,
@@ -25,7 +25,7 @@ def tracked_row(view: TrackedView, moment: Moment) -> Shown:
         "age_bar": 0,
         "age_words": "nothing is held",
         "next_at": None if due_at is None else iso(due_at),
-        "next": _next(view, due_at, moment),
+        "next": _next(view, due_at, page_input),
         "items": metadata.items if metadata else None,
         "items_words": _items(view),
         "size_bytes": metadata.size if metadata else None,
@@ -61,25 +61,25 @@ def _items(view: TrackedView) -> str:
     return plural(metadata.items, "item") + of_pages
 
 
-def next_at(view: TrackedView, moment: Moment) -> float | None:
+def next_at(view: TrackedView, page_input: PageInput) -> float | None:
     """Unix time in seconds at which the next refresh is to begin; None where nobody knows."""
-    fleet, settings = moment.fleet, moment.settings
+    fleet, settings = page_input.fleet, page_input.settings
     if fleet is None or fleet.suspended or not fleet.workers or view.is_running:
         return None
     if view.failure is not None:
-        return max(view.failure.retry_at, moment.now)
+        return max(view.failure.retry_at, page_input.now)
     if not view.resource.tracked:
         return None
     if view.metadata is None or not view.is_fresh:
-        return moment.now
+        return page_input.now
     if fleet.schedulers:
         ahead = Ahead(settings.refresh_ahead * settings.cache_ttl)
-        return max(ahead.due_at(view.resource, view.metadata), moment.now)
+        return max(ahead.due_at(view.resource, view.metadata), page_input.now)
     return view.metadata.fresh_until
 
 
-def _next(view: TrackedView, at: float | None, moment: Moment) -> str:
-    fleet = moment.fleet
+def _next(view: TrackedView, at: float | None, page_input: PageInput) -> str:
+    fleet = page_input.fleet
     if fleet is None:
         return "when Redis is back"
     if view.is_running:
@@ -88,7 +88,7 @@ def _next(view: TrackedView, at: float | None, moment: Moment) -> str:
         return "when asked for"
     if at is None:
         return f"when {'refreshing is resumed' if fleet.suspended else 'a refresher is there'}"
-    when = f"in {about(at - moment.now)}" if at - moment.now >= 1 else "now"
+    when = f"in {about(at - page_input.now)}" if at - page_input.now >= 1 else "now"
     return when if view.failure is None else f"next try {when}"
 
 

@@ -10,16 +10,16 @@ from redis import RedisError
 from werkzeug.wrappers import Response as AnyResponse
 
 from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, Unavailable
-from reader.response.health import json_answer
+from reader.response.health import json_response
 from reader.status.actions import Action, log, perform
 from reader.status.admin import COOKIE, Admin
 from reader.status.guesses import Guesses, slowing
 from reader.status.page import page_of
-from reader.status.page_input import Moment, Shown
+from reader.status.page_input import PageInput, Shown
 from reader.status.sessions import LIFETIME_S, Session, Sessions
 from reader.telemetry.counters import Route
 from reader.web.delayed_responses import hold
-from reader.web.request import client, header, node, origin, response
+from reader.web.request import client, header, origin, process, response
 
 status_routes = Blueprint(
     "status",
@@ -46,7 +46,7 @@ _PROOF = "Give ADMIN_TOKEN: `Authorization: Bearer ...`, or sign in on /status."
 
 def register(app: Flask) -> None:
     """Give an application the status page."""
-    app.extensions["admin"] = Admin(app.extensions["node"].settings.admin_token, Guesses())
+    app.extensions["admin"] = Admin(app.extensions["process"].settings.admin_token, Guesses())
     app.register_blueprint(status_routes)
 
 
@@ -54,7 +54,7 @@ def register(app: Flask) -> None:
 def status_page() -> Response:
     """The page for people."""
     try:
-        session = _looker()
+        session = _checker()
     except (Unauthorized, TooMany) as error:
         return _sign_in_again(error, is_wrong=_given_token() is not None)
     said = None if session is None else session.text(request.args.get("said", ""))
@@ -64,8 +64,8 @@ def status_page() -> Response:
 @status_routes.get("/status.json")
 def status_json() -> Response:
     """The same for programs."""
-    _looker()
-    ready = json_answer(_page())
+    _checker()
+    ready = json_response(_page())
     # Unlike content, it is not for other sites' pages.
     ready.headers.pop("Access-Control-Allow-Origin")
     return response(ready)
@@ -84,8 +84,8 @@ def sign_in() -> AnyResponse:
         cookie = _sessions().begin()
     except (RedisError, TimeoutError) as error:
         raise _no_sessions() from error
-    answer = _back()
-    answer.set_cookie(
+    response = _back()
+    response.set_cookie(
         COOKIE,
         cookie,
         max_age=LIFETIME_S,
@@ -93,7 +93,7 @@ def sign_in() -> AnyResponse:
         httponly=True,
         samesite="Strict",
     )
-    return answer
+    return response
 
 
 @status_routes.post("/status/sign-out")
@@ -105,9 +105,9 @@ def sign_out() -> AnyResponse:
         _sessions().end(session)
     except (RedisError, TimeoutError) as error:
         raise _no_sessions() from error
-    answer = _back()
-    answer.delete_cookie(COOKIE)
-    return answer
+    response = _back()
+    response.delete_cookie(COOKIE)
+    return response
 
 
 @status_routes.post("/status/<action>")
@@ -119,7 +119,7 @@ def act(action: str) -> AnyResponse:
     session = _meant_session()
     name = request.form.get("resource", "")
     try:
-        said = perform(Action(action), name, node=node(), request_id=g.request_id)
+        said = perform(Action(action), name, process=process(), request_id=g.request_id)
     except (RedisError, TimeoutError) as error:
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
     except ApiError as error:
@@ -127,7 +127,7 @@ def act(action: str) -> AnyResponse:
             raise
         return _back(session, said=error.message)
     if _wants_json(session):
-        return response(json_answer({"message": said}, status=202))
+        return response(json_response({"message": said}, status=202))
     return _back(session, said=said)
 
 
@@ -162,7 +162,7 @@ def _session() -> Session | None:
         raise _no_sessions() from error
 
 
-def _looker() -> Session | None:
+def _checker() -> Session | None:
     """Who looks at the page; None for anybody, if everybody may.
 
     A token changes nothing of what everybody may see, and is not looked at then: so it is no guess.
@@ -172,7 +172,7 @@ def _looker() -> Session | None:
         Unauthorized, TooMany: the request does not prove who sent it.
         Unavailable: whether it does cannot be told.
     """
-    is_public = node().settings.status_public
+    is_public = process().settings.status_public
     if is_public and _given_token() is not None:
         return None
     if not is_public and not _admin().is_possible:
@@ -194,8 +194,8 @@ def _sessions() -> Sessions:
     Raises:
         Unavailable: it is away.
     """
-    parts = node().start()
-    if parts.caretaker.away_since is not None:
+    parts = process().start()
+    if parts.synchronizer.away_since is not None:
         raise _no_sessions()
     sessions = _admin().sessions(parts.redis)
     assert sessions is not None
@@ -209,8 +209,8 @@ def _no_sessions() -> Unavailable:
 
 def _wrong_token() -> Unauthorized | TooMany:
     """Count a wrong token, and have its answer held back if there were many."""
-    parts = node().start()
-    redis = parts.redis if parts.caretaker.away_since is None else None
+    parts = process().start()
+    redis = parts.redis if parts.synchronizer.away_since is None else None
     lately = _admin().guesses.count(redis)
     slowed = slowing(lately)
     hold(request.environ.get("asgi.scope"), seconds=slowed.seconds, is_sent=slowed.is_answered)
@@ -243,13 +243,13 @@ def _meant_session() -> Session:
 
 
 def _page() -> Shown:
-    fleet, settings = node().fleet(), node().settings
+    fleet, settings = process().fleet(), process().settings
     return page_of(
-        Moment(
+        PageInput(
             now=time.time(),
             fleet=fleet,
-            held=node().tracked(),
-            away_since=node().start().caretaker.away_since,
+            held=process().tracked(),
+            away_since=process().start().synchronizer.away_since,
             reader=f"{socket.gethostname()}:{settings.port}",
             settings=settings,
         )
@@ -262,9 +262,9 @@ def _html(template: str, *, status: int = 200, **known: object) -> Response:
 
 
 def _sign_in_again(error: ApiError, *, is_wrong: bool) -> Response:
-    answer = _html("sign_in.html", status=error.status, refused=is_wrong)
-    answer.headers.update({k: v for k, v in error.headers.items() if k == "Retry-After"})
-    return answer
+    response = _html("sign_in.html", status=error.status, refused=is_wrong)
+    response.headers.update({k: v for k, v in error.headers.items() if k == "Retry-After"})
+    return response
 
 
 def _back(session: Session | None = None, *, said: str | None = None) -> AnyResponse:
@@ -272,9 +272,9 @@ def _back(session: Session | None = None, *, said: str | None = None) -> AnyResp
     query = ""
     if session is not None and session.id is not None and said is not None:
         query = "?" + urlencode({"said": session.signed(said)})
-    answer = redirect(f"/status{query}", 303)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    response = redirect(f"/status{query}", 303)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _wants_json(session: Session) -> bool:

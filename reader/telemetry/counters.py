@@ -1,10 +1,10 @@
 """Counting answers: plain numbers where they are sent, added up once a second.
 
 The front answers some ten thousand requests a second from one thread, so each of its answers
-carries the `Tally` that counts it: no look-up, no lock. Flask's threads count with a lock.
+carries the `Counter` that counts it: no look-up, no lock. Flask's threads count with a lock.
 """
 
-from collections import Counter
+import collections
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from threading import Lock
@@ -59,7 +59,7 @@ def served_by_status(status: int) -> Served:
     return Served.UNAVAILABLE if status == 503 else Served.FAILED
 
 
-class Kind(NamedTuple):
+class RequestLabels(NamedTuple):
     """A kind of answer.
 
     Args:
@@ -77,13 +77,13 @@ class Kind(NamedTuple):
     name: str | None = None
 
 
-class Tally:
+class Counter:
     """The answers of one kind that one thread has sent; nobody else writes to it."""
 
-    __slots__ = ("kind", "requests", "seconds", "slow")
+    __slots__ = ("labels", "requests", "seconds", "slow")
 
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
+    def __init__(self, labels: RequestLabels) -> None:
+        self.labels = labels
         self.requests = 0
         self.seconds = 0.0
         self.slow: list[float] = []  # seconds of each answer that took more than `QUICK`
@@ -96,31 +96,31 @@ class Tally:
             self.slow.append(seconds)
 
 
-class Tallies:
+class LocalCounters:
     """The tallies of one thread."""
 
     def __init__(self) -> None:
-        self._tallies: dict[Kind, Tally] = {}
+        self._counters: dict[RequestLabels, Counter] = {}
 
-    def of(self, kind: Kind) -> Tally:
+    def of(self, labels: RequestLabels) -> Counter:
         """The tally of a kind, until they are taken."""
-        tally = self._tallies.get(kind)
-        if tally is None:
-            tally = self._tallies[kind] = Tally(kind)
-        return tally
+        counter = self._counters.get(labels)
+        if counter is None:
+            counter = self._counters[labels] = Counter(labels)
+        return counter
 
-    def take(self) -> list[Tally]:
+    def take(self) -> list[Counter]:
         """All tallies, to be added up; whoever still holds one must count with it no more."""
-        taken, self._tallies = self._tallies, {}
+        taken, self._counters = self._counters, {}
         return list(taken.values())
 
 
-class Totals:
+class Counters:
     """All that a reader process has counted since it began; for any thread."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Counted] = Counter()
-        self._names: Counter[str] = Counter()
+        self._counts: collections.Counter[Counted] = collections.Counter()
+        self._names: collections.Counter[str] = collections.Counter()
         self._lock = Lock()
 
     def count(self, measure: Measure, *labels: str, by: float = 1) -> None:
@@ -128,17 +128,17 @@ class Totals:
         with self._lock:
             self._add((measure, labels), by)
 
-    def add(self, tallies: Iterable[Tally]) -> None:
+    def add(self, local_counters: Iterable[Counter]) -> None:
         """Add up tallies that are counted with no more."""
         with self._lock:
-            for tally in tallies:
-                self._add_tally(tally)
+            for counter in local_counters:
+                self._add_counter(counter)
 
-    def answered(self, kind: Kind, seconds: float) -> None:
+    def answered(self, labels: RequestLabels, seconds: float) -> None:
         """Count one answer."""
-        tally = Tally(kind)
-        tally.count(seconds)
-        self.add([tally])
+        counter = Counter(labels)
+        counter.count(seconds)
+        self.add([counter])
 
     def counts(self) -> Mapping[Counted, float]:
         """Everything, at this moment."""
@@ -148,26 +148,28 @@ class Totals:
     def take_names(self) -> Mapping[str, int]:
         """How often on-demand resources were asked for since this was called last."""
         with self._lock:
-            names, self._names = self._names, Counter()
+            names, self._names = self._names, collections.Counter()
             return names
 
     def _add(self, counted: Counted, by: float) -> None:
         # A Counter's values are numbers of any kind; its type says whole ones.
         self._counts[counted] += by  # type: ignore[assignment]
 
-    def _add_tally(self, tally: Tally) -> None:
-        kind = tally.kind
-        if not tally.requests:
+    def _add_counter(self, counter: Counter) -> None:
+        labels = counter.labels
+        if not counter.requests:
             return
-        labels = (kind.route, kind.served, str(kind.status))
-        self._add((Measure.REQUESTS, labels), tally.requests)
-        if kind.is_stale:
-            self._add((Measure.STALE, (kind.route,)), tally.requests)
+        key = (labels.route, labels.served, str(labels.status))
+        self._add((Measure.REQUESTS, key), counter.requests)
+        if labels.is_stale:
+            self._add((Measure.STALE, (labels.route,)), counter.requests)
         measure = Measure.REQUEST_SECONDS
-        quick = tally.requests - len(tally.slow)
-        self._add((measure, (kind.served, _QUICK_BUCKET)), quick)
-        for seconds in tally.slow:
-            self._add((measure, (kind.served, bucket_of(measure, seconds))), 1)
-        self._add((measure, (kind.served, SUM)), tally.seconds)
-        if kind.name is not None and (kind.name in self._names or len(self._names) < _MAX_NAMES):
-            self._names[kind.name] += tally.requests
+        quick = counter.requests - len(counter.slow)
+        self._add((measure, (labels.served, _QUICK_BUCKET)), quick)
+        for seconds in counter.slow:
+            self._add((measure, (labels.served, bucket_of(measure, seconds))), 1)
+        self._add((measure, (labels.served, SUM)), counter.seconds)
+        if labels.name is not None and (
+            labels.name in self._names or len(self._names) < _MAX_NAMES
+        ):
+            self._names[labels.name] += counter.requests

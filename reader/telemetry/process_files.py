@@ -23,7 +23,7 @@ FOLDER = "API_READ_CACHE_COUNTS"
 _ENDED = "ended"
 
 
-class NodeCounts:
+class ProcessFiles:
     """The files of one node.
 
     Not a store: it is thrown away when gunicorn ends.
@@ -36,7 +36,7 @@ class NodeCounts:
         self._folder = folder
 
     @classmethod
-    def of_process(cls) -> "NodeCounts":
+    def of_process(cls) -> "ProcessFiles":
         """Those of the gunicorn that this process belongs to."""
         folder = os.environ.get(FOLDER)
         return cls(Path(folder) if folder else None)

@@ -12,7 +12,7 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 # Of a process, of those that are never sent; each holds one of its connections.
-MOST_HELD = 256
+MOST_DELAYED = 256
 _SCOPE_KEY = "api-read-cache.held"
 
 
@@ -28,7 +28,7 @@ def hold(scope: Message | None, *, seconds: float, is_sent: bool) -> None:
         scope[_SCOPE_KEY] = (seconds, is_sent)
 
 
-class HeldAnswers:
+class DelayedResponses:
     """The answers of one process that are held back."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class HeldAnswers:
         Raises:
             asyncio.CancelledError: always; gunicorn then closes it without a word.
         """
-        if self._unsent < MOST_HELD:
+        if self._unsent < MOST_DELAYED:
             self._unsent += 1
             try:
                 await asyncio.sleep(seconds)

@@ -6,18 +6,18 @@ from urllib.parse import quote
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from reader.process import Node
+from reader.process import ReaderProcess
 from reader.response.client_url import Address, is_trusted
-from reader.response.response import Answer
+from reader.response.response import HttpResponse
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-def node() -> Node:
+def process() -> ReaderProcess:
     """The reader that is asked."""
-    found = current_app.extensions["node"]
-    assert isinstance(found, Node)
+    found = current_app.extensions["process"]
+    assert isinstance(found, ReaderProcess)
     return found
 
 
@@ -37,7 +37,7 @@ def target() -> str:
 
 def origin() -> str:
     """Scheme and authority that the client used."""
-    trusts = is_trusted(client(), node().settings.trusted_networks)
+    trusts = is_trusted(client(), process().settings.trusted_networks)
     return Address(
         scheme=request.environ["wsgi.url_scheme"],
         host=header("Host"),
@@ -56,7 +56,7 @@ def header(name: str) -> str | None:
     return request.headers.get(name)
 
 
-def response(ready: Answer) -> Response:
+def response(ready: HttpResponse) -> Response:
     """What Flask sends of an answer: exactly that."""
     sent = _Exact(ready.body, status=ready.status)
     # Flask's own Content-Type and Content-Length give way to the answer's.

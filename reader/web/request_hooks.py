@@ -4,9 +4,9 @@ import time
 
 from flask import Flask, Response, g, request
 
-from reader.telemetry.counters import Kind, Route, served_by_status
+from reader.telemetry.counters import RequestLabels, Route, served_by_status
 from reader.telemetry.request_ids import HEADER
-from reader.web.request import client, header, node, target
+from reader.web.request import client, header, process, target
 
 # Those whose rules are spelled as they are counted.
 _OWN_ROUTES = frozenset(
@@ -20,7 +20,7 @@ _OWN_ROUTES = frozenset(
 def note_requests(app: Flask) -> None:
     """Have the requests of an application noted.
 
-    A view that sends content says what it is counted as in `g.kind`; one that only knows what was
+    A view that sends content says what it is counted as in `g.labels`; one that only knows what was
     asked for, in `g.route`.
     """
     app.before_request(_begin)
@@ -30,14 +30,14 @@ def note_requests(app: Flask) -> None:
 def _begin() -> None:
     g.began = time.perf_counter()
     sent = header(HEADER) or ""
-    g.request_id = node().observer.request_ids.of(sent.encode("latin-1", "replace"))
+    g.request_id = process().reporter.request_ids.of(sent.encode("latin-1", "replace"))
 
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
     status = response.status_code
-    node().observer.answered(
-        g.get("kind") or Kind(_route(), served_by_status(status), status),
+    process().reporter.answered(
+        g.get("labels") or RequestLabels(_route(), served_by_status(status), status),
         method=request.method,
         target=target(),
         seconds=time.perf_counter() - g.began,

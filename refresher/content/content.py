@@ -18,7 +18,7 @@ from refresher.content.privacy_marks import Mark, mark_of
 from refresher.content.ranking import rank
 from refresher.errors import OriginError
 from refresher.github.question import Question
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 from shared.entry import Entry, Metadata
 from shared.github_form import JSON, github_error
 from shared.json_array import JsonArray
@@ -104,8 +104,8 @@ def of_list(read: ReadList, *, ranked: bool) -> Content:
     )
 
 
-def of_answer(
-    answer: OriginAnswer, page: Page, *, question: Question, tracked: bool, findings: Findings
+def of_response(
+    response: GitHubResponse, page: Page, *, question: Question, tracked: bool, findings: Findings
 ) -> Content:
     """The content of anything else: GitHub's own answer, less what only some may see.
 
@@ -121,27 +121,27 @@ def of_answer(
     Raises:
         OriginError: it is not JSON, or not of the shape that it should have.
     """
-    if answer.status == 204:
+    if response.status == 204:
         return Content(204, b"")
-    value = decode(answer.body)
+    value = decode(response.body)
     if tracked and not isinstance(value, dict):
         raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than an object")
-    text = answer.body.decode().strip(_WHITESPACE)
+    text = response.body.decode().strip(_WHITESPACE)
     try:
-        shape = question.shape if answer.status == 200 else ERROR
+        shape = question.shape if response.status == 200 else ERROR
         public, left = narrowed(text, value, shape, findings)
-        if answer.status == 200 and not _is_of(shape, value, left):
+        if response.status == 200 and not _is_of(shape, value, left):
             raise UnfitError
     except (UnfitError, RecursionError) as error:
         reason = "GitHub sent JSON of another shape than it describes"
         raise OriginError(FailureKind.UNEXPECTED, reason) from error
     if not question.include_private and isinstance(value, dict) and Mark.PRIVATE in mark_of(value):
         return not_found()
-    if answer.status == 404 and isinstance(left, dict) and left.get("message") == NOT_FOUND:
+    if response.status == 404 and isinstance(left, dict) and left.get("message") == NOT_FOUND:
         return replace(not_found(), pages=[page])
-    body = answer.body if public is text else public.encode()
-    content_type = answer.headers.get("Content-Type", JSON)
-    return Content(answer.status, body, content_type, links=_links(answer), pages=[page])
+    body = response.body if public is text else public.encode()
+    content_type = response.headers.get("Content-Type", JSON)
+    return Content(response.status, body, content_type, links=_links(response), pages=[page])
 
 
 def _is_of(shape: Shape, value: Any, left: Any) -> bool:
@@ -157,7 +157,7 @@ def without_hidden(content: Content, *, shape: Shape, include_private: bool = Fa
     credential sees drafts of a private repository, items of a list are left out.
 
     Args:
-        content: made by `of_answer`.
+        content: made by `of_response`.
         shape: the public shape that it was made with.
         include_private: private repositories are let in.
     """
@@ -182,12 +182,12 @@ def not_found() -> Content:
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
 
 
-def _links(answer: OriginAnswer) -> list[tuple[str, str]]:
+def _links(response: GitHubResponse) -> list[tuple[str, str]]:
     # The path in GitHub's links has numbers for names; the query is what turns the page.
     return [
-        (relation, urlsplit(answer.links[relation]).query)
+        (relation, urlsplit(response.links[relation]).query)
         for relation in _RELATIONS
-        if relation in answer.links
+        if relation in response.links
     ]
 
 

@@ -13,9 +13,9 @@ from refresher.content.page import Page, Unchanged, ask
 from refresher.content.prefetch import Prefetch
 from refresher.errors import OriginError
 from refresher.github import response_check
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 from shared.outcomes import FailureKind
 from shared.resources.operations.shapes import Shape
 from shared.resources.resource import Resource
@@ -73,11 +73,11 @@ class _View:
         """For the next reading: the same one answers, if it could answer all of this one."""
         return _View(self.is_one, None if self.is_mixed else self.asked_by)
 
-    def note(self, answer: OriginAnswer) -> None:
+    def note(self, response: GitHubResponse) -> None:
         """Take note of who was given a page."""
         if self.asked_by is None:
-            self.asked_by = answer.credential
-        self.is_mixed = self.is_mixed or answer.credential != self.asked_by
+            self.asked_by = response.credential
+        self.is_mixed = self.is_mixed or response.credential != self.asked_by
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class ListReader:
         note_findings: told what a page that was downloaded held beside what is public.
     """
 
-    origin: Origin
+    origin: GitHubClient
     resource: Resource
     path: str
     shape: Shape
@@ -110,7 +110,7 @@ class ListReader:
     note_length: Callable[[int], None] = lambda _: None
     note_progress: Callable[[int, int], None] = lambda *_: None
     concurrency: int = 1
-    note_findings: Callable[[OriginAnswer, Findings], None] = lambda *_: None
+    note_findings: Callable[[GitHubResponse, Findings], None] = lambda *_: None
 
     def read(self, known: Sequence[Page], known_ids: Sequence[Hashable]) -> ReadList | Unchanged:
         """Read until the list holds still.
@@ -155,10 +155,10 @@ class ListReader:
         """All pages, and whether any was downloaded; the items of those go into `items`."""
         ask_for = partial(self._ask, known, view)
         try:
-            with Prefetch(ask_for, concurrency=self.concurrency) as answers:
+            with Prefetch(ask_for, concurrency=self.concurrency) as responses:
                 if view.is_known:
-                    answers.expect(known)
-                return self._follow(answers, known, items, view)
+                    responses.expect(known)
+                return self._follow(responses, known, items, view)
         except OriginError as error:
             if view.among is None or error.kind not in _OF_A_CREDENTIAL:
                 raise
@@ -167,7 +167,7 @@ class ListReader:
 
     def _follow(
         self,
-        answers: Prefetch,
+        responses: Prefetch,
         known: Mapping[str, Page],
         items: dict[str, list[Item]],
         view: "_View",
@@ -177,34 +177,34 @@ class ListReader:
         url: str | None = self._first_url
         while url is not None:
             self._check_next(url, pages)
-            answer, page = answers.get(url), known.get(url)
+            response, page = responses.get(url), known.get(url)
             if not view.is_known:
-                view.note(answer)
-                answers.expect(one for one in known if one != url)
-            view.note(answer)
+                view.note(response)
+                responses.expect(one for one in known if one != url)
+            view.note(response)
             if view.is_mixed:
                 break
-            if answer.status == 304 and page is not None:
-                pages.append(page.confirmed(answer))
-            elif answer.status == 304 and page is None and known and pages:
+            if response.status == 304 and page is not None:
+                pages.append(page.confirmed(response))
+            elif response.status == 304 and page is None and known and pages:
                 items[url] = []
-                pages.append(Page.of(replace(answer, body=b"[]"), url, 0))
+                pages.append(Page.of(replace(response, body=b"[]"), url, 0))
             else:
-                response_check.check(answer, tracked=self.resource.tracked, now=self.clock())
+                response_check.check(response, tracked=self.resource.tracked, now=self.clock())
                 findings = Findings()
-                items[url] = self._split(answer.body, findings)
-                self.note_findings(answer, findings)
+                items[url] = self._split(response.body, findings)
+                self.note_findings(response, findings)
                 self._check_size(items)
-                pages.append(Page.of(answer, url, len(items[url])))
+                pages.append(Page.of(response, url, len(items[url])))
                 still_empty = page is not None and page.items == 0 and not items[url]
                 downloaded = downloaded or not still_empty
-            is_mute = answer.status == 304 and not answer.links
+            is_mute = response.status == 304 and not response.links
             if len(pages) == 1:
-                following = _following(answer)
+                following = _following(response)
                 length = len(known) if is_mute else 1 + len(following)
                 self.note_length(length)
                 if not known and following[:1] == [pages[0].next_url]:
-                    answers.expect(following[: self.max_pages - 1])
+                    responses.expect(following[: self.max_pages - 1])
             if length > 1:
                 self.note_progress(len(pages), max(length, len(pages)))
             url = pages[-1].next_url or (_beyond(pages[-1]) if is_mute else None)
@@ -214,7 +214,7 @@ class ListReader:
     def _first_url(self) -> str:
         return self.origin.url_of(f"{self.path}?per_page={PER_PAGE}")
 
-    def _ask(self, known: Mapping[str, Page], view: "_View", url: str) -> OriginAnswer:
+    def _ask(self, known: Mapping[str, Page], view: "_View", url: str) -> GitHubResponse:
         self.before_each()
         page = known.get(url)
         if page is not None:
@@ -252,9 +252,9 @@ def _urls(pages: Sequence[Page]) -> list[str]:
     return [page.url for page in pages]
 
 
-def _following(answer: OriginAnswer) -> list[str]:
+def _following(response: GitHubResponse) -> list[str]:
     """The pages after the first one, as far as it tells how many there are."""
-    next_url, last_url = answer.links.get("next"), answer.links.get("last")
+    next_url, last_url = response.links.get("next"), response.links.get("last")
     if next_url is None or last_url is None:
         return []
     last = dict(parse_qsl(urlsplit(last_url).query)).get("page", "")

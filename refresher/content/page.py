@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 
 _GONE = frozenset({404, 410})
 # What lets its holder clone a private repository is not to be stored, in Redis or anywhere.
@@ -86,17 +86,17 @@ class Page:
     asked_by: str = ""
 
     @classmethod
-    def of(cls, answer: OriginAnswer, url: str, items: int | None = None) -> "Page":
+    def of(cls, response: GitHubResponse, url: str, items: int | None = None) -> "Page":
         """The page in an answer to a request for `url`."""
         return cls(
             url,
-            answer.headers.get("ETag"),
-            answer.links.get("next"),
-            Body.of(_CLONE_TOKEN.sub(rb"\1null", answer.body)),
-            answer.given_to,
+            response.headers.get("ETag"),
+            response.links.get("next"),
+            Body.of(_CLONE_TOKEN.sub(rb"\1null", response.body)),
+            response.given_to,
             items,
-            answer.moved_to,
-            answer.credential,
+            response.moved_to,
+            response.credential,
         )
 
     @property
@@ -104,26 +104,26 @@ class Page:
         """For asking whether the page changed."""
         return Validator(self.etag, self.given_to, self.body.unpacked)
 
-    def confirmed(self, answer: OriginAnswer) -> "Page":
+    def confirmed(self, response: GitHubResponse) -> "Page":
         """The same page after a 304, which may carry a new ETag, and `Link` or none at all."""
         return replace(
             self,
-            etag=answer.headers.get("ETag", self.etag),
-            given_to=answer.given_to,
-            asked_by=answer.credential,
-            moved_to=answer.moved_to or self.moved_to,
-            next_url=answer.links.get("next") if answer.links else self.next_url,
+            etag=response.headers.get("ETag", self.etag),
+            given_to=response.given_to,
+            asked_by=response.credential,
+            moved_to=response.moved_to or self.moved_to,
+            next_url=response.links.get("next") if response.links else self.next_url,
         )
 
 
 def ask(
-    origin: Origin,
+    origin: GitHubClient,
     url: str,
     page: Page | None,
     validator: Validator | None,
     *,
     among: Collection[str] | None = None,
-) -> OriginAnswer:
+) -> GitHubResponse:
     """Ask for a page where it is known to have moved to, or else where it was asked for before.
 
     A repository that was renamed answers 301 for ever, which would be a request more each time.
@@ -141,7 +141,7 @@ def ask(
     moved_to = page.moved_to if page else None
     if moved_to is None:
         return origin.get(url, validator, among=among)
-    answer = origin.get(moved_to, validator, among=among)
-    if answer.status in _GONE:  # it moved on, or back
+    response = origin.get(moved_to, validator, among=among)
+    if response.status in _GONE:  # it moved on, or back
         return origin.get(url, validator, among=among)
-    return replace(answer, moved_to=answer.moved_to or moved_to)
+    return replace(response, moved_to=response.moved_to or moved_to)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 
 
 class Prefetch:
@@ -21,12 +21,12 @@ class Prefetch:
         concurrency: requests under way at once.
     """
 
-    def __init__(self, ask: Callable[[str], OriginAnswer], *, concurrency: int) -> None:
+    def __init__(self, ask: Callable[[str], GitHubResponse], *, concurrency: int) -> None:
         self._ask = ask
         self._concurrency = concurrency
         self._threads = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
         self._expected: deque[str] = deque()
-        self._ahead: dict[str, Future[OriginAnswer]] = {}
+        self._ahead: dict[str, Future[GitHubResponse]] = {}
 
     def __enter__(self) -> "Prefetch":
         """Begin."""
@@ -47,17 +47,17 @@ class Prefetch:
         self._expected = deque(urls)
         self._fill()
 
-    def get(self, url: str) -> OriginAnswer:
+    def get(self, url: str) -> GitHubResponse:
         """The answer to a URL, asked for now if it was not expected.
 
         Raises:
             OriginError: no complete answer came, and whatever else `ask` raises.
         """
-        answer = self._ahead.pop(url, None)
-        if answer is None:
+        response = self._ahead.pop(url, None)
+        if response is None:
             return self._ask(url)
         self._fill()
-        return answer.result()
+        return response.result()
 
     def _fill(self) -> None:
         if self._threads is None:

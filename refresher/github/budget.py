@@ -28,7 +28,7 @@ from refresher.errors import OriginError
 from refresher.github.auth.credentials import ANONYMOUS, Credential
 from refresher.github.auth.pool import credentials_of
 from refresher.github.rate_limit_class import CORE, class_in, shape_of
-from refresher.github.rate_limiter import ASIDE, UNSAID_PAUSE, Permit
+from refresher.github.rate_limiter import ASIDE, UNSAID_PAUSE, Reservation
 from shared import budgets
 from shared.outcomes import FailureKind
 from shared.redis import keys
@@ -174,7 +174,7 @@ class Budget:
         """All that there are; the anonymous one alone where there is none."""
         return self._credentials
 
-    def enter(self, target: str = "/", *, among: Collection[str] | None = None) -> Permit:
+    def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:
         """Leave to send one request now, waiting a little for a place among those at once.
 
         Args:
@@ -192,7 +192,7 @@ class Budget:
             verdict, *more = self._try(request_id, resource_class, credentials)
             if verdict == "taken":
                 credential = credentials[int(float(more[0])) - 1]
-                return Permit(credential, request_id, resource_class, shape)
+                return Reservation(credential, request_id, resource_class, shape)
             if verdict != "busy":
                 raise self._refusal(verdict, float(more[0]), credentials)
             self._sleep(_TURN)
@@ -201,16 +201,16 @@ class Budget:
             FailureKind.RATE_LIMITED, "too many requests to GitHub are under way", retry_after=1
         )
 
-    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+    def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Take note of what an answer says; without one, `status` is 0."""
         if status == 401:  # it speaks of the limit of those who have no credential
             headers = {}
         said = [headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining", "Reset")]
         is_said = all(text.isascii() and text.isdigit() for text in said)
-        credential, reserved = permit.credential.id, permit.resource_class
+        credential, reserved = reservation.credential.id, reservation.resource_class
         spoken_of = class_in(headers) or reserved
         if spoken_of != reserved:
-            self._remember(permit.shape, spoken_of)
+            self._remember(reservation.shape, spoken_of)
         now = self._clock()
         slot = budgets.slot_at(now)
         self._settle(
@@ -223,7 +223,7 @@ class Budget:
                 keys.budget_history(credential, spoken_of),
             ],
             args=[
-                permit.request_id,
+                reservation.request_id,
                 *(said if is_said else ["", "", ""]),
                 int(status in {200, 304}),
                 now,
@@ -302,7 +302,7 @@ class Budget:
         budgets: list[str] = []
         for credential in credentials:
             budgets += [keys.budget(credential.id, resource_class), keys.aside(credential.id)]
-        answer = self._reserve(
+        response = self._reserve(
             keys=[keys.PAUSE, keys.IN_FLIGHT, keys.points(int(now // 60)), *budgets],
             args=[
                 now,
@@ -314,7 +314,7 @@ class Budget:
                 *(credential.assumed_limit for credential in credentials),
             ],
         )
-        return [part.decode() for part in cast(list[bytes], answer)]
+        return [part.decode() for part in cast(list[bytes], response)]
 
     def _refusal(
         self, verdict: str, again: float, credentials: Sequence[Credential]

@@ -15,8 +15,8 @@ from refresher.github.auth.credentials import Credential, Sending
 from refresher.github.body import read_body
 from refresher.github.conditional import Identity, Validator
 from refresher.github.rate_limit_headers import asked_pause, is_secondary, is_spent
-from refresher.github.rate_limiter import Gate, OpenGate, Permit
-from refresher.github.response import OriginAnswer
+from refresher.github.rate_limiter import NoRateLimiter, RateLimiter, Reservation
+from refresher.github.response import GitHubResponse
 from refresher.reporting.meter import Exchange
 from shared.outcomes import FailureKind
 from shared.settings import Settings
@@ -32,7 +32,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 
 
-class Origin:
+class GitHubClient:
     """GitHub's API as the settings name it.
 
     Args:
@@ -45,12 +45,12 @@ class Origin:
     def __init__(
         self,
         settings: Settings,
-        gate: Gate | None = None,
+        rate_limiter: RateLimiter | None = None,
         *,
         observe: Callable[[Exchange], None] = lambda _: None,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._gate = gate or OpenGate(settings)
+        self._rate_limiter = rate_limiter or NoRateLimiter(settings)
         self._observe = observe
         self._base = settings.github_api_url
         self._timeouts = (settings.origin_connect_timeout, settings.origin_read_timeout)
@@ -95,7 +95,7 @@ class Origin:
     @property
     def credentials(self) -> Sequence[Credential]:
         """What it can be asked with; the anonymous credential alone where there is none."""
-        return self._gate.credentials
+        return self._rate_limiter.credentials
 
     def get(
         self,
@@ -103,7 +103,7 @@ class Origin:
         validator: Validator | None = None,
         *,
         among: Collection[str] | None = None,
-    ) -> OriginAnswer:
+    ) -> GitHubResponse:
         """Fetch a URL, following redirects.
 
         Args:
@@ -118,15 +118,15 @@ class Origin:
         deadline = self._stopwatch() + self._deadline
         asked, permanent = url, True
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._ask(url, validator, deadline, among)
-            location = answer.headers.get("Location")
-            if answer.status not in _REDIRECTS or location is None:
+            response = self._ask(url, validator, deadline, among)
+            location = response.headers.get("Location")
+            if response.status not in _REDIRECTS or location is None:
                 moved = permanent and url != asked and self.owns(url)
-                return replace(answer, moved_to=url if moved else None)
-            permanent = permanent and answer.status in _PERMANENT
+                return replace(response, moved_to=url if moved else None)
+            permanent = permanent and response.status in _PERMANENT
             url = _target(url, location)
         raise OriginError(
-            FailureKind.UNEXPECTED, "GitHub redirects in circles", status=answer.status
+            FailureKind.UNEXPECTED, "GitHub redirects in circles", status=response.status
         )
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class Origin:
         validator: Validator | None,
         deadline: float,
         among: Collection[str] | None,
-    ) -> OriginAnswer:
+    ) -> GitHubResponse:
         """One request, repeated with another credential where this one is refused or spent."""
         if not self.owns(url):
             raise OriginError(
@@ -148,70 +148,70 @@ class Origin:
         tried: set[str] = set()
         renewed: set[str] = set()
         while True:
-            permit = self._gate.enter(url.removeprefix(self._base), among=among)
-            credential = permit.credential
+            reservation = self._rate_limiter.reserve(url.removeprefix(self._base), among=among)
+            credential = reservation.credential
             is_new = credential.id not in tried
             tried.add(credential.id)
             try:
-                answer = self._pass(url, permit, validator, deadline)
+                response = self._pass(url, reservation, validator, deadline)
             except CredentialError as error:
-                if not self._gate.has_others:
+                if not self._rate_limiter.has_others:
                     raise
-                self._gate.set_aside(credential, error.reason, error.seconds)
+                self._rate_limiter.set_aside(credential, error.reason, error.seconds)
                 if is_new:
                     continue
                 raise
-            if answer.status == 401 and not credential.is_anonymous:
+            if response.status == 401 and not credential.is_anonymous:
                 if credential.id not in renewed and credential.renew():
                     renewed.add(credential.id)
                     continue
-                if self._gate.set_aside(credential, "GitHub refuses it (401)") and is_new:
+                if self._rate_limiter.set_aside(credential, "GitHub refuses it (401)") and is_new:
                     continue
-            elif is_spent(answer):
-                if self._gate.has_others and is_new:
+            elif is_spent(response):
+                if self._rate_limiter.has_others and is_new:
                     continue
-            elif is_secondary(answer):
-                seconds = self._gate.pause(asked_pause(answer.headers, now=0.0))
-                reason = f"GitHub's secondary limit was met (answered {answer.status})"
+            elif is_secondary(response):
+                seconds = self._rate_limiter.pause(asked_pause(response.headers, now=0.0))
+                reason = f"GitHub's secondary limit was met (answered {response.status})"
                 raise OriginError(
-                    FailureKind.RATE_LIMITED, reason, status=answer.status, retry_after=seconds
+                    FailureKind.RATE_LIMITED, reason, status=response.status, retry_after=seconds
                 )
-            return answer
+            return response
 
     def _pass(
-        self, url: str, permit: Permit, validator: Validator | None, deadline: float
-    ) -> OriginAnswer:
+        self, url: str, reservation: Reservation, validator: Validator | None, deadline: float
+    ) -> GitHubResponse:
         status, headers = 0, CaseInsensitiveDict[str]()
         sent_at: float | None = None
         try:
-            authorization = permit.credential.authorization()
+            authorization = reservation.credential.authorization()
             sent_at = time.perf_counter()
-            answer = self._send(url, authorization, validator, deadline)
-            status, headers = answer.status, CaseInsensitiveDict(answer.headers)
-            return replace(answer, credential=permit.credential.id)
+            response = self._send(url, authorization, validator, deadline)
+            status, headers = response.status, CaseInsensitiveDict(response.headers)
+            return replace(response, credential=reservation.credential.id)
         finally:
             if sent_at is not None:
                 took = time.perf_counter() - sent_at
-                self._observe(Exchange(status or None, took, permit.credential, headers))
-            self._gate.leave(permit, status, headers)
+                self._observe(Exchange(status or None, took, reservation.credential, headers))
+            self._rate_limiter.settle(reservation, status, headers)
 
     def _send(
         self, url: str, authorization: str | None, validator: Validator | None, deadline: float
-    ) -> OriginAnswer:
+    ) -> GitHubResponse:
         identity = Identity(MEDIA_TYPE, authorization)
         conditions = {"If-None-Match": validator.if_none_match(identity)} if validator else {}
         try:
-            with self._exchange(url, authorization, conditions) as response:
+            with self._exchange(url, authorization, conditions) as raw:
                 body = read_body(
-                    response,
+                    raw,
                     max_bytes=self._max_bytes,
                     is_late=lambda: self._stopwatch() > deadline,
                 )
-                links = links_in(response, url)
-            return OriginAnswer(
+                links = links_in(raw, url)
+            return GitHubResponse(
                 url,
-                response.status_code,
-                response.headers,
+                raw.status_code,
+                raw.headers,
                 body,
                 links,
                 identity.fingerprint,
@@ -251,7 +251,7 @@ class Origin:
         )
 
 
-def links_in(response: requests.Response, url: str) -> dict[str, str]:
+def links_in(raw: requests.Response, url: str) -> dict[str, str]:
     """The targets in `Link` by their relation (RFC 8288).
 
     Args:
@@ -261,7 +261,7 @@ def links_in(response: requests.Response, url: str) -> dict[str, str]:
     Raises:
         ValueError: a target is no address.
     """
-    return {relation: urljoin(url, link["url"]) for relation, link in response.links.items()}
+    return {relation: urljoin(url, link["url"]) for relation, link in raw.links.items()}
 
 
 def _target(url: str, location: str) -> str:

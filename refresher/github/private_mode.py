@@ -10,7 +10,7 @@ from typing import cast
 from redis import Redis
 
 from refresher.errors import OriginError
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from shared.outcomes import FailureKind
 from shared.redis import keys
 
@@ -19,7 +19,7 @@ _CLOSED_FOR_S = 300
 _CLOSED = frozenset({401, 403})
 
 
-def check_open(origin: Origin, redis: Redis) -> None:
+def check_open(origin: GitHubClient, redis: Redis) -> None:
     """Let pass what is public at the origin; may raise `redis.RedisError`.
 
     Nothing is asked where everybody is known not to be refused: at github.com, or without a

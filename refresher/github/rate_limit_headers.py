@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 
 # Nobody means longer: GitHub's own windows are of an hour.
 _LONGEST_PAUSE = 24 * 3600.0  # seconds
@@ -17,19 +17,19 @@ _LIMITED = frozenset({403, 429})
 _SECONDARY_WORDS = re.compile(rb"secondary rate limit|abuse detection", re.IGNORECASE)
 
 
-def is_spent(answer: OriginAnswer) -> bool:
+def is_spent(response: GitHubResponse) -> bool:
     """Whether the credential's primary limit is used up."""
-    return answer.status in _LIMITED and answer.headers.get("X-RateLimit-Remaining") == "0"
+    return response.status in _LIMITED and response.headers.get("X-RateLimit-Remaining") == "0"
 
 
-def is_secondary(answer: OriginAnswer) -> bool:
+def is_secondary(response: GitHubResponse) -> bool:
     """Whether a secondary limit was met, which is everybody's concern."""
-    if answer.status not in _LIMITED or is_spent(answer):
+    if response.status not in _LIMITED or is_spent(response):
         return False
     return (
-        answer.status == 429
-        or "Retry-After" in answer.headers
-        or _SECONDARY_WORDS.search(answer.body) is not None
+        response.status == 429
+        or "Retry-After" in response.headers
+        or _SECONDARY_WORDS.search(response.body) is not None
     )
 
 

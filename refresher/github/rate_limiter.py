@@ -13,7 +13,7 @@ UNSAID_PAUSE = 60.0  # seconds; GitHub on secondary limits: "wait for at least o
 
 
 @dataclass(frozen=True)
-class Permit:
+class Reservation:
     """Leave to send one request.
 
     Args:
@@ -29,14 +29,14 @@ class Permit:
     shape: str = ""
 
 
-class Gate(Protocol):
+class RateLimiter(Protocol):
     """What every request passes on its way out, and its answer on its way in."""
 
     @property
     def credentials(self) -> Sequence[Credential]:
         """All that there are; the anonymous one alone where there is none."""
 
-    def enter(self, target: str = "/", *, among: Collection[str] | None = None) -> Permit:
+    def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:
         """Leave to send one request now.
 
         Args:
@@ -47,7 +47,7 @@ class Gate(Protocol):
             OriginError: not now; it says when.
         """
 
-    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+    def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Take note of what an answer says; without one, `status` is 0."""
 
     def pause(self, seconds: float | None) -> float:
@@ -65,24 +65,24 @@ class Gate(Protocol):
         """Whether there is more than one credential."""
 
 
-class OpenGate:
+class NoRateLimiter:
     """Lets everything pass with the first credential; for a single client with no fleet."""
 
     def __init__(self, settings: Settings) -> None:
-        self._permit = Permit(next(iter(tokens_of(settings)), ANONYMOUS))
+        self._reservation = Reservation(next(iter(tokens_of(settings)), ANONYMOUS))
 
     @property
     def credentials(self) -> Sequence[Credential]:
         """The first."""
-        return [self._permit.credential]
+        return [self._reservation.credential]
 
-    def enter(self, target: str = "/", *, among: Collection[str] | None = None) -> Permit:  # noqa: ARG002
+    def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:  # noqa: ARG002
         """Always."""
-        if among is None or self._permit.credential.id in among:
-            return self._permit
-        return Permit(ANONYMOUS)
+        if among is None or self._reservation.credential.id in among:
+            return self._reservation
+        return Reservation(ANONYMOUS)
 
-    def leave(self, permit: Permit, status: int, headers: Mapping[str, str]) -> None:
+    def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Nothing to note."""
 
     def pause(self, seconds: float | None) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class OriginAnswer:
+class GitHubResponse:
     """A complete answer of the origin.
 
     Args:

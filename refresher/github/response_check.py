@@ -2,7 +2,7 @@
 
 from refresher.errors import OriginError
 from refresher.github.rate_limit_headers import asked_pause
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 from shared.outcomes import FailureKind
 
 # Answers about the thing itself, not about us or GitHub's health. They are content for a
@@ -13,7 +13,7 @@ NEGATIVE = frozenset({404, 409, 410, 422, 451})
 _UNSAID_PAUSE = 60.0  # seconds
 
 
-def check(answer: OriginAnswer, *, tracked: bool, now: float) -> None:
+def check(response: GitHubResponse, *, tracked: bool, now: float) -> None:
     """Let an answer pass that can be stored.
 
     Args:
@@ -24,11 +24,11 @@ def check(answer: OriginAnswer, *, tracked: bool, now: float) -> None:
     Raises:
         OriginError: it cannot.
     """
-    status = answer.status
+    status = response.status
     if status == 200 or (not tracked and (status in NEGATIVE or status == 204)):
-        _check_content(answer)
+        _check_content(response)
         return
-    pause = asked_pause(answer.headers, now=now)
+    pause = asked_pause(response.headers, now=now)
     if status == 429 or (status == 403 and pause is not None):
         # "Otherwise, wait for at least one minute before retrying": GitHub on its rate limits.
         pause = _UNSAID_PAUSE if pause is None else pause
@@ -36,7 +36,7 @@ def check(answer: OriginAnswer, *, tracked: bool, now: float) -> None:
         raise OriginError(
             FailureKind.RATE_LIMITED, reason, status=status, retry_after=max(pause, 1)
         )
-    if status == 401 and answer.is_anonymous:
+    if status == 401 and response.is_anonymous:
         reason = "GitHub shows this to nobody without a credential (answered 401)"
         raise OriginError(FailureKind.UNAUTHORIZED, reason, status=status)
     if status == 401:
@@ -46,13 +46,13 @@ def check(answer: OriginAnswer, *, tracked: bool, now: float) -> None:
     raise OriginError(FailureKind.STATUS, reason, status=status, retry_after=pause)
 
 
-def _check_content(answer: OriginAnswer) -> None:
-    if answer.status == 204:
+def _check_content(response: GitHubResponse) -> None:
+    if response.status == 204:
         return
-    if not answer.body:
-        raise OriginError(FailureKind.NOT_JSON, "GitHub's answer was empty", status=answer.status)
-    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if not response.body:
+        raise OriginError(FailureKind.NOT_JSON, "GitHub's answer was empty", status=response.status)
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         shown = media_type if media_type.isprintable() else "something odd"
         reason = f"GitHub sent {shown[:40] or 'an untyped body'} instead of JSON"
-        raise OriginError(FailureKind.NOT_JSON, reason, status=answer.status)
+        raise OriginError(FailureKind.NOT_JSON, reason, status=response.status)

@@ -22,7 +22,7 @@ from shared.resources.resource import Catalogue, Resource
 LARGE = 10  # pages
 
 
-class Bulkhead:
+class LargeListLimit:
     """Who may begin with a large list; methods may raise `redis.RedisError`.
 
     Args:

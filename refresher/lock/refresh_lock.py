@@ -20,7 +20,7 @@ _UNLIMITED = 1_000_000
 _CLOCK_DRIFT = 0.01
 
 
-class Lease:
+class HeldLock:
     """A held lock, extended by a thread of its own until it is released or lost.
 
     Not a guarantee: between a `check` and the write that follows, a process may be stopped for
@@ -122,7 +122,7 @@ class Mark:
 @contextmanager
 def lease(
     resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
-) -> Iterator[Lease | None]:
+) -> Iterator[HeldLock | None]:
     """Hold a resource's lock inside the block; None, without waiting, when another holds it.
 
     Args:
@@ -153,7 +153,7 @@ def lease(
         yield None
         return
     mark = Mark(redis, resource, lifetime=lifetime)
-    held = Lease(lock, mark, lifetime=lifetime, since=since)
+    held = HeldLock(lock, mark, lifetime=lifetime, since=since)
     try:
         mark.renew()
         yield held

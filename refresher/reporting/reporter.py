@@ -16,7 +16,7 @@ from shared.failure import Failure
 from shared.measures import Measure
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
-from shared.redis.store import Look
+from shared.redis.store import EntryState
 from shared.refresh_report import RefreshReport, kind_of
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
@@ -43,7 +43,7 @@ class Ended:
     """
 
     outcome: RefreshOutcome
-    look: Look | None = None
+    state: EntryState | None = None
     failure: Failure | None = None
     pages: int | None = None
 
@@ -82,7 +82,7 @@ class Reporter:
                 yield running
             finally:
                 ended, failure = running.ended, running.ended.failure
-                metadata = ended.look.metadata if ended.look else None
+                metadata = ended.state.metadata if ended.state else None
                 now = time.time()
                 report = RefreshReport(
                     at=now,

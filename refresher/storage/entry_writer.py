@@ -17,8 +17,8 @@ from redis import Redis
 from refresher.content.content import Content
 from refresher.content.page import Unchanged
 from refresher.storage import page_store
-from refresher.storage.on_demand_quota import Room
-from refresher.storage.page_store import Known
+from refresher.storage.on_demand_quota import OnDemandQuota
+from refresher.storage.page_store import KnownPages
 from shared.entry import content_fields
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
@@ -119,7 +119,7 @@ redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[6])
 """
 
 
-class Writer:
+class EntryWriter:
     """The writing side of the Redis schema; methods may raise `redis.RedisError`.
 
     Each returns False when the write was refused: the lock was lost on the way.
@@ -133,7 +133,9 @@ class Writer:
         self._confirm = redis.register_script(_CONFIRM)
         self._fail = redis.register_script(_FAIL)
         self._forget = redis.register_script(_FORGET)
-        self._room = Room(redis, max_bytes=settings.on_demand_max_bytes, keep_ms=self._on_demand_ms)
+        self._quota = OnDemandQuota(
+            redis, max_bytes=settings.on_demand_max_bytes, keep_ms=self._on_demand_ms
+        )
 
     def draw_token(self, resource: Resource) -> int:
         """A new fencing token for a resource, greater than any before; take the lock first."""
@@ -146,7 +148,7 @@ class Writer:
         *,
         token: int,
         now: float,
-        told: str | None = None,
+        invalidated_by: str | None = None,
     ) -> bool:
         """Store new content; the token becomes its version. All of it, or nothing.
 
@@ -155,7 +157,7 @@ class Writer:
             content: what was read.
             token: drawn for this refresh.
             now: Unix time in seconds when the origin was asked.
-            told: `Look.told` from before the origin was asked; it counts as seen then.
+            told: `Look.invalidated_by` from before the origin was asked; it counts as seen then.
         """
         entry = content.entry(version=token, now=now, lifetime=self._lifetime(resource))
         metadata = entry.metadata
@@ -170,7 +172,7 @@ class Writer:
         stored = self._write(
             keys=_content_keys(resource),
             args=[
-                *_common_arguments(resource, token, told),
+                *_common_arguments(resource, token, invalidated_by),
                 self._keep_ms(resource),
                 len(entry_arguments),
                 *entry_arguments,
@@ -181,18 +183,18 @@ class Writer:
             self._let_expire(resource.other_form)
         if stored and not resource.tracked:
             bodies = (part for part in entry_arguments if isinstance(part, bytes))
-            self._room.take(resource, sum(map(len, bodies)) + sum(map(len, pages.values())))
+            self._quota.take(resource, sum(map(len, bodies)) + sum(map(len, pages.values())))
         return bool(stored)
 
     def confirm(
         self,
         resource: Resource,
         content: Content | Unchanged,
-        known: Known,
+        known: KnownPages,
         *,
         token: int,
         now: float,
-        told: str | None = None,
+        invalidated_by: str | None = None,
     ) -> bool:
         """Move the freshness of unchanged content on; version and body stay.
 
@@ -203,7 +205,7 @@ class Writer:
             known: the pages as they are stored, so that nothing is written that is there.
             token: drawn for this refresh.
             now: Unix time in seconds when the origin was asked.
-            told: `Look.told` from before the origin was asked; it counts as seen then.
+            told: `Look.invalidated_by` from before the origin was asked; it counts as seen then.
         """
         replaces = isinstance(content, Content)
         if isinstance(content, Content):
@@ -214,7 +216,7 @@ class Writer:
         confirmed = self._confirm(
             keys=_content_keys(resource),
             args=[
-                *_common_arguments(resource, token, told),
+                *_common_arguments(resource, token, invalidated_by),
                 self._keep_ms(resource),
                 now,
                 now + self._lifetime(resource),
@@ -225,7 +227,7 @@ class Writer:
         if confirmed:
             self._let_expire(resource.other_form)
         if confirmed and not resource.tracked:
-            self._room.take(resource)
+            self._quota.take(resource)
         return bool(confirmed)
 
     def record_failure(self, resource: Resource, failure: Failure, *, token: int) -> bool:
@@ -272,7 +274,7 @@ class Writer:
 
 
 def _common_keys(resource: Resource) -> list[str]:
-    return [keys.fence(resource), keys.CHANGES, keys.told(resource)]
+    return [keys.fence(resource), keys.CHANGES, keys.invalidated_by(resource)]
 
 
 def _content_keys(resource: Resource) -> list[str]:
@@ -280,8 +282,10 @@ def _content_keys(resource: Resource) -> list[str]:
     return [*_common_keys(resource), *stored]
 
 
-def _common_arguments(resource: Resource, token: int, told: str | None) -> list[str | int]:
-    return [token, keys.ANNOUNCE, resource.name, told or ""]
+def _common_arguments(
+    resource: Resource, token: int, invalidated_by: str | None
+) -> list[str | int]:
+    return [token, keys.ANNOUNCE, resource.name, invalidated_by or ""]
 
 
 def _flat(fields: Mapping[str, bytes]) -> list[str | bytes]:

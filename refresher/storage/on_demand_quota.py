@@ -52,7 +52,7 @@ return gone
 """
 
 
-class Room:
+class OnDemandQuota:
     """The room for on-demand content; methods may raise `redis.RedisError`.
 
     Args:

@@ -30,7 +30,7 @@ _EXPANSION = 1
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownPages:
     """What is known of a resource's pages.
 
     Args:
@@ -49,7 +49,7 @@ def recipe() -> str:
     return f"{_EXPANSION} shapes={public_shapes().digest}"
 
 
-def load(redis: Redis, resource: Resource) -> Known:
+def load(redis: Redis, resource: Resource) -> KnownPages:
     """The known pages of a resource; none where the same pages would give other content now.
 
     Raises:
@@ -58,15 +58,15 @@ def load(redis: Redis, resource: Resource) -> Known:
     key = keys.pages(resource)
     heads, ids = cast(list[bytes | None], redis.hmget(key, ["heads", "ids"]))
     if heads is None or ids is None:
-        return Known()
+        return KnownPages()
     known = json.loads(heads)
     if known["recipe"] != recipe():
-        return Known(ids=json.loads(ids))
+        return KnownPages(ids=json.loads(ids))
     pages = [
         Page(body=_body(redis, key, str(number)), **head)
         for number, head in enumerate(known["pages"], 1)
     ]
-    return Known(pages, json.loads(ids), heads)
+    return KnownPages(pages, json.loads(ids), heads)
 
 
 def heads_of(pages: Sequence[Page]) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from refresher.content.page import Page
-from refresher.github.auth.app_installation import Installation
+from refresher.github.auth.app_installation import AppInstallation
 from refresher.github.auth.credentials import Credential
 from refresher.github.conditional import Identity
 
@@ -48,7 +48,7 @@ def may_not_push(
     return frozenset(
         one.id
         for one in credentials
-        if (one.is_reading if isinstance(one, Installation) else True)
+        if (one.is_reading if isinstance(one, AppInstallation) else True)
         and Identity(accept, one.authorization()).fingerprint == repository.given_to
     )
 

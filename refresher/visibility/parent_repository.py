@@ -15,7 +15,7 @@ from refresher.content.page import Page
 from refresher.errors import NotNowError, OriginError
 from refresher.storage import page_store
 from shared.outcomes import FailureKind, RefreshOutcome
-from shared.redis.store import Look, Store
+from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
 
 # Where what lies below a repository begins: `/repos/{owner}/{repo}`, `/networks/{owner}/{repo}`.
@@ -62,12 +62,12 @@ class Parent:
             NotNowError: another refresher is at work on it.
             OriginError: it could not be read: whether it is public is not known.
         """
-        look = self.store.look(self.resource)
-        if not look.is_current(self.clock()):
+        state = self.store.state(self.resource)
+        if not state.is_current(self.clock()):
             if self._refresh(force=False):
                 raise NotNowError
-            look = self.store.look(self.resource)
-        return self._status(look, is_known=look.is_current(self.clock())) == 200
+            state = self.store.state(self.resource)
+        return self._status(state, is_known=state.is_current(self.clock())) == 200
 
     def is_still_seen(self, at: float) -> bool:
         """Whether GitHub showed it at a moment, at which something below it was asked for.
@@ -81,12 +81,14 @@ class Parent:
             NotNowError: another refresher is at work on it.
             OriginError: it could not be read: whether it is public is not known.
         """
-        look = self.store.look(self.resource)
-        if not _is_known_at(look, at):
+        state = self.store.state(self.resource)
+        if not _is_known_at(state, at):
             if self._refresh(force=True):
                 self._await(at)
-            look = self.store.look(self.resource)
-        return self._status(look, is_known=_is_known_at(look, at)) == 200 and not self.is_private()
+            state = self.store.state(self.resource)
+        return (
+            self._status(state, is_known=_is_known_at(state, at)) == 200 and not self.is_private()
+        )
 
     def is_private(self) -> bool:
         """Whether it is not said to be public, so that only `INCLUDE_PRIVATE` lets it in."""
@@ -105,22 +107,22 @@ class Parent:
 
     def _await(self, at: float) -> None:
         deadline = time.monotonic() + _PATIENCE
-        while not _is_known_at(self.store.look(self.resource), at):
+        while not _is_known_at(self.store.state(self.resource), at):
             if time.monotonic() > deadline:
                 raise NotNowError
             time.sleep(_POLL)
 
     @staticmethod
-    def _status(look: Look, *, is_known: bool) -> int:
-        if look.metadata is None or not is_known:
+    def _status(state: EntryState, *, is_known: bool) -> int:
+        if state.metadata is None or not is_known:
             reason = "the repository itself could not be read"
             raise OriginError(FailureKind.UNEXPECTED, reason)
-        return look.metadata.status
+        return state.metadata.status
 
 
-def _is_known_at(look: Look, at: float) -> bool:
+def _is_known_at(state: EntryState, at: float) -> bool:
     return (
-        look.metadata is not None
-        and look.told is None
-        and look.metadata.validated_at > at - _MEANWHILE
+        state.metadata is not None
+        and state.invalidated_by is None
+        and state.metadata.validated_at > at - _MEANWHILE
     )

@@ -19,9 +19,9 @@ from redis import Redis
 
 from refresher.content.narrowing import Findings
 from refresher.errors import OriginError
-from refresher.github.auth.app_installation import Installation
+from refresher.github.auth.app_installation import AppInstallation
 from refresher.github.auth.credentials import Credential, Token
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 from refresher.reporting.meter import Exchange
 from shared.outcomes import FailureKind
 from shared.redis import keys
@@ -71,10 +71,10 @@ class Privileges:
         if exchange.status is not None:
             self._note(exchange.credential.id, exchange.credential.excess(exchange.headers))
 
-    def note_findings(self, answer: OriginAnswer, findings: Findings) -> None:
+    def note_findings(self, response: GitHubResponse, findings: Findings) -> None:
         """Take note of what an answer shows of the credential that it was given to."""
-        if not answer.is_anonymous:
-            self._note(answer.credential, shown_by(findings))
+        if not response.is_anonymous:
+            self._note(response.credential, shown_by(findings))
 
     def check(self) -> None:
         """Tell the fleet of what was found, loudly when it is new; may raise `redis.RedisError`.
@@ -103,30 +103,32 @@ class Privileges:
             for credential in classic:
                 pipeline.hget(keys.credential(credential), "scopes")
                 pipeline.exists(keys.privileges(credential))
-            answers = pipeline.execute()
-        told = zip(classic, answers[::2], answers[1::2], strict=True)
+            responses = pipeline.execute()
+        invalidated_by = zip(classic, responses[::2], responses[1::2], strict=True)
         return frozenset(
             credential
-            for credential, scopes, is_privileged in told
+            for credential, scopes, is_privileged in invalidated_by
             if scopes == b"" and not is_privileged
         )
 
     def without_members(self, credentials: Sequence[Credential]) -> frozenset[str]:
         """Ids of the credentials that do not see who conceals a membership of an organisation."""
-        apps = {one.id for one in credentials if isinstance(one, Installation) and one.is_outside}
+        apps = {
+            one.id for one in credentials if isinstance(one, AppInstallation) and one.is_outside
+        }
         return self.scopeless(credentials) | apps
 
-    def confirms(self, answer: OriginAnswer, credentials: Iterable[Credential]) -> bool:
+    def confirms(self, response: GitHubResponse, credentials: Iterable[Credential]) -> bool:
         """Whether an answer says of the credential that was chosen for it what it was chosen for.
 
         Args:
             answer: to a credential that was among those of `scopeless` or `without_members`.
             credentials: to find it in.
         """
-        asker = next((one for one in credentials if one.id == answer.credential), None)
-        if isinstance(asker, Installation):
+        asker = next((one for one in credentials if one.id == response.credential), None)
+        if isinstance(asker, AppInstallation):
             return asker.is_outside
-        return answer.headers.get("X-OAuth-Scopes") == ""
+        return response.headers.get("X-OAuth-Scopes") == ""
 
     def _note(self, credential: str, privileges: Sequence[str]) -> None:
         if privileges:

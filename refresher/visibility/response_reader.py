@@ -9,10 +9,10 @@ from refresher.content.content import Content
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
 from refresher.github import response_check
-from refresher.github.client import MEDIA_TYPE, Origin
+from refresher.github.client import MEDIA_TYPE, GitHubClient
 from refresher.github.question import Question
-from refresher.github.response import OriginAnswer
-from refresher.storage.page_store import Known
+from refresher.github.response import GitHubResponse
+from refresher.storage.page_store import KnownPages
 from refresher.visibility.askers import (
     ANONYMOUS_ONLY,
     ANY,
@@ -27,7 +27,7 @@ from shared.resources.operations import AlsoWith
 
 
 @dataclass(frozen=True)
-class AnswerReader:
+class ResponseReader:
     """Reads one answer, with whichever credential sees no more of it than the public.
 
     Args:
@@ -42,13 +42,13 @@ class AnswerReader:
 
     question: Question
     tracked: bool
-    origin: Origin
+    origin: GitHubClient
     parent: Parent | None
     privileges: Privileges
-    note_findings: Callable[[OriginAnswer, Findings], None]
+    note_findings: Callable[[GitHubResponse, Findings], None]
     clock: Callable[[], float]
 
-    def read(self, known: Known, *, asked_at: float) -> Content | Unchanged:
+    def read(self, known: KnownPages, *, asked_at: float) -> Content | Unchanged:
         """The content, as the public sees it.
 
         Args:
@@ -67,32 +67,34 @@ class AnswerReader:
             return contents.not_found()
         return content
 
-    def _read(self, known: Known, askers: Askers) -> tuple[Content | Unchanged, bool]:
+    def _read(self, known: KnownPages, askers: Askers) -> tuple[Content | Unchanged, bool]:
         """The content, and whether it is what a credential was shown."""
         url = self.origin.url_of(self.question.target)
         page = next((page for page in known.pages if page.url == url), None)
         validator = page.validator if page else None
-        answer = ask(self.origin, url, page, validator, among=askers.among)
-        if self._is_elsewhere(answer):
+        response = ask(self.origin, url, page, validator, among=askers.among)
+        if self._is_elsewhere(response):
             return self._read_anonymously()
-        if page is not None and answer.status == 304:
-            return Unchanged([page.confirmed(answer)]), False
-        response_check.check(answer, tracked=self.tracked, now=self.clock())
+        if page is not None and response.status == 304:
+            return Unchanged([page.confirmed(response)]), False
+        response_check.check(response, tracked=self.tracked, now=self.clock())
         findings = Findings()
-        content = contents.of_answer(
-            answer,
-            Page.of(answer, url),
+        content = contents.of_response(
+            response,
+            Page.of(response, url),
             question=self.question,
             tracked=self.tracked,
             findings=findings,
         )
-        self.note_findings(answer, findings)
-        if content.status != answer.status:  # it is private itself, and so a 404 to everybody else
+        self.note_findings(response, findings)
+        if (
+            content.status != response.status
+        ):  # it is private itself, and so a 404 to everybody else
             return content, False
-        is_hidden = self._is_hidden(answer, findings)
-        if not is_hidden and self._sees_no_more(askers, answer):
-            return content, not answer.is_anonymous
-        if answer.is_anonymous or askers.is_below_private:
+        is_hidden = self._is_hidden(response, findings)
+        if not is_hidden and self._sees_no_more(askers, response):
+            return content, not response.is_anonymous
+        if response.is_anonymous or askers.is_below_private:
             content = contents.without_hidden(
                 content, shape=self.question.shape, include_private=askers.is_below_private
             )
@@ -101,7 +103,7 @@ class AnswerReader:
 
     def _read_anonymously(self) -> tuple[Content | Unchanged, bool]:
         """What is public of something of which a credential saw more: only GitHub can tell."""
-        return self._read(Known(), ANONYMOUS_ONLY)
+        return self._read(KnownPages(), ANONYMOUS_ONLY)
 
     def _askers(self) -> Askers | None:
         """Who may ask; None where what is asked for is not public.
@@ -143,31 +145,31 @@ class AnswerReader:
                 return Askers(may_not_push(page, credentials, MEDIA_TYPE))
         assert_never(self.question.also_with)
 
-    def _is_elsewhere(self, answer: OriginAnswer) -> bool:
+    def _is_elsewhere(self, response: GitHubResponse) -> bool:
         """Whether what a credential saw lies below another repository than the one that was asked.
 
         One that was renamed is the same: GitHub leads to it by its number, as it leads there from
         the repository's own former name.
         """
-        if answer.is_anonymous or self.parent is None or self.question.include_private:
+        if response.is_anonymous or self.parent is None or self.question.include_private:
             return False
         here = self.origin.url_of("/".join(self.question.path.split("/")[:4]))
-        if stays_below(answer.url, here):
+        if stays_below(response.url, here):
             return False
         page = self.parent.page()
-        return page is None or page.moved_to is None or not stays_below(answer.url, page.moved_to)
+        return page is None or page.moved_to is None or not stays_below(response.url, page.moved_to)
 
-    def _sees_no_more(self, askers: Askers, answer: OriginAnswer) -> bool:
+    def _sees_no_more(self, askers: Askers, response: GitHubResponse) -> bool:
         """Whether an answer says again what was known of the credential before it was asked.
 
         Scopes and permissions can change at any time.
         """
         also_with = self.question.also_with
-        if answer.is_anonymous or askers.among is None or also_with is AlsoWith.NO_PUSH:
+        if response.is_anonymous or askers.among is None or also_with is AlsoWith.NO_PUSH:
             return True
-        return self.privileges.confirms(answer, self.origin.credentials)
+        return self.privileges.confirms(response, self.origin.credentials)
 
-    def _is_hidden(self, answer: OriginAnswer, findings: Findings) -> bool:
+    def _is_hidden(self, response: GitHubResponse, findings: Findings) -> bool:
         """Whether an answer holds what is not for everyone.
 
         In what GitHub's description leaves open, such as a deployment's payload, a mark may mean
@@ -176,7 +178,7 @@ class AnswerReader:
         include_private = self.question.include_private
         if findings.hides(include_private=include_private):
             return True
-        return bool(findings.free_marks) and not (answer.is_anonymous or include_private)
+        return bool(findings.free_marks) and not (response.is_anonymous or include_private)
 
     def _was_public(self, asked_at: float) -> bool:
         """Whether the repository was public when a credential was shown what lies below it."""

@@ -14,7 +14,7 @@ from shared.settings import Settings
 
 # Redis is near; what takes longer than this is an outage, and content in memory is better.
 CONNECT_TIMEOUT = 1.0
-ANSWER_TIMEOUT = 3.0
+RESPONSE_TIMEOUT = 3.0
 # A lock's master that is slower counts as away: the time is taken from the lock's life (Redis,
 # "Distributed Locks with Redis": small against it).
 LOCK_TIMEOUT = 1.0
@@ -77,7 +77,7 @@ def reason_of(error: RedisError) -> str:
 
 
 def _options(
-    *, connect_timeout: float = CONNECT_TIMEOUT, answer_timeout: float = ANSWER_TIMEOUT
+    *, connect_timeout: float = CONNECT_TIMEOUT, answer_timeout: float = RESPONSE_TIMEOUT
 ) -> Mapping[str, Any]:
     """Of every connection; times in seconds.
 

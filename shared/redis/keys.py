@@ -123,7 +123,7 @@ def failure(resource: Resource) -> str:
     return f"{_PREFIX}:failure:{resource.id}"
 
 
-def told(resource: Resource) -> str:
+def invalidated_by(resource: Resource) -> str:
     """Set while the origin has told of a change that no refresh has seen yet."""
     return f"{_PREFIX}:told:{resource.id}"
 

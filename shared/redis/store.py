@@ -15,7 +15,7 @@ from shared.resources.resource import Resource
 
 
 @dataclass(frozen=True)
-class Look:
+class EntryState:
     """What Redis knows of a resource, but for its body.
 
     Args:
@@ -27,12 +27,16 @@ class Look:
 
     metadata: Metadata | None
     failure: Failure | None
-    told: str | None = None
+    invalidated_by: str | None = None
     forgotten: int = 0
 
     def is_current(self, now: float) -> bool:
         """Whether there is an entry, fresh, and the origin has told of no change since."""
-        return self.metadata is not None and self.metadata.is_fresh(now) and self.told is None
+        return (
+            self.metadata is not None
+            and self.metadata.is_fresh(now)
+            and self.invalidated_by is None
+        )
 
 
 @dataclass(frozen=True)
@@ -59,19 +63,21 @@ class Store:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def look(self, resource: Resource) -> Look:
+    def state(self, resource: Resource) -> EntryState:
         """The metadata and the last failure of a resource, without its body."""
-        return self.look_at_all([resource])[0]
+        return self.states([resource])[0]
 
-    def look_at_all(self, resources: Sequence[Resource]) -> list[Look]:
+    def states(self, resources: Sequence[Resource]) -> list[EntryState]:
         """The same for several resources, in one round trip."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
                 pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
-                pipeline.mget(keys.failure(resource), keys.told(resource), keys.forgotten(resource))
+                pipeline.mget(
+                    keys.failure(resource), keys.invalidated_by(resource), keys.forgotten(resource)
+                )
             answers = pipeline.execute()
         return [
-            _look(entry, beside) for entry, beside in zip(answers[::2], answers[1::2], strict=True)
+            _state(entry, beside) for entry, beside in zip(answers[::2], answers[1::2], strict=True)
         ]
 
     def read(self, resource: Resource) -> Entry | None:
@@ -90,12 +96,12 @@ class Store:
         return Pulse(int(changes or 0), suspended is not None)
 
 
-def _look(entry: Sequence[bytes | None], beside: Sequence[bytes | None]) -> Look:
-    failure, told, forgotten = beside
-    return Look(
+def _state(entry: Sequence[bytes | None], beside: Sequence[bytes | None]) -> EntryState:
+    failure, invalidated_by, forgotten = beside
+    return EntryState(
         _metadata(entry),
         _failure(failure),
-        None if told is None else told.decode(),
+        None if invalidated_by is None else invalidated_by.decode(),
         int(forgotten or 0),
     )
 

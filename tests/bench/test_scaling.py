@@ -56,8 +56,8 @@ def test_a_spent_hour_ends_with_the_hour(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_who_is_told_sees_changes_at_once() -> None:
-    told = Simulation(replace(SMALL, webhooks=True)).run()
-    assert told.worst_lag < 3
+    invalidated_by = Simulation(replace(SMALL, webhooks=True)).run()
+    assert invalidated_by.worst_lag < 3
     assert Simulation(SMALL).run().median_lag > 100
 
 

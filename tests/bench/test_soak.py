@@ -38,7 +38,7 @@ def make_request(due: float = 1.0, **known: Any) -> Request:
 
 def make_soak(**known: Any) -> Soak:
     """A soak in which all went well."""
-    misfits = {
+    slow_clients = {
         "whole": 3,
         "cut": [],
         "given_up": 2,
@@ -56,7 +56,7 @@ def make_soak(**known: Any) -> Soak:
         "up_to_date": True,
         **known,
     }
-    fields["misfits"] = {**misfits, **fields.get("misfits", {})}
+    fields["slow_clients"] = {**slow_clients, **fields.get("slow_clients", {})}
     return Soak(**fields)
 
 
@@ -86,9 +86,9 @@ class TestShape:
         assert min(gaps) < 0.0002
         assert max(gaps) > 0.01
 
-    def test_misfits_are_about_with_and_not_without(self) -> None:
+    def test_slow_clients_are_about_with_and_not_without(self) -> None:
         def are_about(at: float) -> bool:
-            return any(begin <= at < end for begin, end in SHAPE.misfits())
+            return any(begin <= at < end for begin, end in SHAPE.slow_clients())
 
         assert len(SHAPE.windows(WITH)) == len(SHAPE.windows(WITHOUT)) == PAIRS
         assert all(are_about((begin + end) / 2) for begin, end in SHAPE.windows(WITH))
@@ -192,9 +192,9 @@ class TestVerdict:
             ({"requests": [make_request(outcome="500")]}, "1 x small: 500"),
             ({"counts": {"connections turned away": 4}}, "4 x connection turned away with 503"),
             ({"files_after": 400}, "400 files open in the end"),
-            ({"misfits": {"cut": [[30.0, 31.0]]}}, "1 slow readers were cut short"),
-            ({"misfits": {"not_given_up": 3}}, "3 stalled clients"),
-            ({"misfits": {"sent_away": [[90.0, 31.0, 0]]}}, "borne for 31 s"),
+            ({"slow_clients": {"cut": [[30.0, 31.0]]}}, "1 slow readers were cut short"),
+            ({"slow_clients": {"not_given_up": 3}}, "3 stalled clients"),
+            ({"slow_clients": {"sent_away": [[90.0, 31.0, 0]]}}, "borne for 31 s"),
             ({"up_to_date": False}, "do not serve what GitHub has"),
             (
                 {"requests": [make_request(took=1.2, kind="/livez", group="health")]},
@@ -217,9 +217,9 @@ class TestVerdict:
 
     def test_a_reload_may_leave_slow_readers_behind(self) -> None:
         reload = SHAPE.phases()["reload"][0]
-        assert wrong(make_soak(misfits={"cut": [[reload - 9, reload + 30]]})) == []
-        assert wrong(make_soak(misfits={"cut": [[reload - 9, reload - 1]]})) != []
-        assert wrong(make_soak(misfits={"cut": [[reload + 20, reload + 30]]})) != []
+        assert wrong(make_soak(slow_clients={"cut": [[reload - 9, reload + 30]]})) == []
+        assert wrong(make_soak(slow_clients={"cut": [[reload - 9, reload - 1]]})) != []
+        assert wrong(make_soak(slow_clients={"cut": [[reload + 20, reload + 30]]})) != []
 
 
 def test_figures_are_put_into_their_place_again_and_again() -> None:

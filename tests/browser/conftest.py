@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.debian import find
-from tests.browser.failure_states import Troubles
+from tests.browser.failure_states import FailureStates
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -54,13 +54,13 @@ def browser() -> "Iterator[Browser]":
 
 
 @pytest.fixture
-def troubles() -> Troubles:
+def failure_states() -> FailureStates:
     """What goes wrong in the pages of a test; `seen()` is empty when all is well."""
-    return Troubles()
+    return FailureStates()
 
 
 @pytest.fixture
-def new_page(browser: "Browser", troubles: Troubles) -> Iterator[NewPage]:
+def new_page(browser: "Browser", failure_states: FailureStates) -> Iterator[NewPage]:
     """Makes pages, each with cookies and a cache of its own, and closes them after the test.
 
     It takes the options of Playwright's `browser.new_context`: `color_scheme`, `viewport`, ...
@@ -72,7 +72,7 @@ def new_page(browser: "Browser", troubles: Troubles) -> Iterator[NewPage]:
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
-        troubles.watch(page)
+        failure_states.watch(page)
         return page
 
     yield make

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 _ABORTED = "net::ERR_ABORTED"
 
 
-class Troubles:
+class FailureStates:
     """Errors on the console, exceptions that nobody caught, requests that failed."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import axe
 from tests.browser.conftest import NewPage
-from tests.browser.failure_states import Troubles
+from tests.browser.failure_states import FailureStates
 from tests.npm import NodeMissing, check_lock
 
 if TYPE_CHECKING:
@@ -54,33 +54,37 @@ def site() -> Iterator[str]:
         thread.join()
 
 
-def test_a_page_is_shown(page: "Page", site: str, troubles: Troubles) -> None:
+def test_a_page_is_shown(page: "Page", site: str, failure_states: FailureStates) -> None:
     page.goto(f"{site}/well")
     assert page.inner_text("h1") == "All is well ✓"
-    assert troubles.seen() == []
+    assert failure_states.seen() == []
 
 
-def test_an_error_on_the_console_is_noticed(page: "Page", site: str, troubles: Troubles) -> None:
+def test_an_error_on_the_console_is_noticed(
+    page: "Page", site: str, failure_states: FailureStates
+) -> None:
     page.goto(f"{site}/console")
-    assert troubles.seen() == ["console: it hurts"]
+    assert failure_states.seen() == ["console: it hurts"]
 
 
-def test_an_exception_is_noticed(page: "Page", site: str, troubles: Troubles) -> None:
+def test_an_exception_is_noticed(page: "Page", site: str, failure_states: FailureStates) -> None:
     page.goto(f"{site}/exception")
-    assert troubles.seen() == ["exception: undefined_function is not defined"]
+    assert failure_states.seen() == ["exception: undefined_function is not defined"]
 
 
 def test_a_request_that_is_answered_with_an_error_is_noticed(
-    page: "Page", site: str, troubles: Troubles
+    page: "Page", site: str, failure_states: FailureStates
 ) -> None:
     page.goto(f"{site}/missing-script")
-    assert f"request: {site}/nowhere.js: 404" in troubles.seen()
+    assert f"request: {site}/nowhere.js: 404" in failure_states.seen()
 
 
-def test_nothing_is_asked_of_other_hosts(page: "Page", site: str, troubles: Troubles) -> None:
+def test_nothing_is_asked_of_other_hosts(
+    page: "Page", site: str, failure_states: FailureStates
+) -> None:
     page.goto(f"{site}/elsewhere")
     failed = "request: http://elsewhere.example.com/x.js: net::ERR_NAME_NOT_RESOLVED"
-    assert failed in troubles.seen()
+    assert failed in failure_states.seen()
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -9,7 +9,7 @@ import requests
 
 from tests.browser import axe
 from tests.browser.conftest import NewPage
-from tests.browser.failure_states import Troubles
+from tests.browser.failure_states import FailureStates
 from tests.browser.viewers import STRANGERS
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
@@ -121,7 +121,7 @@ def violations(page: "Page") -> list[str]:
 
 
 def test_it_loads_and_comes_up_to_date_without_an_error(
-    page: "Page", reader: Reader, troubles: Troubles
+    page: "Page", reader: Reader, failure_states: FailureStates
 ) -> None:
     look(page, reader)
     rows = page.locator("section[aria-labelledby=resources] tbody tr")
@@ -132,7 +132,7 @@ def test_it_loads_and_comes_up_to_date_without_an_error(
         "text => document.querySelector('header time').innerText > text", arg=first
     )
     assert page.evaluate("window.stillTheSame") is True
-    assert troubles.seen() == []
+    assert failure_states.seen() == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -170,7 +170,7 @@ def test_on_a_phone_nothing_scrolls_sideways(
 
 
 def test_it_says_in_plain_words_what_fails_since_when_what_is_served_and_what_comes_next(
-    page: "Page", reader: Reader, github: FakeGitHubProcess, troubles: Troubles
+    page: "Page", reader: Reader, github: FakeGitHubProcess, failure_states: FailureStates
 ) -> None:
     look(page, reader)
     wait_for(page, "Everything is fresh")
@@ -194,11 +194,11 @@ def test_it_says_in_plain_words_what_fails_since_when_what_is_served_and_what_co
     wait_for(page, "Everything is fresh")
     assert page.title() == "✓ Everything is fresh"
     assert page.evaluate("window.stillTheSame") is True
-    assert troubles.seen() == []
+    assert failure_states.seen() == []
 
 
 def test_content_is_seen_to_go_stale_and_to_be_renewed(
-    page: "Page", reader: Reader, troubles: Troubles
+    page: "Page", reader: Reader, failure_states: FailureStates
 ) -> None:
     """Nobody refreshes while refreshing is paused; then somebody does."""
     sign_in(page, reader)
@@ -213,11 +213,11 @@ def test_content_is_seen_to_go_stale_and_to_be_renewed(
     page.click("text=Resume refreshing")
     wait_for(page, "Everything is fresh")
     assert page.evaluate("window.stillTheSame") is True
-    assert troubles.seen() == []
+    assert failure_states.seen() == []
 
 
 def test_an_operator_has_a_resource_refreshed_by_keyboard_alone(
-    page: "Page", reader: Reader, github: FakeGitHubProcess, troubles: Troubles
+    page: "Page", reader: Reader, github: FakeGitHubProcess, failure_states: FailureStates
 ) -> None:
     page.goto(f"{reader.url}/status")
     for _ in range(20):
@@ -246,7 +246,7 @@ def test_an_operator_has_a_resource_refreshed_by_keyboard_alone(
     # It can be pressed again at once: bringing the page up to date takes the focus from nobody.
     page.wait_for_timeout(3500)
     assert focused(page) == "Refresh now of /orgs/Netflix"
-    assert troubles.seen() == []
+    assert failure_states.seen() == []
 
 
 def test_an_operator_has_an_on_demand_resource_forgotten(page: "Page", reader: Reader) -> None:

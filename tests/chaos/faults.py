@@ -29,7 +29,7 @@ _INTO_WORK: Final = 0.2  # seconds until a work horse has asked GitHub, which an
 Heal = Callable[[], None]
 
 
-class Parts:
+class Components:
     """The processes of a run, and the relays between them; a killed one is put in its place.
 
     Args:
@@ -69,7 +69,7 @@ class Parts:
         return f"redis://127.0.0.1:{self.links[link].port}/0"
 
 
-def inflict(fault: Fault, parts: Parts) -> Heal:
+def inflict(fault: Fault, parts: Components) -> Heal:
     """Do what the fault says; gives what heals it."""
     if fault.kind.startswith("github "):
         return _github(fault.kind.removeprefix("github "), parts)
@@ -89,7 +89,7 @@ def _all(healers: list[Heal]) -> None:
         heal()
 
 
-def _github(kind: str, parts: Parts) -> Heal:
+def _github(kind: str, parts: Components) -> Heal:
     parts.github.fault(kind, **GITHUB.get(kind, {}))
     return parts.github.clear_faults
 
@@ -99,68 +99,68 @@ def _link(mode: Mode, relay: Relay) -> Heal:
     return lambda: relay.set("pass")
 
 
-def _stop_redis(parts: Parts) -> Heal:
+def _stop_redis(parts: Components) -> Heal:
     parts.fleet.redis_server.stop()
     return parts.fleet.redis_server.start
 
 
-def _crash_redis(parts: Parts) -> Heal:
+def _crash_redis(parts: Components) -> Heal:
     server = parts.fleet.redis_server
     os.kill(server.pid, signal.SIGKILL)
     server.stop()
     return server.start
 
 
-def _empty_redis(parts: Parts) -> Heal:
+def _empty_redis(parts: Components) -> Heal:
     server = parts.fleet.redis_server
     server.stop()
     parts.fleet.forget_data()
     return server.start
 
 
-def _hang_redis(parts: Parts) -> Heal:
+def _hang_redis(parts: Components) -> Heal:
     stack = ExitStack()
     stack.enter_context(parts.fleet.redis_server.suspended())
     return stack.close
 
 
-def _kill_reader(number: int, parts: Parts) -> Heal:
+def _kill_reader(number: int, parts: Components) -> Heal:
     parts.readers[number].kill()
     return lambda: parts.start_reader(number)
 
 
-def _kill_reader_process(number: int, parts: Parts) -> Heal:
+def _kill_reader_process(number: int, parts: Components) -> Heal:
     processes = parts.readers[number].processes()
     if processes:
         _signal(processes[:1], signal.SIGKILL)
     return lambda: None  # gunicorn starts another one
 
 
-def _stop_reader_process(number: int, parts: Parts) -> Heal:
+def _stop_reader_process(number: int, parts: Components) -> Heal:
     stopped = parts.readers[number].processes()[:1]
     _signal(stopped, signal.SIGSTOP)
     return lambda: _signal(stopped, signal.SIGCONT)
 
 
-def _kill_refresher(number: int, parts: Parts) -> Heal:
+def _kill_refresher(number: int, parts: Components) -> Heal:
     _await_horse(parts.refreshers[number])
     parts.refreshers[number].kill()
     return lambda: parts.start_refresher(number)
 
 
-def _kill_worker(number: int, parts: Parts) -> Heal:
+def _kill_worker(number: int, parts: Components) -> Heal:
     _await_horse(parts.refreshers[number])
     parts.refreshers[number].process.kill()  # its work horse is left, and has to notice
     parts.refreshers[number].process.wait()
     return lambda: parts.start_refresher(number)
 
 
-def _kill_work_horse(number: int, parts: Parts) -> Heal:
+def _kill_work_horse(number: int, parts: Components) -> Heal:
     _signal(_await_horse(parts.refreshers[number]), signal.SIGKILL)
     return lambda: None
 
 
-def _stop_refresher(number: int, parts: Parts) -> Heal:
+def _stop_refresher(number: int, parts: Components) -> Heal:
     _await_horse(parts.refreshers[number])
     stopped = parts.refreshers[number].family()
     _signal(stopped, signal.SIGSTOP)
@@ -184,18 +184,18 @@ def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
-_REDIS: Final[dict[str, Callable[[Parts], Heal]]] = {
+_REDIS: Final[dict[str, Callable[[Components], Heal]]] = {
     "restart redis": _stop_redis,
     "crash redis": _crash_redis,
     "empty redis": _empty_redis,
     "hang redis": _hang_redis,
 }
-_READER: Final[dict[str, Callable[[int, Parts], Heal]]] = {
+_READER: Final[dict[str, Callable[[int, Components], Heal]]] = {
     "kill reader process": _kill_reader_process,
     "stop reader process": _stop_reader_process,
     "kill reader": _kill_reader,
 }
-_REFRESHER: Final[dict[str, Callable[[int, Parts], Heal]]] = {
+_REFRESHER: Final[dict[str, Callable[[int, Components], Heal]]] = {
     "kill refresher": _kill_refresher,
     "kill worker": _kill_worker,
     "kill work horse": _kill_work_horse,

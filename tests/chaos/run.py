@@ -13,10 +13,10 @@ from typing import Any, Final
 import psutil
 from redis import RedisError
 
-from shared.redis.connection import ANSWER_TIMEOUT
+from shared.redis.connection import RESPONSE_TIMEOUT
 from tests.chaos import checkers, watching
 from tests.chaos.clients import Client, World
-from tests.chaos.faults import Parts, inflict
+from tests.chaos.faults import Components, inflict
 from tests.chaos.history import History, Inflicted, Recovery
 from tests.chaos.relay import Relay, RelayLoop
 from tests.chaos.schedule import CALM, LINKS, READERS, REFRESHERS, Episode, Fault
@@ -68,7 +68,7 @@ def bound_of(slowest_start: float) -> float:
     """
     named = ("LOCK_TTL", "BACKOFF_MAX", "ORIGIN_DEADLINE", "CACHE_TTL")
     waits = sum(SETTINGS[name] for name in named)
-    return waits + 2 * ANSWER_TIMEOUT + _WORKER_LOOKS + _TICKS + 2 * slowest_start
+    return waits + 2 * RESPONSE_TIMEOUT + _WORKER_LOOKS + _TICKS + 2 * slowest_start
 
 
 def slowness_of(slowest_start: float) -> float:
@@ -109,7 +109,7 @@ def run(
 
 
 @contextmanager
-def _everything(folder: Path, history: History, seed: int) -> Iterator[Parts]:
+def _everything(folder: Path, history: History, seed: int) -> Iterator[Components]:
     # GitHub takes its time, so that faults meet refreshes that are under way.
     options: dict[str, Any] = {"repos": 110, "members": 20, "anonymous_limit": 1_000_000}
     options["latency"] = 0.2
@@ -125,7 +125,7 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Parts]:
             )
             links[name] = Relay(relays, port)
             stack.callback(links[name].close)
-        parts = Parts(fleet, github, links)
+        parts = Components(fleet, github, links)
         for number in range(len(REFRESHERS)):
             parts.start_refresher(number)
         for number in range(len(READERS)):
@@ -147,7 +147,7 @@ def _is_well(reader: Reader) -> bool:
     return all(reader.is_healthy() for _ in range(12))
 
 
-def _client(number: int, parts: Parts, world: World, history: History, seed: int) -> Client:
+def _client(number: int, parts: Components, world: World, history: History, seed: int) -> Client:
     return Client(
         number,
         parts.readers[number].url,
@@ -160,7 +160,7 @@ def _client(number: int, parts: Parts, world: World, history: History, seed: int
 
 @dataclass
 class _Runner:
-    parts: Parts
+    parts: Components
     history: History
     say: Callable[[str], None]
     seen: dict[tuple[float, int, str], dict[str, Any]] = field(default_factory=dict)

@@ -23,7 +23,7 @@ PAGE = f"{REPOS}?per_page=1&page=2"
 ITEMS = (Item("d1", "Netflix/a", 5, 1), Item("d2", "Netflix/b", 7, 1))
 
 
-def make_answer(at: float, *, etag: str = TAG, status: int | None = 200, pid: int = 7) -> Answer:
+def make_response(at: float, *, etag: str = TAG, status: int | None = 200, pid: int = 7) -> Answer:
     return Answer(0, pid, REPOS, at, at + 0.1, status, etag, digest=etag)
 
 
@@ -37,13 +37,13 @@ def generations(*numbers: int) -> dict[tuple[str, str], Facts]:
 
 def test_a_503_for_what_the_process_held_is_found_whatever_goes_on() -> None:
     away = [inflicted("redis", 0, 10)]
-    history = History([make_answer(1), make_answer(2, status=503)], inflicted=away)
+    history = History([make_response(1), make_response(2, status=503)], inflicted=away)
 
     assert len(checkers.no_5xx_for_content_once_held(history)) == 1
 
 
 def test_a_503_of_a_new_process_is_allowed_only_while_its_redis_is_away_or_empty() -> None:
-    history = History([make_answer(2, status=503)])
+    history = History([make_response(2, status=503)])
     assert len(checkers.no_5xx_for_content_once_held(history)) == 1
     history.inflicted = [inflicted("reader-1 link", 0, 10), inflicted("github", 0, 10)]
     assert len(checkers.no_5xx_for_content_once_held(history)) == 1
@@ -57,16 +57,16 @@ def test_a_503_of_a_new_process_is_allowed_only_while_its_redis_is_away_or_empty
 
 def test_a_500_is_never_allowed() -> None:
     away = [inflicted("redis", 0, 10)]
-    history = History([make_answer(2, status=500)], inflicted=away)
+    history = History([make_response(2, status=500)], inflicted=away)
 
     assert len(checkers.no_5xx_for_content_once_held(history)) == 1
 
 
 def test_two_bodies_under_one_tag_are_found() -> None:
-    first = make_answer(1)
-    assert checkers.one_version_in_a_response(History([first, make_answer(2)])) == []
+    first = make_response(1)
+    assert checkers.one_version_in_a_response(History([first, make_response(2)])) == []
 
-    history = History([first, replace(make_answer(2), digest="another")])
+    history = History([first, replace(make_response(2), digest="another")])
     assert len(checkers.one_version_in_a_response(history)) == 1
 
 
@@ -98,7 +98,7 @@ def test_a_view_of_another_version_than_its_tag_says_is_found() -> None:
 
 def test_an_older_version_after_a_newer_one_of_the_same_process_is_found() -> None:
     facts = generations(1, 2)
-    newer, older = make_answer(1, etag='"2"'), make_answer(2, etag='"1"')
+    newer, older = make_response(1, etag='"2"'), make_response(2, etag='"1"')
 
     assert checkers.versions_never_go_back(History([newer, older], facts)) == [
         "2.00 reader-0/7 /orgs/Netflix/repos: first 1 after 2"
@@ -123,7 +123,11 @@ def test_two_fetches_at_once_that_were_both_stored_are_found() -> None:
 
 def test_a_reader_that_stays_behind_is_found() -> None:
     history = History(
-        [make_answer(1, etag='"1"'), make_answer(20, etag='"1"'), make_answer(21, etag='"2"')],
+        [
+            make_response(1, etag='"1"'),
+            make_response(20, etag='"1"'),
+            make_response(21, etag='"2"'),
+        ],
         generations(1, 2),
         published=[Published("first", 1, 0), Published("first", 2, 5), Published("first", 3, 11)],
         recoveries=[Recovery(10, 30)],
@@ -136,7 +140,7 @@ def test_a_reader_that_stays_behind_is_found() -> None:
 
 
 def test_a_request_without_an_answer_is_found_unless_its_reader_was_killed() -> None:
-    history = History([make_answer(2, status=None)], inflicted=[inflicted("reader-1", 0, 9)])
+    history = History([make_response(2, status=None)], inflicted=[inflicted("reader-1", 0, 9)])
     assert len(checkers.answers_come(history, slowness=1)) == 1
 
     history.inflicted = [inflicted("reader-0", 1, 3)]

@@ -51,7 +51,12 @@ def stored_in(folder: Path) -> list[Stored]:
                 if told["outcome"] in _STORED:
                     began = told["at"] - told["seconds"]
                     found.append(
-                        Stored(told["resource"], began, told["at"], told.get("job_id", "?"))
+                        Stored(
+                            told["resource"],
+                            began,
+                            told["at"],
+                            told.get("job_id", "?"),
+                        )
                     )
     return found
 

@@ -88,10 +88,10 @@ class Replicated:
         """Whether a server follows another, and has its data."""
         try:
             with Redis.from_url(server.url, socket_timeout=1) as client:
-                told = cast(dict[str, Any], client.info("replication"))
+                invalidated_by = cast(dict[str, Any], client.info("replication"))
         except RedisError:
             return False
-        return (told["role"], told.get("master_link_status")) == ("slave", "up")
+        return (invalidated_by["role"], invalidated_by.get("master_link_status")) == ("slave", "up")
 
     def _sentinel(self, port: int) -> subprocess.Popen[bytes]:
         folder = self._folder / f"sentinel-{port}"
@@ -117,9 +117,9 @@ class Replicated:
             return False
         for sentinel in self._asked.sentinels:
             try:
-                told = cast(dict[str, Any], sentinel.sentinel_masters())[MASTER]
+                invalidated_by = cast(dict[str, Any], sentinel.sentinel_masters())[MASTER]
             except (RedisError, KeyError):
                 return False
-            if (told["num-slaves"], told["num-other-sentinels"]) != (2, 2):
+            if (invalidated_by["num-slaves"], invalidated_by["num-other-sentinels"]) != (2, 2):
                 return False
         return True

@@ -341,12 +341,12 @@ class TestGitHub:
 
     @pytest.mark.parametrize("wish", ["no-cache", "max-age=0", "no-store"])
     def test_is_not_asked_because_a_client_wants_it_newer(
-        self, front: Reader, setting: Setting, wish: str
+        self, front: Reader, setting: Setting, forced: str
     ) -> None:
         asked = setting.github.counters()["total"]
         with Connection(front.url) as connection:
             for target in (HIT, REPOS, f"{REPOS}?page=1", "/view/top/1/stars"):
-                answer = connection.ask(target, Cache_Control=wish, Pragma="no-cache")
+                answer = connection.ask(target, Cache_Control=forced, Pragma="no-cache")
                 assert answer.status == 200
                 assert "hit" in answer.headers["cache-status"]
         assert setting.github.counters()["total"] == asked

@@ -50,5 +50,5 @@ def test_two_large_lists_leave_a_worker_for_what_a_client_waits_for(tmp_path: Pa
 
 
 def _was_validated(store: Store, resource: Resource, since: float) -> bool:
-    metadata = store.look(resource).metadata
+    metadata = store.state(resource).metadata
     return metadata is not None and metadata.validated_at > since

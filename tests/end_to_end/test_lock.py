@@ -45,14 +45,14 @@ def test_a_refresher_that_is_stopped_past_its_lock_s_life_overwrites_nothing_whe
         other = fleet.worker()
         queue.force(REPOS)
         eventually(lambda: reader.get(REPOS.name).json() == github.repos())
-        eventually(lambda: not redis.exists(keys.running(REPOS), keys.told(REPOS)))
-        newer = Store(redis).look(REPOS).metadata
+        eventually(lambda: not redis.exists(keys.running(REPOS), keys.invalidated_by(REPOS)))
+        newer = Store(redis).state(REPOS).metadata
 
         for process in stopped:
             process.resume()
         eventually(lambda: f"refresh of {REPOS.name}: fenced" in sleeper.output)
         assert f"refresh of {REPOS.name}: updated" in other.output
-        assert Store(redis).look(REPOS).metadata == newer
+        assert Store(redis).state(REPOS).metadata == newer
         assert reader.get(REPOS.name).json() == github.repos()
 
 

@@ -259,11 +259,11 @@ def test_no_secret_is_to_be_found_anywhere(
     for said in (b"reader.access", b'"outcome": "failed"', b"is set aside"):
         assert any(said in text for _, text in logs), said
 
-    told = [("a command", command.encode()) for command in commands.seen]
-    assert len(told) > 1000
+    invalidated_by = [("a command", command.encode()) for command in commands.seen]
+    assert len(invalidated_by) > 1000
     for kind, found in (
         ("Redis", held),
-        ("commands", told),
+        ("commands", invalidated_by),
         ("answers", clients.answers),
         ("logs", logs),
     ):

@@ -359,10 +359,10 @@ def _grows_at_most(reader: Reader, size: int) -> Iterator[None]:
     before = process.memory_info().rss
     most = Counter(rss=before)
 
-    def look() -> None:
+    def state() -> None:
         most["rss"] = max(most["rss"], process.memory_info().rss)
 
-    with _again_and_again(look, every=0.02):
+    with _again_and_again(state, every=0.02):
         yield
     print(f"grew by {(most['rss'] - before) / MEGABYTE:.1f} MB")
     assert most["rss"] - before < size

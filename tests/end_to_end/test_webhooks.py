@@ -35,7 +35,7 @@ def test_a_change_that_github_tells_of_is_seen_at_once_and_a_storm_is_a_handful(
         requests.Session() as session,
     ):
         fleet.worker()
-        told = fleet.healthy_reader()
+        invalidated_by = fleet.healthy_reader()
         other = fleet.healthy_reader(WEB_CONCURRENCY=2)
         time.sleep(1.1)  # let the warming be over
         seen_after = []
@@ -43,8 +43,8 @@ def test_a_change_that_github_tells_of_is_seen_at_once_and_a_storm_is_a_handful(
             github.mutate("star", repo=7, by=1000)
             truth = github.repos()
             began = time.monotonic()
-            assert _deliver(told, session) == 202
-            eventually(partial(_shows, told, truth), within=10, every=0.02)
+            assert _deliver(invalidated_by, session) == 202
+            eventually(partial(_shows, invalidated_by, truth), within=10, every=0.02)
             seen_after.append(time.monotonic() - began)
             eventually(partial(_shows, other, truth), within=2, every=0.02)
             time.sleep(1.1)  # one refresh a second is asked for at the most
@@ -55,8 +55,8 @@ def test_a_change_that_github_tells_of_is_seen_at_once_and_a_storm_is_a_handful(
         for number in range(1000):
             if number % 100 == 0:
                 github.mutate("star", repo=number // 100, by=1)
-            assert _deliver(told, session) == 202
-        eventually(lambda: told.get(REPOS).json() == github.repos(), within=10)
+            assert _deliver(invalidated_by, session) == 202
+        eventually(lambda: invalidated_by.get(REPOS).json() == github.repos(), within=10)
         # At most one refresh a second, of three pages.
         assert github.counters()["total"] <= 3 * (time.monotonic() - began + 1)
         assert github.page_requests("/orgs/Netflix/members?per_page=100") == 0

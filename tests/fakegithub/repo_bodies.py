@@ -150,8 +150,8 @@ def contributors(repo: Repository, people: list[Account]) -> list[tuple[Account,
     """Who contributed how often, most first: a few of `people`, the same ones each time."""
     dice = random.Random(repo.id)
     chosen = dice.sample(people, min(len(people), 3 + repo.id % 40))
-    tallies = sorted((dice.randrange(1, 900) for _ in chosen), reverse=True)
-    return list(zip(chosen, tallies, strict=True))
+    local_counters = sorted((dice.randrange(1, 900) for _ in chosen), reverse=True)
+    return list(zip(chosen, local_counters, strict=True))
 
 
 def contributor(base: str, entry: tuple[Account, int]) -> JsonObject:

@@ -41,9 +41,9 @@ def test_the_default_world_has_unique_names_and_ids_and_ties_in_every_count() ->
         (repo.created_at for repo in repos), reverse=True
     )
     for count in ("stars", "forks", "open_issues", "updated_at"):
-        tallies = Counter(getattr(repo, count) for repo in repos)
-        assert sum(1 for tally in tallies.values() if tally > 1) >= 3, count
-        assert len(tallies) > 50, count
+        local_counters = Counter(getattr(repo, count) for repo in repos)
+        assert sum(1 for tally in local_counters.values() if tally > 1) >= 3, count
+        assert len(local_counters) > 50, count
 
 
 def test_a_hundred_organisations_have_no_id_in_common() -> None:

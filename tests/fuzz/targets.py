@@ -10,8 +10,8 @@ import requests
 from reader.errors import ApiError, BadRequest
 from reader.response.client_url import Address, path_of
 from reader.response.representation import whole
-from reader.response.response import Conditions, answer
-from reader.response.target import select
+from reader.response.response import Conditions, to_response
+from reader.response.target import parse_target
 from reader.webhooks.affected_resources import touched
 from reader.webhooks.receiver import _payload
 from refresher.content.items import decode, elements
@@ -76,12 +76,12 @@ def target(data: bytes) -> None:
     """A target selects something or is refused, in good form."""
     text = data.decode("latin-1")
     with suppress(ApiError):
-        selection = select(CATALOGUE, text)
+        selection = parse_target(CATALOGUE, text)
         again = path_of(text)
         assert path_of(again) == again
         assert not re.search(r'[<>"\s]', again)
         query = text.partition("?")[2]
-        found = select(CATALOGUE, f"{again}?{query}" if query else again)
+        found = parse_target(CATALOGUE, f"{again}?{query}" if query else again)
         assert (found.resource, found.route) == (selection.resource, selection.route)
 
 
@@ -95,7 +95,7 @@ def conditions(data: bytes) -> None:
     """`If-None-Match`, `If-Modified-Since` and `Accept-Encoding`, a line each."""
     values = [*data.decode("latin-1").split("\n", 2), "", ""]
     known = Conditions("http://a.test/", values[1], values[0] or None, values[2] or None)
-    sent = answer(whole(_ENTRY), known, served=Served.LOCAL, now=NOW)
+    sent = to_response(whole(_ENTRY), known, served=Served.LOCAL, now=NOW)
     assert sent.status in {200, 304}
     if sent.status == 200:
         assert sent.headers["Content-Length"] == str(len(sent.body))

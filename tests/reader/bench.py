@@ -7,14 +7,14 @@ from typing import Any
 
 from redis import Redis
 
-from reader.cache.check_schedule import Policy
+from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache
-from reader.cache.lookup import ReadPath
-from reader.cache.synchronizer import Caretaker
-from reader.cache.waiters import Arrivals
-from reader.fleet.process_reporter import Observer
+from reader.cache.lookup import Lookup
+from reader.cache.synchronizer import Synchronizer
+from reader.cache.waiters import Waiters
+from reader.fleet.process_reporter import ProcessReporter
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.process_files import NodeCounts
+from reader.telemetry.process_files import ProcessFiles
 from shared.queueing import RefreshQueue
 from shared.redis.store import Store
 from shared.resources.resource import Resource
@@ -25,7 +25,7 @@ KEEP = 600.0
 PATIENCE = 30.0  # seconds before a test that hangs fails; none ever waits so long
 
 
-class WatchedCaretaker(Caretaker):
+class WatchedSynchronizer(Synchronizer):
     """Tells the test what it was told to do, and what it could not do."""
 
     def __init__(self, *arguments: Any, **known: Any) -> None:
@@ -35,8 +35,8 @@ class WatchedCaretaker(Caretaker):
         self.announcements: SimpleQueue[tuple[Resource | None, int]] = SimpleQueue()
         self.failures: SimpleQueue[Exception] = SimpleQueue()
 
-    def look_soon(self, resource: Resource, request_id: str | None = None) -> None:
-        super().look_soon(resource, request_id)
+    def schedule_check(self, resource: Resource, request_id: str | None = None) -> None:
+        super().schedule_check(resource, request_id)
         self.wanted.put(resource)
 
     def subscribed(self) -> None:
@@ -47,9 +47,9 @@ class WatchedCaretaker(Caretaker):
         super().announced(resource, number)
         self.announcements.put((resource, number))
 
-    def look_at_due(self) -> None:
+    def check_due(self) -> None:
         try:
-            super().look_at_due()
+            super().check_due()
         except Exception as error:
             self.failures.put(error)
             raise
@@ -66,38 +66,38 @@ class Bench:
     miss_wait: float = PATIENCE
     stopwatch: Callable[[], float] = lambda: 0.0
     clock: Clock = field(default_factory=Clock)
-    arrivals: Arrivals = field(default_factory=Arrivals)
+    waiters: Waiters = field(default_factory=Waiters)
 
     def __post_init__(self) -> None:
         self.store = Store(self.redis)
-        self.local = LocalCache(self.max_bytes, next_look=Policy(LOCAL_TTL).next_look)
-        self.observer = Observer(
+        self.local = LocalCache(self.max_bytes, next_check=CheckSchedule(LOCAL_TTL).next_check)
+        self.reporter = ProcessReporter(
             self.local,
             self.redis,
-            node_counts=NodeCounts(None),
+            process_files=ProcessFiles(None),
             access_log=AccessLog(0),
             port=5000,
             missing=lambda: 0,
         )
-        self.caretaker = WatchedCaretaker(
+        self.synchronizer = WatchedSynchronizer(
             CATALOGUE,
             local=self.local,
-            arrivals=self.arrivals,
+            waiters=self.waiters,
             store=self.store,
             queue=RefreshQueue(self.redis, limit=self.queue_limit),
-            totals=self.observer.totals,
+            counters=self.reporter.counters,
             keep=KEEP,
             clock=self.clock,
         )
-        self.read_path = self.make_read_path(self.store)
+        self.lookup = self.make_read_path(self.store)
 
-    def make_read_path(self, store: Store, local: LocalCache | None = None) -> ReadPath:
+    def make_read_path(self, store: Store, local: LocalCache | None = None) -> Lookup:
         """A read path with another store or local cache."""
-        return ReadPath(
+        return Lookup(
             local=local or self.local,
             store=store,
-            caretaker=self.caretaker,
-            arrivals=self.arrivals,
+            synchronizer=self.synchronizer,
+            waiters=self.waiters,
             miss_wait=self.miss_wait,
             max_waiting=self.max_waiting,
             clock=self.clock,
@@ -106,7 +106,7 @@ class Bench:
 
     def look_until_waited_for(self, resource: Resource) -> None:
         """Return once a request has asked for a look at a resource."""
-        while self.caretaker.wanted.get(timeout=PATIENCE) != resource:
+        while self.synchronizer.wanted.get(timeout=PATIENCE) != resource:
             pass
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 from redis import Redis
 
 from reader.app import create_app
-from reader.process import Node
+from reader.process import ReaderProcess
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis import keys
 from tests.builders import make_settings
@@ -20,20 +20,20 @@ MakeApp = Callable[..., Flask]
 @pytest.fixture
 def make_app(redis: Redis, redis_server: EmbeddedRedis) -> Iterator[MakeApp]:
     """Makes readers on the tests' Redis; ends them and their threads after the test."""
-    nodes: list[Node] = []
+    nodes: list[ReaderProcess] = []
 
     def make(**known: Any) -> Flask:
         known = {"redis_url": redis_server.url, "miss_wait": 0.2, "orgs": "Netflix,Google", **known}
         app = create_app(make_settings(**known))
-        node = app.extensions["node"]
-        assert isinstance(node, Node)
-        nodes.append(node)
+        process = app.extensions["process"]
+        assert isinstance(process, ReaderProcess)
+        nodes.append(process)
         return app
 
     before = set(threading.enumerate())
     yield make
-    for node in nodes:
-        node.stop()
+    for process in nodes:
+        process.stop()
     started = [
         thread
         for thread in threading.enumerate()

@@ -56,7 +56,7 @@ def test_an_error_of_flasks_own_is_in_githubs_form(make_app: MakeApp) -> None:
 def test_an_application_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("ORGS", "acme")
-    settings = create_app().extensions["node"].settings
+    settings = create_app().extensions["process"].settings
     assert isinstance(settings, Settings)
     assert settings.orgs == ("acme",)
 

@@ -313,7 +313,7 @@ def test_a_client_that_falls_silent_in_its_body_holds_no_thread(
                 assert sent.value("access-control-allow-origin") == "*"
                 assert sent.value("server") == "api-read-cache"
             refused = ("/webhooks/github", "refused", "408")
-            counted = reader.node.observer.totals.counts()
+            counted = reader.process.reporter.counters.counts()
             assert counted[Measure.REQUESTS, refused] == 2 * THREADS
 
     run(test())
@@ -411,8 +411,8 @@ def test_the_life_of_the_process_is_that_of_its_node(
     run: Run, reader: Reader, application: "Application", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened: list[str] = []
-    monkeypatch.setattr(reader.node, "start", lambda: happened.append("start"))
-    monkeypatch.setattr(reader.node, "stop", lambda: happened.append("stop"))
+    monkeypatch.setattr(reader.process, "start", lambda: happened.append("start"))
+    monkeypatch.setattr(reader.process, "stop", lambda: happened.append("stop"))
 
     async def test() -> None:
         ended = asyncio.Event()
@@ -444,7 +444,7 @@ def test_a_node_that_cannot_start_is_said_to_the_server(
     def fail() -> None:
         raise RuntimeError("no threads")
 
-    monkeypatch.setattr(reader.node, "start", fail)
+    monkeypatch.setattr(reader.process, "start", fail)
 
     async def test() -> None:
         exchange = Exchange({"type": "lifespan.startup"})
@@ -490,19 +490,19 @@ def test_a_request_s_id_comes_back_or_it_is_given_one(
 def test_health_checks_are_counted_and_logged(
     run: Run, reader: Reader, application: "Application", method: str
 ) -> None:
-    reader.bench.observer.access_log = AccessLog(1)
+    reader.bench.reporter.access_log = AccessLog(1)
 
     async def test() -> None:
         for path in ("/livez", "/healthcheck", "/livez"):
             await ask(application, path, method)
 
     run(test())
-    measures, _, _ = reader.bench.observer.node()
+    measures, _, _ = reader.bench.reporter.node()
     assert measures.of(Measure.REQUESTS) == {
         ("/livez", "own", "200"): 2,
         ("/healthcheck", "unavailable", "503"): 1,
     }
-    lines = reader.bench.observer.access_log._waiting
+    lines = reader.bench.reporter.access_log._waiting
     assert [(one.method, one.path, one.status) for one in lines] == [
         (method, "/livez", 200),
         (method, "/healthcheck", 503),

@@ -2,16 +2,16 @@ import threading
 
 from redis import Redis
 
-from reader.process import Node
+from reader.process import ReaderProcess
 from scripts.embedded_redis import free_port
 from tests.builders import CATALOGUE, make_entry, make_settings, store_entry, tracked
 from tests.reader.conftest import MakeApp
 
 
-def node_of(make_app: MakeApp, **known: object) -> Node:
-    node = make_app(**known).extensions["node"]
-    assert isinstance(node, Node)
-    return node
+def node_of(make_app: MakeApp, **known: object) -> ReaderProcess:
+    process = make_app(**known).extensions["process"]
+    assert isinstance(process, ReaderProcess)
+    return process
 
 
 def own_threads() -> set[threading.Thread]:
@@ -20,26 +20,26 @@ def own_threads() -> set[threading.Thread]:
 
 def test_a_node_starts_nothing_and_connects_to_nothing_before_it_is_used() -> None:
     before = own_threads()
-    node = Node(make_settings(redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+    process = ReaderProcess(make_settings(redis_url=f"redis://127.0.0.1:{free_port()}/0"))
     assert own_threads() == before
-    node.stop()  # nor does ending it
+    process.stop()  # nor does ending it
 
 
 def test_a_node_starts_its_two_threads_once(make_app: MakeApp) -> None:
     before = own_threads()
-    node = node_of(make_app)
-    assert node.start() is node.start()
+    process = node_of(make_app)
+    assert process.start() is process.start()
     names = sorted(one.name for one in own_threads() - before)
     assert names == ["caretaker", "listener"]
 
 
 def test_threads_that_start_at_once_share_one_set_of_parts(make_app: MakeApp) -> None:
-    node = node_of(make_app)
+    process = node_of(make_app)
     barrier, parts = threading.Barrier(10), []
 
     def start() -> None:
         barrier.wait(10)
-        parts.append(node.start())
+        parts.append(process.start())
 
     threads = [threading.Thread(target=start) for _ in range(10)]
     for one in threads:
@@ -56,10 +56,10 @@ def test_no_thread_of_a_node_keeps_its_process_from_ending(make_app: MakeApp) ->
 
 
 def test_a_node_that_was_stopped_can_start_anew(make_app: MakeApp) -> None:
-    node = node_of(make_app)
-    first = node.start()
-    node.stop()
-    assert node.start() is not first
+    process = node_of(make_app)
+    first = process.start()
+    process.stop()
+    assert process.start() is not first
 
 
 def test_everything_tracked_is_missing_at_first(make_app: MakeApp, redis: Redis) -> None:
@@ -69,7 +69,7 @@ def test_everything_tracked_is_missing_at_first(make_app: MakeApp, redis: Redis)
 def test_what_was_served_once_is_not_missing(make_app: MakeApp, redis: Redis) -> None:
     resource = tracked("/orgs/Netflix")
     store_entry(redis, resource, make_entry())
-    node = node_of(make_app)
-    node.read_path.get(resource)
-    assert resource not in node.missing()
-    assert tracked("/") in node.missing()
+    process = node_of(make_app)
+    process.lookup.get(resource)
+    assert resource not in process.missing()
+    assert tracked("/") in process.missing()

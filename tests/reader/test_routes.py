@@ -14,7 +14,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from werkzeug.test import TestResponse
 
-from reader.process import Node
+from reader.process import ReaderProcess
 from reader.response.response import CORS_HEADERS
 from scripts.embedded_redis import free_port
 from shared.entry import Entry
@@ -665,7 +665,7 @@ class TestRequestIds:
         def fail(*_: object, **__: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("reader.routes.answer", fail)
+        monkeypatch.setattr("reader.routes.to_response", fail)
         answered = warm.get("/orgs/Netflix", headers={"X-Request-Id": "abc-123"})
         assert_error(answered, 500)
         assert answered.headers["X-Request-Id"] == "abc-123"
@@ -674,12 +674,12 @@ class TestRequestIds:
 @pytest.fixture
 def counted_by(warm: FlaskClient) -> Callable[[], dict[tuple[str, ...], float]]:
     """How the reader has counted requests since this was called last."""
-    node = warm.application.extensions["node"]
-    assert isinstance(node, Node)
+    process = warm.application.extensions["process"]
+    assert isinstance(process, ReaderProcess)
     before: dict[tuple[str, ...], float] = {}
 
     def since() -> dict[tuple[str, ...], float]:
-        measures, _, _ = node.observer.node()
+        measures, _, _ = process.reporter.node()
         now = measures.of(Measure.REQUESTS)
         found = {labels: number - before.get(labels, 0) for labels, number in now.items()}
         before.update(now)

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.github.client import Origin
-from refresher.refresh import Tools
+from refresher.github.client import GitHubClient
+from refresher.refresh import RefreshContext
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import Clock, make_settings, make_tools
+from tests.refresher.workbench import Clock, make_context, make_settings
 
-MakeOrigin = Callable[..., Origin]
-MakeTools = Callable[..., Tools]
+MakeOrigin = Callable[..., GitHubClient]
+MakeContext = Callable[..., RefreshContext]
 
 
 @pytest.fixture
@@ -41,10 +41,14 @@ def two_page_github() -> Iterator[FakeGitHub]:
 @pytest.fixture
 def make_origin() -> Iterator[MakeOrigin]:
     """Clients of a GitHub's, closed at the end: `make_origin(url, **settings)`."""
-    made: list[Origin] = []
+    made: list[GitHubClient] = []
 
-    def make(url: str, *, stopwatch: Callable[[], float] | None = None, **settings: Any) -> Origin:
-        made.append(Origin(make_settings(url, **settings), stopwatch=stopwatch or time.monotonic))
+    def make(
+        url: str, *, stopwatch: Callable[[], float] | None = None, **settings: Any
+    ) -> GitHubClient:
+        made.append(
+            GitHubClient(make_settings(url, **settings), stopwatch=stopwatch or time.monotonic)
+        )
         return made[-1]
 
     yield make
@@ -53,19 +57,19 @@ def make_origin() -> Iterator[MakeOrigin]:
 
 
 @pytest.fixture
-def tools_for(redis: Redis) -> Iterator[MakeTools]:
-    """Tools of refreshers, closed at the end: `tools_for(url, clock=..., **settings)`."""
-    made: list[Tools] = []
+def context_for(redis: Redis) -> Iterator[MakeContext]:
+    """Tools of refreshers, closed at the end: `context_for(url, clock=..., **settings)`."""
+    made: list[RefreshContext] = []
 
     def make(
         url: str, *, clock: Callable[[], float] | None = None, chance: float = 0.0, **settings: Any
-    ) -> Tools:
-        made.append(make_tools(redis, make_settings(url, **settings), clock=clock, chance=chance))
+    ) -> RefreshContext:
+        made.append(make_context(redis, make_settings(url, **settings), clock=clock, chance=chance))
         return made[-1]
 
     yield make
-    for tools in made:
-        tools.origin.close()
+    for context in made:
+        context.origin.close()
 
 
 @pytest.fixture

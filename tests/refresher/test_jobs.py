@@ -107,7 +107,7 @@ def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_do
     github: FakeGitHub, redis: Redis
 ) -> None:
     jobs.refresh(ORG.name)
-    seen = Store(redis).look(ORG).metadata
+    seen = Store(redis).state(ORG).metadata
     assert seen is not None
     outcomes = [jobs.refresh(ORG.name, fresh_after=seen.fresh_until) for _ in range(2)]
     assert outcomes == ["unchanged", "fresh"]
@@ -145,7 +145,7 @@ class TestPaused:
         suspend(redis)
         assert jobs.refresh(ORG.name, force=True) == "paused"
         assert github.counters()["total"] == 0
-        assert Store(redis).look(ORG).metadata is None
+        assert Store(redis).state(ORG).metadata is None
         assert measures.read(redis).of(Measure.REFRESHES) == {("tracked", "paused"): 1}
         assert timeline(redis) == []
 
@@ -153,9 +153,9 @@ class TestPaused:
         self, redis: Redis
     ) -> None:
         RefreshQueue(redis, limit=10).force(ORG)
-        assert Store(redis).look(ORG).told is not None
+        assert Store(redis).state(ORG).invalidated_by is not None
         assert jobs.refresh(ORG.name, force=True) == "updated"
-        assert Store(redis).look(ORG).told is None
+        assert Store(redis).state(ORG).invalidated_by is None
 
     def test_what_an_operator_asked_for_is_kept_for_later(self, redis: Redis) -> None:
         suspend(redis)
@@ -176,18 +176,18 @@ class TestForget:
 
     def test_leaves_nothing_of_it_but_that_it_was_forgotten(self, redis: Redis) -> None:
         jobs.refresh(USER_VIEW.name)
-        version = Store(redis).look(USER_VIEW).metadata
+        version = Store(redis).state(USER_VIEW).metadata
         assert jobs.forget(USER_VIEW.name) == "forgotten"
-        look = Store(redis).look(USER_VIEW)
-        assert (look.metadata, look.failure, look.told) == (None, None, None)
+        state = Store(redis).state(USER_VIEW)
+        assert (state.metadata, state.failure, state.invalidated_by) == (None, None, None)
         assert version is not None
-        assert look.forgotten > version.version
+        assert state.forgotten > version.version
 
     def test_is_done_as_a_job_that_a_reader_enqueued(self, redis: Redis) -> None:
         jobs.refresh(USER_VIEW.name)
         RefreshQueue(redis, limit=10).forget(USER_VIEW, request_id="abc-123")
         assert perform_next(redis) == "forgotten"
-        assert Store(redis).look(USER_VIEW).metadata is None
+        assert Store(redis).state(USER_VIEW).metadata is None
 
     @pytest.mark.parametrize("name", [ORG.name, REPOS.name, "/user", "", "/users/x?access_token=1"])
     def test_is_refused_for_what_is_tracked_and_for_what_may_not_be_had(
@@ -197,7 +197,7 @@ class TestForget:
         before = sorted(redis.scan_iter())
         assert jobs.forget(name) == "refused"
         assert sorted(redis.scan_iter()) == before
-        assert Store(redis).look(ORG).metadata is not None
+        assert Store(redis).state(ORG).metadata is not None
 
     def test_what_is_asked_for_afterwards_is_fetched_anew(
         self, github: FakeGitHub, redis: Redis
@@ -206,7 +206,7 @@ class TestForget:
             assert jobs.refresh(USER_VIEW.name) == "updated"
             jobs.forget(USER_VIEW.name)
         assert jobs.refresh(USER_VIEW.name) == "updated"
-        look = Store(redis).look(USER_VIEW)
-        assert look.metadata is not None
-        assert look.metadata.version > look.forgotten > 0
+        state = Store(redis).state(USER_VIEW)
+        assert state.metadata is not None
+        assert state.metadata.version > state.forgotten > 0
         assert github.counters()["total"] == 3

@@ -20,13 +20,13 @@ from shared.failure import Failure
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
 from shared.redis.connection import connect
-from shared.redis.store import Look, Store
+from shared.redis.store import EntryState, Store
 from shared.refresh_report import TRACKED
 from shared.resources.resource import Catalogue, Resource
 from shared.resources.views import Metric
 from shared.settings import load
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.conftest import MakeTools
+from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import (
     CATALOGUE,
     MEMBERS,
@@ -36,8 +36,8 @@ from tests.refresher.workbench import (
     USER_VIEW,
     Clock,
     dump,
+    make_context,
     make_settings,
-    make_tools,
 )
 
 SECOND_PAGE = "&page=2$"
@@ -52,7 +52,7 @@ def entry_of(store: Store, resource: Resource) -> Entry:
 
 def failure_of(store: Store, resource: Resource) -> Failure:
     """The recorded failure, which must be there."""
-    failure = store.look(resource).failure
+    failure = store.state(resource).failure
     assert failure is not None
     return failure
 
@@ -90,19 +90,19 @@ class TestTheDecision:
         now: float,
         expected: RefreshOutcome | None,
     ) -> None:
-        look = Look(metadata, failure)
-        assert reason_not_to(look, now, force=False) is expected
-        assert reason_not_to(look, now, force=True) is None
+        state = EntryState(metadata, failure)
+        assert reason_not_to(state, now, force=False) is expected
+        assert reason_not_to(state, now, force=True) is None
 
 
 class TestSuccess:
     """What ends well."""
 
     def test_a_cold_list_is_stored_expanded_and_ranked(
-        self, large_github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, large_github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
-        tools = tools_for(large_github.url, clock=clock, cache_ttl=1000)
-        assert refresh(REPOS, tools) is RefreshOutcome.UPDATED
+        context = context_for(large_github.url, clock=clock, cache_ttl=1000)
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED
         entry = entry_of(store, REPOS)
         repos = large_github.repos()
         assert json.loads(entry.body) == repos
@@ -118,42 +118,42 @@ class TestSuccess:
         ]
 
     def test_members_are_stored_expanded_and_unranked(
-        self, large_github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, large_github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         large_github.configure(members_redirect=True)
-        assert refresh(MEMBERS, tools_for(large_github.url)) is RefreshOutcome.UPDATED
+        assert refresh(MEMBERS, context_for(large_github.url)) is RefreshOutcome.UPDATED
         entry = entry_of(store, MEMBERS)
         assert json.loads(entry.body) == large_github.members()
         assert entry.views == {}
 
     @pytest.mark.parametrize("resource", [CATALOGUE.tracked[0], ORG], ids=lambda one: str(one.path))
     def test_an_object_is_stored_as_github_wrote_it(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, resource: Resource
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, resource: Resource
     ) -> None:
-        tools = tools_for(github.url)
-        assert refresh(resource, tools) is RefreshOutcome.UPDATED
-        assert entry_of(store, resource).body == tools.origin.get(github.url + resource.path).body
+        context = context_for(github.url)
+        assert refresh(resource, context) is RefreshOutcome.UPDATED
+        assert entry_of(store, resource).body == context.origin.get(github.url + resource.path).body
 
     def test_what_is_fresh_is_not_asked_for(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
     ) -> None:
-        tools = tools_for(github.url, clock=clock, cache_ttl=1000)
-        refresh(REPOS, tools)
+        context = context_for(github.url, clock=clock, cache_ttl=1000)
+        refresh(REPOS, context)
         github.reset_counters()
         before = dump(redis, REPOS)
         clock.now += 999.9
-        assert refresh(REPOS, tools) is RefreshOutcome.FRESH
+        assert refresh(REPOS, context) is RefreshOutcome.FRESH
         assert github.counters()["total"] == 0
         assert dump(redis, REPOS) == before
 
     def test_what_is_stale_and_unchanged_moves_its_freshness_on_only(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
-        tools = tools_for(github.url, clock=clock, cache_ttl=1000)
-        refresh(REPOS, tools)
+        context = context_for(github.url, clock=clock, cache_ttl=1000)
+        refresh(REPOS, context)
         before = entry_of(store, REPOS)
         clock.now += 1000
-        assert refresh(REPOS, tools) is RefreshOutcome.UNCHANGED
+        assert refresh(REPOS, context) is RefreshOutcome.UNCHANGED
         after = entry_of(store, REPOS)
         assert after.metadata == replace(
             before.metadata, validated_at=clock.now, fresh_until=clock.now + 1000
@@ -161,48 +161,50 @@ class TestSuccess:
         assert (after.body, after.encoded) == (before.body, before.encoded)
 
     def test_what_has_changed_becomes_a_greater_version(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
-        tools = tools_for(github.url, clock=clock, cache_ttl=1000)
-        refresh(REPOS, tools)
+        context = context_for(github.url, clock=clock, cache_ttl=1000)
+        refresh(REPOS, context)
         before = entry_of(store, REPOS).metadata
         github.mutate("star", repo=0, by=100_000)
         clock.now += 1000
-        assert refresh(REPOS, tools) is RefreshOutcome.UPDATED
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED
         after = entry_of(store, REPOS)
         assert json.loads(after.body) == github.repos()
         assert json.loads(after.views[Metric.STARS].body)[0][0] == github.repos()[0]["full_name"]
         assert after.metadata.version > before.version
         assert after.metadata.etag != before.etag
 
-    def test_force_asks_though_it_is_fresh(self, github: FakeGitHub, tools_for: MakeTools) -> None:
-        tools = tools_for(github.url)
-        refresh(ORG, tools)
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.UNCHANGED
+    def test_force_asks_though_it_is_fresh(
+        self, github: FakeGitHub, context_for: MakeContext
+    ) -> None:
+        context = context_for(github.url)
+        refresh(ORG, context)
+        assert refresh(ORG, context, force=True) is RefreshOutcome.UNCHANGED
         github.mutate("edit_org", description="anew")
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.UPDATED
+        assert refresh(ORG, context, force=True) is RefreshOutcome.UPDATED
         assert github.page_requests("/orgs/Netflix") == 3
 
     def test_a_deletion_while_the_list_is_read_loses_nothing(
-        self, large_github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, large_github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
-        tools = tools_for(large_github.url)
-        refresh(REPOS, tools)
+        context = context_for(large_github.url)
+        refresh(REPOS, context)
         large_github.script(REPOS.path, 1, "delete", repo=10)
-        assert refresh(REPOS, tools, force=True) is RefreshOutcome.UPDATED
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UPDATED
         assert json.loads(entry_of(store, REPOS).body) == large_github.repos()
 
     def test_the_lock_is_free_afterwards(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
     ) -> None:
-        refresh(REPOS, tools_for(github.url))
+        refresh(REPOS, context_for(github.url))
         assert not redis.exists(keys.lock(REPOS))
 
     def test_while_another_holds_the_lock_nothing_is_done(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
     ) -> None:
         with lease(REPOS, redis, lifetime=10):
-            assert refresh(REPOS, tools_for(github.url), force=True) is RefreshOutcome.BUSY
+            assert refresh(REPOS, context_for(github.url), force=True) is RefreshOutcome.BUSY
             assert set(redis.keys()) == {keys.lock(REPOS).encode(), keys.running(REPOS).encode()}
         assert github.counters()["total"] == 0
 
@@ -244,10 +246,10 @@ class TestFailure:
     """Whatever the origin does, the stored entry stays as it was."""
 
     def test_a_304_that_nobody_asked_for_is_a_failure(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         github.fault("status", status=304)
-        assert refresh(REPOS, tools_for(github.url)) is RefreshOutcome.FAILED
+        assert refresh(REPOS, context_for(github.url)) is RefreshOutcome.FAILED
         assert failure_of(store, REPOS).status == 304
 
     @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ class TestFailure:
     def test_a_fault_on_one_page_changes_no_byte_and_is_recorded_until_it_is_over(
         self,
         two_page_github: FakeGitHub,
-        tools_for: MakeTools,
+        context_for: MakeContext,
         redis: Redis,
         store: Store,
         clock: Clock,
@@ -267,15 +269,15 @@ class TestFailure:
         kind: FailureKind,
         status: int | None,
     ) -> None:
-        tools = tools_for(two_page_github.url, clock=clock)
-        refresh(REPOS, tools)
+        context = context_for(two_page_github.url, clock=clock)
+        refresh(REPOS, context)
         before = dump(redis, REPOS)
         for changed in (0, 100):  # there would be something new to store, on either page
             two_page_github.mutate("star", repo=changed)
         clock.now += 1000
         two_page_github.fault(fault, path=SECOND_PAGE, **options)
 
-        impatient = tools_for(two_page_github.url, clock=clock, **settings)
+        impatient = context_for(two_page_github.url, clock=clock, **settings)
         assert refresh(REPOS, impatient) is RefreshOutcome.FAILED
         assert dump(redis, REPOS) == before
         failure = failure_of(store, REPOS)
@@ -289,13 +291,13 @@ class TestFailure:
 
         two_page_github.reset_counters()
         clock.now = failure.retry_at - 0.001
-        assert refresh(REPOS, tools) is RefreshOutcome.BACKING_OFF
+        assert refresh(REPOS, context) is RefreshOutcome.BACKING_OFF
         assert two_page_github.counters()["total"] == 0
 
         two_page_github.clear_faults()
         clock.now = failure.retry_at
-        assert refresh(REPOS, tools) is RefreshOutcome.UPDATED
-        assert store.look(REPOS).failure is None
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED
+        assert store.state(REPOS).failure is None
         assert json.loads(entry_of(store, REPOS).body) == two_page_github.repos()
 
     @pytest.mark.parametrize(
@@ -304,30 +306,30 @@ class TestFailure:
     def test_a_tracked_object_is_not_replaced_by_something_else(
         self,
         github: FakeGitHub,
-        tools_for: MakeTools,
+        context_for: MakeContext,
         redis: Redis,
         store: Store,
         *,
         fault: str,
         kind: str,
     ) -> None:
-        tools = tools_for(github.url)
-        refresh(ORG, tools)
+        context = context_for(github.url)
+        refresh(ORG, context)
         before = dump(redis, ORG)
         github.fault(fault)
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.FAILED
+        assert refresh(ORG, context, force=True) is RefreshOutcome.FAILED
         assert dump(redis, ORG) == before
         assert failure_of(store, ORG).kind == kind
 
     def test_failures_in_a_row_are_counted_and_pauses_grow(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
         github.fault("status")
-        tools = tools_for(github.url, clock=clock, backoff_max=5)
+        context = context_for(github.url, clock=clock, backoff_max=5)
         begun = clock.now
         pauses = []
         for _ in range(5):
-            assert refresh(ORG, tools) is RefreshOutcome.FAILED
+            assert refresh(ORG, context) is RefreshOutcome.FAILED
             failure = failure_of(store, ORG)
             pauses.append(failure.retry_at - clock.now)
             clock.now = failure.retry_at
@@ -335,65 +337,65 @@ class TestFailure:
         assert (failure.attempts, failure.since) == (5, begun)
 
     def test_an_unchanged_answer_ends_the_row_too(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
-        tools = tools_for(github.url)
-        refresh(ORG, tools)
+        context = context_for(github.url)
+        refresh(ORG, context)
         github.fault("status", times=1)
-        refresh(ORG, tools, force=True)
+        refresh(ORG, context, force=True)
         assert failure_of(store, ORG).attempts == 1
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.UNCHANGED
-        assert store.look(ORG).failure is None
+        assert refresh(ORG, context, force=True) is RefreshOutcome.UNCHANGED
+        assert store.state(ORG).failure is None
 
     def test_chance_takes_off_some_of_the_pause(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
         github.fault("status")
-        refresh(ORG, tools_for(github.url, clock=clock, chance=0.5))
+        refresh(ORG, context_for(github.url, clock=clock, chance=0.5))
         assert failure_of(store, ORG).retry_at == clock.now + 0.75
 
     def test_force_asks_though_it_is_too_early(
-        self, github: FakeGitHub, tools_for: MakeTools
+        self, github: FakeGitHub, context_for: MakeContext
     ) -> None:
-        tools = tools_for(github.url)
+        context = context_for(github.url)
         github.fault("status", times=1)
-        assert refresh(ORG, tools) is RefreshOutcome.FAILED
-        assert refresh(ORG, tools) is RefreshOutcome.BACKING_OFF
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.UPDATED
+        assert refresh(ORG, context) is RefreshOutcome.FAILED
+        assert refresh(ORG, context) is RefreshOutcome.BACKING_OFF
+        assert refresh(ORG, context, force=True) is RefreshOutcome.UPDATED
 
     def test_a_cold_failure_stores_no_entry(
-        self, two_page_github: FakeGitHub, tools_for: MakeTools, redis: Redis, store: Store
+        self, two_page_github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
     ) -> None:
         two_page_github.fault("truncate", path=SECOND_PAGE)
-        assert refresh(REPOS, tools_for(two_page_github.url)) is RefreshOutcome.FAILED
+        assert refresh(REPOS, context_for(two_page_github.url)) is RefreshOutcome.FAILED
         assert not redis.exists(keys.entry(REPOS), keys.pages(REPOS))
-        assert store.look(REPOS).failure is not None
+        assert store.state(REPOS).failure is not None
 
     def test_the_list_that_never_settles_is_a_failure(
-        self, large_github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, large_github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         large_github.script(REPOS.path, 1, "move", repo=220, to=0, times=None)
-        assert refresh(REPOS, tools_for(large_github.url)) is RefreshOutcome.FAILED
+        assert refresh(REPOS, context_for(large_github.url)) is RefreshOutcome.FAILED
         assert failure_of(store, REPOS).kind is FailureKind.UNSETTLED
 
     def test_a_refused_token_is_recorded_without_it(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
     ) -> None:
         github.configure(tokens=[])
-        tools = tools_for(github.url, github_api_token=TOKEN)
-        assert refresh(ORG, tools) is RefreshOutcome.FAILED
+        context = context_for(github.url, github_api_token=TOKEN)
+        assert refresh(ORG, context) is RefreshOutcome.FAILED
         assert failure_of(store, ORG).kind is FailureKind.UNAUTHORIZED
         assert TOKEN.encode() not in (redis.get(keys.failure(ORG)) or b"")
 
     def test_an_error_of_our_own_is_recorded_and_raised(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
     ) -> None:
-        tools = tools_for(github.url, clock=clock)
-        refresh(ORG, tools)
+        context = context_for(github.url, clock=clock)
+        refresh(ORG, context)
         before = dump(redis, ORG)
         clock.at_call(2, raiser(ZeroDivisionError("with a secret")))
         with pytest.raises(ZeroDivisionError):
-            refresh(ORG, tools, force=True)
+            refresh(ORG, context, force=True)
         failure = failure_of(store, ORG)
         assert failure.kind is FailureKind.INTERNAL
         assert "ZeroDivisionError" in failure.reason
@@ -402,18 +404,18 @@ class TestFailure:
         assert not redis.exists(keys.lock(ORG))
 
     def test_a_job_s_time_limit_is_recorded_as_a_timeout(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
         clock.at_call(2, raiser(JobTimeoutException("job exceeded its time")))
-        assert refresh(ORG, tools_for(github.url, clock=clock)) is RefreshOutcome.FAILED
+        assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FAILED
         assert failure_of(store, ORG).kind is FailureKind.TIMEOUT
 
     @pytest.mark.parametrize("digits", [17, 400])
     def test_an_absurd_pause_is_recorded_all_the_same(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, digits: int
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, digits: int
     ) -> None:
         github.fault("status", status=429, headers={"Retry-After": "9" * digits})
-        assert refresh(ORG, tools_for(github.url)) is RefreshOutcome.FAILED
+        assert refresh(ORG, context_for(github.url)) is RefreshOutcome.FAILED
         failure = failure_of(store, ORG)
         assert failure.kind is FailureKind.RATE_LIMITED
         assert failure.retry_at - failure.at <= 86_400
@@ -423,11 +425,11 @@ class TestFailure:
     ) -> None:
         server = EmbeddedRedis(tmp_path)
         with server, connect(load(redis_url=server.url)) as client:
-            tools = make_tools(client, make_settings(github.url), clock=clock)
+            context = make_context(client, make_settings(github.url), clock=clock)
             clock.at_call(2, server.stop)
             with pytest.raises(RedisError):
-                refresh(ORG, tools)
-            tools.origin.close()
+                refresh(ORG, context)
+            context.origin.close()
 
 
 def raiser(error: Exception) -> Callable[[], None]:
@@ -445,77 +447,77 @@ class TestFencing:
     # Readings of the clock: 1 looking again, 2 judging the answer, 3 storing it.
     @pytest.mark.parametrize("moment", [2, 3])
     def test_once_another_has_drawn_a_token_nothing_is_stored(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock, moment: int
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock, moment: int
     ) -> None:
-        tools = tools_for(github.url, clock=clock)
-        refresh(ORG, tools)
+        context = context_for(github.url, clock=clock)
+        refresh(ORG, context)
         before = dump(redis, ORG)
         github.mutate("edit_org", description="anew")
-        clock.at_call(moment, lambda: take_over(redis, tools_for(github.url)))
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.FENCED
+        clock.at_call(moment, lambda: take_over(redis, context_for(github.url)))
+        assert refresh(ORG, context, force=True) is RefreshOutcome.FENCED
         assert dump(redis, ORG) == before
 
     def test_unchanged_content_is_not_confirmed_either(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
     ) -> None:
-        tools = tools_for(github.url, clock=clock)
-        refresh(ORG, tools)
+        context = context_for(github.url, clock=clock)
+        refresh(ORG, context)
         before = dump(redis, ORG)
-        clock.at_call(2, lambda: take_over(redis, tools_for(github.url)))
+        clock.at_call(2, lambda: take_over(redis, context_for(github.url)))
         clock.now += 5
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.FENCED
+        assert refresh(ORG, context, force=True) is RefreshOutcome.FENCED
         assert dump(redis, ORG) == before
 
     def test_a_failure_is_not_recorded_either(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
     ) -> None:
         github.fault("status")
-        clock.at_call(2, lambda: take_over(redis, tools_for(github.url)))
-        assert refresh(ORG, tools_for(github.url, clock=clock)) is RefreshOutcome.FENCED
-        assert store.look(ORG).failure is None
+        clock.at_call(2, lambda: take_over(redis, context_for(github.url)))
+        assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FENCED
+        assert store.state(ORG).failure is None
 
     def test_what_the_other_one_stored_meanwhile_stays(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
     ) -> None:
         outcomes = []
 
         def whole_refresh_by_another() -> None:
             redis.delete(keys.lock(ORG))
             github.mutate("edit_org", description="newer than what the first has read")
-            outcomes.append(refresh(ORG, tools_for(github.url, clock=Clock(clock.now))))
+            outcomes.append(refresh(ORG, context_for(github.url, clock=Clock(clock.now))))
 
         clock.at_call(2, whole_refresh_by_another)
-        assert refresh(ORG, tools_for(github.url, clock=clock)) is RefreshOutcome.FENCED
+        assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FENCED
         assert outcomes == [RefreshOutcome.UPDATED]
         assert json.loads(entry_of(store, ORG).body) == github.org()
 
     def test_a_redis_that_lost_its_data_is_given_nothing(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
     ) -> None:
         clock.at_call(2, redis.flushall)
-        assert refresh(ORG, tools_for(github.url, clock=clock)) is RefreshOutcome.FENCED
+        assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FENCED
         # Nothing but the report of it.
         assert sorted(redis.keys()) == [keys.record(ORG).encode(), keys.timeline(TRACKED).encode()]
 
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
-        self, large_github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
     ) -> None:
         # The first page is judged, the lock vanishes, and the second takes longer than it lives.
         large_github.fault("slow", delay=2.5, path=SECOND_PAGE)
         clock.at_call(2, lambda: redis.delete(keys.lock(REPOS)))
-        tools = tools_for(large_github.url, clock=clock, lock_ttl=1)
-        assert refresh(REPOS, tools) is RefreshOutcome.FENCED
+        context = context_for(large_github.url, clock=clock, lock_ttl=1)
+        assert refresh(REPOS, context) is RefreshOutcome.FENCED
         assert large_github.counters()["total"] == 2
         assert not redis.exists(keys.entry(REPOS), keys.failure(REPOS))
 
     def test_a_lock_that_is_lost_while_the_last_answer_comes_stores_nothing(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
     ) -> None:
         # Nobody has drawn a newer token yet: the fence alone would let the write pass.
         github.fault("slow", delay=2.5)
         clock.at_call(1, lambda: redis.delete(keys.lock(ORG)))
-        tools = tools_for(github.url, clock=clock, lock_ttl=1)
-        assert refresh(ORG, tools) is RefreshOutcome.FENCED
+        context = context_for(github.url, clock=clock, lock_ttl=1)
+        assert refresh(ORG, context) is RefreshOutcome.FENCED
         assert not redis.exists(keys.entry(ORG))
 
 
@@ -530,61 +532,61 @@ class TestOnDemand:
 
     @pytest.mark.parametrize("status", [404, 409, 410, 422, 451])
     def test_a_negative_answer_is_content(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, status: int
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, status: int
     ) -> None:
         github.fault("status", status=status)
-        assert refresh(USER_VIEW, tools_for(github.url)) is RefreshOutcome.UPDATED
+        assert refresh(USER_VIEW, context_for(github.url)) is RefreshOutcome.UPDATED
         entry = entry_of(store, USER_VIEW)
         assert entry.metadata.status == status
         assert json.loads(entry.body)["status"] == str(status)
 
     def test_what_is_not_there_is_asked_for_once_in_its_lifetime(
-        self, github: FakeGitHub, tools_for: MakeTools, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, clock: Clock
     ) -> None:
         missing = on_demand("/users/nobody-at-all")
-        tools = tools_for(github.url, clock=clock, on_demand_ttl=60)
-        assert refresh(missing, tools) is RefreshOutcome.UPDATED
+        context = context_for(github.url, clock=clock, on_demand_ttl=60)
+        assert refresh(missing, context) is RefreshOutcome.UPDATED
         clock.now += 59
-        assert refresh(missing, tools) is RefreshOutcome.FRESH
+        assert refresh(missing, context) is RefreshOutcome.FRESH
         clock.now += 1
-        assert refresh(missing, tools) is RefreshOutcome.UNCHANGED
+        assert refresh(missing, context) is RefreshOutcome.UNCHANGED
         assert github.page_requests("/users/nobody-at-all") == 2
 
     def test_a_404_replaces_content_on_demand_but_not_what_is_tracked(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
-        tools = tools_for(github.url)
-        refresh(USER_VIEW, tools)
-        refresh(ORG, tools)
+        context = context_for(github.url)
+        refresh(USER_VIEW, context)
+        refresh(ORG, context)
         github.fault("status", status=404)
-        assert refresh(USER_VIEW, tools, force=True) is RefreshOutcome.UPDATED
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.FAILED
+        assert refresh(USER_VIEW, context, force=True) is RefreshOutcome.UPDATED
+        assert refresh(ORG, context, force=True) is RefreshOutcome.FAILED
         assert entry_of(store, USER_VIEW).metadata.status == 404
         assert entry_of(store, ORG).metadata.status == 200
 
     def test_no_content_is_content(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         github.fault("status", status=204)
-        assert refresh(USER_VIEW, tools_for(github.url)) is RefreshOutcome.UPDATED
+        assert refresh(USER_VIEW, context_for(github.url)) is RefreshOutcome.UPDATED
         entry = entry_of(store, USER_VIEW)
         assert (entry.metadata.status, entry.body) == (204, b"")
 
     def test_a_server_s_error_leaves_the_content_as_it_was(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
     ) -> None:
-        tools = tools_for(github.url)
-        refresh(USER_VIEW, tools)
+        context = context_for(github.url)
+        refresh(USER_VIEW, context)
         before = redis.hgetall(keys.entry(USER_VIEW))
         github.fault("status", status=500)
-        assert refresh(USER_VIEW, tools, force=True) is RefreshOutcome.FAILED
+        assert refresh(USER_VIEW, context, force=True) is RefreshOutcome.FAILED
         assert redis.hgetall(keys.entry(USER_VIEW)) == before
 
     def test_a_page_is_github_s_own_with_the_queries_of_its_links(
-        self, large_github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, large_github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         page = on_demand("/orgs/Netflix/repos?per_page=10&page=2")
-        assert refresh(page, tools_for(large_github.url)) is RefreshOutcome.UPDATED
+        assert refresh(page, context_for(large_github.url)) is RefreshOutcome.UPDATED
         entry = entry_of(store, page)
         assert json.loads(entry.body) == large_github.repos()[10:20]
         assert entry.ends is None
@@ -596,9 +598,9 @@ class TestOnDemand:
         }
 
     def test_it_expires_when_nobody_asks_for_it(
-        self, github: FakeGitHub, tools_for: MakeTools, redis: Redis
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
     ) -> None:
-        refresh(USER_VIEW, tools_for(github.url, on_demand_ttl=60, on_demand_keep=600))
+        refresh(USER_VIEW, context_for(github.url, on_demand_ttl=60, on_demand_keep=600))
         assert 650 < redis.ttl(keys.entry(USER_VIEW)) <= 660
 
 
@@ -612,159 +614,159 @@ class TestPrivacy:
         return str(name)
 
     def test_a_private_repository_is_a_404(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, private_name: str
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, private_name: str
     ) -> None:
         repository = on_demand(f"/repos/Netflix/{private_name}")
-        refresh(repository, tools_for(github.url, github_api_token=TOKEN))
+        refresh(repository, context_for(github.url, github_api_token=TOKEN))
         assert entry_of(store, repository).metadata.status == 404
 
     @pytest.mark.parametrize("below", ["languages", "issues", "contributors?per_page=5"])
     def test_what_lies_below_it_is_a_404_and_never_asked_for(
         self,
         github: FakeGitHub,
-        tools_for: MakeTools,
+        context_for: MakeContext,
         store: Store,
         private_name: str,
         below: str,
     ) -> None:
         resource = on_demand(f"/repos/Netflix/{private_name}/{below}")
-        tools = tools_for(github.url, github_api_token=TOKEN)
-        assert refresh(resource, tools) is RefreshOutcome.UPDATED
+        context = context_for(github.url, github_api_token=TOKEN)
+        assert refresh(resource, context) is RefreshOutcome.UPDATED
         assert entry_of(store, resource).metadata.status == 404
         assert [seen["path"] for seen in github.recent()] == [
             f"/repos/netflix/{private_name.lower()}"
         ]
 
     def test_what_lies_below_a_public_one_is_shown(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         resource = on_demand(f"/repos/Netflix/{github.repos()[0]['name']}/languages")
-        assert refresh(resource, tools_for(github.url, github_api_token=TOKEN)) == "updated"
+        assert refresh(resource, context_for(github.url, github_api_token=TOKEN)) == "updated"
         assert entry_of(store, resource).metadata.status == 200
 
     def test_a_repository_that_turns_private_takes_along_what_lies_below_it(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
         name = github.repos()[0]["name"]
         resource = on_demand(f"/repos/Netflix/{name}/languages")
-        tools = tools_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
-        refresh(resource, tools)
+        context = context_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
+        refresh(resource, context)
         github.mutate("make_private", repo=name)
         clock.now += 60
-        assert refresh(resource, tools) is RefreshOutcome.UPDATED
+        assert refresh(resource, context) is RefreshOutcome.UPDATED
         assert entry_of(store, resource).metadata.status == 404
 
     @pytest.mark.parametrize("settings", [{}, {"github_api_token": TOKEN, "include_private": True}])
     def test_the_repository_is_not_asked_for_where_nothing_can_leak(
-        self, github: FakeGitHub, tools_for: MakeTools, settings: dict[str, Any]
+        self, github: FakeGitHub, context_for: MakeContext, settings: dict[str, Any]
     ) -> None:
-        tools = tools_for(github.url, **settings)
-        catalogue = Catalogue((), include_private=tools.settings.include_private)
+        context = context_for(github.url, **settings)
+        catalogue = Catalogue((), include_private=context.settings.include_private)
         resource = catalogue.named(f"/repos/Netflix/{github.repos()[0]['name']}/languages")
         assert resource is not None
-        refresh(resource, tools)
+        refresh(resource, context)
         assert [seen["path"] for seen in github.recent()] == [resource.path]
 
     def test_a_repository_that_cannot_be_read_lets_nothing_through(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         resource = on_demand(f"/repos/Netflix/{github.repos()[0]['name']}/languages")
         github.fault("status", path=r"/repos/netflix/[^/]+$")
-        assert refresh(resource, tools_for(github.url, github_api_token=TOKEN)) == "failed"
+        assert refresh(resource, context_for(github.url, github_api_token=TOKEN)) == "failed"
         assert store.read(resource) is None
         assert failure_of(store, resource).kind is FailureKind.UNEXPECTED
         assert github.page_requests(resource.path) == 0
 
     def test_what_went_to_a_private_repository_is_seen_as_anybody_sees_it(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, private_name: str
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, private_name: str
     ) -> None:
         shown = github.repos()[0]["full_name"].lower()
         hidden = next(one for one in github.repos(private=True) if one["name"] == private_name)
         moved = {"status": 301, "url": f"/repositories/{hidden['id']}/languages"}
         github.configure(redirects={f"/repos/{shown}/languages": moved})
         resource = on_demand(f"/repos/{shown}/languages")
-        refresh(resource, tools_for(github.url, github_api_token=TOKEN))
+        refresh(resource, context_for(github.url, github_api_token=TOKEN))
         assert entry_of(store, resource).metadata.status == 404
         asked = [(seen["path"], seen["authorised"]) for seen in github.recent()]
         assert asked[-2:] == [(f"/repos/{shown}/languages", False), (moved["url"], False)]
 
     def test_below_a_renamed_repository_the_credential_goes_on_being_used(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         name = github.repos()[0]["name"]
         github.mutate("rename", repo=name, to="anew")
         resource = on_demand(f"/repos/Netflix/{name}/languages")
-        refresh(resource, tools_for(github.url, github_api_token=TOKEN))
+        refresh(resource, context_for(github.url, github_api_token=TOKEN))
         assert entry_of(store, resource).metadata.status == 200
         assert all(seen["authorised"] for seen in github.recent())
 
     def test_an_answer_that_holds_something_private_is_asked_for_without_the_credential(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         name = github.repos()[0]["name"].lower()
         resource = on_demand(f"/repos/Netflix/{name}/actions/runs")
         body = {"total_count": 1, "workflow_runs": [{"id": 1, "repository": {"private": True}}]}
         widened = {"path": f"/repos/netflix/{name}/actions/runs$", "times": 1}
         github.fault("wrong_shape", body=json.dumps(body), **widened)
-        refresh(resource, tools_for(github.url, github_api_token=TOKEN))
+        refresh(resource, context_for(github.url, github_api_token=TOKEN))
         entry = entry_of(store, resource)
         assert entry.metadata.status == 200
         assert b'"private":true' not in entry.body
         assert [seen["authorised"] for seen in github.recent()] == [True, True, False]
 
     def test_private_items_are_left_out_of_lists_and_views(
-        self, tools_for: MakeTools, store: Store
+        self, context_for: MakeContext, store: Store
     ) -> None:
         with FakeGitHub(repos=120, private=5, members=1) as github:
-            refresh(REPOS, tools_for(github.url, github_api_token=TOKEN))
+            refresh(REPOS, context_for(github.url, github_api_token=TOKEN))
             entry = entry_of(store, REPOS)
             assert json.loads(entry.body) == github.repos()
             assert len(json.loads(entry.views[Metric.STARS].body)) == 120
 
     def test_private_items_are_shown_where_that_is_wanted(
-        self, tools_for: MakeTools, store: Store
+        self, context_for: MakeContext, store: Store
     ) -> None:
         with FakeGitHub(repos=20, private=5, members=1) as github:
-            tools = tools_for(github.url, github_api_token=TOKEN, include_private=True)
+            context = context_for(github.url, github_api_token=TOKEN, include_private=True)
             shown = Catalogue(("Netflix",), include_private=True).repositories("Netflix")
-            refresh(shown, tools)
+            refresh(shown, context)
             assert json.loads(entry_of(store, shown).body) == github.repos(private=True)
 
     def test_a_private_item_that_is_gone_costs_one_second_reading_and_no_more(
-        self, tools_for: MakeTools
+        self, context_for: MakeContext
     ) -> None:
         with FakeGitHub(repos=120, private=1, members=1) as github:
-            tools = tools_for(github.url, github_api_token=TOKEN)
-            refresh(REPOS, tools)
+            context = context_for(github.url, github_api_token=TOKEN)
+            refresh(REPOS, context)
             hidden = next(repo for repo in github.repos(private=True) if repo["private"])
             github.mutate("delete", repo=hidden["name"])
-            refresh(REPOS, tools, force=True)
+            refresh(REPOS, context, force=True)
             github.reset_counters()
-            refresh(REPOS, tools, force=True)
+            refresh(REPOS, context, force=True)
             assert github.counters()["total"] == 2
 
     def test_what_needs_a_repository_that_another_is_reading_waits_for_it(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         name = github.repos()[0]["name"]
         repository, below = (on_demand(f"/repos/Netflix/{name}{end}") for end in ("", "/languages"))
-        tools = tools_for(github.url, github_api_token=TOKEN)
-        with lease(repository, tools.redis, lifetime=10):
-            assert refresh(below, tools) is RefreshOutcome.BUSY
-        assert store.look(below).failure is None
-        assert refresh(below, tools) is RefreshOutcome.UPDATED
+        context = context_for(github.url, github_api_token=TOKEN)
+        with lease(repository, context.redis, lifetime=10):
+            assert refresh(below, context) is RefreshOutcome.BUSY
+        assert store.state(below).failure is None
+        assert refresh(below, context) is RefreshOutcome.UPDATED
 
     def test_a_repository_that_cannot_be_read_any_more_lets_nothing_new_through(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
     ) -> None:
         name = github.repos()[0]["name"]
         repository, below = (on_demand(f"/repos/Netflix/{name}{end}") for end in ("", "/languages"))
-        tools = tools_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
-        refresh(repository, tools)
+        context = context_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
+        refresh(repository, context)
         github.mutate("make_private", repo=name)
         clock.now += 60
         github.fault("status", path=f"{repository.path}$")
-        refresh(below, tools)
+        refresh(below, context)
         assert store.read(below) is None
 
 
@@ -772,11 +774,11 @@ class TestAResourceThatBecomesTracked:
     """ORGS gets another organisation, one that clients asked for before."""
 
     def test_is_expanded_and_ranked_by_its_first_refresh(
-        self, github: FakeGitHub, tools_for: MakeTools, store: Store
+        self, github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
-        tools = tools_for(github.url)
-        refresh(Resource(REPOS.path), tools)
-        refresh(REPOS, tools, force=True)
+        context = context_for(github.url)
+        refresh(Resource(REPOS.path), context)
+        refresh(REPOS, context, force=True)
         entry = entry_of(store, REPOS)
         assert entry.metadata.items == 5
         assert set(entry.views) == set(Metric)

@@ -15,13 +15,13 @@ from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
 from refresher.github.budget import Budget
-from refresher.github.client import Origin
-from refresher.github.response import OriginAnswer
-from refresher.lock.large_list_limit import Bulkhead
-from refresher.refresh import Tools
+from refresher.github.client import GitHubClient
+from refresher.github.response import GitHubResponse
+from refresher.lock.large_list_limit import LargeListLimit
+from refresher.refresh import RefreshContext
 from refresher.reporting.meter import Exchange, Meter
 from refresher.reporting.reporter import Reporter
-from refresher.storage.entry_writer import Writer
+from refresher.storage.entry_writer import EntryWriter
 from refresher.visibility.privileges import Privileges
 from shared import settings as settings_of_process
 from shared.redis import keys
@@ -74,19 +74,19 @@ def make_settings(github_url: str, **overrides: Any) -> Settings:
     return settings_of_process.load(**values | overrides)
 
 
-def make_tools(
+def make_context(
     redis: Redis,
     settings: Settings,
     *,
     clock: Callable[[], float] | None = None,
     chance: float = 0.0,
     budgeted: bool = False,
-) -> Tools:
+) -> RefreshContext:
     """All that a refresh is made with; close `tools.origin` at the end.
 
     With a budget every credential of the settings is used, as in a fleet, else the first alone.
     """
-    gate = Budget(redis, settings, tracked=False) if budgeted else None
+    rate_limiter = Budget(redis, settings, tracked=False) if budgeted else None
     meter = Meter(redis)
     privileges = Privileges(redis, settings.privileged_credentials)
 
@@ -94,13 +94,13 @@ def make_tools(
         meter.observe(exchange)
         privileges.observe(exchange)
 
-    return Tools(
+    return RefreshContext(
         settings,
         redis,
         Store(redis),
-        Writer(redis, settings),
-        Origin(settings, gate, observe=observe),
-        Bulkhead(redis, Catalogue(settings.orgs, include_private=settings.include_private)),
+        EntryWriter(redis, settings),
+        GitHubClient(settings, rate_limiter, observe=observe),
+        LargeListLimit(redis, Catalogue(settings.orgs, include_private=settings.include_private)),
         Reporter(redis, meter, keep_s=600),
         privileges,
         clock=clock or Clock(),
@@ -108,17 +108,17 @@ def make_tools(
     )
 
 
-def make_answer(
+def make_response(
     status: int = 200,
     body: bytes = b"{}",
     *,
     headers: Mapping[str, str] | None = None,
     links: Mapping[str, str] | None = None,
-) -> OriginAnswer:
+) -> GitHubResponse:
     """An answer of GitHub's; a header given as empty text is left out."""
     fields = {"Content-Type": JSON_TYPE} | dict(headers or {})
     present = {name: value for name, value in fields.items() if value}
-    return OriginAnswer(
+    return GitHubResponse(
         "https://api.github.com/x", status, CaseInsensitiveDict(present), body, links or {}
     )
 

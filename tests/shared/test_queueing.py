@@ -265,5 +265,5 @@ def test_what_a_person_asks_for_counts_as_called_for_until_a_refresh_has_seen_to
         redis.set(keys.running(USER), "somebody, who began before")
     became = queue.force(USER)
     assert became is (Asked.UNDER_WAY if is_running else Asked.QUEUED)
-    assert Store(redis).look(USER).told is not None
+    assert Store(redis).state(USER).invalidated_by is not None
     assert queued_names(redis) == ([] if is_running else ["/users/mona"])

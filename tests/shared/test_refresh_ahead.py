@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.failure import Failure
-from shared.redis.store import Look
+from shared.redis.store import EntryState
 from shared.refresh_ahead import Ahead
 from shared.resources.resource import Resource
 from tests.builders import make_failure, make_metadata
@@ -14,29 +14,31 @@ NOW = 1_800_000_000.0
 AHEAD = Ahead(window=100.0)
 
 
-def look(fresh_until: float, *, failure: Failure | None = None, told: str | None = None) -> Look:
+def state(
+    fresh_until: float, *, failure: Failure | None = None, invalidated_by: str | None = None
+) -> EntryState:
     metadata = make_metadata(validated_at=NOW - 900, fresh_until=fresh_until)
-    return Look(metadata, failure, told)
+    return EntryState(metadata, failure, invalidated_by)
 
 
 def test_what_is_fresh_for_long_is_left_alone() -> None:
-    assert not AHEAD.wants_refresh(REPOS, look(NOW + 101), NOW)
+    assert not AHEAD.wants_refresh(REPOS, state(NOW + 101), NOW)
 
 
 def test_what_ends_within_half_the_window_is_due() -> None:
-    assert AHEAD.wants_refresh(REPOS, look(NOW + 50), NOW)
+    assert AHEAD.wants_refresh(REPOS, state(NOW + 50), NOW)
 
 
 def test_what_is_stale_missing_or_told_of_is_due() -> None:
-    assert AHEAD.wants_refresh(REPOS, look(NOW - 1), NOW)
-    assert AHEAD.wants_refresh(REPOS, Look(None, None), NOW)
-    assert AHEAD.wants_refresh(REPOS, look(NOW + 900, told="x"), NOW)
+    assert AHEAD.wants_refresh(REPOS, state(NOW - 1), NOW)
+    assert AHEAD.wants_refresh(REPOS, EntryState(None, None), NOW)
+    assert AHEAD.wants_refresh(REPOS, state(NOW + 900, invalidated_by="x"), NOW)
 
 
 def test_what_failed_a_moment_ago_waits_for_its_next_try() -> None:
     failure = make_failure(at=NOW, retry_at=NOW + 5)
-    assert not AHEAD.wants_refresh(REPOS, look(NOW + 1, failure=failure), NOW)
-    assert AHEAD.wants_refresh(REPOS, look(NOW + 1, failure=failure), NOW + 6)
+    assert not AHEAD.wants_refresh(REPOS, state(NOW + 1, failure=failure), NOW)
+    assert AHEAD.wants_refresh(REPOS, state(NOW + 1, failure=failure), NOW + 6)
 
 
 @property_test

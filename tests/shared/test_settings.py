@@ -314,9 +314,9 @@ def test_locks_live_with_the_rest_unless_they_are_given_servers_of_their_own() -
 def test_servers_for_locks_are_independent_and_odd_in_number(
     monkeypatch: pytest.MonkeyPatch, urls: str, said: str
 ) -> None:
-    told = problem(monkeypatch, REDLOCK_URLS=urls)
-    assert told.startswith(f"REDLOCK_URLS: {said}")
-    assert SECRET not in told
+    invalidated_by = problem(monkeypatch, REDLOCK_URLS=urls)
+    assert invalidated_by.startswith(f"REDLOCK_URLS: {said}")
+    assert SECRET not in invalidated_by
 
 
 CERTIFICATES = certifi.where()
@@ -418,15 +418,15 @@ class TestGitHubApp:
     def test_half_an_app_is_refused_and_no_secret_told(
         self, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
     ) -> None:
-        told = problem(monkeypatch, GITHUB_API_TOKEN=SECRET, **environment)
-        assert told.startswith("GITHUB_APP_ID, GITHUB_APP_INSTALLATION_ID and one of")
-        assert SECRET not in told
-        assert "base64" not in told
+        invalidated_by = problem(monkeypatch, GITHUB_API_TOKEN=SECRET, **environment)
+        assert invalidated_by.startswith("GITHUB_APP_ID, GITHUB_APP_INSTALLATION_ID and one of")
+        assert SECRET not in invalidated_by
+        assert "base64" not in invalidated_by
 
     @pytest.mark.parametrize("value", ["0", "x", "-1"])
     def test_an_installation_is_a_number(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-        told = problem(monkeypatch, GITHUB_APP_INSTALLATION_ID=value)
-        assert told.startswith(f"GITHUB_APP_INSTALLATION_ID={value}: ")
+        invalidated_by = problem(monkeypatch, GITHUB_APP_INSTALLATION_ID=value)
+        assert invalidated_by.startswith(f"GITHUB_APP_INSTALLATION_ID={value}: ")
 
     def test_the_key_is_in_no_repr(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "base64" not in repr(loaded(monkeypatch, **APP, GITHUB_APP_PRIVATE_KEY=PEM))

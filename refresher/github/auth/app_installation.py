@@ -20,7 +20,7 @@ from redis import Redis
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.errors import CredentialError, OriginError
-from refresher.github.auth.app_token_store import AppToken, TokenVault
+from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import TOKEN_LIMIT, Sending
 from refresher.github.body import read_body
 from shared.errors import SettingsError
@@ -41,7 +41,7 @@ _REFUSED_FOR = 600.0  # seconds; a key or an installation that GitHub does not k
 _FAILED_FOR = 30.0  # seconds; GitHub fails
 
 
-class Installation:
+class AppInstallation:
     """A GitHub App's installation as a credential; methods may raise `redis.RedisError`.
 
     Its tokens change hourly, its rate limit does not: so its id is not that of a token.
@@ -61,14 +61,14 @@ class Installation:
         self,
         settings: Settings,
         key: RSAPrivateKey,
-        vault: TokenVault,
+        token_store: AppTokenStore,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
         self._key = key
-        self._vault = vault
+        self._token_store = token_store
         self._clock = clock
         self._sleep = sleep
         self._used: AppToken | None = None
@@ -94,7 +94,7 @@ class Installation:
     def renew(self) -> bool:
         """Throw away the token that GitHub refused, unless another one took its place already."""
         if self._used is not None:
-            self._vault.discard(self._used)
+            self._token_store.discard(self._used)
         self._used = None
         return True
 
@@ -118,7 +118,7 @@ class Installation:
         """
         token = self._used
         if token is None or not self._lasts(token, _LAST_USE):
-            token = self._vault.get()
+            token = self._token_store.get()
         return token.permissions if token and self._lasts(token, _LAST_USE) else {}
 
     def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
@@ -137,10 +137,10 @@ class Installation:
         """The fleet's token, made anew by one process when it comes to its end."""
         patience = self._settings.origin_read_timeout
         while True:
-            token = self._vault.get()
+            token = self._token_store.get()
             if token is not None and self._lasts(token, RENEW_BEFORE):
                 return token
-            if self._vault.claim_renewal(self._settings.origin_deadline):
+            if self._token_store.claim_renewal(self._settings.origin_deadline):
                 return self._renewed()
             if token is not None and self._lasts(token, _LAST_USE):
                 return token
@@ -154,7 +154,7 @@ class Installation:
         old = None
         try:
             # Somebody may have brought it between our look and our claim.
-            old = self._vault.get()
+            old = self._token_store.get()
             if old is not None and self._lasts(old, RENEW_BEFORE):
                 return old
             token = self._fetch()
@@ -164,11 +164,11 @@ class Installation:
             log.warning("%s: the old token is used to its end", error.reason)
             return old
         else:
-            self._vault.put(token, seconds=token.expires_at - self._clock())
+            self._token_store.put(token, seconds=token.expires_at - self._clock())
             log.info("GitHub gave %s a new token", self.id)
             return token
         finally:
-            self._vault.end_renewal()
+            self._token_store.end_renewal()
 
     def _fetch(self) -> AppToken:
         settings = self._settings
@@ -213,7 +213,7 @@ class Installation:
 
 def installation_of(
     settings: Settings, redis: Redis, *, clock: Callable[[], float]
-) -> Installation | None:
+) -> AppInstallation | None:
     """The installation that the settings name, if they do.
 
     Args:
@@ -227,8 +227,8 @@ def installation_of(
     key = private_key_of(settings)
     if key is None:
         return None
-    vault = TokenVault(redis, f"app-{settings.github_app_installation_id}", key)
-    return Installation(settings, key, vault, clock=clock)
+    token_store = AppTokenStore(redis, f"app-{settings.github_app_installation_id}", key)
+    return AppInstallation(settings, key, token_store, clock=clock)
 
 
 def private_key_of(settings: Settings) -> RSAPrivateKey | None:

@@ -36,7 +36,7 @@ class AppToken:
     permissions: Mapping[str, str] = field(default_factory=dict)
 
 
-class TokenVault:
+class AppTokenStore:
     """One token of one installation; methods may raise `redis.RedisError`.
 
     Args:

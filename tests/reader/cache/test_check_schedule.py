@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader.cache.check_schedule import STALE_LOOK_INTERVAL, Policy, wants_refresh
-from shared.redis.store import Look
+from reader.cache.check_schedule import STALE_CHECK_INTERVAL, CheckSchedule, wants_refresh
+from shared.redis.store import EntryState
 from tests.builders import NOW, make_failure, make_metadata
 
 times = st.floats(0, 4e9)
@@ -12,31 +12,31 @@ spans = st.floats(1e-3, 365 * 24 * 3600)
 
 @given(spans, times, times)
 def test_the_next_look_is_in_the_future(local_ttl: float, fresh_until: float, now: float) -> None:
-    assert Policy(local_ttl).next_look(make_metadata(fresh_until=fresh_until), now) > now
+    assert CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now) > now
 
 
 @given(spans, times, times)
 def test_no_copy_goes_longer_than_local_ttl_without_a_look(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    look = Policy(local_ttl).next_look(make_metadata(fresh_until=fresh_until), now)
-    assert look <= now + local_ttl
+    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert state <= now + local_ttl
 
 
 @given(spans, times, times)
 def test_a_fresh_copy_is_looked_at_by_the_time_it_becomes_stale_or_within_a_second(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    look = Policy(local_ttl).next_look(make_metadata(fresh_until=fresh_until), now)
-    assert look <= max(fresh_until, now + STALE_LOOK_INTERVAL)
+    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert state <= max(fresh_until, now + STALE_CHECK_INTERVAL)
 
 
 @given(spans, times, times)
 def test_no_copy_is_looked_at_more_often_than_it_must_be(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    look = Policy(local_ttl).next_look(make_metadata(fresh_until=fresh_until), now)
-    assert look >= now + min(local_ttl, STALE_LOOK_INTERVAL)
+    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert state >= now + min(local_ttl, STALE_CHECK_INTERVAL)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_no_copy_is_looked_at_more_often_than_it_must_be(
 )
 def test_golden_looks(fresh_for: float, local_ttl: float, expected: float) -> None:
     metadata = make_metadata(fresh_until=NOW + fresh_for)
-    assert Policy(local_ttl).next_look(metadata, NOW) == pytest.approx(NOW + expected, abs=1e-6)
+    assert CheckSchedule(local_ttl).next_check(metadata, NOW) == pytest.approx(
+        NOW + expected, abs=1e-6
+    )
 
 
 FRESH = make_metadata(fresh_until=NOW + 1)
@@ -60,19 +62,19 @@ STALE = make_metadata(fresh_until=NOW)
 
 
 @pytest.mark.parametrize(
-    ("look", "expected"),
+    ("state", "expected"),
     [
-        (Look(None, None), True),
-        (Look(FRESH, None), False),
-        (Look(STALE, None), True),
-        (Look(None, make_failure(retry_at=NOW + 1)), False),
-        (Look(STALE, make_failure(retry_at=NOW + 1)), False),
-        (Look(None, make_failure(retry_at=NOW)), True),
-        (Look(STALE, make_failure(retry_at=NOW)), True),
-        (Look(FRESH, make_failure(retry_at=NOW)), False),
+        (EntryState(None, None), True),
+        (EntryState(FRESH, None), False),
+        (EntryState(STALE, None), True),
+        (EntryState(None, make_failure(retry_at=NOW + 1)), False),
+        (EntryState(STALE, make_failure(retry_at=NOW + 1)), False),
+        (EntryState(None, make_failure(retry_at=NOW)), True),
+        (EntryState(STALE, make_failure(retry_at=NOW)), True),
+        (EntryState(FRESH, make_failure(retry_at=NOW)), False),
     ],
 )
 def test_the_origin_is_asked_for_what_is_missing_or_stale_unless_it_is_too_early(
-    look: Look, expected: bool
+    state: EntryState, expected: bool
 ) -> None:
-    assert wants_refresh(look, NOW) is expected
+    assert wants_refresh(state, NOW) is expected

@@ -21,10 +21,10 @@ def never(metadata: Metadata, now: float) -> float:
 
 
 def make_cache(
-    room: int = 1000, next_look: Callable[[Metadata, float], float] = never
+    room: int = 1000, next_check: Callable[[Metadata, float], float] = never
 ) -> LocalCache:
     """A cache with room for so many small entries."""
-    return LocalCache(room * SIZE, next_look=next_look)
+    return LocalCache(room * SIZE, next_check=next_check)
 
 
 def held_entry(cache: LocalCache, resource: Resource) -> Entry | None:
@@ -44,7 +44,7 @@ def test_what_was_put_is_held(resource: Resource) -> None:
     held = cache.get(resource, NOW)
     assert held is not None
     assert held.entry is entry
-    assert held.look_at == NOW + 1000
+    assert held.check_at == NOW + 1000
 
 
 def test_what_was_never_put_is_not(resource: Resource) -> None:
@@ -88,7 +88,7 @@ def test_confirming_keeps_the_very_same_bytes(resource: Resource) -> None:
     assert held.entry.body is entry.body
     assert held.entry.encoded is entry.encoded
     assert held.entry.ends is entry.ends
-    assert held.look_at == NOW + 1010
+    assert held.check_at == NOW + 1010
 
 
 def test_confirming_what_is_known_keeps_the_very_same_entry(resource: Resource) -> None:
@@ -98,7 +98,7 @@ def test_confirming_what_is_known_keeps_the_very_same_entry(resource: Resource) 
     held = cache.peek(resource)
     assert held is not None
     assert held.entry is entry
-    assert held.look_at == NOW + 1010
+    assert held.check_at == NOW + 1010
 
 
 def test_confirming_another_version_changes_nothing(resource: Resource) -> None:
@@ -133,19 +133,19 @@ def test_postponing_moves_nothing_but_the_next_look(resource: Resource) -> None:
     cache.postpone(resource, NOW + 5)
     held = cache.peek(resource)
     assert held is not None
-    assert (held.look_at, held.asked_at) == (NOW + 5, NOW)
+    assert (held.check_at, held.asked_at) == (NOW + 5, NOW)
     assert held.entry is entry
 
 
 def test_the_next_look_is_decided_by_the_metadata_and_the_time() -> None:
     seen: list[tuple[Metadata, float]] = []
 
-    def next_look(metadata: Metadata, now: float) -> float:
+    def next_check(metadata: Metadata, now: float) -> float:
         seen.append((metadata, now))
         return 0.0
 
     entry = make_entry()
-    make_cache(next_look=next_look).put(ORG, entry, NOW)
+    make_cache(next_check=next_check).put(ORG, entry, NOW)
     assert seen == [(entry.metadata, NOW)]
 
 

@@ -8,7 +8,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from rq.suspension import suspend
 
-from reader.cache.check_schedule import Policy
+from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import Held, LocalCache
 from reader.cache.lookup import Found
 from reader.errors import Unavailable
@@ -57,38 +57,38 @@ def test_what_is_held_is_served_without_redis() -> None:
     bench = Bench(absent_redis())
     entry = make_entry()
     bench.local.put(ORG, entry, NOW)
-    found = bench.read_path.get(ORG)
+    found = bench.lookup.get(ORG)
     assert found == Found(entry, Served.LOCAL)
     assert found.entry is entry
-    assert bench.caretaker.wanted.empty()
+    assert bench.synchronizer.wanted.empty()
 
 
 def test_what_is_held_is_served_whatever_its_age() -> None:
     bench = Bench(absent_redis())
     bench.local.put(ORG, make_entry(fresh_until=NOW - 1e6), NOW - 1e6)
-    assert bench.read_path.get(ORG).served is Served.LOCAL
+    assert bench.lookup.get(ORG).served is Served.LOCAL
 
 
 def test_what_is_due_is_served_and_a_look_is_scheduled(bench: Bench) -> None:
     bench.local.put(USER, make_entry(), NOW)
     bench.clock.now = NOW + LOCAL_TTL
-    assert bench.read_path.get(USER).served is Served.LOCAL
-    assert bench.caretaker.wanted.get_nowait() == USER
+    assert bench.lookup.get(USER).served is Served.LOCAL
+    assert bench.synchronizer.wanted.get_nowait() == USER
 
 
 def test_a_miss_is_read_from_redis_and_held(bench: Bench) -> None:
     entry = make_entry()
     store_entry(bench.redis, USER, entry)
-    assert bench.read_path.get(USER) == Found(entry, Served.REDIS)
-    assert bench.read_path.get(USER) == Found(entry, Served.LOCAL)
-    assert bench.caretaker.wanted.empty()
+    assert bench.lookup.get(USER) == Found(entry, Served.REDIS)
+    assert bench.lookup.get(USER) == Found(entry, Served.LOCAL)
+    assert bench.synchronizer.wanted.empty()
 
 
 def test_what_is_stale_in_redis_is_served_and_a_refresh_is_asked_for(bench: Bench) -> None:
     entry = make_entry(fresh_until=NOW)
     store_entry(bench.redis, USER, entry)
-    assert bench.read_path.get(USER) == Found(entry, Served.REDIS)
-    bench.caretaker.look_at_due()
+    assert bench.lookup.get(USER) == Found(entry, Served.REDIS)
+    bench.synchronizer.check_due()
     assert queued_names(bench.redis) == [USER.name]
 
 
@@ -129,9 +129,9 @@ def test_fifty_threads_that_miss_make_one_read(bench: Bench, pool: ThreadPoolExe
     resource = Wanted("/users/mona")
     entry = make_entry()
     store_entry(bench.redis, resource, entry)
-    read_path = bench.make_read_path(GatedStore(bench.redis))
+    lookup = bench.make_read_path(GatedStore(bench.redis))
     before = commands(bench.redis, "hgetall")
-    waiting = [pool.submit(read_path.get, resource) for _ in range(50)]
+    waiting = [pool.submit(lookup.get, resource) for _ in range(50)]
     found = [one.result(PATIENCE) for one in waiting]
     assert found == [Found(entry, Served.REDIS)] * 50
     assert len({id(one.entry) for one in found}) == 1
@@ -142,7 +142,7 @@ class SlowLocal(LocalCache):
     """Holds up who finds nothing until it is told to go on."""
 
     def __init__(self) -> None:
-        super().__init__(10_000_000, next_look=Policy(LOCAL_TTL).next_look)
+        super().__init__(10_000_000, next_check=CheckSchedule(LOCAL_TTL).next_check)
         self.missed, self.go_on = Event(), Event()
 
     def get(self, resource: Resource, now: float) -> Held | None:
@@ -159,11 +159,11 @@ def test_who_misses_just_before_another_read_does_not_read_again(
     # A: misses | B: misses, reads, holds, lands | A: takes off, and should find what B holds
     store_entry(bench.redis, USER, make_entry())
     local = SlowLocal()
-    read_path = bench.make_read_path(bench.store, local)
+    lookup = bench.make_read_path(bench.store, local)
     before = commands(bench.redis, "hgetall")
-    late = pool.submit(read_path.get, USER)
+    late = pool.submit(lookup.get, USER)
     assert local.missed.wait(PATIENCE)
-    read_path.get(USER)
+    lookup.get(USER)
     local.go_on.set()
     late.result(PATIENCE)
     assert commands(bench.redis, "hgetall") == before + 1
@@ -173,25 +173,25 @@ def test_who_misses_just_before_another_read_does_not_read_again(
 def test_what_is_nowhere_is_asked_for_and_waited_for(
     bench: Bench, pool: ThreadPoolExecutor, resource: Resource
 ) -> None:
-    waiting = pool.submit(bench.read_path.get, resource)
+    waiting = pool.submit(bench.lookup.get, resource)
     bench.look_until_waited_for(resource)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     assert queued_names(bench.redis) == [resource.name]
     assert not waiting.done()
     entry = make_entry()
     store_entry(bench.redis, resource, entry)
-    bench.caretaker.announced(resource, 1)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.announced(resource, 1)
+    bench.synchronizer.check_due()
     assert waiting.result(PATIENCE) == Found(entry, Served.WAITED)
 
 
 def test_content_that_came_without_an_announcement_is_found_all_the_same(
     bench: Bench, pool: ThreadPoolExecutor
 ) -> None:
-    waiting = pool.submit(bench.read_path.get, USER)
+    waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
     store_entry(bench.redis, USER, make_entry())
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     assert waiting.result(PATIENCE).served is Served.WAITED
 
 
@@ -200,13 +200,13 @@ def test_many_who_wait_make_one_job_and_get_one_answer(
 ) -> None:
     bench = Bench(redis)
     entry = make_entry()
-    waiting = [pool.submit(bench.read_path.get, USER) for _ in range(20)]
+    waiting = [pool.submit(bench.lookup.get, USER) for _ in range(20)]
     bench.look_until_waited_for(USER)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     assert queued_names(redis) == [USER.name]
     store_entry(redis, USER, entry)
-    bench.caretaker.announced(USER, 1)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.announced(USER, 1)
+    bench.synchronizer.check_due()
     assert all(one.result(PATIENCE).entry == entry for one in waiting)
 
 
@@ -214,13 +214,13 @@ def test_what_is_too_large_to_be_held_is_served_all_the_same(
     redis: Redis, pool: ThreadPoolExecutor
 ) -> None:
     bench = Bench(redis, max_bytes=1)
-    waiting = pool.submit(bench.read_path.get, USER)
+    waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
     entry = make_entry()
     store_entry(redis, USER, entry)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     assert waiting.result(PATIENCE) == Found(entry, Served.WAITED)
-    assert bench.read_path.get(USER) == Found(entry, Served.REDIS)
+    assert bench.lookup.get(USER) == Found(entry, Served.REDIS)
     assert bench.local.resources() == []
 
 
@@ -229,7 +229,7 @@ def test_who_waited_long_enough_is_sent_away(redis: Redis) -> None:
     seconds = iter([0.0, 0.0, 11.0, 11.0])
     bench = Bench(redis, miss_wait=10, stopwatch=lambda: next(seconds))
     with pytest.raises(Unavailable) as caught:
-        bench.read_path.get(USER)
+        bench.lookup.get(USER)
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "1"}
 
@@ -239,9 +239,9 @@ def test_a_failure_that_outlasts_the_wait_ends_it_at_once(
 ) -> None:
     failure = make_failure(reason="GitHub answered 502", retry_at=NOW + PATIENCE + 30)
     store_failure(bench.redis, USER, failure)
-    waiting = pool.submit(bench.read_path.get, USER)
+    waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     assert refused(waiting) == (
         "GitHub could not be read: GitHub answered 502",
         {"Retry-After": "60"},
@@ -253,23 +253,23 @@ def test_a_failure_that_ends_before_the_wait_does_is_waited_out(
     bench: Bench, pool: ThreadPoolExecutor
 ) -> None:
     store_failure(bench.redis, USER, make_failure(retry_at=NOW + PATIENCE - 1))
-    waiting = pool.submit(bench.read_path.get, USER)
+    waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     bench.look_until_waited_for(USER)  # it heard of the failure, and asks again
     assert not waiting.done()
     store_entry(bench.redis, USER, make_entry())
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     assert waiting.result(PATIENCE).served is Served.WAITED
 
 
 def test_a_full_queue_ends_the_wait_at_once(redis: Redis, pool: ThreadPoolExecutor) -> None:
     bench = Bench(redis, queue_limit=1)
-    bench.caretaker.look_soon(OTHER)
-    bench.caretaker.look_at_due()
-    waiting = pool.submit(bench.read_path.get, USER)
+    bench.synchronizer.schedule_check(OTHER)
+    bench.synchronizer.check_due()
+    waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     assert refused(waiting) == ("Too many refreshes are queued.", {"Retry-After": "5"})
 
 
@@ -279,33 +279,33 @@ def test_where_too_many_wait_the_next_is_refused_and_hits_are_not(
     bench = Bench(redis, max_waiting=1)
     held = make_entry()
     bench.local.put(ORG, held, NOW)
-    waiting = pool.submit(bench.read_path.get, USER)
+    waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
     with pytest.raises(Unavailable) as caught:
-        bench.read_path.get(OTHER)
+        bench.lookup.get(OTHER)
     assert caught.value.headers == {"Retry-After": "1"}
-    assert bench.read_path.get(ORG).entry is held
+    assert bench.lookup.get(ORG).entry is held
     for resource in (USER, OTHER):
         store_entry(redis, resource, make_entry())
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     waiting.result(PATIENCE)
-    assert bench.read_path.get(OTHER).served is Served.REDIS
+    assert bench.lookup.get(OTHER).served is Served.REDIS
 
 
 def test_every_way_out_gives_its_place_back(redis: Redis) -> None:
     bench = Bench(redis, max_waiting=1, miss_wait=0)
     for _ in range(3):
         with pytest.raises(Unavailable, match="still being fetched"):
-            bench.read_path.get(USER)
+            bench.lookup.get(USER)
 
 
 def test_without_redis_a_miss_is_refused_at_once() -> None:
     bench = Bench(absent_redis())
     with pytest.raises(Unavailable) as caught:
-        bench.read_path.get(USER)
+        bench.lookup.get(USER)
     assert caught.value.message == "The cache's store cannot be reached."
     assert caught.value.headers == {"Retry-After": "1"}
-    assert not bench.arrivals.is_expected(USER)
+    assert not bench.waiters.has_waiter(USER)
 
 
 class TestPaused:
@@ -314,32 +314,32 @@ class TestPaused:
     @pytest.fixture
     def paused(self, bench: Bench) -> Bench:
         suspend(bench.redis)
-        bench.caretaker.tick()
+        bench.synchronizer.tick()
         return bench
 
     def test_a_miss_is_refused_at_once(self, paused: Bench, pool: ThreadPoolExecutor) -> None:
-        waiting = pool.submit(paused.read_path.get, USER)
+        waiting = pool.submit(paused.lookup.get, USER)
         paused.look_until_waited_for(USER)
-        paused.caretaker.look_at_due()
+        paused.synchronizer.check_due()
         assert refused(waiting) == (
             "Refreshing is paused by an operator.",
             {"Retry-After": "60"},
         )
-        assert paused.read_path.waiting == 0
+        assert paused.lookup.waiting == 0
 
     def test_what_is_in_redis_is_served_however_stale(self, paused: Bench) -> None:
         entry = make_entry(fresh_until=NOW - 1e6)
         store_entry(paused.redis, USER, entry)
-        assert paused.read_path.get(USER) == Found(entry, Served.REDIS)
+        assert paused.lookup.get(USER) == Found(entry, Served.REDIS)
 
     def test_what_arrives_meanwhile_is_served(
         self, paused: Bench, pool: ThreadPoolExecutor
     ) -> None:
         """A refresh that was under way when it was paused."""
-        waiting = pool.submit(paused.read_path.get, USER)
+        waiting = pool.submit(paused.lookup.get, USER)
         paused.look_until_waited_for(USER)
         store_entry(paused.redis, USER, make_entry())
-        paused.caretaker.look_at_due()
+        paused.synchronizer.check_due()
         assert waiting.result(PATIENCE).served is Served.WAITED
 
 
@@ -347,13 +347,13 @@ def test_a_refresh_is_asked_for_in_the_name_of_the_request(
     bench: Bench, pool: ThreadPoolExecutor
 ) -> None:
     store_entry(bench.redis, OTHER, make_entry(fresh_until=NOW))
-    bench.read_path.get(OTHER, request_id="stale-1")
+    bench.lookup.get(OTHER, request_id="stale-1")
     bench.clock.now += LOCAL_TTL
     bench.local.put(ORG, make_entry(fresh_until=NOW), NOW)
-    bench.read_path.get(ORG, request_id="due-1")
-    waiting = pool.submit(bench.read_path.get, USER, request_id="miss-1")
+    bench.lookup.get(ORG, request_id="due-1")
+    waiting = pool.submit(bench.lookup.get, USER, request_id="miss-1")
     bench.look_until_waited_for(USER)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     jobs = Queue(QUEUE, connection=bench.redis, serializer=JSONSerializer).jobs
     assert {str(job.args[0]): job.meta.get(REQUEST_ID) for job in jobs} == {
         OTHER.name: "stale-1",
@@ -361,19 +361,19 @@ def test_a_refresh_is_asked_for_in_the_name_of_the_request(
         USER.name: "miss-1",
     }
     store_entry(bench.redis, USER, make_entry(fresh_until=NOW + 1e6))
-    bench.caretaker.announced(USER, 1)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.announced(USER, 1)
+    bench.synchronizer.check_due()
     waiting.result(PATIENCE)
 
 
 def test_who_waits_is_counted_for_as_long_as_it_waits(
     bench: Bench, pool: ThreadPoolExecutor
 ) -> None:
-    assert bench.read_path.waiting == 0
-    waiting = pool.submit(bench.read_path.get, USER)
+    assert bench.lookup.waiting == 0
+    waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
-    assert bench.read_path.waiting == 1
+    assert bench.lookup.waiting == 1
     store_entry(bench.redis, USER, make_entry())
-    bench.caretaker.look_at_due()
+    bench.synchronizer.check_due()
     waiting.result(PATIENCE)
-    assert bench.read_path.waiting == 0
+    assert bench.lookup.waiting == 0

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis, ResponseError
 
-from reader.cache.subscriber import Listener
+from reader.cache.subscriber import Subscriber
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis import keys
 from tests.builders import CATALOGUE, announce, make_entry, on_demand, store_entry, tracked
-from tests.reader.bench import PATIENCE, Bench, WatchedCaretaker
+from tests.reader.bench import PATIENCE, Bench, WatchedSynchronizer
 
 ORG = tracked("/orgs/Netflix")
 USER = on_demand("/users/mona")
@@ -24,16 +24,16 @@ def bench(redis: Redis) -> Bench:
 @pytest.fixture
 def listening(
     redis: Redis, redis_server: EmbeddedRedis, bench: Bench
-) -> Iterator[WatchedCaretaker]:
+) -> Iterator[WatchedSynchronizer]:
     """The caretaker of a listener that runs and has subscribed."""
-    caretaker = bench.caretaker
+    synchronizer = bench.synchronizer
     before = set(threading.enumerate())
     client = Redis.from_url(redis_server.url)
-    listener = Listener(client, catalogue=CATALOGUE, caretaker=caretaker)
-    listener.start()
-    caretaker.subscriptions.get(timeout=PATIENCE)
-    yield caretaker
-    listener.stop()
+    subscriber = Subscriber(client, catalogue=CATALOGUE, synchronizer=synchronizer)
+    subscriber.start()
+    synchronizer.subscriptions.get(timeout=PATIENCE)
+    yield synchronizer
+    subscriber.stop()
     for thread in set(threading.enumerate()) - before:
         while thread.name == "listener" and thread.is_alive():
             redis.publish(keys.ANNOUNCE, "null")
@@ -41,13 +41,13 @@ def listening(
     client.close()
 
 
-def test_a_subscription_is_told(listening: WatchedCaretaker) -> None:
+def test_a_subscription_is_told(listening: WatchedSynchronizer) -> None:
     wanted = {listening.wanted.get(timeout=PATIENCE) for _ in CATALOGUE.tracked}
     assert wanted == set(CATALOGUE.tracked)
 
 
 def test_an_announcement_is_told_with_its_resource(
-    redis: Redis, listening: WatchedCaretaker
+    redis: Redis, listening: WatchedSynchronizer
 ) -> None:
     announce(redis, ORG)
     announce(redis, USER)
@@ -57,7 +57,7 @@ def test_an_announcement_is_told_with_its_resource(
 
 @pytest.mark.parametrize("message", [b"", b"\xff", b"null", b"{}", b'{"name": "/"}', b"[1]"])
 def test_what_is_no_announcement_is_passed_over(
-    redis: Redis, listening: WatchedCaretaker, message: bytes
+    redis: Redis, listening: WatchedSynchronizer, message: bytes
 ) -> None:
     redis.publish(keys.ANNOUNCE, message)
     announce(redis, ORG)
@@ -65,13 +65,15 @@ def test_what_is_no_announcement_is_passed_over(
 
 
 def test_an_announcement_of_what_is_not_to_be_had_still_counts(
-    redis: Redis, listening: WatchedCaretaker
+    redis: Redis, listening: WatchedSynchronizer
 ) -> None:
     redis.publish(keys.ANNOUNCE, b'{"name": "/user", "number": 7}')
     assert listening.announcements.get(timeout=PATIENCE) == (None, 7)
 
 
-def test_a_lost_connection_is_replaced_and_told(redis: Redis, listening: WatchedCaretaker) -> None:
+def test_a_lost_connection_is_replaced_and_told(
+    redis: Redis, listening: WatchedSynchronizer
+) -> None:
     redis.client_kill_filter(_type="pubsub")
     listening.subscriptions.get(timeout=PATIENCE)
     announce(redis, ORG)
@@ -79,7 +81,7 @@ def test_a_lost_connection_is_replaced_and_told(redis: Redis, listening: Watched
 
 
 def test_a_deaf_caretaker_gets_a_new_subscription(
-    redis: Redis, listening: WatchedCaretaker
+    redis: Redis, listening: WatchedSynchronizer
 ) -> None:
     listening.is_deaf.set()
     redis.publish(keys.ANNOUNCE, "null")  # wakes the listener
@@ -88,7 +90,7 @@ def test_a_deaf_caretaker_gets_a_new_subscription(
 
 
 @pytest.fixture
-def running(listening: WatchedCaretaker) -> Iterator[WatchedCaretaker]:
+def running(listening: WatchedSynchronizer) -> Iterator[WatchedSynchronizer]:
     """The same, with the caretaker's own thread running."""
     before = set(threading.enumerate())
     listening.start()
@@ -99,10 +101,10 @@ def running(listening: WatchedCaretaker) -> Iterator[WatchedCaretaker]:
 
 
 def test_a_running_caretaker_takes_over_what_is_announced(
-    redis: Redis, bench: Bench, running: WatchedCaretaker
+    redis: Redis, bench: Bench, running: WatchedSynchronizer
 ) -> None:
     store_entry(redis, USER, make_entry(b"new"))
-    with bench.arrivals.expect(USER) as expected:
+    with bench.waiters.waiting_for(USER) as expected:
         announce(redis, USER)
         assert expected.wait(PATIENCE) is not None
     held = bench.local.peek(USER)
@@ -111,12 +113,12 @@ def test_a_running_caretaker_takes_over_what_is_announced(
 
 
 def test_a_caretaker_outlives_what_it_cannot_look_at(
-    redis: Redis, bench: Bench, running: WatchedCaretaker
+    redis: Redis, bench: Bench, running: WatchedSynchronizer
 ) -> None:
     redis.set(keys.entry(USER), "not a hash")
-    running.look_soon(USER)
+    running.schedule_check(USER)
     assert isinstance(running.failures.get(timeout=PATIENCE), ResponseError)
     store_entry(redis, ORG, make_entry())
-    with bench.arrivals.expect(ORG) as expected:
-        running.look_soon(ORG)
+    with bench.waiters.waiting_for(ORG) as expected:
+        running.schedule_check(ORG)
         assert expected.wait(PATIENCE) is not None

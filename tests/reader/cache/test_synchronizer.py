@@ -8,11 +8,11 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.suspension import resume, suspend
 
-from reader.cache.waiters import News
+from reader.cache.waiters import CheckResult
 from shared.measures import Measure
 from shared.queueing import REQUEST_ID, RefreshQueue
 from shared.redis import keys
-from shared.redis.store import Look, Store
+from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
 from tests.builders import (
     CATALOGUE,
@@ -60,13 +60,13 @@ def settled(bench: Bench, all_stored: None) -> Bench:
 
 def turn(bench: Bench) -> None:
     """One turn of the caretaker's loop."""
-    bench.caretaker.tick()
-    bench.caretaker.look_at_due()
+    bench.synchronizer.tick()
+    bench.synchronizer.check_due()
 
 
-def look(bench: Bench, resource: Resource) -> None:
-    bench.caretaker.look_soon(resource)
-    bench.caretaker.look_at_due()
+def state(bench: Bench, resource: Resource) -> None:
+    bench.synchronizer.schedule_check(resource)
+    bench.synchronizer.check_due()
 
 
 def body_of(bench: Bench, resource: Resource) -> bytes | None:
@@ -92,46 +92,46 @@ def test_what_is_held_and_not_due_is_not_looked_at(settled: Bench) -> None:
 
 
 def test_what_is_due_is_looked_at_without_its_body(settled: Bench) -> None:
-    looks, reads = (commands(settled.redis, name) for name in ("hmget", "hgetall"))
+    states, reads = (commands(settled.redis, name) for name in ("hmget", "hgetall"))
     settled.clock.now += LOCAL_TTL
     turn(settled)
-    assert commands(settled.redis, "hmget") == looks + len(CATALOGUE.tracked)
+    assert commands(settled.redis, "hmget") == states + len(CATALOGUE.tracked)
     assert commands(settled.redis, "hgetall") == reads
 
 
 def test_an_unchanged_entry_keeps_its_very_bytes(bench: Bench) -> None:
     entry = compressed(make_list_entry(5))
     store_entry(bench.redis, REPOS, entry)
-    look(bench, REPOS)
+    state(bench, REPOS)
     before = bench.local.peek(REPOS)
     later = compressed(make_list_entry(5, validated_at=NOW + 60, fresh_until=NOW + 1060))
     store_entry(bench.redis, REPOS, later)
     bench.clock.now += 61
-    look(bench, REPOS)
+    state(bench, REPOS)
     after = bench.local.peek(REPOS)
     assert before is not None
     assert after is not None
     assert after.entry.metadata == later.metadata
     assert after.entry.body is before.entry.body
     assert after.entry.encoded is before.entry.encoded
-    assert after.look_at == NOW + 61 + LOCAL_TTL
+    assert after.check_at == NOW + 61 + LOCAL_TTL
 
 
 @pytest.mark.parametrize("resource", [ORG, USER], ids=["tracked", "on demand"])
 def test_a_changed_entry_is_loaded(bench: Bench, resource: Resource) -> None:
     bench.local.put(resource, make_entry(b"old"), NOW)
     store_entry(bench.redis, resource, make_entry(b"new", version=2, validated_at=NOW + 1))
-    look(bench, resource)
+    state(bench, resource)
     assert body_of(bench, resource) == b"new"
 
 
 def test_an_older_entry_in_redis_does_not_replace_what_is_held(bench: Bench) -> None:
     bench.local.put(ORG, make_entry(b"held", version=2, validated_at=NOW + 1), NOW)
     store_entry(bench.redis, ORG, make_entry(b"older", version=1))
-    look(bench, ORG)
+    state(bench, ORG)
     held = bench.local.peek(ORG)
     assert held is not None
-    assert (held.entry.body, held.look_at) == (b"held", NOW + 1)
+    assert (held.entry.body, held.check_at) == (b"held", NOW + 1)
 
 
 def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_later(
@@ -140,26 +140,26 @@ def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_l
     """A replica that became the master may lack the last writes (Redis replicates later)."""
     bench.local.put(ORG, make_entry(b"lost", version=2, validated_at=NOW), NOW)
     bench.redis.set(keys.CHANGES, 9)
-    bench.caretaker.tick()
+    bench.synchronizer.tick()
     before = make_entry(b"before", version=1, validated_at=NOW - 60, fresh_until=NOW - 1)
     store_entry(bench.redis, ORG, before)
     bench.redis.set(keys.CHANGES, 8)
-    bench.caretaker.tick()
-    bench.caretaker.look_at_due()
+    bench.synchronizer.tick()
+    bench.synchronizer.check_due()
     assert body_of(bench, ORG) == b"lost", "nobody is shown something older than before"
     assert RefreshQueue(bench.redis, limit=1).is_queued(ORG), "it is asked for again"
-    assert bench.caretaker.is_deaf.is_set(), "and announcements are subscribed to again"
+    assert bench.synchronizer.is_deaf.is_set(), "and announcements are subscribed to again"
     # What the origin has is what it had before: only the freshness of the old version moves on.
     confirmed = make_entry(b"before", version=1, validated_at=NOW + 2, fresh_until=NOW + 1002)
     store_entry(bench.redis, ORG, confirmed)
-    look(bench, ORG)
+    state(bench, ORG)
     assert body_of(bench, ORG) == b"before"
 
 
 def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry())
     before = commands(bench.redis, "hgetall")
-    look(bench, USER)
+    state(bench, USER)
     assert bench.local.peek(USER) is None
     assert commands(bench.redis, "hgetall") == before
 
@@ -167,18 +167,18 @@ def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:
 def test_what_a_thread_waits_for_is_loaded_and_told(bench: Bench) -> None:
     entry = make_entry()
     store_entry(bench.redis, USER, entry)
-    with bench.arrivals.expect(USER) as expected:
-        look(bench, USER)
-        assert expected.wait(0) == News(Look(entry.metadata, None))
+    with bench.waiters.waiting_for(USER) as expected:
+        state(bench, USER)
+        assert expected.wait(0) == CheckResult(EntryState(entry.metadata, None))
     assert body_of(bench, USER) == entry.body
 
 
 def test_many_calls_make_one_look(bench: Bench) -> None:
     before = commands(bench.redis, "hmget")
     for _ in range(100):
-        bench.caretaker.look_soon(USER)
-    bench.caretaker.look_at_due()
-    bench.caretaker.look_at_due()
+        bench.synchronizer.schedule_check(USER)
+    bench.synchronizer.check_due()
+    bench.synchronizer.check_due()
     assert commands(bench.redis, "hmget") == before + 1
 
 
@@ -187,8 +187,8 @@ def test_hundreds_of_resources_are_all_looked_at(bench: Bench) -> None:
     for user in users:
         bench.local.put(user, make_entry(), NOW)
         store_entry(bench.redis, user, make_entry(validated_at=NOW + 1))
-        bench.caretaker.look_soon(user)
-    bench.caretaker.look_at_due()
+        bench.synchronizer.schedule_check(user)
+    bench.synchronizer.check_due()
     held = [bench.local.peek(user) for user in users]
     assert {one and one.entry.metadata.validated_at for one in held} == {NOW + 1}
 
@@ -198,14 +198,14 @@ def test_what_is_stale_is_asked_for_and_stays(bench: Bench, resource: Resource) 
     entry = make_entry(fresh_until=NOW)
     bench.local.put(resource, entry, NOW)
     store_entry(bench.redis, resource, entry)
-    look(bench, resource)
+    state(bench, resource)
     assert queued_names(bench.redis) == [resource.name]
     assert body_of(bench, resource) == entry.body
 
 
 def test_what_is_fresh_is_not_asked_for(bench: Bench) -> None:
     store_entry(bench.redis, ORG, make_entry(fresh_until=NOW + 0.1))
-    look(bench, ORG)
+    state(bench, ORG)
     assert queued_names(bench.redis) == []
 
 
@@ -215,56 +215,56 @@ def test_nobody_asks_before_the_backoff_ends(bench: Bench, stored: bool) -> None
         store_entry(bench.redis, ORG, make_entry(fresh_until=NOW - 100))
     store_failure(bench.redis, ORG, make_failure(retry_at=NOW + 5))
     bench.clock.now = NOW + 4.9
-    look(bench, ORG)
+    state(bench, ORG)
     assert queued_names(bench.redis) == []
     bench.clock.now = NOW + 5
-    look(bench, ORG)
+    state(bench, ORG)
     assert queued_names(bench.redis) == [ORG.name]
 
 
 def test_what_is_missing_jumps_the_queue_and_what_is_stale_does_not(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry(fresh_until=NOW))
-    look(bench, USER)
-    look(bench, OTHER)
+    state(bench, USER)
+    state(bench, OTHER)
     assert queued_names(bench.redis) == [OTHER.name, USER.name]
 
 
 def test_who_waits_is_told_that_the_queue_is_full(redis: Redis) -> None:
     bench = Bench(redis, queue_limit=1)
-    look(bench, ORG)
-    with bench.arrivals.expect(USER) as expected:
-        look(bench, USER)
-        assert expected.wait(0) == News(Look(None, None), turned_away=True)
+    state(bench, ORG)
+    with bench.waiters.waiting_for(USER) as expected:
+        state(bench, USER)
+        assert expected.wait(0) == CheckResult(EntryState(None, None), turned_away=True)
 
 
 def test_who_waits_is_told_of_a_failure(bench: Bench) -> None:
     store_failure(bench.redis, USER, make_failure())
-    with bench.arrivals.expect(USER) as expected:
-        look(bench, USER)
-        assert expected.wait(0) == News(Look(None, make_failure()))
+    with bench.waiters.waiting_for(USER) as expected:
+        state(bench, USER)
+        assert expected.wait(0) == CheckResult(EntryState(None, make_failure()))
 
 
 def test_an_announcement_of_what_is_held_has_it_loaded(bench: Bench) -> None:
     bench.local.put(USER, make_entry(b"old"), NOW)
     store_entry(bench.redis, USER, make_entry(b"new", version=2, validated_at=NOW + 1))
-    bench.caretaker.announced(USER, announce(bench.redis, USER))
-    bench.caretaker.look_at_due()
+    bench.synchronizer.announced(USER, announce(bench.redis, USER))
+    bench.synchronizer.check_due()
     assert body_of(bench, USER) == b"new"
 
 
 def test_an_announcement_of_what_is_neither_held_nor_awaited_costs_nothing(bench: Bench) -> None:
     before = commands(bench.redis, "hmget")
-    bench.caretaker.announced(USER, 1)
-    bench.caretaker.announced(None, 2)
-    bench.caretaker.look_at_due()
+    bench.synchronizer.announced(USER, 1)
+    bench.synchronizer.announced(None, 2)
+    bench.synchronizer.check_due()
     assert commands(bench.redis, "hmget") == before
 
 
 def test_an_announcement_of_what_is_awaited_has_it_loaded(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry())
-    with bench.arrivals.expect(USER) as expected:
-        bench.caretaker.announced(USER, 1)
-        bench.caretaker.look_at_due()
+    with bench.waiters.waiting_for(USER) as expected:
+        bench.synchronizer.announced(USER, 1)
+        bench.synchronizer.check_due()
         assert expected.wait(0) is not None
 
 
@@ -272,8 +272,8 @@ def test_a_subscription_has_everything_looked_at(settled: Bench) -> None:
     settled.local.put(USER, make_entry(), NOW)
     store_entry(settled.redis, USER, make_entry(b"new", version=2, validated_at=NOW + 1))
     before = commands(settled.redis, "hmget")
-    settled.caretaker.subscribed()
-    settled.caretaker.look_at_due()
+    settled.synchronizer.subscribed()
+    settled.synchronizer.check_due()
     assert commands(settled.redis, "hmget") == before + len(CATALOGUE.tracked) + 1
     assert body_of(settled, USER) == b"new"
 
@@ -283,10 +283,10 @@ def test_a_lost_announcement_is_noticed_after_two_ticks(settled: Bench) -> None:
     announce(settled.redis, ORG)
     turn(settled)  # it may still be on its way
     assert body_of(settled, ORG) != b"new"
-    assert not settled.caretaker.is_deaf.is_set()
+    assert not settled.synchronizer.is_deaf.is_set()
     turn(settled)
     assert body_of(settled, ORG) == b"new"
-    assert settled.caretaker.is_deaf.is_set()
+    assert settled.synchronizer.is_deaf.is_set()
 
 
 def test_a_lost_announcement_is_noticed_once(settled: Bench) -> None:
@@ -302,12 +302,12 @@ def test_a_lost_announcement_is_noticed_once(settled: Bench) -> None:
 def test_an_announcement_that_was_heard_is_not_taken_for_lost(settled: Bench) -> None:
     number = announce(settled.redis, ORG)
     turn(settled)
-    settled.caretaker.announced(ORG, number)
-    settled.caretaker.look_at_due()
+    settled.synchronizer.announced(ORG, number)
+    settled.synchronizer.check_due()
     before = commands(settled.redis, "hmget")
     turn(settled)
     assert commands(settled.redis, "hmget") == before
-    assert not settled.caretaker.is_deaf.is_set()
+    assert not settled.synchronizer.is_deaf.is_set()
 
 
 def test_what_was_announced_before_this_process_is_not_taken_for_lost(
@@ -317,12 +317,12 @@ def test_what_was_announced_before_this_process_is_not_taken_for_lost(
         announce(bench.redis, ORG)
     turn(bench)
     turn(bench)
-    assert not bench.caretaker.is_deaf.is_set()
+    assert not bench.synchronizer.is_deaf.is_set()
 
 
 def test_a_redis_that_lost_its_data_takes_nothing_away(settled: Bench) -> None:
     announce(settled.redis, ORG)
-    settled.caretaker.announced(ORG, 1)
+    settled.synchronizer.announced(ORG, 1)
     turn(settled)
     bodies = {one.name: body_of(settled, one) for one in CATALOGUE.tracked}
     settled.redis.flushall()
@@ -333,7 +333,7 @@ def test_a_redis_that_lost_its_data_takes_nothing_away(settled: Bench) -> None:
 
 def test_after_a_loss_of_data_announcements_are_counted_anew(settled: Bench) -> None:
     for _ in range(5):
-        settled.caretaker.announced(ORG, announce(settled.redis, ORG))
+        settled.synchronizer.announced(ORG, announce(settled.redis, ORG))
     turn(settled)
     settled.redis.delete(keys.CHANGES)
     turn(settled)
@@ -361,7 +361,7 @@ def cut_off(redis: Redis) -> Bench:
     return Bench(absent_redis())
 
 
-@pytest.mark.parametrize("act", [turn, lambda bench: look(bench, ORG)], ids=["tick", "look"])
+@pytest.mark.parametrize("act", [turn, lambda bench: state(bench, ORG)], ids=["tick", "look"])
 def test_without_redis_what_is_held_stays(cut_off: Bench, act: Callable[[Bench], None]) -> None:
     entry = make_entry()
     cut_off.local.put(ORG, entry, NOW)
@@ -373,10 +373,10 @@ def test_without_redis_what_is_held_stays(cut_off: Bench, act: Callable[[Bench],
 def test_without_redis_the_next_look_is_put_off_a_little(cut_off: Bench) -> None:
     cut_off.local.put(ORG, make_entry(fresh_until=NOW - 100), NOW - 100)
     with pytest.raises(RedisConnectionError):
-        look(cut_off, ORG)
+        state(cut_off, ORG)
     held = cut_off.local.peek(ORG)
     assert held is not None
-    assert held.look_at == NOW + 1
+    assert held.check_at == NOW + 1
 
 
 def test_what_cannot_be_read_keeps_nothing_else_from_being_looked_at(
@@ -386,9 +386,9 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_looked_at(
     redis.hset(keys.entry(USER), "meta", "garbage")
     store_entry(redis, ORG, make_entry())
     for resource in (USER, ORG):
-        bench.caretaker.look_soon(resource)
+        bench.synchronizer.schedule_check(resource)
     with suppress(ValueError):
-        bench.caretaker.look_at_due()
+        bench.synchronizer.check_due()
     assert bench.local.peek(ORG) is not None
 
 
@@ -403,9 +403,9 @@ class TestWhoAsked:
     """A refresh is known by the first request that found it due."""
 
     def test_is_in_the_job(self, bench: Bench) -> None:
-        bench.caretaker.look_soon(USER, "abc-123")
-        bench.caretaker.look_soon(OTHER)
-        bench.caretaker.look_at_due()
+        bench.synchronizer.schedule_check(USER, "abc-123")
+        bench.synchronizer.schedule_check(OTHER)
+        bench.synchronizer.check_due()
         assert requests_of(bench.redis) == {USER.name: "abc-123", OTHER.name: None}
 
     @pytest.mark.parametrize(
@@ -413,15 +413,15 @@ class TestWhoAsked:
     )
     def test_is_the_first_of_several(self, bench: Bench, ids: list[str | None]) -> None:
         for one in ids:
-            bench.caretaker.look_soon(USER, one)
-        bench.caretaker.look_at_due()
+            bench.synchronizer.schedule_check(USER, one)
+        bench.synchronizer.check_due()
         assert requests_of(bench.redis) == {USER.name: "first"}
 
     def test_is_not_taken_for_who_asks_next(self, bench: Bench) -> None:
-        bench.caretaker.look_soon(USER, "abc-123")
-        bench.caretaker.look_at_due()
+        bench.synchronizer.schedule_check(USER, "abc-123")
+        bench.synchronizer.check_due()
         bench.redis.flushall()
-        look(bench, USER)
+        state(bench, USER)
         assert requests_of(bench.redis) == {USER.name: None}
 
 
@@ -442,44 +442,44 @@ class TestForgotten:
     ) -> None:
         self.hold(bench, version)
         self.forget(bench, 2)
-        look(bench, USER)
+        state(bench, USER)
         assert (bench.local.peek(USER) is not None) is stays
 
     def test_is_seen_when_it_is_announced(self, bench: Bench) -> None:
         self.hold(bench, 1)
         self.forget(bench, 2)
-        bench.caretaker.announced(USER, 1)
-        bench.caretaker.look_at_due()
+        bench.synchronizer.announced(USER, 1)
+        bench.synchronizer.check_due()
         assert bench.local.peek(USER) is None
 
     def test_is_not_fetched_anew_where_nobody_asks_for_it(self, bench: Bench) -> None:
         self.hold(bench, 1)
         self.forget(bench, 2)
-        bench.caretaker.announced(USER, 1)
-        bench.caretaker.look_at_due()
+        bench.synchronizer.announced(USER, 1)
+        bench.synchronizer.check_due()
         assert queued_names(bench.redis) == []
 
     def test_is_fetched_anew_for_who_waits(self, bench: Bench) -> None:
         self.forget(bench, 2)
-        with bench.arrivals.expect(USER):
-            look(bench, USER)
+        with bench.waiters.waiting_for(USER):
+            state(bench, USER)
         assert queued_names(bench.redis) == [USER.name]
 
     def test_what_came_after_is_held_and_renewed_as_ever(self, bench: Bench) -> None:
         self.forget(bench, 2)
-        with bench.arrivals.expect(USER):
+        with bench.waiters.waiting_for(USER):
             store_entry(bench.redis, USER, make_entry(b"new", version=3))
-            look(bench, USER)
+            state(bench, USER)
         assert body_of(bench, USER) == b"new"
         bench.redis.delete(keys.entry(USER))  # it has expired, and is asked for still
-        look(bench, USER)
+        state(bench, USER)
         assert body_of(bench, USER) == b"new"
         assert queued_names(bench.redis) == [USER.name]
 
     def test_nothing_tracked_is_let_go(self, bench: Bench) -> None:
         self.hold(bench, 1, ORG)
         self.forget(bench, 2, ORG)
-        look(bench, ORG)
+        state(bench, ORG)
         assert bench.local.peek(ORG) is not None
         assert queued_names(bench.redis) == [ORG.name]
 
@@ -487,43 +487,43 @@ class TestForgotten:
 def test_who_waits_is_told_that_refreshing_is_paused(bench: Bench) -> None:
     for act, suspended in ((suspend, True), (resume, False)):
         act(bench.redis)
-        bench.caretaker.tick()
-        with bench.arrivals.expect(USER) as expected:
-            look(bench, USER)
-            assert expected.wait(0) == News(Look(None, None), suspended=suspended)
+        bench.synchronizer.tick()
+        with bench.waiters.waiting_for(USER) as expected:
+            state(bench, USER)
+            assert expected.wait(0) == CheckResult(EntryState(None, None), suspended=suspended)
 
 
 class TestAway:
     """Since when Redis does not answer."""
 
     def guarded_tick(self, bench: Bench) -> float | None:
-        bench.caretaker._guarded(bench.caretaker.tick)
-        return bench.caretaker.away_since
+        bench.synchronizer._guarded(bench.synchronizer.tick)
+        return bench.synchronizer.away_since
 
     def test_is_no_time_while_it_answers(self, settled: Bench) -> None:
         assert self.guarded_tick(settled) is None
 
     def test_is_when_it_first_failed_and_ends_when_it_is_back(self, settled: Bench) -> None:
-        caretaker = settled.caretaker
-        caretaker._store = Store(absent_redis())
+        synchronizer = settled.synchronizer
+        synchronizer._store = Store(absent_redis())
         assert self.guarded_tick(settled) == NOW
         settled.clock.now += 5
         assert self.guarded_tick(settled) == NOW
-        caretaker._store = settled.store
+        synchronizer._store = settled.store
         # A look that succeeds may have been at something that needs no Redis: a tick does.
-        caretaker._guarded(caretaker.look_at_due)
-        assert caretaker.away_since == NOW
+        synchronizer._guarded(synchronizer.check_due)
+        assert synchronizer.away_since == NOW
         assert self.guarded_tick(settled) is None
 
 
 def test_what_it_does_is_counted(bench: Bench) -> None:
     store_entry(bench.redis, ORG, make_entry(fresh_until=NOW))
     for _ in range(2):
-        look(bench, ORG)
-    look(bench, USER)
-    bench.caretaker.announced(ORG, 1)
-    bench.caretaker.announced(None, 2)
-    assert bench.observer.totals.counts() == {
+        state(bench, ORG)
+    state(bench, USER)
+    bench.synchronizer.announced(ORG, 1)
+    bench.synchronizer.announced(None, 2)
+    assert bench.reporter.counters.counts() == {
         (Measure.REDIS_READS, ("look",)): 3,
         (Measure.REDIS_READS, ("body",)): 1,
         (Measure.ASKED, ("queued",)): 2,

@@ -23,7 +23,7 @@ from rq.suspension import is_suspended
 from reader.cli.context import complaint
 from reader.fleet.suspension import suspend
 from reader.status.page_input import NOTHING
-from refresher.storage.entry_writer import Writer
+from refresher.storage.entry_writer import EntryWriter
 from scripts.embedded_redis import EmbeddedRedis
 from scripts.running import ROOT
 from shared import refresh_report
@@ -91,7 +91,7 @@ def report_of(redis: Redis, resource: Resource, **known: Any) -> None:
         report = RefreshReport(**{**defaults, **known})
         refresh_report.note(pipeline, resource, report, keep_s=60)
         if report.kind is None:  # it has seen to what it was told of
-            pipeline.delete(keys.told(resource))
+            pipeline.delete(keys.invalidated_by(resource))
         pipeline.execute()
 
 
@@ -300,7 +300,7 @@ class TestPurge:
     def test_asks_for_it_and_waits(self, redis: Redis, run: Run, is_stored: bool) -> None:
         if is_stored:
             fresh(redis, MONA)
-        writer = Writer(redis, make_settings())
+        writer = EntryWriter(redis, make_settings())
         forget = threading.Timer(0.3, lambda: writer.forget(MONA))
         forget.start()
         ended = run("purge", "/users/mona")

@@ -13,7 +13,7 @@ from tests.builders import NOW, make_metadata, on_demand
 from tests.reader.status.fleets import (
     failing_since,
     make_fleet,
-    make_moment,
+    make_page_input,
     make_report,
     make_stale,
     make_view,
@@ -24,12 +24,12 @@ MONA = on_demand("/users/mona")
 
 
 def row(view: TrackedView, fleet: Fleet | None = None) -> dict[str, str]:
-    return tables.list_row(view, make_moment(fleet or make_fleet(view)))
+    return tables.list_row(view, make_page_input(fleet or make_fleet(view)))
 
 
 def facts(view: TrackedView, **known: Any) -> dict[str, str]:
     known = {"is_queued": False, **known}
-    return dict(tables.facts(view, make_moment(make_fleet(view)), **known))
+    return dict(tables.facts(view, make_page_input(make_fleet(view)), **known))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_how_the_last_refresh_ended(known: dict[str, Any], said: str) -> None:
     [
         (make_view(), "fresh for another 15 min"),
         (make_stale(), "stale for 3 min 20 s"),
-        (make_view(told=True), "stale: GitHub told of a change"),
+        (make_view(invalidated_by=True), "stale: GitHub told of a change"),
         (make_view(metadata=None), "missing: nothing is held"),
         (make_stale(failure=failing_since(9)), "failing; what is held is stale for 3 min 20 s"),
     ],

@@ -14,52 +14,54 @@ from redis import Redis
 from reader.cache.local_cache import LocalCache
 from reader.fleet import process_reporter as module
 from reader.fleet.heartbeats import popular, readers
-from reader.fleet.process_reporter import Observer
+from reader.fleet.process_reporter import ProcessReporter
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.counters import Kind, Route
-from reader.telemetry.process_files import NodeCounts
+from reader.telemetry.counters import RequestLabels, Route
+from reader.telemetry.process_files import ProcessFiles
 from shared.measures import Measure
 from shared.outcomes import Served
 from shared.version import VERSION
 from tests.builders import NOW, absent_redis, make_entry, on_demand, tracked
 from tests.waiting import eventually
 
-HIT = Kind(Route.ORG, Served.LOCAL, 200)
-MISS = Kind(Route.ON_DEMAND, Served.WAITED, 200, name="/users/mona")
-OWN = Kind(Route.LIVEZ, Served.OWN, 200)
-MakeObserver = Callable[..., Observer]
+HIT = RequestLabels(Route.ORG, Served.LOCAL, 200)
+MISS = RequestLabels(Route.ON_DEMAND, Served.WAITED, 200, name="/users/mona")
+OWN = RequestLabels(Route.LIVEZ, Served.OWN, 200)
+MakeObserver = Callable[..., ProcessReporter]
 
 
 @pytest.fixture
 def make_observer(redis: Redis) -> Iterator[MakeObserver]:
     """Observers of a process that holds one tracked entry and two others; they end at the end."""
-    made: list[Observer] = []
+    made: list[ProcessReporter] = []
 
-    def make(client: Redis = redis, *, folder: Path | None = None, share: float = 0) -> Observer:
-        local = LocalCache(10**6, next_look=lambda _, now: now)
+    def make(
+        client: Redis = redis, *, folder: Path | None = None, share: float = 0
+    ) -> ProcessReporter:
+        local = LocalCache(10**6, next_check=lambda _, now: now)
         local.put(tracked("/orgs/Netflix"), make_entry(), NOW)
         for name in ("/users/a", "/users/b"):
             local.put(on_demand(name), make_entry(), NOW)
-        observer = Observer(
+        reporter = ProcessReporter(
             local,
             client,
-            node_counts=NodeCounts(folder),
+            process_files=ProcessFiles(folder),
             access_log=AccessLog(share),
             port=5000,
             missing=lambda: 3,
         )
-        made.append(observer)
-        return observer
+        made.append(reporter)
+        return reporter
 
     yield make
-    for observer in made:
-        if observer._thread.is_alive():
-            observer.stop()
-            observer._thread.join(10)
-            assert not observer._thread.is_alive()
+    for reporter in made:
+        if reporter._thread.is_alive():
+            reporter.stop()
+            reporter._thread.join(10)
+            assert not reporter._thread.is_alive()
 
 
-def answer(observer: Observer, kind: Kind = HIT, **known: Any) -> None:
+def answer(reporter: ProcessReporter, labels: RequestLabels = HIT, **known: Any) -> None:
     defaults: dict[str, Any] = {
         "method": "GET",
         "target": "/orgs/Netflix?x=1",
@@ -67,14 +69,14 @@ def answer(observer: Observer, kind: Kind = HIT, **known: Any) -> None:
         "request_id": "abc-123",
         "client": "192.0.2.7",
     }
-    observer.answered(kind, **{**defaults, **known})
+    reporter.answered(labels, **{**defaults, **known})
 
 
 def test_an_answer_is_counted(make_observer: MakeObserver) -> None:
-    observer = make_observer()
-    for kind in (HIT, HIT, MISS):
-        answer(observer, kind)
-    measures, _, processes = observer.node()
+    reporter = make_observer()
+    for labels in (HIT, HIT, MISS):
+        answer(reporter, labels)
+    measures, _, processes = reporter.node()
     assert measures.of(Measure.REQUESTS) == {
         ("/orgs/{org}", "local", "200"): 2,
         ("on-demand", "waited", "200"): 1,
@@ -88,19 +90,19 @@ def test_answers_are_logged_by_their_share(
     caplog.set_level(logging.INFO, "reader.access")
     for share, lines in ((0, 0), (0.5, 2), (1, 4)):
         caplog.clear()
-        observer = make_observer(share=share)
+        reporter = make_observer(share=share)
         for _ in range(4):
-            answer(observer)
-        observer.write()
+            answer(reporter)
+        reporter.write()
         assert [line.getMessage() for line in caplog.records] == ["GET /orgs/Netflix 200"] * lines
 
 
 def test_gauges_tell_how_much_there_is_at_this_moment(make_observer: MakeObserver) -> None:
-    observer = make_observer()
-    observer.connections = lambda: 7
-    observer.waiting = lambda: 2
+    reporter = make_observer()
+    reporter.connections = lambda: 7
+    reporter.waiting = lambda: 2
     size = make_entry().held_bytes
-    assert observer.gauges() == {
+    assert reporter.gauges() == {
         "local_entries|tracked": 1,
         "local_entries|on-demand": 2,
         "local_bytes|tracked": size,
@@ -111,9 +113,9 @@ def test_gauges_tell_how_much_there_is_at_this_moment(make_observer: MakeObserve
 
 
 def test_a_whole_report(redis: Redis, make_observer: MakeObserver) -> None:
-    observer = make_observer()
-    observer._moments.append(observer._moment()._replace(at=observer._moments[-1].at + 2))
-    observer.report()
+    reporter = make_observer()
+    reporter._samples.append(reporter._sample()._replace(at=reporter._samples[-1].at + 2))
+    reporter.report()
     (found,) = readers(redis)
     assert (found.node, found.pid) == (f"{socket.gethostname()}:5000", os.getpid())
     assert found.version == VERSION
@@ -126,13 +128,13 @@ def test_a_whole_report(redis: Redis, make_observer: MakeObserver) -> None:
 def test_the_rate_is_of_the_time_between_two_reports(
     redis: Redis, make_observer: MakeObserver
 ) -> None:
-    observer = make_observer()
-    began = observer._moments[0].at
+    reporter = make_observer()
+    began = reporter._samples[0].at
     for seconds, kinds in ((5, [HIT] * 40 + [MISS] * 10), (10, [HIT] * 5 + [OWN] * 15)):
-        for kind in kinds:
-            answer(observer, kind)
-        observer._moments.append(observer._moment()._replace(at=began + seconds))
-    observer.report()
+        for labels in kinds:
+            answer(reporter, labels)
+        reporter._samples.append(reporter._sample()._replace(at=began + seconds))
+    reporter.report()
     (found,) = readers(redis)
     assert (found.requests, found.per_second) == (70, 4.0)
     # Health checks and the like are no content, and hits are those from memory.
@@ -142,21 +144,21 @@ def test_the_rate_is_of_the_time_between_two_reports(
 def test_what_is_lately_forgets_what_was_long_ago(
     redis: Redis, make_observer: MakeObserver
 ) -> None:
-    observer = make_observer()
-    answer(observer)
+    reporter = make_observer()
+    answer(reporter)
     for _ in range(20):
-        observer._moments.append(observer._moment())
-    observer.report()
+        reporter._samples.append(reporter._sample())
+    reporter.report()
     (found,) = readers(redis)
     assert (found.requests, found.content, found.hits) == (1, 0, 0)
 
 
 def test_names_are_reported_once(redis: Redis, make_observer: MakeObserver) -> None:
-    observer = make_observer()
+    reporter = make_observer()
     for _ in range(2):
-        answer(observer, MISS)
-        observer.report()
-    observer.report()
+        answer(reporter, MISS)
+        reporter.report()
+    reporter.report()
     (found,) = readers(redis)
     assert popular(redis, now=found.at, count=5) == [("/users/mona", 2)]
 
@@ -172,35 +174,35 @@ class TestTheThread:
     def test_writes_and_reports_and_signs_off_at_the_end(
         self, redis: Redis, make_observer: MakeObserver, tmp_path: Path
     ) -> None:
-        observer = make_observer(folder=tmp_path)
-        observer.start()
-        answer(observer)
+        reporter = make_observer(folder=tmp_path)
+        reporter.start()
+        answer(reporter)
         eventually(lambda: [one.requests for one in readers(redis)] == [1])
-        eventually(lambda: NodeCounts(tmp_path)._files()[str(os.getpid())]["counts"])
-        observer.stop()
-        observer._thread.join(10)
+        eventually(lambda: ProcessFiles(tmp_path)._files()[str(os.getpid())]["counts"])
+        reporter.stop()
+        reporter._thread.join(10)
         assert readers(redis) == []
 
     def test_writes_down_the_last_counts_when_it_ends(
         self, make_observer: MakeObserver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "_TICK", 60)
-        observer = make_observer(folder=tmp_path)
-        observer.start()
-        answer(observer)
-        observer.stop()
+        reporter = make_observer(folder=tmp_path)
+        reporter.start()
+        answer(reporter)
+        reporter.stop()
         counts = json.loads((tmp_path / f"{os.getpid()}.json").read_text())["counts"]
         assert counts["requests|/orgs/{org}|local|200"] == 1
 
     def test_outlives_a_redis_that_is_away(
         self, redis: Redis, make_observer: MakeObserver, tmp_path: Path
     ) -> None:
-        observer = make_observer(absent_redis(), folder=tmp_path)
-        observer.start()
-        answer(observer)
+        reporter = make_observer(absent_redis(), folder=tmp_path)
+        reporter.start()
+        answer(reporter)
         file = tmp_path / f"{os.getpid()}.json"
         eventually(lambda: file.exists() and "requests" in file.read_text())
-        observer._redis = redis
+        reporter._redis = redis
         eventually(lambda: [one.requests for one in readers(redis)] == [1])
 
     def test_outlives_an_error_of_our_own(
@@ -209,7 +211,7 @@ class TestTheThread:
         make_observer: MakeObserver,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        observer = make_observer()
+        reporter = make_observer()
         faults = iter([ZeroDivisionError()])
 
         def connections() -> int:
@@ -217,8 +219,8 @@ class TestTheThread:
                 raise fault
             return 1
 
-        observer.connections = connections
-        observer.start()
+        reporter.connections = connections
+        reporter.start()
         eventually(lambda: readers(redis))
         assert [line.getMessage() for line in caplog.records] == [
             "unexpected error while reporting"

@@ -24,7 +24,7 @@ from shared.resources.resource import Catalogue, Resource
 from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.bench import commands
-from tests.refresher.workbench import make_settings, make_tools
+from tests.refresher.workbench import make_context, make_settings
 
 CATALOGUE = Catalogue(("Netflix",))
 ROOT, ORG, MEMBERS, REPOS = CATALOGUE.tracked
@@ -49,7 +49,7 @@ def github() -> Iterator[FakeGitHub]:
 @pytest.fixture
 def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
     """Has refreshers refresh a resource."""
-    tools = make_tools(redis, make_settings(github.url), clock=time.time)
+    tools = make_context(redis, make_settings(github.url), clock=time.time)
 
     def make(resource: Resource) -> None:
         refresh(resource, tools, force=True)
@@ -60,9 +60,11 @@ def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
 
 
 def test_an_empty_redis_is_a_fleet_of_nobody(redis: Redis) -> None:
-    fleet = make_watch(redis, NOW).look()
+    fleet = make_watch(redis, NOW).snapshot()
     assert [view.metadata for view in fleet.tracked] == [None] * 4
-    assert not any(view.is_running or view.is_fresh or view.told for view in fleet.tracked)
+    assert not any(
+        view.is_running or view.is_fresh or view.invalidated_by for view in fleet.tracked
+    )
     nobody: dict[str, Any] = {
         name: [] for name in ("on_demand", "budgets", "readers", "workers", "timeline")
     }
@@ -75,7 +77,7 @@ class TestTracked:
     def test_shows_what_refreshers_stored(self, redis: Redis, refreshed: Refreshed) -> None:
         for resource in (ORG, REPOS):
             refreshed(resource)
-        found = views(make_watch(redis).look())
+        found = views(make_watch(redis).snapshot())
         repos, org = found[REPOS.name], found[ORG.name]
         assert repos.metadata is not None
         assert (repos.metadata.items, repos.pages, org.pages) == (250, 3, 1)
@@ -91,22 +93,22 @@ class TestTracked:
     def test_shows_how_refreshes_went(self, redis: Redis, refreshed: Refreshed) -> None:
         refreshed(REPOS)
         refreshed(REPOS)
-        record = views(make_watch(redis).look())[REPOS.name].record
+        record = views(make_watch(redis).snapshot())[REPOS.name].record
         assert (record.refreshes, record.requests, record.not_modified) == (2, 6, 3)
         assert record.last is not None
         assert record.last.outcome == "unchanged"
 
     def test_shows_failures_and_what_github_told_of(self, redis: Redis) -> None:
         store_failure(redis, ORG, make_failure(attempts=3))
-        redis.set(keys.told(MEMBERS), "a delivery")
-        found = views(make_watch(redis).look())
+        redis.set(keys.invalidated_by(MEMBERS), "a delivery")
+        found = views(make_watch(redis).snapshot())
         assert found[ORG.name].failure == make_failure(attempts=3)
-        assert found[MEMBERS.name].told
-        assert not found[ORG.name].told
+        assert found[MEMBERS.name].invalidated_by
+        assert not found[ORG.name].invalidated_by
 
     def test_is_not_fresh_where_github_told_of_a_change(self) -> None:
         assert TrackedView(ORG, NOW, make_metadata()).is_fresh
-        assert not TrackedView(ORG, NOW, make_metadata(), told=True).is_fresh
+        assert not TrackedView(ORG, NOW, make_metadata(), invalidated_by=True).is_fresh
         assert not TrackedView(ORG, NOW, make_metadata(fresh_until=NOW)).is_fresh
         assert not TrackedView(ORG, NOW, None).is_fresh
 
@@ -117,9 +119,9 @@ class TestTracked:
     def test_shows_which_page_is_being_read_while_somebody_reads(self, redis: Redis) -> None:
         redis.set(keys.progress(REPOS), '{"page": 2, "pages": 3}')
         with lease(REPOS, redis, lifetime=10):
-            view = views(make_watch(redis).look())[REPOS.name]
+            view = views(make_watch(redis).snapshot())[REPOS.name]
             assert (view.is_running, view.reading) == (True, (2, 3))
-        view = views(make_watch(redis).look())[REPOS.name]
+        view = views(make_watch(redis).snapshot())[REPOS.name]
         assert (view.is_running, view.reading) == (False, None)
 
 
@@ -129,7 +131,7 @@ class TestOnDemand:
     def test_is_shown_with_what_is_stored_of_it(self, redis: Redis, refreshed: Refreshed) -> None:
         refreshed(USER)
         report_names(redis, {USER.name: 7, "/users/nobody": 2})
-        user, nobody = make_watch(redis).look().on_demand
+        user, nobody = make_watch(redis).snapshot().on_demand
         assert (user.name, user.requests, user.view.resource) == (USER.name, 7, USER)
         assert user.view.metadata is not None
         assert user.view.record.refreshes == 1
@@ -137,11 +139,11 @@ class TestOnDemand:
 
     def test_is_left_out_where_it_may_no_longer_be_had(self, redis: Redis) -> None:
         report_names(redis, {"/user": 9, "/users/a?access_token=s3cret": 8, USER.name: 7})
-        assert [one.name for one in make_watch(redis).look().on_demand] == [USER.name]
+        assert [one.name for one in make_watch(redis).snapshot().on_demand] == [USER.name]
 
     def test_is_of_twenty_at_the_most(self, redis: Redis) -> None:
         report_names(redis, {f"/users/{number}": number for number in range(1, 41)})
-        found = make_watch(redis).look().on_demand
+        found = make_watch(redis).snapshot().on_demand
         assert [one.requests for one in found] == list(range(40, 20, -1))
 
 
@@ -157,7 +159,7 @@ def test_everybody_who_is_there_is_shown(redis: Redis) -> None:
     Worker([queue], connection=redis, name="a-refresher").register_birth()  # type: ignore[no-untyped-call]
     redis.zadd(get_registry_key(), {"a-scheduler": time.time(), "gone": time.time() - 200})
     RefreshQueue(redis, limit=10).ask(ORG)
-    fleet = make_watch(redis).look()
+    fleet = make_watch(redis).snapshot()
     assert [one.id for one in fleet.readers] == ["one:5000/7"]
     assert [one.name for one in fleet.workers] == ["a-refresher"]
     assert (fleet.schedulers, fleet.queue_length) == (1, 1)
@@ -169,7 +171,7 @@ def test_what_refreshers_counted_and_reported_is_shown(
     github.reset_counters()
     refreshed(ORG)
     refreshed(USER)
-    fleet = make_watch(redis).look()
+    fleet = make_watch(redis).snapshot()
     assert fleet.measures.of(Measure.ORIGIN_REQUESTS) == {("200",): github.counters()["total"]}
     assert [one.resource for one in fleet.timeline] == [USER.name, ORG.name]
     assert fleet.origin.status == 200
@@ -190,21 +192,21 @@ def test_how_the_origin_answered_last(
 ) -> None:
     if fields:
         redis.hset(keys.ORIGIN, mapping=fields)  # type: ignore[arg-type]
-    assert make_watch(redis).look().origin == expected
+    assert make_watch(redis).snapshot().origin == expected
 
 
 def test_keys_of_answers_that_nobody_knows_are_shown_for_a_week(redis: Redis) -> None:
     week = 7 * 24 * 3600
     seen = {"repos/get b": NOW, "repos/get a": NOW - week + 1, "orgs/get old": NOW - week}
     redis.hset(keys.UNKNOWN_FIELDS, mapping=seen)  # type: ignore[arg-type]
-    assert make_watch(redis, NOW).look().unknown_fields == ("repos/get a", "repos/get b")
+    assert make_watch(redis, NOW).snapshot().unknown_fields == ("repos/get a", "repos/get b")
 
 
 def test_pauses_are_shown(redis: Redis) -> None:
     suspend(redis)
     redis.set(keys.SUSPENDED, NOW - 60)
     redis.set(keys.PAUSE, NOW + 60)
-    fleet = make_watch(redis).look()
+    fleet = make_watch(redis).snapshot()
     assert (fleet.suspended, fleet.suspended_since) == (True, NOW - 60)
     assert fleet.origin_paused_until == NOW + 60
 
@@ -215,34 +217,34 @@ class TestLooking:
     def test_serves_everybody_for_a_second(self, redis: Redis) -> None:
         now = [NOW]
         watch = FleetWatch(redis, CATALOGUE, clock=lambda: now[0])
-        first = watch.look()
+        first = watch.snapshot()
         now[0] += 0.99
-        assert watch.look() is first
+        assert watch.snapshot() is first
         now[0] = NOW + 1
-        again = watch.look()
+        again = watch.snapshot()
         assert again is not first
         now[0] = NOW - 60  # the clock was set back
-        assert watch.look() is not again
+        assert watch.snapshot() is not again
 
     def test_is_made_anew_once_something_was_done(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
-        first = watch.look()
+        first = watch.snapshot()
         RefreshQueue(redis, limit=10).ask(ORG)
-        assert watch.look() is first
+        assert watch.snapshot() is first
         watch.forget()
-        assert watch.look().queue_length == 1
+        assert watch.snapshot().queue_length == 1
 
     def test_of_many_at_once_is_one(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
         before = commands(redis, "zunion")
         barrier = threading.Barrier(20)
 
-        def look(_: int) -> Fleet:
+        def state(_: int) -> Fleet:
             barrier.wait()
-            return watch.look()
+            return watch.snapshot()
 
         with ThreadPoolExecutor(20) as threads:
-            seen = list(threads.map(look, range(20)))
+            seen = list(threads.map(state, range(20)))
         assert len({id(one) for one in seen}) == 1
         assert commands(redis, "zunion") == before + 1
 
@@ -250,4 +252,4 @@ class TestLooking:
         watch = make_watch(absent_redis())
         for _ in range(2):
             with pytest.raises(RedisError):
-                watch.look()
+                watch.snapshot()

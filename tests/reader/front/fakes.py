@@ -5,13 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from reader.cache.local_cache import LocalCache
-from reader.fleet.process_reporter import Observer
-from reader.front.connection import Front
-from reader.front.connection_limits import Connections
-from reader.front.rendered_responses import Answers
+from reader.fleet.process_reporter import ProcessReporter
+from reader.front.connection import FrontConnection
+from reader.front.connection_limits import ConnectionLimits
+from reader.front.rendered_responses import RenderedResponses
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.counters import Tallies
-from reader.telemetry.process_files import NodeCounts
+from reader.telemetry.counters import LocalCounters
+from reader.telemetry.process_files import ProcessFiles
 from tests.builders import NOW, absent_redis
 
 HIGH, LOW = 64 * 1024, 16 * 1024
@@ -120,13 +120,13 @@ class FakeWorker:
         limit: of connections.
     """
 
-    def __init__(self, answers: Answers, *, limit: int = 100) -> None:
-        self.connections = Connections(limit)
-        self.tallies = Tallies()
-        self.observer = Observer(
-            LocalCache(0, next_look=lambda _, now: now),
+    def __init__(self, responses: RenderedResponses, *, limit: int = 100) -> None:
+        self.connections = ConnectionLimits(limit)
+        self.local_counters = LocalCounters()
+        self.reporter = ProcessReporter(
+            LocalCache(0, next_check=lambda _, now: now),
             absent_redis(),
-            node_counts=NodeCounts(None),
+            process_files=ProcessFiles(None),
             access_log=AccessLog(0),
             port=5000,
             missing=lambda: 0,
@@ -139,9 +139,9 @@ class FakeWorker:
         self.cfg = SimpleNamespace(keepalive=75)
         self.asked: list[tuple[str, str]] = []
         self.clients: list[FakeTransport] = []
-        self._given = answers
+        self._given = responses
 
-    def answers_for(self, *, peer: str, scheme: str) -> Answers:
+    def responses_for(self, *, peer: str, scheme: str) -> RenderedResponses:
         self.asked.append((peer, scheme))
         return self._given
 
@@ -155,13 +155,13 @@ class FakeWorker:
         """A client connects; returns its side."""
         transport = FakeTransport(**known)
         self.clients.append(transport)
-        transport.connect(Front(self))
+        transport.connect(FrontConnection(self))
         return transport
 
     def wait(self, seconds: float) -> None:
         """Time passes, and the connections are looked after once a second."""
         for _ in range(round(seconds)):
             self.now += 1.0
-            self.connections.look_after(self.now)
+            self.connections.check_timeouts(self.now)
             for client in self.clients:
                 client.settle()

@@ -12,11 +12,11 @@ from flask import Flask
 from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
 
 from reader.app import create_app
-from reader.cache.subscriber import Listener
+from reader.cache.subscriber import Subscriber
 from reader.fleet.snapshot import FleetWatch
-from reader.front.rendered_responses import Answers, Ready
-from reader.process import Node, Parts
-from reader.telemetry.counters import Tallies
+from reader.front.rendered_responses import RenderedResponses, SerializedResponse
+from reader.process import Components, ReaderProcess
+from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
 from shared.queueing import RefreshQueue
 from tests.builders import absent_redis, make_settings
@@ -91,17 +91,17 @@ class Reader:
     """The parts of one reader process, none of which runs: tests drive them."""
 
     app: Flask
-    node: Node
+    process: ReaderProcess
     bench: Bench
 
-    def answers(self, *, scheme: str = "http", trusted: bool = False) -> Answers:
+    def responses(self, *, scheme: str = "http", trusted: bool = False) -> RenderedResponses:
         """The front's answers, of what this process holds."""
-        return Answers(
-            self.node.catalogue,
+        return RenderedResponses(
+            self.process.catalogue,
             self.bench.local,
-            self.bench.caretaker,
+            self.bench.synchronizer,
             clock=self.bench.clock,
-            tallies=Tallies(),
+            local_counters=LocalCounters(),
             new_id=lambda: b"an-id",
             scheme=scheme,
             trusted=trusted,
@@ -115,23 +115,23 @@ def a_reader(**known: Any) -> Iterator[Reader]:
     bench = Bench(redis, max_bytes=known.get("local_max_bytes", 10_000_000), miss_wait=0.01)
     settings = make_settings(orgs="Netflix,Google", **known)
     app = create_app(settings)
-    node = app.extensions["node"]
-    assert isinstance(node, Node)
-    node._parts = Parts(
+    process = app.extensions["process"]
+    assert isinstance(process, ReaderProcess)
+    process._parts = Components(
         os.getpid(),
-        bench.read_path,
+        bench.lookup,
         bench.local,
-        bench.caretaker,
-        Listener(redis, catalogue=node.catalogue, caretaker=bench.caretaker),
-        Webhooks(redis, RefreshQueue(redis, limit=10), node.catalogue, settings.webhook_secrets),
-        bench.observer,
-        FleetWatch(redis, node.catalogue),
+        bench.synchronizer,
+        Subscriber(redis, catalogue=process.catalogue, synchronizer=bench.synchronizer),
+        Webhooks(redis, RefreshQueue(redis, limit=10), process.catalogue, settings.webhook_secrets),
+        bench.reporter,
+        FleetWatch(redis, process.catalogue),
         RefreshQueue(redis, limit=10),
         redis,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reader.routes.time", SimpleNamespace(time=bench.clock))
-        yield Reader(app, node, bench)
+        yield Reader(app, process, bench)
 
 
 @dataclass(frozen=True)
@@ -156,22 +156,22 @@ def without_the_servers(fields: Sequence[tuple[str, str]]) -> list[tuple[str, st
     return [(name, value) for name, value in lowered if name not in _OF_THE_SERVER]
 
 
-def head_of(ready: Ready) -> bytes:
+def head_of(serialized: SerializedResponse) -> bytes:
     """The head of a rendered answer as it is sent, with a small body behind it."""
-    return ready.start + b"an-id" + ready.head
+    return serialized.start + b"an-id" + serialized.head
 
 
-def fields_of(ready: Ready) -> list[tuple[str, str]]:
+def fields_of(serialized: SerializedResponse) -> list[tuple[str, str]]:
     """All fields of a rendered answer, with their names as they are sent."""
-    lines = head_of(ready).partition(END)[0].decode("latin-1").split("\r\n")[1:]
+    lines = head_of(serialized).partition(END)[0].decode("latin-1").split("\r\n")[1:]
     pairs = [line.partition(": ") for line in lines]
     assert all(colon for _, colon, _ in pairs)
     return [(name, value) for name, _, value in pairs]
 
 
-def sent_of(ready: Ready) -> Sent:
+def sent_of(serialized: SerializedResponse) -> Sent:
     """A rendered answer as a client reads it."""
-    head, _, joined = head_of(ready).partition(END)
+    head, _, joined = head_of(serialized).partition(END)
     version, status, _ = head.decode("latin-1").split("\r\n")[0].split(" ", 2)
     assert version == "HTTP/1.1"
-    return Sent(int(status), without_the_servers(fields_of(ready)), joined + ready.body)
+    return Sent(int(status), without_the_servers(fields_of(serialized)), joined + serialized.body)

@@ -13,7 +13,7 @@ import uvloop
 from flask import Flask
 from gunicorn.config import Config
 
-from reader.front.connection import Front
+from reader.front.connection import FrontConnection
 from reader.front.worker import FrontWorker
 from tests.reader.front.helpers import END, LIMITS, Reader, Sent, without_the_servers
 
@@ -119,7 +119,7 @@ class Client:
         length = 0 if is_head or status in {204, 304} else int(dict(fields)["content-length"])
         return Sent(status, fields, await self.reader.readexactly(length))
 
-    async def ask(self, data: bytes, *, is_head: bool = False) -> Sent:
+    async def parsed(self, data: bytes, *, is_head: bool = False) -> Sent:
         """Send a request and wait for its answer."""
         self.send(data)
         return await self.read(is_head=is_head)
@@ -140,7 +140,7 @@ class Server:
 
     worker: FrontWorker
     port: int
-    fronts: list[Front] = field(default_factory=list)
+    fronts: list[FrontConnection] = field(default_factory=list)
 
     @asynccontextmanager
     async def client(self, **known: Any) -> AsyncIterator[Client]:
@@ -162,9 +162,9 @@ class Server:
 async def let_the_application_end() -> None:
     """Wait for its threads: they would wait for ever for a loop that is closed."""
     while any(
-        kind in repr(task.get_coro())
+        labels in repr(task.get_coro())
         for task in asyncio.all_tasks()
-        for kind in ("WSGI", "_handle_http_request")
+        for labels in ("WSGI", "_handle_http_request")
     ):
         await asyncio.sleep(0.001)
 
@@ -176,12 +176,12 @@ async def serving(worker: FrontWorker) -> AsyncIterator[Server]:
     worker.now = loop.time()
     server = Server(worker, 0)
 
-    def front() -> Front:
-        server.fronts.append(Front(worker))
+    def front() -> FrontConnection:
+        server.fronts.append(FrontConnection(worker))
         return server.fronts[-1]
 
-    listener = await loop.create_server(front, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
+    subscriber = await loop.create_server(front, "127.0.0.1", 0)
+    server.port = subscriber.sockets[0].getsockname()[1]
     try:
         yield server
         await server.let_all_go()
@@ -189,8 +189,8 @@ async def serving(worker: FrontWorker) -> AsyncIterator[Server]:
         await let_the_application_end()
         for made in server.fronts:
             made.abort()
-        listener.close()
-        await listener.wait_closed()
+        subscriber.close()
+        await subscriber.wait_closed()
 
 
 def listening(sock: Any) -> Any:

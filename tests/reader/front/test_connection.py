@@ -16,7 +16,7 @@ from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOU
 from reader.front.worker import FrontWorker
 from reader.response.response import CORS_HEADERS
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.counters import Kind, Route, Tallies, Totals
+from reader.telemetry.counters import Counters, LocalCounters, RequestLabels, Route
 from shared.measures import SUM, Measure
 from shared.outcomes import Served
 from tests.builders import JSON, NOW, make_entry, on_demand, tracked
@@ -44,7 +44,7 @@ def reader() -> Iterator[Reader]:
 
 @pytest.fixture
 def worker(reader: Reader) -> FakeWorker:
-    return FakeWorker(reader.answers())
+    return FakeWorker(reader.responses())
 
 
 class StubBorrowed:
@@ -87,7 +87,7 @@ class StubBorrowed:
 def borrowed(monkeypatch: pytest.MonkeyPatch) -> list[StubBorrowed]:
     """Everything that was handed over, in order."""
     StubBorrowed.all = []
-    monkeypatch.setattr(module, "Borrowed", StubBorrowed)
+    monkeypatch.setattr(module, "GunicornProtocol", StubBorrowed)
     return StubBorrowed.all
 
 
@@ -160,7 +160,7 @@ def test_a_request_is_answered_however_it_is_cut(worker: FakeWorker) -> None:
 def test_requests_are_answered_in_order_however_they_are_cut(
     reader: Reader, requests: list[bytes], data: st.DataObject
 ) -> None:
-    client = FakeWorker(reader.answers()).connect()
+    client = FakeWorker(reader.responses()).connect()
     stream = b"".join(requests)
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=6).map(sorted))
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
@@ -358,15 +358,15 @@ def test_pipelined_requests_are_read_once_each_and_not_with_all_behind_them(
     worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = worker.connect()
-    answers = client.protocol._answers
+    responses = client.protocol._responses
     examined: list[int] = []
-    find = answers.find
+    find = responses.find
 
     def watched(request: bytes) -> Any:
         examined.append(len(request))
         return find(request)
 
-    monkeypatch.setattr(answers, "find", watched)
+    monkeypatch.setattr(responses, "find", watched)
     client.receive(ROOT * 2000)
     assert sum(examined) < 2 * (len(ROOT * 2000) + 8000**2 // len(ROOT))
 
@@ -622,7 +622,7 @@ def test_a_client_that_takes_nothing_of_what_was_handed_over_is_let_go(
 
 
 def test_where_there_are_too_many_the_oldest_idle_one_makes_room(reader: Reader) -> None:
-    worker = FakeWorker(reader.answers(), limit=3)
+    worker = FakeWorker(reader.responses(), limit=3)
     busy = worker.connect()
     busy.receive(ROOT[:5])
     oldest, other = worker.connect(), worker.connect()
@@ -639,7 +639,7 @@ def test_where_there_are_too_many_the_oldest_idle_one_makes_room(reader: Reader)
 def test_where_none_is_idle_a_client_is_sent_away(
     reader: Reader, borrowed: list[StubBorrowed]
 ) -> None:
-    worker = FakeWorker(reader.answers(), limit=3)
+    worker = FakeWorker(reader.responses(), limit=3)
     half, waiting, stalled = worker.connect(), worker.connect(), worker.connect(room=0)
     half.receive(ROOT[:5])
     waiting.receive(NOT_HELD)
@@ -733,7 +733,7 @@ def request_ids(written: bytes) -> list[bytes]:
 
 
 def test_every_hit_has_an_id_of_its_own(worker: FakeWorker) -> None:
-    worker.answers_for(peer="", scheme="")._new_id = worker.observer.request_ids.new
+    worker.responses_for(peer="", scheme="")._new_id = worker.reporter.request_ids.new
     clients = [worker.connect() for _ in range(3)]
     for _ in range(10):
         for client in clients:
@@ -759,30 +759,32 @@ def test_a_refusal_has_an_id_and_is_counted(worker: FakeWorker) -> None:
     client.receive(b"GET /" + b"a" * 100_000)
     _, fields, _ = refusal(client.written)
     assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", fields["X-Request-Id"])
-    assert counted(worker.tallies) == {Kind(Route.OTHER, Served.REFUSED, 431): 1}
+    assert counted(worker.local_counters) == {RequestLabels(Route.OTHER, Served.REFUSED, 431): 1}
 
 
 def test_who_finds_no_room_is_counted(reader: Reader) -> None:
-    worker = FakeWorker(reader.answers(), limit=1)
+    worker = FakeWorker(reader.responses(), limit=1)
     worker.connect(room=0).receive(HUGE_ONE)
     assert refusal(worker.connect().written)[0] == 503
-    assert counted(worker.tallies) == {Kind(Route.OTHER, Served.UNAVAILABLE, 503): 1}
+    assert counted(worker.local_counters) == {
+        RequestLabels(Route.OTHER, Served.UNAVAILABLE, 503): 1
+    }
 
 
-def counted(tallies: Tallies) -> dict[Kind, int]:
+def counted(local_counters: LocalCounters) -> dict[RequestLabels, int]:
     """How many answers of each kind were counted, which also are in the histogram."""
-    totals = Totals()
-    taken = tallies.take()
-    totals.add(taken)
-    requests = {tally.kind: tally.requests for tally in taken}
+    counters = Counters()
+    taken = local_counters.take()
+    counters.add(taken)
+    requests = {counter.labels: counter.requests for counter in taken}
     timed = sum(
         number
-        for (measure, labels), number in totals.counts().items()
+        for (measure, labels), number in counters.counts().items()
         if measure is Measure.REQUEST_SECONDS and SUM not in labels
     )
     assert timed == sum(requests.values())
-    assert all(tally.seconds >= sum(tally.slow) for tally in taken)
-    return {kind: number for kind, number in requests.items() if number}
+    assert all(counter.seconds >= sum(counter.slow) for counter in taken)
+    return {labels: number for labels, number in requests.items() if number}
 
 
 @given(
@@ -798,22 +800,22 @@ def counted(tallies: Tallies) -> dict[Kind, int]:
 def test_each_answer_is_counted_exactly_once(
     reader: Reader, sent: list[tuple[bytes, int, bool]]
 ) -> None:
-    answers = reader.answers()
-    worker = FakeWorker(answers)
+    responses = reader.responses()
+    worker = FakeWorker(responses)
     clients = [worker.connect() for _ in range(3)]
     kinds = {
-        NETFLIX: Kind(Route.ORG, Served.LOCAL, 200),
-        LARGE_ONE: Kind(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/large"),
+        NETFLIX: RequestLabels(Route.ORG, Served.LOCAL, 200),
+        LARGE_ONE: RequestLabels(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/large"),
     }
-    expected: Counter[Kind] = Counter()
-    found: Counter[Kind] = Counter()
+    expected: Counter[RequestLabels] = Counter()
+    found: Counter[RequestLabels] = Counter()
     for request, which, is_end_of_second in sent:
         clients[which].receive(request)
-        expected[kinds.get(request, Kind(Route.ROOT, Served.LOCAL, 200))] += 1
+        expected[kinds.get(request, RequestLabels(Route.ROOT, Served.LOCAL, 200))] += 1
         if is_end_of_second:  # as the worker does
-            answers.tick()
-            found.update(counted(answers._tallies))
-    found.update(counted(answers._tallies))
+            responses.tick()
+            found.update(counted(responses._tallies))
+    found.update(counted(responses._tallies))
     assert found == expected
 
 
@@ -823,17 +825,17 @@ def test_what_is_handed_over_is_not_counted_here(
     client = worker.connect()
     client.receive(ROOT + NOT_HELD)
     assert len(borrowed) == 1
-    assert list(counted(worker.answers_for(peer="", scheme="")._tallies).values()) == [1]
+    assert list(counted(worker.responses_for(peer="", scheme="")._tallies).values()) == [1]
 
 
 @pytest.mark.parametrize(("share", "logged"), [(0, []), (0.5, [0, 2, 4]), (1, [0, 1, 2, 3, 4, 5])])
 def test_a_share_of_the_hits_is_logged(worker: FakeWorker, share: float, logged: list[int]) -> None:
-    worker.observer.access_log = AccessLog(share)
+    worker.reporter.access_log = AccessLog(share)
     client = worker.connect()
     for number in range(6):
         method = "HEAD" if number == 2 else "GET"
         client.receive(make_head("/orgs/Netflix", f"X-Request-Id: id-{number}", method=method))
-    lines = list(worker.observer.access_log._waiting)
+    lines = list(worker.reporter.access_log._waiting)
     assert [one.request_id for one in lines] == [f"id-{number}" for number in logged]
     assert {(one.path, one.status, one.served, one.client) for one in lines} <= {
         ("/orgs/Netflix", 200, "local", "192.0.2.7")
@@ -842,14 +844,14 @@ def test_a_share_of_the_hits_is_logged(worker: FakeWorker, share: float, logged:
 
 
 def test_the_id_that_is_logged_is_that_of_the_answer(worker: FakeWorker) -> None:
-    worker.observer.access_log = AccessLog(1)
+    worker.reporter.access_log = AccessLog(1)
     client = worker.connect()
     client.receive(ROOT * 3)
-    logged = [one.request_id.encode() for one in worker.observer.access_log._waiting]
+    logged = [one.request_id.encode() for one in worker.reporter.access_log._waiting]
     assert logged == request_ids(client.written)
 
 
 def test_a_query_is_not_logged(worker: FakeWorker) -> None:
-    worker.observer.access_log = AccessLog(1)
+    worker.reporter.access_log = AccessLog(1)
     worker.connect().receive(make_head("/orgs/Netflix?&"))
-    assert [one.path for one in worker.observer.access_log._waiting] == ["/orgs/Netflix"]
+    assert [one.path for one in worker.reporter.access_log._waiting] == ["/orgs/Netflix"]

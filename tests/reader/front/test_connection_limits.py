@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reader.front.connection_limits import Connections
+from reader.front.connection_limits import ConnectionLimits
 
 
 @dataclass(eq=False)
@@ -11,7 +11,7 @@ class Connection:
     closed: bool = False
     looked_after: list[float] = field(default_factory=list)
 
-    def look_after(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         self.looked_after.append(now)
 
     def close(self) -> None:
@@ -21,13 +21,13 @@ class Connection:
         raise AssertionError("nobody is cut off here")
 
 
-def admitted(connections: Connections, *known: Connection) -> list[Connection]:
+def admitted(connections: ConnectionLimits, *known: Connection) -> list[Connection]:
     assert all(connections.admit(one) for one in known)
     return list(known)
 
 
 def test_connections_are_admitted_up_to_the_limit() -> None:
-    connections = Connections(3)
+    connections = ConnectionLimits(3)
     all_of_them = admitted(connections, *[Connection(is_idle=False) for _ in range(3)])
     assert not connections.admit(Connection())
     assert list(connections) == all_of_them
@@ -35,7 +35,7 @@ def test_connections_are_admitted_up_to_the_limit() -> None:
 
 
 def test_the_oldest_idle_one_makes_room() -> None:
-    connections = Connections(3)
+    connections = ConnectionLimits(3)
     busy, idle, younger = admitted(
         connections, Connection(is_idle=False), Connection(), Connection()
     )
@@ -46,7 +46,7 @@ def test_the_oldest_idle_one_makes_room() -> None:
 
 
 def test_no_idle_one_is_closed_while_there_is_room() -> None:
-    connections = Connections(2)
+    connections = ConnectionLimits(2)
     first, second = admitted(connections, Connection(), Connection())
     assert [first.closed, second.closed] == [False, False]
     connections.forget(first)
@@ -56,7 +56,7 @@ def test_no_idle_one_is_closed_while_there_is_room() -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_connection_may_be_forgotten_twice(times: int) -> None:
-    connections = Connections(2)
+    connections = ConnectionLimits(2)
     [one] = admitted(connections, Connection())
     for _ in range(times):
         connections.forget(one)
@@ -65,16 +65,16 @@ def test_a_connection_may_be_forgotten_twice(times: int) -> None:
 
 
 def test_all_are_looked_after_even_when_some_go_meanwhile() -> None:
-    connections = Connections(3)
+    connections = ConnectionLimits(3)
 
     @dataclass(eq=False)
     class Ending(Connection):
-        def look_after(self, now: float) -> None:
-            super().look_after(now)
+        def check_timeouts(self, now: float) -> None:
+            super().check_timeouts(now)
             connections.forget(self)
 
     all_of_them = admitted(connections, Ending(), Connection(), Ending())
-    connections.look_after(7.0)
+    connections.check_timeouts(7.0)
     assert [one.looked_after for one in all_of_them] == [[7.0]] * 3
     assert list(connections) == [all_of_them[1]]
 
@@ -82,17 +82,17 @@ def test_all_are_looked_after_even_when_some_go_meanwhile() -> None:
 def test_an_error_of_one_is_logged_and_ends_nothing_else(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    connections = Connections(3)
+    connections = ConnectionLimits(3)
 
     @dataclass(eq=False)
     class Broken(Connection):
-        def look_after(self, now: float) -> None:
-            super().look_after(now)
+        def check_timeouts(self, now: float) -> None:
+            super().check_timeouts(now)
             raise RuntimeError
 
     broken, other = admitted(connections, Broken(), Connection())
     for now in (1.0, 2.0):
-        connections.look_after(now)
+        connections.check_timeouts(now)
     assert other.looked_after == [1.0, 2.0]
     assert broken.looked_after == [1.0]
     assert len(caplog.records) == 1

@@ -270,7 +270,7 @@ def test_the_front_and_flask_give_the_same_answer(
 ) -> None:
     asked: list[bool] = []
     fronts = {
-        (scheme, peer): reader.answers(scheme=scheme, trusted=peer == TRUSTED_PEER)
+        (scheme, peer): reader.responses(scheme=scheme, trusted=peer == TRUSTED_PEER)
         for scheme in ("http", "https")
         for peer in (TRUSTED_PEER, OTHER_PEER)
     }
@@ -318,7 +318,7 @@ def test_the_front_and_flask_give_the_same_answer(
 
 def test_what_is_held_is_found_in_every_way_that_it_can_be_asked_for(reader: Reader) -> None:
     reader.bench.clock.now = NOW
-    front = reader.answers()
+    front = reader.responses()
     for name, entry in (TRACKED | ON_DEMAND).items():
         for method in ("GET", "HEAD"):
             found = front.find(make_head(name, method=method))
@@ -364,7 +364,7 @@ def test_a_304_has_the_same_fields_from_both(
 
 def assert_the_same(reader: Reader, head: bytes, make_environ: MakeEnviron) -> Sent | None:
     reader.bench.clock.now = NOW
-    found, parsed = reader.answers().find(head), gunicorn_reads(head)
+    found, parsed = reader.responses().find(head), gunicorn_reads(head)
     assert parsed is not None
     if found is None:
         return None
@@ -385,4 +385,4 @@ def test_an_entry_that_cannot_be_cut_is_left_to_flask(caplog: pytest.LogCaptureF
             assert parsed is not None
             environ = wsgi_environ(parsed, scheme="http", peer=OTHER_PEER)
             assert by_flask(reader, environ).status == 500
-            assert reader.answers().find(head) is None
+            assert reader.responses().find(head) is None

@@ -22,8 +22,8 @@ from gunicorn.workers.gasgi import ASGIWorker
 from reader.bodies.body_reader import DISCARDED
 from reader.front import gunicorn_protocol
 from reader.front import worker as worker_module
-from reader.front.connection import Front
-from reader.front.gunicorn_protocol import Borrowed, use_for_connections
+from reader.front.connection import FrontConnection
+from reader.front.gunicorn_protocol import GunicornProtocol, use_for_connections
 from reader.front.worker import FrontWorker
 from tests.builders import NOW, compressed, make_entry, make_list_entry, on_demand, tracked
 from tests.reader.front.helpers import Reader, a_reader, make_head
@@ -62,7 +62,7 @@ def asked(worker: FrontWorker) -> list[str]:
         targets.append(scope["raw_path"].decode())
         await application(scope, receive, send)
 
-    watched.node = application.node  # type: ignore[attr-defined]
+    watched.process = application.process  # type: ignore[attr-defined]
     worker.asgi = watched
     return targets
 
@@ -81,13 +81,13 @@ OURS = {"_end", "_may_be_given_back", "_owes_much", "awaits_head"}
 def test_what_the_borrowed_protocol_names_is_gunicorns(worker: FrontWorker) -> None:
     """Each `self.name` and `super().name` of it: a hook that has moved would never be called."""
     named = {
-        node.attr
-        for node in ast.walk(ast.parse(inspect.getsource(Borrowed)))
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"self", "super()"}
+        process.attr
+        for process in ast.walk(ast.parse(inspect.getsource(GunicornProtocol)))
+        if isinstance(process, ast.Attribute) and ast.unparse(process.value) in {"self", "super()"}
     }
-    methods = {name for name, value in vars(Borrowed).items() if inspect.isfunction(value)}
+    methods = {name for name, value in vars(GunicornProtocol).items() if inspect.isfunction(value)}
     gunicorns = ASGIProtocol(worker)
-    made = Borrowed(worker, give_back=lambda _: None, lost=lambda: None)
+    made = GunicornProtocol(worker, give_back=lambda _: None, lost=lambda: None)
     attributes = vars(made).keys() - vars(gunicorns).keys()
     assert "_arm_keepalive_timer" in methods
     relied_on = (named | methods) - attributes - OURS
@@ -120,9 +120,9 @@ def test_gunicorns_worker_makes_protocols_by_the_global_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gasgi, "ASGIProtocol", gasgi.ASGIProtocol)  # put back afterwards
-    use_for_connections(Front)
-    assert gasgi.ASGIProtocol is Front
-    assert ASGIWorker._serve.__globals__["ASGIProtocol"] is Front
+    use_for_connections(FrontConnection)
+    assert gasgi.ASGIProtocol is FrontConnection
+    assert ASGIWorker._serve.__globals__["ASGIProtocol"] is FrontConnection
 
 
 # Back and forth.
@@ -134,11 +134,11 @@ def test_a_connection_goes_to_gunicorn_and_comes_back(
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
             for _ in range(3):
-                assert (await client.ask(ROOT)).status == 200
-                assert (await client.ask(LIVEZ)).body == b'{"status": "ok"}'
-                assert (await client.ask(NOT_HELD)).status == 503
-                assert (await client.ask(make_head("/", method="OPTIONS"))).status == 204
-                assert (await client.ask(ROOT)).status == 200
+                assert (await client.parsed(ROOT)).status == 200
+                assert (await client.parsed(LIVEZ)).body == b'{"status": "ok"}'
+                assert (await client.parsed(NOT_HELD)).status == 503
+                assert (await client.parsed(make_head("/", method="OPTIONS"))).status == 204
+                assert (await client.parsed(ROOT)).status == 200
                 assert worker.nr_conns == len(worker.connections) == 1
         assert worker.nr == 15
         assert len(server.fronts) == 1
@@ -189,7 +189,7 @@ def test_a_body_that_comes_in_pieces_is_taken_whole(run: Run, worker: FrontWorke
                 client.send(DELIVERY[at : at + 7])
                 await asyncio.sleep(0.001)
             assert (await client.read()).status == 401
-            assert (await client.ask(ROOT)).status == 200
+            assert (await client.parsed(ROOT)).status == 200
 
     run(test())
 
@@ -215,15 +215,15 @@ def test_a_body_that_nobody_wants_is_neither_kept_nor_read_without_end(
         await over.wait()
         await application(scope, receive, send)
 
-    slow.node = application.node  # type: ignore[attr-defined]
+    slow.process = application.process  # type: ignore[attr-defined]
     worker.asgi = slow
 
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
             client.send(make_head("/livez", "Content-Length: 99999999") + b"x" * 99999999)
-            while not server.fronts or server.fronts[0]._borrowed is None:
+            while not server.fronts or server.fronts[0]._gunicorn is None:
                 await asyncio.sleep(0.001)
-            borrowed_ = server.fronts[0]._borrowed
+            borrowed_ = server.fronts[0]._gunicorn
             while not borrowed_._reading_paused:
                 await asyncio.sleep(0.001)
             dropped = borrowed_._dropped
@@ -275,7 +275,7 @@ def test_a_body_that_was_not_wanted_but_has_come_leaves_the_connection_open(
                 with suppress(ConnectionError):
                     assert await client.is_closed()
             else:
-                assert (await client.ask(ROOT)).status == 200
+                assert (await client.parsed(ROOT)).status == 200
 
     run(test())
 
@@ -285,12 +285,12 @@ def test_a_client_that_is_waited_for_is_the_fronts(
 ) -> None:
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
-            await client.ask(LIVEZ)
+            await client.parsed(LIVEZ)
             [front] = server.fronts
             while not front.is_idle:
                 await asyncio.sleep(0)
             worker.now += 75.5
-            worker.connections.look_after(worker.now)
+            worker.connections.check_timeouts(worker.now)
             assert await client.is_closed()
 
     run(test())
@@ -299,8 +299,8 @@ def test_a_client_that_is_waited_for_is_the_fronts(
 def test_the_end_that_a_client_asks_gunicorn_for_is_the_end(run: Run, worker: FrontWorker) -> None:
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
-            await client.ask(ROOT)
-            sent = await client.ask(make_head("/livez", "Connection: close"))
+            await client.parsed(ROOT)
+            sent = await client.parsed(make_head("/livez", "Connection: close"))
             assert sent.value("connection") == "close"
             assert await client.is_closed()
             await server.let_all_go()
@@ -315,9 +315,9 @@ def test_a_draining_worker_ends_connections_with_their_next_answer(
 ) -> None:
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
-            assert (await client.ask(request_)).value("connection") is None
+            assert (await client.parsed(request_)).value("connection") is None
             worker.alive = False
-            assert (await client.ask(request_)).value("connection") == "close"
+            assert (await client.parsed(request_)).value("connection") == "close"
             assert await client.is_closed()
             await server.let_all_go()
         worker.alive = True
@@ -330,8 +330,8 @@ def test_both_count_requests_towards_the_same_end(run: Run, worker: FrontWorker)
         worker.max_requests = 4
         async with serving(worker) as server, server.client() as client:
             for request in (ROOT, LIVEZ, ROOT):
-                assert (await client.ask(request)).value("connection") is None
-            assert (await client.ask(LIVEZ)).value("connection") == "close"
+                assert (await client.parsed(request)).value("connection") is None
+            assert (await client.parsed(LIVEZ)).value("connection") == "close"
             assert not worker.alive
             assert await client.is_closed()
 
@@ -367,8 +367,8 @@ def test_a_client_that_goes_while_gunicorn_works_is_forgotten(
 def test_nonsense_is_refused_by_gunicorn(run: Run, worker: FrontWorker, nonsense: bytes) -> None:
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
-            await client.ask(ROOT)
-            assert (await client.ask(nonsense)).status == 400
+            await client.parsed(ROOT)
+            assert (await client.parsed(nonsense)).status == 400
             assert await client.is_closed()
 
     run(test())
@@ -385,11 +385,11 @@ def test_a_websocket_is_refused_without_harm(run: Run, worker: FrontWorker) -> N
         )
         async with serving(worker) as server, server.client() as other:
             async with server.client() as client:
-                await client.ask(ROOT)
+                await client.parsed(ROOT)
                 client.send(handshake)
                 assert (await client.reader.readline()).startswith(b"HTTP/1.1 403 ")
                 await client.reader.read()
-            assert (await other.ask(ROOT)).status == 200
+            assert (await other.parsed(ROOT)).status == 200
 
     run(test())
 
@@ -399,13 +399,13 @@ def test_half_a_request_at_gunicorn_is_not_waited_for_without_end(
 ) -> None:
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
-            await client.ask(ROOT)
+            await client.parsed(ROOT)
             client.send(b"\r\nGET / HTTP/1.1\r\n")
             [front] = server.fronts
             while front.is_idle:
                 await asyncio.sleep(0.001)
             worker.now += 15.5
-            worker.connections.look_after(worker.now)
+            worker.connections.check_timeouts(worker.now)
             with suppress(ConnectionError):  # some loops see an end, others a reset
                 assert await client.is_closed()
 
@@ -436,10 +436,10 @@ def test_gunicorn_and_flask_give_the_fronts_answer(
 ) -> None:
     async def test() -> None:
         async with serving(worker) as server, server.client() as client:
-            by_front = await client.ask(head, is_head=is_head)
+            by_front = await client.parsed(head, is_head=is_head)
             assert asked == []
             unusual = head.replace(b"\r\n", b"\r\nExpect: nothing\r\n", 1)
-            by_gunicorn = await client.ask(unusual, is_head=is_head)
+            by_gunicorn = await client.parsed(unusual, is_head=is_head)
             assert len(asked) == 1
             assert content(by_front) == content(by_gunicorn)
             names = [name for name, _ in by_front.fields]
@@ -490,7 +490,7 @@ def test_many_clients_at_once_get_their_own_answers(run: Run, worker: FrontWorke
             page = 1 + (number + turn) % 9
             target = f"/orgs/Netflix/members?per_page=10&page={page}"
             fields = ["Range: bytes=0-"] if (number + turn) % 3 == 0 else []
-            sent = await client.ask(make_head(target, *fields))
+            sent = await client.parsed(make_head(target, *fields))
             assert f'"id": {page * 10}'.encode() in sent.body
             assert sent.value("etag") == f'"tag-page-{page}-of-10"'
 
@@ -512,38 +512,38 @@ def test_many_clients_at_once_get_their_own_answers(run: Run, worker: FrontWorke
 def test_a_worker_serves_by_the_front_keeps_time_and_ends_in_peace(
     run: Run, worker: FrontWorker, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gasgi, "ASGIProtocol", Front)
+    monkeypatch.setattr(gasgi, "ASGIProtocol", FrontConnection)
     monkeypatch.setattr(worker_module, "_TICK", 0.01)
     # Meant for a process of its own, not for the tests'.
     nothing = SimpleNamespace(collect=list, freeze=list, set_threshold=lambda *_: None)
     monkeypatch.setattr(worker_module, "gc", nothing, raising=False)
     monkeypatch.setattr(reader.bench.clock, "now", NOW)
-    listener = socket.create_server(("127.0.0.1", 0))
-    worker.sockets = [listening(listener)]
+    subscriber = socket.create_server(("127.0.0.1", 0))
+    worker.sockets = [listening(subscriber)]
 
     async def test() -> None:
         worker.loop = asyncio.get_running_loop()
         serving_ = asyncio.create_task(worker._serve())
         while not worker.servers:
             await asyncio.sleep(0.001)
-        opened = await asyncio.open_connection(*listener.getsockname())
+        opened = await asyncio.open_connection(*subscriber.getsockname())
         client = Client(*opened)
-        assert (await client.ask(ROOT)).value("age") == "0"
-        assert (await client.ask(LIVEZ)).status == 200
+        assert (await client.parsed(ROOT)).value("age") == "0"
+        assert (await client.parsed(LIVEZ)).status == 200
         reader.bench.clock.now += 7
         began = worker.now
-        while (await client.ask(ROOT)).value("age") != "7" or worker.now == began:
+        while (await client.parsed(ROOT)).value("age") != "7" or worker.now == began:
             await asyncio.sleep(0.001)
         worker.alive = False
-        assert (await client.ask(ROOT)).value("connection") == "close"
+        assert (await client.parsed(ROOT)).value("connection") == "close"
         assert await client.is_closed()
         client.writer.close()
         await client.writer.wait_closed()
         serving_.cancel()  # it would see within a second that it is over
         await serving_
 
-    parts = reader.node._parts
+    parts = reader.process._parts
     run(test())
-    listener.close()
-    assert reader.node._parts is None, "the application was told of the end"
-    reader.node._parts = parts
+    subscriber.close()
+    assert reader.process._parts is None, "the application was told of the end"
+    reader.process._parts = parts

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from reader.front import rendered_responses as module
 from reader.front import request_head as head_module
-from reader.front.rendered_responses import Answers, Ready, render
-from reader.response.response import Answer
-from reader.telemetry.counters import Kind, Route, Tally
+from reader.front.rendered_responses import RenderedResponses, SerializedResponse, render
+from reader.response.response import HttpResponse
+from reader.telemetry.counters import Counter, RequestLabels, Route
 from shared.entry import Entry
 from shared.outcomes import Served
 from tests.builders import (
@@ -55,20 +55,22 @@ def reader() -> Iterator[Reader]:
 
 
 @pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[HttpResponse]:
     """Every answer that was rendered, in order."""
-    all_of_them: list[Answer] = []
+    all_of_them: list[HttpResponse] = []
 
-    def watched(sent: Answer, tally: Tally, **known: Any) -> Ready:
+    def watched(sent: HttpResponse, counter: Counter, **known: Any) -> SerializedResponse:
         all_of_them.append(sent)
-        return render(sent, tally, **known)
+        return render(sent, counter, **known)
 
     monkeypatch.setattr(module, "render", watched)
     return all_of_them
 
 
-def found(answers: Answers, target: str = "/", *fields: str, **known: Any) -> Ready:
-    pair = answers.find(make_head(target, *fields, **known))
+def found(
+    responses: RenderedResponses, target: str = "/", *fields: str, **known: Any
+) -> SerializedResponse:
+    pair = responses.find(make_head(target, *fields, **known))
     assert pair is not None
     return pair[0]
 
@@ -80,33 +82,36 @@ def entry_of(reader: Reader, name: str) -> Entry:
 
 
 def test_a_whole_answer(reader: Reader) -> None:
-    ready = found(reader.answers())
-    head, _, body = head_of(ready).partition(END)
+    serialized = found(reader.responses())
+    head, _, body = head_of(serialized).partition(END)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert body == ROOT
-    assert (ready.body, ready.closes) == (b"", False)
-    fields = dict(fields_of(ready))
+    assert (serialized.body, serialized.closes) == (b"", False)
+    fields = dict(fields_of(serialized))
     assert fields["Server"] == "api-read-cache"
     assert fields["Date"] == DATE
     assert fields["Content-Length"] == str(len(ROOT))
     assert "Connection" not in fields
-    assert len(fields_of(ready)) == len(fields), "each field stands there once"
+    assert len(fields_of(serialized)) == len(fields), "each field stands there once"
 
 
 def test_head_has_no_body_but_its_length(reader: Reader) -> None:
     for target, length in (("/", len(ROOT)), ("/orgs/Netflix", len(LARGE))):
-        ready = found(reader.answers(), target, method="HEAD")
-        assert ready.head.endswith(END)
-        assert ready.body == b""
-        assert head_of(ready) == head_of(found(reader.answers(), target)).partition(END)[0] + END
-        assert sent_of(ready).value("content-length") == str(length)
+        serialized = found(reader.responses(), target, method="HEAD")
+        assert serialized.head.endswith(END)
+        assert serialized.body == b""
+        assert (
+            head_of(serialized)
+            == head_of(found(reader.responses(), target)).partition(END)[0] + END
+        )
+        assert sent_of(serialized).value("content-length") == str(length)
 
 
 def test_a_304_has_neither_body_nor_length(reader: Reader) -> None:
-    ready = found(reader.answers(), "/", 'If-None-Match: "root"')
-    assert head_of(ready).startswith(b"HTTP/1.1 304 Not Modified\r\n")
-    assert ready.head.endswith(END)
-    sent = sent_of(ready)
+    serialized = found(reader.responses(), "/", 'If-None-Match: "root"')
+    assert head_of(serialized).startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert serialized.head.endswith(END)
+    sent = sent_of(serialized)
     assert sent.body == b""
     assert sent.value("etag") == '"root"'
     assert sent.value("content-length") is None
@@ -114,46 +119,48 @@ def test_a_304_has_neither_body_nor_length(reader: Reader) -> None:
 
 
 def test_who_wants_the_connection_closed_is_told_that_it_is(reader: Reader) -> None:
-    ready = found(reader.answers(), "/", "Connection: close")
-    assert ready.closes
-    assert dict(fields_of(ready))["Connection"] == "close"
-    kept = found(reader.answers())
-    assert sent_of(ready) == sent_of(kept)
+    serialized = found(reader.responses(), "/", "Connection: close")
+    assert serialized.closes
+    assert dict(fields_of(serialized))["Connection"] == "close"
+    kept = found(reader.responses())
+    assert sent_of(serialized) == sent_of(kept)
 
 
 def test_a_stored_404_is_found_as_one(reader: Reader) -> None:
     ghost = make_entry(b'{"message": "Not Found"}', status=404)
     reader.bench.local.put(on_demand("/users/ghost"), ghost, NOW)
-    ready = found(reader.answers(), "/users/ghost")
-    assert head_of(ready).startswith(b"HTTP/1.1 404 Not Found\r\n")
+    serialized = found(reader.responses(), "/users/ghost")
+    assert head_of(serialized).startswith(b"HTTP/1.1 404 Not Found\r\n")
 
 
 @pytest.mark.parametrize(
     "target", ["/users/octocat", "/nothing", "/livez", "/healthcheck", "/view/top/0/stars", "//"]
 )
 def test_what_is_not_held_or_not_to_be_had_is_left_to_flask(reader: Reader, target: str) -> None:
-    assert reader.answers().find(make_head(target)) is None
+    assert reader.responses().find(make_head(target)) is None
 
 
 def test_what_is_not_held_is_found_as_soon_as_it_is(reader: Reader) -> None:
-    answers = reader.answers()
-    assert answers.find(make_head("/users/octocat")) is None
+    responses = reader.responses()
+    assert responses.find(make_head("/users/octocat")) is None
     reader.bench.local.put(on_demand("/users/octocat"), make_entry(b"{}"), NOW)
-    assert sent_of(found(answers, "/users/octocat")).status == 200
+    assert sent_of(found(responses, "/users/octocat")).status == 200
 
 
 # How often something is rendered.
 
 
-def test_the_same_request_is_rendered_once_a_second(reader: Reader, rendered: list[Answer]) -> None:
-    answers = reader.answers()
-    first = found(answers)
-    assert all(found(answers).head is first.head for _ in range(5))
+def test_the_same_request_is_rendered_once_a_second(
+    reader: Reader, rendered: list[HttpResponse]
+) -> None:
+    responses = reader.responses()
+    first = found(responses)
+    assert all(found(responses).head is first.head for _ in range(5))
     assert len(rendered) == 1
     reader.bench.clock.now += 1
-    assert found(answers).head is first.head, "until the tick"
-    answers.tick()
-    second = found(answers)
+    assert found(responses).head is first.head, "until the tick"
+    responses.tick()
+    second = found(responses)
     assert len(rendered) == 2
     assert sent_of(first).value("age") == "0"
     assert sent_of(second).value("age") == "1"
@@ -161,11 +168,11 @@ def test_the_same_request_is_rendered_once_a_second(reader: Reader, rendered: li
 
 
 def test_requests_that_ask_for_the_same_share_one_rendering(
-    reader: Reader, rendered: list[Answer]
+    reader: Reader, rendered: list[HttpResponse]
 ) -> None:
-    answers = reader.answers()
-    first = found(answers, "/", "User-Agent: a", "Authorization: token x")
-    assert found(answers, "/", "User-Agent: b", "Cache-Control: no-cache").head is first.head
+    responses = reader.responses()
+    first = found(responses, "/", "User-Agent: a", "Authorization: token x")
+    assert found(responses, "/", "User-Agent: b", "Cache-Control: no-cache").head is first.head
     assert len(rendered) == 1
 
 
@@ -183,46 +190,48 @@ def test_requests_that_ask_for_the_same_share_one_rendering(
     ],
 )
 def test_whatever_an_answer_depends_on_has_a_rendering_of_its_own(
-    reader: Reader, rendered: list[Answer], fields: list[str], known: dict[str, str]
+    reader: Reader, rendered: list[HttpResponse], fields: list[str], known: dict[str, str]
 ) -> None:
-    answers = reader.answers(trusted=True)
-    before = found(answers, "/orgs/Netflix/members?page=2")
-    other = found(answers, "/orgs/Netflix/members?page=2", *fields, **known)
+    responses = reader.responses(trusted=True)
+    before = found(responses, "/orgs/Netflix/members?page=2")
+    other = found(responses, "/orgs/Netflix/members?page=2", *fields, **known)
     assert len(rendered) == 2
-    assert found(answers, "/orgs/Netflix/members?page=2").head is before.head
-    assert found(answers, "/orgs/Netflix/members?page=2", *fields, **known).head is other.head
+    assert found(responses, "/orgs/Netflix/members?page=2").head is before.head
+    assert found(responses, "/orgs/Netflix/members?page=2", *fields, **known).head is other.head
     assert len(rendered) == 2
 
 
-def test_a_new_entry_is_answered_at_once(reader: Reader, rendered: list[Answer]) -> None:
-    answers = reader.answers()
-    found(answers)
+def test_a_new_entry_is_answered_at_once(reader: Reader, rendered: list[HttpResponse]) -> None:
+    responses = reader.responses()
+    found(responses)
     newer = make_entry(b'{"url": "y"}', etag="new", version=2, validated_at=NOW + 0.1)
     reader.bench.local.put(tracked("/"), newer, NOW)
-    ready = found(answers)
-    assert sent_of(ready).body == b'{"url": "y"}'
-    assert sent_of(ready).value("etag") == '"new"'
+    serialized = found(responses)
+    assert sent_of(serialized).body == b'{"url": "y"}'
+    assert sent_of(serialized).value("etag") == '"new"'
     assert len(rendered) == 2
 
 
 def test_a_confirmed_entry_is_answered_as_fresh_at_once(reader: Reader) -> None:
     reader.bench.clock.now = NOW + 1000.5
-    answers = reader.answers()
-    stale = sent_of(found(answers)).value("cache-status")
+    responses = reader.responses()
+    stale = sent_of(found(responses)).value("cache-status")
     assert stale == "api-read-cache; hit; ttl=-1; detail=local"
     metadata = replace(
         entry_of(reader, "/").metadata, validated_at=NOW + 1000, fresh_until=NOW + 2000
     )
     reader.bench.local.confirm(tracked("/"), metadata, NOW + 1000)
-    fresh = sent_of(found(answers)).value("cache-status")
+    fresh = sent_of(found(responses)).value("cache-status")
     assert fresh == "api-read-cache; hit; ttl=999; detail=local"
 
 
-def test_a_change_elsewhere_renders_nothing_again(reader: Reader, rendered: list[Answer]) -> None:
-    answers = reader.answers()
-    first = found(answers)
+def test_a_change_elsewhere_renders_nothing_again(
+    reader: Reader, rendered: list[HttpResponse]
+) -> None:
+    responses = reader.responses()
+    first = found(responses)
     reader.bench.local.put(on_demand("/users/other"), make_entry(b"{}"), NOW)
-    assert found(answers).head is first.head
+    assert found(responses).head is first.head
     assert len(rendered) == 1
 
 
@@ -230,7 +239,7 @@ def test_a_change_elsewhere_renders_nothing_again(reader: Reader, rendered: list
 
 
 def test_on_demand_content_is_marked_as_asked_for_once_a_second(reader: Reader) -> None:
-    answers, clock, mona = reader.answers(), reader.bench.clock, on_demand("/users/mona")
+    responses, clock, mona = reader.responses(), reader.bench.clock, on_demand("/users/mona")
 
     def asked_at() -> float:
         held = reader.bench.local.peek(mona)
@@ -239,8 +248,8 @@ def test_on_demand_content_is_marked_as_asked_for_once_a_second(reader: Reader) 
 
     for second in range(1, 4):
         clock.now = NOW + second
-        answers.tick()
-        found(answers, "/users/mona")
+        responses.tick()
+        found(responses, "/users/mona")
         assert asked_at() == NOW + second
     reader.bench.local.drop_unasked(since=NOW + 3)
     assert reader.bench.local.peek(mona) is not None
@@ -249,25 +258,25 @@ def test_on_demand_content_is_marked_as_asked_for_once_a_second(reader: Reader) 
 def test_on_demand_content_that_is_asked_for_is_not_pushed_out() -> None:
     size = make_entry(b"{}").held_bytes
     with a_reader(local_max_bytes=3 * size) as reader:
-        answers = reader.answers()
+        responses = reader.responses()
         for name in ("/users/a", "/users/b", "/users/c"):
             reader.bench.local.put(on_demand(name), make_entry(b"{}"), NOW)
-        found(answers, "/users/a")
+        found(responses, "/users/a")
         reader.bench.local.put(on_demand("/users/d"), make_entry(b"{}"), NOW)
-        assert answers.find(make_head("/users/a")) is not None
-        assert answers.find(make_head("/users/b")) is None
+        assert responses.find(make_head("/users/a")) is not None
+        assert responses.find(make_head("/users/b")) is None
 
 
 def test_what_is_due_is_looked_at_and_served_meanwhile(reader: Reader) -> None:
-    answers, caretaker = reader.answers(), reader.bench.caretaker
-    found(answers)
-    assert caretaker.wanted.empty()
+    responses, synchronizer = reader.responses(), reader.bench.synchronizer
+    found(responses)
+    assert synchronizer.wanted.empty()
     held = reader.bench.local.peek(tracked("/"))
     assert held is not None
-    reader.bench.clock.now = held.look_at
-    answers.tick()
-    assert sent_of(found(answers)).body == ROOT
-    assert caretaker.wanted.get_nowait() == tracked("/")
+    reader.bench.clock.now = held.check_at
+    responses.tick()
+    assert sent_of(found(responses)).body == ROOT
+    assert synchronizer.wanted.get_nowait() == tracked("/")
 
 
 # How bytes are kept.
@@ -279,48 +288,48 @@ def test_a_small_body_is_joined_to_its_head_and_a_large_one_is_not(
 ) -> None:
     body = b"1" * size
     reader.bench.local.put(on_demand("/users/sized"), make_entry(body), NOW)
-    ready = found(reader.answers(), "/users/sized")
-    assert ready.head.endswith(END + body if joined else END)
-    assert ready.body == (b"" if joined else body)
+    serialized = found(reader.responses(), "/users/sized")
+    assert serialized.head.endswith(END + body if joined else END)
+    assert serialized.body == (b"" if joined else body)
 
 
 def test_a_large_body_is_the_entrys_own_and_no_copy(reader: Reader) -> None:
     entry = entry_of(reader, "/orgs/Netflix")
-    assert found(reader.answers(), "/orgs/Netflix").body is entry.body
+    assert found(reader.responses(), "/orgs/Netflix").body is entry.body
 
 
 def test_a_large_encoded_body_is_the_entrys_own_and_no_copy(reader: Reader) -> None:
     encoded = gzip.compress(bytes(range(256)) * 100, compresslevel=0, mtime=0)
     entry = replace(make_entry(LARGE), encoded={"gzip": encoded})
     reader.bench.local.put(on_demand("/users/large"), entry, NOW)
-    ready = found(reader.answers(), "/users/large", "Accept-Encoding: gzip")
-    assert ready.body is encoded
+    serialized = found(reader.responses(), "/users/large", "Accept-Encoding: gzip")
+    assert serialized.body is encoded
 
 
 # What is remembered is bounded, in number and in bytes.
 
 
-def remembered(answers: Answers) -> list[Any]:
-    return [answers._asks, answers._selections, answers._hot, answers._rendered]
+def remembered(responses: RenderedResponses) -> list[Any]:
+    return [responses._parsed_requests, responses._selections, responses._hot, responses._rendered]
 
 
 def test_many_different_requests_are_not_all_remembered(reader: Reader) -> None:
-    answers = reader.answers()
+    responses = reader.responses()
     for number in range(5000):
-        found(answers, f"/?{'&' * (number % 50)}", f"X-A: {number}", host=f"h{number}")
-        answers.find(make_head(f"/nothing/{number}"))
-        answers.find(b"nonsense %d\r\n\r\n" % number)
-    assert all(0 < len(one) <= 2048 for one in remembered(answers))
+        found(responses, f"/?{'&' * (number % 50)}", f"X-A: {number}", host=f"h{number}")
+        responses.find(make_head(f"/nothing/{number}"))
+        responses.find(b"nonsense %d\r\n\r\n" % number)
+    assert all(0 < len(one) <= 2048 for one in remembered(responses))
 
 
 def test_a_long_request_is_answered_and_not_remembered(reader: Reader) -> None:
-    answers = reader.answers()
-    found(answers, f"/?{'&' * 1500}", f"X-A: {'a' * 2000}")
-    assert answers.find(make_head(f"/{'a' * 3000}")) is None
-    assert answers.find(b"x" * 100_000 + END) is None
-    assert not answers._hot
-    assert not answers._asks
-    assert all(len(target) <= 2048 for target in answers._selections)
+    responses = reader.responses()
+    found(responses, f"/?{'&' * 1500}", f"X-A: {'a' * 2000}")
+    assert responses.find(make_head(f"/{'a' * 3000}")) is None
+    assert responses.find(b"x" * 100_000 + END) is None
+    assert not responses._hot
+    assert not responses._parsed_requests
+    assert all(len(target) <= 2048 for target in responses._selections)
 
 
 def test_many_large_pages_are_not_all_kept(reader: Reader) -> None:
@@ -331,13 +340,13 @@ def test_many_large_pages_are_not_all_kept(reader: Reader) -> None:
     assert array is not None
     large = Entry(make_metadata(version=2, validated_at=NOW + 1), array.body, ends=array.ends)
     reader.bench.local.put(tracked("/orgs/Netflix/members"), large, NOW)
-    answers = reader.answers()
+    responses = reader.responses()
     most = 0
     for number in range(1000):
-        found(answers, "/orgs/Netflix/members?per_page=100", host=f"h{number}")
-        kept = [*answers._rendered.values()]
-        size = sum(len(one.ready.body) for one in kept)
-        assert sum(len(ready.body) for ready, _ in answers._hot.values()) <= size
+        found(responses, "/orgs/Netflix/members?per_page=100", host=f"h{number}")
+        kept = [*responses._rendered.values()]
+        size = sum(len(one.serialized.body) for one in kept)
+        assert sum(len(serialized.body) for serialized, _ in responses._hot.values()) <= size
         most = max(most, size)
     limit = 32 * 1024 * 1024
     assert limit / 2 < most <= limit + 2 * body_size
@@ -347,12 +356,12 @@ def test_whole_bodies_are_not_counted_as_copies(reader: Reader) -> None:
     encoded = {"gzip": gzip.compress(bytes(range(256)) * 400, compresslevel=0, mtime=0)}
     entry = replace(make_entry(LARGE * 10), encoded=encoded)
     reader.bench.local.put(on_demand("/users/large"), entry, NOW)
-    answers = reader.answers()
+    responses = reader.responses()
     for number in range(500):
-        found(answers, "/users/large", host=f"h{number}")
-        found(answers, "/users/large", "Accept-Encoding: gzip", host=f"h{number}")
-    assert answers._cut_bytes == 0
-    assert len(answers._rendered) == 1000
+        found(responses, "/users/large", host=f"h{number}")
+        found(responses, "/users/large", "Accept-Encoding: gzip", host=f"h{number}")
+    assert responses._cut_bytes == 0
+    assert len(responses._rendered) == 1000
 
 
 # Nothing that a client sends can end a field of an answer, or begin another one.
@@ -371,21 +380,21 @@ def test_nothing_that_is_sent_makes_another_field(
         list_entry = make_list_entry(300)
         reader.bench.local.put(tracked("/orgs/Netflix/members"), list_entry, NOW)
         links = (("next", "page=3"),)
-        answers = reader.answers(trusted=True)
-        plain = found(answers, "/orgs/Netflix/members?page=2")
+        responses = reader.responses(trusted=True)
+        plain = found(responses, "/orgs/Netflix/members?page=2")
         named = f"/users/a{path}"
-        resource = reader.node.catalogue.find(named.partition("?")[0], named.partition("?")[2])
+        resource = reader.process.catalogue.find(named.partition("?")[0], named.partition("?")[2])
         if resource is not None:
             reader.bench.local.put(resource, make_entry(b"{}", links=links), NOW)
         for target in ("/orgs/Netflix/members?page=2", named):
             fields = [f"X-Forwarded-Host: {forwarded}", f"X-Forwarded-Proto: {proto}"]
-            pair = answers.find(make_head(target, *fields, host=host))
+            pair = responses.find(make_head(target, *fields, host=host))
             if pair is None:
                 continue
-            ready = pair[0]
-            names = [name for name, _ in fields_of(ready)]
+            serialized = pair[0]
+            names = [name for name, _ in fields_of(serialized)]
             assert names == [name for name, _ in fields_of(plain)]
-            head = head_of(ready).partition(END)[0]
+            head = head_of(serialized).partition(END)[0]
             assert head.count(b"\r") == head.count(b"\n") == len(names)
             assert head.isascii()
 
@@ -393,10 +402,10 @@ def test_nothing_that_is_sent_makes_another_field(
 def test_a_link_leads_to_where_the_client_was(reader: Reader) -> None:
     target = "/orgs/Netflix/members?page=2"
     asked = ["X-Forwarded-Host: cache.test", "X-Forwarded-Proto: https"]
-    link = sent_of(found(reader.answers(trusted=True), target, *asked)).value("link")
+    link = sent_of(found(reader.responses(trusted=True), target, *asked)).value("link")
     assert link is not None
     assert link.startswith("<https://cache.test/orgs/Netflix/members?per_page=30&page=1>")
-    link = sent_of(found(reader.answers(scheme="https"), target, *asked)).value("link")
+    link = sent_of(found(reader.responses(scheme="https"), target, *asked)).value("link")
     assert link is not None
     assert link.startswith("<https://a.test/orgs/Netflix/members?")
 
@@ -404,122 +413,122 @@ def test_a_link_leads_to_where_the_client_was(reader: Reader) -> None:
 # What a request is called, and how it is counted.
 
 
-def id_of(answers: Answers, target: str = "/", *fields: str) -> bytes | None:
+def id_of(responses: RenderedResponses, target: str = "/", *fields: str) -> bytes | None:
     """The id that a request came with; None where it is to be given one when it is answered."""
-    pair = answers.find(make_head(target, *fields))
+    pair = responses.find(make_head(target, *fields))
     assert pair is not None
     return pair[1]
 
 
 @pytest.mark.parametrize("target", ["/", "/orgs/Netflix", "/orgs/Netflix/members?page=2"])
 def test_a_client_s_id_is_in_its_answer_and_in_no_other(reader: Reader, target: str) -> None:
-    answers = reader.answers()
+    responses = reader.responses()
     for number in range(3):
-        assert id_of(answers, target, f"X-Request-Id: abc-{number}") == f"abc-{number}".encode()
-        assert id_of(answers, target) is None
+        assert id_of(responses, target, f"X-Request-Id: abc-{number}") == f"abc-{number}".encode()
+        assert id_of(responses, target) is None
 
 
 @pytest.mark.parametrize("field", ["X-Request-Id:abc", "x-request-id:  abc  ", "X-REQUEST-ID: abc"])
 def test_a_client_s_id_is_found_however_it_is_written(reader: Reader, field: str) -> None:
-    assert id_of(reader.answers(), "/", field) == b"abc"
+    assert id_of(reader.responses(), "/", field) == b"abc"
 
 
 def test_an_answer_has_one_place_for_an_id(reader: Reader) -> None:
-    names = [name for name, _ in fields_of(found(reader.answers()))]
+    names = [name for name, _ in fields_of(found(reader.responses()))]
     assert names.count("X-Request-Id") == 1
 
 
 def test_a_request_that_is_called_two_things_is_left_to_flask(reader: Reader) -> None:
     twice = make_head("/", "X-Request-Id: a", "X-Request-Id: b")
-    assert reader.answers().find(twice) is None
+    assert reader.responses().find(twice) is None
 
 
 @pytest.mark.parametrize("odd", ["two words", "", "x" * 129, "<script>", "caf\xe9", "a,b"])
 def test_an_odd_id_is_replaced(reader: Reader, odd: str) -> None:
-    answers = reader.answers()
+    responses = reader.responses()
     for _ in range(2):
         field = f"X-Request-Id: {odd}"
-        assert id_of(answers, "/", field) in {None, b"an-id"}
-        assert sent_of(found(answers, "/", field)).body == ROOT
+        assert id_of(responses, "/", field) in {None, b"an-id"}
+        assert sent_of(found(responses, "/", field)).body == ROOT
 
 
 def test_an_id_with_a_tab_is_left_to_gunicorn(reader: Reader) -> None:
-    assert reader.answers().find(make_head("/", "X-Request-Id: a\tb")) is None
+    assert reader.responses().find(make_head("/", "X-Request-Id: a\tb")) is None
 
 
-def test_ids_render_nothing_again(reader: Reader, rendered: list[Answer]) -> None:
-    answers = reader.answers()
-    first = found(answers)
+def test_ids_render_nothing_again(reader: Reader, rendered: list[HttpResponse]) -> None:
+    responses = reader.responses()
+    first = found(responses)
     for number in range(50):
-        assert found(answers, "/", f"X-Request-Id: {number}").head is first.head
-    assert found(answers).head is first.head
+        assert found(responses, "/", f"X-Request-Id: {number}").head is first.head
+    assert found(responses).head is first.head
     assert len(rendered) == 1
 
 
 def test_ids_push_nothing_out_of_what_is_remembered(reader: Reader) -> None:
     """Each request is another one, or a busy second would remember nothing but them."""
-    answers = reader.answers()
+    responses = reader.responses()
     plain, other = make_head("/"), make_head("/users/mona")
     for request in (plain, other):
-        answers.find(request)
-    lines_before, hot_before = set(head_module._lines), dict(answers._hot)
+        responses.find(request)
+    lines_before, hot_before = set(head_module._lines), dict(responses._hot)
     for number in range(5000):
-        found(answers, "/", f"X-Request-Id: {number}")
-    assert answers._hot == hot_before
+        found(responses, "/", f"X-Request-Id: {number}")
+    assert responses._hot == hot_before
     assert set(head_module._lines) == lines_before
-    assert len(answers._recent) == 2
-    assert len(answers._asks) == 2
+    assert len(responses._recent) == 2
+    assert len(responses._parsed_requests) == 2
 
 
 def test_the_look_that_a_request_finds_due_is_in_its_name(reader: Reader) -> None:
-    answers, caretaker = reader.answers(), reader.bench.caretaker
+    responses, synchronizer = reader.responses(), reader.bench.synchronizer
     held = reader.bench.local.peek(tracked("/"))
     assert held is not None
-    reader.bench.clock.now = held.look_at
-    answers.tick()
-    found(answers, "/", "X-Request-Id: abc-123")
-    assert caretaker._due[tracked("/").id] == (tracked("/"), "abc-123")
+    reader.bench.clock.now = held.check_at
+    responses.tick()
+    found(responses, "/", "X-Request-Id: abc-123")
+    assert synchronizer._due[tracked("/").id] == (tracked("/"), "abc-123")
 
 
 def test_the_look_is_in_the_name_that_the_answer_was_given(reader: Reader) -> None:
-    answers, caretaker = reader.answers(), reader.bench.caretaker
+    responses, synchronizer = reader.responses(), reader.bench.synchronizer
     held = reader.bench.local.peek(tracked("/"))
     assert held is not None
-    reader.bench.clock.now = held.look_at
-    answers.tick()
-    assert id_of(answers) == b"an-id"
-    assert caretaker._due[tracked("/").id] == (tracked("/"), "an-id")
+    reader.bench.clock.now = held.check_at
+    responses.tick()
+    assert id_of(responses) == b"an-id"
+    assert synchronizer._due[tracked("/").id] == (tracked("/"), "an-id")
 
 
 @pytest.mark.parametrize(
-    ("target", "fields", "kind"),
+    ("target", "fields", "labels"),
     [
-        ("/", [], Kind(Route.ROOT, Served.LOCAL, 200)),
-        ("/", ['If-None-Match: "root"'], Kind(Route.ROOT, Served.LOCAL, 304)),
-        ("/orgs/netflix", [], Kind(Route.ORG, Served.LOCAL, 200)),
-        ("/orgs/Netflix/members?page=2", [], Kind(Route.MEMBERS, Served.LOCAL, 200)),
-        ("/view/top/2/stars", [], Kind(Route.VIEW, Served.LOCAL, 200)),
-        ("/users/mona", [], Kind(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/mona")),
+        ("/", [], RequestLabels(Route.ROOT, Served.LOCAL, 200)),
+        ("/", ['If-None-Match: "root"'], RequestLabels(Route.ROOT, Served.LOCAL, 304)),
+        ("/orgs/netflix", [], RequestLabels(Route.ORG, Served.LOCAL, 200)),
+        ("/orgs/Netflix/members?page=2", [], RequestLabels(Route.MEMBERS, Served.LOCAL, 200)),
+        ("/view/top/2/stars", [], RequestLabels(Route.VIEW, Served.LOCAL, 200)),
+        ("/users/mona", [], RequestLabels(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/mona")),
     ],
 )
 def test_an_answer_has_the_tally_of_its_kind(
-    reader: Reader, target: str, fields: list[str], kind: Kind
+    reader: Reader, target: str, fields: list[str], labels: RequestLabels
 ) -> None:
-    answers = reader.answers()
-    assert found(answers, target, *fields).tally.kind == kind
+    responses = reader.responses()
+    assert found(responses, target, *fields).counter.labels == labels
     reader.bench.clock.now = NOW + 1001
-    answers.tick()
-    assert found(answers, target, *fields).tally.kind == kind._replace(is_stale=True)
+    responses.tick()
+    assert found(responses, target, *fields).counter.labels == labels._replace(is_stale=True)
 
 
 def test_no_answer_that_is_found_after_a_second_counts_with_a_tally_that_was_added_up(
     reader: Reader,
 ) -> None:
-    answers = reader.answers()
+    responses = reader.responses()
     targets = ["/", "/users/mona", "/view/top/2/stars"]
-    before = [found(answers, target).tally for target in targets]
-    answers.tick()
-    taken = answers._tallies.take()
+    before = [found(responses, target).counter for target in targets]
+    responses.tick()
+    taken = responses._tallies.take()
     assert set(map(id, before)) == set(map(id, taken))
-    after = [found(answers, target).tally for target in targets]
+    after = [found(responses, target).counter for target in targets]
     assert not set(map(id, after)) & set(map(id, taken))

@@ -8,12 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reader.front import request_head as module
-from reader.front.request_head import MAX_HEAD, Ask, read_head, sift
+from reader.front.request_head import MAX_HEAD, ParsedRequest, normalize, read_head
 from tests.reader.front.helpers import LIMITS, Parsed, gunicorn_reads, make_head
 
 CHECKOUT = Path(__file__).parents[3]
 
-PLAIN = Ask("/", False, False, "a.test", None, None, None, None, None)
+PLAIN = ParsedRequest("/", False, False, "a.test", None, None, None, None, None)
 
 
 def lines(*known: str) -> bytes:
@@ -140,10 +140,10 @@ CLIENTS = {
 
 @pytest.mark.parametrize("head", CLIENTS.values(), ids=CLIENTS)
 def test_what_clients_really_send_is_plain(head: bytes) -> None:
-    ask, parsed = read_head(head), gunicorn_reads(head)
-    assert ask is not None
+    front_reads, parsed = read_head(head), gunicorn_reads(head)
+    assert front_reads is not None
     assert parsed is not None
-    assert ask == expected(parsed)
+    assert front_reads == expected(parsed)
 
 
 def test_all_of_a_request_that_an_answer_depends_on_is_read() -> None:
@@ -156,7 +156,7 @@ def test_all_of_a_request_that_an_answer_depends_on_is_read() -> None:
         "Connection: close",
         "Authorization: Bearer x",
     ]
-    assert read_head(make_head("/a?b=%20", *fields, method="HEAD", host="h:1")) == Ask(
+    assert read_head(make_head("/a?b=%20", *fields, method="HEAD", host="h:1")) == ParsedRequest(
         target="/a?b=%20",
         is_head=True,
         closes=True,
@@ -179,8 +179,8 @@ def test_a_request_without_a_host_is_plain() -> None:
 
 
 def test_an_absent_field_is_not_an_empty_one() -> None:
-    ask = read_head(make_head("/", "Accept-Encoding:", "If-None-Match: "))
-    assert ask == PLAIN._replace(accept_encoding="", if_none_match="")
+    front_reads = read_head(make_head("/", "Accept-Encoding:", "If-None-Match: "))
+    assert front_reads == PLAIN._replace(accept_encoding="", if_none_match="")
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ def test_who_wants_the_connection_closed_is_understood_as_gunicorn_does(
     fields: list[str], closes: bool
 ) -> None:
     head = make_head("/", *fields)
-    ask, parsed = read_head(head), gunicorn_reads(head)
-    assert ask is not None
+    front_reads, parsed = read_head(head), gunicorn_reads(head)
+    assert front_reads is not None
     assert parsed is not None
-    assert ask.closes == parsed.closes == closes
+    assert front_reads.closes == parsed.closes == closes
 
 
 @pytest.mark.parametrize("value", ["", "upgrade", "close, x", "keep-alive, Upgrade", "TE", "x"])
@@ -427,9 +427,9 @@ NASTY = st.one_of(
 )
 
 
-def expected(parsed: Parsed) -> Ask:
+def expected(parsed: Parsed) -> ParsedRequest:
     """What `read_head` is to give where it gives anything."""
-    return Ask(
+    return ParsedRequest(
         target=parsed.target,
         is_head=parsed.method == "HEAD",
         closes=parsed.closes,
@@ -445,16 +445,16 @@ def expected(parsed: Parsed) -> Ask:
 def assert_read_as_gunicorn_does(head: bytes) -> bool:
     """Returns whether it was plain."""
     module._lines.clear()
-    ask = read_head(head)
-    assert read_head(head) == ask, "another outcome when its lines are remembered"
-    if ask is None:
+    front_reads = read_head(head)
+    assert read_head(head) == front_reads, "another outcome when its lines are remembered"
+    if front_reads is None:
         return False
     parsed = gunicorn_reads(head)
     assert parsed is not None, "gunicorn refuses it"
     assert parsed.method in {"GET", "HEAD"}
     assert parsed.version == (1, 1)
     assert not parsed.has_body
-    assert ask == expected(parsed)
+    assert front_reads == expected(parsed)
     assert not [name for name, _ in parsed.fields if name in _UNUSUAL_NAMES]
     assert len(head) <= MAX_HEAD
     return True
@@ -491,10 +491,10 @@ def test_fields_that_nobody_knows_are_always_plain(
 def test_damaged_heads_are_read_as_gunicorn_reads_them(
     head: bytes, damages: list[tuple[str, int, bytes]]
 ) -> None:
-    for kind, place, nasty in damages:
+    for labels, place, nasty in damages:
         at = place % (len(head) + 1)
-        kept = at if kind == "insert" else at + 1
-        head = head[:at] + (b"" if kind == "delete" else nasty) + head[kept:]
+        kept = at if labels == "insert" else at + 1
+        head = head[:at] + (b"" if labels == "delete" else nasty) + head[kept:]
     assert_read_as_gunicorn_does(head)
 
 
@@ -536,17 +536,17 @@ def test_what_is_remembered_of_lines_changes_no_outcome_and_is_bounded() -> None
 def test_a_request_s_id_is_taken_out_and_changes_nothing_else(
     fields: list[str], request_id: bytes | None
 ) -> None:
-    without = sift(make_head("/", "Accept-Encoding: br"))
-    sifted = sift(make_head("/", *fields, "Accept-Encoding: br"))
-    assert sifted is not None
+    without = normalize(make_head("/", "Accept-Encoding: br"))
+    normalized = normalize(make_head("/", *fields, "Accept-Encoding: br"))
+    assert normalized is not None
     assert without is not None
-    assert sifted == (without[0], request_id)
+    assert normalized == (without[0], request_id)
 
 
 def test_lines_with_ids_are_not_remembered() -> None:
     """Each is another one: they would push out those that come again and again."""
-    sift(make_head("/", "User-Agent: x"))
+    normalize(make_head("/", "User-Agent: x"))
     before = dict(module._lines)
     for number in range(3000):
-        sift(make_head("/", "User-Agent: x", f"X-Request-Id: {number}"))
+        normalize(make_head("/", "User-Agent: x", f"X-Request-Id: {number}"))
     assert module._lines == before

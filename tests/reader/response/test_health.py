@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from reader.response.health import healthcheck, json_answer, livez
-from reader.response.response import CORS_HEADERS, Answer
+from reader.response.health import healthcheck, json_response, livez
+from reader.response.response import CORS_HEADERS, HttpResponse
 from shared.resources.resource import Resource
 from tests.builders import CATALOGUE, JSON, tracked
 
 
-def assert_of_this_moment(answer: Answer) -> None:
+def assert_of_this_moment(answer: HttpResponse) -> None:
     """Kept by no cache, readable by any page, and as long as it says."""
     assert answer.headers == {
         "Content-Type": JSON,
@@ -40,6 +40,6 @@ def test_what_is_missing_is_named(missing: list[Resource]) -> None:
 
 
 def test_any_json_can_be_answered() -> None:
-    answer = json_answer({"a": ["é"]}, status=202)
+    answer = json_response({"a": ["é"]}, status=202)
     assert (answer.status, answer.body) == (202, b'{"a": ["\\u00e9"]}')
     assert_of_this_moment(answer)

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reader.response.representation import Representation, View, page, whole
-from reader.response.response import CORS_HEADERS, Answer, Conditions, answer
+from reader.response.response import CORS_HEADERS, Conditions, HttpResponse, to_response
 from shared.entry import ENCODINGS
 from shared.outcomes import Served
 from shared.resources.views import Metric
@@ -36,14 +36,14 @@ def ask(
     if_modified_since: str | None = None,
     served: Served = Served.LOCAL,
     now: float = NOW,
-) -> Answer:
+) -> HttpResponse:
     conditions = Conditions(URL, accept_encoding, if_none_match, if_modified_since)
-    return answer(representation, conditions, served=served, now=now)
+    return to_response(representation, conditions, served=served, now=now)
 
 
 def test_a_whole_answer() -> None:
     sent = ask(now=NOW + 100.9)
-    assert sent == Answer(
+    assert sent == HttpResponse(
         200,
         {
             "ETag": '"tag"',
@@ -230,7 +230,9 @@ def test_a_validator_that_matches_gets_304_without_content(if_none_match: str) -
     plain = ask()
     sent = ask(if_none_match=if_none_match)
     content = {"Content-Type", "Content-Length"}
-    assert sent == Answer(304, {k: v for k, v in plain.headers.items() if k not in content}, b"")
+    assert sent == HttpResponse(
+        304, {k: v for k, v in plain.headers.items() if k not in content}, b""
+    )
 
 
 @pytest.mark.parametrize(
@@ -415,14 +417,14 @@ def test_every_representation_in_every_encoding_has_a_tag_of_its_own() -> None:
     assert len({one.headers["ETag"] for one in sent}) == len(sent)
 
 
-def max_age(sent: Answer) -> int:
+def max_age(sent: HttpResponse) -> int:
     directives = dict(
         directive.partition("=")[::2] for directive in sent.headers["Cache-Control"].split(", ")
     )
     return int(directives["max-age"])
 
 
-def ttl(sent: Answer) -> int:
+def ttl(sent: HttpResponse) -> int:
     return int(sent.headers["Cache-Status"].split("; ttl=")[1].split(";")[0])
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reader.errors import ApiError, BadRequest, NotFound
 from reader.response.client_url import path_of
 from reader.response.representation import View, page, whole
-from reader.response.target import Selection, select
+from reader.response.target import Target, parse_target
 from reader.telemetry.counters import route_of
 from shared.entry import Entry
 from shared.resources.resource import Resource
@@ -35,8 +35,8 @@ odd_targets = (
 )  # fmt: skip
 
 
-def found(target: str) -> Selection:
-    return select(CATALOGUE, target)
+def found(target: str) -> Target:
+    return parse_target(CATALOGUE, target)
 
 
 def resource(target: str) -> Resource:
@@ -59,7 +59,7 @@ def encoded(draw: st.DrawFn, text: str) -> str:
 
 @pytest.mark.parametrize("tracked", CATALOGUE.tracked, ids=lambda tracked: tracked.name)
 def test_what_is_tracked_is_selected_whole(tracked: Resource) -> None:
-    assert found(tracked.name) == Selection(tracked, whole, route_of(tracked))
+    assert found(tracked.name) == Target(tracked, whole, route_of(tracked))
 
 
 @given(st.sampled_from(CATALOGUE.tracked[1:]), st.data())
@@ -67,7 +67,7 @@ def test_any_spelling_of_what_is_tracked_selects_it(tracked: Resource, data: st.
     letters = [data.draw(st.sampled_from([c.upper(), c.lower()])) for c in tracked.path]
     segments = [data.draw(encoded(segment)) for segment in "".join(letters).split("/")]
     end = data.draw(st.sampled_from(["", "?", "?&"]))
-    assert found("/".join(segments) + end) == Selection(tracked, whole, route_of(tracked))
+    assert found("/".join(segments) + end) == Target(tracked, whole, route_of(tracked))
 
 
 @given(lists, st.integers(0, 60), st.integers(1, 12))

@@ -6,7 +6,7 @@ from typing import Any
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.snapshot import Fleet, TrackedView
 from reader.fleet.workers import WorkerView
-from reader.status.page_input import Moment
+from reader.status.page_input import PageInput
 from shared.budgets import CredentialBudget
 from shared.failure import Failure
 from shared.outcomes import RefreshOutcome
@@ -107,7 +107,7 @@ def make_fleet(*views: TrackedView, **known: Any) -> Fleet:
     )
 
 
-def make_moment(fleet: Fleet | None = None, **known: Any) -> Moment:
+def make_page_input(fleet: Fleet | None = None, **known: Any) -> PageInput:
     """A look at a fleet that is well."""
     defaults: dict[str, Any] = {
         "now": NOW,
@@ -117,7 +117,7 @@ def make_moment(fleet: Fleet | None = None, **known: Any) -> Moment:
         "reader": "box:5000",
         "settings": make_settings(),
     }
-    return Moment(**{**defaults, **known})
+    return PageInput(**{**defaults, **known})
 
 
 def recorded(view: TrackedView, **known: Any) -> TrackedView:

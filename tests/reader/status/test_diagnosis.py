@@ -22,7 +22,7 @@ from tests.reader.status.fleets import (
 def test_a_resource_is_what_is_worst_of_it() -> None:
     failure = failing_since(60)
     assert state_of(make_view()) is State.FRESH
-    assert state_of(make_view(told=True)) is State.STALE
+    assert state_of(make_view(invalidated_by=True)) is State.STALE
     assert state_of(make_stale()) is State.STALE
     assert state_of(make_view(failure=failure)) is State.FAILING
     assert state_of(make_stale(failure=failure)) is State.FAILING

@@ -16,7 +16,7 @@ from tests.reader.status.fleets import (
     failing_since,
     make_budget,
     make_fleet,
-    make_moment,
+    make_page_input,
     make_reader,
     make_report,
     make_stale,
@@ -31,7 +31,7 @@ LIST = make_metadata(items=250, size=1_350_000, validated_at=NOW - 250, fresh_un
 
 def rows(name: str, fleet: Fleet) -> list[dict[str, Any]]:
     """The rows of one list of the page."""
-    found: list[dict[str, Any]] = page_of(make_moment(fleet))[name]
+    found: list[dict[str, Any]] = page_of(make_page_input(fleet))[name]
     return found
 
 
@@ -43,7 +43,7 @@ def resource(view: TrackedView, **fleet: Any) -> dict[str, Any]:
 def test_all_of_it_is_json() -> None:
     view = recorded(make_view(failure=failing_since(60), encoded={"br": 10}))
     fleet = make_fleet(view, budgets=[make_budget()], timeline=[make_report()])
-    page = page_of(make_moment(fleet))
+    page = page_of(make_page_input(fleet))
     assert json.loads(json.dumps(page, allow_nan=False)) == page
 
 
@@ -226,8 +226,8 @@ def test_what_is_asked_without_a_credential_is_none_of_what_is_left_of_the_limit
 
 
 def test_private_repositories_that_are_let_in_are_marked() -> None:
-    assert page_of(make_moment())["private"] is False
-    page = page_of(make_moment(settings=make_settings(include_private=True)))
+    assert page_of(make_page_input())["private"] is False
+    page = page_of(make_page_input(settings=make_settings(include_private=True)))
     assert page["private"] is True
     assert "Private repositories are served to everybody" in [
         one["title"] for one in page["statements"]
@@ -235,8 +235,8 @@ def test_private_repositories_that_are_let_in_are_marked() -> None:
 
 
 def test_without_redis_the_readers_own_content_is_shown() -> None:
-    moment = make_moment(held=[make_view("/"), make_view()], away_since=NOW - 5)
-    page = page_of(type(moment)(**{**vars(moment), "fleet": None}))
+    page_input = make_page_input(held=[make_view("/"), make_view()], away_since=NOW - 5)
+    page = page_of(type(page_input)(**{**vars(page_input), "fleet": None}))
     assert [one["name"] for one in page["resources"]] == ["/", "/orgs/Netflix"]
     assert page["resources"][0]["next"] == "when Redis is back"
     assert (page["redis"], page["tiles"], page["title"]) == (False, [], "! Redis is away")
@@ -251,7 +251,7 @@ def test_every_name_that_the_template_places_is_in_the_page() -> None:
         timeline=[make_report()],
         on_demand=[OnDemandView(mona.name, 1, TrackedView(mona, NOW, make_metadata()))],
     )
-    page = page_of(make_moment(fleet))
+    page = page_of(make_page_input(fleet))
     known = {"running", *page}
     for value in page.values():
         if isinstance(value, list):

@@ -72,8 +72,11 @@ class TestWhoLooks:
         assert refused.status_code == 401
         assert "Tracked resources" not in refused.text
         assert "Admin token" in refused.text
-        told = somebody.get("/status.json")
-        assert (told.status_code, told.headers["WWW-Authenticate"]) == (401, "Bearer")
+        invalidated_by = somebody.get("/status.json")
+        assert (invalidated_by.status_code, invalidated_by.headers["WWW-Authenticate"]) == (
+            401,
+            "Bearer",
+        )
         assert somebody.get("/status.json", headers=BEARER).status_code == 200
         sign_in(somebody)
         assert "Tracked resources" in somebody.get("/status").text
@@ -109,7 +112,7 @@ class TestThePage:
         odd = on_demand("/users/<script>alert(1)")
         client.get("/status")
         redis.zadd(keys.popular(int(time.time() // 600)), {odd.name: 3})
-        client.application.extensions["node"].start().fleet.forget()
+        client.application.extensions["process"].start().fleet.forget()
         text = client.get("/status").text
         assert "<script>alert" not in text
         assert "alert(1)" in text

@@ -1,6 +1,6 @@
 """Answers are counted exactly, whichever thread sends them."""
 
-from collections import Counter
+import collections
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from reader.telemetry.counters import (
     QUICK,
-    Kind,
+    Counter,
+    Counters,
+    LocalCounters,
+    RequestLabels,
     Route,
-    Tallies,
-    Tally,
-    Totals,
     route_of,
     served_by_status,
 )
@@ -21,13 +21,13 @@ from shared.measures import BUCKETS, SUM, Counted, Measure, Measures, bucket_of
 from shared.outcomes import Served
 from tests.builders import CATALOGUE, on_demand, tracked
 
-HIT = Kind(Route.ORG, Served.LOCAL, 200)
-STALE = Kind(Route.ORG, Served.LOCAL, 200, is_stale=True)
-USER = Kind(Route.ON_DEMAND, Served.WAITED, 200, name="/users/mona")
+HIT = RequestLabels(Route.ORG, Served.LOCAL, 200)
+STALE = RequestLabels(Route.ORG, Served.LOCAL, 200, is_stale=True)
+USER = RequestLabels(Route.ON_DEMAND, Served.WAITED, 200, name="/users/mona")
 QUICKEST = BUCKETS[Measure.REQUEST_SECONDS][0]
 
 kinds = st.builds(
-    Kind,
+    RequestLabels,
     st.sampled_from(Route),
     st.sampled_from(Served),
     st.sampled_from([200, 304, 404]),
@@ -37,15 +37,15 @@ kinds = st.builds(
 answers = st.lists(st.tuples(kinds, st.floats(0, 100)), max_size=40)
 
 
-def expected(sent: list[tuple[Kind, float]]) -> dict[Counted, float]:
+def expected(sent: list[tuple[RequestLabels, float]]) -> dict[Counted, float]:
     """The counts of answers, each looked at by itself."""
-    counts: Counter[Counted] = Counter()
-    for kind, seconds in sent:
-        counts[Measure.REQUESTS, (kind.route, kind.served, str(kind.status))] += 1
+    counts: collections.Counter[Counted] = collections.Counter()
+    for labels, seconds in sent:
+        counts[Measure.REQUESTS, (labels.route, labels.served, str(labels.status))] += 1
         bucket = bucket_of(Measure.REQUEST_SECONDS, seconds)
-        counts[Measure.REQUEST_SECONDS, (kind.served, bucket)] += 1
-        if kind.is_stale:
-            counts[Measure.STALE, (kind.route,)] += 1
+        counts[Measure.REQUEST_SECONDS, (labels.served, bucket)] += 1
+        if labels.is_stale:
+            counts[Measure.STALE, (labels.route,)] += 1
     return dict(counts)
 
 
@@ -54,49 +54,49 @@ def without_sums(counts: dict[Counted, float]) -> dict[Counted, float]:
 
 
 @given(answers)
-def test_tallies_add_up_to_what_was_sent(sent: list[tuple[Kind, float]]) -> None:
-    tallies, totals = Tallies(), Totals()
-    for number, (kind, seconds) in enumerate(sent):
-        tallies.of(kind).count(seconds)
+def test_tallies_add_up_to_what_was_sent(sent: list[tuple[RequestLabels, float]]) -> None:
+    local_counters, counters = LocalCounters(), Counters()
+    for number, (labels, seconds) in enumerate(sent):
+        local_counters.of(labels).count(seconds)
         if number % 7 == 3:
-            totals.add(tallies.take())
-    totals.add(tallies.take())
-    counts = dict(totals.counts())
+            counters.add(local_counters.take())
+    counters.add(local_counters.take())
+    counts = dict(counters.counts())
     assert without_sums(counts) == expected(sent)
     for served in Served:
-        took = sum(seconds for kind, seconds in sent if kind.served is served)
+        took = sum(seconds for labels, seconds in sent if labels.served is served)
         total = counts.get((Measure.REQUEST_SECONDS, (served, SUM)), 0)
         assert total == pytest.approx(took)
 
 
 @given(answers)
-def test_one_by_one_they_add_up_to_the_same(sent: list[tuple[Kind, float]]) -> None:
-    totals = Totals()
-    for kind, seconds in sent:
-        totals.answered(kind, seconds)
-    assert without_sums(dict(totals.counts())) == expected(sent)
+def test_one_by_one_they_add_up_to_the_same(sent: list[tuple[RequestLabels, float]]) -> None:
+    counters = Counters()
+    for labels, seconds in sent:
+        counters.answered(labels, seconds)
+    assert without_sums(dict(counters.counts())) == expected(sent)
 
 
 @given(answers)
-def test_every_answer_is_in_the_histogram(sent: list[tuple[Kind, float]]) -> None:
-    totals = Totals()
-    for kind, seconds in sent:
-        totals.answered(kind, seconds)
+def test_every_answer_is_in_the_histogram(sent: list[tuple[RequestLabels, float]]) -> None:
+    counters = Counters()
+    for labels, seconds in sent:
+        counters.answered(labels, seconds)
     counts: dict[tuple[str, ...], float] = {}
-    for (measure, labels), number in totals.counts().items():
+    for (measure, key), number in counters.counts().items():
         if measure is Measure.REQUEST_SECONDS:
-            counts[labels] = number
+            counts[key] = number
     histograms = Measures({Measure.REQUEST_SECONDS: counts}).histograms(Measure.REQUEST_SECONDS)
-    counted = Counter(kind.served for kind, _ in sent)
+    counted = collections.Counter(labels.served for labels, _ in sent)
     assert {labels[0]: one.buckets[-1][1] for labels, one in histograms.items()} == counted
 
 
 def test_golden_counts() -> None:
-    totals = Totals()
-    totals.answered(HIT, QUICK)
-    totals.answered(STALE, QUICK * 1.01)
-    totals.answered(USER, 1.5)
-    assert totals.counts() == {
+    counters = Counters()
+    counters.answered(HIT, QUICK)
+    counters.answered(STALE, QUICK * 1.01)
+    counters.answered(USER, 1.5)
+    assert counters.counts() == {
         (Measure.REQUESTS, ("/orgs/{org}", "local", "200")): 2,
         (Measure.STALE, ("/orgs/{org}",)): 1,
         (Measure.REQUESTS, ("on-demand", "waited", "200")): 1,
@@ -110,38 +110,38 @@ def test_golden_counts() -> None:
 
 
 def test_a_kind_has_one_tally_until_they_are_taken() -> None:
-    tallies = Tallies()
-    first = tallies.of(HIT)
-    assert tallies.of(Kind(*HIT)) is first
-    assert tallies.of(STALE) is not first
-    assert first in tallies.take()
-    assert tallies.of(HIT) is not first
+    local_counters = LocalCounters()
+    first = local_counters.of(HIT)
+    assert local_counters.of(RequestLabels(*HIT)) is first
+    assert local_counters.of(STALE) is not first
+    assert first in local_counters.take()
+    assert local_counters.of(HIT) is not first
 
 
 def test_what_was_taken_is_not_taken_again() -> None:
-    tallies = Tallies()
-    tallies.of(HIT).count(0.0)
-    assert [tally.requests for tally in tallies.take()] == [1]
-    assert tallies.take() == []
+    local_counters = LocalCounters()
+    local_counters.of(HIT).count(0.0)
+    assert [counter.requests for counter in local_counters.take()] == [1]
+    assert local_counters.take() == []
 
 
 def test_a_tally_of_nothing_counts_nothing() -> None:
-    totals = Totals()
-    totals.add([Tally(HIT)])
-    assert totals.counts() == {}
+    counters = Counters()
+    counters.add([Counter(HIT)])
+    assert counters.counts() == {}
 
 
 def test_threads_lose_no_count() -> None:
-    totals = Totals()
+    counters = Counters()
 
     def count(_: int) -> None:
         for _ in range(500):
-            totals.answered(HIT, 0.0)
-            totals.count(Measure.REDIS_READS, "look", by=3)
+            counters.answered(HIT, 0.0)
+            counters.count(Measure.REDIS_READS, "look", by=3)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(count, range(8)))
-    counts = totals.counts()
+    counts = counters.counts()
     assert counts[Measure.REQUESTS, ("/orgs/{org}", "local", "200")] == 4000
     assert counts[Measure.REDIS_READS, ("look",)] == 12_000
 
@@ -150,21 +150,21 @@ class TestNames:
     """Which on-demand resources were asked for, and how often."""
 
     def test_are_counted_until_they_are_taken(self) -> None:
-        totals = Totals()
-        for kind in (USER, USER, USER._replace(name="/users/hubot"), HIT):
-            totals.answered(kind, 0.0)
-        assert totals.take_names() == {"/users/mona": 2, "/users/hubot": 1}
-        assert totals.take_names() == {}
+        counters = Counters()
+        for labels in (USER, USER, USER._replace(name="/users/hubot"), HIT):
+            counters.answered(labels, 0.0)
+        assert counters.take_names() == {"/users/mona": 2, "/users/hubot": 1}
+        assert counters.take_names() == {}
 
     def test_are_bounded_and_those_that_are_known_go_on_being_counted(self) -> None:
-        totals = Totals()
+        counters = Counters()
         for number in range(3000):
-            totals.answered(USER._replace(name=f"/users/{number}"), 0.0)
-        totals.answered(USER._replace(name="/users/0"), 0.0)
-        names = totals.take_names()
+            counters.answered(USER._replace(name=f"/users/{number}"), 0.0)
+        counters.answered(USER._replace(name="/users/0"), 0.0)
+        names = counters.take_names()
         assert len(names) == 2000
         assert names["/users/0"] == 2
-        counts = totals.counts()
+        counts = counters.counts()
         assert counts[Measure.REQUESTS, ("on-demand", "waited", "200")] == 3001
 
 

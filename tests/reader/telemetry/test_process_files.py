@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reader.telemetry.process_files import FOLDER, NodeCounts
+from reader.telemetry.process_files import FOLDER, ProcessFiles
 from shared.measures import Counted, Labels, Measure
 
 CHECKOUT = Path(__file__).parents[3]
@@ -23,9 +23,9 @@ LABELS = HIT[1]
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from reader.telemetry.process_files import NodeCounts
+from reader.telemetry.process_files import ProcessFiles
 from shared.measures import Measure
-counts = NodeCounts(Path(sys.argv[1]))
+counts = ProcessFiles(Path(sys.argv[1]))
 def write(number, connections=1.0):
     counts.write({(Measure.REQUESTS, ("/", "local", "200")): number}, {"connections": connections})
 print("ready", flush=True)
@@ -82,7 +82,7 @@ def processes(folder: Path, number: int) -> Iterator[list[Process]]:
         yield made
 
 
-def known(node: NodeCounts, **gauges: float) -> tuple[dict[Labels, float], dict[str, float], int]:
+def known(node: ProcessFiles, **gauges: float) -> tuple[dict[Labels, float], dict[str, float], int]:
     """What is known of the node by one that has counted nothing itself."""
     measures, levels, number = node.sums({}, gauges)
     return dict(measures.of(Measure.REQUESTS)), dict(levels), number
@@ -93,13 +93,13 @@ def files(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> NodeCounts:
+def node(tmp_path: Path) -> ProcessFiles:
     """The tests' own process, on the same folder."""
-    return NodeCounts(tmp_path)
+    return ProcessFiles(tmp_path)
 
 
 def test_a_process_without_siblings_counts_for_itself() -> None:
-    alone = NodeCounts(None)
+    alone = ProcessFiles(None)
     alone.begin()
     alone.write({HIT: 3}, {"connections": 1})
     measures, levels, number = alone.sums({HIT: 5}, {"connections": 2})
@@ -113,11 +113,11 @@ def test_the_folder_is_the_one_that_gunicorn_made(
     monkeypatch.delenv(FOLDER, raising=False)
     if value is not None:
         monkeypatch.setenv(FOLDER, value and str(tmp_path))
-    NodeCounts.of_process().write({HIT: 1}, {})
+    ProcessFiles.of_process().write({HIT: 1}, {})
     assert bool(files(tmp_path)) is has_one
 
 
-def test_all_processes_are_added_up_whichever_is_asked(tmp_path: Path, node: NodeCounts) -> None:
+def test_all_processes_are_added_up_whichever_is_asked(tmp_path: Path, node: ProcessFiles) -> None:
     with processes(tmp_path, 2) as (one, other):
         one.do("write(10, 3)")
         other.do("write(5, 4)")
@@ -128,14 +128,14 @@ def test_all_processes_are_added_up_whichever_is_asked(tmp_path: Path, node: Nod
         assert known(node) == ({LABELS: 16}, {"connections": 6}, 3)
 
 
-def test_of_its_own_it_knows_better_than_its_file(node: NodeCounts) -> None:
+def test_of_its_own_it_knows_better_than_its_file(node: ProcessFiles) -> None:
     node.write({HIT: 3}, {"connections": 9})
     measures, levels, number = node.sums({HIT: 4}, {"connections": 1})
     assert (measures.of(Measure.REQUESTS), levels, number) == ({LABELS: 4}, {"connections": 1}, 1)
 
 
 def test_what_a_killed_process_counted_stays_and_its_gauges_go(
-    tmp_path: Path, node: NodeCounts
+    tmp_path: Path, node: ProcessFiles
 ) -> None:
     with processes(tmp_path, 2) as (one, other):
         one.do("write(10, 3)")
@@ -146,7 +146,7 @@ def test_what_a_killed_process_counted_stays_and_its_gauges_go(
         assert known(node) == ({LABELS: 15}, {}, 1)
 
 
-def test_who_begins_adds_up_those_that_are_no_more_once(tmp_path: Path, node: NodeCounts) -> None:
+def test_who_begins_adds_up_those_that_are_no_more_once(tmp_path: Path, node: ProcessFiles) -> None:
     with processes(tmp_path, 3) as (one, other, alive):
         for process, number in ((one, 10), (other, 5), (alive, 1)):
             process.do(f"write({number})")
@@ -169,7 +169,7 @@ def test_who_begins_adds_up_those_that_are_no_more_once(tmp_path: Path, node: No
 
 
 def test_several_that_begin_at_once_add_up_each_count_once(
-    tmp_path: Path, node: NodeCounts
+    tmp_path: Path, node: ProcessFiles
 ) -> None:
     with processes(tmp_path, 4) as beginners:
         for turn in range(1, 6):
@@ -185,7 +185,7 @@ def test_several_that_begin_at_once_add_up_each_count_once(
 
 
 def test_who_looks_while_another_adds_up_sees_each_count_once(
-    tmp_path: Path, node: NodeCounts
+    tmp_path: Path, node: ProcessFiles
 ) -> None:
     with processes(tmp_path, 1) as (beginner,):
         for turn in range(1, 16):
@@ -201,7 +201,7 @@ def test_who_looks_while_another_adds_up_sees_each_count_once(
 
 
 def test_a_process_that_was_given_the_number_of_one_that_ended_counts_beside_it(
-    tmp_path: Path, node: NodeCounts
+    tmp_path: Path, node: ProcessFiles
 ) -> None:
     fields = {"counts": {"requests|/|local|200": 40}, "gauges": {"connections": 7}}
     (tmp_path / f"{os.getpid()}.json").write_text(json.dumps(fields))
@@ -212,14 +212,14 @@ def test_a_process_that_was_given_the_number_of_one_that_ended_counts_beside_it(
 
 
 def test_a_folder_that_was_tidied_away_ends_nothing(tmp_path: Path) -> None:
-    node = NodeCounts(tmp_path / "gone")
+    node = ProcessFiles(tmp_path / "gone")
     node.begin()
     node.write({HIT: 2}, {})
     measures, _, number = node.sums({HIT: 2}, {})
     assert (measures.of(Measure.REQUESTS), number) == ({LABELS: 2}, 1)
 
 
-def test_a_file_that_cannot_be_read_is_left_out(tmp_path: Path, node: NodeCounts) -> None:
+def test_a_file_that_cannot_be_read_is_left_out(tmp_path: Path, node: ProcessFiles) -> None:
     (tmp_path / f"{_unused_pid()}.json").write_text("{")
     node.begin()
     assert known(node) == ({}, {}, 1)

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from reader.web import delayed_responses
-from reader.web.delayed_responses import HeldAnswers, hold
+from reader.web.delayed_responses import DelayedResponses, hold
 
 START: dict[str, Any] = {"type": "http.response.start", "status": 401, "headers": []}
 BODY: dict[str, Any] = {"type": "http.response.body", "body": b"x"}
 
 
-async def answer(held: HeldAnswers, scope: dict[str, Any]) -> list[Any]:
+async def answer(held: DelayedResponses, scope: dict[str, Any]) -> list[Any]:
     """What is sent of an answer."""
     sent: list[Any] = []
 
@@ -38,14 +38,14 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_an_answer_that_nobody_holds_goes_at_once(slept: list[float]) -> None:
-    assert asyncio.run(answer(HeldAnswers(), {})) == [START, BODY]
+    assert asyncio.run(answer(DelayedResponses(), {})) == [START, BODY]
     assert slept == []
 
 
 def test_one_that_is_held_goes_later_and_waits_once(slept: list[float]) -> None:
     scope: dict[str, Any] = {}
     hold(scope, seconds=2.5, is_sent=True)
-    assert asyncio.run(answer(HeldAnswers(), scope)) == [START, BODY]
+    assert asyncio.run(answer(DelayedResponses(), scope)) == [START, BODY]
     assert slept == [2.5]
 
 
@@ -53,13 +53,13 @@ def test_one_that_is_not_to_be_sent_ends_the_request_without_an_answer(slept: li
     scope: dict[str, Any] = {}
     hold(scope, seconds=2.5, is_sent=False)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(answer(HeldAnswers(), scope))
+        asyncio.run(answer(DelayedResponses(), scope))
     assert slept == [2.5]
 
 
 def test_no_more_than_so_many_wait_for_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delayed_responses, "MOST_HELD", 3)
-    held = HeldAnswers()
+    monkeypatch.setattr(delayed_responses, "MOST_DELAYED", 3)
+    held = DelayedResponses()
 
     async def end(seconds: float) -> None:
         scope: dict[str, Any] = {}

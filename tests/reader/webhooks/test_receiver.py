@@ -24,7 +24,7 @@ STAR = json.dumps({"repository": {"owner": {"login": "Netflix"}}}).encode()
 
 
 @pytest.fixture
-def told(make_app: Any) -> FlaskClient:
+def invalidated_by(make_app: Any) -> FlaskClient:
     """A reader with two secrets, as while one is being replaced."""
     client: FlaskClient = make_app(github_webhook_secret=f"{OLD},{NEW}").test_client()
     return client
@@ -77,12 +77,12 @@ def test_golden_signature() -> None:
 
 @pytest.mark.parametrize("secret", [OLD, NEW])
 def test_a_signed_delivery_has_refreshed_what_it_touches(
-    told: FlaskClient, redis: Redis, secret: str
+    invalidated_by: FlaskClient, redis: Redis, secret: str
 ) -> None:
-    answered = deliver(told, X_Hub_Signature_256=sign(STAR, secret))
+    answered = deliver(invalidated_by, X_Hub_Signature_256=sign(STAR, secret))
     assert answered.status_code == 202
     assert json.loads(answered.data) == {"refreshing": ["/orgs/Netflix/repos"]}
-    assert Store(redis).look(REPOS).told is not None
+    assert Store(redis).state(REPOS).invalidated_by is not None
     # The reader may just have been asking by itself: then the job is its, and about to be there.
     eventually(lambda: jobs(redis) > 0, what="a refresh is queued")
     assert jobs(redis) == 1
@@ -107,26 +107,30 @@ def test_a_signed_delivery_has_refreshed_what_it_touches(
     ],
 )
 def test_anything_else_is_refused_and_leaves_no_trace(
-    told: FlaskClient, redis: Redis, body: bytes, changed: dict[str, str | None], status: int
+    invalidated_by: FlaskClient,
+    redis: Redis,
+    body: bytes,
+    changed: dict[str, str | None],
+    status: int,
 ) -> None:
-    answered = deliver(told, body, **changed)
+    answered = deliver(invalidated_by, body, **changed)
     assert answered.status_code == status
     assert json.loads(answered.data)["status"] == str(status)
-    assert Store(redis).look(REPOS).told is None
+    assert Store(redis).state(REPOS).invalidated_by is None
     assert not redis.keys(keys.delivery("*"))
 
 
-def test_a_delivery_counts_once(told: FlaskClient, redis: Redis) -> None:
-    deliver(told)
-    redis.delete(keys.told(REPOS))
-    answered = deliver(told)
+def test_a_delivery_counts_once(invalidated_by: FlaskClient, redis: Redis) -> None:
+    deliver(invalidated_by)
+    redis.delete(keys.invalidated_by(REPOS))
+    answered = deliver(invalidated_by)
     assert (answered.status_code, json.loads(answered.data)) == (202, {"refreshing": []})
-    assert Store(redis).look(REPOS).told is None
+    assert Store(redis).state(REPOS).invalidated_by is None
 
 
-def test_a_storm_makes_one_job(told: FlaskClient, redis: Redis) -> None:
+def test_a_storm_makes_one_job(invalidated_by: FlaskClient, redis: Redis) -> None:
     for number in range(300):
-        assert deliver(told, X_GitHub_Delivery=f"delivery-{number}").status_code == 202
+        assert deliver(invalidated_by, X_GitHub_Delivery=f"delivery-{number}").status_code == 202
     assert jobs(redis) == 1
 
 

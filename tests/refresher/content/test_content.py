@@ -18,17 +18,17 @@ from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
 from refresher.errors import OriginError
 from refresher.github.question import Question
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 from shared.entry import ENCODINGS
 from shared.github_form import JSON
 from shared.outcomes import FailureKind
 from shared.resources.operations.shapes import FREE, SCALAR, Shape
 from shared.resources.views import Metric
 from tests.refresher.workbench import (
-    make_answer,
     make_list,
     make_read,
     make_repository,
+    make_response,
     property_test,
 )
 
@@ -44,10 +44,12 @@ def encoded(body: bytes) -> Mapping[str, bytes]:
     return Content(200, body).entry(version=1, now=0, lifetime=1).encoded
 
 
-def of_answer(answer: OriginAnswer, *, shape: Shape = FREE, tracked: bool = False) -> Content:
+def of_response(response: GitHubResponse, *, shape: Shape = FREE, tracked: bool = False) -> Content:
     """The content of an answer, of any shape and on demand unless said otherwise."""
-    page, question = Page.of(answer, answer.url), Question("/x", "", shape, anonymously=False)
-    return contents.of_answer(answer, page, question=question, tracked=tracked, findings=Findings())
+    page, question = Page.of(response, response.url), Question("/x", "", shape, anonymously=False)
+    return contents.of_response(
+        response, page, question=question, tracked=tracked, findings=Findings()
+    )
 
 
 class TestAList:
@@ -98,32 +100,36 @@ class TestAnAnswer:
 
     def test_is_kept_byte_for_byte(self) -> None:
         body = b'\n { "a" : "\\u00e9", "b":"\xc3\xa9" }\n'
-        answer = make_answer(body=body, headers={"Content-Type": "application/vnd.github+json"})
-        content = of_answer(answer)
+        response = make_response(body=body, headers={"Content-Type": "application/vnd.github+json"})
+        content = of_response(response)
         assert content == Content(
-            200, body, "application/vnd.github+json", links=[], pages=[Page.of(answer, answer.url)]
+            200,
+            body,
+            "application/vnd.github+json",
+            links=[],
+            pages=[Page.of(response, response.url)],
         )
 
     @pytest.mark.parametrize("status", [404, 409, 410, 422, 451])
     def test_keeps_its_status(self, status: int) -> None:
-        content = of_answer(make_answer(status, b'{"message":"no"}'))
+        content = of_response(make_response(status, b'{"message":"no"}'))
         assert (content.status, content.body) == (status, b'{"message":"no"}')
 
     def test_without_content_has_none(self) -> None:
-        assert of_answer(make_answer(204, b"")) == Content(204, b"")
+        assert of_response(make_response(204, b"")) == Content(204, b"")
 
     @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"\xff"])
     def test_must_be_json(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body))
+            of_response(make_response(body=body))
         assert refused.value.kind is FailureKind.NOT_JSON
 
     @pytest.mark.parametrize("body", [b"[]", b"[{}]", b"5", b"null", b'"x"'])
     def test_of_a_tracked_resource_must_be_an_object(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body), tracked=True)
+            of_response(make_response(body=body), tracked=True)
         assert refused.value.kind is FailureKind.UNEXPECTED
-        assert of_answer(make_answer(body=body)).body == body
+        assert of_response(make_response(body=body)).body == body
 
     def test_keeps_the_queries_of_its_links_in_github_s_order(self) -> None:
         base = "https://api.github.com/repositories/5/issues?"
@@ -134,7 +140,7 @@ class TestAnAnswer:
             "prev": base + "page=1",
             "hub": base + "x",
         }
-        content = of_answer(make_answer(body=b"[]", links=links))
+        content = of_response(make_response(body=b"[]", links=links))
         assert content.links == [
             ("prev", "page=1"),
             ("next", "after=Y3Vyc29y%3D%3D&page=3"),
@@ -145,18 +151,18 @@ class TestAnAnswer:
     def test_loses_what_its_public_shape_lacks_and_no_other_byte(self) -> None:
         body = b'{ "id" : 1, "plan": {"name": "x"}, "n": 1.0 }'
         shape = Shape({"id": SCALAR, "n": SCALAR})
-        assert of_answer(make_answer(body=body), shape=shape).body == b'{ "id" : 1, "n": 1.0 }'
+        assert of_response(make_response(body=body), shape=shape).body == b'{ "id" : 1, "n": 1.0 }'
 
     @pytest.mark.parametrize("body", [b'{"message":"Server Error"}', b"5", b'"x"', b"null"])
     def test_is_not_an_error_that_is_sent_with_a_200(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body), shape=Shape({"id": SCALAR}))
+            of_response(make_response(body=body), shape=Shape({"id": SCALAR}))
         assert refused.value.kind is FailureKind.UNEXPECTED
 
     @pytest.mark.parametrize("body", [b"{}", b"[]"])
     def test_may_be_empty(self, body: bytes) -> None:
         shape = Shape({"id": SCALAR}, items=Shape({"id": SCALAR}))
-        assert of_answer(make_answer(body=body), shape=shape).body == body
+        assert of_response(make_response(body=body), shape=shape).body == body
 
     def test_may_not_be_deeper_than_can_be_read(self) -> None:
         shape = Shape({})
@@ -164,13 +170,13 @@ class TestAnAnswer:
         shape.members["parent"] = shape
         body = b'{"parent":' * 900 + b"null" + b"}" * 900
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body), shape=shape)
+            of_response(make_response(body=body), shape=shape)
         assert refused.value.kind in {FailureKind.UNEXPECTED, FailureKind.NOT_JSON}
 
     @pytest.mark.parametrize("body", [b"[]", b'{"id": 1}'])
     def test_of_another_shape_than_github_describes_is_unexpected(self, body: bytes) -> None:
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body), shape=SCALAR)
+            of_response(make_response(body=body), shape=SCALAR)
         assert refused.value.kind is FailureKind.UNEXPECTED
 
     def test_that_is_nested_too_deeply_is_unexpected(self) -> None:
@@ -179,18 +185,18 @@ class TestAnAnswer:
         shape.members["parent"] = shape
         body = b'{"x":1,"parent":' * 900 + b"{}" + b"}" * 900
         with pytest.raises(OriginError) as refused:
-            of_answer(make_answer(body=body), shape=shape)
+            of_response(make_response(body=body), shape=shape)
         assert refused.value.kind in {FailureKind.UNEXPECTED, FailureKind.NOT_JSON}
 
     def test_with_an_error_keeps_what_github_says_of_errors_alone(self) -> None:
         body = b'{"message":"no","errors":[{"code":"x"}],"token":"t","status":"422"}'
-        content = of_answer(make_answer(422, body))
+        content = of_response(make_response(422, body))
         assert content.body == b'{"message":"no","errors":[{"code":"x"}],"status":"422"}'
 
     @pytest.mark.parametrize("mark", [{"private": True}, {"visibility": "internal"}])
     def test_that_is_private_is_a_404_without_a_trace_of_it(self, mark: dict[str, object]) -> None:
         body = json.dumps({"name": "secret-project", **mark}).encode()
-        assert of_answer(make_answer(body=body)) == not_found()
+        assert of_response(make_response(body=body)) == not_found()
 
 
 class TestWithoutHidden:
@@ -211,7 +217,7 @@ class TestWithoutHidden:
 def test_what_may_not_be_seen_looks_like_what_is_not_there() -> None:
     content = not_found()
     githubs = b'{"message":"Not Found","documentation_url":"https://docs.github.com/rest/repos"}'
-    found = of_answer(make_answer(404, githubs, headers={"Content-Type": JSON}))
+    found = of_response(make_response(404, githubs, headers={"Content-Type": JSON}))
     assert replace(found, pages=[]) == replace(content, pages=[])
     assert found.etag == content.etag
     assert content.status == 404

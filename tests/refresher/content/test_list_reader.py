@@ -10,7 +10,7 @@ from refresher.content.list_consistency import MAX_READINGS
 from refresher.content.list_reader import ListReader, ReadList
 from refresher.content.page import Page
 from refresher.errors import HeldBackError, LeaseLostError, OriginError
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from shared.outcomes import FailureKind
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
@@ -23,7 +23,7 @@ PAGES = [FIRST, NUMERIC + "2", NUMERIC + "3"]
 
 
 def read(
-    origin: Origin,
+    origin: GitHubClient,
     resource: Resource = REPOS,
     *,
     known: Sequence[Page] = (),
@@ -104,9 +104,9 @@ def test_a_page_is_kept_with_what_a_later_conditional_request_needs(
     url = large_github.url
     assert [page.url for page in pages] == [url + path for path in PAGES]
     assert [page.next_url for page in pages] == [url + PAGES[1], url + PAGES[2], None]
-    answers = [origin.get(page.url) for page in pages]
-    assert [page.etag for page in pages] == [answer.headers["ETag"] for answer in answers]
-    assert [page.body.unpacked() for page in pages] == [answer.body for answer in answers]
+    responses = [origin.get(page.url) for page in pages]
+    assert [page.etag for page in pages] == [response.headers["ETag"] for response in responses]
+    assert [page.body.unpacked() for page in pages] == [response.body for response in responses]
 
 
 def test_items_are_the_bytes_that_github_sent(
@@ -199,7 +199,7 @@ class TestAMovingList:
 class TestAListThatIsNone:
     """What a list must not do to us."""
 
-    def refusal(self, origin: Origin, **options: Any) -> OriginError:
+    def refusal(self, origin: GitHubClient, **options: Any) -> OriginError:
         with pytest.raises(OriginError) as refused:
             read(origin, **options)
         return refused.value
@@ -330,11 +330,11 @@ class TestConcurrency:
 def test_the_first_page_tells_how_many_there_are(
     large_github: FakeGitHub, make_origin: MakeOrigin
 ) -> None:
-    told: list[int] = []
-    read(make_origin(large_github.url), note_length=told.append)
-    assert told == [3]
-    read(make_origin(large_github.url), MEMBERS, note_length=told.append)
-    assert told == [3, 2]
+    invalidated_by: list[int] = []
+    read(make_origin(large_github.url), note_length=invalidated_by.append)
+    assert invalidated_by == [3]
+    read(make_origin(large_github.url), MEMBERS, note_length=invalidated_by.append)
+    assert invalidated_by == [3, 2]
 
 
 def test_a_list_may_be_given_up_once_its_length_is_known(
@@ -355,15 +355,15 @@ class TestProgress:
     def test_is_told_after_each_page(
         self, large_github: FakeGitHub, make_origin: MakeOrigin, concurrency: int
     ) -> None:
-        told: list[tuple[int, int]] = []
+        invalidated_by: list[tuple[int, int]] = []
 
         def note(page: int, pages: int) -> None:
-            told.append((page, pages))
+            invalidated_by.append((page, pages))
             if concurrency == 1:
                 assert large_github.counters()["total"] == page
 
         read(make_origin(large_github.url), note_progress=note, concurrency=concurrency)
-        assert told == [(1, 3), (2, 3), (3, 3)]
+        assert invalidated_by == [(1, 3), (2, 3), (3, 3)]
 
     def test_is_told_of_pages_that_did_not_change(
         self, large_github: FakeGitHub, make_origin: MakeOrigin
@@ -371,26 +371,26 @@ class TestProgress:
         origin = make_origin(large_github.url, github_api_token=TOKEN)
         first = read(origin)
         large_github.mutate("star", repo=120)
-        told: list[tuple[int, int]] = []
+        invalidated_by: list[tuple[int, int]] = []
         known = [item.id for item in first.items]
         read(
             origin,
             known=first.pages,
             known_ids=known,
-            note_progress=lambda *pair: told.append(pair),
+            note_progress=lambda *pair: invalidated_by.append(pair),
         )
-        assert told == [(1, 3), (2, 3), (3, 3)]
+        assert invalidated_by == [(1, 3), (2, 3), (3, 3)]
 
     def test_never_is_beyond_the_end_of_a_list_that_grows_meanwhile(
         self, large_github: FakeGitHub, make_origin: MakeOrigin
     ) -> None:
         large_github.script(REPOS.path, 1, "set_repos", count=310)
-        told: list[tuple[int, int]] = []
-        read(make_origin(large_github.url), note_progress=lambda *pair: told.append(pair))
-        assert (4, 4) in told
-        assert all(page <= pages for page, pages in told)
+        invalidated_by: list[tuple[int, int]] = []
+        read(make_origin(large_github.url), note_progress=lambda *pair: invalidated_by.append(pair))
+        assert (4, 4) in invalidated_by
+        assert all(page <= pages for page, pages in invalidated_by)
 
     def test_of_one_page_is_none(self, github: FakeGitHub, make_origin: MakeOrigin) -> None:
-        told: list[tuple[int, int]] = []
-        read(make_origin(github.url), note_progress=lambda *pair: told.append(pair))
-        assert told == []
+        invalidated_by: list[tuple[int, int]] = []
+        read(make_origin(github.url), note_progress=lambda *pair: invalidated_by.append(pair))
+        assert invalidated_by == []

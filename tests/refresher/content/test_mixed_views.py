@@ -13,7 +13,7 @@ from refresher.refresh import refresh
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import REPOS, Clock, make_settings, make_tools
+from tests.refresher.workbench import REPOS, Clock, make_context, make_settings
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 
@@ -42,11 +42,11 @@ def test_one_credential_answers_all_pages_of_a_reading(
 ) -> None:
     clock = Clock(time.time())
     settings = make_settings(github.url, github_api_token=tokens, github_concurrency=concurrency)
-    tools = make_tools(redis, settings, budgeted=True, clock=clock)
-    with closing(tools.origin):
+    context = make_context(redis, settings, budgeted=True, clock=clock)
+    with closing(context.origin):
         for _ in range(4):
-            refresh(REPOS, tools)
-            assert Store(redis).look(REPOS).failure is None
+            refresh(REPOS, context)
+            assert Store(redis).state(REPOS).failure is None
             assert stored(redis) == github.repos()
             clock.now += settings.cache_ttl + 1
 
@@ -58,12 +58,12 @@ def test_whoever_was_given_the_pages_is_asked_whether_they_changed(
     settings = make_settings(
         github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
     )
-    tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
-    with closing(tools.origin):
-        refresh(REPOS, tools)
+    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
+    with closing(context.origin):
+        refresh(REPOS, context)
         github.reset_counters()
         for _ in range(3):
-            assert refresh(REPOS, tools, force=True) is RefreshOutcome.UNCHANGED
+            assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
     assert {seen["status"] for seen in github.recent()} == {304}
     assert github.counters()["points"] == 0
 
@@ -77,11 +77,11 @@ def test_a_list_whose_credential_is_spent_in_the_middle_is_read_anew_by_another(
     settings = make_settings(
         github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
     )
-    tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
+    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
     github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
-    with closing(tools.origin):
-        refresh(REPOS, tools)
-    assert Store(redis).look(REPOS).failure is None
+    with closing(context.origin):
+        refresh(REPOS, context)
+    assert Store(redis).state(REPOS).failure is None
     assert stored(redis) == github.repos()
     # It was left at once, and not read on anonymously: these requests are few.
     assert sum(not one["authorised"] for one in github.recent()) <= concurrency
@@ -91,11 +91,11 @@ def test_a_list_is_not_read_when_every_credential_is_spent(
     github: FakeGitHub, redis: Redis
 ) -> None:
     settings = make_settings(github.url, github_api_token=f"{OWNER},{STRANGER}")
-    tools = make_tools(redis, settings, budgeted=True, clock=Clock(time.time()))
+    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
     github.fault("ratelimited", path="page=", reset_in=600)
-    with closing(tools.origin):
-        refresh(REPOS, tools)
-    failure = Store(redis).look(REPOS).failure
+    with closing(context.origin):
+        refresh(REPOS, context)
+    failure = Store(redis).state(REPOS).failure
     assert failure is not None
     assert failure.kind is FailureKind.RATE_LIMITED
     assert len(github.recent()) <= 6
@@ -107,10 +107,10 @@ def test_nothing_of_a_reading_that_was_left_gets_into_the_next_one(
     clock = Clock(time.time())
     for tokens in (OWNER, f"{OWNER},{STRANGER}"):
         settings = make_settings(github.url, github_api_token=tokens)
-        tools = make_tools(redis, settings, budgeted=True, clock=clock)
-        with closing(tools.origin):
-            refresh(REPOS, tools)
-        assert Store(redis).look(REPOS).failure is None
+        context = make_context(redis, settings, budgeted=True, clock=clock)
+        with closing(context.origin):
+            refresh(REPOS, context)
+        assert Store(redis).state(REPOS).failure is None
         assert stored(redis) == github.repos()
         clock.now += settings.cache_ttl + 1
         # The next one is begun by the owner, who was given the pages, and ended by the stranger.

@@ -113,10 +113,10 @@ def test_a_bomb_is_not_blown_up() -> None:
 
 
 def test_the_time_is_looked_at_with_every_arrival_whether_it_can_be_decompressed_or_not() -> None:
-    looks = iter([False, False, True])
+    states = iter([False, False, True])
     response = make_response(gzip.compress(b"x" * 100), step=1, encoding="gzip")
     with pytest.raises(OriginError) as refused:
-        read(response, is_late=lambda: next(looks))
+        read(response, is_late=lambda: next(states))
     assert refused.value.kind is FailureKind.TIMEOUT
 
 

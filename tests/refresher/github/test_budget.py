@@ -10,9 +10,9 @@ from redis import Redis
 from refresher.errors import OriginError
 from refresher.github.auth.credentials import Token
 from refresher.github.budget import Budget
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from refresher.github.rate_limit_class import CORE
-from refresher.github.rate_limiter import ASIDE, Permit
+from refresher.github.rate_limiter import ASIDE, Reservation
 from shared import budgets
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.outcomes import FailureKind
@@ -54,17 +54,17 @@ def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, 
     }
 
 
-def ask(budget: Budget, remaining: int, **known: int) -> Permit:
+def ask(budget: Budget, remaining: int, **known: int) -> Reservation:
     """One request whose answer says what remains."""
-    permit = budget.enter()
-    budget.leave(permit, 200, said(remaining, **known))
-    return permit
+    reservation = budget.reserve()
+    budget.settle(reservation, 200, said(remaining, **known))
+    return reservation
 
 
 def refusal(budget: Budget) -> OriginError:
     """The refusal that a request meets."""
     with pytest.raises(OriginError) as refused:
-        budget.enter()
+        budget.reserve()
     return refused.value
 
 
@@ -84,17 +84,17 @@ def test_a_free_answer_gives_its_reservation_back(make_budget: MakeBudget, redis
     budget = make_budget()
     ask(budget, 100)
     for _ in range(50):
-        budget.leave(budget.enter(), 304, said(100))
+        budget.settle(budget.reserve(), 304, said(100))
     assert left(redis) == 100
 
 
 def test_requests_under_way_stay_reserved(make_budget: MakeBudget, redis: Redis) -> None:
     one, other = make_budget(), make_budget()
     ask(one, 100)
-    under_way = one.enter()
-    other.leave(other.enter(), 200, said(99))
+    under_way = one.reserve()
+    other.settle(other.reserve(), 200, said(99))
     assert left(redis) == 99
-    one.leave(under_way, 200, said(98))
+    one.settle(under_way, 200, said(98))
     assert left(redis) == 98
 
 
@@ -103,9 +103,9 @@ def test_a_request_without_an_answer_counts_for_nothing_said(
 ) -> None:
     budget = make_budget()
     ask(budget, 100)
-    budget.leave(budget.enter(), 0, {})
+    budget.settle(budget.reserve(), 0, {})
     assert left(redis) == 100
-    budget.enter()  # its refresher dies
+    budget.reserve()  # its refresher dies
     assert left(redis) == 99
 
 
@@ -119,24 +119,24 @@ def test_nobody_asks_anything_between_the_last_request_and_the_reset(
     clock.now = RESET - 0.5
     refusal(make_budget())
     clock.now = RESET
-    make_budget().enter()
+    make_budget().reserve()
 
 
 def test_an_exact_number_of_requests_is_let_through(make_budget: MakeBudget) -> None:
     ask(make_budget(), 7)
     budgets = [make_budget() for _ in range(3)]
     for number in range(7):
-        budgets[number % 3].enter()
+        budgets[number % 3].reserve()
     refusal(budgets[0])
 
 
 def test_on_demand_requests_leave_a_share_to_tracked_ones(make_budget: MakeBudget) -> None:
     ask(make_budget(), 1001)
     on_demand = make_budget(tracked=False)
-    on_demand.enter()
+    on_demand.reserve()
     assert "kept for tracked" in refusal(on_demand).reason
     for _ in range(10):
-        make_budget().enter()
+        make_budget().reserve()
 
 
 def test_the_credential_with_most_left_is_taken(make_budget: MakeBudget) -> None:
@@ -144,7 +144,7 @@ def test_the_credential_with_most_left_is_taken(make_budget: MakeBudget) -> None
     first = ask(budget, 10).credential
     second = ask(budget, 20).credential
     assert {first, second} == {Token(FIRST), Token(SECOND)}
-    taken = [budget.enter().credential for _ in range(30)]
+    taken = [budget.reserve().credential for _ in range(30)]
     assert taken[:10] == [second] * 10
     assert taken.count(first) == 10
     refusal(budget)
@@ -154,8 +154,8 @@ def test_a_refused_credential_is_shown_as_one_though_github_says_nothing_of_its_
     redis: Redis, make_budget: MakeBudget, clock: Clock
 ) -> None:
     budget = make_budget()
-    refused = budget.enter()
-    budget.leave(refused, 401, {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "59"})
+    refused = budget.reserve()
+    budget.settle(refused, 401, {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "59"})
     budget.set_aside(refused.credential, "GitHub refuses it")
     (shown,) = budgets.read(redis, now=clock())
     assert shown.credential == refused.credential.id
@@ -166,17 +166,17 @@ def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
     make_budget: MakeBudget, clock: Clock
 ) -> None:
     budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
-    refused = budget.enter().credential
+    refused = budget.reserve().credential
     assert budget.set_aside(refused, "GitHub refuses it")
     others = [make_budget(github_api_token=f"{FIRST},{SECOND}") for _ in range(5)]
-    assert refused not in {other.enter().credential for other in others}
+    assert refused not in {other.reserve().credential for other in others}
     clock.now += 601
-    assert refused in {budget.enter().credential for _ in range(20)}
+    assert refused in {budget.reserve().credential for _ in range(20)}
 
 
 def test_without_any_credential_left_nobody_asks(make_budget: MakeBudget) -> None:
     budget = make_budget()
-    assert not budget.set_aside(budget.enter().credential, "GitHub refuses it")
+    assert not budget.set_aside(budget.reserve().credential, "GitHub refuses it")
     refused = refusal(make_budget())
     assert refused.kind is FailureKind.UNAUTHORIZED
     assert "GITHUB_API_TOKEN" in refused.reason
@@ -189,7 +189,7 @@ def test_a_secondary_limit_stops_everybody_for_as_long_as_it_says(
     assert refusal(make_budget()).retry_after == 30
     assert refusal(make_budget(tracked=False, github_api_token=SECOND)).retry_after == 30
     clock.now += 30
-    make_budget().enter()
+    make_budget().reserve()
 
 
 def test_without_a_word_of_how_long_the_pauses_grow_until_an_answer_comes(
@@ -214,21 +214,21 @@ def test_a_shorter_pause_does_not_end_a_longer_one(make_budget: MakeBudget) -> N
 
 def test_no_more_than_so_many_are_under_way_at_once(make_budget: MakeBudget, clock: Clock) -> None:
     known = {"origin_concurrency": 3, "origin_deadline": 10}
-    permits = [make_budget(**known).enter() for _ in range(3)]
+    reservations = [make_budget(**known).reserve() for _ in range(3)]
     began = clock.now
     assert "under way" in refusal(make_budget(origin_concurrency=3, origin_deadline=5)).reason
     assert clock.now - began == pytest.approx(5, abs=0.1)
-    make_budget(**known).leave(permits[0], 200, said(100))
-    make_budget(**known).enter()
+    make_budget(**known).settle(reservations[0], 200, said(100))
+    make_budget(**known).reserve()
 
 
 def test_a_refresher_that_died_gives_up_its_place_in_time(
     make_budget: MakeBudget, clock: Clock
 ) -> None:
     known = {"origin_concurrency": 1, "origin_deadline": 10}
-    make_budget(**known).enter()
+    make_budget(**known).reserve()
     clock.now += 10
-    make_budget(**known).enter()
+    make_budget(**known).reserve()
 
 
 def test_no_more_than_so_many_go_out_in_a_minute(make_budget: MakeBudget, clock: Clock) -> None:
@@ -245,7 +245,7 @@ def test_no_more_than_so_many_go_out_in_a_minute(make_budget: MakeBudget, clock:
 def test_a_server_without_limits_is_not_limited(make_budget: MakeBudget) -> None:
     budget = make_budget(github_api_token=None, origin_points_per_minute=440)
     for _ in range(200):
-        budget.leave(budget.enter(), 200, {})
+        budget.settle(budget.reserve(), 200, {})
 
 
 class TestAnOriginWithABudget:
@@ -257,7 +257,7 @@ class TestAnOriginWithABudget:
         with FakeGitHub(repos=1, members=1, token_limit=1) as github:
             clock.now = time.time()
             tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
-            origin = Origin(make_settings(github.url), make_budget(**tokens))
+            origin = GitHubClient(make_settings(github.url), make_budget(**tokens))
             statuses = [origin.get(origin.url_of("/")).status for _ in range(2)]
             assert statuses == [200, 200]
             assert len(github.counters()["credentials"]) == 2
@@ -272,7 +272,7 @@ class TestAnOriginWithABudget:
     def test_a_refused_token_is_replaced_within_the_request(self, make_budget: MakeBudget) -> None:
         with FakeGitHub(repos=1, members=1, revoked=[FIRST]) as github:
             tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
-            origin = Origin(make_settings(github.url), make_budget(**tokens))
+            origin = GitHubClient(make_settings(github.url), make_budget(**tokens))
             assert [origin.get(origin.url_of("/")).status for _ in range(4)] == [200] * 4
             assert github.counters()["statuses"].get("401", 0) <= 1
             origin.close()
@@ -280,7 +280,9 @@ class TestAnOriginWithABudget:
     def test_a_secondary_limit_met_by_one_stops_the_others(self, make_budget: MakeBudget) -> None:
         with FakeGitHub(repos=1, members=1) as github:
             github.fault("secondary", retry_after=30, times=1)
-            origins = [Origin(make_settings(github.url), make_budget(url=github.url)) for _ in "ab"]
+            origins = [
+                GitHubClient(make_settings(github.url), make_budget(url=github.url)) for _ in "ab"
+            ]
             for origin in origins:
                 with pytest.raises(OriginError) as refused:
                     origin.get(origin.url_of("/"))
@@ -291,8 +293,8 @@ class TestAnOriginWithABudget:
 
     def test_no_secret_is_kept_in_redis(self, make_budget: MakeBudget, redis: Redis) -> None:
         budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
-        budget.set_aside(budget.enter().credential, "GitHub refuses it")
-        other = budget.enter().credential
+        budget.set_aside(budget.reserve().credential, "GitHub refuses it")
+        other = budget.reserve().credential
         held = repr([(key, redis.dump(key)) for key in redis.keys("*")])
         assert other.id in held
         assert FIRST not in held
@@ -304,7 +306,7 @@ def test_what_a_refusal_says_is_of_the_anonymous_limit_and_ignored(
 ) -> None:
     budget = make_budget()
     ask(budget, 4321)
-    budget.leave(budget.enter(), 401, said(59, limit=60))
+    budget.settle(budget.reserve(), 401, said(59, limit=60))
     assert left(redis) == 4321
 
 
@@ -319,9 +321,9 @@ class TestClasses:
     ) -> None:
         budget = make_budget()
         ask(budget, 4000)
-        permit = budget.enter(self.SBOM)
+        reservation = budget.reserve(self.SBOM)
         headers = said(99, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
-        budget.leave(permit, 200, headers)
+        budget.settle(reservation, 200, headers)
         assert left(redis) == 4000
         assert left(redis, resource_class="dependency_sbom") == 99
 
@@ -330,28 +332,28 @@ class TestClasses:
     ) -> None:
         budget = make_budget()
         headers = said(0, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
-        budget.leave(budget.enter(self.SBOM), 200, headers)
+        budget.settle(budget.reserve(self.SBOM), 200, headers)
         for one in (budget, make_budget()):  # it is remembered by all
             with pytest.raises(OriginError) as refused:
-                one.enter(self.ELSEWHERE)
+                one.reserve(self.ELSEWHERE)
             assert refused.value.kind is FailureKind.RATE_LIMITED
             assert refused.value.retry_after == 1000
-            one.enter("/orgs/Netflix")
+            one.reserve("/orgs/Netflix")
         clock.now = RESET + 1.0
-        make_budget().enter(self.ELSEWHERE)
+        make_budget().reserve(self.ELSEWHERE)
 
     def test_a_class_that_became_core_is_core(self, make_budget: MakeBudget, redis: Redis) -> None:
         budget = make_budget()
         for name in ("dependency_sbom", "core"):
             headers = said(10) | {"X-RateLimit-Resource": name}
-            budget.leave(budget.enter(self.SBOM), 200, headers)
-        assert make_budget().enter(self.SBOM).resource_class == "core"
+            budget.settle(budget.reserve(self.SBOM), 200, headers)
+        assert make_budget().reserve(self.SBOM).resource_class == "core"
         assert redis.exists(keys.CLASSES) == 0
 
     def test_github_s_own_classes_are_learned(self, make_budget: MakeBudget, redis: Redis) -> None:
         with FakeGitHub(repos=3, members=1) as github:
             budget = make_budget(url=github.url)
-            origin = Origin(make_settings(github.url, github_api_token=TOKEN), budget)
+            origin = GitHubClient(make_settings(github.url, github_api_token=TOKEN), budget)
             name = str(github.repos()[0]["full_name"])
             for _ in range(2):
                 origin.get(origin.url_of(f"/repos/{name}/dependency-graph/sbom"))
@@ -408,7 +410,7 @@ class TestHistory:
         budget = make_budget()
         ask(budget, 4000)
         headers = said(99, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
-        budget.leave(budget.enter("/repos/a/b/dependency-graph/sbom"), 200, headers)
+        budget.settle(budget.reserve("/repos/a/b/dependency-graph/sbom"), 200, headers)
         found = {one.resource_class: one for one in budgets.read(redis, now=clock.now)}
         assert {name: (one.limit, one.remaining) for name, one in found.items()} == {
             "core": (5000, 4000),
@@ -422,7 +424,7 @@ class TestHistory:
         self, make_budget: MakeBudget, redis: Redis, clock: Clock, status: int
     ) -> None:
         budget = make_budget()
-        budget.leave(budget.enter(), status, said(59, limit=60) if status == 401 else {})
+        budget.settle(budget.reserve(), status, said(59, limit=60) if status == 401 else {})
         assert budgets.read(redis, now=clock.now) == []
         assert redis.exists(keys.budget_history(self.CREDENTIAL, CORE)) == 0
 
@@ -444,7 +446,7 @@ class TestHistory:
     ) -> None:
         budget = make_budget()
         headers = said(0, limit=0, reset=reset) | {"X-RateLimit-Resource": "odd"}
-        budget.leave(budget.enter(), 200, headers)
+        budget.settle(budget.reserve(), 200, headers)
         (found,) = budgets.read(redis, now=clock.now)
         assert (found.resource_class, found.limit, found.remaining) == ("odd", 0, 0)
         assert redis.zcard(keys.IN_FLIGHT) == 0
@@ -458,29 +460,29 @@ class TestWithoutACredential:
     ) -> None:
         fleet = [make_budget(tracked=False, origin_concurrency=90) for _ in range(3)]
         for number in range(60):
-            permit = fleet[number % 3].enter(among=())
-            assert permit.credential.is_anonymous
+            reservation = fleet[number % 3].reserve(among=())
+            assert reservation.credential.is_anonymous
         with pytest.raises(OriginError) as refused:
-            fleet[0].enter(among=())
+            fleet[0].reserve(among=())
         assert "without a credential" in refused.value.reason
         clock.now += 3600
-        fleet[0].enter(among=())
+        fleet[0].reserve(among=())
 
     def test_costs_no_credential_anything(self, make_budget: MakeBudget, redis: Redis) -> None:
         budget = make_budget(tracked=False, origin_concurrency=90)
         ask(budget, 4000)
         for _ in range(50):
-            budget.leave(budget.enter(among=()), 200, {})
+            budget.settle(budget.reserve(among=()), 200, {})
         assert left(redis) == 4000
         # Spent as it is then, credentials go on being used.
-        budget.leave(budget.enter(among=()), 200, said(0, limit=60))
+        budget.settle(budget.reserve(among=()), 200, said(0, limit=60))
         with pytest.raises(OriginError):
-            budget.enter(among=())
-        assert budget.enter().credential == Token(TOKEN)
+            budget.reserve(among=())
+        assert budget.reserve().credential == Token(TOKEN)
 
     def test_a_304_counts_as_github_says(self, make_budget: MakeBudget, redis: Redis) -> None:
         budget = make_budget()
-        budget.leave(budget.enter(among=()), 304, said(41, limit=60))
+        budget.settle(budget.reserve(among=()), 304, said(41, limit=60))
         remaining = redis.hget(keys.budget(budgets.ANONYMOUS, CORE), "remaining")
         assert remaining == b"41"
 
@@ -489,15 +491,15 @@ class TestWithoutACredential:
     ) -> None:
         budget = make_budget(github_api_token=f"{FIRST},{SECOND}", origin_concurrency=90)
         known = {Token(SECOND).id}
-        assert budget.enter(among=known).credential == Token(SECOND)
+        assert budget.reserve(among=known).credential == Token(SECOND)
         budget.set_aside(Token(SECOND), "refused")
-        assert budget.enter(among=known).credential.is_anonymous
+        assert budget.reserve(among=known).credential.is_anonymous
 
     def test_is_all_that_there_is_where_there_is_no_credential(
         self, make_budget: MakeBudget
     ) -> None:
         budget = make_budget(github_api_token=None, tracked=False, origin_concurrency=90)
         for _ in range(48):  # a fifth is kept for what is tracked
-            budget.enter(among=())
+            budget.reserve(among=())
         with pytest.raises(OriginError, match="kept for tracked"):
-            budget.enter(among=())
+            budget.reserve(among=())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from refresher.errors import OriginError
-from refresher.github.client import API_VERSION, MAX_REDIRECTS, MEDIA_TYPE, USER_AGENT, Origin
+from refresher.github.client import API_VERSION, MAX_REDIRECTS, MEDIA_TYPE, USER_AGENT, GitHubClient
 from scripts.embedded_redis import free_port
 from shared.outcomes import FailureKind
 from tests.fakegithub.client import FakeGitHub
@@ -37,12 +37,12 @@ def refusal(get: Callable[[], Any]) -> OriginError:
 
 def test_an_answer_is_taken_in_whole(github: FakeGitHub, make_origin: MakeOrigin) -> None:
     origin = make_origin(github.url)
-    answer = origin.get(origin.url_of("/orgs/Netflix"))
-    assert answer.status == 200
-    assert answer.url == github.url + "/orgs/Netflix"
-    assert json.loads(answer.body) == github.org()
-    assert answer.headers["etag"] == answer.headers["ETag"]
-    assert answer.links == {}
+    response = origin.get(origin.url_of("/orgs/Netflix"))
+    assert response.status == 200
+    assert response.url == github.url + "/orgs/Netflix"
+    assert json.loads(response.body) == github.org()
+    assert response.headers["etag"] == response.headers["ETag"]
+    assert response.links == {}
 
 
 def test_a_request_says_who_asks_and_what_for(github: FakeGitHub, make_origin: MakeOrigin) -> None:
@@ -99,10 +99,10 @@ def test_cookies_are_not_kept(github: FakeGitHub, make_origin: MakeOrigin) -> No
 
 def test_bodies_travel_compressed(large_github: FakeGitHub, make_origin: MakeOrigin) -> None:
     origin = make_origin(large_github.url)
-    answer = origin.get(origin.url_of(f"{LIST}?per_page=100"))
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert json.loads(answer.body) == large_github.repos()[:100]
-    assert large_github.counters()["bytes_sent"] < len(answer.body) / 2
+    response = origin.get(origin.url_of(f"{LIST}?per_page=100"))
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert json.loads(response.body) == large_github.repos()[:100]
+    assert large_github.counters()["bytes_sent"] < len(response.body) / 2
 
 
 @pytest.mark.parametrize("chunked", [True, False])
@@ -111,8 +111,8 @@ def test_bodies_come_whole_in_any_framing(
 ) -> None:
     large_github.configure(chunked=chunked)
     origin = make_origin(large_github.url)
-    answer = origin.get(origin.url_of(f"{LIST}?per_page=100"))
-    assert json.loads(answer.body) == large_github.repos()[:100]
+    response = origin.get(origin.url_of(f"{LIST}?per_page=100"))
+    assert json.loads(response.body) == large_github.repos()[:100]
 
 
 def test_one_connection_serves_many_requests(github: FakeGitHub, make_origin: MakeOrigin) -> None:
@@ -127,9 +127,9 @@ def test_links_are_known_by_their_relation(
     large_github: FakeGitHub, make_origin: MakeOrigin
 ) -> None:
     origin = make_origin(large_github.url)
-    answer = origin.get(origin.url_of(f"{LIST}?per_page=100&page=2"))
+    response = origin.get(origin.url_of(f"{LIST}?per_page=100&page=2"))
     numeric = f"{large_github.url}/organizations/913567/repos?per_page=100&page="
-    assert answer.links == {
+    assert response.links == {
         "prev": numeric + "1",
         "next": numeric + "3",
         "last": numeric + "3",
@@ -140,8 +140,8 @@ def test_links_are_known_by_their_relation(
 def test_a_relative_link_is_one_below_the_page(github: FakeGitHub, make_origin: MakeOrigin) -> None:
     github.fault("slow", headers={"Link": '<?page=2>; rel="next"'})
     origin = make_origin(github.url)
-    answer = origin.get(origin.url_of(LIST))
-    assert answer.links == {"next": f"{github.url}{LIST}?page=2"}
+    response = origin.get(origin.url_of(LIST))
+    assert response.links == {"next": f"{github.url}{LIST}?page=2"}
 
 
 def test_an_error_status_is_an_answer_like_any_other(
@@ -191,8 +191,8 @@ class TestRedirects:
     ) -> None:
         github.configure(redirects={"/old": {"status": status, "url": "/orgs/Netflix"}})
         origin = make_origin(github.url, github_api_token=TOKEN)
-        answer = origin.get(origin.url_of("/old"))
-        assert (answer.status, answer.url) == (200, github.url + "/orgs/Netflix")
+        response = origin.get(origin.url_of("/old"))
+        assert (response.status, response.url) == (200, github.url + "/orgs/Netflix")
         sent = [(seen["path"], seen["credential"]) for seen in github.recent()]
         assert sent == [("/old", credential_of(TOKEN)), ("/orgs/Netflix", credential_of(TOKEN))]
 
@@ -260,8 +260,8 @@ class TestRedirects:
         name = github.repos()[0]["name"]
         renamed = github.mutate("rename", repo=name, to="anew")
         origin = make_origin(github.url)
-        answer = origin.get(origin.url_of(f"/repos/netflix/{name}"))
-        assert json.loads(answer.body)["full_name"] == renamed["full_name"] == "Netflix/anew"
+        response = origin.get(origin.url_of(f"/repos/netflix/{name}"))
+        assert json.loads(response.body)["full_name"] == renamed["full_name"] == "Netflix/anew"
 
     def test_circles_are_left_after_a_few_rounds(
         self, github: FakeGitHub, make_origin: MakeOrigin
@@ -392,5 +392,5 @@ def test_a_compressed_answer_that_drips_from_its_first_byte_is_given_up_in_time(
 
 
 def test_a_token_is_not_in_the_client_s_own_text(make_origin: MakeOrigin) -> None:
-    origin: Origin = make_origin("http://127.0.0.1:1", github_api_token=TOKEN)
+    origin: GitHubClient = make_origin("http://127.0.0.1:1", github_api_token=TOKEN)
     assert TOKEN not in repr(origin) + str(origin)

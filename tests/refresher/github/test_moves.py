@@ -7,7 +7,7 @@ from shared.outcomes import RefreshOutcome
 from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.conftest import MakeTools
+from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import ORG, TOKEN
 
 
@@ -26,40 +26,40 @@ def body(store: Store, resource: Resource) -> bytes:
 
 
 def test_a_renamed_repository_is_asked_for_by_its_new_address(
-    github: FakeGitHub, tools_for: MakeTools, store: Store
+    github: FakeGitHub, context_for: MakeContext, store: Store
 ) -> None:
     repo = github.repos()[0]
     resource = Resource(f"/repos/netflix/{repo['name'].lower()}")
     new = f"/repositories/{repo['id']}"
     github.mutate("rename", repo=repo["name"], to="renamed")
     github.reset_counters()
-    tools = tools_for(github.url, github_api_token=TOKEN)
+    context = context_for(github.url, github_api_token=TOKEN)
 
-    refresh(resource, tools, force=True)
+    refresh(resource, context, force=True)
     assert asked(github) == [(resource.path, 301), (new, 200)]
-    assert refresh(resource, tools, force=True) is RefreshOutcome.UNCHANGED
+    assert refresh(resource, context, force=True) is RefreshOutcome.UNCHANGED
     assert asked(github) == [(new, 304)]
     github.mutate("star", repo="renamed")
-    assert refresh(resource, tools, force=True) is RefreshOutcome.UPDATED
-    assert refresh(resource, tools, force=True) is RefreshOutcome.UNCHANGED
+    assert refresh(resource, context, force=True) is RefreshOutcome.UPDATED
+    assert refresh(resource, context, force=True) is RefreshOutcome.UNCHANGED
     assert asked(github) == [(new, 200), (new, 304)]
     assert b'"renamed"' in body(store, resource)
 
     # Gone: both addresses are tried before that is believed.
     github.mutate("delete", repo="renamed")
-    refresh(resource, tools, force=True)
+    refresh(resource, context, force=True)
     assert asked(github) == [(new, 404), (resource.path, 404)]
-    refresh(resource, tools, force=True)
+    refresh(resource, context, force=True)
     assert asked(github) == [(resource.path, 404)]
 
 
-def test_a_temporary_redirect_is_followed_each_time(tools_for: MakeTools, redis: Redis) -> None:
+def test_a_temporary_redirect_is_followed_each_time(context_for: MakeContext, redis: Redis) -> None:
     with FakeGitHub(repos=1, members=3) as github:
         number = github.org()["id"]
         moved = {"status": 302, "url": f"/organizations/{number}"}
         github.configure(redirects={ORG.path: moved})
-        tools = tools_for(github.url, github_api_token=TOKEN)
-        refresh(ORG, tools)
+        context = context_for(github.url, github_api_token=TOKEN)
+        refresh(ORG, context)
         github.reset_counters()
-        assert refresh(ORG, tools, force=True) is RefreshOutcome.UNCHANGED
+        assert refresh(ORG, context, force=True) is RefreshOutcome.UNCHANGED
         assert [status for _, status in asked(github)] == [302, 304]

@@ -10,7 +10,7 @@ from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.conftest import MakeTools
+from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import ORG, REPOS, TOKEN, USER_VIEW
 
 
@@ -23,46 +23,48 @@ def enterprise() -> Iterator[FakeGitHub]:
 
 @pytest.mark.parametrize("resource", [ORG, REPOS, USER_VIEW], ids=lambda one: one.name)
 def test_nothing_is_public_where_nobody_is_shown_anything(
-    enterprise: FakeGitHub, tools_for: MakeTools, store: Store, resource: Resource
+    enterprise: FakeGitHub, context_for: MakeContext, store: Store, resource: Resource
 ) -> None:
     enterprise.configure(private_mode=True)
-    tools = tools_for(enterprise.url, github_api_token=TOKEN)
-    assert refresh(resource, tools) is RefreshOutcome.FAILED
+    context = context_for(enterprise.url, github_api_token=TOKEN)
+    assert refresh(resource, context) is RefreshOutcome.FAILED
     assert store.read(resource) is None
-    failure = store.look(resource).failure
+    failure = store.state(resource).failure
     assert failure is not None
     assert failure.kind is FailureKind.UNAUTHORIZED
     assert "INCLUDE_PRIVATE=true" in failure.reason
     assert [seen["authorised"] for seen in enterprise.recent()] == [False]
 
 
-def test_it_is_asked_for_once_by_the_fleet(enterprise: FakeGitHub, tools_for: MakeTools) -> None:
+def test_it_is_asked_for_once_by_the_fleet(
+    enterprise: FakeGitHub, context_for: MakeContext
+) -> None:
     for _ in range(2):
-        tools = tools_for(enterprise.url, github_api_token=TOKEN)
+        context = context_for(enterprise.url, github_api_token=TOKEN)
         for resource in (ORG, REPOS):
-            refresh(resource, tools, force=True)
+            refresh(resource, context, force=True)
     assert [seen["path"] for seen in enterprise.recent() if not seen["authorised"]] == ["/"]
 
 
 def test_it_is_served_where_the_settings_say_so(
-    enterprise: FakeGitHub, tools_for: MakeTools, store: Store
+    enterprise: FakeGitHub, context_for: MakeContext, store: Store
 ) -> None:
     enterprise.configure(private_mode=True)
     shown = replace(REPOS, include_private=True)
-    tools = tools_for(enterprise.url, github_api_token=TOKEN, include_private=True)
-    assert refresh(shown, tools) is RefreshOutcome.UPDATED
+    context = context_for(enterprise.url, github_api_token=TOKEN, include_private=True)
+    assert refresh(shown, context) is RefreshOutcome.UPDATED
     assert store.read(shown) is not None
 
 
 def test_what_is_not_known_is_not_public(
-    enterprise: FakeGitHub, tools_for: MakeTools, store: Store
+    enterprise: FakeGitHub, context_for: MakeContext, store: Store
 ) -> None:
     enterprise.fault("status", path="^/$", status=502)
-    tools = tools_for(enterprise.url, github_api_token=TOKEN)
-    assert refresh(ORG, tools) is RefreshOutcome.FAILED
+    context = context_for(enterprise.url, github_api_token=TOKEN)
+    assert refresh(ORG, context) is RefreshOutcome.FAILED
     assert store.read(ORG) is None
 
 
-def test_github_itself_is_not_asked(github: FakeGitHub, tools_for: MakeTools) -> None:
-    refresh(ORG, tools_for(github.url, github_api_token=TOKEN))
+def test_github_itself_is_not_asked(github: FakeGitHub, context_for: MakeContext) -> None:
+    refresh(ORG, context_for(github.url, github_api_token=TOKEN))
     assert [seen["path"] for seen in github.recent()] == ["/orgs/Netflix"]

@@ -6,7 +6,7 @@ import pytest
 
 from refresher.github.rate_limit_headers import clock_offset, is_secondary, is_spent
 from tests.builders import NOW
-from tests.refresher.workbench import make_answer
+from tests.refresher.workbench import make_response
 
 SPENT = {"X-RateLimit-Remaining": "0"}
 LEFT = {"X-RateLimit-Remaining": "7"}
@@ -30,8 +30,8 @@ WORDS = b'{"message":"You have exceeded a secondary rate limit."}'
 def test_primary_and_secondary_limits_are_told_apart(
     status: int, headers: dict[str, str], body: bytes, *, spent: bool, secondary: bool
 ) -> None:
-    answer = make_answer(status, body, headers=headers)
-    assert (is_spent(answer), is_secondary(answer)) == (spent, secondary)
+    response = make_response(status, body, headers=headers)
+    assert (is_spent(response), is_secondary(response)) == (spent, secondary)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from refresher.errors import OriginError
 from refresher.github.response_check import check
 from shared.outcomes import FailureKind
-from tests.refresher.workbench import make_answer
+from tests.refresher.workbench import make_response
 
 NOW = 1_000_000.0
 SPENT = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1000030"}
@@ -23,7 +23,7 @@ def refusal(
 ) -> tuple[FailureKind, int | None, float | None] | None:
     """Kind, status and asked pause of a refused answer; None when it passes."""
     try:
-        check(make_answer(status, body, headers=headers), tracked=tracked, now=NOW)
+        check(make_response(status, body, headers=headers), tracked=tracked, now=NOW)
     except OriginError as error:
         return error.kind, error.status, error.retry_after
     return None
@@ -138,7 +138,7 @@ def test_nothing_is_not_json(status: int) -> None:
 def test_the_reason_is_one_line_whatever_github_sends() -> None:
     with pytest.raises(OriginError) as refused:
         check(
-            make_answer(headers={"Content-Type": "text/\n\x1b[31m" + "x" * 500}),
+            make_response(headers={"Content-Type": "text/\n\x1b[31m" + "x" * 500}),
             tracked=True,
             now=NOW,
         )
@@ -148,10 +148,10 @@ def test_the_reason_is_one_line_whatever_github_sends() -> None:
 
 def test_a_refused_token_is_named_by_its_setting() -> None:
     with pytest.raises(OriginError, match="GITHUB_API_TOKEN"):
-        check(replace(make_answer(401), is_anonymous=False), tracked=True, now=NOW)
+        check(replace(make_response(401), is_anonymous=False), tracked=True, now=NOW)
 
 
 def test_without_a_credential_no_token_is_blamed() -> None:
     with pytest.raises(OriginError, match="without a credential") as refused:
-        check(make_answer(401), tracked=True, now=NOW)
+        check(make_response(401), tracked=True, now=NOW)
     assert "TOKEN" not in refused.value.reason

@@ -12,14 +12,14 @@ from shared.outcomes import RefreshOutcome
 from shared.redis import keys
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.conftest import MakeTools
+from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import MEMBERS, ORG, REPOS, TOKEN, Clock
 
 NUMERIC = "/organizations/913567/repos?per_page=100&page="
 FIRST = "/orgs/Netflix/repos?per_page=100"
 
 
-def answers(github: FakeGitHub) -> list[tuple[str, int]]:
+def responses(github: FakeGitHub) -> list[tuple[str, int]]:
     """What was asked for and how it was answered, in order."""
     return [(seen["path"], seen["status"]) for seen in github.recent()]
 
@@ -30,43 +30,43 @@ def link_on_304(request: pytest.FixtureRequest) -> bool:
 
 
 def refreshed(
-    github: FakeGitHub, tools_for: MakeTools, change: Callable[[], Any], **settings: Any
+    github: FakeGitHub, context_for: MakeContext, change: Callable[[], Any], **settings: Any
 ) -> RefreshOutcome:
     """Read the list, change the world, and refresh again, with the counters at zero."""
-    refresh(REPOS, tools_for(github.url, github_api_token=TOKEN))
+    refresh(REPOS, context_for(github.url, github_api_token=TOKEN))
     change()
     github.reset_counters()
-    tools = tools_for(github.url, **{"github_api_token": TOKEN, **settings})
-    return refresh(REPOS, tools, force=True)
+    context = context_for(github.url, **{"github_api_token": TOKEN, **settings})
+    return refresh(REPOS, context, force=True)
 
 
 def test_unchanged_content_costs_nothing_and_writes_no_body(
-    tools_for: MakeTools, redis: Redis, store: Store, clock: Clock, *, link_on_304: bool
+    context_for: MakeContext, redis: Redis, store: Store, clock: Clock, *, link_on_304: bool
 ) -> None:
     with FakeGitHub(repos=250, members=130, link_on_304=link_on_304) as github:
-        tools = tools_for(github.url, clock=clock, github_api_token=TOKEN)
+        context = context_for(github.url, clock=clock, github_api_token=TOKEN)
         for resource in (ORG, MEMBERS, REPOS):
-            refresh(resource, tools)
+            refresh(resource, context)
         before = {one: redis.hgetall(keys.pages(one)) for one in (ORG, MEMBERS, REPOS)}
         github.reset_counters()
         clock.now += 2000
         for resource in (ORG, MEMBERS, REPOS):
-            assert refresh(resource, tools) is RefreshOutcome.UNCHANGED
+            assert refresh(resource, context) is RefreshOutcome.UNCHANGED
         counters = github.counters()
         assert (counters["total"], counters["not_modified"], counters["points"]) == (6, 6, 0)
         assert {one: redis.hgetall(keys.pages(one)) for one in before} == before
-        metadata = store.look(REPOS).metadata
+        metadata = store.state(REPOS).metadata
         assert metadata is not None
         assert metadata.validated_at == clock.now
 
 
 def test_one_changed_page_is_the_one_that_is_downloaded(
-    tools_for: MakeTools, store: Store, *, link_on_304: bool
+    context_for: MakeContext, store: Store, *, link_on_304: bool
 ) -> None:
     with FakeGitHub(repos=250, members=1, link_on_304=link_on_304) as github:
-        outcome = refreshed(github, tools_for, lambda: github.mutate("star", repo=120))
+        outcome = refreshed(github, context_for, lambda: github.mutate("star", repo=120))
         assert outcome is RefreshOutcome.UPDATED
-        assert answers(github) == [(FIRST, 304), (NUMERIC + "2", 200), (NUMERIC + "3", 304)]
+        assert responses(github) == [(FIRST, 304), (NUMERIC + "2", 200), (NUMERIC + "3", 304)]
         entry = store.read(REPOS)
         assert entry is not None
         assert_is_true(github, entry.body)
@@ -74,7 +74,7 @@ def test_one_changed_page_is_the_one_that_is_downloaded(
 
 @pytest.mark.parametrize(("repos", "count"), [(200, 201), (250, 301), (100, 101), (99, 100)])
 def test_a_list_that_grew_a_page_is_whole(
-    tools_for: MakeTools, store: Store, repos: int, count: int, *, link_on_304: bool
+    context_for: MakeContext, store: Store, repos: int, count: int, *, link_on_304: bool
 ) -> None:
     with FakeGitHub(repos=repos, members=1, link_on_304=link_on_304) as github:
 
@@ -82,7 +82,7 @@ def test_a_list_that_grew_a_page_is_whole(
             for number in range(count - repos):
                 github.mutate("add", name=f"late-{number}", where="end")
 
-        assert refreshed(github, tools_for, grow_at_the_end) is RefreshOutcome.UPDATED
+        assert refreshed(github, context_for, grow_at_the_end) is RefreshOutcome.UPDATED
         entry = store.read(REPOS)
         assert entry is not None
         assert_is_true(github, entry.body)
@@ -90,67 +90,67 @@ def test_a_list_that_grew_a_page_is_whole(
 
 @pytest.mark.parametrize(("repos", "count"), [(201, 200), (301, 250), (101, 100), (150, 0)])
 def test_a_list_that_shrank_a_page_is_whole(
-    tools_for: MakeTools, store: Store, repos: int, count: int, *, link_on_304: bool
+    context_for: MakeContext, store: Store, repos: int, count: int, *, link_on_304: bool
 ) -> None:
     with FakeGitHub(repos=repos, members=1, link_on_304=link_on_304) as github:
-        outcome = refreshed(github, tools_for, lambda: github.mutate("set_repos", count=count))
+        outcome = refreshed(github, context_for, lambda: github.mutate("set_repos", count=count))
         assert outcome is RefreshOutcome.UPDATED
         entry = store.read(REPOS)
         assert entry is not None
         assert_is_true(github, entry.body)
         # And from then on it is as quiet as any.
-        tools = tools_for(github.url, github_api_token=TOKEN)
-        refresh(REPOS, tools, force=True)
+        context = context_for(github.url, github_api_token=TOKEN)
+        refresh(REPOS, context, force=True)
         github.reset_counters()
-        assert refresh(REPOS, tools, force=True) is RefreshOutcome.UNCHANGED
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
         assert github.counters()["points"] == 0
 
 
 def test_a_full_last_page_is_looked_behind_at_no_cost(
-    tools_for: MakeTools, *, link_on_304: bool
+    context_for: MakeContext, *, link_on_304: bool
 ) -> None:
     with FakeGitHub(repos=200, members=1, link_on_304=link_on_304) as github:
-        tools = tools_for(github.url, github_api_token=TOKEN)
+        context = context_for(github.url, github_api_token=TOKEN)
         for _ in range(3):
-            refresh(REPOS, tools, force=True)
+            refresh(REPOS, context, force=True)
         github.reset_counters()
-        assert refresh(REPOS, tools, force=True) is RefreshOutcome.UNCHANGED
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
         counters = github.counters()
         assert counters["points"] == 0
         assert counters["total"] == (2 if link_on_304 else 3)
 
 
-def test_another_token_still_gets_304(tools_for: MakeTools) -> None:
+def test_another_token_still_gets_304(context_for: MakeContext) -> None:
     with FakeGitHub(repos=250, members=1) as github:
         other = {"github_api_token": "ghp_another_0123456789"}
-        assert refreshed(github, tools_for, lambda: None, **other) is RefreshOutcome.UNCHANGED
-        assert [status for _, status in answers(github)] == [304, 304, 304]
+        assert refreshed(github, context_for, lambda: None, **other) is RefreshOutcome.UNCHANGED
+        assert [status for _, status in responses(github)] == [304, 304, 304]
         # Its ETags are known from then on.
         github.reset_counters()
-        tools = tools_for(github.url, **other)
-        assert refresh(REPOS, tools, force=True) is RefreshOutcome.UNCHANGED
+        context = context_for(github.url, **other)
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
         assert not any("," in seen["if_none_match"] for seen in github.recent())
 
 
 def test_refreshers_of_other_settings_do_not_share_what_they_store(
-    tools_for: MakeTools, store: Store
+    context_for: MakeContext, store: Store
 ) -> None:
     with FakeGitHub(repos=20, private=3, members=1) as github:
         token = {"github_api_token": TOKEN}
         shown = REPOS.other_form
-        refresh(shown, tools_for(github.url, include_private=True, **token))
+        refresh(shown, context_for(github.url, include_private=True, **token))
         assert store.read(REPOS) is None
-        refresh(REPOS, tools_for(github.url, **token))
-        refresh(shown, tools_for(github.url, include_private=True, **token), force=True)
-        looks = store.look_at_all([REPOS, shown])
-        assert [look.metadata.items for look in looks if look.metadata] == [20, 23]
+        refresh(REPOS, context_for(github.url, **token))
+        refresh(shown, context_for(github.url, include_private=True, **token), force=True)
+        states = store.states([REPOS, shown])
+        assert [state.metadata.items for state in states if state.metadata] == [20, 23]
 
 
 def test_an_entry_that_is_gone_is_not_confirmed(
-    tools_for: MakeTools, redis: Redis, store: Store
+    context_for: MakeContext, redis: Redis, store: Store
 ) -> None:
     with FakeGitHub(repos=20, members=1) as github:
-        outcome = refreshed(github, tools_for, lambda: redis.delete(keys.entry(REPOS)))
+        outcome = refreshed(github, context_for, lambda: redis.delete(keys.entry(REPOS)))
         assert outcome is RefreshOutcome.UPDATED
         assert store.read(REPOS) is not None
 

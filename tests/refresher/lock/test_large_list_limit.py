@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 from rq import Queue
 
-from refresher.lock.large_list_limit import LARGE, Bulkhead
+from refresher.lock.large_list_limit import LARGE, LargeListLimit
 from refresher.worker import RefreshWorker
 from shared.queueing import QUEUE
 from shared.redis import keys
@@ -20,8 +20,8 @@ Workers = Callable[[int], None]
 
 
 @pytest.fixture
-def bulkhead(redis: Redis) -> Bulkhead:
-    return Bulkhead(redis, CATALOGUE)
+def large_list_limit(redis: Redis) -> LargeListLimit:
+    return LargeListLimit(redis, CATALOGUE)
 
 
 @pytest.fixture
@@ -43,70 +43,74 @@ def at_work(redis: Redis, *resources: Resource) -> None:
 
 
 def test_a_large_list_waits_while_another_is_at_work_in_all_workers_but_one(
-    bulkhead: Bulkhead, redis: Redis, workers: Workers
+    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
 ) -> None:
     workers(2)
     for resource in (ONE, TWO):
-        bulkhead.note(resource, LARGE)
+        large_list_limit.note(resource, LARGE)
     at_work(redis, ONE, TWO)  # the second has just taken its lock
-    assert bulkhead.holds_back(TWO)
+    assert large_list_limit.holds_back(TWO)
     redis.delete(keys.running(ONE))
-    assert not bulkhead.holds_back(TWO)
+    assert not large_list_limit.holds_back(TWO)
 
 
 def test_with_more_workers_more_large_lists_are_at_work(
-    bulkhead: Bulkhead, redis: Redis, workers: Workers
+    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
 ) -> None:
     workers(3)
     for resource in (ONE, TWO, THREE):
-        bulkhead.note(resource, LARGE)
+        large_list_limit.note(resource, LARGE)
     at_work(redis, ONE, THREE)
-    assert not bulkhead.holds_back(THREE)
+    assert not large_list_limit.holds_back(THREE)
     at_work(redis, TWO)
-    assert bulkhead.holds_back(THREE)
+    assert large_list_limit.holds_back(THREE)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_worker_that_is_alone_does_everything(
-    bulkhead: Bulkhead, redis: Redis, workers: Workers, count: int
+    large_list_limit: LargeListLimit, redis: Redis, workers: Workers, count: int
 ) -> None:
     workers(count)
-    bulkhead.note(ONE, LARGE)
+    large_list_limit.note(ONE, LARGE)
     at_work(redis, ONE, MEMBERS)
-    assert not bulkhead.holds_back(ONE)
+    assert not large_list_limit.holds_back(ONE)
 
 
-def test_small_things_never_wait(bulkhead: Bulkhead, redis: Redis, workers: Workers) -> None:
+def test_small_things_never_wait(
+    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
+) -> None:
     workers(2)
     for resource in (ONE, TWO):
-        bulkhead.note(resource, LARGE)
+        large_list_limit.note(resource, LARGE)
     at_work(redis, ONE, TWO)
-    bulkhead.note(THREE, LARGE - 1)
-    assert not bulkhead.holds_back(THREE)
-    assert not bulkhead.holds_back(MEMBERS)
-    assert not bulkhead.holds_back(Resource("/users/mona"))
+    large_list_limit.note(THREE, LARGE - 1)
+    assert not large_list_limit.holds_back(THREE)
+    assert not large_list_limit.holds_back(MEMBERS)
+    assert not large_list_limit.holds_back(Resource("/users/mona"))
 
 
 def test_a_list_that_shrank_is_no_longer_large(
-    bulkhead: Bulkhead, redis: Redis, workers: Workers
+    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
 ) -> None:
     workers(2)
-    bulkhead.note(ONE, LARGE)
-    bulkhead.note(TWO, LARGE)
+    large_list_limit.note(ONE, LARGE)
+    large_list_limit.note(TWO, LARGE)
     at_work(redis, ONE, TWO)
-    bulkhead.note(TWO, 1)
-    assert not bulkhead.holds_back(TWO)
+    large_list_limit.note(TWO, 1)
+    assert not large_list_limit.holds_back(TWO)
 
 
-def test_only_the_first_note_says_that_a_list_is_large_after_all(bulkhead: Bulkhead) -> None:
-    assert bulkhead.note(ONE, LARGE)
-    assert not bulkhead.note(ONE, LARGE + 1)
-    assert not bulkhead.note(TWO, LARGE - 1)
+def test_only_the_first_note_says_that_a_list_is_large_after_all(
+    large_list_limit: LargeListLimit,
+) -> None:
+    assert large_list_limit.note(ONE, LARGE)
+    assert not large_list_limit.note(ONE, LARGE + 1)
+    assert not large_list_limit.note(TWO, LARGE - 1)
 
 
 def test_lists_of_other_people_do_not_count(redis: Redis, workers: Workers) -> None:
     workers(2)
-    alone = Bulkhead(redis, Catalogue(("one",)))
+    alone = LargeListLimit(redis, Catalogue(("one",)))
     alone.note(ONE, LARGE)
     at_work(redis, ONE, TWO)
     assert not alone.holds_back(ONE)

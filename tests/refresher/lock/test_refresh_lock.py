@@ -10,7 +10,7 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 
 from refresher.errors import LeaseLostError, NoQuorumError
-from refresher.lock.refresh_lock import Lease, lease
+from refresher.lock.refresh_lock import HeldLock, lease
 from scripts.embedded_redis import EmbeddedRedis, free_port
 from shared.redis import keys
 from shared.redis.connection import connect, connect_to_lock_masters
@@ -30,7 +30,7 @@ def absent_redis() -> Iterator[Redis]:
     client.close()
 
 
-def wait_until_lost(held: Lease) -> None:
+def wait_until_lost(held: HeldLock) -> None:
     """Return when the lease says that it is lost; fail when it never does."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

@@ -14,7 +14,7 @@ from requests.structures import CaseInsensitiveDict
 from refresher.errors import OriginError
 from refresher.github.auth.credentials import Token
 from refresher.github.budget import Budget
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.reporting.meter import Exchange, Expense, Meter, metered
 from shared import measures
@@ -264,9 +264,11 @@ class TestAgainstTheStandIn:
     @pytest.fixture
     def origin(
         self, request: pytest.FixtureRequest, redis: Redis, github: FakeGitHub, meter: Meter
-    ) -> Iterator[Origin]:
+    ) -> Iterator[GitHubClient]:
         settings = make_settings(github.url, github_api_token=request.param)
-        origin = Origin(settings, Budget(redis, settings, tracked=True), observe=meter.observe)
+        origin = GitHubClient(
+            settings, Budget(redis, settings, tracked=True), observe=meter.observe
+        )
         yield origin
         origin.close()
 
@@ -274,7 +276,7 @@ class TestAgainstTheStandIn:
         ("origin", "points"), [(TOKEN, 2), (None, 3)], indirect=["origin"], ids=["token", "none"]
     )
     def test_an_unchanged_page_is_free_to_who_is_authorised(
-        self, origin: Origin, github: FakeGitHub, redis: Redis, meter: Meter, points: int
+        self, origin: GitHubClient, github: FakeGitHub, redis: Redis, meter: Meter, points: int
     ) -> None:
         token = TOKEN if points == 2 else None
         first = origin.get(origin.url_of("/orgs/Netflix"))
@@ -290,7 +292,7 @@ class TestAgainstTheStandIn:
 
     @pytest.mark.parametrize("origin", [TOKEN], indirect=True)
     def test_what_is_refused_or_not_answered_costs_nothing(
-        self, origin: Origin, github: FakeGitHub, redis: Redis, meter: Meter
+        self, origin: GitHubClient, github: FakeGitHub, redis: Redis, meter: Meter
     ) -> None:
         github.fault("reset", before_headers=True, times=1)
         with pytest.raises(OriginError):

@@ -16,7 +16,7 @@ from shared.failure import Failure
 from shared.measures import Measure
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
-from shared.redis.store import Look
+from shared.redis.store import EntryState
 from shared.refresh_report import RefreshReport, ask_for_record, record_from, timeline
 from shared.resources.resource import Resource
 from tests.builders import absent_redis, make_metadata
@@ -60,7 +60,7 @@ def test_a_whole_report(reporter: Reporter, redis: Redis) -> None:
     with reporter.reporting(REPOS) as running:
         reporter.meter.observe(exchange(200))
         reporter.meter.observe(exchange(304, left=41))
-        running.ended = Ended(RefreshOutcome.UPDATED, Look(metadata, None), pages=3)
+        running.ended = Ended(RefreshOutcome.UPDATED, EntryState(metadata, None), pages=3)
     (found,) = timeline(redis)
     assert time.time() - 5 < found.at <= time.time()
     assert 0 <= found.seconds < 5

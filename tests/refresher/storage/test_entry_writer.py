@@ -12,8 +12,8 @@ from refresher.content.content import Content, not_found
 from refresher.content.page import Body, Page, Unchanged
 from refresher.refresh import refresh
 from refresher.storage import page_store
-from refresher.storage.entry_writer import Writer
-from refresher.storage.page_store import Known
+from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.page_store import KnownPages
 from shared.failure import Failure
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import JOB_TIMEOUT
@@ -22,7 +22,7 @@ from shared.redis.announcements import Announcement, parse
 from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.conftest import MakeTools
+from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import (
     ORG,
     REPOS,
@@ -47,11 +47,11 @@ PLAIN = Content(200, b'{"login":"Netflix"}')
 # How often a refresh that is forced reads the clock until it judges what GitHub said.
 AFTER_THE_ANSWER = 3
 
-Write = Callable[[Writer, Resource, int], bool]
+Write = Callable[[EntryWriter, Resource, int], bool]
 WRITES: dict[str, Write] = {
     "store": lambda writer, resource, token: writer.store(resource, PLAIN, token=token, now=NOW),
     "confirm": lambda writer, resource, token: writer.confirm(
-        resource, PLAIN, Known(), token=token, now=NOW
+        resource, PLAIN, KnownPages(), token=token, now=NOW
     ),
     "failure": lambda writer, resource, token: writer.record_failure(
         resource, FAILURE, token=token
@@ -61,8 +61,8 @@ every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
 
 @pytest.fixture
-def writer(redis: Redis) -> Writer:
-    return Writer(redis, SETTINGS)
+def writer(redis: Redis) -> EntryWriter:
+    return EntryWriter(redis, SETTINGS)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def heard(redis: Redis) -> Iterator[Callable[[], list[Announcement | None]]]:
         yield listen
 
 
-def stored(writer: Writer, resource: Resource, content: Content, now: float = NOW) -> int:
+def stored(writer: EntryWriter, resource: Resource, content: Content, now: float = NOW) -> int:
     """Store content as the holder of the lock does; gives its version."""
     token = writer.draw_token(resource)
     assert writer.store(resource, content, token=token, now=now)
@@ -103,27 +103,27 @@ def stored(writer: Writer, resource: Resource, content: Content, now: float = NO
 class TestTokens:
     """Each token is greater than every one before."""
 
-    def test_grow_even_when_thousands_are_drawn_at_once(self, writer: Writer) -> None:
+    def test_grow_even_when_thousands_are_drawn_at_once(self, writer: EntryWriter) -> None:
         tokens = [writer.draw_token(ORG) for _ in range(2000)]
         assert all(earlier < later for earlier, later in pairwise(tokens))
 
-    def test_grow_while_the_clock_is_set_back(self, redis: Redis, writer: Writer) -> None:
+    def test_grow_while_the_clock_is_set_back(self, redis: Redis, writer: EntryWriter) -> None:
         future = 4_000_000_000_000_000
         redis.set(keys.fence(ORG), future)
         assert [writer.draw_token(ORG) for _ in range(3)] == [future + 1, future + 2, future + 3]
 
-    def test_grow_even_when_redis_lost_them(self, redis: Redis, writer: Writer) -> None:
+    def test_grow_even_when_redis_lost_them(self, redis: Redis, writer: EntryWriter) -> None:
         before = writer.draw_token(ORG)
         redis.flushall()
         assert writer.draw_token(ORG) > before
 
-    def test_are_the_resource_s_own(self, writer: Writer) -> None:
+    def test_are_the_resource_s_own(self, writer: EntryWriter) -> None:
         token = writer.draw_token(ORG)
         writer.draw_token(REPOS)
         assert writer.store(ORG, PLAIN, token=token, now=NOW)
 
     def test_are_remembered_for_longer_than_a_refresh_may_take(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         writer.draw_token(ORG)
         longest = JOB_TIMEOUT.total_seconds()
@@ -134,13 +134,13 @@ class TestFencing:
     """Nobody writes but the last who drew a token."""
 
     @every_write
-    def test_the_newest_token_writes(self, writer: Writer, write: Write) -> None:
+    def test_the_newest_token_writes(self, writer: EntryWriter, write: Write) -> None:
         stored(writer, ORG, PLAIN)
         assert write(writer, ORG, writer.draw_token(ORG))
 
     @every_write
     def test_an_older_token_is_refused_though_the_newer_has_written_nothing(
-        self, redis: Redis, writer: Writer, write: Write
+        self, redis: Redis, writer: EntryWriter, write: Write
     ) -> None:
         stored(writer, ORG, PLAIN)
         old = writer.draw_token(ORG)
@@ -151,7 +151,7 @@ class TestFencing:
 
     @every_write
     def test_an_older_token_is_refused_after_the_newer_has_written(
-        self, redis: Redis, writer: Writer, write: Write
+        self, redis: Redis, writer: EntryWriter, write: Write
     ) -> None:
         old = writer.draw_token(ORG)
         stored(writer, ORG, PLAIN)
@@ -161,7 +161,7 @@ class TestFencing:
 
     @every_write
     def test_an_emptied_redis_refuses_and_stays_empty(
-        self, redis: Redis, writer: Writer, write: Write
+        self, redis: Redis, writer: EntryWriter, write: Write
     ) -> None:
         stored(writer, ORG, PLAIN)
         token = writer.draw_token(ORG)
@@ -172,7 +172,7 @@ class TestFencing:
     @every_write
     def test_a_refused_write_is_not_announced(
         self,
-        writer: Writer,
+        writer: EntryWriter,
         write: Write,
         heard: Callable[[], list[Announcement | None]],
     ) -> None:
@@ -194,7 +194,7 @@ def everything(redis: Redis) -> dict[bytes, object]:
 class TestStore:
     """New content replaces the old, whole."""
 
-    def test_what_is_stored_is_read_again(self, writer: Writer, store: Store) -> None:
+    def test_what_is_stored_is_read_again(self, writer: EntryWriter, store: Store) -> None:
         version = stored(writer, REPOS, RICH)
         entry = store.read(REPOS)
         expected = RICH.entry(version=version, now=NOW, lifetime=1000)
@@ -206,14 +206,16 @@ class TestStore:
             m: (view.body, list(view.ends)) for m, view in expected.views.items()
         }
 
-    def test_a_version_is_its_token(self, writer: Writer, store: Store) -> None:
+    def test_a_version_is_its_token(self, writer: EntryWriter, store: Store) -> None:
         first = stored(writer, ORG, PLAIN)
         second = stored(writer, ORG, PLAIN)
-        metadata = store.look(ORG).metadata
+        metadata = store.state(ORG).metadata
         assert metadata is not None
         assert metadata.version == second > first
 
-    def test_nothing_of_the_older_version_is_left_over(self, redis: Redis, writer: Writer) -> None:
+    def test_nothing_of_the_older_version_is_left_over(
+        self, redis: Redis, writer: EntryWriter
+    ) -> None:
         stored(writer, REPOS, RICH)
         rich = set(redis.hkeys(keys.entry(REPOS)))
         assert {b"ends", b"body:br", b"body:gzip", b"view:stars", b"view:stars:ends"} <= rich
@@ -223,30 +225,30 @@ class TestStore:
         }  # fmt: skip
         assert set(redis.hkeys(keys.pages(REPOS))) == {b"heads", b"ids"}
 
-    def test_pages_are_kept_by_their_number(self, redis: Redis, writer: Writer) -> None:
+    def test_pages_are_kept_by_their_number(self, redis: Redis, writer: EntryWriter) -> None:
         pages = [Page(f"https://x/{n}", None, None, Body.of(b"[]")) for n in (1, 2, 3)]
         stored(writer, ORG, Content(200, b"[]", pages=pages))
         kept = redis.hgetall(keys.pages(ORG))
         assert set(kept) == {b"heads", b"ids", b"1", b"2", b"3"}
         assert page_store.load(redis, ORG).pages == pages
 
-    def test_success_ends_a_row_of_failures(self, writer: Writer, store: Store) -> None:
+    def test_success_ends_a_row_of_failures(self, writer: EntryWriter, store: Store) -> None:
         writer.record_failure(ORG, FAILURE, token=writer.draw_token(ORG))
         stored(writer, ORG, PLAIN)
-        assert store.look(ORG).failure is None
+        assert store.state(ORG).failure is None
 
-    def test_ids_that_are_texts_are_known_again(self, redis: Redis, writer: Writer) -> None:
+    def test_ids_that_are_texts_are_known_again(self, redis: Redis, writer: EntryWriter) -> None:
         content = make_list({"id": "é"}, {"node": 1})
         stored(writer, REPOS, content)
         assert page_store.load(redis, REPOS).ids == ["é", '{"node":1}']
 
-    def test_a_list_of_a_thousand_pages_is_stored(self, redis: Redis, writer: Writer) -> None:
+    def test_a_list_of_a_thousand_pages_is_stored(self, redis: Redis, writer: EntryWriter) -> None:
         page = Page("https://x", None, None, Body.of(b"[]"))
         stored(writer, ORG, Content(200, b"[]", pages=[page] * 1000))
         assert redis.hlen(keys.pages(ORG)) == 1002
 
     def test_a_list_of_as_many_pages_as_the_settings_allow_is_stored(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         page = Page("https://x", None, None, Body.of(b"[]"))
         stored(writer, ORG, Content(200, b"[]", pages=[page] * 10_000))
@@ -257,27 +259,29 @@ class TestConfirm:
     """Unchanged content: only its freshness moves on."""
 
     def test_changes_the_freshness_and_nothing_else_of_the_entry(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         stored(writer, REPOS, RICH)
         entry = redis.hgetall(keys.entry(REPOS))
-        assert writer.confirm(REPOS, RICH, Known(), token=writer.draw_token(REPOS), now=NOW + 500)
+        assert writer.confirm(
+            REPOS, RICH, KnownPages(), token=writer.draw_token(REPOS), now=NOW + 500
+        )
         moved = {b"validated_at": b"1000500.0", b"fresh_until": b"1001500.0"}
         assert redis.hgetall(keys.entry(REPOS)) == entry | moved
 
     def test_keeps_the_pages_that_were_read_in_place_of_the_older(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         pages = [Page(f"https://x/{n}", None, None, Body.of(b"[]")) for n in (1, 2)]
         stored(writer, REPOS, replace(RICH, ids=[1, 2, 3], pages=pages))
         read = replace(RICH, ids=[1, 2], pages=pages[:1])
-        writer.confirm(REPOS, read, Known(), token=writer.draw_token(REPOS), now=NOW)
+        writer.confirm(REPOS, read, KnownPages(), token=writer.draw_token(REPOS), now=NOW)
         known = page_store.load(redis, REPOS)
         assert (known.ids, known.pages) == ([1, 2], pages[:1])
         assert set(redis.hkeys(keys.pages(REPOS))) == {b"heads", b"ids", b"1"}
 
     def test_writes_no_body_where_github_said_that_nothing_changed(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         pages = [Page(f"https://x/{n}", 'W/"1"', None, Body.of(b"[]"), "me") for n in (1, 2)]
         stored(writer, REPOS, replace(RICH, ids=[1, 2], pages=pages))
@@ -292,14 +296,14 @@ class TestConfirm:
         assert {name for name in after if after[name] != before[name]} == {b"heads"}
         assert page_store.load(redis, REPOS).pages == other
 
-    def test_ends_a_row_of_failures(self, writer: Writer, store: Store) -> None:
+    def test_ends_a_row_of_failures(self, writer: EntryWriter, store: Store) -> None:
         stored(writer, ORG, PLAIN)
         writer.record_failure(ORG, FAILURE, token=writer.draw_token(ORG))
-        writer.confirm(ORG, PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
-        assert store.look(ORG).failure is None
+        writer.confirm(ORG, PLAIN, KnownPages(), token=writer.draw_token(ORG), now=NOW)
+        assert store.state(ORG).failure is None
 
-    def test_of_an_entry_that_is_gone_makes_none(self, redis: Redis, writer: Writer) -> None:
-        assert not writer.confirm(ORG, PLAIN, Known(), token=writer.draw_token(ORG), now=NOW)
+    def test_of_an_entry_that_is_gone_makes_none(self, redis: Redis, writer: EntryWriter) -> None:
+        assert not writer.confirm(ORG, PLAIN, KnownPages(), token=writer.draw_token(ORG), now=NOW)
         assert not redis.exists(keys.entry(ORG))
 
 
@@ -307,17 +311,17 @@ class TestFailures:
     """The record of a failure lies beside the entry."""
 
     def test_is_read_again_and_the_entry_untouched(
-        self, redis: Redis, writer: Writer, store: Store
+        self, redis: Redis, writer: EntryWriter, store: Store
     ) -> None:
         stored(writer, REPOS, RICH)
         before = dump(redis, REPOS)
         assert writer.record_failure(REPOS, FAILURE, token=writer.draw_token(REPOS))
-        assert store.look(REPOS).failure == FAILURE
+        assert store.state(REPOS).failure == FAILURE
         assert dump(redis, REPOS) == before
 
     @pytest.mark.parametrize("pause", [1, 3600, 1_000_000])
     def test_outlives_its_pause_and_is_forgotten_afterwards(
-        self, redis: Redis, writer: Writer, pause: int
+        self, redis: Redis, writer: EntryWriter, pause: int
     ) -> None:
         failure = replace(FAILURE, retry_at=NOW + pause)
         for resource, keep in ((ORG, 86_400), (USER_VIEW, 660)):
@@ -329,21 +333,21 @@ class TestForget:
     """Nothing of a resource is left, and nothing that is under way brings it back."""
 
     def test_removes_all_that_is_stored_of_it_and_of_nothing_else(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         version = stored(writer, USER_VIEW, PLAIN)
         stored(writer, ORG, PLAIN)
         others = dump(redis, ORG)
         writer.record_failure(USER_VIEW, FAILURE, token=writer.draw_token(USER_VIEW))
         redis.hset(keys.record(USER_VIEW), "refreshes", 1)
-        redis.set(keys.told(USER_VIEW), "a delivery")
+        redis.set(keys.invalidated_by(USER_VIEW), "a delivery")
         writer.forget(USER_VIEW)
         left = set(redis.scan_iter(f"*{USER_VIEW.id}*"))
         assert left == {keys.fence(USER_VIEW).encode(), keys.forgotten(USER_VIEW).encode()}
         assert int(redis.get(keys.forgotten(USER_VIEW)) or 0) > version
         assert dump(redis, ORG) == others
 
-    def test_is_remembered_for_a_day(self, redis: Redis, writer: Writer) -> None:
+    def test_is_remembered_for_a_day(self, redis: Redis, writer: EntryWriter) -> None:
         writer.forget(USER_VIEW)
         assert 24 * 3600 - 5 <= redis.ttl(keys.forgotten(USER_VIEW)) <= 24 * 3600
         longest = JOB_TIMEOUT.total_seconds()
@@ -351,7 +355,7 @@ class TestForget:
 
     @every_write
     def test_refuses_what_a_refresh_that_began_before_would_write(
-        self, redis: Redis, writer: Writer, write: Write
+        self, redis: Redis, writer: EntryWriter, write: Write
     ) -> None:
         token = writer.draw_token(USER_VIEW)
         writer.forget(USER_VIEW)
@@ -361,33 +365,33 @@ class TestForget:
 
     @pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
     def test_between_the_origin_s_answer_and_the_write_wins(
-        self, redis: Redis, github: FakeGitHub, tools_for: MakeTools, *, is_known: bool
+        self, redis: Redis, github: FakeGitHub, context_for: MakeContext, *, is_known: bool
     ) -> None:
-        tools = tools_for(github.url, clock=(clock := Clock()))
+        context = context_for(github.url, clock=(clock := Clock()))
         if is_known:
-            assert refresh(USER_VIEW, tools) is RefreshOutcome.UPDATED
+            assert refresh(USER_VIEW, context) is RefreshOutcome.UPDATED
             github.mutate("edit_org", followers=12345)
         asked = github.counters()["total"]
 
         def forget() -> None:
             assert github.counters()["total"] == asked + 1, "there is an answer"
-            tools.writer.forget(USER_VIEW)
+            context.writer.forget(USER_VIEW)
 
         clock.at_call(AFTER_THE_ANSWER, forget)
-        assert refresh(USER_VIEW, tools, force=True) is RefreshOutcome.FENCED
+        assert refresh(USER_VIEW, context, force=True) is RefreshOutcome.FENCED
         assert redis.exists(keys.entry(USER_VIEW), keys.pages(USER_VIEW)) == 0
 
     def test_what_begins_afterwards_is_stored_with_a_version_that_may_be_served(
-        self, writer: Writer, store: Store
+        self, writer: EntryWriter, store: Store
     ) -> None:
         writer.forget(USER_VIEW)
         version = stored(writer, USER_VIEW, PLAIN)
-        look = store.look(USER_VIEW)
-        assert look.metadata is not None
-        assert look.metadata.version == version > look.forgotten
+        state = store.state(USER_VIEW)
+        assert state.metadata is not None
+        assert state.metadata.version == version > state.forgotten
 
     def test_is_announced(
-        self, writer: Writer, store: Store, heard: Callable[[], list[Announcement | None]]
+        self, writer: EntryWriter, store: Store, heard: Callable[[], list[Announcement | None]]
     ) -> None:
         stored(writer, USER_VIEW, PLAIN)
         writer.forget(USER_VIEW)
@@ -400,32 +404,34 @@ class TestAnnouncements:
 
     def test_grow_by_one(
         self,
-        writer: Writer,
+        writer: EntryWriter,
         store: Store,
         heard: Callable[[], list[Announcement | None]],
     ) -> None:
         for resource in (ORG, REPOS):
             stored(writer, resource, PLAIN)
-            writer.confirm(resource, PLAIN, Known(), token=writer.draw_token(resource), now=NOW)
+            writer.confirm(
+                resource, PLAIN, KnownPages(), token=writer.draw_token(resource), now=NOW
+            )
             writer.record_failure(resource, FAILURE, token=writer.draw_token(resource))
         names = [ORG.name] * 3 + [REPOS.name] * 3
         assert heard() == [Announcement(name, n) for n, name in enumerate(names, 1)]
         assert store.pulse().changes == 6
 
     def test_come_when_the_new_version_can_be_read(
-        self, redis: Redis, writer: Writer, store: Store
+        self, redis: Redis, writer: EntryWriter, store: Store
     ) -> None:
         with redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(keys.ANNOUNCE)
             version = stored(writer, ORG, PLAIN)
             while pubsub.get_message(timeout=5) is None:
                 pass
-            metadata = store.look(ORG).metadata
+            metadata = store.state(ORG).metadata
         assert metadata is not None
         assert metadata.version == version
 
     def test_name_the_resource_whatever_letters_it_has(
-        self, writer: Writer, heard: Callable[[], list[Announcement | None]]
+        self, writer: EntryWriter, heard: Callable[[], list[Announcement | None]]
     ) -> None:
         odd = Resource('/repos/a/b/contents/"x"\\é%F0', "q=%22")
         stored(writer, odd, PLAIN)
@@ -438,38 +444,38 @@ class TestExpiry:
     def expiries(self, redis: Redis, resource: Resource) -> list[int]:
         return [redis.ttl(keys.entry(resource)), redis.ttl(keys.pages(resource))]
 
-    def test_tracked_content_never_expires(self, redis: Redis, writer: Writer) -> None:
+    def test_tracked_content_never_expires(self, redis: Redis, writer: EntryWriter) -> None:
         stored(writer, REPOS, RICH)
         assert self.expiries(redis, REPOS) == [-1, -1]
-        writer.confirm(REPOS, RICH, Known(), token=writer.draw_token(REPOS), now=NOW)
+        writer.confirm(REPOS, RICH, KnownPages(), token=writer.draw_token(REPOS), now=NOW)
         assert self.expiries(redis, REPOS) == [-1, -1]
 
     def test_content_on_demand_expires_after_keep_and_lifetime(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         stored(writer, USER_VIEW, PLAIN)
         assert all(650 < left <= 660 for left in self.expiries(redis, USER_VIEW))
 
     def test_confirming_content_on_demand_begins_its_time_anew(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         stored(writer, USER_VIEW, PLAIN)
         redis.expire(keys.entry(USER_VIEW), 5)
         redis.expire(keys.pages(USER_VIEW), 5)
-        writer.confirm(USER_VIEW, PLAIN, Known(), token=writer.draw_token(USER_VIEW), now=NOW)
+        writer.confirm(USER_VIEW, PLAIN, KnownPages(), token=writer.draw_token(USER_VIEW), now=NOW)
         assert all(650 < left <= 660 for left in self.expiries(redis, USER_VIEW))
 
-    def test_each_kind_has_its_own_lifetime(self, writer: Writer, store: Store) -> None:
+    def test_each_kind_has_its_own_lifetime(self, writer: EntryWriter, store: Store) -> None:
         lifetimes = []
         for resource in (ORG, USER_VIEW):
             stored(writer, resource, PLAIN)
-            metadata = store.look(resource).metadata
+            metadata = store.state(resource).metadata
             assert metadata is not None
             lifetimes.append(metadata.fresh_until - NOW)
         assert lifetimes == [1000, 60]
 
     def test_what_other_settings_stored_expires_a_day_after_it_was_stored_last(
-        self, redis: Redis, writer: Writer
+        self, redis: Redis, writer: EntryWriter
     ) -> None:
         stored(writer, ORG.other_form, PLAIN)
         assert self.expiries(redis, ORG.other_form) == [-1, -1]
@@ -478,11 +484,11 @@ class TestExpiry:
         assert self.expiries(redis, ORG) == [-1, -1]
         # Side by side in a rolling change: each keeps its own.
         other = ORG.other_form
-        assert writer.confirm(other, PLAIN, Known(), token=writer.draw_token(other), now=NOW)
+        assert writer.confirm(other, PLAIN, KnownPages(), token=writer.draw_token(other), now=NOW)
         assert self.expiries(redis, other) == [-1, -1]
 
 
-def test_what_is_stored_holds_json_only(redis: Redis, writer: Writer) -> None:
+def test_what_is_stored_holds_json_only(redis: Redis, writer: EntryWriter) -> None:
     stored(writer, REPOS, RICH)
     meta = redis.hget(keys.entry(REPOS), "meta")
     assert json.loads(meta or b"")["schema"] == keys.SCHEMA

@@ -8,9 +8,9 @@ from redis import Redis
 
 from refresher.content.content import Content
 from refresher.content.page import Body, Page
-from refresher.storage.entry_writer import Writer
-from refresher.storage.on_demand_quota import Room
-from refresher.storage.page_store import Known
+from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.on_demand_quota import OnDemandQuota
+from refresher.storage.page_store import KnownPages
 from shared.redis import keys
 from shared.resources.resource import Resource
 from tests.builders import on_demand, tracked
@@ -24,7 +24,7 @@ def resource(number: int) -> Resource:
     return on_demand(f"/users/user-{number}")
 
 
-def write(writer: Writer, one: Resource, size: int = 10_000) -> None:
+def write(writer: EntryWriter, one: Resource, size: int = 10_000) -> None:
     """Store content that cannot be compressed, once as the entry and once as its page."""
     body = b'"' + os.urandom(size // 2).hex().encode() + b'"'
     content = Content(200, body, pages=[Page("http://a.test", None, None, Body.of(body))])
@@ -37,12 +37,12 @@ def held(redis: Redis) -> set[int]:
 
 
 @pytest.fixture
-def writer(redis: Redis) -> Writer:
-    return Writer(redis, make_settings("http://github.invalid", on_demand_max_bytes=200_000))
+def writer(redis: Redis) -> EntryWriter:
+    return EntryWriter(redis, make_settings("http://github.invalid", on_demand_max_bytes=200_000))
 
 
 def test_however_many_are_asked_for_there_is_no_more_than_there_is_room_for(
-    redis: Redis, writer: Writer
+    redis: Redis, writer: EntryWriter
 ) -> None:
     for number in range(100):
         write(writer, resource(number))
@@ -62,19 +62,19 @@ def test_however_many_are_asked_for_there_is_no_more_than_there_is_room_for(
     assert bodies < total
 
 
-def test_what_is_refreshed_stays(redis: Redis, writer: Writer) -> None:
+def test_what_is_refreshed_stays(redis: Redis, writer: EntryWriter) -> None:
     write(writer, resource(0))
     for number in range(1, 60):
         write(writer, resource(number))
         time.sleep(0.001)  # Redis's clock, which orders them, counts milliseconds
         content = Content(200, b"")
         token = writer.draw_token(resource(0))
-        assert writer.confirm(resource(0), content, Known(), token=token, now=NOW)
+        assert writer.confirm(resource(0), content, KnownPages(), token=token, now=NOW)
     assert 0 in held(redis)
     assert 1 not in held(redis)
 
 
-def test_tracked_content_is_neither_counted_nor_dropped(redis: Redis, writer: Writer) -> None:
+def test_tracked_content_is_neither_counted_nor_dropped(redis: Redis, writer: EntryWriter) -> None:
     write(writer, tracked("/orgs/Netflix"), size=400_000)
     for number in range(40):
         write(writer, resource(number))
@@ -83,7 +83,7 @@ def test_tracked_content_is_neither_counted_nor_dropped(redis: Redis, writer: Wr
 
 
 def test_one_that_is_larger_than_all_the_room_pushes_nothing_out(
-    redis: Redis, writer: Writer
+    redis: Redis, writer: EntryWriter
 ) -> None:
     for number in range(5):
         write(writer, resource(number))
@@ -92,11 +92,11 @@ def test_one_that_is_larger_than_all_the_room_pushes_nothing_out(
 
 
 def test_what_is_written_again_is_counted_once_and_what_expired_not_at_all(redis: Redis) -> None:
-    room = Room(redis, max_bytes=100_000, keep_ms=1)
+    quota = OnDemandQuota(redis, max_bytes=100_000, keep_ms=1)
     for _ in range(5):
-        room.take(resource(1), 10_000)
+        quota.take(resource(1), 10_000)
     assert int(redis.hget(keys.KEPT_SIZES, "total") or 0) == 10_000 + 1024
     time.sleep(0.005)
-    Room(redis, max_bytes=100_000, keep_ms=KEEP).take(resource(2), 500)
+    OnDemandQuota(redis, max_bytes=100_000, keep_ms=KEEP).take(resource(2), 500)
     assert int(redis.hget(keys.KEPT_SIZES, "total") or 0) == 500 + 1024
     assert redis.zcard(keys.KEPT) == 1

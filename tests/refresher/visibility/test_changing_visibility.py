@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.refresh import Tools, refresh
+from refresher.refresh import RefreshContext, refresh
 from shared.entry import Entry
 from shared.redis.store import Store
 from shared.resources.resource import Catalogue
 from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
-from tests.refresher.workbench import Clock, make_settings, make_tools
+from tests.refresher.workbench import Clock, make_context, make_settings
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 SEES_ALL = {"role": "owner", "scopes": "repo, admin:org"}
@@ -38,24 +38,26 @@ def clock() -> Clock:
 @pytest.fixture
 def fetch(github: FakeGitHub, redis: Redis, clock: Clock) -> Iterator[Fetch]:
     """Refreshes a path with a credential and gives what is stored then."""
-    made: list[Tools] = []
+    made: list[RefreshContext] = []
 
     def fetch(path: str, *, token: str = OWNER, **settings: Any) -> Entry:
         settings = {"github_api_token": token, **settings}
-        tools = make_tools(redis, make_settings(github.url, **settings), budgeted=True, clock=clock)
-        made.append(tools)
-        include_private = tools.settings.include_private
+        context = make_context(
+            redis, make_settings(github.url, **settings), budgeted=True, clock=clock
+        )
+        made.append(context)
+        include_private = context.settings.include_private
         resource = Catalogue(("Netflix",), include_private=include_private).named(path)
         assert resource is not None
-        refresh(resource, tools)
-        tools.reporter.meter.flush()
+        refresh(resource, context)
+        context.reporter.meter.flush()
         entry = Store(redis).read(resource)
         assert entry is not None
         return entry
 
     yield fetch
-    for tools in made:
-        tools.origin.close()
+    for context in made:
+        context.origin.close()
 
 
 def hidden(github: FakeGitHub) -> str:

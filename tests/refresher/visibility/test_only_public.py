@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.refresh import Tools, refresh
+from refresher.refresh import RefreshContext, refresh
 from scripts.embedded_redis import EmbeddedRedis
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
@@ -25,7 +25,7 @@ from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.described import described_targets, first_user
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
-from tests.refresher.workbench import make_settings, make_tools
+from tests.refresher.workbench import make_context, make_settings
 
 STRANGER, SCOPELESS = "ghp_stranger0123456789", "ghp_scopeless0123456789"
 MEMBER, OWNER = "ghp_member0123456789", "ghp_owner0123456789"
@@ -107,15 +107,15 @@ def stored_with(
     """What is stored of each resource in a fleet that has these credentials and nothing else."""
     redis.flushdb()
     settings = make_settings(world.url, **credentials)
-    tools = make_tools(redis, settings, budgeted=True)
-    with closing(tools.origin):
-        return {one.name: _stored(one, tools) for one in resources}
+    context = make_context(redis, settings, budgeted=True)
+    with closing(context.origin):
+        return {one.name: _stored(one, context) for one in resources}
 
 
-def _stored(resource: Resource, tools: Tools) -> Stored | RefreshOutcome:
-    tools.redis.delete(keys.points(int(time.time() // 60)))  # a minute has not enough of them
-    outcome = refresh(resource, tools)
-    entry = Store(tools.redis).read(resource)
+def _stored(resource: Resource, context: RefreshContext) -> Stored | RefreshOutcome:
+    context.redis.delete(keys.points(int(time.time() // 60)))  # a minute has not enough of them
+    outcome = refresh(resource, context)
+    entry = Store(context.redis).read(resource)
     if entry is None:
         return outcome
     known = entry.metadata

@@ -10,7 +10,7 @@ from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.builders import on_demand
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.conftest import MakeTools
+from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import CATALOGUE, TOKEN, Clock, property_test
 
 segments = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
@@ -43,15 +43,15 @@ def test_a_parent_is_the_resource_that_clients_ask_for_by_that_path(
 
 
 def test_what_was_private_when_it_was_asked_for_is_not_stored(
-    github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+    github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
 ) -> None:
     name = github.repos()[0]["name"].lower()
     repository, below = (on_demand(f"/repos/netflix/{name}{end}") for end in ("", "/languages"))
-    tools = tools_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
-    refresh(repository, tools)
+    context = context_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
+    refresh(repository, context)
     github.mutate("make_private", repo=name)
     clock.now += 30
-    refresh(below, tools)
+    refresh(below, context)
     entry = store.read(below)
     assert entry is not None
     assert entry.metadata.status == 404
@@ -59,31 +59,31 @@ def test_what_was_private_when_it_was_asked_for_is_not_stored(
 
 
 def test_a_repository_is_looked_at_again_once_a_second_for_all_that_lies_below_it(
-    github: FakeGitHub, tools_for: MakeTools, clock: Clock
+    github: FakeGitHub, context_for: MakeContext, clock: Clock
 ) -> None:
     name = github.repos()[0]["name"].lower()
-    tools = tools_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
+    context = context_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
     below = [on_demand(f"/repos/netflix/{name}/{end}") for end in ("languages", "tags", "topics")]
-    refresh(below[0], tools)
+    refresh(below[0], context)
     clock.now += 30
     for resource in below[1:]:
-        refresh(resource, tools)
-    looks = [seen for seen in github.recent() if seen["path"] == f"/repos/netflix/{name}"]
-    assert [seen["status"] for seen in looks] == [200, 304]
+        refresh(resource, context)
+    states = [seen for seen in github.recent() if seen["path"] == f"/repos/netflix/{name}"]
+    assert [seen["status"] for seen in states] == [200, 304]
     # What did not change tells nothing new: it needs no second look.
     clock.now += 20
-    refresh(below[0], tools, force=True)
+    refresh(below[0], context, force=True)
     assert github.recent()[-1]["path"] == below[0].path
 
 
 def test_what_cannot_be_looked_at_again_is_not_stored(
-    github: FakeGitHub, tools_for: MakeTools, store: Store, clock: Clock
+    github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
 ) -> None:
     name = github.repos()[0]["name"].lower()
     repository, below = (on_demand(f"/repos/netflix/{name}{end}") for end in ("", "/languages"))
-    tools = tools_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
-    refresh(repository, tools)
+    context = context_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
+    refresh(repository, context)
     clock.now += 30
     github.fault("status", path=f"{repository.path}$", status=502)
-    refresh(below, tools)
+    refresh(below, context)
     assert store.read(below) is None

@@ -13,12 +13,12 @@ from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
 from refresher.content.privacy_marks import Mark
 from refresher.errors import OriginError
-from refresher.github.auth.app_installation import Installation, installation_of
-from refresher.github.auth.app_token_store import AppToken, TokenVault
+from refresher.github.auth.app_installation import AppInstallation, installation_of
+from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import ANONYMOUS, Credential, Token
 from refresher.github.client import MEDIA_TYPE
 from refresher.github.conditional import Identity
-from refresher.github.response import OriginAnswer
+from refresher.github.response import GitHubResponse
 from refresher.reporting.meter import Exchange, Meter
 from refresher.visibility.askers import may_not_push
 from refresher.visibility.privileges import Privileges, found_since, shown_by
@@ -64,8 +64,8 @@ def exchange(credential: Credential, scopes: str | None = None, status: int = 20
     return Exchange(status, 0.1, credential, CaseInsensitiveDict(headers))
 
 
-def answer_to(credential: Credential, **known: Any) -> OriginAnswer:
-    return OriginAnswer(
+def answer_to(credential: Credential, **known: Any) -> GitHubResponse:
+    return GitHubResponse(
         "https://api.github.com/x",
         200,
         CaseInsensitiveDict(),
@@ -82,7 +82,7 @@ def known_of(redis: Redis, credential: Credential) -> dict[str, float]:
     return {name.decode(): float(at) for name, at in found.items()}
 
 
-def app_with(redis: Redis, clock: Clock, permissions: dict[str, str]) -> Installation:
+def app_with(redis: Redis, clock: Clock, permissions: dict[str, str]) -> AppInstallation:
     """An installation whose current token has these permissions."""
     settings = make_settings(
         "http://127.0.0.1:1",
@@ -92,8 +92,8 @@ def app_with(redis: Redis, clock: Clock, permissions: dict[str, str]) -> Install
     )
     app = installation_of(settings, redis, clock=clock)
     assert app is not None
-    vault = TokenVault(redis, app.id, app._key)
-    vault.put(AppToken("ghs_0123456789", clock() + 3600, permissions), seconds=3600)
+    token_store = AppTokenStore(redis, app.id, app._key)
+    token_store.put(AppToken("ghs_0123456789", clock() + 3600, permissions), seconds=3600)
     app.authorization()
     return app
 
@@ -322,7 +322,11 @@ class TestCredentialsThatSeeNoMore:
         assert privileges.scopeless([CLASSIC]) == frozenset()
 
     def test_do_not_see_members_if_they_are_an_app_without_that_permission(
-        self, redis: Redis, privileges: Privileges, clock: Clock, told: Callable[..., None]
+        self,
+        redis: Redis,
+        privileges: Privileges,
+        clock: Clock,
+        told: Callable[..., None],
     ) -> None:
         told(CLASSIC, "")
         outside = app_with(redis, clock, {"metadata": "read", "contents": "read"})
@@ -345,8 +349,8 @@ class TestCredentialsThatSeeNoMore:
         is_confirmed: bool,
     ) -> None:
         app = app_with(redis, clock, permissions)
-        answer = replace(answer_to(CLASSIC), credential=app.id)
-        assert privileges.confirms(answer, [CLASSIC, app]) is is_confirmed
+        response = replace(answer_to(CLASSIC), credential=app.id)
+        assert privileges.confirms(response, [CLASSIC, app]) is is_confirmed
 
     @pytest.mark.parametrize(
         ("permissions", "may_not"),
@@ -371,5 +375,5 @@ class TestCredentialsThatSeeNoMore:
         self, privileges: Privileges, scopes: str | None
     ) -> None:
         headers = {} if scopes is None else {"X-OAuth-Scopes": scopes}
-        answer = replace(answer_to(CLASSIC), headers=headers)
-        assert privileges.confirms(answer, [CLASSIC]) is (scopes == "")
+        response = replace(answer_to(CLASSIC), headers=headers)
+        assert privileges.confirms(response, [CLASSIC]) is (scopes == "")

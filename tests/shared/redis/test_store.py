@@ -8,7 +8,7 @@ from redis import ConnectionError as RedisConnectionError
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis import keys
 from shared.redis.keys import SCHEMA
-from shared.redis.store import Look, Store
+from shared.redis.store import EntryState, Store
 from tests.builders import (
     absent_redis,
     announce,
@@ -47,17 +47,17 @@ def test_an_entry_is_read_as_it_was_stored(redis: Redis, store: Store) -> None:
 
 def test_what_was_never_stored_is_none(store: Store) -> None:
     assert store.read(USER) is None
-    assert store.look(USER) == Look(None, None)
+    assert store.state(USER) == EntryState(None, None)
 
 
 def test_a_look_gives_metadata_and_the_last_failure(redis: Redis, store: Store) -> None:
     entry, failure = make_list_entry(2), make_failure()
     store_entry(redis, REPOS, entry)
-    assert store.look(REPOS) == Look(entry.metadata, None)
+    assert store.state(REPOS) == EntryState(entry.metadata, None)
     store_failure(redis, REPOS, failure)
-    assert store.look(REPOS) == Look(entry.metadata, failure)
+    assert store.state(REPOS) == EntryState(entry.metadata, failure)
     store_failure(redis, USER, failure)
-    assert store.look(USER) == Look(None, failure)
+    assert store.state(USER) == EntryState(None, failure)
 
 
 def test_looks_come_in_the_order_they_were_asked_for(redis: Redis, store: Store) -> None:
@@ -65,9 +65,9 @@ def test_looks_come_in_the_order_they_were_asked_for(redis: Redis, store: Store)
     for number, user in enumerate(users[:4]):
         store_entry(redis, user, make_entry(version=number))
     store_failure(redis, users[4], make_failure())
-    looks = store.look_at_all(users[::-1])
-    assert looks[0] == Look(None, make_failure())
-    assert [look.metadata and look.metadata.version for look in looks[1:]] == [3, 2, 1, 0]
+    states = store.states(users[::-1])
+    assert states[0] == EntryState(None, make_failure())
+    assert [state.metadata and state.metadata.version for state in states[1:]] == [3, 2, 1, 0]
 
 
 class CountingConnection(Connection):
@@ -87,23 +87,23 @@ def test_many_looks_take_one_round_trip(redis: Redis, redis_server: EmbeddedRedi
     )
     with Redis.from_pool(pool) as client:
         store = Store(client)
-        store.look(USER)  # which connects
+        store.state(USER)  # which connects
         connection = cast(CountingConnection, pool.get_connection())
         pool.release(connection)
         before = connection.sent
-        store.look_at_all(users)
+        store.states(users)
         assert connection.sent == before + 1
 
 
 def test_a_look_does_not_read_the_body(redis: Redis, store: Store) -> None:
     store_entry(redis, USER, make_entry(b'"' + b"x" * 1_000_000 + b'"'))
     before = redis.info("stats")["total_net_output_bytes"]
-    assert store.look(USER).metadata is not None
+    assert store.state(USER).metadata is not None
     assert redis.info("stats")["total_net_output_bytes"] - before < 100_000
 
 
 def test_nothing_to_look_at_is_no_error(store: Store) -> None:
-    assert store.look_at_all([]) == []
+    assert store.states([]) == []
 
 
 def test_an_entry_of_another_schema_is_as_good_as_none(redis: Redis, store: Store) -> None:
@@ -111,9 +111,9 @@ def test_an_entry_of_another_schema_is_as_good_as_none(redis: Redis, store: Stor
     redis.hset(keys.entry(USER), "meta", json.dumps({"schema": SCHEMA + 1, "what": "ever"}))
     store_entry(redis, REPOS, make_entry())
     assert store.read(USER) is None
-    assert store.look_at_all([USER, REPOS]) == [
-        Look(None, None),
-        Look(make_metadata(size=20), None),
+    assert store.states([USER, REPOS]) == [
+        EntryState(None, None),
+        EntryState(make_metadata(size=20), None),
     ]
 
 
@@ -129,6 +129,6 @@ def test_an_outage_is_an_error_and_not_an_absence() -> None:
     with pytest.raises(RedisConnectionError):
         store.read(USER)
     with pytest.raises(RedisConnectionError):
-        store.look(USER)
+        store.state(USER)
     with pytest.raises(RedisConnectionError):
         store.pulse()

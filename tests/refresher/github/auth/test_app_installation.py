@@ -13,15 +13,15 @@ from refresher.content.page import Page
 from refresher.errors import CredentialError, OriginError
 from refresher.github.auth.app_installation import (
     RENEW_BEFORE,
-    Installation,
+    AppInstallation,
     installation_of,
     private_key_of,
 )
-from refresher.github.auth.app_token_store import AppToken, TokenVault
+from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import Token
 from refresher.github.auth.pool import credentials_of
 from refresher.github.budget import Budget
-from refresher.github.client import Origin
+from refresher.github.client import GitHubClient
 from refresher.github.rate_limit_class import CORE
 from shared.errors import SettingsError
 from shared.outcomes import FailureKind
@@ -33,7 +33,7 @@ from tests.refresher.workbench import TOKEN, Clock, make_settings
 
 TOKENS = "/access_tokens$"
 BUDGET = keys.budget(f"app-{INSTALLATION_ID}", CORE)
-MakeInstallation = Callable[..., Installation]
+MakeInstallation = Callable[..., AppInstallation]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def clock() -> Clock:
 def installation(redis: Redis, github: FakeGitHub, clock: Clock) -> MakeInstallation:
     """The installation as each refresher of a fleet has it."""
 
-    def make(**known: Any) -> Installation:
+    def make(**known: Any) -> AppInstallation:
         found = installation_of(app_settings(github, **known), redis, clock=clock)
         assert found is not None
         return found
@@ -84,12 +84,12 @@ def later(github: FakeGitHub, clock: Clock) -> Callable[[float], None]:
 
 
 @pytest.fixture
-def origin(redis: Redis, github: FakeGitHub) -> Iterator[Callable[..., Origin]]:
-    made: list[Origin] = []
+def origin(redis: Redis, github: FakeGitHub) -> Iterator[Callable[..., GitHubClient]]:
+    made: list[GitHubClient] = []
 
-    def make(**known: Any) -> Origin:
+    def make(**known: Any) -> GitHubClient:
         settings = app_settings(github, **known)
-        made.append(Origin(settings, Budget(redis, settings, tracked=True)))
+        made.append(GitHubClient(settings, Budget(redis, settings, tracked=True)))
         return made[-1]
 
     yield make
@@ -97,7 +97,7 @@ def origin(redis: Redis, github: FakeGitHub) -> Iterator[Callable[..., Origin]]:
         one.close()
 
 
-def test_a_token_is_got_and_used(origin: Callable[..., Origin], github: FakeGitHub) -> None:
+def test_a_token_is_got_and_used(origin: Callable[..., GitHubClient], github: FakeGitHub) -> None:
     client = origin()
     assert client.get(client.url_of("/orgs/Netflix")).status == 200
     assert github.installation_tokens()
@@ -158,25 +158,25 @@ def test_without_any_token_one_waits_for_the_other_but_not_for_ever(
     settings = app_settings(github, origin_read_timeout=1)
     key = private_key_of(settings)
     assert key is not None
-    vault = TokenVault(redis, "app-678", key)
-    assert vault.claim_renewal(60)
+    token_store = AppTokenStore(redis, "app-678", key)
+    assert token_store.claim_renewal(60)
     waits: list[float] = []
-    one = Installation(settings, key, vault, clock=clock, sleep=waits.append)
+    one = AppInstallation(settings, key, token_store, clock=clock, sleep=waits.append)
     with pytest.raises(CredentialError) as failed:
         one.authorization()
     assert 0.9 < sum(waits) < 1.2
     assert failed.value.kind is FailureKind.TIMEOUT
 
     def other_brings_it(_: float) -> None:
-        vault.put(AppToken("ghs_brought", clock.now + 3600), seconds=3600)
+        token_store.put(AppToken("ghs_brought", clock.now + 3600), seconds=3600)
 
-    one = Installation(settings, key, vault, clock=clock, sleep=other_brings_it)
+    one = AppInstallation(settings, key, token_store, clock=clock, sleep=other_brings_it)
     assert one.authorization() == "Bearer ghs_brought"
     assert github.counters()["installation_tokens"] == 0
 
 
 def test_a_token_that_github_refuses_is_replaced_at_once(
-    origin: Callable[..., Origin], github: FakeGitHub
+    origin: Callable[..., GitHubClient], github: FakeGitHub
 ) -> None:
     client = origin()
     client.get(client.url_of("/orgs/Netflix"))
@@ -186,7 +186,7 @@ def test_a_token_that_github_refuses_is_replaced_at_once(
 
 
 def test_a_new_token_has_what_is_left_of_the_same_budget(
-    origin: Callable[..., Origin], github: FakeGitHub, redis: Redis
+    origin: Callable[..., GitHubClient], github: FakeGitHub, redis: Redis
 ) -> None:
     client = origin()
     for _ in range(3):
@@ -197,7 +197,7 @@ def test_a_new_token_has_what_is_left_of_the_same_budget(
 
 
 def test_content_that_did_not_change_is_a_304_for_the_next_token(
-    origin: Callable[..., Origin], github: FakeGitHub
+    origin: Callable[..., GitHubClient], github: FakeGitHub
 ) -> None:
     client = origin()
     url = client.url_of("/orgs/Netflix")
@@ -208,7 +208,9 @@ def test_content_that_did_not_change_is_a_304_for_the_next_token(
 
 
 class TestTrouble:
-    def test_a_key_that_github_does_not_know_says_so(self, origin: Callable[..., Origin]) -> None:
+    def test_a_key_that_github_does_not_know_says_so(
+        self, origin: Callable[..., GitHubClient]
+    ) -> None:
         client = origin(github_app_private_key=key_pair(1).private)
         with pytest.raises(OriginError) as failed:
             client.get(client.url_of("/orgs/Netflix"))
@@ -216,7 +218,9 @@ class TestTrouble:
         assert failed.value.reason == "GitHub gives the GitHub App no token (answered 401)"
         assert failed.value.retry_after == 600
 
-    def test_an_installation_that_is_gone_says_so(self, origin: Callable[..., Origin]) -> None:
+    def test_an_installation_that_is_gone_says_so(
+        self, origin: Callable[..., GitHubClient]
+    ) -> None:
         client = origin(github_app_installation_id=4)
         with pytest.raises(OriginError) as failed:
             client.get(client.url_of("/orgs/Netflix"))
@@ -224,7 +228,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("kind", ["garbage", "empty", "html", "hang", "reset", "truncate"])
     def test_what_is_no_answer_is_no_token(
-        self, origin: Callable[..., Origin], github: FakeGitHub, kind: str
+        self, origin: Callable[..., GitHubClient], github: FakeGitHub, kind: str
     ) -> None:
         github.fault(kind, path=TOKENS, method="POST")
         client = origin(origin_read_timeout=0.3)
@@ -235,7 +239,7 @@ class TestTrouble:
         assert client.get(client.url_of("/orgs/Netflix")).status == 200
 
     def test_it_costs_nothing_of_the_budget(
-        self, origin: Callable[..., Origin], github: FakeGitHub, redis: Redis
+        self, origin: Callable[..., GitHubClient], github: FakeGitHub, redis: Redis
     ) -> None:
         github.fault("status", path=TOKENS, method="POST", status=500)
         client = origin()
@@ -246,7 +250,7 @@ class TestTrouble:
 
     def test_beside_a_token_the_token_carries_on(
         self,
-        origin: Callable[..., Origin],
+        origin: Callable[..., GitHubClient],
         github: FakeGitHub,
         redis: Redis,
         caplog: pytest.LogCaptureFixture,
@@ -272,7 +276,7 @@ class TestTrouble:
 class TestSecrets:
     def test_no_token_and_no_key_is_to_be_read_in_redis_or_in_the_log(
         self,
-        origin: Callable[..., Origin],
+        origin: Callable[..., GitHubClient],
         github: FakeGitHub,
         redis: Redis,
         caplog: pytest.LogCaptureFixture,
@@ -298,8 +302,8 @@ class TestSecrets:
         )
         assert own is not None
         assert other is not None
-        assert TokenVault(redis, name, own).get() is not None
-        assert TokenVault(redis, name, other).get() is None
+        assert AppTokenStore(redis, name, own).get() is not None
+        assert AppTokenStore(redis, name, other).get() is None
 
     def test_it_ends_with_the_token(self, installation: MakeInstallation, redis: Redis) -> None:
         installation().authorization()
