@@ -6,7 +6,9 @@ from functools import partial
 from urllib.parse import parse_qs, unquote
 
 from reader.errors import NotFound
-from reader.response.representation import Representation, View, is_page_query, page, whole
+from reader.response.paging import is_page_query, page
+from reader.response.ranked_view import View
+from reader.response.representation import Representation, whole
 from reader.telemetry.counters import RequestLabels, Route, route_of
 from shared.entry import Entry
 from shared.outcomes import Served

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reader.errors import BadRequest
 from reader.response.client_url import Address, is_trusted, path_of
-from reader.response.representation import page
+from reader.response.paging import page
 from reader.response.response import Conditions, to_response
 from shared.outcomes import Served
 from tests.builders import NOW, make_list_entry

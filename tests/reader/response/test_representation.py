@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reader.errors import ApiError, BadRequest, NotFound
-from reader.response.representation import Representation, View, is_page_query, page, whole
+from reader.response.paging import is_page_query, page
+from reader.response.ranked_view import View
+from reader.response.representation import Representation, whole
 from shared.resources.views import Metric
 from tests.builders import compressed, make_entry, make_list_entry, make_ranked_entry
 

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reader.response.representation import Representation, View, page, whole
+from reader.response.paging import page
+from reader.response.ranked_view import View
+from reader.response.representation import Representation, whole
 from reader.response.response import CORS_HEADERS, Conditions, HttpResponse, to_response
 from shared.entry import ENCODINGS
 from shared.outcomes import Served

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from reader.errors import ApiError, BadRequest, NotFound
 from reader.response.client_url import path_of
-from reader.response.representation import View, page, whole
+from reader.response.paging import page
+from reader.response.ranked_view import View
+from reader.response.representation import whole
 from reader.response.target import Target, parse_target
 from reader.telemetry.counters import route_of
 from shared.entry import Entry
