@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 SAFETY := $(VENV)/.ready-for-security
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor test chaos bench bench-cost bench-large bench-observing bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-cost bench-large bench-observing bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,9 +41,27 @@ warm: $(READY) ## have everything tracked refreshed that is not fresh
 doctor: $(READY) ## what is wrong with the set-up, and what to do about it
 	@$(BIN)/python -m scripts.cache doctor $(ARGS)
 
-test: $(READY) ## every test, with real Redis, readers and workers
+check: $(READY) ## style, types and the tests that start no processes; under a minute
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target style types quick-tests
+
+style: $(READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+quick-tests: $(READY)
+	@$(BIN)/python -m pytest -n 2 --quiet -m "not processes and not shipping" $(ARGS)
+
+test: $(READY) ## every test but those of test-shipping, with real Redis, readers and workers
+	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
+	@$(BIN)/python -m pytest -n 4 --quiet -m "not shipping" $(ARGS)
+
+# `make test-shipping ARGS=tests/clients` runs a part.
+test-shipping: $(READY) ## tests in a browser, with Octokit.js, HAProxy and Debian's packages
 	@$(BIN)/python -m scripts.test_tools
-	@$(BIN)/python -m pytest -n 4 --quiet
+	@$(BIN)/python -m pytest -n 4 --quiet -m shipping $(ARGS)
 
 # `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it takes one and says it.
 chaos: $(READY) ## kill, stop and cut everything at random for 5 minutes, and check what must hold
@@ -86,10 +104,7 @@ lock: $(SAFETY) ## write requirements.lock anew, of requirements.txt
 	@$(BIN)/uv pip compile requirements.txt --output-file requirements.lock --quiet --upgrade \
 	  --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
 
-lint: $(READY) ## style, format and types
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+lint: style types ## style, format and types
 
 format: $(READY) ## put the code in form
 	@$(BIN)/ruff check --fix .

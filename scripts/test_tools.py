@@ -1,14 +1,14 @@
-"""`make test` brings what its tests use besides Python's packages, where it may.
+"""Installs what the tests use besides Python packages: `python -m scripts.test_tools [NAME...]`.
 
-Chromium and a font, for tests of pages, HAProxy, and a Redis that speaks TLS are installed on
-Debian by root; no service is started. `promtool`, which checks what is for Prometheus, is taken out
-of its package.
+On Debian, as root, it installs Chromium and a font for the tests of pages, HAProxy, and a Redis
+that speaks TLS; it starts no service. It unpacks `promtool`, which checks the Prometheus alerts,
+from its package. `make test` needs all but the browser, `make test-shipping` needs all.
 
-Nothing here fails a run: tests that miss something are skipped, and say so.
+Nothing here fails a run: tests that miss a program are skipped, and say so.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from scripts.debian import find, install, unpack, why_not_install
@@ -16,11 +16,15 @@ from scripts.debian import find, install, unpack, why_not_install
 _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"))
 
 
-def main() -> int:
-    """Bring what is missing; a line for each thing that is brought, or cannot be."""
-    for bring in (_bring_browser, _bring_haproxy, _bring_tls_redis, _bring_promtool):
+def main(*names: str) -> int:
+    """Install what is missing; print a line for each thing that is installed, or cannot be.
+
+    Args:
+        names: which of `browser`, `haproxy`, `redis` and `promtool`; all if there are none.
+    """
+    for name in names or _TOOLS:
         try:
-            bring()
+            _TOOLS[name]()
         except OSError as error:
             print(f"Tests will be skipped: {error}")
     return 0
@@ -96,5 +100,13 @@ def _announce(text: str) -> None:
     print(text, flush=True)
 
 
+_TOOLS: dict[str, Callable[[], None]] = {
+    "browser": _bring_browser,
+    "haproxy": _bring_haproxy,
+    "redis": _bring_tls_redis,
+    "promtool": _bring_promtool,
+}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -13,9 +13,38 @@ from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings
+from tests.end_to_end import fleet
+from tests.end_to_end.forks import Forks
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
+
+
+# Folders and modules whose tests start servers, workers or browsers.
+_PROCESSES = ("tests/end_to_end/", "tests/browser/", "tests/clients/", "tests/chaos/test_chaos.py")
+# Those that need a browser, Node.js or Debian's package manager.
+_SHIPPING = (
+    *("tests/browser/", "tests/clients/test_octokit.py", "tests/shipping/test_debian.py"),
+    *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
+)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by where they stand; keep those that share a fleet together, and begin with them.
+
+    pytest-xdist gives a group to one of its processes. So a module's fleet is started once, and the
+    longest groups do not begin when all others have ended.
+    """
+    for item in items:
+        if item.nodeid.startswith(_PROCESSES):
+            item.add_marker("processes")
+        if item.nodeid.startswith(_SHIPPING):
+            item.add_marker("shipping")
+        if item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    yield  # `-m` has chosen, and pytest-randomly has shuffled
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +53,15 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     # pottery makes a client of it when it is first imported, and never uses that.
     assert "REDIS_URL" not in os.environ
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_server() -> Iterator[None]:
+    """Readers, refreshers and commands are forked from one process that has imported all."""
+    fleet.FORKS = Forks()
+    yield
+    fleet.FORKS.stop()
+    fleet.FORKS = None
 
 
 @pytest.fixture(scope="session")

@@ -339,14 +339,14 @@ class TestGitHub:
         assert not [one for one in seen if one["authorised"]]
         assert "authorization" not in {name.lower() for one in seen for name in one["headers"]}
 
-    @pytest.mark.parametrize("wish", ["no-cache", "max-age=0", "no-store"])
+    @pytest.mark.parametrize("directive", ["no-cache", "max-age=0", "no-store"])
     def test_is_not_asked_because_a_client_wants_it_newer(
-        self, front: Reader, setting: Setting, forced: str
+        self, front: Reader, setting: Setting, directive: str
     ) -> None:
         asked = setting.github.counters()["total"]
         with Connection(front.url) as connection:
             for target in (HIT, REPOS, f"{REPOS}?page=1", "/view/top/1/stars"):
-                answer = connection.ask(target, Cache_Control=forced, Pragma="no-cache")
+                answer = connection.ask(target, Cache_Control=directive, Pragma="no-cache")
                 assert answer.status == 200
                 assert "hit" in answer.headers["cache-status"]
         assert setting.github.counters()["total"] == asked

@@ -233,6 +233,7 @@ def fleet(tmp_path: Path, github: FakeGitHubProcess) -> Iterator[Fleet]:
     """One whose processes have every secret, and tell as much as they ever do."""
     talkative = {"LOG_FORMAT": "json", "ACCESS_LOG": 1, "MISS_WAIT": 5}
     with Fleet(tmp_path, github.url, **OURS, **talkative) as running:
+        running.interpreters = True  # readers, too, are given every secret
         with running.redis() as redis:
             redis.config_set("requirepass", OURS["CACHE_PASSWORD"])
         yield running
