@@ -88,10 +88,10 @@ class Replicated:
         """Whether a server follows another, and has its data."""
         try:
             with Redis.from_url(server.url, socket_timeout=1) as client:
-                invalidated_by = cast(dict[str, Any], client.info("replication"))
+                info = cast(dict[str, Any], client.info("replication"))
         except RedisError:
             return False
-        return (invalidated_by["role"], invalidated_by.get("master_link_status")) == ("slave", "up")
+        return (info["role"], info.get("master_link_status")) == ("slave", "up")
 
     def _sentinel(self, port: int) -> subprocess.Popen[bytes]:
         folder = self._folder / f"sentinel-{port}"
@@ -117,9 +117,9 @@ class Replicated:
             return False
         for sentinel in self._asked.sentinels:
             try:
-                invalidated_by = cast(dict[str, Any], sentinel.sentinel_masters())[MASTER]
+                seen = cast(dict[str, Any], sentinel.sentinel_masters())[MASTER]
             except (RedisError, KeyError):
                 return False
-            if (invalidated_by["num-slaves"], invalidated_by["num-other-sentinels"]) != (2, 2):
+            if (seen["num-slaves"], seen["num-other-sentinels"]) != (2, 2):
                 return False
         return True

@@ -17,6 +17,7 @@ from reader.fleet.workers import workers
 from shared.redis import keys
 from tests.builders import tracked
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -89,7 +90,7 @@ def test_what_is_refreshed_and_forgotten_is_so_in_the_readers(
     reader = fleet.healthy_reader()
     github.mutate("star", repo=3, by=77)
     assert fleet.cache("refresh", "/orgs/Netflix/repos").returncode == 0
-    eventually(lambda: reader.get("/orgs/Netflix/repos").json() == github.repos(), within=5)
+    await_up_to_date(github, reader, within=5)
 
     assert reader.get("/users/netflix").ok
     eventually(lambda: is_held(reader, "/users/netflix"))
