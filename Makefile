@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SAFETY := $(VENV)/.ready-for-security
 
+# Compiled modules are kept: tests import the same ones in many processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-cost bench-large bench-observing bench-scaling bench-soak fuzz audit lock lint format clean
 
@@ -41,6 +44,7 @@ warm: $(READY) ## have everything tracked refreshed that is not fresh
 doctor: $(READY) ## what is wrong with the set-up, and what to do about it
 	@$(BIN)/python -m scripts.cache doctor $(ARGS)
 
+# Property tests draw fewer examples, and those that go through everything are left to `make test`.
 check: $(READY) ## style, types and the tests that start no processes; under a minute
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target style types quick-tests
 
@@ -52,7 +56,8 @@ types: $(READY)
 	@$(BIN)/mypy
 
 quick-tests: $(READY)
-	@$(BIN)/python -m pytest -n 2 --quiet -m "not processes and not shipping" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --quiet -m "not processes and not slow and not shipping" \
+	  --hypothesis-profile=quick $(ARGS)
 
 test: $(READY) ## every test but those of test-shipping, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool

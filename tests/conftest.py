@@ -17,11 +17,18 @@ from tests.end_to_end import fleet
 from tests.end_to_end.forks import Forks
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.register_profile("quick", settings.get_profile("deterministic"), max_examples=15)
 settings.load_profile("deterministic")
 
 
 # Folders and modules whose tests start servers, workers or browsers.
-_PROCESSES = ("tests/end_to_end/", "tests/browser/", "tests/clients/", "tests/chaos/test_chaos.py")
+_PROCESSES = ("tests/end_to_end/", "tests/browser/", "tests/clients/", "tests/chaos/test_chaos")
+# Tests of seconds that start none, or only short-lived interpreters.
+_SLOW = (
+    "tests/refresher/visibility/test_only_public.py",
+    "tests/reader/telemetry/test_process_files.py",
+    *("tests/bench/", "tests/fuzz/"),
+)
 # Those that need a browser, Node.js or Debian's package manager.
 _SHIPPING = (
     *("tests/browser/", "tests/clients/test_octokit.py", "tests/shipping/test_debian.py"),
@@ -39,6 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         if item.nodeid.startswith(_PROCESSES):
             item.add_marker("processes")
+        if item.nodeid.startswith(_SLOW):
+            item.add_marker("slow")
         if item.nodeid.startswith(_SHIPPING):
             item.add_marker("shipping")
         if item.get_closest_marker("processes"):
