@@ -61,12 +61,12 @@ quick-tests: $(READY)
 
 test: $(READY) ## every test but those of test-shipping, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
-	@$(BIN)/python -m pytest -n 4 --quiet -m "not shipping" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --quiet -m "not shipping" $(ARGS)
 
 # `make test-shipping ARGS=tests/clients` runs a part.
 test-shipping: $(READY) ## tests in a browser, with Octokit.js, HAProxy and Debian's packages
 	@$(BIN)/python -m scripts.test_tools
-	@$(BIN)/python -m pytest -n 4 --quiet -m shipping $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --quiet -m shipping $(ARGS)
 
 # `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it takes one and says it.
 chaos: $(READY) ## kill, stop and cut everything at random for 5 minutes, and check what must hold

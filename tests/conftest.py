@@ -4,8 +4,10 @@ Property tests draw the same examples in every run, and leave nothing on disk.
 """
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -13,27 +15,13 @@ from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings
+from tests.categories import markers_of, refusing_servers
 from tests.end_to_end import fleet
 from tests.end_to_end.forks import Forks
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.register_profile("quick", settings.get_profile("deterministic"), max_examples=15)
 settings.load_profile("deterministic")
-
-
-# Folders and modules whose tests start servers, workers or browsers.
-_PROCESSES = ("tests/end_to_end/", "tests/browser/", "tests/clients/", "tests/chaos/test_chaos")
-# Tests of seconds that start none, or only short-lived interpreters.
-_SLOW = (
-    "tests/refresher/visibility/test_only_public.py",
-    "tests/reader/telemetry/test_process_files.py",
-    *("tests/bench/", "tests/fuzz/"),
-)
-# Those that need a browser, Node.js or Debian's package manager.
-_SHIPPING = (
-    *("tests/browser/", "tests/clients/test_octokit.py", "tests/shipping/test_debian.py"),
-    *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
-)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -44,16 +32,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     longest groups do not begin when all others have ended.
     """
     for item in items:
-        if item.nodeid.startswith(_PROCESSES):
-            item.add_marker("processes")
-        if item.nodeid.startswith(_SLOW):
-            item.add_marker("slow")
-        if item.nodeid.startswith(_SHIPPING):
-            item.add_marker("shipping")
+        for marker in markers_of(item.nodeid):
+            item.add_marker(marker)
         if item.get_closest_marker("processes"):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     yield  # `-m` has chosen, and pytest-randomly has shuffled
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let only tests that are marked `processes` start servers, also in their modules' fixtures."""
+    if item.get_closest_marker("processes"):
+        return (yield)
+    checked = refusing_servers(subprocess.Popen.__init__)
+    with patch.object(subprocess.Popen, "__init__", checked):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
