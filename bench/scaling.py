@@ -284,8 +284,8 @@ class Simulation:
 def table(named: Sequence[tuple[str, Fleet]]) -> str:
     """For people: a row for each fleet."""
     titles = (
-        *("fleet", "requests/h", "points/h", "delay p50, p99, s", "refreshers busy"),
-        *("Redis commands/s", "Redis MB/s", "MB a process", "bottleneck"),
+        *("fleet", "requests/h", "points/h", "seen after, s", "refreshers busy"),
+        *("Redis commands/s", "Redis MB/s", "MB a process", "at its end"),
     )
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for name, fleet in named:
@@ -299,7 +299,7 @@ def table(named: Sequence[tuple[str, Fleet]]) -> str:
             f"{found.commands:,.0f}",
             f"{found.transferred / 1e6:,.1f}",
             f"{found.memory / 1e6:,.0f}",
-            ", ".join(found.limits) or "none",
+            ", ".join(found.limits) or "nothing",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -316,7 +316,7 @@ def main() -> int:
     print("\nMore readers: 300 tracked (100 organisations)\n")
     hundred = replace(usual, tracked=300)
     print(table([(f"{n} readers", replace(hundred, readers=n)) for n in (1, 10, 50, 100, 500)]))
-    print("\nWebhooks: 300 tracked, 10 readers\n")
+    print("\nBeing told: 300 tracked, 10 readers\n")
     slow = replace(hundred, cache_ttl=4000)
     print(
         table(
@@ -327,10 +327,10 @@ def main() -> int:
             ]
         )
     )
-    print("\nWhich setting helps: 3,000 tracked, 50 readers\n")
+    print("\nWhich knob: 3,000 tracked, 50 readers\n")
     large = Fleet(tracked=3000, readers=50)
     knobs = [
-        ("defaults", large),
+        ("as it is", large),
         ("16 refreshers", replace(large, refreshers=16)),
         ("4 credentials", replace(large, credentials=4)),
         ("CACHE_TTL=4000", replace(large, cache_ttl=4000)),
