@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.redis import keys
+from shared.stored_form import SCHEMA
 from tests.end_to_end.balancer import haproxy
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
 from tests.end_to_end.load import Load
@@ -28,9 +28,7 @@ def newer(tmp_path: Path) -> Path:
     for name in ("reader", "refresher", "shared"):
         shutil.copytree(CHECKOUT / name, checkout / name)
     shutil.copy(CHECKOUT / "gunicorn.conf.py", checkout)
-    change(
-        checkout / "shared/redis/keys.py", f"SCHEMA = {keys.SCHEMA}", f"SCHEMA = {keys.SCHEMA + 1}"
-    )
+    change(checkout / "shared/stored_form.py", f"SCHEMA = {SCHEMA}", f"SCHEMA = {SCHEMA + 1}")
     entry = checkout / "shared/entry.py"
     change(entry, '"body": entry.body', '"content": entry.body')
     change(entry, 'fields[b"body"]', 'fields[b"content"]')
@@ -83,12 +81,12 @@ def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_b
     everything: dict[str, bytes | None] = dict.fromkeys(TARGETS)
     with haproxy(tmp_path, [first, second]) as url, Load(url, everything, clients=4) as load:
         eventually(lambda: load.has_answered(100))
-        assert schemas() == {keys.SCHEMA}
+        assert schemas() == {SCHEMA}
 
         fleet.checkout = newer
         new_worker = fleet.worker()
         first = replace(fleet, first)
-        assert schemas() == {keys.SCHEMA, keys.SCHEMA + 1}
+        assert schemas() == {SCHEMA, SCHEMA + 1}
         all_follow([first, second])
         second = replace(fleet, second)
         retire(old_worker)

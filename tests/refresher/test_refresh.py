@@ -22,9 +22,11 @@ from shared.redis import keys
 from shared.redis.connection import connect
 from shared.redis.store import EntryState, Store
 from shared.refresh_report import TRACKED
-from shared.resources.resource import Catalogue, Resource
-from shared.resources.views import Metric
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
+from shared.resources.resource import Resource
 from shared.settings import load
+from tests.builders import RANKINGS, make_metadata
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import (
@@ -67,7 +69,7 @@ def on_demand(name: str) -> Resource:
 class TestTheDecision:
     """Whether the origin needs to be asked, once the lock is held."""
 
-    METADATA = Metadata(200, 1, "x", "application/json", 0, 2, validated_at=0, fresh_until=100)
+    METADATA = make_metadata(validated_at=0, fresh_until=100)
     FAILURE = Failure(FailureKind.TIMEOUT, "x", None, 1, since=0, at=0, retry_at=50)
 
     @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ class TestSuccess:
         assert entry.metadata.items == 250
         assert entry.metadata.fresh_until == clock.now + 1000
         by_stars = sorted(repos, key=lambda repo: (-repo["stargazers_count"], repo["full_name"]))
-        assert json.loads(entry.views[Metric.STARS].body) == [
+        assert json.loads(entry.views["stars"].body) == [
             [repo["full_name"], repo["stargazers_count"]] for repo in by_stars
         ]
 
@@ -171,7 +173,7 @@ class TestSuccess:
         assert refresh(REPOS, context) is RefreshOutcome.UPDATED
         after = entry_of(store, REPOS)
         assert json.loads(after.body) == github.repos()
-        assert json.loads(after.views[Metric.STARS].body)[0][0] == github.repos()[0]["full_name"]
+        assert json.loads(after.views["stars"].body)[0][0] == github.repos()[0]["full_name"]
         assert after.metadata.version > before.version
         assert after.metadata.etag != before.etag
 
@@ -721,14 +723,14 @@ class TestPrivacy:
             refresh(REPOS, context_for(github.url, github_api_token=TOKEN))
             entry = entry_of(store, REPOS)
             assert json.loads(entry.body) == github.repos()
-            assert len(json.loads(entry.views[Metric.STARS].body)) == 120
+            assert len(json.loads(entry.views["stars"].body)) == 120
 
     def test_private_items_are_shown_where_that_is_wanted(
         self, context_for: MakeContext, store: Store
     ) -> None:
         with FakeGitHub(repos=20, private=5, members=1) as github:
             context = context_for(github.url, github_api_token=TOKEN, include_private=True)
-            shown = Catalogue(("Netflix",), include_private=True).repositories("Netflix")
+            shown = Catalogue(("Netflix",), include_private=True).of_kind(REPOSITORIES, "Netflix")
             refresh(shown, context)
             assert json.loads(entry_of(store, shown).body) == github.repos(private=True)
 
@@ -781,4 +783,4 @@ class TestAResourceThatBecomesTracked:
         refresh(REPOS, context, force=True)
         entry = entry_of(store, REPOS)
         assert entry.metadata.items == 5
-        assert set(entry.views) == set(Metric)
+        assert set(entry.views) == set(RANKINGS)

@@ -7,8 +7,8 @@ from redis import ConnectionError as RedisConnectionError
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis import keys
-from shared.redis.keys import SCHEMA
 from shared.redis.store import EntryState, Store
+from shared.stored_form import SCHEMA
 from tests.builders import (
     absent_redis,
     announce,
