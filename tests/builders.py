@@ -133,7 +133,7 @@ def redis_fields(entry: Entry) -> dict[str, bytes | float]:
 
 def store_entry(redis: Redis, resource: Resource, entry: Entry) -> None:
     """Put an entry in Redis as a refresher does, but for announcing it."""
-    form, derived = resource.form, resource.kind.derived
+    form, derived = resource.stored_form, resource.kind.derived
     entry = replace(entry, metadata=replace(entry.metadata, form=form, derived=derived))
     with redis.pipeline() as pipeline:
         pipeline.delete(keys.entry(resource))

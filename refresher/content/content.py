@@ -93,7 +93,7 @@ class Content:
             fresh_until=now + lifetime,
             items=None if self.ends is None else len(self.ends),
             links=tuple(self.links),
-            form=resource.form,
+            form=resource.stored_form,
             derived=resource.kind.derived,
         )
         return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)

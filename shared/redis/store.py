@@ -97,7 +97,7 @@ class Store:
             entry = entry_from(fields)
         except UnreadableError:
             return None
-        return entry if entry is not None and entry.metadata.form == resource.form else None
+        return entry if entry is not None and entry.metadata.form == resource.stored_form else None
 
     def pulse(self) -> Pulse:
         """What every reader process reads once a second."""
@@ -134,7 +134,7 @@ def _metadata(resource: Resource, values: Sequence[bytes | None]) -> Metadata | 
         metadata = metadata_from(values)
     except UnreadableError:
         return None
-    return metadata if metadata is not None and metadata.form == resource.form else None
+    return metadata if metadata is not None and metadata.form == resource.stored_form else None
 
 
 def _failure(value: bytes | None) -> Failure | None:

@@ -39,9 +39,14 @@ class Resource:
         return self.kind.is_tracked
 
     @cached_property
-    def form(self) -> StoredForm:
+    def stored_form(self) -> StoredForm:
         """What its entries are made for; an entry of another form counts as absent."""
         return StoredForm.of(self.kind.name, include_private=self.include_private)
+
+    @cached_property
+    def form(self) -> str:
+        """The same in words: jobs carry it."""
+        return str(self.stored_form)
 
     @cached_property
     def id(self) -> str:
