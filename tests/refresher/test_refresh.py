@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from rq.timeouts import JobTimeoutException
 
 from refresher.lock.refresh_lock import lease
 from refresher.refresh import reason_not_to, refresh
+from refresher.storage import page_store
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry, Metadata
 from shared.failure import Failure
+from shared.json_array import JsonArray, pack_ends
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
 from shared.redis.connection import connect
@@ -784,3 +787,89 @@ class TestAResourceThatBecomesTracked:
         entry = entry_of(store, REPOS)
         assert entry.metadata.items == 5
         assert set(entry.views) == set(RANKINGS)
+
+
+class TestDerivedData:
+    """What our own code makes of an unchanged origin: it has versions of its own."""
+
+    @staticmethod
+    def rewrite(redis: Redis, resource: Resource, **changed: Any) -> None:
+        """Have the entry be one that another release stored."""
+        meta = json.loads(redis.hget(keys.entry(resource), "meta") or b"")
+        redis.hset(keys.entry(resource), "meta", json.dumps({**meta, **changed}))
+
+    def make_older(self, redis: Redis, resource: Resource) -> None:
+        """Have the entry be one of a release that knew neither brotli nor the view of stars."""
+        lost = {"br", "view:stars"}
+        derived = {one: at for one, at in resource.kind.derived.items() if one not in lost}
+        self.rewrite(redis, resource, derived=derived)
+        redis.hdel(keys.entry(resource), "body:br", "view:stars", "view:stars:ends")
+
+    def test_that_an_entry_lacks_is_made_without_downloading_anything(
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(large_github.url, clock=Clock(time.time()))
+        refresh(REPOS, context)
+        before = entry_of(store, REPOS)
+        self.make_older(redis, REPOS)
+        large_github.reset_counters()
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED  # although it is fresh
+        after = entry_of(store, REPOS)
+        assert replace(after, metadata=before.metadata) == before
+        assert after.metadata.version > before.metadata.version
+        assert after.metadata.etag == before.metadata.etag
+        assert after.metadata.changed_at == before.metadata.changed_at
+        counters = large_github.counters()
+        assert counters["statuses"] == {"304": counters["total"]}
+        assert refresh(REPOS, context) is RefreshOutcome.FRESH
+
+    def test_of_a_single_object_is_made_anew_too(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(ORG, context)
+        before = entry_of(store, ORG)
+        self.make_older(redis, ORG)
+        assert refresh(ORG, context) is RefreshOutcome.UPDATED
+        after = entry_of(store, ORG)
+        assert (after.body, after.encoded) == (before.body, before.encoded)
+        assert after.metadata.etag == before.metadata.etag
+
+    def test_of_an_older_version_is_made_anew(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        self.rewrite(redis, REPOS, derived={**REPOS.kind.derived, "view:stars": 0})
+        redis.hset(keys.entry(REPOS), "view:stars", b"[]")
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED
+        assert len(entry_of(store, REPOS).views["stars"].body) > len(b"[]")
+
+    def test_that_a_newer_release_made_is_left_as_it_is(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        newer = {**REPOS.kind.derived, "view:stars": 2, "view:size": 1, "zstd": 1}
+        self.rewrite(redis, REPOS, derived=newer)
+        size = JsonArray.join([b'["Netflix/a", 1]'], b", ")
+        redis.hset(
+            keys.entry(REPOS),
+            items=["view:size", size.body, "view:size:ends", pack_ends(size.ends)],
+        )
+        assert refresh(REPOS, context) is RefreshOutcome.FRESH
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
+        assert entry_of(store, REPOS).metadata.derived == newer
+        assert entry_of(store, REPOS).views["size"].body == size.body
+
+    def test_by_stricter_shapes_is_made_of_the_pages_that_are_stored(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        heads = json.loads(redis.hget(keys.pages(REPOS), "heads") or b"")
+        redis.hset(keys.pages(REPOS), "heads", json.dumps({**heads, "shapes": "others"}))
+        github.reset_counters()
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
+        assert github.counters()["statuses"] == {"304": 1}
+        assert not page_store.load(redis, REPOS).is_outdated

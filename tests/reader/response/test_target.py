@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader.errors import ApiError, BadRequest, NotFound
+from reader.errors import ApiError, BadRequest, NotFound, Unavailable
 from reader.response.client_url import path_of
 from reader.response.paging import page
 from reader.response.ranked_view import RankedView
@@ -45,6 +45,9 @@ odd_targets = (
 
 def found(target: str) -> Target:
     return parse_target(CATALOGUE, target)
+
+
+VIEW = "/view/top/1/stars"
 
 
 def resource(target: str) -> Resource:
@@ -119,7 +122,7 @@ def test_any_spelling_of_a_page_is_the_same_page(
 def test_what_is_no_page_of_a_tracked_list_is_a_resource_on_demand(target: str, name: str) -> None:
     selection = found(target)
     assert (selection.resource.name, selection.resource.tracked) == (name, False)
-    assert selection.represent is whole
+    assert selection.select is whole
 
 
 @given(st.sampled_from(RANKINGS), st.booleans(), st.integers(1, 12))
@@ -243,3 +246,17 @@ def test_only_the_whole_is_stored_compressed() -> None:
     assert found("/orgs/Netflix/repos").represent(many).encoded is many.encoded
     assert not found("/orgs/Netflix/repos?page=1").represent(many).encoded
     assert not found("/view/top/1/stars").represent(many).encoded
+
+
+@pytest.mark.parametrize("target", ["/orgs/Netflix/repos", "/orgs/Netflix/repos?page=2", VIEW])
+def test_a_negative_answer_has_no_pages_and_no_views(target: str) -> None:
+    gone = make_entry(b'{"message":"Not Found"}', status=404)
+    assert found(target).represent(gone) == whole(gone)
+
+
+def test_a_view_that_another_release_did_not_make_is_unavailable_for_a_reason() -> None:
+    older = make_ranked_entry({"Netflix/g": 6}, views=["forks"])
+    with pytest.raises(Unavailable, match="The view stars is not made yet") as refused:
+        found(VIEW).represent(older)
+    assert refused.value.status == 503
+    assert int(refused.value.headers["Retry-After"]) > 0
