@@ -1,7 +1,7 @@
 """From one release to the next, and back, when what is stored changes.
 
-Processes of both run side by side on one Redis and one queue. If the schema differs, each has keys of
-its own; if only more data is derived, they share the entries.
+Processes of both run side by side on one Redis and one queue. If the schema differs, each has keys
+of its own; if only more data is derived, they share the entries.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from shared.stored_form import SCHEMA
@@ -169,9 +170,7 @@ def test_a_view_that_a_release_adds_appears_after_one_refresh_and_no_request_fai
         fleet.worker()
         first = replace(fleet, first)
         eventually(lambda: github.counters()["total"] > 10, what="the older release refreshes")
-        assert stored() == (version, derived), (
-            "the older release leaves alone what it does not know"
-        )
+        assert stored() == (version, derived), "the older release leaves alone what it cannot make"
         assert first.get("/view/top/5/size").status_code == 404
         assert etag(first) == tag
         answered = load.outcome.answered
