@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresher.backoff import next_failure
+from refresher.errors import OriginError
 from shared.failure import Failure
 from shared.outcomes import FailureKind
 from tests.refresher.workbench import property_test
@@ -26,10 +27,7 @@ def failed(
     previous = Failure(FailureKind.TIMEOUT, "before", None, before, since=-9, at=-1, retry_at=-1)
     return next_failure(
         previous if before else None,
-        kind=FailureKind.STATUS,
-        reason="GitHub answered 500",
-        status=500,
-        retry_after=retry_after,
+        OriginError(FailureKind.STATUS, "GitHub answered 500", status=500, retry_after=retry_after),
         now=now,
         longest=longest,
         chance=chance,

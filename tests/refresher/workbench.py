@@ -1,8 +1,11 @@
-"""What the tests of the refresher are made with: settings, answers, contents, clocks."""
+"""Builders for the tests of the refresher: settings, responses, contents, clocks, contexts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -16,16 +19,19 @@ from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
+from refresher.github.exchange import Exchange
 from refresher.github.response import GitHubResponse
+from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
-from refresher.refresh import RefreshContext
-from refresher.reporting.meter import Exchange, Meter
+from refresher.lock.refresh_lock import HeldLock, RefreshLocks
+from refresher.refresh import RefreshContext, RefreshPolicy
+from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
-from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared import settings as settings_of_process
+from shared.clock import SYSTEM, Clock
 from shared.redis import keys
-from shared.redis.store import Store
 from shared.resources.operations.shapes import FREE, Shape
 from shared.resources.resource import Catalogue, Resource
 from shared.settings import Settings
@@ -43,8 +49,8 @@ USER_VIEW = Resource("/users/netflix")
 property_test = hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
 
 
-class Clock:
-    """A time of day that a test sets; `at_call` runs something when it is read the n-th time."""
+class ManualClock:
+    """Unix time that a test sets; `at_call` runs something when it is read the n-th time."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
@@ -74,6 +80,26 @@ def make_settings(github_url: str, **overrides: Any) -> Settings:
     return settings_of_process.load(**values | overrides)
 
 
+def at(now: Callable[[], float]) -> Clock:
+    """The system's clock, except that it shows another time of day."""
+    return replace(SYSTEM, now=now)
+
+
+def lease(
+    resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
+) -> AbstractContextManager[HeldLock | None]:
+    """Hold a resource's lock inside the block; None if another one holds it."""
+    locks = RefreshLocks(redis, lifetime=lifetime, clock=SYSTEM, masters=masters)
+    return locks.take(resource)
+
+
+def make_budget(
+    redis: Redis, settings: Settings, *, tracked: bool, clock: Clock = SYSTEM
+) -> Budget:
+    """The budget as one refresher uses it."""
+    return Budget(redis, settings, tracked=tracked, clock=clock, new_id=lambda: uuid4().hex)
+
+
 def make_context(
     redis: Redis,
     settings: Settings,
@@ -82,29 +108,30 @@ def make_context(
     chance: float = 0.0,
     budgeted: bool = False,
 ) -> RefreshContext:
-    """All that a refresh is made with; close `tools.origin` at the end.
+    """Everything that a refresh needs; close `context.origin` at the end.
 
-    With a budget every credential of the settings is used, as in a fleet, else the first alone.
+    With a budget all credentials of the settings are used, as in a fleet; otherwise the first.
     """
-    rate_limiter = Budget(redis, settings, tracked=False) if budgeted else None
-    meter = Meter(redis)
-    privileges = Privileges(redis, settings.privileged_credentials)
+    rate_limiter = make_budget(redis, settings, tracked=False) if budgeted else None
+    meter = Meter(redis, SYSTEM)
+    privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
+    catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
 
     def observe(exchange: Exchange) -> None:
         meter.observe(exchange)
         privileges.observe(exchange)
 
     return RefreshContext(
-        settings,
-        redis,
-        Store(redis),
-        EntryWriter(redis, settings),
-        GitHubClient(settings, rate_limiter, observe=observe),
-        LargeListLimit(redis, Catalogue(settings.orgs, include_private=settings.include_private)),
-        Reporter(redis, meter, keep_s=600),
+        Storage.of(redis, settings),
+        GitHubClient(settings, rate_limiter, observe=observe, clock=SYSTEM),
+        Admission(
+            RefreshLocks(redis, lifetime=settings.lock_ttl, clock=SYSTEM),
+            LargeListLimit(redis, catalogue),
+        ),
+        Reporter(redis, meter, SYSTEM, keep_s=600),
         privileges,
-        clock=clock or Clock(),
-        chance=lambda: chance,
+        RefreshPolicy.of(settings, chance=lambda: chance),
+        at(clock or ManualClock()),
     )
 
 

@@ -13,7 +13,7 @@ from refresher.refresh import refresh
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import REPOS, Clock, make_context, make_settings
+from tests.refresher.workbench import REPOS, ManualClock, make_context, make_settings
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 
@@ -40,7 +40,7 @@ def stored(redis: Redis) -> Any:
 def test_one_credential_answers_all_pages_of_a_reading(
     github: FakeGitHub, redis: Redis, tokens: str, concurrency: int
 ) -> None:
-    clock = Clock(time.time())
+    clock = ManualClock(time.time())
     settings = make_settings(github.url, github_api_token=tokens, github_concurrency=concurrency)
     context = make_context(redis, settings, budgeted=True, clock=clock)
     with closing(context.origin):
@@ -58,7 +58,7 @@ def test_whoever_was_given_the_pages_is_asked_whether_they_changed(
     settings = make_settings(
         github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
     )
-    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
+    context = make_context(redis, settings, budgeted=True, clock=ManualClock(time.time()))
     with closing(context.origin):
         refresh(REPOS, context)
         github.reset_counters()
@@ -77,7 +77,7 @@ def test_a_list_whose_credential_is_spent_in_the_middle_is_read_anew_by_another(
     settings = make_settings(
         github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
     )
-    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
+    context = make_context(redis, settings, budgeted=True, clock=ManualClock(time.time()))
     github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
     with closing(context.origin):
         refresh(REPOS, context)
@@ -91,7 +91,7 @@ def test_a_list_is_not_read_when_every_credential_is_spent(
     github: FakeGitHub, redis: Redis
 ) -> None:
     settings = make_settings(github.url, github_api_token=f"{OWNER},{STRANGER}")
-    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
+    context = make_context(redis, settings, budgeted=True, clock=ManualClock(time.time()))
     github.fault("ratelimited", path="page=", reset_in=600)
     with closing(context.origin):
         refresh(REPOS, context)
@@ -104,7 +104,7 @@ def test_a_list_is_not_read_when_every_credential_is_spent(
 def test_nothing_of_a_reading_that_was_left_gets_into_the_next_one(
     github: FakeGitHub, redis: Redis
 ) -> None:
-    clock = Clock(time.time())
+    clock = ManualClock(time.time())
     for tokens in (OWNER, f"{OWNER},{STRANGER}"):
         settings = make_settings(github.url, github_api_token=tokens)
         context = make_context(redis, settings, budgeted=True, clock=clock)

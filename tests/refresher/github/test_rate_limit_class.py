@@ -2,7 +2,8 @@
 
 import pytest
 
-from refresher.github.rate_limit_class import class_in, shape_of
+from refresher.github.rate_limit_class import shape_of
+from refresher.github.rate_limit_headers import class_in
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,17 @@ from requests.structures import CaseInsensitiveDict
 
 from refresher.errors import OriginError
 from refresher.github.auth.credentials import Token
-from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
-from refresher.reporting.meter import Exchange, Expense, Meter, metered
+from refresher.github.exchange import Exchange
+from refresher.reporting.meter import Expense, Meter, metered
 from shared import measures
+from shared.clock import SYSTEM
 from shared.measures import SUM, Measure
 from shared.redis import keys
 from tests.builders import absent_redis
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import TOKEN, make_settings
+from tests.refresher.workbench import TOKEN, make_budget, make_settings
 
 ID = "0123456789ab"
 
@@ -61,7 +62,7 @@ def counts(redis: Redis, measure: Measure) -> Mapping[tuple[str, ...], float]:
 
 @pytest.fixture
 def meter(redis: Redis) -> Meter:
-    return Meter(redis)
+    return Meter(redis, SYSTEM)
 
 
 @pytest.mark.parametrize(
@@ -165,16 +166,16 @@ class TestCounts:
 
     def test_of_several_refreshers_are_summed(self, redis: Redis) -> None:
         for _ in range(3):
-            with metered(redis) as meter:
+            with metered(redis, SYSTEM) as meter:
                 meter.observe(make_exchange())
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 3}
 
     def test_wait_for_a_redis_that_is_away(self, redis: Redis) -> None:
-        meter = Meter(absent_redis())
+        meter = Meter(absent_redis(), SYSTEM)
         meter.observe(make_exchange())
         meter.flush()
         meter.observe(make_exchange(304))
-        meter.redis = redis
+        meter._redis = redis
         meter.flush()
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1, ("304",): 1}
         assert counts(redis, Measure.ORIGIN_SECONDS) == {("0.5",): 2, (SUM,): 0.5}
@@ -201,7 +202,7 @@ class TestCounts:
 
     def test_are_in_redis_when_the_job_is_over_even_by_an_error(self, redis: Redis) -> None:
         def fail() -> None:
-            with metered(redis) as meter:
+            with metered(redis, SYSTEM) as meter:
                 meter.observe(make_exchange())
                 raise ZeroDivisionError
 
@@ -210,7 +211,7 @@ class TestCounts:
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1}
 
     def test_end_no_job_where_redis_is_away(self) -> None:
-        with metered(absent_redis()) as meter:
+        with metered(absent_redis(), SYSTEM) as meter:
             meter.observe(make_exchange())
 
 
@@ -267,7 +268,10 @@ class TestAgainstTheStandIn:
     ) -> Iterator[GitHubClient]:
         settings = make_settings(github.url, github_api_token=request.param)
         origin = GitHubClient(
-            settings, Budget(redis, settings, tracked=True), observe=meter.observe
+            settings,
+            make_budget(redis, settings, tracked=True),
+            observe=meter.observe,
+            clock=SYSTEM,
         )
         yield origin
         origin.close()

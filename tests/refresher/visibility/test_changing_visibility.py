@@ -15,7 +15,7 @@ from shared.resources.resource import Catalogue
 from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
-from tests.refresher.workbench import Clock, make_context, make_settings
+from tests.refresher.workbench import ManualClock, make_context, make_settings
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 SEES_ALL = {"role": "owner", "scopes": "repo, admin:org"}
@@ -31,12 +31,12 @@ def github() -> Iterator[FakeGitHub]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(time.time())
+def clock() -> ManualClock:
+    return ManualClock(time.time())
 
 
 @pytest.fixture
-def fetch(github: FakeGitHub, redis: Redis, clock: Clock) -> Iterator[Fetch]:
+def fetch(github: FakeGitHub, redis: Redis, clock: ManualClock) -> Iterator[Fetch]:
     """Refreshes a path with a credential and gives what is stored then."""
     made: list[RefreshContext] = []
 
@@ -46,7 +46,7 @@ def fetch(github: FakeGitHub, redis: Redis, clock: Clock) -> Iterator[Fetch]:
             redis, make_settings(github.url, **settings), budgeted=True, clock=clock
         )
         made.append(context)
-        include_private = context.settings.include_private
+        include_private = settings.get("include_private", False)
         resource = Catalogue(("Netflix",), include_private=include_private).named(path)
         assert resource is not None
         refresh(resource, context)
@@ -78,7 +78,7 @@ def test_what_lies_below_a_repository_that_is_not_said_to_be_public_is_asked_for
 
 @pytest.mark.parametrize("status", [301, 302])
 def test_that_nothing_changed_in_another_repository_is_no_proof_that_it_is_public(
-    github: FakeGitHub, fetch: Fetch, clock: Clock, status: int
+    github: FakeGitHub, fetch: Fetch, clock: ManualClock, status: int
 ) -> None:
     here, there = (repo["name"] for repo in github.repos()[:2])
     path = f"/repos/netflix/{here.lower()}/readme"

@@ -113,9 +113,11 @@ def stored_with(
 
 
 def _stored(resource: Resource, context: RefreshContext) -> Stored | RefreshOutcome:
-    context.redis.delete(keys.points(int(time.time() // 60)))  # a minute has not enough of them
+    context.storage.redis.delete(
+        keys.points(int(time.time() // 60))
+    )  # a minute has not enough of them
     outcome = refresh(resource, context)
-    entry = Store(context.redis).read(resource)
+    entry = Store(context.storage.redis).read(resource)
     if entry is None:
         return outcome
     known = entry.metadata
