@@ -1,6 +1,6 @@
 """The refresh of one resource: take its lock, read its state, ask GitHub, store the result.
 
-Whether GitHub is asked is decided by `reason_not_to`, and what an error means by `failure_of`: both
+Whether GitHub is asked is decided by `reason_not_to`, and what an error means by `failure_to_record`: both
 are pure functions. `_Attempt` only carries out what they decide.
 """
 
@@ -103,7 +103,7 @@ def reason_not_to(
     return None
 
 
-def failure_of(error: Exception) -> OriginError:
+def failure_to_record(error: Exception) -> OriginError:
     """The failure to record for an error that ended a refresh.
 
     Errors of our own are recorded too: otherwise readers would request the same failing refresh
@@ -192,7 +192,7 @@ class _Attempt:
         except RedisError:
             raise
         except Exception as error:
-            ended = self._fail(failure_of(error))
+            ended = self._fail(failure_to_record(error))
             if not isinstance(error, OriginError | BaseTimeoutException):
                 raise
             return ended

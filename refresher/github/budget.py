@@ -174,7 +174,11 @@ class Budget:
         return len(self._credentials) > 1
 
     def _share_kept(self, credentials: Sequence[Credential]) -> float:
-        """The share to keep; none for anonymous requests beside credentials: none are tracked."""
+        """The share to keep for tracked resources.
+
+        It is 0 for anonymous requests of a fleet with credentials: these are never for tracked
+        resources.
+        """
         is_beside = _is_anonymous(credentials) and not _is_anonymous(self._credentials)
         return 0.0 if is_beside else self._share
 

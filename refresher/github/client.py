@@ -14,10 +14,11 @@ from refresher.github.auth.credentials import Credential, Sending
 from refresher.github.body import read_body
 from refresher.github.conditional import Identity, Validator
 from refresher.github.exchange import Exchange
-from refresher.github.rate_limit_headers import asked_pause, is_secondary, is_spent
+from refresher.github.rate_limit_headers import asked_pause
 from refresher.github.rate_limiter import NoRateLimiter, RateLimiter, Reservation
 from refresher.github.request_headers import API_VERSION, MEDIA_TYPE, USER_AGENT
 from refresher.github.response import GitHubResponse
+from refresher.github.response_check import Refusal, refusal_in
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.settings import Settings
@@ -150,7 +151,7 @@ class GitHubClient:
             is_new = credential.id not in tried
             tried.add(credential.id)
             try:
-                response = self._pass(url, reservation, validator, deadline)
+                response = self._send_reserved(url, reservation, validator, deadline)
             except CredentialError as error:
                 if not self._rate_limiter.has_others:
                     raise
@@ -158,27 +159,37 @@ class GitHubClient:
                 if is_new:
                     continue
                 raise
-            if response.status == 401 and not credential.is_anonymous:
-                if credential.id not in renewed and credential.renew():
-                    renewed.add(credential.id)
-                    continue
-                if self._rate_limiter.set_aside(credential, "GitHub refuses it (401)") and is_new:
-                    continue
-            elif is_spent(response):
-                if self._rate_limiter.has_others and is_new:
-                    continue
-            elif is_secondary(response):
-                asked = asked_pause(response.headers, now=self._clock.now())
-                seconds = self._rate_limiter.pause(asked)
-                reason = f"GitHub's secondary limit was met (answered {response.status})"
-                raise OriginError(
-                    FailureKind.RATE_LIMITED, reason, status=response.status, retry_after=seconds
-                )
+            match refusal_in(response):
+                case Refusal.CREDENTIAL:
+                    if credential.id not in renewed and credential.renew():
+                        renewed.add(credential.id)
+                        continue
+                    has_others = self._rate_limiter.set_aside(credential, "GitHub refuses it (401)")
+                    if has_others and is_new:
+                        continue
+                case Refusal.SPENT:
+                    if self._rate_limiter.has_others and is_new:
+                        continue
+                case Refusal.SECONDARY:
+                    raise self._pause(response)
+                case None:
+                    pass
             return response
 
-    def _pass(
+    def _pause(self, response: GitHubResponse) -> OriginError:
+        """Pause the fleet because of a secondary limit; return the error to raise."""
+        asked = asked_pause(response.headers, now=self._clock.now())
+        return OriginError(
+            FailureKind.RATE_LIMITED,
+            f"GitHub's secondary limit was met (answered {response.status})",
+            status=response.status,
+            retry_after=self._rate_limiter.pause(asked),
+        )
+
+    def _send_reserved(
         self, url: str, reservation: Reservation, validator: Validator | None, deadline: float
     ) -> GitHubResponse:
+        """Send a reserved request; settle the reservation whatever happens."""
         status, headers = 0, CaseInsensitiveDict[str]()
         sent_at: float | None = None
         try:

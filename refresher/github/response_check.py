@@ -1,7 +1,14 @@
 """Decides what a response is: content, a negative response that can be stored, or a failure."""
 
+from enum import Enum, auto
+
 from refresher.errors import OriginError
-from refresher.github.rate_limit_headers import UNSAID_PAUSE, asked_pause
+from refresher.github.rate_limit_headers import (
+    UNSAID_PAUSE,
+    asked_pause,
+    is_secondary,
+    is_spent,
+)
 from refresher.github.response import GitHubResponse
 from shared.outcomes import FailureKind
 
@@ -9,6 +16,23 @@ from shared.outcomes import FailureKind
 # on-demand resource they are stored as content: another request would get the same response. 409 is
 # an empty repository, 422 a query that GitHub cannot process, 451 a takedown.
 NEGATIVE = frozenset({404, 409, 410, 422, 451})
+
+
+class Refusal(Enum):
+    """Why GitHub refused a request with this credential."""
+
+    CREDENTIAL = auto()  # it does not accept the credential
+    SPENT = auto()  # the credential's primary limit is used up
+    SECONDARY = auto()  # a secondary limit was met, which concerns all credentials
+
+
+def refusal_in(response: GitHubResponse) -> Refusal | None:
+    """Why a response refuses the request; None if the response is about the resource."""
+    if response.status == 401 and not response.is_anonymous:
+        return Refusal.CREDENTIAL
+    if is_spent(response):
+        return Refusal.SPENT
+    return Refusal.SECONDARY if is_secondary(response) else None
 
 
 def check(response: GitHubResponse, *, tracked: bool, now: float) -> None:

@@ -89,12 +89,12 @@ class Meter:
             if exchange.status is not None:
                 self._last = exchange
                 self._offset = clock_offset(exchange.headers, now=self._clock.now())
-                told = {
+                fields = {
                     name: exchange.headers[said]
                     for name, said in _CREDENTIAL_FIELDS.items()
                     if said in exchange.headers
                 }
-                self._credentials[exchange.credential.id] = told | {"status": status}
+                self._credentials[exchange.credential.id] = fields | {"status": status}
             if self._expenses:
                 self._expenses[-1].add(exchange)
         if self._clock.monotonic() - self._flushed_at > _FLUSH_INTERVAL:
@@ -122,10 +122,10 @@ class Meter:
                 measures.add(pipeline, counts)
                 if last is not None:
                     pipeline.hset(keys.ORIGIN, items=self._origin(last))
-                for credential, told in credentials.items():
+                for credential, fields in credentials.items():
                     pipeline.hset(
                         keys.credential(credential),
-                        items=[part for pair in told.items() for part in pair],
+                        items=[part for pair in fields.items() for part in pair],
                     )
                     pipeline.expire(keys.credential(credential), REMEMBER_S)
                 pipeline.execute()

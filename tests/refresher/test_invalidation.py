@@ -1,4 +1,4 @@
-"""A change that the origin told of is refreshed though the entry is fresh, and seen once."""
+"""An invalidation refreshes an entry although it is fresh, and is handled once."""
 
 from redis import Redis
 

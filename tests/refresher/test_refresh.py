@@ -12,7 +12,8 @@ import pytest
 from redis import Redis, RedisError
 from rq.timeouts import JobTimeoutException
 
-from refresher.refresh import reason_not_to, refresh
+from refresher.errors import OriginError
+from refresher.refresh import failure_to_record, reason_not_to, refresh
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry, Metadata
 from shared.failure import Failure
@@ -93,6 +94,31 @@ class TestTheDecision:
         state = EntryState(metadata, failure)
         assert reason_not_to(state, now, force=False) is expected
         assert reason_not_to(state, now, force=True) is None
+
+
+class TestTheFailure:
+    """What is recorded of an error."""
+
+    def test_is_github_s_own_where_it_has_one(self) -> None:
+        error = OriginError(FailureKind.STATUS, "GitHub answered 502", status=502)
+        assert failure_to_record(error) is error
+
+    @pytest.mark.parametrize(
+        ("error", "kind", "reason"),
+        [
+            (JobTimeoutException("secret"), FailureKind.TIMEOUT, "the refresh took too long"),
+            (
+                ZeroDivisionError("secret"),
+                FailureKind.INTERNAL,
+                "an error of our own (ZeroDivisionError); see the refresher's log",
+            ),
+        ],
+    )
+    def test_holds_nothing_of_another_error_s_text(
+        self, error: Exception, kind: FailureKind, reason: str
+    ) -> None:
+        failure = failure_to_record(error)
+        assert (failure.kind, failure.reason, failure.status) == (kind, reason, None)
 
 
 class TestSuccess:
@@ -449,7 +475,8 @@ def raiser(error: Exception) -> Callable[[], None]:
 class TestFencing:
     """A refresher that lost its lock on the way writes nothing."""
 
-    # Readings of the clock: 1 looking again, 2 judging the answer, 3 storing it.
+    # Readings of the clock: 1 to decide whether GitHub is asked, 2 as the age of what it sends,
+    # 3 to check the response.
     @pytest.mark.parametrize("moment", [2, 3])
     def test_once_another_has_drawn_a_token_nothing_is_stored(
         self,

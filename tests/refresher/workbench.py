@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +36,7 @@ from shared.resources.operations.shapes import FREE, Shape
 from shared.resources.resource import Catalogue, Resource
 from shared.settings import Settings
 
+CREDENTIAL_ID = "0123456789ab"
 TOKEN = "ghp_very_secret_0123456789"
 JSON_TYPE = "application/json; charset=utf-8"
 CATALOGUE = Catalogue(("Netflix",))
@@ -142,12 +143,40 @@ def make_response(
     headers: Mapping[str, str] | None = None,
     links: Mapping[str, str] | None = None,
 ) -> GitHubResponse:
-    """An answer of GitHub's; a header given as empty text is left out."""
+    """A response of GitHub's; a header given as empty text is left out."""
     fields = {"Content-Type": JSON_TYPE} | dict(headers or {})
     present = {name: value for name, value in fields.items() if value}
     return GitHubResponse(
         "https://api.github.com/x", status, CaseInsensitiveDict(present), body, links or {}
     )
+
+
+def make_exchange(status: int | None = 200, **known: Any) -> Exchange:
+    """A request of 0.25 s with a credential; by default its id is `CREDENTIAL_ID`."""
+    credential = Named(known.pop("credential", CREDENTIAL_ID), known.pop("is_anonymous", False))
+    headers = CaseInsensitiveDict(known.pop("headers", {}))
+    return Exchange(status, 0.25, credential, headers, **known)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A credential of which nothing matters but what it is called."""
+
+    id: str
+    is_anonymous: bool
+    assumed_limit: int = 5000
+
+    def authorization(self) -> str | None:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def renew(self) -> bool:
+        """It cannot."""
+        return False
+
+    def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
+        """It sees nothing private."""
+        return []
 
 
 # Lets every member of an object through.

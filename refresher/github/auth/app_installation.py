@@ -252,13 +252,13 @@ def _token_in(status: int, body: bytes) -> AppToken:
     try:
         if status != 201:
             raise ValueError
-        answer = json.loads(body)
-        ends = datetime.fromisoformat(answer["expires_at"]).timestamp()
-        secret = answer["token"]
+        issued = json.loads(body)
+        ends = datetime.fromisoformat(issued["expires_at"]).timestamp()
+        secret = issued["token"]
         if not (isinstance(secret, str) and secret.isascii() and secret.isprintable()):
             raise ValueError
         permissions = {
-            str(name): str(level) for name, level in dict(answer.get("permissions") or {}).items()
+            str(name): str(level) for name, level in dict(issued.get("permissions") or {}).items()
         }
     except (ValueError, KeyError, TypeError):
         reason = f"no token for the GitHub App: GitHub answered {status} without one"

@@ -49,7 +49,7 @@ def make_budget(redis: Redis, clock: ManualClock) -> MakeBudget:
 
 
 def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, str]:
-    """What an answer says of the primary limit."""
+    """What a response says of the primary limit."""
     return {
         "X-RateLimit-Limit": str(limit),
         "X-RateLimit-Remaining": str(remaining),
@@ -58,7 +58,7 @@ def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, 
 
 
 def ask(budget: Budget, remaining: int, **known: int) -> Reservation:
-    """One request whose answer says what remains."""
+    """One request whose response says what remains."""
     reservation = budget.reserve()
     budget.settle(reservation, 200, said(remaining, **known))
     return reservation
@@ -319,7 +319,7 @@ def test_what_a_refusal_says_is_of_the_anonymous_limit_and_ignored(
 
 
 class TestClasses:
-    """GitHub's other limits are counted apart, once an answer has named them."""
+    """GitHub's other limits are counted apart, once a response has named them."""
 
     SBOM = "/repos/netflix/hystrix/dependency-graph/sbom"
     ELSEWHERE = "/repos/netflix/eureka/dependency-graph/sbom"
@@ -411,7 +411,7 @@ class TestHistory:
     ) -> None:
         budget = make_budget()
         ask(budget, 100)
-        ask(budget, 200)  # an answer that was overtaken by the one before
+        ask(budget, 200)  # a response that was overtaken by the one before
         assert [point.remaining for point in self.points(redis, clock.now)] == [100]
 
     def test_tells_of_the_class_that_the_answer_spoke_of(

@@ -155,6 +155,39 @@ def test_who_was_stopped_for_the_lock_s_life_knows_at_once_that_it_is_lost(
         assert held.is_lost
 
 
+def test_a_lock_is_extended_after_a_third_of_its_life(redis: Redis) -> None:
+    clock = ManualClock()
+    locks = RefreshLocks(redis, lifetime=60, clock=replace(SYSTEM, monotonic=clock))
+    with locks.take(ORG) as held:
+        assert held is not None
+        for pass_by, is_extended in ((19.9, False), (0.2, True), (19.9, False), (0.2, True)):
+            redis.pexpire(keys.lock(ORG), 30_000)
+            redis.pexpire(keys.running(ORG), 30_000)
+            clock.now += pass_by
+            assert held.extend_if_due()
+            for key in (keys.lock(ORG), keys.running(ORG)):
+                assert (redis.pttl(key) > 30_000) is is_extended
+        clock.now += 60
+        assert not held.extend_if_due()
+        assert redis.pttl(keys.lock(ORG)) > 0, "what is lost is left to expire"
+
+
+def test_a_watchdog_runs_while_a_lock_is_held(redis: Redis) -> None:
+    seen: list[int] = []
+    watched = RefreshLocks(
+        redis,
+        lifetime=0.15,
+        clock=SYSTEM,
+        watchdog=lambda: seen.append(redis.exists(keys.lock(ORG))),
+    )
+    with watched.take(ORG):
+        eventually(lambda: len(seen) >= 2)
+    count = len(seen)
+    assert seen[0] == 1
+    time.sleep(0.1)
+    assert len(seen) == count
+
+
 class TestIndependentMasters:
     """`REDLOCK_URLS`: a majority of independent servers gives the lock."""
 

@@ -1,4 +1,4 @@
-"""How a refresh ended is told to the log, the counts, the record and the timeline."""
+"""The end of a refresh is reported to the log, the counters, the record and the timeline."""
 
 import logging
 import time

@@ -277,7 +277,7 @@ class TestWhatWasFoundSince:
 
 class TestCredentialsThatSeeNoMore:
     @pytest.fixture
-    def told(self, redis: Redis) -> Callable[..., None]:
+    def github_says(self, redis: Redis) -> Callable[..., None]:
         """What GitHub said of a credential is known, as refreshers bring it to Redis."""
 
         def tell(credential: Credential, scopes: str | None) -> None:
@@ -288,37 +288,37 @@ class TestCredentialsThatSeeNoMore:
         return tell
 
     def test_are_classic_tokens_of_which_github_names_no_scope(
-        self, privileges: Privileges, told: Callable[..., None]
+        self, privileges: Privileges, github_says: Callable[..., None]
     ) -> None:
         assert privileges.scopeless([CLASSIC]) == frozenset()  # nothing is known yet
-        told(CLASSIC, "")
+        github_says(CLASSIC, "")
         assert privileges.scopeless([CLASSIC, FINE_GRAINED, ANONYMOUS]) == {CLASSIC.id}
 
     @pytest.mark.parametrize("scopes", [None, "repo", "read:user"])
     def test_are_none_of_which_github_names_a_scope_or_says_nothing(
-        self, privileges: Privileges, told: Callable[..., None], scopes: str | None
+        self, privileges: Privileges, github_says: Callable[..., None], scopes: str | None
     ) -> None:
-        told(CLASSIC, scopes)
+        github_says(CLASSIC, scopes)
         assert privileges.scopeless([CLASSIC]) == frozenset()
 
     @pytest.mark.parametrize("secret", ["github_pat_11A", "ghs_0123456789", "anything-else"])
     def test_are_never_of_another_kind_whatever_the_field_says(
-        self, privileges: Privileges, told: Callable[..., None], secret: str
+        self, privileges: Privileges, github_says: Callable[..., None], secret: str
     ) -> None:
-        told(Token(secret), "")
+        github_says(Token(secret), "")
         assert privileges.scopeless([Token(secret)]) == frozenset()
 
     @pytest.mark.parametrize("secret", ["ghp_0123456789", "gho_0123456789", "0a" * 20])
     def test_are_classic_tokens_of_every_form(
-        self, privileges: Privileges, told: Callable[..., None], secret: str
+        self, privileges: Privileges, github_says: Callable[..., None], secret: str
     ) -> None:
-        told(Token(secret), "")
+        github_says(Token(secret), "")
         assert privileges.scopeless([Token(secret)]) == {Token(secret).id}
 
     def test_are_no_longer_so_once_an_answer_shows_otherwise(
-        self, privileges: Privileges, told: Callable[..., None]
+        self, privileges: Privileges, github_says: Callable[..., None]
     ) -> None:
-        told(CLASSIC, "")
+        github_says(CLASSIC, "")
         privileges.note_findings(answer_to(CLASSIC), Findings(may_push=True))
         privileges.check()
         assert privileges.scopeless([CLASSIC]) == frozenset()
@@ -328,9 +328,9 @@ class TestCredentialsThatSeeNoMore:
         redis: Redis,
         privileges: Privileges,
         clock: ManualClock,
-        told: Callable[..., None],
+        github_says: Callable[..., None],
     ) -> None:
-        told(CLASSIC, "")
+        github_says(CLASSIC, "")
         outside = app_with(redis, clock, {"metadata": "read", "contents": "read"})
         assert privileges.without_members([CLASSIC, outside]) == {CLASSIC.id, outside.id}
         inside = app_with(redis, clock, {"metadata": "read", "members": "read"})

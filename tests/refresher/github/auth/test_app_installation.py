@@ -296,7 +296,7 @@ class TestSecrets:
             assert secret.encode() not in held
             assert secret not in caplog.text
 
-    def test_a_vault_opens_for_its_own_key_only(
+    def test_a_token_store_opens_for_its_own_key_only(
         self, installation: MakeInstallation, github: FakeGitHub, redis: Redis
     ) -> None:
         installation().authorization()
