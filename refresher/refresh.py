@@ -1,7 +1,7 @@
 """The refresh of one resource: take its lock, read its state, ask GitHub, store the result.
 
-Whether GitHub is asked is decided by `reason_not_to`, and what an error means by `failure_to_record`: both
-are pure functions. `_Attempt` only carries out what they decide.
+Whether GitHub is asked is decided by `reason_not_to`, and what an error means by
+`failure_to_record`: both are pure functions. `_Attempt` only carries out what they decide.
 """
 
 from collections.abc import Callable
