@@ -59,14 +59,25 @@ def make_origin() -> Iterator[MakeOrigin]:
 
 @pytest.fixture
 def context_for(redis: Redis) -> Iterator[MakeContext]:
-    """Contexts of refreshes, closed at the end: `context_for(url, clock=..., **settings)`."""
+    """Contexts of refreshes, closed at the end: `context_for(url, clock=..., **settings)`.
+
+    `budgeted=True` uses all credentials of the settings, as a fleet does.
+    """
     made: list[RefreshContext] = []
 
     def make(
-        url: str, *, clock: Callable[[], float] | None = None, chance: float = 0.0, **settings: Any
+        url: str,
+        *,
+        clock: Callable[[], float] | None = None,
+        chance: float = 0.0,
+        budgeted: bool = False,
+        **settings: Any,
     ) -> RefreshContext:
-        made.append(make_context(redis, make_settings(url, **settings), clock=clock, chance=chance))
-        return made[-1]
+        context = make_context(
+            redis, make_settings(url, **settings), clock=clock, chance=chance, budgeted=budgeted
+        )
+        made.append(context)
+        return context
 
     yield make
     for context in made:

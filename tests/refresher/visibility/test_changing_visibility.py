@@ -1,21 +1,21 @@
 """What changes behind the cache's back never lets out more than GitHub tells anybody now."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from refresher.refresh import RefreshContext, refresh
+from refresher.refresh import refresh
 from shared.entry import Entry
 from shared.redis.store import Store
 from shared.resources.resource import Catalogue
 from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
-from tests.refresher.workbench import ManualClock, make_context, make_settings
+from tests.refresher.conftest import MakeContext
+from tests.refresher.workbench import ManualClock
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 SEES_ALL = {"role": "owner", "scopes": "repo, admin:org"}
@@ -31,21 +31,12 @@ def github() -> Iterator[FakeGitHub]:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(time.time())
-
-
-@pytest.fixture
-def fetch(github: FakeGitHub, redis: Redis, clock: ManualClock) -> Iterator[Fetch]:
+def fetch(context_for: MakeContext, github: FakeGitHub, redis: Redis, clock: ManualClock) -> Fetch:
     """Refreshes a path with a credential and gives what is stored then."""
-    made: list[RefreshContext] = []
 
     def fetch(path: str, *, token: str = OWNER, **settings: Any) -> Entry:
-        settings = {"github_api_token": token, **settings}
-        context = make_context(
-            redis, make_settings(github.url, **settings), budgeted=True, clock=clock
-        )
-        made.append(context)
+        known = {"github_api_token": token, **settings}
+        context = context_for(github.url, clock=clock, budgeted=True, **known)
         include_private = settings.get("include_private", False)
         resource = Catalogue(("Netflix",), include_private=include_private).named(path)
         assert resource is not None
@@ -55,9 +46,7 @@ def fetch(github: FakeGitHub, redis: Redis, clock: ManualClock) -> Iterator[Fetc
         assert entry is not None
         return entry
 
-    yield fetch
-    for context in made:
-        context.origin.close()
+    return fetch
 
 
 def hidden(github: FakeGitHub) -> str:
