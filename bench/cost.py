@@ -11,25 +11,29 @@ rotated. Every way below meets the same changes, on a stand-in of its own:
 """
 
 import argparse
+import random
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 import requests
 from redis import Redis
 
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
+from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
-from refresher.refresh import RefreshContext, refresh
+from refresher.lock.refresh_lock import RefreshLocks
+from refresher.refresh import RefreshContext, RefreshPolicy, refresh
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
-from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from scripts.embedded_redis import EmbeddedRedis
-from shared.redis.store import Store
+from shared.clock import SYSTEM
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from shared.settings import Settings, load
@@ -128,24 +132,21 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             nonlocal now
             now = START + second
             known = settings(token)
-            budget = Budget(redis, known, tracked=True, clock=lambda: now)
-            meter = Meter(redis)
-            origin = GitHubClient(known, budget, observe=meter.observe)
-            bulkhead = LargeListLimit(redis, Catalogue((ORG,)))
-            refresh(
-                resource,
-                RefreshContext(
-                    known,
-                    redis,
-                    Store(redis),
-                    EntryWriter(redis, known),
-                    origin,
-                    bulkhead,
-                    Reporter(redis, meter, keep_s=600),
-                    Privileges(redis),
-                    clock=lambda: now,
-                ),
+            clock = replace(SYSTEM, now=lambda: now)
+            budget = Budget(redis, known, tracked=True, clock=clock, new_id=lambda: uuid4().hex)
+            meter = Meter(redis, clock)
+            origin = GitHubClient(known, budget, observe=meter.observe, clock=clock)
+            locks = RefreshLocks(redis, lifetime=known.lock_ttl, clock=clock)
+            context = RefreshContext(
+                Storage.of(redis, known),
+                origin,
+                Admission(locks, LargeListLimit(redis, Catalogue((ORG,)))),
+                Reporter(redis, meter, clock, keep_s=600),
+                Privileges(redis, known.privileged_credentials, clock=clock),
+                RefreshPolicy.of(known, chance=random.random),
+                clock,
             )
+            refresh(resource, context)
             origin.close()
 
         return look

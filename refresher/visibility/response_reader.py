@@ -1,16 +1,16 @@
-"""Reading a single answer of GitHub's so that only what is public of it gets out."""
+"""Reads a single response of GitHub's, so that only its public part is stored."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from refresher.content import content as contents
 from refresher.content.content import Content
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
 from refresher.github import response_check
-from refresher.github.client import MEDIA_TYPE, GitHubClient
+from refresher.github.client import GitHubClient
 from refresher.github.question import Question
+from refresher.github.request_headers import MEDIA_TYPE
 from refresher.github.response import GitHubResponse
 from refresher.storage.page_store import KnownPages
 from refresher.visibility.askers import (
@@ -23,52 +23,58 @@ from refresher.visibility.askers import (
 )
 from refresher.visibility.parent_repository import Parent
 from refresher.visibility.privileges import Privileges
+from shared.clock import Clock
 from shared.resources.operations import AlsoWith
+
+
+class FindingsLog(Protocol):
+    """Receives what responses contain besides public data; must not raise `OriginError`."""
+
+    def note_findings(self, response: GitHubResponse, findings: Findings) -> None:
+        """Record the findings of a response."""
 
 
 @dataclass(frozen=True)
 class ResponseReader:
-    """Reads one answer, with whichever credential sees no more of it than the public.
+    """Reads one response, with a credential that sees only its public part.
 
     Args:
-        question: what is asked.
-        tracked: it is of a tracked resource, which is a single object.
-        origin: where from.
-        parent: the repository that it lies below; None for none.
-        privileges: what is known of the credentials.
-        note_findings: told what an answer held beside what is public.
-        clock: gives Unix time in seconds.
+        question: the request.
+        origin: GitHub.
+        parent: the repository that the resource lies below; None if it lies below none.
+        privileges: what is known about the credentials.
+        findings_log: receives the findings of each response that was narrowed.
+        clock: the process's clock.
     """
 
     question: Question
-    tracked: bool
     origin: GitHubClient
     parent: Parent | None
     privileges: Privileges
-    note_findings: Callable[[GitHubResponse, Findings], None]
-    clock: Callable[[], float]
+    findings_log: FindingsLog
+    clock: Clock
 
     def read(self, known: KnownPages, *, asked_at: float) -> Content | Unchanged:
-        """The content, as the public sees it.
+        """Read the public content.
 
         Args:
-            known: the page that was read last; none to read anew.
-            asked_at: Unix time in seconds, of now.
+            known: the stored page; empty to read without a condition.
+            asked_at: Unix time in seconds of this request.
 
         Raises:
-            OriginError: there is nothing that can be stored.
-            NotNowError: another refresher is at work on what this needs first.
+            OriginError: GitHub sent nothing that can be stored.
+            NotNowError: another refresher is refreshing the parent repository.
         """
         askers = self._askers()
         if askers is None:
             return contents.not_found()
-        content, is_a_credential_s = self._read(known, askers)
-        if is_a_credential_s and not self._was_public(asked_at):
+        content, needs_public_parent = self._read(known, askers)
+        if needs_public_parent and not self._was_public(asked_at):
             return contents.not_found()
         return content
 
     def _read(self, known: KnownPages, askers: Askers) -> tuple[Content | Unchanged, bool]:
-        """The content, and whether it is what a credential was shown."""
+        """The content, and whether it comes from a response to a credential."""
         url = self.origin.url_of(self.question.target)
         page = next((page for page in known.pages if page.url == url), None)
         validator = page.validator if page else None
@@ -77,19 +83,17 @@ class ResponseReader:
             return self._read_anonymously()
         if page is not None and response.status == 304:
             return Unchanged([page.confirmed(response)]), False
-        response_check.check(response, tracked=self.tracked, now=self.clock())
+        response_check.check(response, tracked=self.question.tracked, now=self.clock.now())
         findings = Findings()
         content = contents.of_response(
             response,
             Page.of(response, url),
             question=self.question,
-            tracked=self.tracked,
+            tracked=self.question.tracked,
             findings=findings,
         )
-        self.note_findings(response, findings)
-        if (
-            content.status != response.status
-        ):  # it is private itself, and so a 404 to everybody else
+        self.findings_log.note_findings(response, findings)
+        if content.status != response.status:  # private, and so a 404 for everyone else
             return content, False
         is_hidden = self._is_hidden(response, findings)
         if not is_hidden and self._sees_no_more(askers, response):
@@ -102,14 +106,14 @@ class ResponseReader:
         return self._read_anonymously()
 
     def _read_anonymously(self) -> tuple[Content | Unchanged, bool]:
-        """What is public of something of which a credential saw more: only GitHub can tell."""
+        """Repeat the request without a credential: only GitHub knows which part is public."""
         return self._read(KnownPages(), ANONYMOUS_ONLY)
 
     def _askers(self) -> Askers | None:
-        """Who may ask; None where what is asked for is not public.
+        """The credentials that may be used; None if the resource is not public.
 
-        What lies below a repository is as public as that. Without a credential GitHub sees to it
-        itself.
+        A resource below a repository is as public as the repository. For a request without a
+        credential, GitHub enforces this itself.
         """
         if all(credential.is_anonymous for credential in self.origin.credentials):
             return ANONYMOUS_ONLY
@@ -123,13 +127,13 @@ class ResponseReader:
 
     @property
     def _depends_on_parent(self) -> bool:
-        """Whether a credential would be used, or not, for what the repository is."""
+        """Whether the choice of the credential depends on the repository's visibility."""
         if self.question.include_private:
             return self.question.anonymously
         return not (self.question.anonymously and self.question.also_with is AlsoWith.NOBODY)
 
     def _known_to_see_no_more(self) -> Askers:
-        """Who may ask for something public: whoever is known to see no more of it."""
+        """The credentials that are known to see only the public part of a public resource."""
         if not self.question.anonymously:
             return ANY
         credentials = self.origin.credentials
@@ -146,10 +150,10 @@ class ResponseReader:
         assert_never(self.question.also_with)
 
     def _is_elsewhere(self, response: GitHubResponse) -> bool:
-        """Whether what a credential saw lies below another repository than the one that was asked.
+        """Whether a credential's response lies below another repository than the requested one.
 
-        One that was renamed is the same: GitHub leads to it by its number, as it leads there from
-        the repository's own former name.
+        A renamed repository is the same one: GitHub redirects to it by its number, both from the
+        resource and from the repository's former name.
         """
         if response.is_anonymous or self.parent is None or self.question.include_private:
             return False
@@ -160,7 +164,7 @@ class ResponseReader:
         return page is None or page.moved_to is None or not stays_below(response.url, page.moved_to)
 
     def _sees_no_more(self, askers: Askers, response: GitHubResponse) -> bool:
-        """Whether an answer says again what was known of the credential before it was asked.
+        """Whether the response confirms what was known about the credential before the request.
 
         Scopes and permissions can change at any time.
         """
@@ -170,10 +174,10 @@ class ResponseReader:
         return self.privileges.confirms(response, self.origin.credentials)
 
     def _is_hidden(self, response: GitHubResponse, findings: Findings) -> bool:
-        """Whether an answer holds what is not for everyone.
+        """Whether a response contains non-public objects.
 
-        In what GitHub's description leaves open, such as a deployment's payload, a mark may mean
-        anything; there only what a credential saw is doubted.
+        In free-form parts, such as a deployment's payload, a mark may mean anything. Such marks
+        count only in responses to a credential.
         """
         include_private = self.question.include_private
         if findings.hides(include_private=include_private):
@@ -181,7 +185,7 @@ class ResponseReader:
         return bool(findings.free_marks) and not (response.is_anonymous or include_private)
 
     def _was_public(self, asked_at: float) -> bool:
-        """Whether the repository was public when a credential was shown what lies below it."""
+        """Whether the repository was public when a credential was used below it."""
         if self.parent is None or self.question.include_private:
             return True
         return self.parent.is_still_seen(asked_at)

@@ -13,8 +13,8 @@ import pytest
 from redis import Redis, RedisError
 from rq.timeouts import JobTimeoutException
 
-from refresher.lock.refresh_lock import lease
-from refresher.refresh import reason_not_to, refresh
+from refresher.errors import OriginError
+from refresher.refresh import failure_to_record, reason_not_to, refresh
 from refresher.storage import page_store
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry, Metadata
@@ -39,8 +39,9 @@ from tests.refresher.workbench import (
     REPOS,
     TOKEN,
     USER_VIEW,
-    Clock,
+    ManualClock,
     dump,
+    lease,
     make_context,
     make_settings,
 )
@@ -100,11 +101,36 @@ class TestTheDecision:
         assert reason_not_to(state, now, force=True) is None
 
 
+class TestTheFailure:
+    """What is recorded of an error."""
+
+    def test_is_github_s_own_where_it_has_one(self) -> None:
+        error = OriginError(FailureKind.STATUS, "GitHub answered 502", status=502)
+        assert failure_to_record(error) is error
+
+    @pytest.mark.parametrize(
+        ("error", "kind", "reason"),
+        [
+            (JobTimeoutException("secret"), FailureKind.TIMEOUT, "the refresh took too long"),
+            (
+                ZeroDivisionError("secret"),
+                FailureKind.INTERNAL,
+                "an error of our own (ZeroDivisionError); see the refresher's log",
+            ),
+        ],
+    )
+    def test_holds_nothing_of_another_error_s_text(
+        self, error: Exception, kind: FailureKind, reason: str
+    ) -> None:
+        failure = failure_to_record(error)
+        assert (failure.kind, failure.reason, failure.status) == (kind, reason, None)
+
+
 class TestSuccess:
     """What ends well."""
 
     def test_a_cold_list_is_stored_expanded_and_ranked(
-        self, large_github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, large_github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         context = context_for(large_github.url, clock=clock, cache_ttl=1000)
         assert refresh(REPOS, context) is RefreshOutcome.UPDATED
@@ -140,7 +166,7 @@ class TestSuccess:
         assert entry_of(store, resource).body == context.origin.get(github.url + resource.path).body
 
     def test_what_is_fresh_is_not_asked_for(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock, cache_ttl=1000)
         refresh(REPOS, context)
@@ -152,7 +178,7 @@ class TestSuccess:
         assert dump(redis, REPOS) == before
 
     def test_what_is_stale_and_unchanged_moves_its_freshness_on_only(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock, cache_ttl=1000)
         refresh(REPOS, context)
@@ -166,7 +192,7 @@ class TestSuccess:
         assert (after.body, after.encoded) == (before.body, before.encoded)
 
     def test_what_has_changed_becomes_a_greater_version(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock, cache_ttl=1000)
         refresh(REPOS, context)
@@ -266,7 +292,7 @@ class TestFailure:
         context_for: MakeContext,
         redis: Redis,
         store: Store,
-        clock: Clock,
+        clock: ManualClock,
         *,
         fault: str,
         options: dict[str, Any],
@@ -327,7 +353,7 @@ class TestFailure:
         assert failure_of(store, ORG).kind == kind
 
     def test_failures_in_a_row_are_counted_and_pauses_grow(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         github.fault("status")
         context = context_for(github.url, clock=clock, backoff_max=5)
@@ -353,7 +379,7 @@ class TestFailure:
         assert store.state(ORG).failure is None
 
     def test_chance_takes_off_some_of_the_pause(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         github.fault("status")
         refresh(ORG, context_for(github.url, clock=clock, chance=0.5))
@@ -393,7 +419,12 @@ class TestFailure:
         assert TOKEN.encode() not in (redis.get(keys.failure(ORG)) or b"")
 
     def test_an_error_of_our_own_is_recorded_and_raised(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        store: Store,
+        clock: ManualClock,
     ) -> None:
         context = context_for(github.url, clock=clock)
         refresh(ORG, context)
@@ -409,7 +440,7 @@ class TestFailure:
         assert not redis.exists(keys.lock(ORG))
 
     def test_a_job_s_time_limit_is_recorded_as_a_timeout(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         clock.at_call(2, raiser(JobTimeoutException("job exceeded its time")))
         assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FAILED
@@ -426,7 +457,7 @@ class TestFailure:
         assert failure.retry_at - failure.at <= 86_400
 
     def test_a_redis_that_goes_away_in_the_middle_is_raised(
-        self, github: FakeGitHub, tmp_path: Path, clock: Clock
+        self, github: FakeGitHub, tmp_path: Path, clock: ManualClock
     ) -> None:
         server = EmbeddedRedis(tmp_path)
         with server, connect(load(redis_url=server.url)) as client:
@@ -449,10 +480,16 @@ def raiser(error: Exception) -> Callable[[], None]:
 class TestFencing:
     """A refresher that lost its lock on the way writes nothing."""
 
-    # Readings of the clock: 1 looking again, 2 judging the answer, 3 storing it.
+    # Readings of the clock: 1 to decide whether GitHub is asked, 2 as the age of what it sends,
+    # 3 to check the response.
     @pytest.mark.parametrize("moment", [2, 3])
     def test_once_another_has_drawn_a_token_nothing_is_stored(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock, moment: int
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        clock: ManualClock,
+        moment: int,
     ) -> None:
         context = context_for(github.url, clock=clock)
         refresh(ORG, context)
@@ -463,7 +500,7 @@ class TestFencing:
         assert dump(redis, ORG) == before
 
     def test_unchanged_content_is_not_confirmed_either(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock)
         refresh(ORG, context)
@@ -474,7 +511,12 @@ class TestFencing:
         assert dump(redis, ORG) == before
 
     def test_a_failure_is_not_recorded_either(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        store: Store,
+        clock: ManualClock,
     ) -> None:
         github.fault("status")
         clock.at_call(2, lambda: take_over(redis, context_for(github.url)))
@@ -482,14 +524,19 @@ class TestFencing:
         assert store.state(ORG).failure is None
 
     def test_what_the_other_one_stored_meanwhile_stays(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        store: Store,
+        clock: ManualClock,
     ) -> None:
         outcomes = []
 
         def whole_refresh_by_another() -> None:
             redis.delete(keys.lock(ORG))
             github.mutate("edit_org", description="newer than what the first has read")
-            outcomes.append(refresh(ORG, context_for(github.url, clock=Clock(clock.now))))
+            outcomes.append(refresh(ORG, context_for(github.url, clock=ManualClock(clock.now))))
 
         clock.at_call(2, whole_refresh_by_another)
         assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FENCED
@@ -497,7 +544,7 @@ class TestFencing:
         assert json.loads(entry_of(store, ORG).body) == github.org()
 
     def test_a_redis_that_lost_its_data_is_given_nothing(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         clock.at_call(2, redis.flushall)
         assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FENCED
@@ -505,7 +552,7 @@ class TestFencing:
         assert sorted(redis.keys()) == [keys.record(ORG).encode(), keys.timeline(TRACKED).encode()]
 
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
-        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         # The first page is judged, the lock vanishes, and the second takes longer than it lives.
         large_github.fault("slow", delay=2.5, path=SECOND_PAGE)
@@ -516,7 +563,7 @@ class TestFencing:
         assert not redis.exists(keys.entry(REPOS), keys.failure(REPOS))
 
     def test_a_lock_that_is_lost_while_the_last_answer_comes_stores_nothing(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         # Nobody has drawn a newer token yet: the fence alone would let the write pass.
         github.fault("slow", delay=2.5)
@@ -546,7 +593,7 @@ class TestOnDemand:
         assert json.loads(entry.body)["status"] == str(status)
 
     def test_what_is_not_there_is_asked_for_once_in_its_lifetime(
-        self, github: FakeGitHub, context_for: MakeContext, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, clock: ManualClock
     ) -> None:
         missing = on_demand("/users/nobody-at-all")
         context = context_for(github.url, clock=clock, on_demand_ttl=60)
@@ -650,7 +697,7 @@ class TestPrivacy:
         assert entry_of(store, resource).metadata.status == 200
 
     def test_a_repository_that_turns_private_takes_along_what_lies_below_it(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         name = github.repos()[0]["name"]
         resource = on_demand(f"/repos/Netflix/{name}/languages")
@@ -666,7 +713,7 @@ class TestPrivacy:
         self, github: FakeGitHub, context_for: MakeContext, settings: dict[str, Any]
     ) -> None:
         context = context_for(github.url, **settings)
-        catalogue = Catalogue((), include_private=context.settings.include_private)
+        catalogue = Catalogue((), include_private=settings.get("include_private", False))
         resource = catalogue.named(f"/repos/Netflix/{github.repos()[0]['name']}/languages")
         assert resource is not None
         refresh(resource, context)
@@ -756,13 +803,13 @@ class TestPrivacy:
         name = github.repos()[0]["name"]
         repository, below = (on_demand(f"/repos/Netflix/{name}{end}") for end in ("", "/languages"))
         context = context_for(github.url, github_api_token=TOKEN)
-        with lease(repository, context.redis, lifetime=10):
+        with lease(repository, context.storage.redis, lifetime=10):
             assert refresh(below, context) is RefreshOutcome.BUSY
         assert store.state(below).failure is None
         assert refresh(below, context) is RefreshOutcome.UPDATED
 
     def test_a_repository_that_cannot_be_read_any_more_lets_nothing_new_through(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         name = github.repos()[0]["name"]
         repository, below = (on_demand(f"/repos/Netflix/{name}{end}") for end in ("", "/languages"))
@@ -808,7 +855,7 @@ class TestDerivedData:
     def test_that_an_entry_lacks_is_made_without_downloading_anything(
         self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
     ) -> None:
-        context = context_for(large_github.url, clock=Clock(time.time()))
+        context = context_for(large_github.url, clock=ManualClock(time.time()))
         refresh(REPOS, context)
         before = entry_of(store, REPOS)
         self.make_older(redis, REPOS)

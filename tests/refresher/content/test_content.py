@@ -47,7 +47,7 @@ def encoded(body: bytes) -> Mapping[str, bytes]:
 
 
 def of_response(response: GitHubResponse, *, shape: Shape = FREE, tracked: bool = False) -> Content:
-    """The content of an answer, of any shape and on demand unless said otherwise."""
+    """The content of a response, of any shape and on demand unless said otherwise."""
     page, question = Page.of(response, response.url), Question("/x", "", shape, anonymously=False)
     return contents.of_response(
         response, page, question=question, tracked=tracked, findings=Findings()
@@ -204,7 +204,7 @@ class TestAnAnswer:
 
 
 class TestWithoutHidden:
-    """What is for everyone of an answer that should have held nothing else."""
+    """What is for everyone of a response that should have held nothing else."""
 
     SHAPE = Shape(items=Shape({}, others=FREE))
 

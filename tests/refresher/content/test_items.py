@@ -18,7 +18,7 @@ from shared.resources.operations.shapes import SCALAR, Shape
 from tests.refresher.workbench import ANYTHING, property_test
 
 # Making JSON is slow; each example has many forms of it.
-json_test = settings(property_test, max_examples=40)
+json_test = settings(property_test, max_examples=25)
 
 # JSON as anyone may write it, as text: odd white space, any escapes, numbers of any size.
 spaces = st.text(" \t\n\r", max_size=3)

@@ -29,7 +29,7 @@ from tests.refresher.workbench import (
     ORG,
     REPOS,
     USER_VIEW,
-    Clock,
+    ManualClock,
     dump,
     make_list,
     make_repository,
@@ -369,7 +369,7 @@ class TestForget:
     def test_between_the_origin_s_answer_and_the_write_wins(
         self, redis: Redis, github: FakeGitHub, context_for: MakeContext, *, is_known: bool
     ) -> None:
-        context = context_for(github.url, clock=(clock := Clock()))
+        context = context_for(github.url, clock=(clock := ManualClock()))
         if is_known:
             assert refresh(USER_VIEW, context) is RefreshOutcome.UPDATED
             github.mutate("edit_org", followers=12345)
