@@ -10,7 +10,6 @@ It is a process of its own, so that nothing else that measures shares its interp
 import argparse
 import gc
 import json
-import re
 import select
 import signal
 import socket
@@ -18,18 +17,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from statistics import median
 from types import FrameType
 
 from bench.errors import BenchError
 from bench.load_process import LoadProcess
+from bench.workloads import ALWAYS
+from tests.http_client import MalformedResponse, ResponseParser, request
 
 _LEAD = 0.2  # seconds for connecting before the first request is due
 _PATIENCE = 5.0  # seconds that answers may still take after the last request was due
 _BEHIND = 0.1  # seconds; a server whose last requests took longer than that is falling behind
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,7 @@ class Load:
     @property
     def request(self) -> bytes:
         """A request's bytes."""
-        return (
-            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-            "User-Agent: api-read-cache-bench\r\nAccept: */*\r\n\r\n"
-        ).encode()
+        return request(self.path, **{"Host": f"127.0.0.1:{self.port}", **ALWAYS})
 
 
 class SteadyLoad(LoadProcess):
@@ -102,11 +98,13 @@ class SteadyLoad(LoadProcess):
 
 @dataclass
 class _Exchange:
-    """A request that is due, and what is there of its answer."""
+    """A request that is due, and what has arrived of its response."""
 
     due: float
     noticed: float
-    received: bytes = b""
+    parser: ResponseParser = field(
+        default_factory=lambda: ResponseParser(keeps_body=False, needs_length=True)
+    )
 
 
 class _Generator:
@@ -177,8 +175,7 @@ class _Generator:
             if not received:
                 self._reopen(connection)
                 continue
-            exchange.received += received
-            if is_complete(exchange.received):
+            if is_complete(exchange.parser, received):
                 self._note(exchange, time.monotonic())
                 del self._busy[connection]
                 self._idle.append(connection)
@@ -190,25 +187,25 @@ class _Generator:
         """Ask again on a new connection: a server may close one that was used often enough."""
         exchange = self._busy.pop(connection)
         connection.close()
-        if exchange.received:
-            raise BenchError("a connection was closed in the middle of an answer")
+        if exchange.parser.received:
+            raise BenchError("a connection was closed in the middle of a response")
         self._idle.appendleft(self._connect())
         self._waiting.appendleft(exchange)
 
 
-def is_complete(received: bytes) -> bool:
-    """Whether this is a whole answer; its length must be said by its head.
+def is_complete(parser: ResponseParser, received: bytes) -> bool:
+    """Parse what arrived; return whether the response is complete.
 
     Raises:
-        BenchError: its status is not 200.
+        BenchError: its status is not 200, or it is malformed or has no length.
     """
-    head, end, body = received.partition(b"\r\n\r\n")
-    if not end:
-        return False
-    status, length = _STATUS.match(head), _LENGTH.search(head)
-    if status is None or status[1] != b"200" or length is None:
-        raise BenchError(f"unexpected answer: {head[:200]!r}")
-    return len(body) >= int(length[1])
+    try:
+        complete = parser.feed(received)
+    except MalformedResponse as error:
+        raise BenchError(f"unexpected response: {error}") from error
+    if parser.status not in {0, 200}:
+        raise BenchError(f"unexpected response: status {parser.status}")
+    return complete
 
 
 def of_window(done: Sequence[Timed], begin: float, end: float) -> list[Timed]:

@@ -1,10 +1,10 @@
 """Which version of the list of repositories a reader process serves."""
 
-import http.client
 import time
 
 from bench.errors import BenchError
 from bench.workloads import LIST
+from tests.http_client import Connection
 
 _PATIENCE = 30.0  # seconds until a process should have a new version
 
@@ -17,7 +17,7 @@ class Watched:
     """
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        self._connection = Connection(f"http://127.0.0.1:{port}", timeout=_PATIENCE)
         self.size = 0
         self._etag = self._ask()
 
@@ -45,10 +45,8 @@ class Watched:
         return time.monotonic()
 
     def _ask(self) -> str | None:
-        self._connection.request("HEAD", LIST)
-        response = self._connection.getresponse()
-        response.read()
+        response = self._connection.ask(LIST, method="HEAD", Accept_Encoding="identity")
         if response.status != 200:
             raise BenchError(f"a process answers {response.status}")
-        self.size = int(response.getheader("Content-Length") or 0)
-        return response.getheader("ETag")
+        self.size = int(response.headers["content-length"])
+        return response.headers.get("etag")

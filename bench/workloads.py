@@ -1,17 +1,17 @@
 """What is asked of every server alike, and whether it answers right."""
 
-import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.errors import BenchError
+from tests.http_client import Connection, MalformedResponse
 
 ORG = "Netflix"
 SMALL = f"/orgs/{ORG}"
 VIEW = "/view/top/10/stars"
 LIST = f"/orgs/{ORG}/repos"
 # What every client sends; wrk alone would send less than any.
-_ALWAYS = {"User-Agent": "api-read-cache-bench", "Accept": "*/*"}
+ALWAYS = {"User-Agent": "api-read-cache-bench", "Accept": "*/*"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Workload:
     @property
     def headers(self) -> dict[str, str]:
         """The request's header fields, but for what differs from one to the next."""
-        return {**_ALWAYS, **self.extra}
+        return {**ALWAYS, **self.extra}
 
 
 def workloads(etag: str) -> tuple[Workload, ...]:
@@ -74,24 +74,14 @@ class Seen:
 
 
 def ask(port: int, path: str, headers: Mapping[str, str]) -> Seen:
-    """One request on a connection of its own, its answer's body as it came."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        # `request` would add an Accept-Encoding, and with it ask for another variant than wrk.
-        connection.putrequest("GET", path, skip_accept_encoding=True)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders()
-        response = connection.getresponse()
-        body = response.read()
-    finally:
-        connection.close()
-    get = response.getheader
-    content_type = get("Content-Type") if response.status == 200 else None
-    head = len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n")
-    head += sum(len(f"{name}: {value}\r\n") for name, value in response.getheaders())
-    seen = (response.status, get("ETag"), get("Content-Encoding"), content_type)
-    return Seen(*seen, body, head + len(body))
+    """Send one request on a new connection."""
+    host = f"127.0.0.1:{port}"
+    with Connection(f"http://{host}", timeout=30) as connection:
+        response = connection.ask(path, **{"Host": host, **headers})
+    get = response.headers.get
+    content_type = get("content-type") if response.status == 200 else None
+    seen = (response.status, get("etag"), get("content-encoding"), content_type)
+    return Seen(*seen, response.body, response.transferred)
 
 
 def answer_to(workload: Workload, port: int) -> Seen:
@@ -102,7 +92,7 @@ def answer_to(workload: Workload, port: int) -> Seen:
     """
     try:
         seen = ask(port, workload.path, workload.headers)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, MalformedResponse) as error:
         raise BenchError(f"{workload.name}: no answer ({type(error).__name__})") from error
     if seen.status != workload.status:
         raise BenchError(f"{workload.name}: status {seen.status} instead of {workload.status}")

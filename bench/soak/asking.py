@@ -1,11 +1,12 @@
 """What well-behaved clients ask for, and how often each."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from random import Random
 
-from bench.workloads import LIST, SMALL, VIEW
+from bench.workloads import ALWAYS, LIST, SMALL, VIEW
+from tests.http_client import request
 
 HELD, HEALTH, COLD = "held", "health", "cold"
 
@@ -20,31 +21,29 @@ class Kind:
             asked for before, which has to wait for GitHub, and may be a 503 while GitHub is away.
         path: with its query; `{}` stands for a number of its own in a cold one.
         weight: how often, of all.
-        fields: header fields.
+        fields: further header fields.
     """
 
     name: str
     group: str
     path: str
     weight: float
-    fields: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def request(self, port: int, number: int) -> bytes:
-        """The bytes of the so many-th."""
-        return (
-            f"GET {self.path.format(number)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-            f"User-Agent: api-read-cache-bench\r\nAccept: */*\r\n{self.fields}\r\n"
-        ).encode()
+        """The bytes of a request; `number` takes the place of `{}` in the path."""
+        fields = {"Host": f"127.0.0.1:{port}", **ALWAYS, **self.fields}
+        return request(self.path.format(number), **fields)
 
 
 def kinds(etag: str) -> tuple[Kind, ...]:
     """All; `etag` is the present one of `SMALL`, with its quotation marks."""
     return (
         Kind("small", HELD, SMALL, 0.40),
-        Kind("304", HELD, SMALL, 0.20, f"If-None-Match: {etag}\r\n"),
+        Kind("304", HELD, SMALL, 0.20, {"If-None-Match": etag}),
         Kind("view", HELD, VIEW, 0.15),
         Kind("page", HELD, f"{LIST}?page=2&per_page=30", 0.0975),
-        Kind("list", HELD, LIST, 0.08, "Accept-Encoding: gzip\r\n"),
+        Kind("list", HELD, LIST, 0.08, {"Accept-Encoding": "gzip"}),
         Kind("/healthcheck", HEALTH, "/healthcheck", 0.035),
         Kind("/livez", HEALTH, "/livez", 0.035),
         Kind("cold", COLD, "/users/Netflix?cold={}", 0.0025),

@@ -15,14 +15,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
-from bench.soak.framing import Framing
 from bench.soak.shape import Shape
 from bench.workloads import LIST, SMALL
 from reader.front.connection_limits import STALL_TIMEOUT
+from tests.http_client import ResponseParser, request
 
-_HOST = "Host: 127.0.0.1\r\nUser-Agent: api-read-cache-bench\r\n"
-_LARGE = f"GET {LIST} HTTP/1.1\r\n{_HOST}Accept-Encoding: identity\r\n\r\n".encode()
-_HEAD = f"GET {SMALL} HTTP/1.1\r\n{_HOST}X-Drip: {'x' * 200}\r\n\r\n".encode()
+_LARGE = request(LIST, User_Agent="api-read-cache-bench", Accept_Encoding="identity")
+_HEAD = request(SMALL, User_Agent="api-read-cache-bench", X_Drip="x" * 200)
 _SMALL_BUFFER = 4096  # bytes that the kernel takes for a client that takes nothing
 _STALLED = STALL_TIMEOUT + 10  # seconds after which a stalled client looks whether it was given up
 _SPEEDS = (4_096, 4_096, 4_096, 131_072)  # bytes a second of slow readers, in turn
@@ -112,8 +111,8 @@ class _SlowClients:
                 self.given_up += 1
 
     async def _take(self, connection: socket.socket, size: int, *, every: float) -> bool:
-        """Whether the answer came whole."""
-        framing = Framing()
+        """Read `size` bytes each `every` seconds; return whether a whole 200 came."""
+        parser = ResponseParser(keeps_body=False, needs_length=True)
         while True:
             try:
                 piece = await self._loop.sock_recv(connection, size)
@@ -121,8 +120,8 @@ class _SlowClients:
                 piece = b""
             if not piece:
                 return False
-            if framing.feed(piece):
-                return framing.status == 200
+            if parser.feed(piece):
+                return parser.status == 200
             await asyncio.sleep(every)
 
     async def _drip(self, data: bytes) -> None:

@@ -20,8 +20,8 @@ from random import Random
 from typing import cast
 
 from bench.soak.asking import Draw, kinds
-from bench.soak.framing import Framing, Malformed
 from bench.soak.shape import Shape
+from tests.http_client import MalformedResponse, ResponseParser
 
 _PATIENCE = 30.0  # seconds that a client waits for an answer
 _AT_ONCE = 50  # connections that are being made
@@ -62,7 +62,7 @@ class _Connection(asyncio.Protocol):
         self._clients = clients
         self._first = first
         self._used = False
-        self._framing = Framing()
+        self._parser = _new_parser()
         self.transport: asyncio.Transport
         self.exchange: _Exchange | None = None
 
@@ -76,7 +76,7 @@ class _Connection(asyncio.Protocol):
 
     def ask(self, exchange: _Exchange) -> None:
         """Send a request."""
-        self.exchange, self._framing = exchange, Framing()
+        self.exchange, self._parser = exchange, _new_parser()
         self.transport.write(exchange.request)
 
     def data_received(self, data: bytes) -> None:
@@ -87,15 +87,15 @@ class _Connection(asyncio.Protocol):
                 self._clients.counts["connections turned away"] += 1
             return
         try:
-            complete = self._framing.feed(data)
-        except Malformed:
+            complete = self._parser.feed(data)
+        except MalformedResponse:
             self._end("malformed")
             self.transport.abort()
             return
         if complete:
             self._used = True
-            closes = self._framing.closes
-            self._end(str(self._framing.status))
+            closes = self._parser.closes
+            self._end(str(self._parser.status))
             if closes:
                 self.transport.close()
             else:
@@ -103,7 +103,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         again, exchange = None, self.exchange
-        if exchange is not None and self._framing.received:
+        if exchange is not None and self._parser.received:
             self._end("cut off")
         elif exchange is not None and (exchange.retried or not self._used):
             self._end("closed")
@@ -120,6 +120,11 @@ class _Connection(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         assert exchange is not None
         self._clients.note(exchange, outcome)
+
+
+def _new_parser() -> ResponseParser:
+    """Without the body: a load generator must cost less than the server."""
+    return ResponseParser(keeps_body=False, needs_length=True)
 
 
 class _SteadyClients:

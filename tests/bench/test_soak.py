@@ -15,7 +15,6 @@ import pytest
 from bench.load_process import CHECKOUT
 from bench.soak.asking import COLD, HELD, Draw, kinds
 from bench.soak.figures import Request, Times, by_phase, errors, keeps_growing, ratios
-from bench.soak.framing import Framing, Malformed
 from bench.soak.report import BEGIN, END, Plan, Soak, put_into, wrong
 from bench.soak.samples import Held, Sample
 from bench.soak.shape import HOUR, PAIRS, WITH, WITHOUT, Shape
@@ -110,26 +109,6 @@ class TestAsking:
         cold = kinds('"x"')[-1]
         assert cold.group == COLD
         assert cold.request(80, 1) != cold.request(80, 2)
-
-
-class TestFraming:
-    @pytest.mark.parametrize("piece", [1, 7, 1000])
-    def test_it_finds_the_end_however_the_answer_comes(self, piece: int) -> None:
-        answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 4\r\n\r\nbody"
-        framing = Framing()
-        pieces = [answer[at : at + piece] for at in range(0, len(answer), piece)]
-        assert [framing.feed(one) for one in pieces] == [False] * (len(pieces) - 1) + [True]
-        assert (framing.status, framing.closes, framing.received) == (200, True, len(answer))
-
-    def test_not_modified_has_no_body_whatever_its_length_says(self) -> None:
-        framing = Framing()
-        assert framing.feed(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n")
-        assert not framing.closes
-
-    @pytest.mark.parametrize("answer", [b"what?\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
-    def test_what_is_no_answer_is_refused(self, answer: bytes) -> None:
-        with pytest.raises(Malformed):
-            Framing().feed(answer)
 
 
 class TestFigures:
