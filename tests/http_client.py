@@ -362,8 +362,8 @@ class Connection:
     def _more(self) -> bytes:
         try:
             piece = self.socket.recv(_PIECE)
-        except ConnectionError:
-            piece = b""
+        except ConnectionError as error:  # an RST
+            raise ConnectionClosed(bytes(self._buffer)) from error
         if not piece:
             raise ConnectionClosed(bytes(self._buffer))
         self._buffer += piece

@@ -1,4 +1,4 @@
-"""For tests: a GitHub App's keys, its entry in the server's `apps`, and the JWTs it signs."""
+"""For tests: a GitHub App's keys, its entry in the server's `apps`, and its JWTs."""
 
 import time
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from tests.fakegithub.wire import compact_json
+from tests.fakegithub.http_messages import compact_json
 
 APP_ID: Final = 12345
 INSTALLATION_ID: Final = 678
@@ -46,11 +46,11 @@ def app_entry(
 
 
 def app_jwt(app_id: int | str = APP_ID, *, pair: KeyPair | None = None, lifetime: int = 540) -> str:
-    """A JWT that is good now; `lifetime` in seconds, 600 at most and negative for one of old."""
+    """A JWT that is valid now; `lifetime` in seconds, at most 600, negative for an expired one."""
     now = int(time.time())
     return signed({"iat": now - 60, "exp": now + lifetime, "iss": app_id}, pair)
 
 
 def signed(claims: dict[str, Any], pair: KeyPair | None = None) -> str:
-    """A JWT of any claims, also of those that a library would refuse to sign."""
+    """A JWT with any claims, also ones that a library would refuse to sign."""
     return jwt.PyJWS().encode(compact_json(claims), (pair or key_pair()).private, "RS256")

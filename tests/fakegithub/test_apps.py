@@ -10,9 +10,10 @@ import jwt
 import pytest
 
 from tests.fakegithub import apps
-from tests.fakegithub.apps import App, Refused, installation_asked, signer
-from tests.fakegithub.asking import Answered, ask
+from tests.fakegithub.api import ask
+from tests.fakegithub.apps import App, Refused, requested_installation, signer
 from tests.fakegithub.client import FakeGitHub, FakeGitHubError, FakeGitHubProcess
+from tests.fakegithub.http_messages import Request
 from tests.fakegithub.installations import Installations
 from tests.fakegithub.signing import (
     APP_ID,
@@ -22,7 +23,7 @@ from tests.fakegithub.signing import (
     key_pair,
     signed,
 )
-from tests.fakegithub.wire import Request
+from tests.http_client import Response
 
 ORG = "/orgs/Netflix"
 TOKENS = f"/app/installations/{INSTALLATION_ID}/access_tokens"
@@ -38,7 +39,7 @@ def github() -> Iterator[FakeGitHub]:
 
 def request_token(
     github: FakeGitHub, assertion: str | None = None, *, path: str = TOKENS, body: bytes = b""
-) -> Answered:
+) -> Response:
     """Ask for an installation's token with a JWT that is good, if none is given."""
     return ask(github, path, method="POST", token=assertion or app_jwt(), body=body)
 
@@ -139,7 +140,7 @@ class TestJWT:
     def test_is_for_one_endpoint_only(
         self, method: str, target: str, installation: int | None
     ) -> None:
-        assert installation_asked(Request(method, target, {}, ())) == installation
+        assert requested_installation(Request(method, target, {}, ())) == installation
 
 
 @pytest.mark.parametrize(
@@ -149,9 +150,9 @@ def test_a_token_is_given_with_its_end_whatever_the_body_asks_for(
     github: FakeGitHub, body: bytes
 ) -> None:
     before = time.time()
-    answered = request_token(github, body=body)
-    given = answered.json
-    assert answered.status == 201
+    response = request_token(github, body=body)
+    given = response.json
+    assert response.status == 201
     assert given == {
         "token": given["token"],
         "expires_at": given["expires_at"],
@@ -166,8 +167,8 @@ def test_a_token_is_given_with_its_end_whatever_the_body_asks_for(
 
 
 def test_a_body_that_is_no_json_is_refused(github: FakeGitHub) -> None:
-    answered = request_token(github, body=b"permissions=all")
-    assert (answered.status, answered.json["message"]) == (400, "Problems parsing JSON")
+    response = request_token(github, body=b"permissions=all")
+    assert (response.status, response.json["message"]) == (400, "Problems parsing JSON")
 
 
 def test_a_client_without_content_length_has_no_body(github: FakeGitHub) -> None:
@@ -198,8 +199,8 @@ def test_no_token_of_an_installation_that_is_not_the_apps(github: FakeGitHub) ->
     github.configure(apps=[app_entry(), other])
     for number in (1, 888):
         path = f"/app/installations/{number}/access_tokens"
-        answered = request_token(github, path=path)
-        assert (answered.status, answered.json["message"]) == (404, "Not Found")
+        response = request_token(github, path=path)
+        assert (response.status, response.json["message"]) == (404, "Not Found")
     assert ask(github, TOKENS, token=app_jwt()).status == 404
     assert github.counters()["installation_tokens"] == 0
 
@@ -274,11 +275,11 @@ def test_all_tokens_of_an_installation_share_one_budget(github: FakeGitHub) -> N
 
 def test_asking_for_a_token_costs_an_installation_nothing(github: FakeGitHub) -> None:
     github.configure(token_limit=1)
-    answered = [request_token(github) for _ in range(3)][-1]
-    assert answered.headers["x-ratelimit-remaining"] == "1"
-    assert answered.headers["x-ratelimit-resource"] == "core"
+    response = [request_token(github) for _ in range(3)][-1]
+    assert response.headers["x-ratelimit-remaining"] == "1"
+    assert response.headers["x-ratelimit-resource"] == "core"
     assert github.counters()["points"] == 0
-    token = answered.json["token"]
+    token = response.json["token"]
     assert ask(github, ORG, token=token).headers["x-ratelimit-remaining"] == "0"
 
 
@@ -324,6 +325,6 @@ def test_an_app_that_makes_no_sense_is_refused(github: FakeGitHub, wrong: dict[s
 
 def test_a_process_of_its_own_knows_apps_too() -> None:
     with FakeGitHubProcess(repos=1, members=1, apps=[app_entry("Iv23liAbC")]) as github:
-        answered = ask(github, TOKENS, method="POST", token=app_jwt("Iv23liAbC"))
-        assert answered.status == 201
-        assert github.installation_tokens() == [answered.json["token"]]
+        response = ask(github, TOKENS, method="POST", token=app_jwt("Iv23liAbC"))
+        assert response.status == 201
+        assert github.installation_tokens() == [response.json["token"]]

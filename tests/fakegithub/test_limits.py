@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.fakegithub.asking import Answered, ask
+from tests.fakegithub.api import ask
 from tests.fakegithub.client import FakeGitHub, FakeGitHubError
 from tests.fakegithub.config import Config
 from tests.fakegithub.limits import ANONYMOUS, Limits, credential_of
+from tests.http_client import ConnectionClosed, Response
 
 ORG = "/orgs/Netflix"
 SBOM = "/repos/Netflix/Hystrix/dependency-graph/sbom"
@@ -22,14 +23,14 @@ def github() -> Iterator[FakeGitHub]:
         yield server
 
 
-def remaining(answered: Answered) -> int:
-    return int(answered.headers["x-ratelimit-remaining"])
+def remaining(response: Response) -> int:
+    return int(response.headers["x-ratelimit-remaining"])
 
 
-def figures(answered: Answered) -> tuple[str, str, str, str]:
+def figures(response: Response) -> tuple[str, str, str, str]:
     """The class that an answer counts against, its limit, what is left and what is used."""
     resource, limit, left, used = (
-        answered.headers[f"x-ratelimit-{name}"]
+        response.headers[f"x-ratelimit-{name}"]
         for name in ("resource", "limit", "remaining", "used")
     )
     return resource, limit, left, used
@@ -145,8 +146,8 @@ def test_the_rate_limit_itself_is_free(github: FakeGitHub) -> None:
     github.configure(anonymous_limit=1)
     assert ask(github, "/rate_limit").json["rate"]["remaining"] == 1
     ask(github, ORG)
-    answered = ask(github, "/rate_limit")
-    assert (answered.status, answered.json["resources"]["core"]["remaining"]) == (200, 0)
+    response = ask(github, "/rate_limit")
+    assert (response.status, response.json["resources"]["core"]["remaining"]) == (200, 0)
     assert github.counters()["points"] == 1
 
 
@@ -184,7 +185,7 @@ def test_too_many_requests_at_a_time_meet_the_secondary_limit(github: FakeGitHub
     github.fault("hang", times=1)
 
     def wait() -> None:
-        with pytest.raises(OSError, match="closed connection"):
+        with pytest.raises(ConnectionClosed):
             ask(github, ORG)
 
     waiting = threading.Thread(target=wait)

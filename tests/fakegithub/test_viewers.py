@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakegithub.asking import all_pages, ask
+from tests.fakegithub.api import all_pages, ask
 from tests.fakegithub.client import Controls, FakeGitHub, FakeGitHubError, FakeGitHubProcess
 from tests.fakegithub.forms import HOLDINGS, MERGE_SETTINGS, POLICIES, UNDOCUMENTED
 from tests.fakegithub.signing import INSTALLATION_ID, app_entry, app_jwt
@@ -39,9 +39,9 @@ def github() -> Iterator[FakeGitHub]:
 
 def body(github: Controls, path: str, token: str | None) -> Any:
     """What a path's 200 says to a token."""
-    answered = ask(github, path, token=token)
-    assert answered.status == 200
-    return answered.json
+    response = ask(github, path, token=token)
+    assert response.status == 200
+    return response.json
 
 
 def keys_of(value: Any) -> set[str]:

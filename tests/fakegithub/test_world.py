@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakegithub.asking import all_pages, ask
+from tests.fakegithub.api import all_pages, ask
 from tests.fakegithub.client import CHECKOUT, FakeGitHub, FakeGitHubError, FakeGitHubProcess
 
 LIST = "/orgs/Netflix/repos?per_page=10"
@@ -185,10 +185,10 @@ def test_two_hundred_clients_at_once_are_all_answered_right(github: FakeGitHub) 
     paths = ["/orgs/Netflix", LIST, f"{LIST}&page=2", "/orgs/Netflix/members", "/nope"]
 
     def client(number: int) -> list[int]:
-        answers = [ask(github, path, timeout=30) for path in paths]
-        assert answers[1].json == true[:10]
-        assert answers[2].json == true[10:20]
-        return [answered.status for answered in answers]
+        responses = [ask(github, path, timeout=30) for path in paths]
+        assert responses[1].json == true[:10]
+        assert responses[2].json == true[10:20]
+        return [response.status for response in responses]
 
     with ThreadPoolExecutor(200) as pool:
         statuses = list(pool.map(client, range(200)))

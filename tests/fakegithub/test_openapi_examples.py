@@ -3,17 +3,16 @@
 import json
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakegithub import described
+from tests.fakegithub import openapi_examples
 from tests.fakegithub.access import access
-from tests.fakegithub.asking import all_pages, ask
+from tests.fakegithub.api import all_pages, ask
 from tests.fakegithub.client import FakeGitHub
-from tests.fakegithub.described import MORE_FOR, Operation, described_targets
 from tests.fakegithub.forms import HOLDINGS, MERGE_SETTINGS, UNDOCUMENTED, hidden, seen, trimmed
+from tests.fakegithub.openapi_examples import MORE_FOR, Operation, operation_targets
 from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 
 REPO = "/repos/Netflix/Hystrix"
@@ -32,12 +31,12 @@ def github() -> Iterator[FakeGitHub]:
 @cache
 def by_id() -> dict[str, Operation]:
     """The operations by their ids."""
-    return {one.id: one for one in described.operations()}
+    return {one.id: one for one in openapi_examples.operations()}
 
 
 def with_bodies() -> list[tuple[str, str, str]]:
     """The targets of operations that have a JSON answer."""
-    return [one for one in described_targets() if one[0] in by_id()]
+    return [one for one in operation_targets() if one[0] in by_id()]
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -57,10 +56,10 @@ def longest(body: Any) -> int:
 
 
 def test_there_are_all_operations_with_a_json_answer_each_found_by_its_path() -> None:
-    targets = described_targets()
+    targets = operation_targets()
     assert len(targets) == len({name for name, _, _ in targets}) == 619
     for _, template, target in with_bodies():
-        found = described.match(target)
+        found = openapi_examples.match(target)
         assert found is not None
         # GitHub describes one path twice.
         assert found[0].template.replace("{base}...{head}", "{basehead}") == template.replace(
@@ -69,7 +68,7 @@ def test_there_are_all_operations_with_a_json_answer_each_found_by_its_path() ->
 
 
 def test_the_file_is_small_and_has_an_operation_a_line() -> None:
-    text = described.FILE.read_text(encoding="utf-8")
+    text = openapi_examples.FILE.read_text(encoding="utf-8")
     assert len(text) < 1_000_000
     lines = text.splitlines()
     assert (lines[0], lines[-1], len(lines)) == ("[", "]", 616)
@@ -132,7 +131,7 @@ def test_lists_hold_one_item_more_for_those_who_are_shown_it(github: FakeGitHub,
 def test_below_a_repository_that_is_not_there_nothing_is(github: FakeGitHub) -> None:
     private = next(repo for repo in github.repos(private=True) if repo["private"])
     for repo in (private["name"], "nope"):
-        for _, template, target in described_targets(repo=repo):
+        for _, template, target in operation_targets(repo=repo):
             if "{repo}" in template:
                 for token in (None, "stranger"):
                     assert ask(github, target, token=token).status in (401, 404), target
@@ -161,8 +160,8 @@ def test_a_path_of_several_segments_is_one_parameter(github: FakeGitHub) -> None
 
 def test_lists_are_paged_where_github_pages_them(github: FakeGitHub) -> None:
     number = ask(github, REPO).json["id"]
-    answered = ask(github, f"{REPO}/issues/1/timeline?per_page=1", token="owner")
-    assert answered.links["next"] == (
+    response = ask(github, f"{REPO}/issues/1/timeline?per_page=1", token="owner")
+    assert response.links["next"] == (
         f"{github.url}/repositories/{number}/issues/1/timeline?per_page=1&page=2"
     )
     public = all_pages(github, f"{REPO}/issues/1/timeline?per_page=1")
@@ -179,9 +178,9 @@ def all_items(github: FakeGitHub, path: str) -> list[Any]:
     items: list[Any] = []
     url: str | None = path
     while url:
-        answered = ask(github, url)
-        items += answered.json["check_runs"]
-        url = answered.links.get("next")
+        response = ask(github, url)
+        items += response.json["check_runs"]
+        url = response.links.get("next")
     return items
 
 
@@ -263,6 +262,5 @@ def test_a_hidden_item_is_about_something_private() -> None:
     }
 
 
-def test_no_example_refers_to_what_is_only_in_github_s_description() -> None:
-    described = Path(__file__).with_name("described.json")
-    assert '"$ref"' not in described.read_text(encoding="utf-8")
+def test_no_example_refers_to_githubs_description() -> None:
+    assert '"$ref"' not in openapi_examples.FILE.read_text(encoding="utf-8")
