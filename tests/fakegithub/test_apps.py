@@ -12,7 +12,7 @@ import pytest
 from tests.fakegithub import apps
 from tests.fakegithub.api import ask
 from tests.fakegithub.apps import App, Refused, requested_installation, signer
-from tests.fakegithub.client import FakeGitHub, FakeGitHubError, FakeGitHubProcess
+from tests.fakegithub.client import FakeGitHub, FakeGitHubError
 from tests.fakegithub.http_messages import Request
 from tests.fakegithub.installations import Installations
 from tests.fakegithub.signing import (
@@ -321,10 +321,3 @@ def test_an_app_that_makes_no_sense_is_refused(github: FakeGitHub, wrong: dict[s
     entry = {name: value for name, value in app_entry(**wrong).items() if value is not None}
     with pytest.raises(FakeGitHubError):
         github.configure(apps=[entry])
-
-
-def test_a_process_of_its_own_knows_apps_too() -> None:
-    with FakeGitHubProcess(repos=1, members=1, apps=[app_entry("Iv23liAbC")]) as github:
-        response = ask(github, TOKENS, method="POST", token=app_jwt("Iv23liAbC"))
-        assert response.status == 201
-        assert github.installation_tokens() == [response.json["token"]]

@@ -183,6 +183,9 @@ def test_the_primary_limit_can_be_exhausted_by_order(github: FakeGitHub) -> None
     assert response.headers["x-ratelimit-remaining"] == "0"
     assert response.headers["x-ratelimit-used"] == "5000"
     assert 28 <= int(response.headers["x-ratelimit-reset"]) - time.time() <= 30
+    sbom = ask(github, "/repos/Netflix/Hystrix/dependency-graph/sbom", token="t").headers
+    assert sbom["x-ratelimit-resource"] == "dependency_sbom"
+    assert (sbom["x-ratelimit-remaining"], sbom["x-ratelimit-used"]) == ("0", "100")
 
 
 def test_the_secondary_limit_can_be_exceeded_by_order(github: FakeGitHub) -> None:

@@ -46,12 +46,6 @@ def test_the_etag_is_of_the_body_before_compression_and_pretty_printing(
     assert plain.json == pretty.json == small.json
 
 
-def test_the_etag_depends_on_the_token(github: FakeGitHub) -> None:
-    one, two = (ask(github, "/orgs/Netflix", token=token) for token in ("one", "two"))
-    assert one.headers["etag"] != two.headers["etag"]
-    assert one.json == two.json
-
-
 @pytest.mark.parametrize("refusal", ["gzip;q=0", "identity", "br", "gzip; q=0.0"])
 def test_a_body_is_not_compressed_for_who_does_not_want_it(
     github: FakeGitHub, refusal: str

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fakegithub.api import all_pages, ask
-from tests.fakegithub.client import Controls, FakeGitHub, FakeGitHubError, FakeGitHubProcess
+from tests.fakegithub.client import Controls, FakeGitHub, FakeGitHubError
 from tests.fakegithub.forms import HOLDINGS, MERGE_SETTINGS, POLICIES, UNDOCUMENTED
 from tests.fakegithub.signing import INSTALLATION_ID, app_entry, app_jwt
 
@@ -80,6 +80,7 @@ class TestRepositories:
     ) -> None:
         listed = all_pages(github, f"{REPOS}?per_page=9", token=token)
         assert [repo["id"] for repo in listed] == [repo["id"] for repo in github.repos()]
+        assert len(listed) == body(github, ORG, token)["public_repos"] == 20
         hidden = [repo for repo in github.repos(private=True) if repo["private"]]
         assert len(hidden) == 5
         for repo in hidden:
@@ -272,6 +273,8 @@ class TestUser:
         assert (own["user_view_type"], own["plan"]["name"]) == ("private", "team")
         assert body(github, f"/users/{other}", "own")["user_view_type"] == "public"
         assert "plan" not in body(github, f"/users/{mine}", "owner")
+        assert body(github, "/user", "owner")["type"] == "User"
+        assert ask(github, "/user").status == 401
         github.configure(viewers=VIEWERS)
 
 
@@ -322,14 +325,6 @@ class TestCredential:
     ) -> None:
         with pytest.raises(FakeGitHubError):
             github.configure(viewers={"t": wrong})
-
-    def test_is_known_to_a_process_of_its_own(self) -> None:
-        with FakeGitHubProcess(
-            repos=2, internal=1, members=3, concealed=1, viewers=VIEWERS
-        ) as github:
-            assert len(body(github, REPOS, "stranger")) == 2
-            assert len(body(github, REPOS, "owner")) == 3
-            assert len(body(github, MEMBERS, "stranger")) == 2
 
 
 def test_a_validator_of_one_form_is_none_of_another(github: FakeGitHub) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.fakegithub.api import all_pages, ask
 from tests.fakegithub.client import CHECKOUT, FakeGitHub, FakeGitHubError, FakeGitHubProcess
+from tests.fakegithub.signing import INSTALLATION_ID, app_entry, app_jwt
 
 LIST = "/orgs/Netflix/repos?per_page=10"
 
@@ -216,11 +217,27 @@ def test_churn_changes_something_by_itself() -> None:
         assert github.repos() != before
 
 
-def test_a_process_of_its_own_has_the_same_controls() -> None:
-    with FakeGitHubProcess(repos=7, members=3, orgs=("acme",), anonymous_limit=3) as github:
+def test_a_process_of_its_own_has_the_same_world_rules_and_controls() -> None:
+    tokens = f"/app/installations/{INSTALLATION_ID}/access_tokens"
+    with FakeGitHubProcess(
+        orgs=("acme",),
+        repos=7,
+        internal=1,
+        members=3,
+        concealed=1,
+        anonymous_limit=3,
+        viewers={"stranger": {"role": "stranger"}},
+        apps=[app_entry("Iv23liAbC")],
+    ) as github:
         assert ask(github, "/orgs/acme/repos").json == github.repos("acme")
         assert ask(github, "/orgs/acme").headers["x-ratelimit-limit"] == "3"
         assert github.counters()["total"] == 2
+        for token, repos, members in (("stranger", 7, 2), ("owner", 8, 3)):
+            assert len(ask(github, "/orgs/acme/repos", token=token).json) == repos
+            assert len(ask(github, "/orgs/acme/members", token=token).json) == members
+        issued = ask(github, tokens, method="POST", token=app_jwt("Iv23liAbC"))
+        assert issued.status == 201
+        assert github.installation_tokens() == [issued.json["token"]]
     assert github.process.returncode == 0
 
 
