@@ -1,8 +1,8 @@
-"""The stand-in GitHub keeps GitHub's own published description and its recorded responses.
+"""The stand-in GitHub matches GitHub's published description and its recorded responses.
 
-The description and the recordings lie in `shared/github-api` beside the checkout, or where
-GITHUB_API_FIXTURES says. With a token in GITHUB_CONTRACT_TOKEN the same claims are put to the real
-api.github.com.
+The description and the recordings lie in `shared/github-api` beside the checkout, or in
+GITHUB_API_FIXTURES. With a token in GITHUB_CONTRACT_TOKEN the same claims are tested against the
+real api.github.com.
 """
 
 import gzip
@@ -40,7 +40,7 @@ PATHS = {
     "/repos/Netflix/Hystrix": "/repos/{owner}/{repo}",
     "/rate_limit": "/rate_limit",
 }
-# What only members, or those with push access, are shown; the recordings were made by an owner.
+# Fields that only members or viewers with push access see; an owner made the recordings.
 OWNERS_ONLY = {
     "plan", "billing_email", "total_private_repos", "owned_private_repos", "private_gists",
     "disk_usage", "collaborators", "default_repository_permission",
@@ -51,19 +51,19 @@ OWNERS_ONLY = {
 
 @dataclass(frozen=True)
 class Origin:
-    """Who is asked, always with a token; `member` is somebody's login who has repositories."""
+    """The tested server, with a token; `member` is the login of a user who has repositories."""
 
     ask: Callable[[str], Response]
     member: str
     token: str = field(repr=False)  # pytest prints what a failing test was given
 
     def get(self, path: str) -> Response:
-        """What it answers to a path of PATHS."""
+        """The response to a path of PATHS."""
         return self.ask(path.replace("{member}", self.member))
 
 
 def fixture(name: str) -> Any:
-    """GitHub's own material; skips where it is not at hand."""
+    """GitHub's own material; skips the test if it is missing."""
     path = FIXTURES / name
     if not path.exists():
         pytest.skip(f"no {name} in shared/github-api beside the checkout, nor GITHUB_API_FIXTURES")
@@ -84,7 +84,7 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture(scope="module", params=["stand-in", "real"])
 def origin(request: pytest.FixtureRequest, github: FakeGitHub) -> Origin:
-    """The stand-in, and the real GitHub where there is a token for it."""
+    """The stand-in, and the real GitHub if there is a token for it."""
     if request.param == "stand-in":
         logins = [member["login"] for member in github.members()]
         owner = next(login for login in logins if ask(github, f"/users/{login}/repos").json)
@@ -124,7 +124,7 @@ def without_nullable(node: Any) -> Any:
 
 
 def violations(template: str, value: Any) -> list[str]:
-    """Where a body breaks the description of a path's 200."""
+    """Violations of the schema of a path's 200."""
     jsonschema = pytest.importorskip("jsonschema")
     formats = jsonschema.FormatChecker(formats=("email",))
     formats.checks("date-time", raises=(ValueError, TypeError))(datetime.fromisoformat)
@@ -158,7 +158,7 @@ def test_every_repository_keeps_the_schema_of_a_single_one(github: FakeGitHub) -
         assert violations("/repos/{owner}/{repo}", body) == []
 
 
-def test_what_is_not_there_is_told_in_the_same_words(origin: Origin) -> None:
+def test_a_404_has_the_same_words(origin: Origin) -> None:
     response = origin.get("/orgs/Netflix/there-is-no-such-thing")
     assert response.status == 404
     assert (response.json["message"], response.json["status"]) == ("Not Found", "404")
@@ -179,8 +179,8 @@ def tail(url: str) -> str:
     return f"{parts.path}?{parts.query}"
 
 
-def test_the_etag_is_reckoned_as_github_reckons_it(origin: Origin) -> None:
-    # Unofficial; whoever uses it must do so as a hint only.
+def test_the_etag_is_computed_as_github_computes_it(origin: Origin) -> None:
+    # Unofficial; it may be used as a hint only.
     response = origin.get("/orgs/Netflix")
     hashed = f"application/json:Bearer {origin.token}:".encode() + response.content
     assert response.headers["etag"] == f'W/"{hashlib.sha256(hashed).hexdigest()}"'
@@ -237,7 +237,7 @@ def test_a_recorded_list_has_links_of_the_same_form(github: FakeGitHub) -> None:
         assert len(response.json) == len(record["body"])
 
 
-def test_a_rename_answers_as_the_recorded_one() -> None:
+def test_a_rename_responds_as_the_recorded_one() -> None:
     record = recorded("rename-repository", "/repos/")
     with FakeGitHub(repos=3, members=1) as github:
         github.mutate("rename", repo=0, to="new-name")

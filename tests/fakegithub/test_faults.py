@@ -1,4 +1,4 @@
-"""The stand-in GitHub fails on demand, in each way a server or a network can."""
+"""The stand-in GitHub fails on demand, in each way that a server or a network can."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ def github() -> Iterator[FakeGitHub]:
 
 
 def hanging(github: FakeGitHub, count: int = 1) -> None:
-    """Return when so many requests hang."""
+    """Wait until `count` requests hang."""
     deadline = time.monotonic() + 5
     while github.counters()["hanging"] != count and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -54,7 +54,7 @@ def test_the_unicorn_page_is_html(github: FakeGitHub, status: int) -> None:
     assert b"Unicorn!" in response.body
 
 
-def test_a_hanging_request_ends_without_an_answer_when_faults_are_cleared(
+def test_a_hanging_request_ends_without_a_response_when_faults_are_cleared(
     github: FakeGitHub,
 ) -> None:
     github.fault("hang")
@@ -82,7 +82,7 @@ def test_a_hanging_request_ends_when_its_client_leaves(github: FakeGitHub) -> No
     hanging(github, 0)
 
 
-def test_a_hang_may_come_in_the_middle_of_the_answer(github: FakeGitHub) -> None:
+def test_a_hang_may_begin_in_the_middle_of_the_response(github: FakeGitHub) -> None:
     github.fault("hang", after_bytes=15)
     with Connection(github.url, timeout=0.1) as connection:
         with pytest.raises(TimeoutError):
@@ -90,7 +90,7 @@ def test_a_hang_may_come_in_the_middle_of_the_answer(github: FakeGitHub) -> None
         assert connection.buffered == 15
 
 
-def test_a_slow_answer_is_the_right_one(github: FakeGitHub) -> None:
+def test_a_slow_response_is_the_right_one(github: FakeGitHub) -> None:
     github.fault("slow", delay=0.2)
     start = time.monotonic()
     assert ask(github, LIST).json == github.repos()[:10]
@@ -210,7 +210,7 @@ def test_a_link_may_lead_round_in_a_circle(github: FakeGitHub) -> None:
         assert ask(github, path).links["next"].endswith("page=1")
 
 
-def test_faults_befall_the_paths_the_method_and_the_number_they_are_meant_for(
+def test_faults_are_limited_to_paths_a_method_and_a_number(
     github: FakeGitHub,
 ) -> None:
     github.fault("status", path=r"/repos\?.*page=2", method="GET", after=1, times=2)
@@ -222,7 +222,7 @@ def test_faults_befall_the_paths_the_method_and_the_number_they_are_meant_for(
     assert github.counters()["faults"] == {"status": 3}
 
 
-def test_a_fault_costs_no_points_but_a_spoilt_answer_does(github: FakeGitHub) -> None:
+def test_a_fault_costs_no_points_but_a_spoilt_response_does(github: FakeGitHub) -> None:
     github.fault("status", times=1)
     github.fault("garbage", times=1)
     ask(github, LIST)
@@ -239,7 +239,7 @@ def test_a_fault_costs_no_points_but_a_spoilt_answer_does(github: FakeGitHub) ->
         {"kind": "status", "path": "("},
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(github: FakeGitHub, order: dict[str, str]) -> None:
+def test_an_invalid_fault_is_refused(github: FakeGitHub, order: dict[str, str]) -> None:
     with pytest.raises(FakeGitHubError):
         github.fault(**order)
 
@@ -256,7 +256,7 @@ def test_the_server_is_well_again_after_each_fault(github: FakeGitHub, kind: str
     assert ask(github, LIST).json == github.repos()[:10]
 
 
-def test_clients_that_leave_are_not_worth_a_word(
+def test_clients_that_leave_cause_no_output(
     github: FakeGitHub, capfd: pytest.CaptureFixture[str]
 ) -> None:
     github.fault("huge", size=5_000_000)
@@ -271,7 +271,7 @@ def test_clients_that_leave_are_not_worth_a_word(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_no_request_is_400(github: FakeGitHub) -> None:
+def test_a_malformed_request_is_400(github: FakeGitHub) -> None:
     (response,) = exchange(github.url, b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
     assert (response.status, response.json["message"]) == (400, "Bad Request")
 

@@ -28,7 +28,7 @@ def remaining(response: Response) -> int:
 
 
 def figures(response: Response) -> tuple[str, str, str, str]:
-    """The class that an answer counts against, its limit, what is left and what is used."""
+    """A response's class, and the class's limit, remaining and used requests."""
     resource, limit, left, used = (
         response.headers[f"x-ratelimit-{name}"]
         for name in ("resource", "limit", "remaining", "used")
@@ -73,7 +73,7 @@ def test_an_exhausted_limit_is_403_until_its_reset(github: FakeGitHub) -> None:
     assert remaining(ask(github, ORG)) == 1
 
 
-def test_every_answer_names_the_class_it_counts_against(github: FakeGitHub) -> None:
+def test_every_response_names_its_class(github: FakeGitHub) -> None:
     github.fault("status", path="/broken$")
     paths = (ORG, f"{ORG}/repos", "/nope", "/rate_limit", "/broken", "/repos/Netflix/nope")
     for token in (None, "t"):
@@ -123,7 +123,7 @@ def test_an_exhausted_class_leaves_the_others_alone(github: FakeGitHub) -> None:
 @pytest.mark.parametrize(
     "classes", [{"(": {"class": "x", "limit": 1}}, {"x": {"limit": 1}}, {"x": {"class": "x"}}]
 )
-def test_a_class_that_makes_no_sense_is_refused(
+def test_an_invalid_class_is_refused(
     github: FakeGitHub, classes: dict[str, dict[str, object]]
 ) -> None:
     with pytest.raises(FakeGitHubError):

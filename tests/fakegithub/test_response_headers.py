@@ -47,7 +47,7 @@ def test_the_etag_is_of_the_body_before_compression_and_pretty_printing(
 
 
 @pytest.mark.parametrize("refusal", ["gzip;q=0", "identity", "br", "gzip; q=0.0"])
-def test_a_body_is_not_compressed_for_who_does_not_want_it(
+def test_a_body_is_not_compressed_against_the_clients_will(
     github: FakeGitHub, refusal: str
 ) -> None:
     response = ask(github, "/orgs/Netflix", {"Accept-Encoding": refusal})
@@ -103,7 +103,7 @@ def test_a_request_without_user_agent_is_forbidden_in_plain_text(github: FakeGit
     assert "x-ratelimit-limit" not in response.headers
 
 
-def test_options_are_answered_for_browsers_and_posts_not_at_all(github: FakeGitHub) -> None:
+def test_options_get_a_preflight_response_and_posts_a_404(github: FakeGitHub) -> None:
     preflight = ask(github, "/orgs/Netflix", method="OPTIONS")
     assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (204, "*")
     assert ask(github, "/orgs/Netflix", method="POST").status == 404
