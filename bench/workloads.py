@@ -1,4 +1,4 @@
-"""What is asked of every server alike, and whether it answers right."""
+"""The requests that every server gets, and the check of the responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,21 +10,21 @@ ORG = "Netflix"
 SMALL = f"/orgs/{ORG}"
 VIEW = "/view/top/10/stars"
 LIST = f"/orgs/{ORG}/repos"
-# What every client sends; wrk alone would send less than any.
+# Header fields that every client sends; wrk by itself sends fewer.
 ALWAYS = {"User-Agent": "api-read-cache-bench", "Accept": "*/*"}
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One request, asked for again and again.
+    """One request, sent repeatedly.
 
     Args:
         name: in tables.
         path: with its query, if any.
-        meaning: for people who read the tables.
-        extra: header fields beside those that every client sends.
-        varied: no two requests have the same bytes: each has a header field of its own.
-        status: the answer's.
+        meaning: explanation for readers of the tables.
+        extra: header fields in addition to `ALWAYS`.
+        varied: whether each request has a header field of its own, so that no two are the same.
+        status: of the response.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Workload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The request's header fields, but for what differs from one to the next."""
+        """The request's header fields, without the one that varies."""
         return {**ALWAYS, **self.extra}
 
 
 def workloads(etag: str) -> tuple[Workload, ...]:
-    """All of them; `etag` is the present one of `SMALL`, with its quotation marks."""
+    """All workloads; `etag` is the current one of `SMALL`, with its quotation marks."""
     return (
         Workload("small", SMALL, "an organisation"),
         Workload("304", SMALL, "the same, not modified", {"If-None-Match": etag}, status=304),
@@ -53,15 +53,14 @@ def workloads(etag: str) -> tuple[Workload, ...]:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An answer; but for its size on the wire it must be the same, whoever gives it.
+class ServerResponse:
+    """A response, which must be equal for all servers except for its size on the wire.
 
     Args:
-        status: HTTP status.
-        etag: header field, as are the next two; None where it is absent.
+        etag: None if absent, as for the next two.
         encoding: `Content-Encoding`.
         content_type: `Content-Type`; None for a 304, in which not every server repeats it.
-        body: as it came.
+        body: with its content coding.
         transferred: bytes of head and body.
     """
 
@@ -73,27 +72,27 @@ class Seen:
     transferred: int = field(compare=False)
 
 
-def ask(port: int, path: str, headers: Mapping[str, str]) -> Seen:
+def ask(port: int, path: str, headers: Mapping[str, str]) -> ServerResponse:
     """Send one request on a new connection."""
     host = f"127.0.0.1:{port}"
     with Connection(f"http://{host}", timeout=30) as connection:
         response = connection.ask(path, **{"Host": host, **headers})
     get = response.headers.get
     content_type = get("content-type") if response.status == 200 else None
-    seen = (response.status, get("etag"), get("content-encoding"), content_type)
-    return Seen(*seen, response.body, response.transferred)
+    found = (response.status, get("etag"), get("content-encoding"), content_type)
+    return ServerResponse(*found, response.body, response.transferred)
 
 
-def answer_to(workload: Workload, port: int) -> Seen:
-    """What a server answers to a workload's request.
+def response_to(workload: Workload, port: int) -> ServerResponse:
+    """A server's response to a workload's request.
 
     Raises:
-        BenchError: it is not the status that it should be, or none came.
+        BenchError: there is none, or it has the wrong status.
     """
     try:
-        seen = ask(port, workload.path, workload.headers)
+        found = ask(port, workload.path, workload.headers)
     except (OSError, MalformedResponse) as error:
-        raise BenchError(f"{workload.name}: no answer ({type(error).__name__})") from error
-    if seen.status != workload.status:
-        raise BenchError(f"{workload.name}: status {seen.status} instead of {workload.status}")
-    return seen
+        raise BenchError(f"{workload.name}: no response ({type(error).__name__})") from error
+    if found.status != workload.status:
+        raise BenchError(f"{workload.name}: status {found.status} instead of {workload.status}")
+    return found

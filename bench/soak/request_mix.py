@@ -1,4 +1,4 @@
-"""What well-behaved clients ask for, and how often each."""
+"""The requests of well-behaved clients, and their shares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +17,11 @@ class Kind:
 
     Args:
         name: in tables.
-        group: `HELD`: always in memory; `HEALTH`: what balancers ask; `COLD`: a name that nobody
-            asked for before, which has to wait for GitHub, and may be a 503 while GitHub is away.
-        path: with its query; `{}` stands for a number of its own in a cold one.
-        weight: how often, of all.
+        group: `HELD`: always in memory; `HEALTH`: health checks of load balancers; `COLD`: a name
+            that was not requested before, which waits for GitHub, and may be a 503 while GitHub is
+            down.
+        path: with its query; `{}` stands for a different number in each cold request.
+        weight: share of all requests.
         fields: further header fields.
     """
 
@@ -37,7 +38,7 @@ class Kind:
 
 
 def kinds(etag: str) -> tuple[Kind, ...]:
-    """All; `etag` is the present one of `SMALL`, with its quotation marks."""
+    """All kinds; `etag` is the current one of `SMALL`, with its quotation marks."""
     return (
         Kind("small", HELD, SMALL, 0.40),
         Kind("304", HELD, SMALL, 0.20, {"If-None-Match": etag}),
@@ -51,7 +52,7 @@ def kinds(etag: str) -> tuple[Kind, ...]:
 
 
 class Draw:
-    """Kinds at random, by weight."""
+    """Draws kinds at random, by weight."""
 
     def __init__(self, among: Sequence[Kind], random: Random) -> None:
         self._random = random
@@ -59,5 +60,5 @@ class Draw:
         self._weights = list(accumulate(kind.weight for kind in among))
 
     def next(self) -> int:
-        """The place of a kind."""
+        """The index of a kind."""
         return self._random.choices(self._among, cum_weights=self._weights)[0]
