@@ -30,7 +30,8 @@ from refresher.storage.entry_writer import EntryWriter
 from refresher.visibility.privileges import Privileges
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from shared.settings import Settings, load
 from tests.fakegithub.client import FakeGitHub
 
@@ -111,7 +112,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
     """Cost of this project's refresher."""
     redis.flushall()
     now = START
-    resource = Catalogue((ORG,)).repositories(ORG)
+    resource = Catalogue((ORG,)).of_kind(REPOSITORIES, ORG)
 
     def make_check(github: FakeGitHub) -> Check:
         def settings(token: str) -> Settings:

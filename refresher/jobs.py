@@ -23,7 +23,8 @@ from shared.outcomes import RefreshOutcome
 from shared.queueing import FORM, REQUEST_ID, RefreshQueue
 from shared.redis.connection import connect, connect_to_lock_masters
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
@@ -43,7 +44,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
         The outcome, for RQ's own log.
     """
     settings = _begin()
-    catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
+    catalogue = Catalogue.of(settings)
     resource = _named(name, catalogue)
     if resource is None:
         return "refused"
@@ -71,7 +72,7 @@ def forget(name: str) -> str:
         What became of it, for RQ's own log.
     """
     settings = _begin()
-    resource = _named(name, Catalogue(settings.orgs, include_private=settings.include_private))
+    resource = _named(name, Catalogue.of(settings))
     if resource is None:
         return "refused"
     if _is_for_others(resource):

@@ -184,7 +184,7 @@ class _Attempt:
         question = question_of(self.resource)
         if not self.resource.include_private:
             check_open(self.context.origin, self.context.redis)
-        if self.resource.expanded:
+        if self.resource.kind.is_list:
             return self._fetch_list(question, known)
         return ResponseReader(
             question,
@@ -226,10 +226,11 @@ class _Attempt:
             concurrency=settings.github_concurrency,
             note_findings=self._note_findings,
         )
-        read = reader.read(known.pages, known.ids)
+        is_made_anew = known.is_outdated or not self.state.is_complete
+        read = reader.read(known.pages, known.ids, is_made_anew=is_made_anew)
         if isinstance(read, Unchanged):
             return read
-        return contents.of_list(read, ranked=self.resource.ranked)
+        return contents.of_list(read, self.resource.kind)
 
     def _note_length(self, pages: int) -> None:
         """Leave a list for later that turned out to be large, if there is no room for it."""
@@ -245,22 +246,31 @@ class _Attempt:
         self.context.reporter.note_dropped(operation.id if operation else "", findings.dropped)
 
     def _known(self) -> KnownPages:
-        """The stored pages; none without an entry, which alone they could confirm."""
+        """The stored pages; none without an entry, since only that could be confirmed.
+
+        A single response cannot be made anew of its page, which lacks its header fields: it is
+        asked for without a condition.
+        """
         if self.state.metadata is None:
             return KnownPages()
-        return page_store.load(self.context.redis, self.resource)
+        known = page_store.load(self.context.redis, self.resource)
+        is_made_anew = known.is_outdated or not self.state.is_complete
+        return KnownPages() if is_made_anew and not self.resource.kind.is_list else known
 
     def _store(
         self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
     ) -> RefreshOutcome:
+        """Write the entry anew if its content, or what is derived of it, has changed."""
         writer, before = self.context.writer, self.state.metadata
-        if isinstance(content, Content) and (before is None or before.etag != content.etag):
+        if isinstance(content, Content) and self._is_to_be_written(content):
+            is_same = before is not None and before.etag == content.etag
             stored = writer.store(
                 self.resource,
                 content,
                 token=self.token,
                 now=asked_at,
                 invalidated_by=self.state.invalidated_by,
+                changed_at=before.changed_at if before is not None and is_same else None,
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(
@@ -272,6 +282,10 @@ class _Attempt:
             invalidated_by=self.state.invalidated_by,
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
+
+    def _is_to_be_written(self, content: Content) -> bool:
+        before = self.state.metadata
+        return before is None or before.etag != content.etag or not self.state.is_complete
 
     def _fail(self, error: OriginError) -> Ended:
         failure = next_failure(

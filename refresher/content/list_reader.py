@@ -112,12 +112,19 @@ class ListReader:
     concurrency: int = 1
     note_findings: Callable[[GitHubResponse, Findings], None] = lambda *_: None
 
-    def read(self, known: Sequence[Page], known_ids: Sequence[Hashable]) -> ReadList | Unchanged:
+    def read(
+        self,
+        known: Sequence[Page],
+        known_ids: Sequence[Hashable],
+        *,
+        is_made_anew: bool = False,
+    ) -> ReadList | Unchanged:
         """Read until the list holds still.
 
         Args:
             known: the pages that were read last; empty to read anew.
             known_ids: ids of the items of the stored entry.
+            is_made_anew: give the items even if no page changed, from the bodies that are known.
 
         Raises:
             OriginError: a page could not be read, or the list kept changing.
@@ -131,7 +138,8 @@ class ListReader:
             if view.is_mixed:
                 pages, items = known, {}
                 continue
-            if number == 0 and not changed and _urls(pages) == _urls(known):
+            is_unchanged = number == 0 and not changed and _urls(pages) == _urls(known)
+            if is_unchanged and not is_made_anew:
                 return Unchanged(pages)
             for page in pages:
                 if page.url not in items:
@@ -228,7 +236,7 @@ class ListReader:
             body,
             self.shape,
             findings,
-            ranked=self.resource.ranked,
+            kind=self.resource.kind,
             private=self.resource.include_private,
         )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from refresher.errors import OriginError
 from shared.outcomes import FailureKind
+from shared.resources.kinds import Visibility
 from shared.resources.operations import AlsoWith, Decision, Operation
 from shared.resources.operations.shapes import SCALAR, Shape, public_shapes
 from shared.resources.resource import Resource
@@ -38,20 +39,23 @@ class Question:
 def question_of(resource: Resource) -> Question:
     """What GitHub is asked for a resource.
 
-    A list that is expanded is read to its end, so what a credential adds to it can be dropped item
-    by item; of a single page that leaves gaps which tell of what was dropped.
+    A list that is joined is read to its end, so items that a credential adds to it can be left out;
+    a single page would have gaps, which tell that something was left out.
 
     Raises:
         OriginError: it is nothing that may be asked for.
     """
     operation = resource.operation
-    if operation is None or operation.decision is Decision.REFUSED:
+    if operation is None or not resource.is_allowed:
         raise OriginError(FailureKind.INTERNAL, "this is not among what may be fetched")
     return Question(
         path=operation.path_to_ask(resource.path),
         query=resource.query,
         shape=_shape_of(operation),
-        anonymously=operation.decision is Decision.ANONYMOUSLY and not resource.expanded,
+        anonymously=(
+            operation.decision is Decision.ANONYMOUSLY
+            and resource.kind.visibility is Visibility.BY_OPERATION
+        ),
         also_with=operation.also_with,
         include_private=resource.include_private,
     )

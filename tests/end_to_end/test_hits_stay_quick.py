@@ -12,7 +12,8 @@ import requests
 from redis import Redis
 
 from shared.redis import keys
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.latency import Latency, measure
 from tests.fakegithub.client import FakeGitHubProcess
@@ -22,7 +23,7 @@ from tests.waiting import eventually
 
 HIT = "/orgs/Netflix"
 REPOS = "/orgs/Netflix/repos"
-LIST = Catalogue(("Netflix",)).repositories("Netflix")
+LIST = Catalogue(("Netflix",)).of_kind(REPOSITORIES, "Netflix")
 SECRET = "s3cret"
 
 
