@@ -181,7 +181,7 @@ def test_it_says_in_plain_words_what_fails_since_when_what_is_served_and_what_co
         r"4 of 4 tracked resources cannot be refreshed\. "
         r"Failing since \d\d:\d\d:\d\d UTC \(\d+ s\): GitHub answered 502\. "
         r"The next try is (in \d+ s|due now)\. "
-        r"What is held is still served, at most \d+ s old\.",
+        r"Cached content is still served, at most \d+ s old\.",
         said,
     )
     assert page.title() == "! GitHub is failing"
@@ -240,7 +240,7 @@ def test_an_operator_has_a_resource_refreshed_by_keyboard_alone(
     said = page.inner_text("#said")
     assert said in {
         "/orgs/Netflix will be refreshed.",
-        "/orgs/Netflix is just being refreshed.",
+        "/orgs/Netflix is already being refreshed.",
     }
     eventually(lambda: github.page_requests("/orgs/Netflix") > asked, what="GitHub is asked")
     # It can be pressed again at once: bringing the page up to date takes the focus from nobody.
@@ -275,7 +275,7 @@ def test_a_wrong_token_is_refused_and_another_try_given(page: "Page", reader: Re
     page.goto(f"{reader.url}/status")
     page.fill("#token", "wrong")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=That is not the admin token.")
+    page.wait_for_selector("text=Wrong admin token.")
     page.fill("#token", TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Sign out")
@@ -289,10 +289,10 @@ def test_without_javascript_it_says_and_does_the_same(new_page: NewPage, reader:
     page.fill("#token", TOKEN)
     page.click("text=Sign in")
     page.click("text=Pause refreshing")
-    assert "Refreshing is paused: no refresher begins anything new." in page.inner_text("#said")
+    assert "Refreshing is paused: refreshers start no new job." in page.inner_text("#said")
     assert "An operator has paused refreshing" in page.inner_text(".statements")
     page.click("text=Resume refreshing")
-    assert "Refreshing goes on." in page.inner_text("#said")
+    assert "Refreshing is resumed." in page.inner_text("#said")
 
 
 def test_what_is_selected_stays_selected_while_the_page_comes_up_to_date(
@@ -312,7 +312,7 @@ def test_a_reader_that_is_gone_is_not_shown_as_if_it_were_there(
 ) -> None:
     look(page, reader)
     page.route("**/status.json", lambda route: route.abort())
-    page.wait_for_selector("text=this reader does not answer; as of")
+    page.wait_for_selector("text=this reader does not respond; as of")
     page.unroute("**/status.json")
     page.wait_for_selector("text=live, as of")
 
@@ -369,7 +369,7 @@ def test_a_credential_that_sees_too_much_is_named_with_what_to_make_instead(
     assert page.title() == "! A credential sees more than the public"
     cards = page.inner_text(".cards")
     assert "sees more than the public: has the scope repo" in cards
-    assert "for what is asked without a credential" in cards
+    assert "for requests without a credential" in cards
     assert page.locator(".private").is_hidden()
     assert violations(page) == []
 

@@ -5,18 +5,12 @@ from typing import Any
 
 import pytest
 
-from reader.cli.checks import (
-    Finding,
-    RedisFacts,
-    Verdict,
-    check_clocks,
-    check_content,
-    check_credentials,
-    check_github,
-    check_processes,
-    check_redis,
-    check_settings,
-)
+from reader.cli.checks.clocks import check_clocks
+from reader.cli.checks.credentials import check_credentials
+from reader.cli.checks.environment import check_settings
+from reader.cli.checks.finding import Finding, Verdict
+from reader.cli.checks.fleet import check_content, check_github, check_processes
+from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.fleet.snapshot import OriginView
 from shared.settings import REFRESHERS_ONLY
 from tests.builders import NOW, make_settings
@@ -59,7 +53,7 @@ def test_a_sound_set_up_has_nothing_but_well_findings() -> None:
     findings = [
         *check_settings(make_settings(admin_token="a-token-of-24-characters"), {}),
         *check_redis(facts()),
-        *check_clocks(facts(), 0.4),
+        *check_clocks(0.001, 0.4),
         *check_credentials([make_budget()], NOW),
         *check_processes(make_fleet()),
         *check_content(make_fleet()),
@@ -105,7 +99,7 @@ class TestSettings:
         settings = make_settings(admin_token="a-token-of-24-characters", include_private=True)
         ((verdict, found),) = bad(check_settings(settings, {}))
         assert verdict is Verdict.WARNING
-        assert "INCLUDE_PRIVATE=true: private repositories are served to everybody" in found
+        assert "INCLUDE_PRIVATE=true: private repositories are served to every client" in found
 
     def test_a_log_of_everything(self) -> None:
         settings = make_settings(admin_token="a-token-of-24-characters", access_log=1)
@@ -116,7 +110,7 @@ class TestRedis:
     @pytest.mark.parametrize(
         ("info", "verdict", "said"),
         [
-            ({"redis_version": "6.2.1"}, Verdict.PROBLEM, "Redis 6.2.1 answers"),
+            ({"redis_version": "6.2.1"}, Verdict.PROBLEM, "Redis 6.2.1 responds"),
             ({"rdb_last_bgsave_status": "err"}, Verdict.PROBLEM, "its last snapshot failed"),
             (
                 {"aof_last_write_status": "err"},
@@ -130,7 +124,7 @@ class TestRedis:
                 "maxmemory-policy is allkeys-lru",
             ),
             ({"maxmemory_policy": "volatile-lru"}, Verdict.WARNING, "maxmemory-policy is volatile"),
-            ({"evicted_keys": 3}, Verdict.WARNING, "it has thrown away 3 keys"),
+            ({"evicted_keys": 3}, Verdict.WARNING, "it has evicted 3 keys"),
             ({"maxmemory": 10_500_000}, Verdict.WARNING, "95 % of its memory is used"),
         ],
     )
@@ -163,7 +157,7 @@ class TestRedis:
     [(0.5, None), (-4, None), (6, Verdict.WARNING), (-30, Verdict.WARNING), (90, Verdict.PROBLEM)],
 )
 def test_clocks_that_differ(offset: float, verdict: Verdict | None) -> None:
-    found = bad(check_clocks(facts(), offset))
+    found = bad(check_clocks(0.001, offset))
     assert [one[0] for one in found] == ([verdict] if verdict else [])
     if verdict:
         way = "ahead of" if offset > 0 else "behind"
@@ -232,7 +226,7 @@ class TestCredentials:
             Finding(
                 "credentials",
                 Verdict.WARNING,
-                "anonymous: 3 of 60 left until 10 min from now; it is for what is asked without a "
+                "anonymous: 3 of 60 left; resets in 10 min; it is for requests without a "
                 "credential",
                 "see docs/scaling.md",
             )
@@ -241,8 +235,8 @@ class TestCredentials:
     @pytest.mark.parametrize(
         ("known", "verdict", "said"),
         [
-            ({"aside_until": NOW + 60}, Verdict.PROBLEM, "GitHub refuses it"),
-            ({"remaining": 499}, Verdict.WARNING, "left until 10 min from now"),
+            ({"aside_until": NOW + 60}, Verdict.PROBLEM, "GitHub rejects it"),
+            ({"remaining": 499}, Verdict.WARNING, "left; resets in 10 min"),
             (
                 {"credential": "anonymous", "limit": 60, "remaining": 50},
                 Verdict.NOTE,
@@ -261,10 +255,10 @@ class TestCredentials:
         ("expires", "verdict", "said"),
         [
             ("2027-02-15 08:00:00 UTC", None, ""),
-            ("2027-01-20 08:00:00 UTC", Verdict.WARNING, "it ends in 5 days"),
-            ("2027-01-15 10:00:00 +0100", Verdict.WARNING, "it ends in 1 h"),
-            ("2027-01-15 07:00:00 UTC", Verdict.PROBLEM, "it ended on 2027-01-15 07:00:00 UTC"),
-            ("some day", Verdict.NOTE, "it ends on some day"),
+            ("2027-01-20 08:00:00 UTC", Verdict.WARNING, "it expires in 5 days"),
+            ("2027-01-15 10:00:00 +0100", Verdict.WARNING, "it expires in 1 h"),
+            ("2027-01-15 07:00:00 UTC", Verdict.PROBLEM, "expired on 2027-01-15 07:00:00 UTC"),
+            ("some day", Verdict.NOTE, "it expires on some day"),
         ],
     )
     def test_that_end(self, expires: str, verdict: Verdict | None, said: str) -> None:
@@ -279,7 +273,7 @@ class TestCredentials:
 class TestProcesses:
     def test_without_refreshers_there_is_a_problem(self) -> None:
         found = bad(check_processes(make_fleet(workers=[])))
-        assert found == [(Verdict.PROBLEM, "none is alive: nothing is refreshed")]
+        assert found == [(Verdict.PROBLEM, "none is running: nothing is refreshed")]
 
     def test_one_refresher_is_noted(self) -> None:
         found = bad(check_processes(make_fleet(workers=[make_worker()])))
@@ -316,7 +310,7 @@ def test_keys_of_githubs_that_nobody_knows_are_noted() -> None:
     assert bad(check_github(fleet)) == [
         (
             Verdict.NOTE,
-            "it sends 5 keys that this release does not know, and that are therefore dropped: "
+            "it sends 5 keys that this release does not know and therefore drops: "
             "repos/get key_0, repos/get key_1, repos/get key_2 and 2 more",
         )
     ]

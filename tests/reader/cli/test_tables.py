@@ -37,13 +37,13 @@ def facts(view: TrackedView, **known: Any) -> dict[str, str]:
     [
         (make_view(), {}, "in 15 min"),
         (make_stale(), {}, "now"),
-        (make_view(resource=MONA), {}, "when asked"),
+        (make_view(resource=MONA), {}, "on request"),
         (make_view(failure=failing_since(60)), {}, "try in 12 s"),
         (make_view(failure=failing_since(60, retry_at=NOW - 1)), {}, "try now"),
         (make_view(is_running=True), {}, "running"),
         (make_view(is_running=True, reading=(2, 3)), {}, "page 2 of 3"),
         (make_view(), {"suspended": True}, "paused"),
-        (make_view(), {"workers": []}, "nobody there"),
+        (make_view(), {"workers": []}, "no refresher"),
     ],
 )
 def test_what_comes_next_is_said_in_few_words(
@@ -82,9 +82,12 @@ def test_how_the_last_refresh_ended(known: dict[str, Any], said: str) -> None:
     [
         (make_view(), "fresh for another 15 min"),
         (make_stale(), "stale for 3 min 20 s"),
-        (make_view(invalidated_by=True), "stale: GitHub told of a change"),
-        (make_view(metadata=None), "missing: nothing is held"),
-        (make_stale(failure=failing_since(9)), "failing; what is held is stale for 3 min 20 s"),
+        (make_view(invalidated_by=True), "stale: invalidated by a change"),
+        (make_view(metadata=None), "missing: nothing is cached"),
+        (
+            make_stale(failure=failing_since(9)),
+            "failing; the cached content is stale for 3 min 20 s",
+        ),
     ],
 )
 def test_a_state_says_since_when_or_for_how_long(view: TrackedView, said: str) -> None:
@@ -100,7 +103,7 @@ def test_a_failure_says_why_how_often_and_when_it_is_tried_again() -> None:
 
 def test_what_it_cost_is_on_record() -> None:
     view = recorded(make_view(), refreshes=4, requests=10, not_modified=9)
-    assert facts(view)["Refreshes"] == "4, by 10 requests, of which 90 % were answered 304"
+    assert facts(view)["Refreshes"] == "4, with 10 requests, of which 90 % were not modified (304)"
     assert facts(make_view(record=Record()))["Refreshes"] == "none is on record"
 
 

@@ -15,7 +15,7 @@ ADMIN = Admin(SecretStr(TOKEN), Guesses())
 
 
 def test_the_token_is_the_token() -> None:
-    assert ADMIN.is_possible
+    assert ADMIN.is_enabled
     assert ADMIN.is_token(TOKEN)
 
 
@@ -42,20 +42,20 @@ def test_a_token_is_given_as_a_bearer_does(authorization: str, token: str | None
 def test_a_post_with_the_cookie_needs_the_sessions_own_word() -> None:
     known = Session("abc")
     assert known.csrf
-    assert Admin.is_meant(known, csrf=known.csrf, fetch_site="same-origin")
-    assert Admin.is_meant(known, csrf=known.csrf, fetch_site="")
-    assert not Admin.is_meant(known, csrf="", fetch_site="same-origin")
-    assert not Admin.is_meant(known, csrf="guessed", fetch_site="same-origin")
+    assert Admin.passes_csrf_check(known, csrf=known.csrf, fetch_site="same-origin")
+    assert Admin.passes_csrf_check(known, csrf=known.csrf, fetch_site="")
+    assert not Admin.passes_csrf_check(known, csrf="", fetch_site="same-origin")
+    assert not Admin.passes_csrf_check(known, csrf="guessed", fetch_site="same-origin")
     for site in ("cross-site", "same-site", "none"):
-        assert not Admin.is_meant(known, csrf=known.csrf, fetch_site=site)
+        assert not Admin.passes_csrf_check(known, csrf=known.csrf, fetch_site=site)
 
 
 def test_a_program_that_holds_the_token_needs_none() -> None:
-    assert Admin.is_meant(Session(), csrf="", fetch_site="")
+    assert Admin.passes_csrf_check(Session(), csrf="", fetch_site="")
 
 
 def test_without_a_token_nobody_is_anybody() -> None:
     nobody = Admin(None, Guesses())
-    assert not nobody.is_possible
+    assert not nobody.is_enabled
     assert not nobody.is_token("")
     assert nobody.sessions(absent_redis()) is None

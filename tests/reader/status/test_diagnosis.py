@@ -34,7 +34,7 @@ def test_when_all_is_well_that_is_said_once() -> None:
     assert said.level is Level.GOOD
     assert said.title == "Everything is fresh"
     assert said.text == (
-        "4 tracked resources can be served and will stay fresh for 15 min at least."
+        "4 tracked resources can be served and will stay fresh for at least 15 min."
     )
 
 
@@ -47,16 +47,16 @@ def test_what_fails_is_said_with_since_when_why_what_is_served_and_what_comes_ne
     assert said[0].text == (
         "2 of 3 tracked resources cannot be refreshed. "
         "Failing since 07:47:40 UTC (12 min 20 s): GitHub answered 502. The next try is in 12 s. "
-        "What is held is still served, at most 31 min old."
+        "Cached content is still served, at most 31 min old."
     )
 
 
 @pytest.mark.parametrize(
     ("kind", "title"),
     [
-        (FailureKind.RATE_LIMITED, "GitHub's rate limit is met"),
-        (FailureKind.UNAUTHORIZED, "GitHub refuses our credentials"),
-        (FailureKind.INTERNAL, "Refreshes fail by our own fault"),
+        (FailureKind.RATE_LIMITED, "GitHub's rate limit is reached"),
+        (FailureKind.UNAUTHORIZED, "GitHub rejects our credentials"),
+        (FailureKind.INTERNAL, "Refreshes fail with an internal error"),
         (FailureKind.TIMEOUT, "GitHub is failing"),
     ],
 )
@@ -76,7 +76,7 @@ def test_what_cannot_be_served_comes_first_with_its_reason() -> None:
     assert [one.level for one in said] == [Level.BAD, Level.WARN, Level.NOTE]
     assert said[0].title == "1 resource missing"
     assert said[0].text.startswith(
-        "/orgs/Netflix/members cannot be served: nothing is held of it yet. Failing since"
+        "/orgs/Netflix/members cannot be served: nothing is cached yet. Failing since"
     )
 
 
@@ -94,11 +94,11 @@ def test_what_an_operator_and_github_have_stopped_is_said() -> None:
     assert said == {
         "Refreshing is paused": (
             "An operator has paused refreshing since 07:58:00 UTC (2 min). "
-            "Content is served, and grows old."
+            "Content is served, and ages."
         ),
         "GitHub asked for a pause": (
-            "GitHub said that a secondary limit was met. No refresher asks anything for another "
-            "45 s, then work goes on by itself."
+            "GitHub reported a secondary rate limit. No refresher sends it a request for 45 s; "
+            "then work resumes by itself."
         ),
     }
 
@@ -120,7 +120,7 @@ class TestACredentialThatSeesTooMuch:
             (Level.GOOD, "Everything is fresh"),
         ]
         assert said[0].text == (
-            "Only what is public is served all the same, but a fault could expose the rest. "
+            "Only public content is served all the same, but a bug could expose the rest. "
             "abc123 has the scope repo and may push to a repository: make a classic token without "
             "any scope, of an account that belongs to no organisation."
         )
@@ -159,7 +159,7 @@ class TestACredentialThatSeesTooMuch:
         titles = [one.title for one in diagnose(fleet, [], now=NOW)]
         assert titles == [
             "1 resource missing",
-            "No refresher is alive",
+            "No refresher is running",
             "A credential sees more than the public",
         ]
 
@@ -188,7 +188,7 @@ class TestWhileRedisIsAway:
         (said,) = diagnose(None, held, now=NOW, away_since=NOW - 30)
         assert said.level is Level.WARN
         assert said.text.startswith(
-            "Redis does not answer since 07:59:30 UTC (30 s). This reader serves all 2 tracked "
+            "Redis does not respond since 07:59:30 UTC (30 s). This reader serves all 2 tracked "
             "resources from its memory, at most 1 h 6 min old; "
         )
 

@@ -2,7 +2,7 @@
 
 from redis import Redis
 
-from reader.status.guesses import ANSWERED, AT_ONCE, LONGEST, Guesses, Slowing, slowing
+from reader.status.guesses import ANSWERED, AT_ONCE, LONGEST, Guesses, Throttling, throttling
 from shared.redis import keys
 from tests.builders import absent_redis
 
@@ -15,11 +15,13 @@ def counted_at(now: float) -> Guesses:
 
 
 def test_a_few_are_answered_at_once_then_later_and_later_and_then_not_at_all() -> None:
-    assert {slowing(lately) for lately in range(1, AT_ONCE + 1)} == {Slowing(0, is_answered=True)}
-    assert slowing(AT_ONCE + 1) == Slowing(0.5, is_answered=True)
-    assert slowing(ANSWERED) == Slowing(LONGEST, is_answered=True)
-    assert slowing(ANSWERED + 1) == Slowing(LONGEST, is_answered=False)
-    waits = [slowing(lately).seconds for lately in range(1, 10_000)]
+    assert {throttling(lately) for lately in range(1, AT_ONCE + 1)} == {
+        Throttling(0, is_answered=True)
+    }
+    assert throttling(AT_ONCE + 1) == Throttling(0.5, is_answered=True)
+    assert throttling(ANSWERED) == Throttling(LONGEST, is_answered=True)
+    assert throttling(ANSWERED + 1) == Throttling(LONGEST, is_answered=False)
+    waits = [throttling(lately).seconds for lately in range(1, 10_000)]
     assert waits == sorted(waits)
     assert max(waits) == LONGEST
 

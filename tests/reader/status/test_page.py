@@ -92,7 +92,7 @@ def test_the_next_refresh_is_said_as_it_is() -> None:
     fresh, stale = make_view(), make_stale()
     assert resource(fresh)["next"] == "in 15 min"
     assert resource(stale)["next"] == "now"
-    assert resource(stale, workers=[])["next"] == "when a refresher is there"
+    assert resource(stale, workers=[])["next"] == "when a refresher is running"
     assert resource(fresh, suspended=True)["next"] == "when refreshing is resumed"
     assert resource(make_view(is_running=True))["next"] == "running"
     reading = make_view(is_running=True, reading=(12, 70))
@@ -131,7 +131,7 @@ class TestBudgets:
     def test_tell_what_is_left_and_until_when(self) -> None:
         (shown,) = rows("budgets", make_fleet(budgets=[make_budget()]))
         assert (shown["left"], shown["bar"]) == ("4\u202f000 of 5\u202f000", 80)
-        assert shown["reset"] == "starts anew in 10 min"
+        assert shown["reset"] == "resets in 10 min"
 
     def test_that_are_nearly_spent_or_set_aside_are_marked(self) -> None:
         shown = rows(
@@ -139,7 +139,7 @@ class TestBudgets:
             make_fleet(budgets=[make_budget(remaining=400), make_budget(aside_until=NOW + 60)]),
         )
         assert [one["level"] for one in shown] == ["warn", "bad"]
-        assert shown[1]["reset"] == "not used for another 1 min: GitHub refuses it"
+        assert shown[1]["reset"] == "not used for 1 min: GitHub rejects it"
 
     def test_tell_what_shows_that_a_credential_sees_more_than_the_public(self) -> None:
         found = ["has the scope repo", "sees what is private"]
@@ -158,7 +158,7 @@ class TestBudgets:
         (alone,) = rows("budgets", make_fleet(budgets=[none]))
         assert (alone["used_for"], alone["level"]) == ("", "warn")
         shown, _ = rows("budgets", make_fleet(budgets=[none, make_budget()]))
-        assert shown["used_for"] == "for what is asked without a credential"
+        assert shown["used_for"] == "for requests without a credential"
         assert shown["level"] == "note"
 
     def test_have_a_line_of_what_was_left(self) -> None:
@@ -184,7 +184,7 @@ def test_the_timeline_tells_what_failed_and_why() -> None:
         "failed: GitHub answered 502",
     ]
     assert [one["level"] for one in shown] == ["good", "warn"]
-    assert shown[0]["cost"] == "1 request, 1 unmodified"
+    assert shown[0]["cost"] == "1 request, 1 not modified"
 
 
 def test_on_demand_content_is_shown_with_how_often_it_is_asked_for() -> None:
@@ -196,7 +196,7 @@ def test_on_demand_content_is_shown_with_how_often_it_is_asked_for() -> None:
     shown = rows("on_demand", make_fleet(on_demand=asked))
     assert [(one["times"], one["state"]) for one in shown] == [
         ("1\u202f234", "fresh"),
-        ("2", "not held"),
+        ("2", "not cached"),
     ]
 
 
@@ -211,7 +211,7 @@ def test_the_tiles_sum_up_the_fleet() -> None:
     assert tiles == {
         "requests": ("40.0", "2 nodes"),
         "hits": ("95 %", "in the last minute"),
-        "budget": ("10 %", "GitHub answered 304, 7 s ago"),
+        "budget": ("10 %", "GitHub responded 304, 7 s ago"),
         "queue": ("3", "0 tracked running"),
         "workers": ("2", "0 busy"),
         "readers": ("2", "no scheduler"),

@@ -154,7 +154,7 @@ class TestSigningIn:
         answered = sign_in(client, "wrong")
         assert answered.status_code == 401
         assert "Set-Cookie" not in answered.headers
-        assert "not the admin token" in answered.text
+        assert "Wrong admin token" in answered.text
 
     def test_is_not_possible_where_there_is_no_token(self, make_app: MakeApp) -> None:
         assert sign_in(make_app().test_client(), "").status_code == 403
@@ -201,7 +201,7 @@ class TestGuessing:
             sign_in(client, "wrong"),
         ):
             assert (answered.status_code, answered.headers["Retry-After"]) == (429, "60")
-        assert "not the admin token" in private.get("/status", headers=self.WRONG).text
+        assert "Wrong admin token" in private.get("/status", headers=self.WRONG).text
 
     def test_the_right_token_is_taken_all_the_same(self, client: FlaskClient) -> None:
         for _ in range(100):
@@ -267,7 +267,7 @@ class TestActing:
     ) -> None:
         redis.set(keys.running(ORG), "somebody")
         answered = client.post("/status/refresh", data={"resource": ORG.name}, headers=BEARER)
-        assert answered.json == {"message": "/orgs/Netflix is just being refreshed."}
+        assert answered.json == {"message": "/orgs/Netflix is already being refreshed."}
 
     def test_an_on_demand_resource_is_forgotten_by_a_refresher(
         self, redis: Redis, client: FlaskClient
@@ -360,13 +360,13 @@ class TestAForm:
         assert answered.status_code == 303
         assert is_suspended(redis)
         text = client.get(answered.headers["Location"]).text
-        assert "Refreshing is paused: no refresher begins anything new." in text
+        assert "Refreshing is paused: refreshers start no new job." in text
 
     def test_that_cannot_be_done_says_why(self, client: FlaskClient) -> None:
         sign_in(client)
         data = {"csrf": csrf_of(client), "resource": ORG.name}
         answered = client.post("/status/forget", data=data)
-        assert "is tracked, and always kept" in client.get(answered.headers["Location"]).text
+        assert "is tracked and cannot be forgotten" in client.get(answered.headers["Location"]).text
 
     def test_cannot_have_the_page_say_what_somebody_else_wants(self, client: FlaskClient) -> None:
         assert "Call this number" not in client.get("/status?said=Call+this+number").text
@@ -376,7 +376,7 @@ def test_a_redis_that_is_away_is_said_so(make_app: MakeApp) -> None:
     port = absent_redis().connection_pool.connection_kwargs["port"]
     client = make_app(redis_url=f"redis://127.0.0.1:{port}", admin_token=TOKEN).test_client()
     assert client.get("/status.json").json["redis"] is False  # type: ignore[index]
-    assert "Redis does not answer" in client.get("/status").text
+    assert "Redis does not respond" in client.get("/status").text
     answered = client.post("/status/pause", headers=BEARER)
     assert (answered.status_code, answered.headers["Retry-After"]) == (503, "1")
 

@@ -87,8 +87,8 @@ def test_what_cannot_be_a_cookie_is_not_looked_up() -> None:
 
 def test_a_note_is_read_by_its_own_session_only() -> None:
     one, other = Session("a" * 24), Session("b" * 24)
-    signed = one.signed("Refreshing goes on.")
-    assert one.text(signed) == "Refreshing goes on."
+    signed = one.signed("Refreshing is resumed.")
+    assert one.text(signed) == "Refreshing is resumed."
     assert other.text(signed) is None
     assert Session().text(signed) is None
     assert one.text("made-up") is None
