@@ -73,7 +73,7 @@ def _decision(row: Operation) -> str:
     if row.also_with:
         parts.append(f"or {row.also_with}")
     if row.ask:
-        parts.append(f"asks `{row.ask}`")
+        parts.append(f"requests `{row.ask}`")
     if row.refused_query:
         names = ", ".join(f"`{name}`" for name in sorted(row.refused_query))
         parts.append(f"refuses {names}")

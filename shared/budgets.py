@@ -16,7 +16,8 @@ from shared.redis import keys
 ANONYMOUS = "anonymous"  # the id for requests without a credential
 SLOT_SECONDS = 300
 SLOTS = 72  # six hours
-_PRIVILEGED_FOR = 24 * 3600.0  # seconds after a privilege was last seen
+PRIVILEGED_FOR = 24 * 3600.0  # seconds for which a privilege counts after it was last seen
+_LOW = 0.1  # share of a limit
 
 
 def name_of(credential: str, resource_class: str) -> str:
@@ -76,6 +77,11 @@ class CredentialBudget:
         """Whether this is the budget of requests without a credential."""
         return self.credential == ANONYMOUS
 
+    @property
+    def is_low(self) -> bool:
+        """Whether less than a tenth of the limit is left."""
+        return self.remaining < _LOW * max(self.limit, 1)
+
 
 def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
     """All known budgets; may raise `redis.RedisError`.
@@ -124,7 +130,7 @@ def _budget(
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),
         privileges=sorted(
-            name.decode() for name, at in privileges.items() if float(at) > now - _PRIVILEGED_FOR
+            name.decode() for name, at in privileges.items() if float(at) > now - PRIVILEGED_FOR
         ),
     )
 

@@ -34,6 +34,10 @@ class RefreshOutcome(StrEnum):
     BROKEN = "broken"  # an internal error, or Redis went away meanwhile; nothing was stored
 
 
+# The origin confirmed the stored content, or new content was stored.
+SUCCESSES = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
+
+
 class FailureKind(StrEnum):
     """Why a refresh failed; a fault of the origin unless the comment says otherwise."""
 

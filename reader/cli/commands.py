@@ -25,11 +25,9 @@ from reader.fleet.suspension import resume, suspend
 from reader.status.diagnosis import LEVELS, state_of
 from reader.status.formatting import duration, plural
 from reader.status.reports import describe
-from shared.outcomes import RefreshOutcome
+from shared.outcomes import SUCCESSES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_GOOD = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
 no_wait = click.option("--no-wait", is_flag=True, help="Enqueue it and return at once.")
@@ -131,7 +129,7 @@ def refresh(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
         report = refresh_and_wait(found, resource, timeout=timeout)
     text = f"{resource.name}: {describe(report)} ({duration(report.seconds)})"
     _print(text, {"resource": resource.name, "report": documents.of_report(report)}, is_json)
-    if report.outcome not in _GOOD:
+    if report.outcome not in SUCCESSES:
         raise SystemExit(1)
 
 

@@ -210,8 +210,8 @@ class FleetWatch:
 
     def _gather(self, now: float) -> Fleet:
         redis = self._redis
-        asked_most = popular(redis, now=now, count=_POPULAR)
-        named = [(self._catalogue.named(name), name, times) for name, times in asked_most]
+        most_requested = popular(redis, now=now, count=_POPULAR)
+        named = [(self._catalogue.named(name), name, times) for name, times in most_requested]
         on_demand = [(found, name, times) for found, name, times in named if found is not None]
         tracked = self._catalogue.tracked
         views = self.views([*tracked, *(found for found, _, _ in on_demand)], now=now)

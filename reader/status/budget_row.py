@@ -19,7 +19,7 @@ def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False)
     left = budget.remaining / max(budget.limit, 1)
     is_aside = budget.aside_until > now
     low = Level.NOTE if is_beside else Level.WARN
-    level = Level.BAD if is_aside else low if left < 0.1 else Level.GOOD
+    level = Level.BAD if is_aside else low if budget.is_low else Level.GOOD
     reset = (
         f"not used for {about(budget.aside_until - now)}: GitHub rejects it"
         if is_aside
@@ -73,4 +73,5 @@ def _spark_text(budget: CredentialBudget) -> str:
     if not budget.history:
         return "no history yet"
     least = min(point.remaining for point in budget.history)
-    return f"at least {count(least)} left in the last 6 hours"
+    hours = SLOTS * SLOT_SECONDS // 3600
+    return f"at least {count(least)} left in the last {hours} hours"

@@ -22,8 +22,8 @@ AT_ONCE = 5  # so many get a response without delay: operators mistype
 ANSWERED = 60  # so many get a response at all
 _SECONDS_EACH = 0.5  # by which each further one delays the response
 LONGEST = 10.0  # seconds, the longest delay
-_MINUTE = 60
-_KEPT_S = 3 * _MINUTE
+MINUTE_S = 60  # wrong tokens are counted by minutes of the clock
+_KEPT_S = 3 * MINUTE_S
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Guesses:
         Args:
             redis: None if it is known to be away.
         """
-        minute = int(self._clock() // _MINUTE)
+        minute = int(self._clock() // MINUTE_S)
         own = self._count_own(minute)
         if redis is None:
             return own

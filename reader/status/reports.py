@@ -3,7 +3,7 @@
 from reader.status.diagnosis import Level
 from reader.status.formatting import clock, duration, iso, plural
 from reader.status.page_input import JsonObject
-from shared.outcomes import RefreshOutcome
+from shared.outcomes import SUCCESSES, RefreshOutcome
 from shared.refresh_report import RefreshReport
 
 _OUTCOMES = {
@@ -15,8 +15,6 @@ _OUTCOMES = {
     RefreshOutcome.BROKEN: "stopped by an internal error; see the refresher's log",
 }
 
-_GOOD = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
-
 
 def describe(report: RefreshReport) -> str:
     """A refresh's outcome and its reason."""
@@ -26,7 +24,7 @@ def describe(report: RefreshReport) -> str:
 
 def timeline_row(report: RefreshReport, now: float) -> JsonObject:
     """The row of a refresh in the timeline."""
-    level = Level.GOOD if report.outcome in _GOOD else Level.WARN
+    level = Level.GOOD if report.outcome in SUCCESSES else Level.WARN
     cost = plural(report.requests, "request")
     if report.not_modified:
         cost += f", {report.not_modified} not modified"

@@ -13,7 +13,7 @@ from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, 
 from reader.response.health import json_response
 from reader.status.actions import Action, log, perform
 from reader.status.admin import COOKIE, Admin
-from reader.status.guesses import Guesses, throttling
+from reader.status.guesses import MINUTE_S, Guesses, throttling
 from reader.status.page import page_of
 from reader.status.page_input import JsonObject, PageInput
 from reader.status.sessions import LIFETIME_S, Session, Sessions
@@ -40,7 +40,6 @@ _PAGE_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
 }
 _LOGGED_OF_MANY = 1000  # of the wrong tokens that get no response, one of so many is logged
-_RETRY_AFTER = 60  # seconds, after which fewer wrong tokens are counted
 _PROOF = "Give ADMIN_TOKEN: `Authorization: Bearer ...`, or sign in on /status."
 
 
@@ -224,7 +223,7 @@ def _wrong_token() -> Unauthorized | TooMany:
     if not throttled.is_slow:
         return Unauthorized(_PROOF, challenge="Bearer")
     message = "Wrong admin token. Too many wrong ones were sent recently."
-    return TooMany(message, retry_after=_RETRY_AFTER)
+    return TooMany(message, retry_after=MINUTE_S)
 
 
 def _operator_session() -> Session:

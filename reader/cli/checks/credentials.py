@@ -51,7 +51,7 @@ def _check_budget(name: str, budget: CredentialBudget, now: float, *, is_beside:
         until = about(budget.aside_until - now)
         found = f"{name}: GitHub rejects it; not used for {until}"
         return Finding(_ABOUT, Verdict.PROBLEM, found, "give refreshers a valid one")
-    if budget.remaining < 0.1 * budget.limit:
+    if budget.is_low:
         found = f"{name}: {left}; resets in {about(budget.resets_at - now)}"
         if is_beside:
             found += "; it is for requests without a credential"

@@ -96,17 +96,17 @@ class Shapes:
 @cache
 def public_shapes() -> Shapes:
     """The shapes in `shapes.json`."""
-    held = _SHAPES.read_bytes()
-    return replace(shapes_from(json.loads(held)), digest=hashlib.sha256(held).hexdigest()[:16])
+    text = _SHAPES.read_bytes()
+    return replace(shapes_from(json.loads(text)), digest=hashlib.sha256(text).hexdigest()[:16])
 
 
-def shapes_from(held: dict[str, Any]) -> Shapes:
+def shapes_from(content: dict[str, Any]) -> Shapes:
     """The shapes in the form of `shapes.json`.
 
     Raises:
         KeyError: a shape that is referred to is missing.
     """
-    names: dict[str, Any] = held["shapes"]
+    names: dict[str, Any] = content["shapes"]
     made: dict[str, Shape] = {}
 
     def shape_of(written: Any) -> Shape:
@@ -123,5 +123,5 @@ def shapes_from(held: dict[str, Any]) -> Shapes:
         others, items = (shape_of(written[k]) if k in written else None for k in ("*", "[]"))
         return Shape(members, others, items)
 
-    operations = {operation: shape_of(one) for operation, one in held["operations"].items()}
-    return Shapes(operations, tuple(held.get("withheld", ())))
+    operations = {operation: shape_of(one) for operation, one in content["operations"].items()}
+    return Shapes(operations, tuple(content.get("withheld", ())))

@@ -35,11 +35,11 @@ class _Node(Generic[Value]):
     parameters: dict[str, "_Node[Value]"] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
 
-    def words_below(self) -> Iterator[str]:
+    def literals_below(self) -> Iterator[str]:
         """All literal segments below this node."""
         yield from self.literals
         for child in (*self.literals.values(), *self.parameters.values()):
-            yield from child.words_below()
+            yield from child.literals_below()
 
 
 class Templates(Generic[Value]):
@@ -98,6 +98,8 @@ def _lengths(name: str, segments: Sequence[str], node: _Node[Value]) -> Iterator
         # A segment that is documented below a parameter is not part of its value, or an
         # undocumented path below a refused one would pass for a long name: no branch is
         # `main/protection/more`.
-        words = {word for child in node.parameters.values() for word in child.words_below()}
+        literals = {
+            literal for child in node.parameters.values() for literal in child.literals_below()
+        }
         longer = range(2, len(segments) + 1)
-        yield from takewhile(lambda taken: segments[taken - 1].lower() not in words, longer)
+        yield from takewhile(lambda taken: segments[taken - 1].lower() not in literals, longer)
