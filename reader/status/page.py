@@ -75,13 +75,13 @@ def _tiles(fleet: Fleet) -> list[JsonObject]:
     last_response = (
         "no recent request"
         if origin.answered_at is None
-        else f"GitHub responded {origin.status}, {about(fleet.now - origin.answered_at)} ago"
+        else f"GitHub: {origin.status}, {about(fleet.now - origin.answered_at)} ago"
     )
     left = NOTHING if least is None else share(least.remaining, least.limit)
     return [
         _tile("requests", f"{rate:,.1f}", "requests per second", plural(nodes, "node")),
         _tile("hits", share(hits, content), "served from memory", "in the last minute"),
-        _tile("budget", left, "of GitHub's rate limit left", last_response),
+        _tile("budget", left, "rate limit left", last_response),
         _tile("queue", count(fleet.queue_length), "queued", _refreshing(fleet)),
         _tile("workers", count(len(fleet.workers)), "refreshers", f"{busy} busy"),
         _tile(
@@ -96,7 +96,7 @@ def _tile(key: str, value: str, label: str, detail: str) -> JsonObject:
 
 def _refreshing(fleet: Fleet) -> str:
     running = sum(view.is_running for view in fleet.tracked)
-    return "refreshing is paused" if fleet.suspended else f"{running} tracked running"
+    return "refreshing is paused" if fleet.suspended else f"{running} tracked in progress"
 
 
 def _schedulers(number: int) -> str:

@@ -219,7 +219,7 @@ def _wrong_token() -> Unauthorized | TooMany:
     )
     if throttled.is_answered or recent % _LOGGED_OF_MANY == 0:
         fields = {"client": client(), "lately": recent}
-        log.warning("wrong ADMIN_TOKEN", extra={"fields": fields})
+        log.warning("a wrong ADMIN_TOKEN was given", extra={"fields": fields})
     if not throttled.is_slow:
         return Unauthorized(_PROOF, challenge="Bearer")
     message = "Wrong admin token. Too many wrong ones were sent recently."

@@ -159,7 +159,7 @@ def test_while_github_fails_commands_say_so(fleet: Fleet, github: FakeGitHubProc
     assert "failing" in fleet.cache("show", "/orgs/Netflix").stdout
     doctor = fleet.cache("doctor")
     assert "GitHub is failing" in doctor.stdout
-    assert "it answered 502" in doctor.stdout
+    assert "it responded 502" in doctor.stdout
     assert doctor.returncode == 0  # everything is served
     warmed = fleet.cache("warm", "--force", "--timeout", "30")
     assert warmed.returncode == 1

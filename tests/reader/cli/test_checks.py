@@ -1,4 +1,4 @@
-"""What is wrong with a set-up is found, and what is well is not complained of."""
+"""Checks find what is wrong with a set-up, and do not complain about what is right."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -41,7 +41,7 @@ def facts(*, save: str | None = "300 1", latency: float = 0.0005, **info: Any) -
 
 
 def bad(findings: Iterable[Finding]) -> list[tuple[str, str]]:
-    """What is not as it should be: the verdict, and the first words of what was found."""
+    """The verdict and text of each finding that is not ok."""
     return [
         (finding.verdict, finding.found)
         for finding in findings
@@ -49,7 +49,7 @@ def bad(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_sound_set_up_has_nothing_but_well_findings() -> None:
+def test_a_sound_set_up_has_only_ok_findings() -> None:
     findings = [
         *check_settings(make_settings(admin_token="a-token-of-24-characters"), {}),
         *check_redis(facts()),
@@ -74,7 +74,7 @@ class TestSettings:
         settings = make_settings(admin_token="a-token-of-24-characters")
         assert [one[0] for one in bad(check_settings(settings, {name: "x"}))] == [Verdict.NOTE]
 
-    def test_a_proxy_that_nobody_trusts(self) -> None:
+    def test_a_proxy_that_is_not_trusted(self) -> None:
         settings = make_settings(admin_token="a-token-of-24-characters")
         ((verdict, found),) = bad(check_settings(settings, {"FORWARDED_ALLOW_IPS": "*"}))
         assert verdict is Verdict.NOTE
@@ -84,7 +84,7 @@ class TestSettings:
         )
         assert bad(check_settings(trusting, {"FORWARDED_ALLOW_IPS": "*"})) == []
 
-    def test_copies_that_outlive_what_they_are_copies_of(self) -> None:
+    def test_copies_that_outlive_the_content(self) -> None:
         settings = make_settings(
             admin_token="a-token-of-24-characters", local_ttl=100, cache_ttl=60
         )
@@ -92,7 +92,7 @@ class TestSettings:
         assert verdict is Verdict.NOTE
         assert "LOCAL_TTL is longer than CACHE_TTL" in found
 
-    def test_nobody_who_may_act_is_only_noted(self) -> None:
+    def test_a_missing_admin_token_is_only_noted(self) -> None:
         assert [one[0] for one in bad(check_settings(make_settings(), {}))] == [Verdict.NOTE]
 
     def test_private_repositories_for_everybody_are_warned_of(self) -> None:
@@ -137,10 +137,10 @@ class TestRedis:
         assert [one[0] for one in bad(check_redis(facts(save="")))] == [Verdict.WARNING]
         assert bad(check_redis(facts(save="", aof_enabled=1))) == []
 
-    def test_that_does_not_tell_is_only_noted(self) -> None:
+    def test_that_does_not_allow_config_is_only_noted(self) -> None:
         assert [one[0] for one in bad(check_redis(facts(save=None)))] == [Verdict.NOTE]
 
-    def test_that_tells_nothing_at_all_is_only_noted(self) -> None:
+    def test_that_does_not_allow_info_is_only_noted(self) -> None:
         ((verdict, found),) = bad(check_redis(RedisFacts({}, None, 0.0005, 0.001)))
         assert verdict is Verdict.NOTE
         assert "INFO is not allowed" in found
@@ -193,7 +193,7 @@ class TestCredentials:
             Finding("credentials", Verdict.WARNING, f"{budget.credential}: {seen}", advice)
         ]
 
-    def test_that_see_more_are_warned_of_once_and_not_as_content(self) -> None:
+    def test_that_see_more_have_one_warning_and_none_on_content(self) -> None:
         budgets = [
             make_budget(resource_class=one, privileges=["may push"]) for one in ("core", "search")
         ]
@@ -209,11 +209,11 @@ class TestCredentials:
     def test_that_see_only_what_is_public(self, scopes: str | None) -> None:
         assert bad(check_credentials([make_budget(scopes=scopes)], NOW)) == []
 
-    def test_whose_fleet_asks_without_one_as_well_are_not_said_to_be_absent(self) -> None:
+    def test_beside_an_anonymous_budget_are_not_reported_as_missing(self) -> None:
         none = make_budget(credential="anonymous", limit=60, remaining=50)
         assert bad(check_credentials([none, make_budget()], NOW)) == []
 
-    def test_that_leave_something_to_be_asked_without_one_say_what_when_that_is_spent(
+    def test_whose_anonymous_budget_is_low_say_what_it_is_for(
         self,
     ) -> None:
         none = make_budget(credential="anonymous", limit=60, remaining=3)
@@ -244,7 +244,7 @@ class TestCredentials:
             ),
         ],
     )
-    def test_that_are_refused_spent_or_absent(
+    def test_that_are_rejected_exhausted_or_missing(
         self, known: dict[str, Any], verdict: Verdict, said: str
     ) -> None:
         ((found, words),) = bad(check_credentials([make_budget(**known)], NOW))
@@ -261,12 +261,12 @@ class TestCredentials:
             ("some day", Verdict.NOTE, "it expires on some day"),
         ],
     )
-    def test_that_end(self, expires: str, verdict: Verdict | None, said: str) -> None:
+    def test_that_expire(self, expires: str, verdict: Verdict | None, said: str) -> None:
         found = bad(check_credentials([make_budget(expires=expires)], NOW))
         assert [one[0] for one in found] == ([verdict] if verdict else [])
         assert not verdict or found[0][1] == f"abc123: {said}"
 
-    def test_that_nobody_has_used_are_only_noted(self) -> None:
+    def test_that_have_not_been_used_are_only_noted(self) -> None:
         assert [one[0] for one in bad(check_credentials([], NOW))] == [Verdict.NOTE]
 
 
@@ -289,7 +289,7 @@ class TestProcesses:
         assert (verdict, found) == (Verdict.NOTE, "they run versions 1.0 and 1.1")
 
 
-def test_what_fails_is_told_with_its_reason() -> None:
+def test_failing_content_is_reported_with_its_reason() -> None:
     missing = make_view("/", metadata=None)
     failing = make_stale(failure=failing_since(60))
     found = bad(check_content(make_fleet(missing, failing)))
@@ -304,7 +304,7 @@ def test_a_github_that_failed_last_is_warned_of() -> None:
     assert [one[0] for one in bad(check_github(make_fleet()))] == [Verdict.NOTE]
 
 
-def test_keys_of_githubs_that_nobody_knows_are_noted() -> None:
+def test_unknown_keys_of_githubs_are_noted() -> None:
     unknown = tuple(f"repos/get key_{number}" for number in range(5))
     fleet = make_fleet(origin=OriginView(NOW - 3, 200), unknown_fields=unknown)
     assert bad(check_github(fleet)) == [

@@ -20,7 +20,7 @@ ORG = tracked("/orgs/Netflix")
 
 @dataclass
 class Time:
-    """A clock that only moves when somebody sleeps."""
+    """A clock that only moves with a call of `sleep`."""
 
     now: float = 0.0
     slept: list[float] = field(default_factory=list)

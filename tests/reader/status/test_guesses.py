@@ -1,4 +1,4 @@
-"""How many wrong tokens are answered, and how soon."""
+"""Which wrong tokens get a response, and how soon."""
 
 from redis import Redis
 
@@ -14,7 +14,7 @@ def counted_at(now: float) -> Guesses:
     return Guesses(clock=lambda: now)
 
 
-def test_a_few_are_answered_at_once_then_later_and_later_and_then_not_at_all() -> None:
+def test_a_few_get_a_response_at_once_further_ones_later_and_the_rest_none() -> None:
     assert {throttling(lately) for lately in range(1, AT_ONCE + 1)} == {
         Throttling(0, is_answered=True)
     }
@@ -31,7 +31,7 @@ def test_all_readers_count_together(redis: Redis) -> None:
     assert [one.count(redis) for one in (*readers, *readers)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_those_of_the_minute_before_count_and_earlier_ones_do_not(redis: Redis) -> None:
+def test_those_of_the_previous_minute_count_and_earlier_ones_do_not(redis: Redis) -> None:
     for _ in range(3):
         counted_at(NOW).count(redis)
     one = counted_at(NOW + 60)
@@ -40,7 +40,7 @@ def test_those_of_the_minute_before_count_and_earlier_ones_do_not(redis: Redis) 
     assert counted_at(NOW + 240).count(redis) == 1
 
 
-def test_they_are_forgotten(redis: Redis) -> None:
+def test_they_expire(redis: Redis) -> None:
     counted_at(NOW).count(redis)
     assert 120 < redis.ttl(keys.guesses(MINUTE)) <= 180
 
