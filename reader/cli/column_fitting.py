@@ -15,14 +15,14 @@ class Column:
     Args:
         title: its heading.
         name: key of the row's text.
-        to_the_right: right-aligned, for numbers.
-        leaves: in a narrow terminal, columns are left out in this order; 0 for never.
+        right_aligned: for numbers.
+        drop_order: in a narrow terminal, columns are left out in this order; 0 for never.
     """
 
     title: str
     name: str
-    to_the_right: bool = False
-    leaves: int = 0
+    right_aligned: bool = False
+    drop_order: int = 0
 
 
 def fitting(
@@ -33,7 +33,7 @@ def fitting(
     first = _width(shown[0], rows)
     while True:
         room = width - sum(_width(column, rows) + GAP for column in shown[1:])
-        out = min((column for column in shown if column.leaves), key=_leaves, default=None)
+        out = min((column for column in shown if column.drop_order), key=_drop_order, default=None)
         if room >= min(first, _ROOM) or out is None:
             return shown, max(1, min(first, room))
         shown.remove(out)
@@ -48,8 +48,8 @@ def shortened(text: str, width: int) -> str:
     return text[: kept - end] + _CUT + text[len(text) - end :]
 
 
-def _leaves(column: Column) -> int:
-    return column.leaves
+def _drop_order(column: Column) -> int:
+    return column.drop_order
 
 
 def _width(column: Column, rows: Sequence[Mapping[str, str]]) -> int:

@@ -10,7 +10,7 @@ from flask.cli import AppGroup
 
 from reader.cli import documents, tables
 from reader.cli.checks.finding import Verdict
-from reader.cli.context import context
+from reader.cli.context import command_context
 from reader.cli.doctor import diagnose_setup, print_findings
 from reader.cli.printing import print_facts, print_json, print_table
 from reader.cli.wait import (
@@ -68,13 +68,13 @@ def within(seconds: float) -> Callable[[Command], Command]:
 @as_json
 def list_command(on_demand: bool, limit: int, is_json: bool) -> None:
     """List the cached resources and their state: tracked ones, then on-demand ones."""
-    with context() as found:
-        fleet = found.fleet()
+    with command_context() as context:
+        fleet = context.fleet()
         views = list(fleet.tracked)
-        resources = found.on_demand(limit + 1) if on_demand else []
+        resources = context.on_demand(limit + 1) if on_demand else []
         shown = sorted(resources[:limit], key=lambda resource: resource.name)
-        views += found.watch.views(shown, now=fleet.now)
-        page_input = found.page_input(fleet)
+        views += context.watch.views(shown, now=fleet.now)
+        page_input = context.page_input(fleet)
     if is_json:
         print_json([documents.of_resource(view, page_input) for view in views])
         return
@@ -90,11 +90,11 @@ def list_command(on_demand: bool, limit: int, is_json: bool) -> None:
 @as_json
 def show(path: str, is_json: bool) -> None:
     """Show everything that is known about one resource."""
-    with context() as found:
-        resource = found.resource(path)
-        fleet = found.fleet()
-        page_input, view = found.page_input(fleet), found.view(resource)
-        is_queued = found.queue.is_queued(resource)
+    with command_context() as context:
+        resource = context.resource(path)
+        fleet = context.fleet()
+        page_input, view = context.page_input(fleet), context.view(resource)
+        is_queued = context.queue.is_queued(resource)
     reports = tables.latest(fleet.timeline, resource.name)
     if is_json:
         print_json(
@@ -117,16 +117,16 @@ def show(path: str, is_json: bool) -> None:
 @as_json
 def refresh(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
     """Refresh a resource from GitHub now, even if it is fresh or just failed; print the outcome."""
-    with context() as found:
-        resource = found.resource(path)
+    with command_context() as context:
+        resource = context.resource(path)
         if no_wait:
             _print(
-                request_refresh(found, resource),
+                request_refresh(context, resource),
                 {"resource": resource.name, "report": None},
                 is_json,
             )
             return
-        report = refresh_and_wait(found, resource, timeout=timeout)
+        report = refresh_and_wait(context, resource, timeout=timeout)
     text = f"{resource.name}: {describe(report)} ({duration(report.seconds)})"
     _print(text, {"resource": resource.name, "report": documents.of_report(report)}, is_json)
     if report.outcome not in SUCCESSES:
@@ -140,15 +140,15 @@ def refresh(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
 @as_json
 def purge(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
     """Remove an on-demand resource from Redis and from every reader's memory."""
-    with context() as found:
-        resource = found.resource(path)
+    with command_context() as context:
+        resource = context.resource(path)
         if resource.tracked:
             message = f"{resource.name} is tracked and cannot be removed: use `refresh` instead."
             raise click.ClickException(message)
         if no_wait:
-            text = request_removal(found, resource)
+            text = request_removal(context, resource)
         else:
-            remove_and_wait(found, resource, timeout=timeout)
+            remove_and_wait(context, resource, timeout=timeout)
             text = f"{resource.name} is removed."
     _print(text, {"resource": resource.name, "forgotten": not no_wait}, is_json)
 
@@ -159,8 +159,8 @@ def purge(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
 @as_json
 def warm_command(force: bool, timeout: float, is_json: bool) -> None:
     """Refresh all tracked resources that are not fresh, and show the progress."""
-    with context() as found:
-        warmings = warm(found, force=force, timeout=timeout, quiet=is_json)
+    with command_context() as context:
+        warmings = warm(context, force=force, timeout=timeout, quiet=is_json)
     if is_json:
         print_json(
             [
@@ -181,8 +181,8 @@ def warm_command(force: bool, timeout: float, is_json: bool) -> None:
 @as_json
 def pause(is_json: bool) -> None:
     """Pause refreshing until `resume`: refreshers start no new job, readers serve the cache."""
-    with context() as found:
-        suspend(found.redis, now=found.clock.now())
+    with command_context() as context:
+        suspend(context.redis, now=context.clock.now())
     _print("Refreshing is paused: refreshers start no new job.", {"paused": True}, is_json)
 
 
@@ -190,8 +190,8 @@ def pause(is_json: bool) -> None:
 @as_json
 def resume_command(is_json: bool) -> None:
     """Resume refreshing after `pause`."""
-    with context() as found:
-        resume(found.redis)
+    with command_context() as context:
+        resume(context.redis)
     _print("Refreshing is resumed.", {"paused": False}, is_json)
 
 
@@ -202,8 +202,8 @@ def doctor(is_json: bool) -> None:
 
     The exit status is 1 if there is a problem; warnings and notes leave it 0.
     """
-    with context() as found:
-        findings = diagnose_setup(found)
+    with command_context() as context:
+        findings = diagnose_setup(context)
     if is_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -48,7 +48,7 @@ class CommandContext:
 
     def fleet(self) -> Fleet:
         """The fleet at present."""
-        self.watch.forget()
+        self.watch.discard()
         return self.watch.snapshot()
 
     def view(self, resource: Resource) -> TrackedView:
@@ -100,7 +100,7 @@ class CommandContext:
 
 
 @contextmanager
-def context() -> Iterator[CommandContext]:
+def command_context() -> Iterator[CommandContext]:
     """The context of a command; an error of Redis ends the command with one line.
 
     Raises:

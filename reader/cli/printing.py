@@ -49,7 +49,7 @@ def print_table(
     table = _grid()
     for column in shown:
         title = Text(column.title, style="bold")
-        table.add_column(title, no_wrap=True, justify="right" if column.to_the_right else "left")
+        table.add_column(title, no_wrap=True, justify="right" if column.right_aligned else "left")
     table.show_header = True
     for row, style in zip(rows, styles or [""] * len(rows), strict=True):
         rest = [(row[one.name], style if one.name == "state" else "") for one in shown[1:]]

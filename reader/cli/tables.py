@@ -16,17 +16,17 @@ from shared.refresh_report import RefreshReport
 LIST = (
     Column("Resource", "name"),
     Column("State", "state"),
-    Column("Age", "age", to_the_right=True),
+    Column("Age", "age", right_aligned=True),
     Column("Next", "next"),
-    Column("Items", "items", to_the_right=True),
-    Column("Size", "size", to_the_right=True),
-    Column("Brotli", "encoded", to_the_right=True, leaves=1),
-    Column("Last refresh", "outcome", leaves=2),
+    Column("Items", "items", right_aligned=True),
+    Column("Size", "size", right_aligned=True),
+    Column("Brotli", "encoded", right_aligned=True, drop_order=1),
+    Column("Last refresh", "outcome", drop_order=2),
 )
 REPORTS = (
     Column("Ended", "at"),
-    Column("Took", "took", to_the_right=True),
-    Column("Requests", "requests", to_the_right=True),
+    Column("Took", "took", right_aligned=True),
+    Column("Requests", "requests", right_aligned=True),
     Column("Outcome", "how"),
 )
 # Rich styles for the status page's levels; the word beside a colour says the same.

@@ -55,20 +55,20 @@ class ReaderReport:
         return f"{self.node}/{self.pid}"
 
 
-def report(redis: Redis, known: ReaderReport, names: Mapping[str, int]) -> None:
+def report(redis: Redis, own: ReaderReport, names: Mapping[str, int]) -> None:
     """Write a process's report; may raise `redis.RedisError`.
 
     Args:
         redis: the client.
-        known: the report.
+        own: the report of this process.
         names: requests for each on-demand resource since the last report.
     """
     with redis.pipeline() as pipeline:
-        pipeline.set(keys.reader(known.id), json.dumps(asdict(known)), ex=_EXPIRES_S)
-        pipeline.zadd(keys.READERS, {known.id: known.at})
-        pipeline.zremrangebyscore(keys.READERS, "-inf", known.at - _EXPIRES_S)
+        pipeline.set(keys.reader(own.id), json.dumps(asdict(own)), ex=_EXPIRES_S)
+        pipeline.zadd(keys.READERS, {own.id: own.at})
+        pipeline.zremrangebyscore(keys.READERS, "-inf", own.at - _EXPIRES_S)
         if names:
-            popular = keys.popular(_slot_at(known.at))
+            popular = keys.popular(_slot_at(own.at))
             for name, times in names.items():
                 pipeline.zincrby(popular, times, name)
             pipeline.zremrangebyrank(popular, 0, -1 - _POPULAR_NAMES)

@@ -25,8 +25,8 @@ from shared.refresh_report import Record, RefreshReport
 from shared.resources.resource import Catalogue, Resource
 
 _POPULAR = 20  # on-demand resources in a snapshot
-_REMEMBERED = 1.0  # seconds that a snapshot is shared by all callers
-_PATIENCE = 15.0  # seconds that a caller waits for another one's snapshot
+_MAX_AGE = 1.0  # seconds that a snapshot is shared by all callers
+_MAX_WAIT = 15.0  # seconds that a caller waits for another one's snapshot
 _SCHEDULER_SILENCE = 150  # seconds without a heartbeat until it counts as gone; one is due a minute
 # Seconds after an unknown key of a response was last seen: by then a release that knows it may run.
 _UNKNOWN_FOR = 7 * 24 * 3600.0
@@ -168,7 +168,7 @@ class FleetWatch:
 
     Args:
         redis: a client.
-        catalogue: what is tracked.
+        catalogue: the tracked resources.
         clock: returns Unix time in seconds.
     """
 
@@ -193,16 +193,16 @@ class FleetWatch:
         """
         with self._lock:
             last = self._last
-        if last is not None and 0 <= self._clock() - last.now < _REMEMBERED:
+        if last is not None and 0 <= self._clock() - last.now < _MAX_AGE:
             return last
-        return self._flights.do("fleet", self._remember, timeout=_PATIENCE)
+        return self._flights.do("fleet", self._take, timeout=_MAX_WAIT)
 
-    def forget(self) -> None:
-        """Take a new snapshot at the next call: something has just changed."""
+    def discard(self) -> None:
+        """Discard the last snapshot: something has just changed."""
         with self._lock:
             self._last = None
 
-    def _remember(self) -> Fleet:
+    def _take(self) -> Fleet:
         fleet = self._gather(self._clock())
         with self._lock:
             self._last = fleet

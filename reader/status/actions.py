@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reader.errors import BadRequest, NotFound
 from reader.fleet.suspension import resume, suspend
-from reader.process import ReaderProcess
+from reader.process import Components, ReaderProcess
 from shared.queueing import Asked
 from shared.resources.resource import Resource
 
@@ -48,14 +48,21 @@ def perform(
         extra={"fields": {"action": action, "resource": name, "request_id": request_id}},
     )
     parts = process.start()
-    parts.fleet.forget()
-    if action is Action.PAUSE:
-        suspend(parts.redis, now=now)
-        return "Refreshing is paused: refreshers start no new job."
-    if action is Action.RESUME:
-        resume(parts.redis)
-        return "Refreshing is resumed."
-    resource = _resource(process, name)
+    parts.fleet.discard()
+    try:
+        if action is Action.PAUSE:
+            suspend(parts.redis, now=now)
+            return "Refreshing is paused: refreshers start no new job."
+        if action is Action.RESUME:
+            resume(parts.redis)
+            return "Refreshing is resumed."
+        return _enqueue(action, _resource(process, name), parts, request_id)
+    finally:
+        parts.fleet.discard()  # a snapshot from before the action would hide its effect
+
+
+def _enqueue(action: Action, resource: Resource, parts: Components, request_id: str) -> str:
+    name = resource.name
     later = " once refreshing is resumed" if parts.fleet.snapshot().suspended else ""
     if action is Action.FORGET:
         if resource.tracked:

@@ -9,8 +9,8 @@ from reader.cli.column_fitting import Column, fitting, shortened
 COLUMNS = (
     Column("Name", "name"),
     Column("State", "state"),
-    Column("First to go", "first", leaves=1),
-    Column("Second to go", "second", leaves=2),
+    Column("First to go", "first", drop_order=1),
+    Column("Second to go", "second", drop_order=2),
 )
 
 

@@ -231,7 +231,7 @@ class TestLooking:
         first = watch.snapshot()
         RefreshQueue(redis, limit=10).ask(ORG)
         assert watch.snapshot() is first
-        watch.forget()
+        watch.discard()
         assert watch.snapshot().queue_length == 1
 
     def test_by_many_at_once_reads_redis_once(self, redis: Redis) -> None:

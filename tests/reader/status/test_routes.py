@@ -112,7 +112,7 @@ class TestThePage:
         odd = on_demand("/users/<script>alert(1)")
         client.get("/status")
         redis.zadd(keys.popular(int(time.time() // 600)), {odd.name: 3})
-        client.application.extensions["process"].start().fleet.forget()
+        client.application.extensions["process"].start().fleet.discard()
         text = client.get("/status").text
         assert "<script>alert" not in text
         assert "alert(1)" in text
