@@ -185,6 +185,10 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
         len(fleet.unknown_fields),
     )
     yield from _failing(fleet)
+    yield from _processes(fleet)
+
+
+def _processes(fleet: Fleet) -> Iterator[Metric]:
     yield _gauge("queue_length", "Queued refreshes.", fleet.queue_length)
     yield _gauge("refreshing_paused", "Whether refreshing is paused.", fleet.suspended)
     yield _gauge(

@@ -49,14 +49,14 @@ def github() -> Iterator[FakeGitHub]:
 @pytest.fixture
 def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
     """Refreshes a resource as a refresher does."""
-    tools = make_context(redis, make_settings(github.url), clock=time.time)
+    context = make_context(redis, make_settings(github.url), clock=time.time)
 
     def make(resource: Resource) -> None:
-        refresh(resource, tools, force=True)
-        tools.reporter.meter.flush()
+        refresh(resource, context, force=True)
+        context.reporter.meter.flush()
 
     yield make
-    tools.origin.close()
+    context.origin.close()
 
 
 def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:

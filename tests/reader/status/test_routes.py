@@ -72,8 +72,8 @@ class TestWhoLooks:
         assert refused.status_code == 401
         assert "Tracked resources" not in refused.text
         assert "Admin token" in refused.text
-        invalidated_by = somebody.get("/status.json")
-        assert (invalidated_by.status_code, invalidated_by.headers["WWW-Authenticate"]) == (
+        refused = somebody.get("/status.json")
+        assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (
             401,
             "Bearer",
         )
