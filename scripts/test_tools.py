@@ -30,7 +30,7 @@ def main(*names: str) -> int:
     return 0
 
 
-def _bring_browser() -> None:
+def _install_browser() -> None:
     packages = list(_missing_packages())
     if not packages:
         return
@@ -45,18 +45,18 @@ def _bring_browser() -> None:
         print(f"No font: {reason}; text on pages will be boxes")
 
 
-def _bring_haproxy() -> None:
-    _bring_program("haproxy", package="haproxy", purpose="the tests behind a balancer")
+def _install_haproxy() -> None:
+    _install_program("haproxy", package="haproxy", purpose="the tests behind a balancer")
 
 
-def _bring_tls_redis() -> None:
-    # It holds the server under the name of its checking program; the package redis-server would put
-    # one on the PATH, which everything else here would then use.
-    _bring_program("redis-check-rdb", package="redis-tools", purpose="the tests of TLS")
+def _install_tls_redis() -> None:
+    # Its checking program is the server itself under another name. The package redis-server would
+    # put a server on the PATH, which everything else here would then use.
+    _install_program("redis-check-rdb", package="redis-tools", purpose="the tests of TLS")
 
 
-def _bring_program(name: str, *, package: str, purpose: str) -> None:
-    """Have Debian's package bring a program that is not there."""
+def _install_program(name: str, *, package: str, purpose: str) -> None:
+    """Install a program from Debian's package if it is missing."""
     if find(name) is not None:
         return
     reason = why_not_install()
@@ -68,7 +68,7 @@ def _bring_program(name: str, *, package: str, purpose: str) -> None:
 
 
 def _missing_packages() -> Iterator[str]:
-    """Debian's names of what a browser needs and is not there."""
+    """Debian's packages that a browser needs and that are missing."""
     if find("chromium") is None:
         yield "chromium"
     if not any(_fonts(_FONTS)):
@@ -81,7 +81,7 @@ def _fonts(folders: Sequence[str]) -> Iterator[Path]:
             yield from Path(folder).rglob(kind)
 
 
-def _bring_promtool() -> None:
+def _install_promtool() -> None:
     if find("promtool") is not None:
         return
     if sys.prefix == sys.base_prefix:
@@ -89,10 +89,10 @@ def _bring_promtool() -> None:
     elif find("apt-get") is None or find("dpkg-deb") is None:
         reason = "there is no apt-get"
     else:
-        _announce("Taking promtool out of Debian's prometheus, to check alerts with (once)")
+        _announce("Extracting promtool from Debian's package prometheus, to check alerts (once)")
         if unpack("prometheus", "usr/bin/promtool"):
             return
-        reason = "apt-get could not bring it"
+        reason = "apt-get could not download it"
     print(f"No promtool: {reason}; the tests of alerts will be skipped")
 
 
@@ -101,10 +101,10 @@ def _announce(text: str) -> None:
 
 
 _TOOLS: dict[str, Callable[[], None]] = {
-    "browser": _bring_browser,
-    "haproxy": _bring_haproxy,
-    "redis": _bring_tls_redis,
-    "promtool": _bring_promtool,
+    "browser": _install_browser,
+    "haproxy": _install_haproxy,
+    "redis": _install_tls_redis,
+    "promtool": _install_promtool,
 }
 
 

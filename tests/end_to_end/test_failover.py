@@ -77,7 +77,7 @@ def test_no_reader_fails_and_refreshing_resumes_when_the_master(
         resumed = time.monotonic() - began
         if number is signal.SIGSTOP:
             wakes_up(master, replicated, readers, github)
-        assert all(load.has_answered(100) for load in given)
+        assert all(load.has_answered(50) for load in given)
     for load in given:
         assert load.outcome.failures == []
     assert resumed < RESUMED
@@ -104,7 +104,7 @@ def wakes_up(
 def loads(readers: list[Reader]) -> "Loads":
     """Clients that ask each reader all the time for what it holds."""
     return Loads(
-        [Load(reader.url, dict.fromkeys(PATHS), clients=2, pause=0.1) for reader in readers]
+        [Load(reader.url, dict.fromkeys(PATHS), clients=2, pause=0.05) for reader in readers]
     )
 
 
