@@ -5,6 +5,7 @@ The markers are described in `pyproject.toml`. A test elsewhere may also have on
 
 import subprocess
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,9 @@ def refusing_servers(start: Callable[..., None]) -> Callable[..., None]:
     def checked(
         self: subprocess.Popen[Any], command: str | Sequence[object], *rest: Any, **known: Any
     ) -> None:
-        words = [command] if isinstance(command, str) else command
-        named = SERVERS.intersection(Path(str(word)).name for word in words)
+        words = [command] if isinstance(command, str) else [str(word) for word in command]
+        modules = (module for option, module in pairwise(words) if option == "-m")
+        named = SERVERS.intersection([Path(words[0]).name, *modules])
         if named:
             self.returncode = 0  # or its `__del__` would wait for it
             raise AssertionError(f"mark the test with `processes`: it starts {', '.join(named)}")
