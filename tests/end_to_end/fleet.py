@@ -21,21 +21,21 @@ from tests.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _PROGRAMS = Path(sys.executable).parent
-# Starts programs of this checkout without importing everything again; the tests' `conftest.py` sets
-# it. Without one, as in benchmarks, each has an interpreter of its own.
+# The fork server, which starts programs of this checkout without importing everything again; the
+# tests' `conftest.py` sets it. Without it, as in benchmarks, each process has its own interpreter.
 FORKS: Forks | None = None
 Kind = TypeVar("Kind", bound="Running")
 
 
 class RedisServer(Protocol):
-    """A Redis, or several that stand for one."""
+    """A Redis server, or several that are used as one."""
 
     @property
     def url(self) -> str:
-        """What processes are told as `REDIS_URL`."""
+        """The value of `REDIS_URL` for processes."""
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it responds."""
 
     def stop(self) -> None:
         """End it."""
@@ -103,11 +103,11 @@ class Running:
 
     @property
     def output(self) -> str:
-        """What it printed so far."""
+        """What it has printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def family(self) -> list[psutil.Process]:
-        """The process and all below it."""
+        """The process and all its descendants."""
         try:
             parent = psutil.Process(self.process.pid)
             return [parent, *parent.children(recursive=True)]
@@ -115,11 +115,11 @@ class Running:
             return []
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the process itself a signal."""
+        """Send a signal to the process, not to its children."""
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL to it and everything below it, all at once."""
+        """Send SIGKILL to the process and all its descendants at once."""
         family = self.family()
         for member in family:
             if member.is_running():
@@ -128,7 +128,7 @@ class Running:
         psutil.wait_procs(family, timeout=5)
 
     def stop(self) -> None:
-        """End it in peace, or else not."""
+        """Send SIGTERM; kill the process if it still runs after 10 seconds."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -138,7 +138,7 @@ class Running:
 
 
 class Reader(Running):
-    """A gunicorn with its reader processes, on a port of its own."""
+    """A node: one gunicorn with its reader processes, on its own port."""
 
     url: str
 
@@ -163,12 +163,12 @@ class Reader(Running):
 
 
 class Fleet:
-    """Processes of ours, with common settings, all ended with the block.
+    """The processes of a deployment with common settings; they end with the block.
 
     Args:
         folder: for data and logs.
         github: URL of the origin.
-        redis: where it keeps things; `redis_server`, on a port that stays the same, if None.
+        redis: by default `redis_server`, which keeps its port when it is restarted.
         settings: environment variables for all; readers get no credentials of the refreshers.
     """
 
@@ -208,11 +208,11 @@ class Fleet:
                 print(f"--- {running.log.name}\n{running.output[-6000:]}")
 
     def redis(self) -> Redis:
-        """A client of the fleet's Redis; close it."""
+        """A client of the fleet's Redis; the caller closes it."""
         return client_of(self._redis.url)
 
     def forget_data(self) -> None:
-        """Have a Redis that was stopped begin empty."""
+        """Delete the data of the stopped Redis, so that it starts empty."""
         (self._folder / "redis" / "dump.rdb").unlink(missing_ok=True)
 
     def reader(self, *arguments: str, **settings: object) -> Reader:
@@ -240,7 +240,7 @@ class Fleet:
         return self._start(Running, "refresher", procfile()["refresher"], settings)
 
     def plain_worker(self, **settings: object) -> Running:
-        """Start a refresher without anything of ours but its environment."""
+        """Start RQ's own worker, without our configuration and worker class."""
         command = ["rq", "worker", "--serializer", "json", "refresh"]
         return self._start(Running, "plain", command, settings)
 
@@ -249,7 +249,7 @@ class Fleet:
         return self._start(Running, "scheduler", procfile()["scheduler"], settings)
 
     def healthy_reader(self, *arguments: str, **settings: object) -> Reader:
-        """Start a reader and wait until it can serve all that is tracked."""
+        """Start a reader, and wait until it can serve all tracked resources."""
         reader = self.reader(*arguments, **settings)
         eventually(reader.is_healthy, what="the reader is healthy")
         return reader
@@ -259,11 +259,11 @@ class Fleet:
         return run(list(command), self.environment(**settings), self._folder)
 
     def cache(self, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-        """`flask --app reader cache ...`, as somebody types it on a machine of the fleet."""
+        """Run `flask --app reader cache ...` with the fleet's environment."""
         return self.run("flask", "--app", "reader", "cache", *arguments, **settings)
 
     def environment(self, **settings: object) -> dict[str, str]:
-        """What a process of the fleet is started with: nothing of the caller's settings.
+        """The environment of a process: the fleet's settings and these, none of the caller's own.
 
         A setting that is None is left out.
         """
