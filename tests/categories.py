@@ -32,7 +32,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
 # Programs and modules that no test may start unless it is marked `processes`.
 SERVERS = frozenset(
     [
-        *("gunicorn", "rq", "haproxy", "chromium", "tests.fakegithub", "scripts.run"),
+        *("gunicorn", "rq", "chromium", "tests.fakegithub", "scripts.run"),
         *("tests.end_to_end.fork_server", "bench.soak"),
     ]
 )
