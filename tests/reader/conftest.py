@@ -37,7 +37,7 @@ def make_app(redis: Redis, redis_server: EmbeddedRedis) -> Iterator[MakeApp]:
     started = [
         thread
         for thread in threading.enumerate()
-        if thread not in before and thread.name in {"caretaker", "listener", "observer"}
+        if thread not in before and thread.name in {"synchronizer", "subscriber", "reporter"}
     ]
     for thread in started:
         while thread.is_alive():

@@ -665,7 +665,7 @@ class TestRequestIds:
         def fail(*_: object, **__: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("reader.routes.to_response", fail)
+        monkeypatch.setattr("reader.routes.respond", fail)
         answered = warm.get("/orgs/Netflix", headers={"X-Request-Id": "abc-123"})
         assert_error(answered, 500)
         assert answered.headers["X-Request-Id"] == "abc-123"
@@ -679,7 +679,7 @@ def counted_by(warm: FlaskClient) -> Callable[[], dict[tuple[str, ...], float]]:
     before: dict[tuple[str, ...], float] = {}
 
     def since() -> dict[tuple[str, ...], float]:
-        measures, _, _ = process.reporter.node()
+        measures, _, _ = process.start().reporter.node()
         now = measures.of(Measure.REQUESTS)
         found = {labels: number - before.get(labels, 0) for labels, number in now.items()}
         before.update(now)

@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader.cache.check_schedule import STALE_CHECK_INTERVAL, CheckSchedule, wants_refresh
-from shared.redis.store import EntryState
-from tests.builders import NOW, make_failure, make_metadata
+from reader.cache.check_schedule import STALE_CHECK_INTERVAL, CheckSchedule
+from tests.builders import NOW, make_metadata
 
 times = st.floats(0, 4e9)
 spans = st.floats(1e-3, 365 * 24 * 3600)
@@ -55,26 +54,3 @@ def test_golden_looks(fresh_for: float, local_ttl: float, expected: float) -> No
     assert CheckSchedule(local_ttl).next_check(metadata, NOW) == pytest.approx(
         NOW + expected, abs=1e-6
     )
-
-
-FRESH = make_metadata(fresh_until=NOW + 1)
-STALE = make_metadata(fresh_until=NOW)
-
-
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [
-        (EntryState(None, None), True),
-        (EntryState(FRESH, None), False),
-        (EntryState(STALE, None), True),
-        (EntryState(None, make_failure(retry_at=NOW + 1)), False),
-        (EntryState(STALE, make_failure(retry_at=NOW + 1)), False),
-        (EntryState(None, make_failure(retry_at=NOW)), True),
-        (EntryState(STALE, make_failure(retry_at=NOW)), True),
-        (EntryState(FRESH, make_failure(retry_at=NOW)), False),
-    ],
-)
-def test_the_origin_is_asked_for_what_is_missing_or_stale_unless_it_is_too_early(
-    state: EntryState, expected: bool
-) -> None:
-    assert wants_refresh(state, NOW) is expected

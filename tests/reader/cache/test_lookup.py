@@ -28,7 +28,7 @@ from tests.builders import (
     store_failure,
     tracked,
 )
-from tests.reader.bench import LOCAL_TTL, PATIENCE, Bench, commands
+from tests.reader.bench import KEEP, LOCAL_TTL, PATIENCE, Bench, commands
 
 ORG = tracked("/orgs/Netflix")
 USER = on_demand("/users/mona")
@@ -129,7 +129,7 @@ def test_fifty_threads_that_miss_make_one_read(bench: Bench, pool: ThreadPoolExe
     resource = Wanted("/users/mona")
     entry = make_entry()
     store_entry(bench.redis, resource, entry)
-    lookup = bench.make_read_path(GatedStore(bench.redis))
+    lookup = bench.make_lookup(GatedStore(bench.redis))
     before = commands(bench.redis, "hgetall")
     waiting = [pool.submit(lookup.get, resource) for _ in range(50)]
     found = [one.result(PATIENCE) for one in waiting]
@@ -142,7 +142,7 @@ class SlowLocal(LocalCache):
     """Holds up who finds nothing until it is told to go on."""
 
     def __init__(self) -> None:
-        super().__init__(10_000_000, next_check=CheckSchedule(LOCAL_TTL).next_check)
+        super().__init__(10_000_000, keep=KEEP, next_check=CheckSchedule(LOCAL_TTL).next_check)
         self.missed, self.go_on = Event(), Event()
 
     def get(self, resource: Resource, now: float) -> Held | None:
@@ -159,7 +159,7 @@ def test_who_misses_just_before_another_read_does_not_read_again(
     # A: misses | B: misses, reads, holds, lands | A: takes off, and should find what B holds
     store_entry(bench.redis, USER, make_entry())
     local = SlowLocal()
-    lookup = bench.make_read_path(bench.store, local)
+    lookup = bench.make_lookup(bench.store, local)
     before = commands(bench.redis, "hgetall")
     late = pool.submit(lookup.get, USER)
     assert local.missed.wait(PATIENCE)

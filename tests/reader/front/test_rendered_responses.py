@@ -26,6 +26,7 @@ from tests.builders import (
     on_demand,
     tracked,
 )
+from tests.reader.bench import KEEP
 from tests.reader.front.helpers import (
     END,
     Reader,
@@ -251,7 +252,7 @@ def test_on_demand_content_is_marked_as_asked_for_once_a_second(reader: Reader) 
         responses.tick()
         found(responses, "/users/mona")
         assert asked_at() == NOW + second
-    reader.bench.local.drop_unasked(since=NOW + 3)
+    reader.bench.local.drop_unasked(NOW + 3 + KEEP)
     assert reader.bench.local.peek(mona) is not None
 
 
@@ -310,7 +311,7 @@ def test_a_large_encoded_body_is_the_entrys_own_and_no_copy(reader: Reader) -> N
 
 
 def remembered(responses: RenderedResponses) -> list[Any]:
-    return [responses._parsed_requests, responses._selections, responses._hot, responses._rendered]
+    return [responses._parsed_requests, responses._targets, responses._hot, responses._rendered]
 
 
 def test_many_different_requests_are_not_all_remembered(reader: Reader) -> None:
@@ -329,7 +330,7 @@ def test_a_long_request_is_answered_and_not_remembered(reader: Reader) -> None:
     assert responses.find(b"x" * 100_000 + END) is None
     assert not responses._hot
     assert not responses._parsed_requests
-    assert all(len(target) <= 2048 for target in responses._selections)
+    assert all(len(target) <= 2048 for target in responses._targets)
 
 
 def test_many_large_pages_are_not_all_kept(reader: Reader) -> None:
@@ -528,7 +529,7 @@ def test_no_answer_that_is_found_after_a_second_counts_with_a_tally_that_was_add
     targets = ["/", "/users/mona", "/view/top/2/stars"]
     before = [found(responses, target).counter for target in targets]
     responses.tick()
-    taken = responses._tallies.take()
+    taken = responses._counters.take()
     assert set(map(id, before)) == set(map(id, taken))
     after = [found(responses, target).counter for target in targets]
     assert not set(map(id, after)) & set(map(id, taken))

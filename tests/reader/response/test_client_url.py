@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reader.errors import BadRequest
 from reader.response.client_url import Address, is_trusted, path_of
 from reader.response.paging import page
-from reader.response.response import Conditions, to_response
+from reader.response.response import RequestFields, to_response
 from shared.outcomes import Served
 from tests.builders import NOW, make_list_entry
 
@@ -191,7 +191,7 @@ def test_nothing_that_a_request_says_ends_a_links_target(
         url = origin(host, forwarded) + path_of(f"/users/{rest}")
     except (BadRequest, UnicodeEncodeError):
         return
-    conditions = Conditions(url)
+    conditions = RequestFields(url)
     cut = page(make_list_entry(50), "page=1")
     link = to_response(cut, conditions, served=Served.LOCAL, now=NOW).headers["Link"]
     target = r"<https?://[A-Za-z0-9._:\[\]-]+/users/[A-Za-z0-9!$&'()*+,;=:@~._/%-]*\?[a-z_=&0-9]+>"
