@@ -339,7 +339,7 @@ class TestGitHub:
         assert not [one for one in seen if one["authorised"]]
         assert "authorization" not in {name.lower() for one in seen for name in one["headers"]}
 
-    @pytest.mark.parametrize("wish", ["no-cache", "max-age=0", "no-store"])
+    @pytest.mark.parametrize("forced", ["no-cache", "max-age=0", "no-store"])
     def test_is_not_asked_because_a_client_wants_it_newer(
         self, front: Reader, setting: Setting, forced: str
     ) -> None:
