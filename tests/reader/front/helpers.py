@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -89,11 +90,15 @@ def gunicorn_reads(data: bytes) -> Parsed | None:
 
 @dataclass
 class Reader:
-    """The parts of one reader process, none of which runs: tests drive them."""
+    """The components of one reader process, none of which runs: tests drive them."""
 
-    app: Flask
     process: "StillProcess"
     bench: Bench
+
+    @cached_property
+    def app(self) -> Flask:
+        """The process's Flask application."""
+        return create_app(self.process.settings, process=self.process)
 
     def responses(self, *, scheme: str = "http", trusted: bool = False) -> RenderedResponses:
         """The front's answers, of what this process holds."""
@@ -148,7 +153,7 @@ def a_reader(*, log_share: float = 0, **known: Any) -> Iterator[Reader]:
     )
     settings = make_settings(orgs="Netflix,Google", **known)
     process = StillProcess(settings, bench)
-    yield Reader(create_app(settings, process=process), process, bench)
+    yield Reader(process, bench)
 
 
 @dataclass(frozen=True)
