@@ -41,5 +41,5 @@ def make_app(redis: Redis, redis_server: EmbeddedRedis) -> Iterator[MakeApp]:
     ]
     for thread in started:
         while thread.is_alive():
-            redis.publish(keys.ANNOUNCE, "null")  # wakes a listener, which sees that it is over
+            redis.publish(keys.ANNOUNCE, "null")  # wakes a subscriber, which then ends
             thread.join(0.05)

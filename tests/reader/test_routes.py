@@ -44,7 +44,7 @@ from tests.waiting import eventually
 # Far from now either way, so that no test depends on the day it is run.
 AGES_AGO, IN_AGES = 1_000_000_000.0, 9_000_000_000.0
 STARS = {"Netflix/b": 7, "Netflix/a": 7, "Netflix/z": 9}
-FRESH = {"validated_at": AGES_AGO, "fresh_until": IN_AGES}
+FRESH: dict[str, Any] = {"validated_at": AGES_AGO, "fresh_until": IN_AGES}
 HELD: dict[str, Entry] = {
     "/": make_entry(b'{"url": "x"}', **FRESH),
     **{f"/orgs/{org}": make_entry(b'{"login": "%s"}' % org.encode(), **FRESH)

@@ -18,24 +18,24 @@ def test_the_next_look_is_in_the_future(local_ttl: float, fresh_until: float, no
 def test_no_copy_goes_longer_than_local_ttl_without_a_look(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
-    assert state <= now + local_ttl
+    check_at = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert check_at <= now + local_ttl
 
 
 @given(spans, times, times)
 def test_a_fresh_copy_is_looked_at_by_the_time_it_becomes_stale_or_within_a_second(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
-    assert state <= max(fresh_until, now + STALE_CHECK_INTERVAL)
+    check_at = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert check_at <= max(fresh_until, now + STALE_CHECK_INTERVAL)
 
 
 @given(spans, times, times)
 def test_no_copy_is_looked_at_more_often_than_it_must_be(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
-    assert state >= now + min(local_ttl, STALE_CHECK_INTERVAL)
+    check_at = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert check_at >= now + min(local_ttl, STALE_CHECK_INTERVAL)
 
 
 @pytest.mark.parametrize(

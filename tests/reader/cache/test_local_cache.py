@@ -111,7 +111,8 @@ def test_confirming_another_version_changes_nothing(resource: Resource) -> None:
 
 
 def test_confirming_does_not_go_back_in_time(resource: Resource) -> None:
-    # The caretaker looks; the refresher confirms; a request reads and puts; the caretaker confirms.
+    # The synchronizer checks; the refresher confirms; a request reads and puts; the synchronizer
+    # confirms.
     cache, looked_at = make_cache(), make_entry().metadata
     newer = make_entry(validated_at=NOW + 5, fresh_until=NOW + 1005)
     cache.put(resource, newer, NOW + 6)

@@ -110,9 +110,9 @@ def test_a_running_synchronizer_loads_what_is_announced(
     redis: Redis, bench: Bench, running: WatchedSynchronizer
 ) -> None:
     store_entry(redis, USER, make_entry(b"new"))
-    with bench.waiters.waiting_for(USER) as expected:
+    with bench.waiters.waiting_for(USER) as waiter:
         announce(redis, USER)
-        assert expected.wait(PATIENCE) is not None
+        assert waiter.wait(PATIENCE) is not None
     held = bench.local.peek(USER)
     assert held is not None
     assert held.entry.body == b"new"
@@ -125,6 +125,6 @@ def test_a_synchronizer_survives_what_it_cannot_check(
     running.schedule_check(USER)
     assert isinstance(running.failures.get(timeout=PATIENCE), ResponseError)
     store_entry(redis, ORG, make_entry())
-    with bench.waiters.waiting_for(ORG) as expected:
+    with bench.waiters.waiting_for(ORG) as waiter:
         running.schedule_check(ORG)
-        assert expected.wait(PATIENCE) is not None
+        assert waiter.wait(PATIENCE) is not None

@@ -275,7 +275,7 @@ def test_the_front_and_flask_give_the_same_answer(
         for peer in (TRUSTED_PEER, OTHER_PEER)
     }
 
-    @settings(max_examples=600)
+    @settings(max_examples=150)
     @given(
         target=TARGETS,
         fields=FIELDS,

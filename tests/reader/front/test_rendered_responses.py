@@ -496,7 +496,7 @@ def test_a_response_carries_the_counter_of_its_labels(reader: Reader) -> None:
     assert serialized.counter is responses._counters.of(labels)
 
 
-def test_no_answer_that_is_found_after_a_second_counts_with_a_tally_that_was_added_up(
+def test_no_answer_that_is_found_after_a_second_counts_with_a_counter_that_was_taken(
     reader: Reader,
 ) -> None:
     responses = reader.responses()
