@@ -15,7 +15,7 @@ from flask import Response
 from shared.measures import Measure
 from tests.builders import CATALOGUE, JSON, NOW, make_entry, tracked
 from tests.reader.front.helpers import Reader, Sent, a_reader
-from tests.reader.front.loopback import LOOPS, Run, an_application
+from tests.reader.front.loopback import Run, an_application
 
 if TYPE_CHECKING:
     from reader.asgi import Application
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 SECRET = "s3cret"
 THREADS = 20  # as few as the settings allow
 BODY = b'["zen"]' + b" " * 1000
-
-
-@pytest.fixture(params=list(LOOPS))
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a coroutine, on either loop."""
-    return Run(LOOPS[request.param])
 
 
 @pytest.fixture

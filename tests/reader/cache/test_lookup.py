@@ -36,11 +36,6 @@ OTHER = on_demand("/users/hubot")
 
 
 @pytest.fixture
-def bench(redis: Redis) -> Bench:
-    return Bench(redis)
-
-
-@pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(60) as threads:
         yield threads

@@ -17,11 +17,6 @@ USER = on_demand("/users/mona")
 
 
 @pytest.fixture
-def bench(redis: Redis) -> Bench:
-    return Bench(redis)
-
-
-@pytest.fixture
 def listening(
     redis: Redis, redis_server: EmbeddedRedis, bench: Bench
 ) -> Iterator[WatchedSynchronizer]:

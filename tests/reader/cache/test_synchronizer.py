@@ -38,11 +38,6 @@ OTHER = on_demand("/users/hubot")
 
 
 @pytest.fixture
-def bench(redis: Redis) -> Bench:
-    return Bench(redis)
-
-
-@pytest.fixture
 def all_stored(redis: Redis) -> None:
     """Everything tracked is in Redis, fresh for ever."""
     for resource in CATALOGUE.tracked:
