@@ -5,7 +5,6 @@ them: health checks, and reading bodies.
 """
 
 import re
-from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
 from a2wsgi import WSGIMiddleware
@@ -21,9 +20,7 @@ from reader.response.respond import refuse
 from reader.response.response import CACHE_NAME, HttpResponse
 from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import HEADER
-from reader.web.delayed_responses import DelayedResponses
-
-Send = Callable[[Message], Awaitable[None]]
+from reader.web.delayed_responses import DelayedResponses, Send
 
 _AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 # Fields that tell the length of a body; replaced after it was read, or if it is not wanted.

@@ -95,13 +95,20 @@ class Lookup:
         Raises:
             Unavailable: there is none, and none came in time.
         """
+        entry = self.in_memory(resource, request_id=request_id)
+        if entry is None:
+            return self._miss(resource, request_id)
+        return Found(entry, Served.LOCAL)
+
+    def in_memory(self, resource: Resource, *, request_id: str | None) -> Entry | None:
+        """The entry of a resource if it is in memory, for a request; schedules a check if due."""
         now = self._clock()
         held = self._local.get(resource, now)
         if held is None:
-            return self._miss(resource, request_id)
+            return None
         if held.check_at <= now:
             self._synchronizer.schedule_check(resource, request_id)
-        return Found(held.entry, Served.LOCAL)
+        return held.entry
 
     @property
     def waiting(self) -> int:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from werkzeug.http import http_date
 
 from reader.cache.local_cache import LocalCache
-from reader.cache.synchronizer import Synchronizer
+from reader.cache.lookup import Lookup
 from reader.errors import ApiError
 from reader.front.request_head import ParsedRequest, normalize, parse
 from reader.response.client_url import Peer
@@ -68,8 +68,8 @@ class RenderedResponses:
 
     Args:
         catalogue: of the resources that a target can name.
-        local: the local cache.
-        synchronizer: checks entries that are due.
+        local: the local cache, whose changes end the use of rendered responses.
+        lookup: finds entries in it.
         clock: returns Unix time in seconds.
         local_counters: of the thread that sends the responses.
         new_id: makes an id for a request that came without one.
@@ -80,7 +80,7 @@ class RenderedResponses:
         self,
         catalogue: Catalogue,
         local: LocalCache,
-        synchronizer: Synchronizer,
+        lookup: Lookup,
         *,
         clock: Callable[[], float],
         local_counters: LocalCounters,
@@ -89,7 +89,7 @@ class RenderedResponses:
     ) -> None:
         self._catalogue = catalogue
         self._local = local
-        self._synchronizer = synchronizer
+        self._lookup = lookup
         self._clock = clock
         self._counters = local_counters
         self._new_id = new_id
@@ -168,23 +168,20 @@ class RenderedResponses:
         target = self._target(parsed.target)
         if target is None:
             return None
-        now = self._clock()
-        held = self._local.get(target.resource, now)
-        if held is None:
+        entry = self._lookup.in_memory(target.resource, request_id=request_id.decode())
+        if entry is None:
             return None
-        if held.check_at <= now:
-            self._synchronizer.schedule_check(target.resource, request_id.decode())
         rendered = self._rendered.get(parsed)
-        if rendered is not None and rendered.entry is held.entry:
+        if rendered is not None and rendered.entry is entry:
             return rendered.serialized
         try:
-            serialized = self._render(parsed, target, held.entry, now)
+            serialized = self._render(parsed, target, entry)
         except Exception:  # an ApiError or a fault: Flask makes the error response, and logs faults
             return None
         if len(self._rendered) >= _MAX_RESPONSES or self._cut_bytes > _MAX_CUT_BYTES:
             self.tick()
-        self._rendered[parsed] = _Rendered(held.entry, serialized)
-        stored = (held.entry.body, *held.entry.encoded.values())
+        self._rendered[parsed] = _Rendered(entry, serialized)
+        stored = (entry.body, *entry.encoded.values())
         if not any(serialized.body is body for body in stored):
             self._cut_bytes += len(serialized.body)
         return serialized
@@ -208,9 +205,8 @@ class RenderedResponses:
             self._targets[text] = target
         return target
 
-    def _render(
-        self, parsed: ParsedRequest, target: Target, entry: Entry, now: float
-    ) -> SerializedResponse:
+    def _render(self, parsed: ParsedRequest, target: Target, entry: Entry) -> SerializedResponse:
+        now = self._clock()
         address = self._peer.address(
             parsed.host,
             forwarded_host=parsed.forwarded_host,

@@ -91,7 +91,7 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
             responses = self._responses[way] = RenderedResponses(
                 self._process.catalogue,
                 self._components.local,
-                self._components.synchronizer,
+                self._components.lookup,
                 clock=self.clock,
                 local_counters=self.local_counters,
                 new_id=self.telemetry.ids.new,

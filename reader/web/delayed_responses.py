@@ -5,10 +5,10 @@ response is sent at once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-Message = MutableMapping[str, Any]
+from reader.bodies.body_reader import Message
+
 Send = Callable[[Message], Awaitable[None]]
 
 # Responses of a process that are never sent; each keeps one of its connections open.

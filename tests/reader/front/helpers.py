@@ -105,7 +105,7 @@ class Reader:
         return RenderedResponses(
             self.process.catalogue,
             self.bench.local,
-            self.bench.synchronizer,
+            self.bench.lookup,
             clock=self.bench.clock,
             local_counters=LocalCounters(),
             new_id=lambda: b"an-id",
