@@ -33,7 +33,7 @@ from reader.webhooks.receiver import Webhooks
 from shared.queueing import RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
 from shared.settings import Settings
 
 # Threads that never wait for content, so that hits and health checks always find one.
@@ -74,7 +74,7 @@ class ReaderProcess:
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.settings = settings
-        self.catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
+        self.catalogue = Catalogue.of(settings)
         self.clock = clock
         self.stopwatch = stopwatch
         self._lock = Lock()

@@ -1,16 +1,16 @@
-"""Why a refresh stops."""
+"""Errors of refreshes."""
 
 from shared.outcomes import FailureKind
 
 
 class OriginError(Exception):
-    """The origin gave nothing that can be stored.
+    """GitHub sent nothing that can be stored, or no request could be sent.
 
     Args:
-        kind: the sort of failure.
-        reason: one line for a person; never holds a secret.
-        status: the origin's HTTP status, where there was one.
-        retry_after: seconds that the origin asks us to wait, where it does.
+        kind: of the failure.
+        reason: one line for a person; never contains a secret.
+        status: GitHub's HTTP status; None if there was no response.
+        retry_after: seconds that GitHub asks us to wait; None if it does not.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class OriginError(Exception):
 
 
 class CredentialError(OriginError):
-    """A credential is of no use at the moment; another may be.
+    """A credential cannot be used at the moment; another one may work.
 
     Args:
-        kind: the sort of failure.
-        reason: one line for a person; never holds a secret.
-        seconds: before it is worth another try.
+        kind: of the failure.
+        reason: one line for a person; never contains a secret.
+        seconds: before another try is useful.
     """
 
     def __init__(self, kind: FailureKind, reason: str, *, seconds: float) -> None:
@@ -43,16 +43,8 @@ class CredentialError(OriginError):
 
 
 class NotNowError(Exception):
-    """Another refresher is at work on what this refresh needs first."""
-
-
-class HeldBackError(Exception):
-    """The list turned out to be a large one, and large ones are at work in all but one worker."""
+    """Another refresher is refreshing the repository that this refresh depends on."""
 
 
 class NoQuorumError(Exception):
-    """Too few of the masters that locks live on answer: nobody can say who holds the lock."""
-
-
-class LeaseLostError(Exception):
-    """The lock is no longer ours: another refresher may be at work on the resource."""
+    """Too few of the lock's masters respond: it is unknown who holds the lock."""

@@ -1,8 +1,8 @@
-"""What a job may call: the functions that refreshers offer, and nothing else.
+"""The functions that jobs may call. RQ calls no other function.
 
-RQ calls whatever function a job names, with whatever arguments, and calls back and posts where it
-says. Who may put jobs in the queue could so run any code in the refreshers, which hold GitHub's
-credentials and may write entries; readers may put jobs in the queue, and face the world.
+By itself RQ calls any function that a job names, with any arguments, runs its callbacks, and posts
+to its webhooks. So a process that may enqueue jobs could run any code in the refreshers, which hold
+GitHub's credentials and may write entries. Readers may enqueue jobs, and are exposed to the world.
 """
 
 from collections.abc import Callable
@@ -17,33 +17,33 @@ PERMITTED: dict[str, Callable[..., str]] = {JOB: jobs.refresh, FORGET_JOB: jobs.
 
 
 class NotPermittedError(Exception):
-    """A job asks for something that is not offered."""
+    """A job names a function that it may not call."""
 
 
 def restrict(job_class: type[Job] = Job) -> None:
-    """Have RQ's jobs call nothing but `PERMITTED`, in this process and those forked from it.
+    """Let RQ's jobs call only `PERMITTED`, in this process and in those forked from it.
 
-    RQ takes no class of jobs from its configuration, so the class that it uses is changed.
+    RQ's configuration cannot name a job class, so the class that RQ uses is changed.
     """
-    for name, answer in (
+    for name, value in (
         ("func", _permitted),
         ("success_callback", _none),
         ("failure_callback", _none),
         ("stopped_callback", _none),
         ("webhooks", _no_webhooks),
     ):
-        setattr(job_class, name, property(answer, _ignored))
+        setattr(job_class, name, property(value, _ignored))
 
 
 def _permitted(job: Job) -> Callable[..., str]:
     function = PERMITTED.get(str(job.func_name))
     if function is None or job.instance is not None:
-        raise NotPermittedError("this job calls nothing that refreshers offer")
+        raise NotPermittedError("this job calls a function that jobs may not call")
     return function
 
 
 def _none(job: Job) -> None:
-    """RQ's word for no callback."""
+    """No callback, in RQ's terms."""
 
 
 def _no_webhooks(job: Job) -> list[Never]:  # noqa: ARG001
@@ -51,4 +51,4 @@ def _no_webhooks(job: Job) -> list[Never]:  # noqa: ARG001
 
 
 def _ignored(job: Job, value: Any) -> None:
-    """RQ sets what it read of a job; that is not taken."""
+    """Ignore what RQ sets after it read a job."""

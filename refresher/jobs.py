@@ -1,9 +1,15 @@
-"""What RQ runs. The readers know these functions by their dotted names only."""
+"""The jobs that RQ runs, and where all parts of a refresh are put together.
+
+Readers know the jobs only by their dotted names.
+"""
 
 import logging
-from collections.abc import Iterator
+import os
+import random
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from logging.config import dictConfig
+from uuid import uuid4
 
 from redis import Redis
 from rq import get_current_job
@@ -11,24 +17,29 @@ from rq.suspension import is_suspended
 
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
+from refresher.github.exchange import Exchange
+from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
-from refresher.refresh import RefreshContext
+from refresher.lock.refresh_lock import RefreshLocks
+from refresher.refresh import RefreshContext, RefreshPolicy
 from refresher.refresh import refresh as refresh_resource
-from refresher.reporting.meter import Exchange, Meter, metered
+from refresher.reporting.meter import Meter, metered
 from refresher.reporting.reporter import Ended, Reporter
 from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
+from shared.clock import SYSTEM
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
 from shared.queueing import FORM, REQUEST_ID, RefreshQueue
 from shared.redis.connection import connect, connect_to_lock_masters
-from shared.redis.store import Store
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
 
-LEFT = "left"  # to refreshers of other settings
+LEFT = "left"  # for refreshers with other settings
 
 
 def refresh(name: str, *, force: bool = False, fresh_after: float | None = None) -> str:
@@ -36,24 +47,25 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
 
     Args:
         name: `Resource.name`.
-        force: ask the origin even if the entry is fresh.
-        fresh_after: ask the origin unless the entry is fresh beyond this Unix time (seconds).
+        force: ask GitHub even if the entry is fresh.
+        fresh_after: ask GitHub unless the entry is fresh beyond this Unix time (seconds).
 
     Returns:
         The outcome, for RQ's own log.
     """
     settings = _begin()
-    catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
+    catalogue = Catalogue.of(settings)
     resource = _named(name, catalogue)
     if resource is None:
         return "refused"
     if _is_for_others(resource):
         return LEFT
     with _context(settings, catalogue, resource) as context:
-        # A worker that was waiting for a job when refreshing was paused takes that one still.
-        if is_suspended(context.redis):
-            if force:  # nobody else would ask for that again
-                queue = RefreshQueue(context.redis, limit=settings.queue_max)
+        # A worker that was waiting for a job when refreshing was paused still takes one job.
+        redis = context.storage.redis
+        if is_suspended(redis):
+            if force:  # readers do not request a forced refresh again
+                queue = RefreshQueue(redis, limit=settings.queue_max)
                 queue.force(resource, request_id=context.reporter.request_id)
             with context.reporter.reporting(resource) as running:
                 running.ended = Ended(RefreshOutcome.PAUSED)
@@ -62,16 +74,16 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
 
 
 def forget(name: str) -> str:
-    """Forget an on-demand resource, here and, by an announcement, in the readers' memory.
+    """Remove an on-demand resource from Redis and, by an announcement, from the readers' memory.
 
     Args:
         name: `Resource.name`.
 
     Returns:
-        What became of it, for RQ's own log.
+        "forgotten", "refused" or "left", for RQ's own log.
     """
     settings = _begin()
-    resource = _named(name, Catalogue(settings.orgs, include_private=settings.include_private))
+    resource = _named(name, Catalogue.of(settings))
     if resource is None:
         return "refused"
     if _is_for_others(resource):
@@ -85,7 +97,7 @@ def forget(name: str) -> str:
 
 
 def _begin() -> Settings:
-    """The settings; a worker that was not started with `refresher.rq_config` logs as they say."""
+    """Load the settings; set up logging in a worker that was started without `rq_config`."""
     settings = load_or_exit()
     if get_current_job() is not None and not log.handlers:
         dictConfig(logging_config(settings.log_format))
@@ -96,32 +108,55 @@ def _begin() -> Settings:
 def _context(
     settings: Settings, catalogue: Catalogue, resource: Resource
 ) -> Iterator[RefreshContext]:
-    """What a refresh is made with; every connection ends with the block."""
+    """Put together everything that a refresh needs; all connections close with the block."""
     with ExitStack() as stack:
         redis = stack.enter_context(closing(connect(settings)))
         masters = connect_to_lock_masters(settings)
         for master in masters:
             stack.enter_context(closing(master))
-        meter = stack.enter_context(metered(redis))
-        budget = Budget(redis, settings, tracked=resource.tracked)
-        privileges = Privileges(redis, settings.privileged_credentials)
+        meter = stack.enter_context(metered(redis, SYSTEM))
+        budget = Budget(
+            redis, settings, tracked=resource.tracked, clock=SYSTEM, new_id=lambda: uuid4().hex
+        )
+        privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
 
         def observe(exchange: Exchange) -> None:
             meter.observe(exchange)
             privileges.observe(exchange)
 
-        origin = stack.enter_context(closing(GitHubClient(settings, budget, observe=observe)))
-        yield RefreshContext(
-            settings,
+        client = GitHubClient(settings, budget, observe=observe, clock=SYSTEM)
+        locks = RefreshLocks(
             redis,
-            Store(redis),
-            EntryWriter(redis, settings),
-            origin,
-            LargeListLimit(redis, catalogue),
+            lifetime=settings.lock_ttl,
+            clock=SYSTEM,
+            masters=masters,
+            watchdog=_end_with_parent(),
+        )
+        yield RefreshContext(
+            Storage.of(redis, settings),
+            stack.enter_context(closing(client)),
+            Admission(locks, LargeListLimit(redis, catalogue)),
             _reporter(redis, meter, settings),
             privileges,
-            lock_masters=masters,
+            RefreshPolicy.of(settings, chance=random.random),
+            SYSTEM,
         )
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """A check that ends this work horse if its RQ worker is gone.
+
+    Nothing else would end the work horse if it hangs. Without the check, a worker that was killed,
+    or a Ctrl-C that ran out of patience, would leave an orphan behind. Its lock expires, and
+    another worker takes over.
+    """
+    parent = os.getppid()
+
+    def check() -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return check
 
 
 def _named(name: str, catalogue: Catalogue) -> Resource | None:
@@ -132,17 +167,18 @@ def _named(name: str, catalogue: Catalogue) -> Resource | None:
 
 
 def _is_for_others(resource: Resource) -> bool:
-    """Whether whoever asked keeps the resource in another way: its settings are not ours.
+    """Whether the job comes from a process whose settings store the resource in another form.
 
-    In a rolling change of `ORGS` or `INCLUDE_PRIVATE` both kinds of processes share a queue. The
-    job is left: readers ask again within a second, until a refresher of their own settings has it.
+    During a rolling change of `ORGS` or `INCLUDE_PRIVATE`, processes with old and new settings
+    share a queue. Such a job is not done. Readers request it again within a second, until a
+    refresher with their settings takes it.
     """
     job = get_current_job()
     form = resource.form if job is None else job.meta.get(FORM, resource.form)
     if form == resource.form:
         return False
     log.info(
-        "the refresh of %s is left to refreshers that keep it as %s; here it is kept as %s",
+        "the refresh of %s is left to refreshers that store it as %s; here it is stored as %s",
         resource.name,
         form,
         resource.form,
@@ -152,11 +188,11 @@ def _is_for_others(resource: Resource) -> bool:
 
 def _reporter(redis: Redis, meter: Meter, settings: Settings) -> Reporter:
     keep = settings.on_demand_keep + settings.on_demand_ttl
-    return Reporter(redis, meter, keep_s=int(keep) + 1, **_asked_with())
+    return Reporter(redis, meter, SYSTEM, keep_s=int(keep) + 1, **_asked_with())
 
 
 def _asked_with() -> dict[str, str]:
-    """The ids of the job, and of the client's request that it was asked for with."""
+    """The ids of the job and of the client's request that caused it."""
     job = get_current_job()
     if job is None:
         return {}

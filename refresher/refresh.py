@@ -1,82 +1,101 @@
-"""The refresh path: lock, look again, ask the origin, store."""
+"""The refresh of one resource: take its lock, read its state, ask GitHub, store the result.
 
-import random
-import time
+Whether GitHub is asked is decided by `reason_not_to`, and what an error means by
+`failure_to_record`: both are pure functions. `_Attempt` only carries out what they decide.
+"""
+
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 
-from redis import Redis, RedisError
+from redis import RedisError
 from rq.timeouts import BaseTimeoutException
 
 from refresher.backoff import next_failure
 from refresher.content import content as contents
 from refresher.content.content import Content
-from refresher.content.list_reader import ListReader
+from refresher.content.list_reader import ListLimits, ListReader, PageRead, ReadAgain, ReadList
 from refresher.content.narrowing import Findings
 from refresher.content.page import Unchanged
-from refresher.errors import (
-    HeldBackError,
-    LeaseLostError,
-    NoQuorumError,
-    NotNowError,
-    OriginError,
-)
+from refresher.errors import NoQuorumError, NotNowError, OriginError
 from refresher.github.client import GitHubClient
 from refresher.github.private_mode import check_open
 from refresher.github.question import Question, question_of
 from refresher.github.response import GitHubResponse
-from refresher.lock.large_list_limit import LargeListLimit
-from refresher.lock.refresh_lock import HeldLock, lease
+from refresher.lock.admission import Admission
+from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended, Reporter
-from refresher.storage import page_store
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
+from refresher.storage.storage import Storage
+from refresher.visibility.access import Access
+from refresher.visibility.askers import ANONYMOUS_ONLY, Askers
 from refresher.visibility.parent_repository import Parent, parent_repository
 from refresher.visibility.privileges import Privileges
-from refresher.visibility.response_reader import ResponseReader
+from refresher.visibility.response_reader import PublicContent, ResponseReader
+from shared.clock import Clock
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
-from shared.redis.store import EntryState, Store
+from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 from shared.settings import Settings
 
 
 @dataclass(frozen=True)
-class RefreshContext:
-    """What refreshes are made with; one set for each work horse.
+class RefreshPolicy:
+    """The rules of refreshes.
 
     Args:
-        settings: of the process.
-        redis: where everything lives.
-        store: the reading side of Redis.
-        writer: the writing side.
-        origin: GitHub.
-        bulkhead: who may begin with a large list.
-        reporter: told how each refresh ended.
-        privileges: told what credentials see, and who is known to see no more than the public.
-        lock_masters: where the locks live; none: with everything else.
-        clock: gives Unix time in seconds.
-        chance: gives a random number from 0 up to 1.
+        list_limits: how much is read of a list.
+        longest_backoff: seconds of the longest pause after failures.
+        chance: returns a random number from 0 up to 1, for the jitter of pauses.
     """
 
-    settings: Settings
-    redis: Redis
-    store: Store
-    writer: EntryWriter
+    list_limits: ListLimits
+    longest_backoff: float
+    chance: Callable[[], float]
+
+    @classmethod
+    def of(cls, settings: Settings, *, chance: Callable[[], float]) -> "RefreshPolicy":
+        """The policy in the settings."""
+        limits = ListLimits(
+            settings.list_max_pages, settings.list_max_bytes, settings.github_concurrency
+        )
+        return cls(limits, settings.backoff_max, chance)
+
+
+@dataclass(frozen=True)
+class RefreshContext:
+    """Everything that refreshes need; one for each work horse.
+
+    Args:
+        storage: the fleet's Redis.
+        origin: GitHub.
+        admission: the locks, and the limit of large lists.
+        reporter: reports how each refresh ended.
+        privileges: what is known about the credentials.
+        policy: the rules of refreshes.
+        clock: the process's clock.
+    """
+
+    storage: Storage
     origin: GitHubClient
-    large_list_limit: LargeListLimit
+    admission: Admission
     reporter: Reporter
     privileges: Privileges
-    lock_masters: frozenset[Redis] = frozenset()
-    clock: Callable[[], float] = time.time
-    chance: Callable[[], float] = random.random
+    policy: RefreshPolicy
+    clock: Clock
+
+    @property
+    def writer(self) -> EntryWriter:
+        """The writing side of the storage."""
+        return self.storage.writer
 
 
 def reason_not_to(
     state: EntryState, now: float, *, force: bool, fresh_after: float | None = None
 ) -> RefreshOutcome | None:
-    """Why the origin need not be asked after all, now that the lock is held; None to ask it."""
+    """Why GitHub need not be asked after all, now that the lock is held; None to ask GitHub."""
     if force:
         return None
     if state.failure is not None and state.failure.holds_back(now):
@@ -86,6 +105,20 @@ def reason_not_to(
     return None
 
 
+def failure_to_record(error: Exception) -> OriginError:
+    """The failure to record for an error that ended a refresh.
+
+    Errors of our own are recorded too: otherwise readers would request the same failing refresh
+    every second.
+    """
+    if isinstance(error, OriginError):
+        return error
+    if isinstance(error, BaseTimeoutException):
+        return OriginError(FailureKind.TIMEOUT, "the refresh took too long")
+    reason = f"an error of our own ({type(error).__name__}); see the refresher's log"
+    return OriginError(FailureKind.INTERNAL, reason)
+
+
 def refresh(
     resource: Resource,
     context: RefreshContext,
@@ -93,15 +126,15 @@ def refresh(
     force: bool = False,
     fresh_after: float | None = None,
 ) -> RefreshOutcome:
-    """Bring a resource's entry up to date with the origin.
+    """Bring a resource's entry up to date with GitHub.
 
-    Whatever goes wrong, the stored entry stays as it was.
+    Whatever fails, the stored entry stays unchanged.
 
     Args:
-        resource: what to refresh.
-        tools: what to do it with.
-        force: ask the origin even if the entry is fresh.
-        fresh_after: ask the origin unless the entry is fresh beyond this Unix time (seconds).
+        resource: the resource to refresh.
+        context: everything that the refresh needs.
+        force: ask GitHub even if the entry is fresh.
+        fresh_after: ask GitHub unless the entry is fresh beyond this Unix time (seconds).
 
     Raises:
         redis.RedisError: Redis is away.
@@ -114,14 +147,14 @@ def refresh(
 def _refresh(
     resource: Resource, context: RefreshContext, *, force: bool, fresh_after: float | None
 ) -> Ended:
-    lifetime, masters = context.settings.lock_ttl, context.lock_masters
+    locks = context.admission.locks
     try:
-        with lease(resource, context.redis, masters=masters, lifetime=lifetime) as held:
+        with locks.take(resource) as held:
             if held is None:
                 return Ended(RefreshOutcome.BUSY)
             return _refresh_locked(resource, context, held, force=force, fresh_after=fresh_after)
     except NoQuorumError:
-        put_off(context.redis, resource, seconds=lifetime)
+        put_off(context.storage.redis, resource, seconds=locks.lifetime)
         return Ended(RefreshOutcome.NO_LOCK)
 
 
@@ -134,18 +167,18 @@ def _refresh_locked(
     fresh_after: float | None,
 ) -> Ended:
     token = context.writer.draw_token(resource)
-    state = context.store.state(resource)
-    outcome = reason_not_to(state, context.clock(), force=force, fresh_after=fresh_after)
+    state = context.storage.store.state(resource)
+    outcome = reason_not_to(state, context.clock.now(), force=force, fresh_after=fresh_after)
     if outcome is not None:
         return Ended(outcome, state)
-    if context.large_list_limit.holds_back(resource):
+    if context.admission.large_lists.holds_back(resource):
         return Ended(RefreshOutcome.HELD_BACK, state)
     return _Attempt(resource, context, held, token, state).run()
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One try, with the lock held."""
+    """One attempt to refresh a resource, with its lock held."""
 
     resource: Resource
     context: RefreshContext
@@ -155,46 +188,47 @@ class _Attempt:
 
     def run(self) -> Ended:
         try:
-            # Content is as old as the question, not as the answer.
-            asked_at, known = self.context.clock(), self._known()
-            content = self._fetch(known, asked_at)
-            self.context.privileges.check()
-            self.held.check()
-            outcome = self._store(content, known, asked_at=asked_at)
-            return Ended(outcome, self.state, pages=len(content.pages))
-        except OriginError as error:
-            return self._fail(error)
-        except LeaseLostError:
-            return Ended(RefreshOutcome.FENCED, self.state)
-        except HeldBackError:
-            return Ended(RefreshOutcome.HELD_BACK, self.state)
+            return self._fetch_and_store()
         except NotNowError:
             return Ended(RefreshOutcome.BUSY, self.state)
         except RedisError:
             raise
-        except BaseTimeoutException:
-            return self._fail(OriginError(FailureKind.TIMEOUT, "the refresh took too long"))
         except Exception as error:
-            # Without a record the readers would ask for the same failure every second.
-            reason = f"an error of our own ({type(error).__name__}); see the refresher's log"
-            self._fail(OriginError(FailureKind.INTERNAL, reason))
-            raise
+            ended = self._fail(failure_to_record(error))
+            if not isinstance(error, OriginError | BaseTimeoutException):
+                raise
+            return ended
 
-    def _fetch(self, known: KnownPages, asked_at: float) -> Content | Unchanged:
+    def _fetch_and_store(self) -> Ended:
+        # Content is as old as the request, not as the response.
+        asked_at, known = self.context.clock.now(), self._known()
+        content = self._fetch(known, asked_at)
+        if isinstance(content, RefreshOutcome):
+            return Ended(content, self.state)
+        self.context.privileges.check()
+        if self.held.is_lost:
+            return Ended(RefreshOutcome.FENCED, self.state)
+        outcome = self._store(content, known, asked_at=asked_at)
+        return Ended(outcome, self.state, pages=len(content.pages))
+
+    def _fetch(self, known: KnownPages, asked_at: float) -> Content | Unchanged | RefreshOutcome:
+        """The content that GitHub has now, or the outcome if the refresh ends without it."""
         question = question_of(self.resource)
         if not self.resource.include_private:
-            check_open(self.context.origin, self.context.redis)
-        if self.resource.expanded:
-            return self._fetch_list(question, known)
-        return ResponseReader(
-            question,
-            self.resource.tracked,
-            self.context.origin,
-            self._parent(),
-            self.context.privileges,
-            self._note_findings,
-            self.context.clock,
-        ).read(known, asked_at=asked_at)
+            check_open(self.context.origin, self.context.storage.redis)
+        access = Access(question, self.context.origin, self._parent(), self.context.privileges)
+        askers = access.askers()
+        if askers is None:
+            return contents.not_found()
+        if self.resource.kind.is_list:
+            read = self._fetch_list(access, askers, known)
+        else:
+            read = ResponseReader(access, self, self.context.clock).read(known, askers)
+        if isinstance(read, RefreshOutcome):
+            return read
+        if read.is_of_a_credential and not access.was_public(asked_at):
+            return contents.not_found()
+        return read.content
 
     def _parent(self) -> Parent | None:
         """The repository that the resource lies below."""
@@ -203,64 +237,95 @@ class _Attempt:
             return None
         return Parent(
             resource,
-            context.redis,
-            context.store,
+            context.storage,
             lambda one, force: refresh(one, context, force=force),
             context.clock,
         )
 
-    def _fetch_list(self, question: Question, known: KnownPages) -> Content | Unchanged:
-        settings = self.context.settings
-        assert question.shape.items is not None, "only lists are expanded"
-        reader = ListReader(
+    def _fetch_list(
+        self, access: Access, askers: Askers, known: KnownPages
+    ) -> PublicContent | RefreshOutcome:
+        """Read the list page by page, as long as the lock is held."""
+        reader, is_of_a_credential = self._list_reader(access.question, askers), False
+        is_made_anew = self._is_made_anew(known)
+        with closing(reader.read(known.pages, known.ids, is_made_anew=is_made_anew)) as steps:
+            while not self.held.is_lost:
+                match next(steps):
+                    case PageRead() as page:
+                        if self._must_wait(page):
+                            return RefreshOutcome.HELD_BACK
+                        if not _is_believed(page, access, askers):
+                            break
+                        is_of_a_credential = is_of_a_credential or page.is_of_a_credential
+                    case ReadAgain():
+                        pass
+                    case ReadList() as read:
+                        content = contents.of_list(read, self.resource.kind)
+                        return PublicContent(content, is_of_a_credential)
+                    case Unchanged() as unchanged:
+                        return PublicContent(unchanged)
+            else:
+                return RefreshOutcome.FENCED
+        return self._fetch_list(access, ANONYMOUS_ONLY, KnownPages(ids=known.ids))
+
+    def _list_reader(self, question: Question, askers: Askers) -> ListReader:
+        assert question.shape.items is not None, "GitHub describes a list"
+        return ListReader(
             self.context.origin,
             self.resource,
             question.path,
             question.shape.items,
-            max_pages=settings.list_max_pages,
-            max_bytes=settings.list_max_bytes,
-            before_each=self.held.check,
-            note_length=self._note_length,
-            note_progress=partial(self.context.reporter.progress, self.resource),
-            clock=self.context.clock,
-            concurrency=settings.github_concurrency,
-            note_findings=self._note_findings,
+            self.context.policy.list_limits,
+            self.context.clock,
+            askers.among,
         )
-        read = reader.read(known.pages, known.ids)
-        if isinstance(read, Unchanged):
-            return read
-        return contents.of_list(read, ranked=self.resource.ranked)
 
-    def _note_length(self, pages: int) -> None:
-        """Leave a list for later that turned out to be large, if there is no room for it."""
-        large_list_limit = self.context.large_list_limit
-        if large_list_limit.note(self.resource, pages) and large_list_limit.holds_back(
-            self.resource
-        ):
-            raise HeldBackError
+    def _must_wait(self, page: PageRead) -> bool:
+        """Report a page; return whether the list must be left for later: it is a large one."""
+        if page.findings is not None:
+            self.note_findings(page.response, page.findings)
+        if page.number == 1 and self.context.admission.must_wait(self.resource, page.pages):
+            return True
+        if page.is_one_of_several:
+            self.context.reporter.progress(self.resource, page.number, page.pages)
+        return False
 
-    def _note_findings(self, response: GitHubResponse, findings: Findings) -> None:
+    def note_findings(self, response: GitHubResponse, findings: Findings) -> None:
+        """Report the non-public parts of a response."""
         self.context.privileges.note_findings(response, findings)
         operation = self.resource.operation
         self.context.reporter.note_dropped(operation.id if operation else "", findings.dropped)
 
     def _known(self) -> KnownPages:
-        """The stored pages; none without an entry, which alone they could confirm."""
+        """The stored pages; none without an entry, because they could confirm nothing else.
+
+        A single response cannot be made anew from its page, which lacks its header fields: it is
+        requested without a condition.
+        """
         if self.state.metadata is None:
             return KnownPages()
-        return page_store.load(self.context.redis, self.resource)
+        known = self.context.storage.pages(self.resource)
+        is_list = self.resource.kind.is_list
+        return KnownPages() if self._is_made_anew(known) and not is_list else known
+
+    def _is_made_anew(self, known: KnownPages) -> bool:
+        """Whether the entry is made anew even if GitHub says that nothing changed."""
+        return known.is_outdated or not self.state.is_complete
 
     def _store(
         self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
     ) -> RefreshOutcome:
+        """Write the entry anew if its content, or what is derived of it, has changed."""
         writer, before = self.context.writer, self.state.metadata
-        if isinstance(content, Content) and (before is None or before.etag != content.etag):
+        if isinstance(content, Content) and self._is_to_be_written(content):
+            is_same = before is not None and before.etag == content.etag
             stored = writer.store(
                 self.resource,
                 content,
                 token=self.token,
                 now=asked_at,
                 invalidated_by=self.state.invalidated_by,
+                changed_at=before.changed_at if before is not None and is_same else None,
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(
@@ -273,17 +338,29 @@ class _Attempt:
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
 
+    def _is_to_be_written(self, content: Content) -> bool:
+        before = self.state.metadata
+        return before is None or before.etag != content.etag or not self.state.is_complete
+
     def _fail(self, error: OriginError) -> Ended:
+        policy = self.context.policy
         failure = next_failure(
             self.state.failure,
-            kind=error.kind,
-            reason=error.reason,
-            status=error.status,
-            retry_after=error.retry_after,
-            now=self.context.clock(),
-            longest=self.context.settings.backoff_max,
-            chance=self.context.chance(),
+            error,
+            now=self.context.clock.now(),
+            longest=policy.longest_backoff,
+            chance=policy.chance(),
         )
         recorded = self.context.writer.record_failure(self.resource, failure, token=self.token)
         outcome = RefreshOutcome.FAILED if recorded else RefreshOutcome.FENCED
         return Ended(outcome, self.state, failure)
+
+
+def _is_believed(page: PageRead, access: Access, askers: Askers) -> bool:
+    """Whether a page may be stored; if not, the list is requested without a credential."""
+    if access.is_elsewhere(page.response):
+        return False
+    if page.findings is None:
+        return True
+    is_doubtful = access.is_doubtful(page.response, page.findings)
+    return access.is_confirmed(askers, page.response) and not is_doubtful

@@ -1,7 +1,7 @@
 """RQ's configuration: `rq worker --config refresher.rq_config ... refresh`.
 
-Importing it validates the settings, and then loads what jobs need, so that work horses are forked
-with everything in place, and calls nothing but that.
+Importing this module validates the settings, restricts what jobs may call, and loads all modules
+and tables that jobs need. So work horses are forked with everything in memory.
 """
 
 from importlib import import_module
@@ -24,11 +24,11 @@ except SettingsError as error:
 
 _location = _settings.redis_location
 SENTINEL = sentinel_arguments(_location) if is_sentinel_url(_location) else None
-REDIS_URL = None if SENTINEL else _location  # RQ asks sentinels when it is given no URL
+REDIS_URL = None if SENTINEL else _location  # without a URL, RQ asks the sentinels
 QUEUES = [QUEUE]
 DICT_CONFIG = logging_config(_settings.log_format)
 
-# Not at the top: what is wrong with the settings is said before anything else can fail of it.
+# Not imported at the top: wrong settings must be reported before they make anything else fail.
 import_module("refresher.jobs")
 import_module("refresher.job_allow_list").restrict()
 operations()

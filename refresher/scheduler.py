@@ -1,14 +1,13 @@
-"""The optional process that has tracked resources refreshed before they go stale.
+"""The optional process that requests refreshes of tracked resources before they are stale.
 
-It is RQ's own cron, but for what it does each time: it enqueues no job that a worker would have to
-take, which would pile up while none runs, but asks for refreshes as the readers do, of which there
-is one at a time for each resource. So a second scheduler beside it does nothing twice.
+It is RQ's own cron with one difference. RQ's cron enqueues a job each time, and these jobs would
+pile up while no worker runs. This scheduler requests refreshes as the readers do: there is at most
+one request for each resource at a time. So a second scheduler does not double anything.
 """
 
 import logging
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.config import dictConfig
 
@@ -18,47 +17,46 @@ from rq.cron import CronJob, CronScheduler
 from rq.exceptions import SchedulerNotFound
 from rq.utils import now as utc_now
 
+from shared.clock import SYSTEM, Clock
 from shared.logs import logging_config
 from shared.queueing import QUEUE, RefreshQueue
 from shared.redis.connection import connect, reason_of
 from shared.redis.store import Store
 from shared.refresh_ahead import Ahead
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
 
-_CHECKS = 16  # in a window
-_LONGEST_WAIT = 60  # seconds between two looks
+_CHECKS = 16  # per window
+_LONGEST_WAIT = 60  # seconds between two checks
 
 
 class RefreshAhead:
-    """Asks for the refreshes of tracked resources that are nearly due.
+    """Requests refreshes of tracked resources that will be stale soon.
 
     Args:
-        settings: what is tracked, and for how long it is fresh.
-        redis: where the entries and the queue are.
-        clock: gives Unix time in seconds.
+        settings: the tracked resources, and how long they are fresh.
+        redis: holds the entries and the queue.
+        clock: the process's clock.
     """
 
-    def __init__(
-        self, settings: Settings, redis: Redis, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, settings: Settings, redis: Redis, *, clock: Clock) -> None:
         window = settings.refresh_ahead * settings.cache_ttl
         self.interval = int(min(max(1, window / _CHECKS), _LONGEST_WAIT))  # seconds
         self._ahead = Ahead(window)
-        self._tracked = Catalogue(settings.orgs, include_private=settings.include_private).tracked
+        self._tracked = Catalogue.of(settings).tracked
         self._store = Store(redis)
         self._queue = RefreshQueue(redis, limit=settings.queue_max)
         self._clock = clock
 
     def ask(self) -> None:
-        """Ask for whatever is nearly due.
+        """Request the refreshes that are nearly due.
 
         Raises:
             redis.RedisError: Redis is away.
         """
-        now = self._clock()
+        now = self._clock.now()
         states = self._store.states(self._tracked)
         for resource, state in zip(self._tracked, states, strict=True):
             if self._ahead.wants_refresh(resource, state, now):
@@ -67,12 +65,12 @@ class RefreshAhead:
 
 
 class Scheduler(CronScheduler):
-    """RQ's scheduler, which waits for Redis where RQ's gives up."""
+    """RQ's scheduler, except that it waits for Redis instead of giving up."""
 
     _redis_is_away = False
 
     def enqueue_jobs(self) -> list[CronJob]:
-        """Call what is due here and now: asking is quick, and needs no worker."""
+        """Call the functions that are due in this process: they are quick and need no worker."""
         due = [job for job in self.get_jobs() if job.should_run()]
         for job in due:
             job.set_enqueue_time(utc_now())
@@ -82,22 +80,22 @@ class Scheduler(CronScheduler):
         return due
 
     def save(self, pipeline: Pipeline | None = None) -> None:
-        """Be seen by RQ's own tools."""
+        """Save the state for RQ's own tools."""
         with self._through_outages():
             super().save(pipeline)
 
     def heartbeat(self) -> None:
-        """Be seen alive."""
+        """Renew the registration."""
         with self._through_outages():
             super().heartbeat()
 
     def register_birth(self) -> None:
-        """Sign on, if there is anyone to sign on to; a heartbeat does it later."""
+        """Register, if Redis is there; otherwise a heartbeat registers later."""
         with self._through_outages():
             super().register_birth()
 
     def register_death(self, pipeline: Pipeline | None = None) -> None:
-        """Sign off."""
+        """Unregister."""
         with self._through_outages():
             super().register_death(pipeline)
 
@@ -120,7 +118,7 @@ def main() -> int:
     settings = load_or_exit()
     dictConfig(logging_config(settings.log_format))
     redis = connect(settings)
-    ahead = RefreshAhead(settings, redis)
+    ahead = RefreshAhead(settings, redis, clock=SYSTEM)
     scheduler = Scheduler(redis, logging_level=logging.WARNING)
     scheduler.register(ahead.ask, QUEUE, interval=ahead.interval)
     scheduler.start()  # type: ignore[no-untyped-call]

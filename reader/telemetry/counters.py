@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from shared.measures import BOUNDS, BUCKETS, SUM, Counted, Measure, bucket_of
 from shared.outcomes import Served
-from shared.resources.resource import Resource
 
 # Most responses of the front take less than this many seconds, and need no search of the buckets.
 QUICK = BOUNDS[Measure.REQUEST_SECONDS][0]
@@ -21,14 +20,9 @@ _MAX_NAMES = 2000  # on-demand names that are counted individually between two r
 
 
 class Route(StrEnum):
-    """The path template of a request: a closed set, unlike paths."""
+    """Route labels of paths that are not resources; the table of kinds has those of resources."""
 
-    ROOT = "/"
-    ORG = "/orgs/{org}"
-    MEMBERS = "/orgs/{org}/members"
-    REPOS = "/orgs/{org}/repos"
     VIEW = "/view/{direction}/{count}/{metric}"
-    ON_DEMAND = "on-demand"
     HEALTHCHECK = "/healthcheck"
     LIVEZ = "/livez"
     METRICS = "/metrics"
@@ -38,16 +32,6 @@ class Route(StrEnum):
     WEBHOOK = "/webhooks/github"
     OPENAPI = "/openapi.json"
     OTHER = "other"
-
-
-def route_of(resource: Resource) -> Route:
-    """The route of a resource that is requested by its own path."""
-    if not resource.tracked:
-        return Route.ON_DEMAND
-    depth = resource.path.rstrip("/").count("/")
-    if depth < 3:
-        return Route.ORG if depth else Route.ROOT
-    return Route.REPOS if resource.ranked else Route.MEMBERS
 
 
 def served_by_status(status: int) -> Served:
@@ -70,7 +54,7 @@ class RequestLabels(NamedTuple):
         name: of an on-demand resource; None for any other.
     """
 
-    route: Route
+    route: str
     served: Served
     status: int
     is_stale: bool = False

@@ -1,4 +1,4 @@
-"""Taking members out of a JSON text without changing a byte of what stays."""
+"""Removes members from a JSON text without changing any other byte."""
 
 import json
 import re
@@ -11,20 +11,20 @@ _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 
 
 def cut(text: str, value: Any, left: Any) -> str:
-    """The text of what is left of a value.
+    """The JSON text of a reduced value.
 
     Args:
-        text: valid JSON, with nothing around it.
+        text: valid JSON, without surrounding white space.
         value: the text, decoded.
-        left: the value less some members of its objects, and with null for some items of its
-            lists; a part that is the very same object as before stays as it is.
+        left: the value without some members of its objects, and with null for some items of its
+            lists. A part that is the identical Python object keeps its text.
     """
     if left is value:
         return text
     shorter = _without_members(text, value, left)
     if shorter is not None:
         return shorter
-    if _encode(value) == text:  # as GitHub writes JSON; much quicker than looking for members
+    if _encode(value) == text:  # GitHub's own style; much faster than a search for members
         return _encode(left)
     pieces: list[str] = []
     _cut(text, 0, value, left, pieces)
@@ -32,11 +32,11 @@ def cut(text: str, value: Any, left: Any) -> str:
 
 
 def _without_members(text: str, value: Any, left: Any) -> str | None:
-    """The same where some members of the object itself are gone, by their text; None if unsure.
+    """The text without some members of the outermost object; None if this cannot be done safely.
 
-    A member is known by its name, which has to stand in the text once, and not escaped. Its text
-    cannot be part of a string, since it holds quotes. Behind the first member it begins with a
-    comma.
+    A member is found by its name, which must occur in the text exactly once and unescaped. The
+    member's text cannot be part of a string, because it contains quotes. Every member except the
+    first is preceded by a comma.
     """
     if "\\" in text or not isinstance(value, dict) or not isinstance(left, dict):
         return None
@@ -51,7 +51,7 @@ def _without_members(text: str, value: Any, left: Any) -> str | None:
 
 
 def _cut(text: str, at: int, value: Any, left: Any, pieces: list[str]) -> int:
-    """Add what is left of the value that begins at `at`; returns where it ends."""
+    """Append the reduced text of the value that begins at `at`; return where the value ends."""
     if left is not value and isinstance(value, dict) and isinstance(left, dict):
         return _cut_object(text, at, value, left, pieces)
     if left is not value and isinstance(value, list) and isinstance(left, list):
@@ -79,7 +79,7 @@ def _cut_object(
             first = False
         else:
             end = _end_of_value(text, colon.end())
-        at = _after_space(text, end) + 1  # behind the comma, or the closing brace
+        at = _after_space(text, end) + 1  # after the comma, or the closing brace
     pieces.append(text[end:at])
     return at
 

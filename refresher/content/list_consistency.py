@@ -1,13 +1,13 @@
-"""Whether a list that was read page by page is whole.
+"""Decides whether a list that was read page by page is complete and consistent.
 
 GitHub's pages are windows on a list that may move while it is read:
 
     we read page 1: A B | a new item N comes first | we read page 2: B C   -> B twice, N missed
     we read page 1: A B | A is deleted             | we read page 2: D     -> C missed
 
-The first shows by itself, as an item seen twice. The second does not: it shows only in that an
-item is gone that we knew of before. So a list is read again when it holds doubles, and once more
-for confirmation when an item vanished or a page came short; two readings alike are believed.
+The first case is visible: an item is seen twice. The second case is not visible, except that an
+item is missing that we knew before. So a list is read again if it contains duplicates, and once
+more for confirmation if an item vanished or a page was short. Two equal readings are believed.
 """
 
 from collections.abc import Hashable, Sequence
@@ -18,7 +18,7 @@ MAX_READINGS = 5
 
 @dataclass(frozen=True)
 class Reading:
-    """The items' ids as one reading of all pages gave them.
+    """The items' ids in one reading of all pages.
 
     Args:
         pages: ids of the items of each page, in order.
@@ -37,8 +37,8 @@ def is_settled(reading: Reading, *, before: Sequence[Hashable], full_page: int) 
 
     Args:
         reading: the latest.
-        before: the ids of the reading before this one, or else those of the stored entry.
-        full_page: items that every page but the last is to hold.
+        before: the ids of the previous reading; for the first, those of the stored entry.
+        full_page: number of items on every page except the last.
     """
     ids = reading.ids
     known = set(ids)

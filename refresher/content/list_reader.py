@@ -1,7 +1,11 @@
-"""Reading all pages of a list, downloading only those that changed."""
+"""Reads all pages of a list, and downloads only those that changed.
+
+`ListReader.read` is a generator. It yields a step after each page, so that its caller decides
+whether to go on, and the list as its last step.
+"""
 
 import re
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -16,13 +20,15 @@ from refresher.github import response_check
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
+from shared.budgets import ANONYMOUS
+from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.resources.operations.shapes import Shape
 from shared.resources.resource import Resource
 
-PER_PAGE = 100  # the most that GitHub gives
+PER_PAGE = 100  # GitHub's maximum
 _NUMBER = re.compile(r"[0-9]{1,6}")
-# What one credential fails of, and another one need not.
+# Failures of one credential that another one need not have.
 _OF_A_CREDENTIAL = frozenset({FailureKind.RATE_LIMITED, FailureKind.UNAUTHORIZED})
 _NOTHING = Validator(None, "", lambda: b"[]")
 
@@ -33,48 +39,103 @@ class ReadList:
 
     Args:
         items: each once, in GitHub's order.
-        pages: what they were read from.
+        pages: the pages that the items come from.
     """
 
     items: Sequence[Item]
     pages: Sequence[Page]
 
 
+@dataclass(frozen=True)
+class PageRead:
+    """A step of the reading: a page was read.
+
+    Args:
+        number: of the page, from 1.
+        pages: number of pages that the list has, by its first page; at least `number`.
+        response: GitHub's.
+        findings: non-public parts of a page that was downloaded; None for a 304.
+    """
+
+    number: int
+    pages: int
+    response: GitHubResponse
+    findings: Findings | None
+
+    @property
+    def is_of_a_credential(self) -> bool:
+        """Whether the page was downloaded with a credential."""
+        return self.findings is not None and not self.response.is_anonymous
+
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether the list has more pages than this one, so that progress is worth a report."""
+        return self.pages > 1
+
+
+@dataclass(frozen=True)
+class ReadAgain:
+    """A step of the reading: the list was not consistent, and is read from its first page again."""
+
+
+Step = PageRead | ReadAgain | ReadList | Unchanged
+
+
+@dataclass(frozen=True)
+class ListLimits:
+    """How much is read of a list, and how fast.
+
+    Args:
+        max_pages: a list with more pages is refused.
+        max_bytes: a list with more bytes, decompressed, is refused.
+        concurrency: number of pages that are requested at once.
+    """
+
+    max_pages: int
+    max_bytes: int
+    concurrency: int
+
+
 @dataclass
 class _View:
-    """Who answers one reading of a list: whoever answered its first page.
+    """The credential of one reading of a list: that of its first page.
 
-    One credential sees private items where another one does not, so what is the end of a page to
-    one is in the middle of it to the other:
+    One credential sees private items that another one does not see, so the pages of the two end at
+    different items:
 
         the owner's page 1: A P B | the stranger's page 2: D E     -> C is missed
 
     Args:
         is_one: there is one credential, and so one view.
-        asked_by: id of the credential that was given the first page.
-        is_mixed: another one was given a later page, as the first was spent or refused.
+        asked_by: id of the credential that got the first page; None before the first page.
+        is_mixed: another credential got a later page, because the first was spent or refused.
+        allowed: ids of the credentials that may be used, besides the anonymous one; None for any.
     """
 
     is_one: bool
     asked_by: str | None = None
     is_mixed: bool = False
+    allowed: Collection[str] | None = None
 
     @property
     def is_known(self) -> bool:
-        """Whether it is clear who answers, so that pages may be asked for ahead."""
+        """Whether the credential is known, so that pages may be requested ahead."""
         return self.is_one or self.asked_by is not None
 
     @property
     def among(self) -> Collection[str] | None:
-        """Ids of the credentials that may be used beside none at all; None for any."""
-        return None if self.is_one or self.asked_by is None else frozenset({self.asked_by})
+        """Ids of the credentials that may be used now, besides the anonymous one; None for any."""
+        if self.is_one or self.asked_by is None:
+            return self.allowed
+        return frozenset({self.asked_by})
 
     def again(self) -> "_View":
-        """For the next reading: the same one answers, if it could answer all of this one."""
-        return _View(self.is_one, None if self.is_mixed else self.asked_by)
+        """The view of the next reading: the same credential, if it got all pages of this one."""
+        asked_by = None if self.is_mixed else self.asked_by
+        return _View(self.is_one, asked_by, allowed=self.allowed)
 
     def note(self, response: GitHubResponse) -> None:
-        """Take note of who was given a page."""
+        """Note the credential of a page."""
         if self.asked_by is None:
             self.asked_by = response.credential
         self.is_mixed = self.is_mixed or response.credential != self.asked_by
@@ -85,39 +146,39 @@ class ListReader:
     """Reads one list.
 
     Args:
-        origin: where from.
-        resource: an expanded one.
-        path: that GitHub is asked for.
+        origin: GitHub.
+        resource: the list's, an expanded one.
+        path: of the requests.
         shape: the public shape of an item.
-        max_pages: pages beyond which the list is refused.
-        max_bytes: bytes, decompressed, beyond which it is.
-        before_each: called before each request; raises to stop.
-        clock: gives Unix time in seconds.
-        note_length: told how many pages the list has, once the first one says; raises to stop.
-        note_progress: told after each page of several which one it was, and of how many.
-        concurrency: pages asked for at once.
-        note_findings: told what a page that was downloaded held beside what is public.
+        limits: how much is read.
+        clock: the process's clock.
+        among: ids of the credentials that may be used, besides the anonymous one; None for any.
     """
 
     origin: GitHubClient
     resource: Resource
     path: str
     shape: Shape
-    max_pages: int
-    max_bytes: int
-    before_each: Callable[[], None]
-    clock: Callable[[], float]
-    note_length: Callable[[int], None] = lambda _: None
-    note_progress: Callable[[int, int], None] = lambda *_: None
-    concurrency: int = 1
-    note_findings: Callable[[GitHubResponse, Findings], None] = lambda *_: None
+    limits: ListLimits
+    clock: Clock
+    among: Collection[str] | None = None
 
-    def read(self, known: Sequence[Page], known_ids: Sequence[Hashable]) -> ReadList | Unchanged:
-        """Read until the list holds still.
+    def read(
+        self,
+        known: Sequence[Page],
+        known_ids: Sequence[Hashable],
+        *,
+        is_made_anew: bool = False,
+    ) -> Generator[Step, None, None]:
+        """Read until the list is consistent; the last step is a `ReadList` or `Unchanged`.
+
+        No request is sent between a step and the next call, except those that are under way already
+        with a concurrency of more than 1. To stop, close the generator.
 
         Args:
-            known: the pages that were read last; empty to read anew.
+            known: the stored pages; empty to read without conditions.
             known_ids: ids of the items of the stored entry.
+            is_made_anew: give the items even if no page changed, from the bodies that are known.
 
         Raises:
             OriginError: a page could not be read, or the list kept changing.
@@ -126,43 +187,55 @@ class ListReader:
         items: dict[str, list[Item]] = {}
         view = self._view_of(known)
         for number in range(MAX_READINGS):
+            if number:
+                yield ReadAgain()
             view = view.again()
-            pages, changed = self._read_once({page.url: page for page in pages}, items, view)
+            pages, changed = yield from self._read_once(
+                {page.url: page for page in pages}, items, view
+            )
             if view.is_mixed:
                 pages, items = known, {}
                 continue
-            if number == 0 and not changed and _urls(pages) == _urls(known):
-                return Unchanged(pages)
+            is_unchanged = number == 0 and not changed and _urls(pages) == _urls(known)
+            if is_unchanged and not is_made_anew:
+                yield Unchanged(pages)
+                return
             for page in pages:
                 if page.url not in items:
                     items[page.url] = self._split(page.body.unpacked(), Findings())
                     self._check_size(items)
             reading = Reading([[item.id for item in items[page.url]] for page in pages])
             if is_settled(reading, before=before, full_page=PER_PAGE):
-                return ReadList([item for page in pages for item in items[page.url]], pages)
+                yield ReadList([item for page in pages for item in items[page.url]], pages)
+                return
             before = reading.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
 
     def _view_of(self, known: Sequence[Page]) -> _View:
-        """Who is asked first: whoever was given the known pages, of which most did not change."""
+        """The view of the first reading.
+
+        The credential that got the known pages comes first: most pages have not changed for it.
+        """
         ids = [credential.id for credential in self.origin.credentials]
+        if self.among is not None:
+            ids = [ANONYMOUS, *(one for one in ids if one in self.among)]
         last = known[0].asked_by if known else None
-        return _View(is_one=len(ids) == 1, asked_by=last if last in ids else None)
+        return _View(len(ids) == 1, last if last in ids else None, allowed=self.among)
 
     def _read_once(
-        self, known: Mapping[str, Page], items: dict[str, list[Item]], view: "_View"
-    ) -> tuple[list[Page], bool]:
+        self, known: Mapping[str, Page], items: dict[str, list[Item]], view: _View
+    ) -> Generator[Step, None, tuple[list[Page], bool]]:
         """All pages, and whether any was downloaded; the items of those go into `items`."""
         ask_for = partial(self._ask, known, view)
         try:
-            with Prefetch(ask_for, concurrency=self.concurrency) as responses:
+            with Prefetch(ask_for, concurrency=self.limits.concurrency) as responses:
                 if view.is_known:
                     responses.expect(known)
-                return self._follow(responses, known, items, view)
+                return (yield from self._follow(responses, known, items, view))
         except OriginError as error:
-            if view.among is None or error.kind not in _OF_A_CREDENTIAL:
+            if view.is_one or view.asked_by is None or error.kind not in _OF_A_CREDENTIAL:
                 raise
-            view.is_mixed = True  # another one may have something left
+            view.is_mixed = True  # another credential may have requests left
             return [], True
 
     def _follow(
@@ -170,10 +243,10 @@ class ListReader:
         responses: Prefetch,
         known: Mapping[str, Page],
         items: dict[str, list[Item]],
-        view: "_View",
-    ) -> tuple[list[Page], bool]:
+        view: _View,
+    ) -> Generator[Step, None, tuple[list[Page], bool]]:
         pages: list[Page] = []
-        downloaded, length = False, 1
+        downloaded, length, following = False, 1, list[str]()
         url: str | None = self._first_url
         while url is not None:
             self._check_next(url, pages)
@@ -184,42 +257,43 @@ class ListReader:
             view.note(response)
             if view.is_mixed:
                 break
+            findings: Findings | None = None
             if response.status == 304 and page is not None:
                 pages.append(page.confirmed(response))
             elif response.status == 304 and page is None and known and pages:
                 items[url] = []
                 pages.append(Page.of(replace(response, body=b"[]"), url, 0))
             else:
-                response_check.check(response, tracked=self.resource.tracked, now=self.clock())
                 findings = Findings()
-                items[url] = self._split(response.body, findings)
-                self.note_findings(response, findings)
+                items[url] = self._downloaded(response, findings)
                 self._check_size(items)
                 pages.append(Page.of(response, url, len(items[url])))
                 still_empty = page is not None and page.items == 0 and not items[url]
                 downloaded = downloaded or not still_empty
-            is_mute = response.status == 304 and not response.links
             if len(pages) == 1:
                 following = _following(response)
-                length = len(known) if is_mute else 1 + len(following)
-                self.note_length(length)
-                if not known and following[:1] == [pages[0].next_url]:
-                    responses.expect(following[: self.max_pages - 1])
-            if length > 1:
-                self.note_progress(len(pages), max(length, len(pages)))
-            url = pages[-1].next_url or (_beyond(pages[-1]) if is_mute else None)
+                length = len(known) if _is_mute(response) else 1 + len(following)
+            yield PageRead(len(pages), max(length, len(pages)), response, findings)
+            if len(pages) == 1 and not known and following[:1] == [pages[0].next_url]:
+                responses.expect(following[: self.limits.max_pages - 1])
+            url = pages[-1].next_url or (_beyond(pages[-1]) if _is_mute(response) else None)
         return _without_end(pages), downloaded
+
+    def _downloaded(self, response: GitHubResponse, findings: Findings) -> list[Item]:
+        """The items of a page that changed."""
+        tracked, now = self.resource.tracked, self.clock.now()
+        response_check.check(response, tracked=tracked, now=now)
+        return self._split(response.body, findings)
 
     @property
     def _first_url(self) -> str:
         return self.origin.url_of(f"{self.path}?per_page={PER_PAGE}")
 
-    def _ask(self, known: Mapping[str, Page], view: "_View", url: str) -> GitHubResponse:
-        self.before_each()
+    def _ask(self, known: Mapping[str, Page], view: _View, url: str) -> GitHubResponse:
         page = known.get(url)
         if page is not None:
             return ask(self.origin, url, page, page.validator, among=view.among)
-        # A page beyond the end is asked for whether it is still empty.
+        # For a page beyond the end, ask whether it is still empty.
         beyond = known and url != self._first_url
         return ask(self.origin, url, None, _NOTHING if beyond else None, among=view.among)
 
@@ -228,24 +302,29 @@ class ListReader:
             body,
             self.shape,
             findings,
-            ranked=self.resource.ranked,
+            kind=self.resource.kind,
             private=self.resource.include_private,
         )
 
     def _check_size(self, items: Mapping[str, Sequence[Item]]) -> None:
-        if sum(len(item.text) for page in items.values() for item in page) > self.max_bytes:
-            reason = f"the list has more than {self.max_bytes} bytes (LIST_MAX_BYTES)"
+        if sum(len(item.text) for page in items.values() for item in page) > self.limits.max_bytes:
+            reason = f"the list has more than {self.limits.max_bytes} bytes (LIST_MAX_BYTES)"
             raise OriginError(FailureKind.TOO_LARGE, reason)
 
     def _check_next(self, url: str, pages: Sequence[Page]) -> None:
         if not self.origin.owns(url):
             raise OriginError(FailureKind.UNEXPECTED, "GitHub's list continues on another host")
         if any(page.url == url for page in pages):
-            reason = "GitHub's list leads back to where it began"
+            reason = "GitHub's list leads back to a page that was read before"
             raise OriginError(FailureKind.UNEXPECTED, reason)
-        if len(pages) >= self.max_pages:
-            reason = f"the list has more than {self.max_pages} pages (LIST_MAX_PAGES)"
+        if len(pages) >= self.limits.max_pages:
+            reason = f"the list has more than {self.limits.max_pages} pages (LIST_MAX_PAGES)"
             raise OriginError(FailureKind.TOO_LARGE, reason)
+
+
+def _is_mute(response: GitHubResponse) -> bool:
+    """Whether a response does not say which pages there are: a 304 may lack `Link`."""
+    return response.status == 304 and not response.links
 
 
 def _urls(pages: Sequence[Page]) -> list[str]:
@@ -253,7 +332,7 @@ def _urls(pages: Sequence[Page]) -> list[str]:
 
 
 def _following(response: GitHubResponse) -> list[str]:
-    """The pages after the first one, as far as it tells how many there are."""
+    """URLs of the pages after the first one; empty if its `Link` does not number them."""
     next_url, last_url = response.links.get("next"), response.links.get("last")
     if next_url is None or last_url is None:
         return []
@@ -269,10 +348,10 @@ def _with_page(url: str, number: int) -> str:
 
 
 def _beyond(page: Page) -> str | None:
-    """The page after a last one that is full and did not change; there may be one now.
+    """URL of the page after a full last page that did not change; there may be one now.
 
-    The ETag is the body's, and a list that grew behind a full page left its body as it was. Only
-    `Link` would tell, and a 304 need not carry it.
+    A full last page returns 304 even if a further page now exists: the ETag covers the page's own
+    body only. `Link` would tell, but a 304 may lack it.
     """
     if page.items != PER_PAGE:
         return None
@@ -281,10 +360,10 @@ def _beyond(page: Page) -> str | None:
 
 
 def _without_end(pages: list[Page]) -> list[Page]:
-    """The pages, with the one before an empty last one known as the last that holds items."""
+    """The pages without an empty last one; the page before it becomes the last."""
     if len(pages) < 2 or pages[-1].items != 0:
         return pages
     before, empty = pages[-2], pages[-1]
     kept = [*pages[:-2], replace(before, next_url=None)]
-    # Behind a full page it will be asked for again, and its ETag is of use.
+    # After a full page, the empty one will be requested again, and its ETag is useful.
     return [*kept, empty] if before.items == PER_PAGE else kept

@@ -1,4 +1,4 @@
-"""Cutting JSON down to its public shape: whatever a credential adds to it is dropped."""
+"""Reduces JSON to its public shape: drops everything that a credential adds."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -8,7 +8,7 @@ from refresher.content.privacy_marks import Mark, hidden_marks, mark_of, marks_i
 from shared.resources.operations.shapes import Shape
 
 _DROPPED: Final = object()
-_CONTAINERS: Final = frozenset({dict, list})  # what JSON is decoded to, and nothing below these
+_CONTAINERS: Final = frozenset({dict, list})  # exactly these types: JSON decodes to no subclass
 
 
 @dataclass
@@ -16,13 +16,14 @@ class Findings:
     """What was found while values were narrowed.
 
     Args:
-        dropped: where keys were dropped that the shape lacks, as `owner.plan`.
-        marks: of the objects that are left: who they are not for.
-        free_marks: the same in what the shape says nothing of: a deployment's payload may say
-            `private`, and mean anything by it.
+        dropped: fields that were dropped because the shape lacks them, such as `owner.plan`.
+        marks: visibility marks of the objects that are left.
+        free_marks: marks in free-form parts, which the shape does not describe. A deployment's
+            payload may contain `private` with any meaning.
         may_push: whether GitHub says that the credential may push to a repository.
-        nulled: marks of the objects inside others that become null. Elsewhere they make the whole
-            value doubtful; of a list that is read whole, an item is not lost for what it refers to.
+        nulled: nested objects with these marks become null. For other values a marked nested object
+            makes the whole value doubtful. An item of an expanded list is not dropped because of an
+            object that it refers to.
     """
 
     dropped: set[str] = field(default_factory=set)
@@ -32,38 +33,38 @@ class Findings:
     nulled: Mark = Mark.NONE
 
     def add(self, other: "Findings") -> None:
-        """Take over what was found elsewhere."""
+        """Add the findings of another value."""
         self.dropped |= other.dropped
         self.marks |= other.marks
         self.free_marks |= other.free_marks
         self.may_push = self.may_push or other.may_push
 
     def hides(self, *, include_private: bool) -> bool:
-        """Whether something is left that is not for everyone.
+        """Whether a non-public object is left.
 
         Args:
-            include_private: private repositories are let in.
+            include_private: private repositories are admitted.
         """
         return bool(self.marks & hidden_marks(include_private=include_private))
 
 
 class UnfitError(ValueError):
-    """A value is of another shape altogether: a list where an object should be, or the reverse."""
+    """A value has an entirely different shape: a list instead of an object, or the reverse."""
 
 
 def narrowed(text: str, value: Any, shape: Shape, findings: Findings) -> tuple[str, Any]:
-    """What an anonymous client sees of a JSON text, and its value.
+    """The part of a JSON text that an anonymous client sees, and its value.
 
-    What is let through keeps its bytes and its order, so that the text is the same whoever asked.
+    What remains keeps its bytes and its order, so the text is the same for every credential.
 
     Args:
         text: as GitHub sent it.
         value: the same, decoded.
-        shape: what is let through.
-        findings: what was found is added to it.
+        shape: the public shape.
+        findings: findings are added to it.
 
     Raises:
-        UnfitError: the whole value is not of that shape.
+        UnfitError: the value as a whole does not have that shape.
     """
     left = _narrow(value, shape, "", findings)
     if left is _DROPPED:
@@ -72,7 +73,7 @@ def narrowed(text: str, value: Any, shape: Shape, findings: Findings) -> tuple[s
 
 
 def _narrow(value: Any, shape: Shape, at: str, findings: Findings) -> Any:
-    """The value less what the shape lacks; the very same object where it lacks nothing."""
+    """The value without what the shape lacks; the identical object if nothing was dropped."""
     if value is None or shape.is_null:
         return None
     if shape.is_free:
@@ -99,11 +100,11 @@ def _narrow_object(value: dict[str, Any], shape: Shape, at: str, findings: Findi
         for key in value.keys() - shape.members.keys():
             findings.dropped.add(_below(at, key))
             changed[key] = _DROPPED
-    # Scalars stay as they are, wherever they stand; most members are.
+    # Scalars, which most members are, stay as they are.
     keys = [key for key, one in value.items() if type(one) in _CONTAINERS]
     for key in (*keys, *(shape.nulls & value.keys())):
         of_key = shape.members.get(key) or shape.others
-        if of_key is not None:  # else it is dropped already
+        if of_key is not None:  # otherwise it is dropped already
             left = _narrow(value[key], of_key, _below(at, key), findings)
             if left is not value[key]:
                 changed[key] = left

@@ -1,4 +1,4 @@
-"""One page of the origin, as it is kept for the next conditional request."""
+"""A page of GitHub's, as it is stored for the next conditional request."""
 
 import gzip
 import re
@@ -10,17 +10,17 @@ from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
 
 _GONE = frozenset({404, 410})
-# What lets its holder clone a private repository is not to be stored, in Redis or anywhere.
+# With this token anyone could clone a private repository, so it must not be stored anywhere.
 _CLONE_TOKEN = re.compile(rb'("temp_clone_token"\s*:\s*)"[^"]+"')
 
 
 class Body:
-    """A page's body, kept compressed; fetched and unpacked only when somebody needs it.
+    """A page's body, kept compressed; loaded and decompressed only when needed.
 
-    Of a list of 70 pages, of which one changed, the others are never unpacked to find that out.
+    If one of 70 pages changed, the others are not decompressed to find that out.
 
     Args:
-        load: gives the compressed body; called at most once.
+        load: returns the compressed body; called at most once.
     """
 
     def __init__(self, load: Callable[[], bytes]) -> None:
@@ -29,8 +29,8 @@ class Body:
 
     @classmethod
     def of(cls, body: bytes) -> "Body":
-        """A body that is at hand."""
-        packed = gzip.compress(body, mtime=0)  # at once: 70 unpacked ones are 40 MB
+        """A body that is in memory."""
+        packed = gzip.compress(body, mtime=0)  # immediately: 70 decompressed ones are 40 MB
         return cls(lambda: packed)
 
     def packed(self) -> bytes:
@@ -52,10 +52,10 @@ class Body:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """What GitHub says of a resource of which no page changed.
+    """The result for a resource none of whose pages changed.
 
     Args:
-        pages: the known ones, with what the answers told anew of them.
+        pages: the known pages, updated from the headers of the responses.
     """
 
     pages: Sequence["Page"]
@@ -63,17 +63,17 @@ class Unchanged:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the origin as it is kept.
+    """A page of GitHub's as it is stored.
 
     Args:
-        url: that was asked for.
-        etag: GitHub's, as sent; None where it sent none.
-        next_url: the next page; None on the last.
-        body: as sent, less a token that it may hold.
+        url: of the request.
+        etag: as GitHub sent it; None if it sent none.
+        next_url: URL of the next page; None on the last.
+        body: as sent, without the clone token that it may contain.
         given_to: fingerprint of the identity that the ETag was sent to.
-        items: how many items a list's page holds; None for anything else.
-        moved_to: where it was found in the end, if GitHub said that it stays there.
-        asked_by: id of the credential that it was given to last.
+        items: number of items on a list's page; None for anything else.
+        moved_to: its new URL, if GitHub redirected to it permanently.
+        asked_by: id of the credential that requested it last.
     """
 
     url: str
@@ -87,7 +87,7 @@ class Page:
 
     @classmethod
     def of(cls, response: GitHubResponse, url: str, items: int | None = None) -> "Page":
-        """The page in an answer to a request for `url`."""
+        """The page in a response to a request for `url`."""
         return cls(
             url,
             response.headers.get("ETag"),
@@ -101,11 +101,11 @@ class Page:
 
     @property
     def validator(self) -> Validator:
-        """For asking whether the page changed."""
+        """The validator for a conditional request."""
         return Validator(self.etag, self.given_to, self.body.unpacked)
 
     def confirmed(self, response: GitHubResponse) -> "Page":
-        """The same page after a 304, which may carry a new ETag, and `Link` or none at all."""
+        """The same page after a 304, which may carry a new ETag, and may lack `Link`."""
         return replace(
             self,
             etag=response.headers.get("ETag", self.etag),
@@ -124,24 +124,25 @@ def ask(
     *,
     among: Collection[str] | None = None,
 ) -> GitHubResponse:
-    """Ask for a page where it is known to have moved to, or else where it was asked for before.
+    """Request a page at its known permanent redirect target, or at its original URL.
 
-    A repository that was renamed answers 301 for ever, which would be a request more each time.
+    If the target is gone, the original URL is tried. A renamed repository redirects for ever, which
+    would cost one more request each time.
 
     Args:
-        origin: where from.
-        url: what to ask for.
-        page: what is known of it.
-        validator: for asking whether it changed.
-        among: ids of the credentials that may be used beside none at all; None for any.
+        origin: GitHub.
+        url: the original URL.
+        page: the stored page, if there is one.
+        validator: for a conditional request.
+        among: ids of the credentials that may be used, besides the anonymous one; None for any.
 
     Raises:
-        OriginError: no complete answer came.
+        OriginError: there was no complete response.
     """
     moved_to = page.moved_to if page else None
     if moved_to is None:
         return origin.get(url, validator, among=among)
     response = origin.get(moved_to, validator, among=among)
-    if response.status in _GONE:  # it moved on, or back
+    if response.status in _GONE:  # it moved again, or back
         return origin.get(url, validator, among=among)
     return replace(response, moved_to=response.moved_to or moved_to)

@@ -1,4 +1,4 @@
-"""Asking for the next pages of a list while the first ones are on their way."""
+"""Requests the next pages of a list while the first ones are under way."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -9,16 +9,16 @@ from refresher.github.response import GitHubResponse
 
 
 class Prefetch:
-    """Answers handed out in the order in which they are wanted, asked for ahead of it.
+    """Responses in the order in which they are needed, requested ahead of time.
 
-    With a concurrency of 1 it asks for each when it is wanted: GitHub's own advice.
+    With a concurrency of 1 each page is requested when it is needed, as GitHub advises.
     https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 
-    No more answers than `concurrency` are ahead, under way or waiting: they are large.
+    At most `concurrency` responses are under way or waiting to be used: they are large.
 
     Args:
-        ask: gives the answer to one URL; called by several threads.
-        concurrency: requests under way at once.
+        ask: returns the response to one URL; called in several threads.
+        concurrency: number of requests under way at once.
     """
 
     def __init__(self, ask: Callable[[str], GitHubResponse], *, concurrency: int) -> None:
@@ -29,7 +29,7 @@ class Prefetch:
         self._ahead: dict[str, Future[GitHubResponse]] = {}
 
     def __enter__(self) -> "Prefetch":
-        """Begin."""
+        """Start."""
         return self
 
     def __exit__(
@@ -38,20 +38,20 @@ class Prefetch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Give up what nobody waits for any more; what is under way ends first."""
+        """Cancel what has not started, and wait for what is under way."""
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
 
     def expect(self, urls: Iterable[str]) -> None:
-        """Say which URLs will probably be wanted, in this order."""
+        """Set the URLs that will probably be needed, in this order."""
         self._expected = deque(urls)
         self._fill()
 
     def get(self, url: str) -> GitHubResponse:
-        """The answer to a URL, asked for now if it was not expected.
+        """The response to a URL, requested now if it was not expected.
 
         Raises:
-            OriginError: no complete answer came, and whatever else `ask` raises.
+            OriginError: there was no complete response; also all other errors of `ask`.
         """
         response = self._ahead.pop(url, None)
         if response is None:

@@ -1,4 +1,4 @@
-"""The one judge of GitHub's own marks: is this object for everyone?"""
+"""Decides by GitHub's visibility fields whether an object is public. No other module does."""
 
 from collections.abc import Iterator, Mapping
 from enum import Flag, auto
@@ -8,28 +8,28 @@ _PRIVATE_VISIBILITIES = frozenset({"private", "internal"})
 
 
 class Mark(Flag):
-    """Why an object is not for everyone."""
+    """Why an object is not public."""
 
     NONE = 0
-    PRIVATE = auto()  # a private or internal repository, or what has its visibility
+    PRIVATE = auto()  # a private or internal repository, or an object that shares its visibility
     WITHHELD = auto()  # a draft, a secret gist, the token's own user: never public
 
 
 def hidden_marks(*, include_private: bool) -> Mark:
-    """The marks of what is not to be shown.
+    """The marks of objects that must not be shown.
 
     Args:
-        include_private: private repositories are let in.
+        include_private: private repositories are admitted.
     """
     return Mark.WITHHELD if include_private else Mark.PRIVATE | Mark.WITHHELD
 
 
 def mark_of(value: Mapping[str, Any]) -> Mark:
-    """How GitHub marks an object as not for everyone.
+    """The marks of one object, without the objects inside it.
 
-    Repositories have `private` and `visibility`, events, gists and pages `public`, the token's own
-    user `user_view_type`, releases `draft`. A pull request may be a draft, too, and is public all
-    the same: it is known by its `number`.
+    Repositories have `private` and `visibility`; events, gists and pages have `public`; the token's
+    own user has `user_view_type`; releases have `draft`. A pull request may be a draft, too, but is
+    public nevertheless: it is recognised by its `number`.
     """
     mark = Mark.NONE
     visibility = value.get("visibility")
@@ -48,7 +48,7 @@ def mark_of(value: Mapping[str, Any]) -> Mark:
 
 
 def marks_in(value: Any) -> Mark:
-    """How the objects in a JSON value are marked, at any depth."""
+    """The marks of all objects in a JSON value, at any depth."""
     mark = Mark.NONE
     for one in _objects(value):
         mark |= mark_of(one)

@@ -1,0 +1,16 @@
+"""Requests to GitHub: the client, conditional requests, rate limits.
+
+- `client`: the HTTP client; every request goes through it.
+- `request_headers`: header fields that every request carries.
+- `question`: the request that a resource needs, by the table of decisions.
+- `conditional`: validators, and GitHub's rule for ETags.
+- `response`, `body`: a response that was read completely, within limits.
+- `response_check`: whether a response is content, a negative response, or a failure.
+- `exchange`: a request with its response, for counting.
+- `rate_limiter`: the interface: reserve before a request, settle with its response.
+- `budget`, `budget_scripts`: the fleet's rate limiter in Redis, and its Lua scripts.
+- `rate_limit_headers`: GitHub's rate-limit header fields; only this module parses them.
+- `rate_limit_class`: which rate limit a path counts against.
+- `private_mode`: whether an enterprise server shows anything without a credential.
+- `auth`: the credentials.
+"""

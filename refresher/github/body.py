@@ -1,4 +1,4 @@
-"""Reading an answer's body: decompressed, whole, bounded in bytes and in seconds."""
+"""Reads a response body: decompressed, complete, bounded in bytes and seconds."""
 
 import zlib
 from collections.abc import Callable
@@ -17,21 +17,22 @@ _GZIP = 16 + zlib.MAX_WBITS
 def read_body(response: requests.Response, *, max_bytes: int, is_late: Callable[[], bool]) -> bytes:
     """The body of a streamed response.
 
-    Reads what has arrived, however little: with full chunks, or with a library's decompression,
-    an origin that sends a byte now and then would keep us long past any deadline.
+    Each read returns what has arrived, however little. If it waited for full chunks, as a library's
+    decompression does, a server that sends a byte now and then could delay us far past the
+    deadline.
 
     Args:
-        response: whose body was not touched yet.
-        max_bytes: decompressed bytes beyond which it is given up.
-        is_late: whether to give up for the time it takes; asked after each arrival.
+        response: its body has not been read yet.
+        max_bytes: maximum size, decompressed.
+        is_late: returns whether the deadline has passed; called after each read.
 
     Raises:
-        OriginError: too long in bytes or seconds, cut short, or compressed in another way.
+        OriginError: the body is too large, too late, incomplete, or in an unknown coding.
     """
     status = response.status_code
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in {"identity", "gzip"}:
-        reason = "GitHub compressed its answer in a way that was not asked for"
+        reason = "GitHub compressed its response in a way that was not requested"
         raise OriginError(FailureKind.UNEXPECTED, reason, status=status)
     unzip = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
     body = bytearray()
@@ -40,13 +41,13 @@ def read_body(response: requests.Response, *, max_bytes: int, is_late: Callable[
             room = max_bytes + 1 - len(body)
             body += unzip.decompress(chunk, room) if unzip else chunk
             if len(body) > max_bytes:
-                reason = f"an answer of more than {max_bytes} bytes (ORIGIN_MAX_BYTES)"
+                reason = f"GitHub's response has more than {max_bytes} bytes (ORIGIN_MAX_BYTES)"
                 raise OriginError(FailureKind.TOO_LARGE, reason, status=status)
             if is_late():
-                reason = "GitHub did not finish its answer in time"
+                reason = "GitHub did not finish its response in time"
                 raise OriginError(FailureKind.TIMEOUT, reason, status=status)
     except ReadTimeoutError as error:
-        reason = "GitHub fell silent in the middle of its answer"
+        reason = "GitHub stopped sending in the middle of its response"
         raise OriginError(FailureKind.TIMEOUT, reason, status=status) from error
     except (TransportError, zlib.error) as error:
         raise _broke_off(status) from error
@@ -56,4 +57,8 @@ def read_body(response: requests.Response, *, max_bytes: int, is_late: Callable[
 
 
 def _broke_off(status: int) -> OriginError:
-    return OriginError(FailureKind.CONNECTION, "GitHub's answer broke off", status=status)
+    return OriginError(
+        FailureKind.CONNECTION,
+        "the connection broke in the middle of GitHub's response",
+        status=status,
+    )

@@ -1,6 +1,5 @@
-"""Sending one request to the origin and taking its answer in: whole, bounded, JSON or an error."""
+"""HTTP client for GitHub: sends requests, reads bounded responses, follows redirects."""
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
@@ -14,18 +13,16 @@ from refresher.errors import CredentialError, OriginError
 from refresher.github.auth.credentials import Credential, Sending
 from refresher.github.body import read_body
 from refresher.github.conditional import Identity, Validator
-from refresher.github.rate_limit_headers import asked_pause, is_secondary, is_spent
+from refresher.github.exchange import Exchange
+from refresher.github.rate_limit_headers import asked_pause
 from refresher.github.rate_limiter import NoRateLimiter, RateLimiter, Reservation
+from refresher.github.request_headers import API_VERSION, MEDIA_TYPE, USER_AGENT
 from refresher.github.response import GitHubResponse
-from refresher.reporting.meter import Exchange
+from refresher.github.response_check import Refusal, refusal_in
+from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.settings import Settings
 
-# https://docs.github.com/rest/about-the-rest-api/api-versions
-API_VERSION = "2022-11-28"
-MEDIA_TYPE = "application/vnd.github+json"
-# GitHub refuses requests without one, and asks for one that names the application.
-USER_AGENT = "api-read-cache"
 MAX_REDIRECTS = 5
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -33,13 +30,13 @@ _PERMANENT = frozenset({301, 308})
 
 
 class GitHubClient:
-    """GitHub's API as the settings name it.
+    """A client of GitHub's API, or of another one that the settings name.
 
     Args:
-        settings: where it is, and how long an answer may take.
-        gate: what every request passes; without one, nothing holds requests back.
-        observe: told of each request that passed it.
-        stopwatch: gives seconds from any fixed point, never set back.
+        settings: its address, and how long a response may take.
+        rate_limiter: every request is reserved with it; None to send requests without a limit.
+        observe: called after each request, possibly in several threads; must not raise.
+        clock: the process's clock.
     """
 
     def __init__(
@@ -48,7 +45,7 @@ class GitHubClient:
         rate_limiter: RateLimiter | None = None,
         *,
         observe: Callable[[Exchange], None] = lambda _: None,
-        stopwatch: Callable[[], float] = time.monotonic,
+        clock: Clock,
     ) -> None:
         self._rate_limiter = rate_limiter or NoRateLimiter(settings)
         self._observe = observe
@@ -56,7 +53,7 @@ class GitHubClient:
         self._timeouts = (settings.origin_connect_timeout, settings.origin_read_timeout)
         self._deadline = settings.origin_deadline
         self._max_bytes = settings.origin_max_bytes
-        self._stopwatch = stopwatch
+        self._clock = clock
         self._session = requests.Session()
         connections = HTTPAdapter(pool_maxsize=settings.github_concurrency)
         self._session.mount("https://", connections)
@@ -72,29 +69,30 @@ class GitHubClient:
         )
 
     def url_of(self, target: str) -> str:
-        """The URL of a path (with query) below the origin's base."""
+        """The URL of a path (with query) below the API's base URL."""
         return self._base + target
 
     def owns(self, url: str) -> bool:
-        """Whether a URL is on the origin itself: same scheme, host and port, below its base.
+        """Whether a URL is GitHub's own: same scheme, host and port, below the base URL.
 
-        Whoever could make us ask elsewhere could have us ask what only we can reach.
+        A request to any other address could reach hosts that only the refreshers can reach (server-
+        side request forgery).
         """
         try:
             parts, base = urlsplit(url), urlsplit(self._base)
             is_there = _site(url) == _site(self._base)
-        except ValueError:  # a port that is no number
+        except ValueError:  # the port is not a number
             return False
         return is_there and "@" not in parts.netloc and parts.path.startswith(f"{base.path}/")
 
     @property
     def is_enterprise(self) -> bool:
-        """Whether it is a GitHub Enterprise Server, whose API lies below this path."""
+        """Whether it is a GitHub Enterprise Server, whose API is at `/api/v3`."""
         return urlsplit(self._base).path.endswith("/api/v3")
 
     @property
     def credentials(self) -> Sequence[Credential]:
-        """What it can be asked with; the anonymous credential alone where there is none."""
+        """All credentials; only the anonymous one if none are configured."""
         return self._rate_limiter.credentials
 
     def get(
@@ -108,14 +106,14 @@ class GitHubClient:
 
         Args:
             url: what to fetch.
-            validator: what is known of it; the answer may be a 304 then.
-            among: ids of the credentials that may be used beside none at all; None for any.
+            validator: of the stored page; the response may then be a 304.
+            among: ids of the credentials that may be used, besides the anonymous one; None for any.
 
         Raises:
-            OriginError: no complete answer, too many redirects, one that leads elsewhere, or more
-                bytes than allowed.
+            OriginError: there was no complete response, the response had too many bytes, there were
+                too many redirects, or one led to another host.
         """
-        deadline = self._stopwatch() + self._deadline
+        deadline = self._clock.monotonic() + self._deadline
         asked, permanent = url, True
         for _ in range(MAX_REDIRECTS + 1):
             response = self._ask(url, validator, deadline, among)
@@ -140,10 +138,10 @@ class GitHubClient:
         deadline: float,
         among: Collection[str] | None,
     ) -> GitHubResponse:
-        """One request, repeated with another credential where this one is refused or spent."""
+        """Send a request; repeat it with another credential if this one is refused or spent."""
         if not self.owns(url):
             raise OriginError(
-                FailureKind.UNEXPECTED, "GitHub leads to another address than its own"
+                FailureKind.UNEXPECTED, "GitHub leads to an address that is not its own"
             )
         tried: set[str] = set()
         renewed: set[str] = set()
@@ -153,7 +151,7 @@ class GitHubClient:
             is_new = credential.id not in tried
             tried.add(credential.id)
             try:
-                response = self._pass(url, reservation, validator, deadline)
+                response = self._send_reserved(url, reservation, validator, deadline)
             except CredentialError as error:
                 if not self._rate_limiter.has_others:
                     raise
@@ -161,37 +159,48 @@ class GitHubClient:
                 if is_new:
                     continue
                 raise
-            if response.status == 401 and not credential.is_anonymous:
-                if credential.id not in renewed and credential.renew():
-                    renewed.add(credential.id)
-                    continue
-                if self._rate_limiter.set_aside(credential, "GitHub refuses it (401)") and is_new:
-                    continue
-            elif is_spent(response):
-                if self._rate_limiter.has_others and is_new:
-                    continue
-            elif is_secondary(response):
-                seconds = self._rate_limiter.pause(asked_pause(response.headers, now=0.0))
-                reason = f"GitHub's secondary limit was met (answered {response.status})"
-                raise OriginError(
-                    FailureKind.RATE_LIMITED, reason, status=response.status, retry_after=seconds
-                )
+            match refusal_in(response):
+                case Refusal.CREDENTIAL:
+                    if credential.id not in renewed and credential.renew():
+                        renewed.add(credential.id)
+                        continue
+                    has_others = self._rate_limiter.set_aside(credential, "GitHub refuses it (401)")
+                    if has_others and is_new:
+                        continue
+                case Refusal.SPENT:
+                    if self._rate_limiter.has_others and is_new:
+                        continue
+                case Refusal.SECONDARY:
+                    raise self._pause(response)
+                case None:
+                    pass
             return response
 
-    def _pass(
+    def _pause(self, response: GitHubResponse) -> OriginError:
+        """Pause the fleet because of a secondary limit; return the error to raise."""
+        asked = asked_pause(response.headers, now=self._clock.now())
+        return OriginError(
+            FailureKind.RATE_LIMITED,
+            f"GitHub's secondary limit was met (answered {response.status})",
+            status=response.status,
+            retry_after=self._rate_limiter.pause(asked),
+        )
+
+    def _send_reserved(
         self, url: str, reservation: Reservation, validator: Validator | None, deadline: float
     ) -> GitHubResponse:
+        """Send a reserved request; settle the reservation whatever happens."""
         status, headers = 0, CaseInsensitiveDict[str]()
         sent_at: float | None = None
         try:
             authorization = reservation.credential.authorization()
-            sent_at = time.perf_counter()
+            sent_at = self._clock.monotonic()
             response = self._send(url, authorization, validator, deadline)
             status, headers = response.status, CaseInsensitiveDict(response.headers)
             return replace(response, credential=reservation.credential.id)
         finally:
             if sent_at is not None:
-                took = time.perf_counter() - sent_at
+                took = self._clock.monotonic() - sent_at
                 self._observe(Exchange(status or None, took, reservation.credential, headers))
             self._rate_limiter.settle(reservation, status, headers)
 
@@ -205,7 +214,7 @@ class GitHubClient:
                 body = read_body(
                     raw,
                     max_bytes=self._max_bytes,
-                    is_late=lambda: self._stopwatch() > deadline,
+                    is_late=lambda: self._clock.monotonic() > deadline,
                 )
                 links = links_in(raw, url)
             return GitHubResponse(
@@ -218,9 +227,9 @@ class GitHubClient:
                 is_anonymous=authorization is None,
             )
         except requests.Timeout as error:
-            raise OriginError(FailureKind.TIMEOUT, "GitHub did not answer in time") from error
+            raise OriginError(FailureKind.TIMEOUT, "GitHub did not respond in time") from error
         except (requests.RequestException, TransportError, OSError) as error:
-            # The error's own text may hold the URL and more; its class says enough.
+            # The error's own text may contain the URL and more; its class says enough.
             reason = f"the connection to GitHub failed ({type(error).__name__})"
             raise OriginError(FailureKind.CONNECTION, reason) from error
         except ValueError as error:
@@ -229,17 +238,17 @@ class GitHubClient:
     def _exchange(
         self, url: str, authorization: str | None, headers: dict[str, str]
     ) -> requests.Response:
-        """One request and the head of its answer.
+        """Send one request and read the head of its response.
 
-        Not `Session.get`: that reads the body of a redirect, of any length, even when told not to
-        follow, and keeps cookies.
+        `Session.get` is not used: it reads the body of a redirect, whatever its length, even if
+        redirects are not to be followed, and it keeps cookies.
         """
         prepared = self._session.prepare_request(
             requests.Request("GET", url, headers, auth=Sending(authorization))
         )
-        address = str(prepared.url)  # what is sent, however it was written
+        address = str(prepared.url)  # the normalised form, which is what is sent
         if not self.owns(address):
-            raise ValueError("not on the origin")
+            raise ValueError("not on GitHub")
         environment = self._session.merge_environment_settings(address, {}, True, None, None)
         return self._session.get_adapter(address).send(
             prepared,
@@ -252,14 +261,14 @@ class GitHubClient:
 
 
 def links_in(raw: requests.Response, url: str) -> dict[str, str]:
-    """The targets in `Link` by their relation (RFC 8288).
+    """The targets of the `Link` field by relation (RFC 8288); empty without the field.
 
     Args:
-        response: with the field, or without.
-        url: that was asked for; targets may be relative to it.
+        raw: the response.
+        url: of the request; targets may be relative to it.
 
     Raises:
-        ValueError: a target is no address.
+        ValueError: a target is not a valid URL.
     """
     return {relation: urljoin(url, link["url"]) for relation, link in raw.links.items()}
 

@@ -1,11 +1,12 @@
-"""What makes a request conditional: the stored ETag, and the one that this credential would get.
+"""Conditional requests: the stored ETag, and the ETag that another credential would get.
 
 GitHub's ETags depend on the request: they were observed to be the SHA-256 of the values of
 `Accept`, `Authorization` and `Cookie`, as far as present, each followed by a colon, and then of the
 body before compression or pretty-printing (github-conditional-http-transport found and documents
-it). So another credential makes a stored ETag useless for content that did not change. Unofficial:
-the computed one stands beside the stored one; should GitHub change its ways, a page is downloaded
-once more, and that is all.
+it). So a stored ETag is useless for a request with another credential, even if the content is the
+same. The ETag for that credential is therefore computed. This rule is unofficial, so the computed
+ETag is sent in addition to the stored one. If GitHub changes the rule, a page is downloaded once
+more than necessary; nothing else happens.
 """
 
 import hashlib
@@ -16,11 +17,11 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Identity:
-    """What of a request goes into GitHub's ETags.
+    """The parts of a request that GitHub's ETags depend on.
 
     Args:
         accept: value of `Accept`.
-        authorization: value of `Authorization`; None where there is none. A secret.
+        authorization: value of `Authorization`, a secret; None if the field is not sent.
     """
 
     accept: str
@@ -31,7 +32,7 @@ class Identity:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells identities apart without giving the secret away."""
+        """A digest that distinguishes identities without revealing the secret."""
         return hashlib.sha256(self._prefix + b"fingerprint").hexdigest()[:16]
 
     def expected_etag(self, body: bytes) -> str:
@@ -46,12 +47,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Validator:
-    """What is known of a page, for asking whether it changed.
+    """The validator of a stored page (RFC 9110 section 8.8).
 
     Args:
-        etag: as GitHub sent it; None where it sent none.
-        given_to: fingerprint of the identity it was sent to.
-        body: gives the body that it was sent with; called only when it is needed.
+        etag: as GitHub sent it; None if it sent none.
+        given_to: fingerprint of the identity that it was sent to.
+        body: returns the body that it was sent with; called only when needed.
     """
 
     etag: str | None
@@ -59,7 +60,7 @@ class Validator:
     body: Callable[[], bytes]
 
     def if_none_match(self, identity: Identity) -> str:
-        """The value of `If-None-Match` for a request of this identity (RFC 9110 13.1.2)."""
+        """The value of `If-None-Match` for a request of this identity (RFC 9110 section 13.1.2)."""
         if self.etag is not None and self.given_to == identity.fingerprint:
             return self.etag
         expected = identity.expected_etag(self.body())

@@ -1,7 +1,7 @@
-"""Whether an enterprise server shows anything to those whom it does not know.
+"""Checks whether a GitHub Enterprise Server shows anything without a credential.
 
-With GitHub Enterprise Server as the origin, the public is what it shows without a credential. In
-its private mode that is nothing: an unauthorised request is answered 401, whatever it asks for.
+With such a server as the origin, public data is what it shows without a credential. In its private
+mode this is nothing: every request without a credential gets a 401.
 https://docs.github.com/enterprise-server/admin/configuring-settings/hardening-security-for-your-enterprise/enabling-private-mode
 """
 
@@ -20,13 +20,13 @@ _CLOSED = frozenset({401, 403})
 
 
 def check_open(origin: GitHubClient, redis: Redis) -> None:
-    """Let pass what is public at the origin; may raise `redis.RedisError`.
+    """Check that the server is not in private mode; may raise `redis.RedisError`.
 
-    Nothing is asked where everybody is known not to be refused: at github.com, or without a
-    credential.
+    Sends no request if the result is known: for github.com, and if there is no credential. Redis
+    remembers the result, an hour for an open server and five minutes for a closed one.
 
     Raises:
-        OriginError: the origin is in private mode, or it could not be asked.
+        OriginError: the server is in private mode, or the request failed.
     """
     if not origin.is_enterprise or all(one.is_anonymous for one in origin.credentials):
         return
@@ -43,6 +43,6 @@ def check_open(origin: GitHubClient, redis: Redis) -> None:
     if not is_open:
         reason = (
             "this GitHub shows nothing without a credential (private mode), so nothing is public; "
-            "INCLUDE_PRIVATE=true serves it all the same"
+            "with INCLUDE_PRIVATE=true its content is served nevertheless"
         )
         raise OriginError(FailureKind.UNAUTHORIZED, reason)

@@ -1,9 +1,10 @@
-"""What GitHub is asked for a resource, by the table of decisions: which path, and with what."""
+"""The request that a resource needs, by the table of decisions: path, query, credentials."""
 
 from dataclasses import dataclass
 
 from refresher.errors import OriginError
 from shared.outcomes import FailureKind
+from shared.resources.kinds import Visibility
 from shared.resources.operations import AlsoWith, Decision, Operation
 from shared.resources.operations.shapes import SCALAR, Shape, public_shapes
 from shared.resources.resource import Resource
@@ -11,15 +12,16 @@ from shared.resources.resource import Resource
 
 @dataclass(frozen=True)
 class Question:
-    """What GitHub is asked for a resource.
+    """The request that a resource needs.
 
     Args:
-        path: that is asked for, without a query.
+        path: of the request, without a query.
         query: canonical query string; empty for none.
-        shape: what an anonymous client sees of the answer.
-        anonymously: a credential would see more than the public.
-        also_with: the credential that may be used all the same.
-        include_private: private repositories, and what lies below them, are let in.
+        shape: the part of the response that an anonymous client sees.
+        anonymously: a credential would see more than public data.
+        also_with: credentials that may be used nevertheless.
+        include_private: private repositories, and what lies below them, are admitted.
+        tracked: the resource is tracked.
     """
 
     path: str
@@ -28,6 +30,7 @@ class Question:
     anonymously: bool
     also_with: AlsoWith = AlsoWith.NOBODY
     include_private: bool = False
+    tracked: bool = False
 
     @property
     def target(self) -> str:
@@ -36,27 +39,32 @@ class Question:
 
 
 def question_of(resource: Resource) -> Question:
-    """What GitHub is asked for a resource.
+    """The request that a resource needs.
 
-    A list that is expanded is read to its end, so what a credential adds to it can be dropped item
-    by item; of a single page that leaves gaps which tell of what was dropped.
+    A list that is judged item by item may be requested with any credential, because it is read
+    to its end: items that only the credential sees are dropped. On a single page, dropped items
+    would leave gaps, and these gaps would reveal that something was dropped.
 
     Raises:
-        OriginError: it is nothing that may be asked for.
+        OriginError: the table of decisions refuses the resource.
     """
     operation = resource.operation
-    if operation is None or operation.decision is Decision.REFUSED:
-        raise OriginError(FailureKind.INTERNAL, "this is not among what may be fetched")
+    if operation is None or not resource.is_allowed:
+        raise OriginError(FailureKind.INTERNAL, "this cache does not fetch this resource")
     return Question(
         path=operation.path_to_ask(resource.path),
         query=resource.query,
         shape=_shape_of(operation),
-        anonymously=operation.decision is Decision.ANONYMOUSLY and not resource.expanded,
+        anonymously=(
+            operation.decision is Decision.ANONYMOUSLY
+            and resource.kind.visibility is Visibility.BY_OPERATION
+        ),
         also_with=operation.also_with,
         include_private=resource.include_private,
+        tracked=resource.tracked,
     )
 
 
 def _shape_of(operation: Operation) -> Shape:
-    # Where GitHub describes no JSON, none is let through.
+    # If GitHub describes no JSON body, only a scalar passes.
     return public_shapes().operations.get(operation.id, SCALAR)

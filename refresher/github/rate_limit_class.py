@@ -1,27 +1,29 @@
-"""Which of GitHub's rate limits an address counts against.
+"""Which of GitHub's rate limits a path counts against.
 
-GitHub has several ("core", "search", "dependency_sbom" and more), and names the one in
-`X-RateLimit-Resource` of each answer. Which addresses belong to which is GitHub's to decide, so
-none are listed here: what an answer said is remembered by the shape of its address.
+GitHub has several limits ("core", "search", "dependency_sbom" and more), and each response names
+its own in `X-RateLimit-Resource`. GitHub decides which paths belong to which, so none are listed
+here: what a response said is remembered by the shape of its path.
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
-import re
-from collections.abc import Mapping
+from typing import cast
 from urllib.parse import urlsplit
 
+from redis import Redis
+
+from shared.redis import keys
+
 CORE = "core"
-_NAME = re.compile(r"[a-z_]{1,40}")
-# How many segments are names that people chose, by the first one.
+# How many of the following segments are names that people chose, by the first segment.
 _NAMES_AFTER = {"repos": 2, "orgs": 1, "users": 1}
-_LONGEST = 6  # segments; what comes behind is a file's path, if anything
+_LONGEST = 6  # segments; what follows is at most the path of a file
 
 
 def shape_of(path: str) -> str:
-    """A path with the names in it left out: `/repos/*/*/dependency-graph/sbom`.
+    """A path without the names in it: `/repos/*/*/dependency-graph/sbom`.
 
     Args:
-        path: below the origin's base, or a whole URL without one.
+        path: below the API's base URL, or a whole URL.
     """
     first, *others = urlsplit(path).path.strip("/").split("/")[:_LONGEST]
     names = _NAMES_AFTER.get(first, 0)
@@ -29,7 +31,28 @@ def shape_of(path: str) -> str:
     return "/" + "/".join([first, *kept])
 
 
-def class_in(headers: Mapping[str, str]) -> str | None:
-    """The class that an answer names; None where it names none, or nonsense."""
-    name = headers.get("X-RateLimit-Resource", "")
-    return name if _NAME.fullmatch(name) else None
+class RateLimitClasses:
+    """What the fleet knows of the classes of paths; methods may raise `redis.RedisError`.
+
+    Redis is read once. What this process learns afterwards it keeps itself, and writes to Redis.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._known: dict[str, str] | None = None
+
+    def of(self, shape: str) -> str:
+        """The class of paths of a shape: the core, unless a response said otherwise."""
+        if self._known is None:
+            known = cast(dict[bytes, bytes], self._redis.hgetall(keys.CLASSES))
+            self._known = {at.decode(): name.decode() for at, name in known.items()}
+        return self._known.get(shape, CORE)
+
+    def remember(self, shape: str, resource_class: str) -> None:
+        """Note the class of paths of a shape. Only classes other than the core are stored."""
+        if self._known is not None:
+            self._known[shape] = resource_class
+        if resource_class == CORE:
+            self._redis.hdel(keys.CLASSES, shape)
+        else:
+            self._redis.hset(keys.CLASSES, shape, resource_class)

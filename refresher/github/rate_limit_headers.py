@@ -1,29 +1,74 @@
-"""What an answer says of GitHub's rate limits.
+"""GitHub's rate-limit header fields. No other module parses them.
 
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from refresher.github.response import GitHubResponse
 
-# Nobody means longer: GitHub's own windows are of an hour.
-_LONGEST_PAUSE = 24 * 3600.0  # seconds
+WINDOW = 3600.0  # seconds after which a primary limit starts anew
+# The pause after a limit was met if GitHub names none: "wait for at least one minute".
+UNSAID_PAUSE = 60.0  # seconds
+
+# GitHub's own windows last an hour; a header that asks for more than a day is a mistake.
+_LONGEST_PAUSE = 24 * WINDOW  # seconds
 _NUMBER = re.compile(r"[0-9]{1,300}")  # a float holds no more digits
+_COUNT = re.compile(r"[0-9]{1,9}")
+_UNIX_TIME = re.compile(r"[0-9]{1,12}")
+_CLASS = re.compile(r"[a-z_]{1,40}")
 _LIMITED = frozenset({403, 429})
 _SECONDARY_WORDS = re.compile(rb"secondary rate limit|abuse detection", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class PrimaryLimit:
+    """The state of one primary limit, as a response reports it.
+
+    Args:
+        limit: requests in a window.
+        remaining: requests left in the current window.
+        reset: Unix time in seconds at which the window ends.
+    """
+
+    limit: int
+    remaining: int
+    reset: int
+
+
+def primary_limit(headers: Mapping[str, str]) -> PrimaryLimit | None:
+    """The primary limit that a response reports; None if a field is missing or malformed."""
+    limit = headers.get("X-RateLimit-Limit", "")
+    reset = headers.get("X-RateLimit-Reset", "")
+    left = remaining(headers)
+    if left is None or not _COUNT.fullmatch(limit) or not _UNIX_TIME.fullmatch(reset):
+        return None
+    return PrimaryLimit(int(limit), left, int(reset))
+
+
+def remaining(headers: Mapping[str, str]) -> int | None:
+    """Requests left in the current window; None if the response does not say."""
+    said = headers.get("X-RateLimit-Remaining", "")
+    return int(said) if _COUNT.fullmatch(said) else None
+
+
+def class_in(headers: Mapping[str, str]) -> str | None:
+    """The limit's class that a response names, such as `core`; None if it names none."""
+    name = headers.get("X-RateLimit-Resource", "")
+    return name if _CLASS.fullmatch(name) else None
+
+
 def is_spent(response: GitHubResponse) -> bool:
     """Whether the credential's primary limit is used up."""
-    return response.status in _LIMITED and response.headers.get("X-RateLimit-Remaining") == "0"
+    return response.status in _LIMITED and remaining(response.headers) == 0
 
 
 def is_secondary(response: GitHubResponse) -> bool:
-    """Whether a secondary limit was met, which is everybody's concern."""
+    """Whether a secondary limit was met. It concerns the whole fleet, not one credential."""
     if response.status not in _LIMITED or is_spent(response):
         return False
     return (
@@ -34,22 +79,29 @@ def is_secondary(response: GitHubResponse) -> bool:
 
 
 def asked_pause(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds that GitHub asks us to wait.
+    """Seconds that GitHub asks us to wait; None if it does not ask.
 
-    `Retry-After` first; else, with nothing remaining, until the reset.
+    `Retry-After` comes first; otherwise, if nothing remains, the time until the reset.
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+
+    Args:
+        headers: of a response.
+        now: Unix time in seconds.
     """
     retry_after = headers.get("Retry-After", "")
     if _NUMBER.fullmatch(retry_after):
         return min(float(retry_after), _LONGEST_PAUSE)
     reset = headers.get("X-RateLimit-Reset", "")
-    if headers.get("X-RateLimit-Remaining") == "0" and _NUMBER.fullmatch(reset):
+    if remaining(headers) == 0 and _NUMBER.fullmatch(reset):
         return min(max(0.0, float(reset) - now), _LONGEST_PAUSE)
     return None
 
 
 def clock_offset(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds that the origin's clock is ahead of ours, to the second; None where it is not told.
+    """Seconds by which GitHub's clock is ahead of ours; None if the response has no valid `Date`.
+
+    The precision is one second. Resets are in GitHub's time, so a wrong clock here shows as pauses
+    that are too long or too short.
 
     Args:
         headers: with `Date` (RFC 9110 section 6.6.1).
@@ -57,7 +109,7 @@ def clock_offset(headers: Mapping[str, str], *, now: float) -> float | None:
     """
     try:
         date = parsedate_to_datetime(headers.get("Date", ""))
-        # The oldest form, of asctime, names no time zone; it is UTC like the others.
+        # The oldest form, that of asctime, names no time zone. It is UTC like the others.
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, OverflowError):
         return None

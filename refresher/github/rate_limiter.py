@@ -1,26 +1,24 @@
-"""What every request to the origin passes on its way out, and its answer on its way in."""
+"""Rate-limiter interface: reserve before a request, settle with its response."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from refresher.github.auth.credentials import ANONYMOUS, Credential, tokens_of
+from refresher.github.auth.credentials import ANONYMOUS, REFUSED_FOR, Credential, tokens_of
 from refresher.github.rate_limit_class import CORE
+from refresher.github.rate_limit_headers import UNSAID_PAUSE
 from shared.settings import Settings
-
-ASIDE = 600.0  # seconds before a refused credential is tried again
-UNSAID_PAUSE = 60.0  # seconds; GitHub on secondary limits: "wait for at least one minute"
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """Leave to send one request.
+    """Permission to send one request.
 
     Args:
-        credential: to send it with.
-        request_id: its place among those at once.
-        resource_class: which of GitHub's limits it was reserved from.
-        shape: what kind of address it is for.
+        credential: the credential to send.
+        request_id: identifies the request's place in flight.
+        resource_class: the class of the limit that it was reserved from.
+        shape: of the request's path, see `rate_limit_class.shape_of`.
     """
 
     credential: Credential
@@ -30,35 +28,35 @@ class Reservation:
 
 
 class RateLimiter(Protocol):
-    """What every request passes on its way out, and its answer on its way in."""
+    """Decides whether a request may be sent now, and with which credential."""
 
     @property
     def credentials(self) -> Sequence[Credential]:
-        """All that there are; the anonymous one alone where there is none."""
+        """All credentials; only the anonymous one if none are configured."""
 
     def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:
-        """Leave to send one request now.
+        """Reserve one request.
 
         Args:
-            target: path below the origin's base; which limit counts depends on it.
-            among: ids of the credentials that may be used beside none at all; None for any.
+            target: path below the API's base URL. It decides which limit counts.
+            among: ids of the credentials that may be used, besides the anonymous one; None for any.
 
         Raises:
-            OriginError: not now; it says when.
+            OriginError: no request may be sent now. `retry_after` says when.
         """
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
-        """Take note of what an answer says; without one, `status` is 0."""
+        """Update the budget from a response; `status` is 0 if none came."""
 
     def pause(self, seconds: float | None) -> float:
-        """Stop all refreshers: a secondary limit was met. Gives for how many seconds.
+        """Pause all refreshers because a secondary limit was met; return for how many seconds.
 
         Args:
-            seconds: that the origin asks for, where it does.
+            seconds: that GitHub asks for; None if it does not say.
         """
 
-    def set_aside(self, credential: Credential, reason: str, seconds: float = ASIDE) -> bool:
-        """Use a credential no more for a while. Gives whether there are others."""
+    def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:
+        """Do not use a credential for a while; return whether there are others."""
 
     @property
     def has_others(self) -> bool:
@@ -66,34 +64,34 @@ class RateLimiter(Protocol):
 
 
 class NoRateLimiter:
-    """Lets everything pass with the first credential; for a single client with no fleet."""
+    """Allows every request, with the first credential; for a single client without a fleet."""
 
     def __init__(self, settings: Settings) -> None:
         self._reservation = Reservation(next(iter(tokens_of(settings)), ANONYMOUS))
 
     @property
     def credentials(self) -> Sequence[Credential]:
-        """The first."""
+        """Only the first."""
         return [self._reservation.credential]
 
     def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:  # noqa: ARG002
-        """Always."""
+        """Always succeeds."""
         if among is None or self._reservation.credential.id in among:
             return self._reservation
         return Reservation(ANONYMOUS)
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
-        """Nothing to note."""
+        """Does nothing: there is no budget."""
 
     def pause(self, seconds: float | None) -> float:
-        """Nobody to stop but the caller."""
+        """Pauses only the caller."""
         return UNSAID_PAUSE if seconds is None else seconds
 
-    def set_aside(self, credential: Credential, reason: str, seconds: float = ASIDE) -> bool:  # noqa: ARG002
-        """There are no others."""
+    def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:  # noqa: ARG002
+        """Does nothing: there are no others."""
         return False
 
     @property
     def has_others(self) -> bool:
-        """There are not."""
+        """Always False."""
         return False

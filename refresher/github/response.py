@@ -1,4 +1,4 @@
-"""What the origin answered, complete."""
+"""GitHub's response, read completely."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class GitHubResponse:
-    """A complete answer of the origin.
+    """A complete response of GitHub's.
 
     Args:
-        url: where it came from in the end, after redirects.
+        url: of the last request, after redirects.
         status: HTTP status.
         headers: header fields; names ignore case.
         body: decompressed.
         links: target by relation, from `Link`.
-        given_to: fingerprint of the identity that asked.
-        credential: public id of the credential that asked.
-        is_anonymous: it was asked without one.
-        moved_to: where to ask from now on, after redirects that were all permanent.
+        given_to: fingerprint of the request's identity.
+        credential: public id of the request's credential.
+        is_anonymous: whether the request carried no credential.
+        moved_to: new URL of the resource, if all redirects were permanent.
     """
 
     url: str

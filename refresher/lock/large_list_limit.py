@@ -1,12 +1,12 @@
-"""Large lists never take all refreshers: one is left for everything else.
+"""Bulkhead: large lists never occupy all refreshers; one stays free for everything else.
 
-A list of 7,000 repositories keeps a refresher busy for a minute. Where several organisations are
-that large, as many refreshers would be, and a small thing that a client waits for would come after
-all of them. So a large list is left for later while large lists are at work in all refreshers but
-one. It is asked for again within a second or two, as whatever is stale is.
+A list of 7,000 repositories keeps a refresher busy for a minute. With several organisations of that
+size, as many refreshers would be busy, and a small resource that a client waits for would come
+after all of them. So a large list is held back while large lists are being refreshed by all
+refreshers but one. Like any stale resource, it is requested again within a second or two.
 
-Who is at work is read from marks that end with their makers, so nothing has to be given back
-(Nygard, "Release It!", calls this a bulkhead).
+Which lists are being refreshed is read from the marks of their locks. These expire with their
+processes, so nothing has to be released (Nygard, "Release It!", calls this a bulkhead).
 """
 
 from collections.abc import Sequence
@@ -17,26 +17,27 @@ from rq import Queue, Worker
 
 from shared.queueing import QUEUE
 from shared.redis import keys
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 
 LARGE = 10  # pages
 
 
 class LargeListLimit:
-    """Who may begin with a large list; methods may raise `redis.RedisError`.
+    """Decides whether a large list may be refreshed now; methods may raise `redis.RedisError`.
 
     Args:
-        redis: where who is at work, and the workers, are known.
-        catalogue: what is tracked: nothing else is expanded.
+        redis: holds the marks of locks and the registered workers.
+        catalogue: the tracked resources; no other resource is expanded.
     """
 
     def __init__(self, redis: Redis, catalogue: Catalogue) -> None:
         self._redis = redis
-        self._lists = [resource for resource in catalogue.tracked if resource.expanded]
+        self._lists = [resource for resource in catalogue.tracked if resource.kind.is_list]
 
     def holds_back(self, resource: Resource) -> bool:
-        """Whether a resource, whose lock is held, is a large list that should wait."""
-        if not resource.expanded or not self._is_large([resource])[0]:
+        """Whether a resource, whose lock we hold, is a large list that must wait."""
+        if not resource.kind.is_list or not self._is_large([resource])[0]:
             return False
         others = [other for other in self._lists if other != resource]
         if not others:
@@ -48,7 +49,7 @@ class LargeListLimit:
         return at_work >= max(1, self._workers() - 1)
 
     def note(self, resource: Resource, pages: int) -> bool:
-        """Take note of a list's length; gives whether it turned out to be a large one just now."""
+        """Record a list's length in pages; return whether it is large and was not known to be."""
         if pages >= LARGE:
             return bool(self._redis.sadd(keys.LARGE, resource.id))
         self._redis.srem(keys.LARGE, resource.id)

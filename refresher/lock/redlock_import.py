@@ -1,7 +1,7 @@
-"""pottery's Redlock, imported without what pottery does when it is imported.
+"""pottery's Redlock, imported without pottery's side effect.
 
-It makes a client of `REDIS_URL` for callers that name none, which we never are, and raises where
-the URL is of a kind that redis-py does not know: that of sentinels.
+On import, pottery makes a default client from `REDIS_URL`. We always pass our own clients. For a
+Sentinel URL, which redis-py does not know, that default client would raise an error.
 """
 
 import os

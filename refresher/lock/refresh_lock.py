@@ -1,16 +1,19 @@
-"""Holding a resource's Redlock for as long as a refresh takes."""
+"""Takes a resource's Redlock, and holds it for as long as a refresh takes.
 
-import os
-import time
-from collections.abc import Collection, Iterator
+No other module takes a lock. See `docs/locking.md` for what the lock guarantees and what the
+fencing token of `refresher.storage.entry_writer` guarantees.
+"""
+
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
 
-from refresher.errors import LeaseLostError, NoQuorumError
+from refresher.errors import NoQuorumError
 from refresher.lock.redlock_import import PrimitiveError, QuorumIsImpossible, Redlock
+from shared.clock import Clock
 from shared.redis import keys
 from shared.resources.resource import Resource
 
@@ -18,90 +21,79 @@ from shared.resources.resource import Resource
 _UNLIMITED = 1_000_000
 # The share of a lock's life that clocks may disagree by (Redis, "Distributed Locks with Redis").
 _CLOCK_DRIFT = 0.01
+_LONGEST_WAIT = 1.0  # seconds between two checks whether the lock must be extended
 
 
 class HeldLock:
-    """A held lock, extended by a thread of its own until it is released or lost.
+    """A held lock. `extend_if_due` keeps it; it is lost when it was not extended in time.
 
-    Not a guarantee: between a `check` and the write that follows, a process may be stopped for
-    longer than the lock lives. That is what the fencing token of `refresher.storage.entry_writer`
-    is for.
+    This is not a guarantee: between a check of `is_lost` and the write that follows, the process
+    may be stopped for longer than the lock lives. The fencing token of
+    `refresher.storage.entry_writer` covers that case.
 
     Args:
         lock: just acquired.
-        mark: tells everybody that somebody holds the lock.
+        mark: tells readers and other refreshers that the lock is held.
         lifetime: seconds that the lock lives without being extended.
-        since: `time.monotonic()` from before it was asked for.
+        since: `clock.monotonic()` from before the lock was requested.
+        clock: the process's clock.
     """
 
-    def __init__(self, lock: Redlock, mark: "Mark", *, lifetime: float, since: float) -> None:
+    def __init__(
+        self, lock: Redlock, mark: "Mark", *, lifetime: float, since: float, clock: Clock
+    ) -> None:
         self._lock = lock
         self._mark = mark
         self._lifetime = lifetime
         self._extended_at = since
-        self._released = Event()
-        self._parent = os.getppid()
-        self._thread = Thread(target=self._keep, name="lease", daemon=True)
-        self._thread.start()
+        self._clock = clock
 
-    def check(self) -> None:
-        """Go on only while the lock is ours, by our own clock: a stopped process has it, too.
+    @property
+    def is_lost(self) -> bool:
+        """Whether the lock has expired by our own clock, which a stopped process has, too."""
+        age = self._clock.monotonic() - self._extended_at
+        return age > self._lifetime * (1 - _CLOCK_DRIFT)
 
-        Raises:
-            LeaseLostError: it no longer is.
+    @property
+    def pause(self) -> float:
+        """Seconds between two calls of `extend_if_due`."""
+        return min(self._lifetime / 3, _LONGEST_WAIT)
+
+    def extend_if_due(self) -> bool:
+        """Extend the lock if a third of its life has passed; return whether it is still held.
+
+        It is extended three times in its life, so that one lost message loses nothing. Its new life
+        counts from the request: the response may be late.
         """
-        if self._is_lost():
-            raise LeaseLostError
+        now = self._clock.monotonic()
+        if now - self._extended_at < self._lifetime / 3:
+            return True
+        if self.is_lost:
+            return False
+        with suppress(PrimitiveError, RedisError):
+            self._lock.extend()
+            self._extended_at = now
+            self._mark.renew()
+        return True
 
     def release(self) -> None:
-        """Give the lock back, if it is still ours to give."""
-        self._released.set()
-        self._thread.join()
-        if not self._is_lost():
+        """Release the lock, if it is still held."""
+        if not self.is_lost:
             self._mark.remove()
         with suppress(PrimitiveError, RedisError):  # expired, or Redis is away: it will expire
             self._lock.release()
 
-    def _is_lost(self) -> bool:
-        return time.monotonic() - self._extended_at > self._lifetime * (1 - _CLOCK_DRIFT)
-
-    def _keep(self) -> None:
-        """Extend the lock three times in its life, so that one lost message loses nothing.
-
-        Its new life counts from when it was asked for: the answer may be late.
-        """
-        while not self._released.wait(min(self._lifetime / 3, 1.0)):
-            self._end_with_parent()
-            now = time.monotonic()
-            if now - self._extended_at < self._lifetime / 3:
-                continue
-            if self._is_lost():
-                return
-            with suppress(PrimitiveError, RedisError):
-                self._lock.extend()
-                self._extended_at = now
-                self._mark.renew()
-
-    def _end_with_parent(self) -> None:
-        """End a work horse whose RQ worker is gone: nobody is left to end it if it hangs.
-
-        Without this a worker that was killed, or a Ctrl-C that ran out of patience, leaves an
-        orphan behind. Its lock expires, and another worker takes over.
-        """
-        if os.getppid() != self._parent:
-            os._exit(1)
-
 
 class Mark:
-    """Says in the Redis that everybody looks at that somebody holds a resource's lock.
+    """A key in the Redis that readers use, which says that a resource's lock is held.
 
-    It is no lock, and nobody relies on it: at worst a refresh is queued that finds the lock taken,
-    or one is asked for a little late.
+    It is not a lock, and nothing depends on it: in the worst case a refresh is queued that finds
+    the lock taken, or a refresh is requested a little late.
 
     Args:
-        redis: that readers look at.
-        resource: whose lock it is.
-        lifetime: seconds that it outlives its maker.
+        redis: the Redis that readers use.
+        resource: the locked resource.
+        lifetime: seconds until the key expires if its process dies.
     """
 
     def __init__(self, redis: Redis, resource: Resource, *, lifetime: float) -> None:
@@ -110,52 +102,92 @@ class Mark:
         self._life_ms = int(1000 * lifetime)
 
     def renew(self) -> None:
-        """Set it, for one more life; may raise `redis.RedisError`."""
+        """Set the key for one more life; may raise `redis.RedisError`."""
         self._redis.set(self._key, 1, px=self._life_ms)
 
     def remove(self) -> None:
-        """Take it away; where Redis is away it ends by itself."""
+        """Delete the key; if Redis is away, it expires."""
         with suppress(RedisError):
             self._redis.delete(self._key)
 
 
-@contextmanager
-def lease(
-    resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
-) -> Iterator[HeldLock | None]:
-    """Hold a resource's lock inside the block; None, without waiting, when another holds it.
+class RefreshLocks:
+    """Takes the locks of resources.
 
     Args:
-        resource: what to lock.
-        redis: where readers see that it is held; the lock lives there, too, without `masters`.
-        lifetime: seconds that the lock outlives a holder that died.
-        masters: independent ones, of which a majority gives the lock.
-
-    Raises:
-        NoQuorumError: too few of the masters answer.
-        redis.RedisError: Redis is away.
+        redis: the Redis that readers use. Without `masters` the locks are there, too.
+        lifetime: seconds after which a lock expires if its holder dies.
+        clock: the process's clock.
+        masters: independent Redis masters; a majority of them grants a lock.
+        watchdog: called about once a second while a lock is held, in a thread of its own.
     """
-    lock = Redlock(
-        key=keys.lock_name(resource),
-        masters=masters or {redis},
-        auto_release_time=lifetime,
-        num_extensions=_UNLIMITED,
-        raise_on_redis_errors=True,
-    )
-    since = time.monotonic()
-    try:
-        acquired = lock.acquire(blocking=False)
-    except QuorumIsImpossible as error:
-        if masters:
-            raise NoQuorumError from error
-        raise RedisConnectionError("no lock can be taken: Redis is away") from error
-    if not acquired:
-        yield None
-        return
-    mark = Mark(redis, resource, lifetime=lifetime)
-    held = HeldLock(lock, mark, lifetime=lifetime, since=since)
-    try:
-        mark.renew()
-        yield held
-    finally:
-        held.release()
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        lifetime: float,
+        clock: Clock,
+        masters: Collection[Redis] = (),
+        watchdog: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._redis = redis
+        self.lifetime = lifetime
+        self._clock = clock
+        self._masters = masters
+        self._watchdog = watchdog
+
+    @contextmanager
+    def take(self, resource: Resource) -> Iterator[HeldLock | None]:
+        """Hold a resource's lock inside the block; None, without waiting, if another holds it.
+
+        Raises:
+            NoQuorumError: too few of the masters respond.
+            redis.RedisError: Redis is away.
+        """
+        lock = Redlock(
+            key=keys.lock_name(resource),
+            masters=self._masters or {self._redis},
+            auto_release_time=self.lifetime,
+            num_extensions=_UNLIMITED,
+            raise_on_redis_errors=True,
+        )
+        since = self._clock.monotonic()
+        if not self._acquire(lock):
+            yield None
+            return
+        mark = Mark(self._redis, resource, lifetime=self.lifetime)
+        held = HeldLock(lock, mark, lifetime=self.lifetime, since=since, clock=self._clock)
+        try:
+            with self._kept(held):
+                mark.renew()
+                yield held
+        finally:
+            held.release()
+
+    def _acquire(self, lock: Redlock) -> bool:
+        try:
+            return bool(lock.acquire(blocking=False))
+        except QuorumIsImpossible as error:
+            if self._masters:
+                raise NoQuorumError from error
+            raise RedisConnectionError("no lock can be taken: Redis is away") from error
+
+    @contextmanager
+    def _kept(self, held: HeldLock) -> Iterator[None]:
+        """Extend a lock in a thread of its own until the end of the block."""
+        is_over = Event()
+
+        def keep() -> None:
+            while not is_over.wait(held.pause):
+                self._watchdog()
+                if not held.extend_if_due():
+                    return
+
+        thread = Thread(target=keep, name="lock", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()

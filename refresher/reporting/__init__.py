@@ -1,0 +1,5 @@
+"""What refreshes cost and how they ended.
+
+- `meter`: counts requests to GitHub, for the fleet and for each refresh.
+- `reporter`: reports the end of a refresh to the log, the counters and the status page.
+"""

@@ -1,72 +1,40 @@
-"""What refreshes cost: each request to the origin, counted for the fleet and for its refresh."""
+"""Counts the requests to GitHub, for the fleet and for each refresh, and writes counts to Redis."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
-from time import monotonic, time
 
 from redis import Redis, RedisError
 
-from refresher.github.auth.credentials import Credential
+from refresher.github.auth.credentials import REMEMBER_S
+from refresher.github.exchange import Exchange
 from refresher.github.rate_limit_headers import clock_offset
 from shared import measures
+from shared.clock import Clock
 from shared.measures import Labels, Measure
 from shared.redis import keys
 
-# What is counted goes to Redis at the end of a job, and before that every so many seconds: so much
-# of it is lost with a refresher that is killed.
+# Seconds between two flushes during a job; the end of a job flushes, too. If a refresher is killed,
+# the counts since its last flush are lost.
 _FLUSH_INTERVAL = 1.0
-_KEEP_CREDENTIAL_S = 24 * 3600
-# What GitHub tells of a credential, by the name that it is kept under.
-_TOLD = {
+# Header fields that describe a credential, by the name of their Redis field.
+_CREDENTIAL_FIELDS = {
     "scopes": "X-OAuth-Scopes",
     "expires": "GitHub-Authentication-Token-Expiration",
 }
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """One request to the origin, and its answer.
-
-    Args:
-        status: HTTP status; None where no answer came.
-        seconds: from the request to the last byte of the answer.
-        credential: that was used.
-        headers: of the answer.
-    """
-
-    status: int | None
-    seconds: float
-    credential: Credential
-    headers: Mapping[str, str]
-
-    @property
-    def points(self) -> int:
-        """What it counts against the primary rate limit: a 304 is free to who is authorised.
-
-        https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
-        """
-        free = self.status == 304 and not self.credential.is_anonymous
-        return 0 if free or self.status in {None, 401} else 1
-
-    @property
-    def left(self) -> int | None:
-        """What is left of the rate limit, where the answer says."""
-        said = self.headers.get("X-RateLimit-Remaining", "")
-        return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None
-
-
 @dataclass
 class Expense:
-    """What one refresh has cost so far.
+    """Cost of one refresh so far.
 
     Args:
-        requests: to the origin.
-        not_modified: of these, those that were answered 304.
-        status: of the last answer.
-        left: of the credential's rate limit, as last said.
+        requests: number of requests to GitHub.
+        not_modified: number of 304 responses among them.
+        status: of the last response; None if the last request got none.
+        left: requests that remain of the credential's rate limit, by the last response that said.
     """
 
     requests: int = 0
@@ -75,33 +43,35 @@ class Expense:
     left: int | None = None
 
     def add(self, exchange: Exchange) -> None:
-        """One more request."""
+        """Count a request."""
         self.requests += 1
         self.not_modified += exchange.status == 304
         self.status = exchange.status
         self.left = self.left if exchange.left is None else exchange.left
 
 
-@dataclass
 class Meter:
-    """Counts, and brings the counts to Redis; outlives a Redis that is away.
+    """Counts requests and durations; keeps them while Redis is away.
 
     Args:
-        redis: where the fleet's counts are.
+        redis: holds the fleet's counts.
+        clock: the process's clock.
     """
 
-    redis: Redis
-    _expenses: list[Expense] = field(default_factory=list)
-    _counts: Counter[tuple[Measure, Labels]] = field(default_factory=Counter)
-    _credentials: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    _last: Exchange | None = None
-    _offset: float | None = None
-    _lock: Lock = field(default_factory=Lock)
-    _flushed_at: float = field(default_factory=monotonic)
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._expenses: list[Expense] = []
+        self._counts: Counter[tuple[Measure, Labels]] = Counter()
+        self._credentials: dict[str, Mapping[str, str]] = {}
+        self._last: Exchange | None = None
+        self._offset: float | None = None
+        self._lock = Lock()
+        self._flushed_at = clock.monotonic()
 
     @contextmanager
     def expense(self) -> Iterator[Expense]:
-        """What is spent inside the block, but for what blocks inside of it spend."""
+        """Cost of the refresh in the block, without nested refreshes (of a parent repository)."""
         self._expenses.append(Expense())
         try:
             yield self._expenses[-1]
@@ -109,7 +79,7 @@ class Meter:
             self._expenses.pop()
 
     def observe(self, exchange: Exchange) -> None:
-        """Count a request; called by several threads where pages are asked for at once."""
+        """Count a request; several threads may call this at once."""
         with self._lock:
             status = "none" if exchange.status is None else str(exchange.status)
             self._counts[Measure.ORIGIN_REQUESTS, (status,)] += 1
@@ -118,65 +88,65 @@ class Meter:
                 self._counts[Measure.POINTS, (exchange.credential.id,)] += exchange.points
             if exchange.status is not None:
                 self._last = exchange
-                self._offset = clock_offset(exchange.headers, now=time())
-                told = {
+                self._offset = clock_offset(exchange.headers, now=self._clock.now())
+                fields = {
                     name: exchange.headers[said]
-                    for name, said in _TOLD.items()
+                    for name, said in _CREDENTIAL_FIELDS.items()
                     if said in exchange.headers
                 }
-                self._credentials[exchange.credential.id] = told | {"status": status}
+                self._credentials[exchange.credential.id] = fields | {"status": status}
             if self._expenses:
                 self._expenses[-1].add(exchange)
-        if monotonic() - self._flushed_at > _FLUSH_INTERVAL:
+        if self._clock.monotonic() - self._flushed_at > _FLUSH_INTERVAL:
             self.flush()
 
     def count(self, measure: Measure, *labels: str) -> None:
-        """Count one."""
+        """Increment a counter."""
         with self._lock:
             self._counts[measure, labels] += 1
 
     def time(self, measure: Measure, seconds: float) -> None:
-        """Count a duration."""
+        """Record a duration."""
         with self._lock:
             self._time(measure, seconds)
 
     def flush(self) -> None:
-        """Bring everything to Redis; counts that cannot be brought are kept for the next time."""
+        """Write everything to Redis; if Redis is away, keep the counts for the next flush."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             last, self._last = self._last, None
             credentials, self._credentials = self._credentials, {}
-            self._flushed_at = monotonic()
+            self._flushed_at = self._clock.monotonic()
         try:
-            with self.redis.pipeline() as pipeline:
+            with self._redis.pipeline() as pipeline:
                 measures.add(pipeline, counts)
                 if last is not None:
                     pipeline.hset(keys.ORIGIN, items=self._origin(last))
-                for credential, told in credentials.items():
+                for credential, fields in credentials.items():
                     pipeline.hset(
                         keys.credential(credential),
-                        items=[part for pair in told.items() for part in pair],
+                        items=[part for pair in fields.items() for part in pair],
                     )
-                    pipeline.expire(keys.credential(credential), _KEEP_CREDENTIAL_S)
+                    pipeline.expire(keys.credential(credential), REMEMBER_S)
                 pipeline.execute()
         except RedisError:
             with self._lock:
                 self._counts.update(counts)
 
     def _origin(self, last: Exchange) -> list[str | float]:
-        said: list[str | float] = ["answered_at", time(), "status", last.status or 0]
+        said: list[str | float] = ["answered_at", self._clock.now(), "status", last.status or 0]
         return said if self._offset is None else [*said, "clock_offset", self._offset]
 
     def _time(self, measure: Measure, seconds: float) -> None:
         self._counts[measure, (measures.bucket_of(measure, seconds),)] += 1
-        # A Counter's values are numbers of any kind; its type says whole ones.
+        # A Counter accepts floats, too, although its type says int.
         self._counts[measure, (measures.SUM,)] += seconds  # type: ignore[assignment]
 
 
 @contextmanager
-def metered(redis: Redis) -> Iterator[Meter]:
-    """A meter for the block; what it has counted is in Redis afterwards."""
-    meter = Meter(redis)
+def metered(redis: Redis, clock: Clock) -> Iterator[Meter]:
+    """A meter for the block, flushed to Redis at its end."""
+    meter = Meter(redis, clock)
     try:
         yield meter
     finally:

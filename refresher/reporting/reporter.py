@@ -1,8 +1,7 @@
-"""How a refresh ended, told to all who want to know: the log, the counts, the status page."""
+"""Reports how a refresh ended: to the log, to the counters, and to Redis for the status page."""
 
 import json
 import logging
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -10,8 +9,9 @@ from datetime import timedelta
 
 from redis import Redis, RedisError
 
-from refresher.reporting.meter import Meter
+from refresher.reporting.meter import Expense, Meter
 from shared import refresh_report
+from shared.clock import Clock
 from shared.failure import Failure
 from shared.measures import Measure
 from shared.outcomes import RefreshOutcome
@@ -23,10 +23,10 @@ from shared.resources.resource import Resource
 
 log = logging.getLogger("refresher")
 
-_MOST_UNKNOWN = 500  # keys of answers that are remembered
-_MOST_NAMED = 10  # of them in a line of the log
+_MOST_UNKNOWN = 500  # unknown fields that are remembered
+_MOST_NAMED = 10  # of them in one line of the log
 _LONGEST_UNKNOWN = 300  # characters of one
-_KEEP_UNKNOWN = timedelta(days=7)  # after the last one was seen
+_KEEP_UNKNOWN = timedelta(days=7)  # after the last one was found
 _KEEP_PROGRESS = timedelta(minutes=1)
 _BAD = frozenset({RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK})
 
@@ -36,10 +36,10 @@ class Ended:
     """How a refresh ended.
 
     Args:
-        outcome: in a word.
-        look: what was known before; None where nobody looked.
-        failure: its record, where it failed.
-        pages: of a list that was read.
+        outcome: of the refresh.
+        state: of the entry before; None if it was not read.
+        failure: its record; None unless it failed.
+        pages: number of pages that were read; None if none were.
     """
 
     outcome: RefreshOutcome
@@ -50,88 +50,72 @@ class Ended:
 
 @dataclass
 class Running:
-    """A refresh that is under way; whoever makes it says how it ended."""
+    """A refresh in progress. Its code sets `ended`; otherwise it counts as broken."""
 
     ended: Ended = field(default_factory=lambda: Ended(RefreshOutcome.BROKEN))
 
 
 @dataclass(frozen=True)
 class Reporter:
-    """Reports the refreshes of one job; a Redis that is away ends none of them.
+    """Reports the refreshes of one job. No refresh fails because Redis is away.
 
     Args:
-        redis: where the status page finds them.
-        meter: counts what they cost.
-        keep_s: seconds that the record of an on-demand resource is kept.
-        request_id: of the client's request that the job was asked for with.
-        job_id: RQ's.
+        redis: holds the records for the status page.
+        meter: counts the cost of refreshes.
+        clock: the process's clock.
+        keep_s: seconds for which the record of an on-demand resource is kept.
+        request_id: of the client's request that caused the job; None if there was none.
+        job_id: RQ's id of the job; None outside of a job.
     """
 
     redis: Redis
     meter: Meter
+    clock: Clock
     keep_s: int
     request_id: str | None = None
     job_id: str | None = None
 
     @contextmanager
     def reporting(self, resource: Resource) -> Iterator[Running]:
-        """Report the refresh that is made inside the block, also when it raises."""
-        began, running = time.monotonic(), Running()
+        """Report the refresh inside the block, even if it raises."""
+        began, running = self.clock.monotonic(), Running()
         with self.meter.expense() as expense:
             try:
                 yield running
             finally:
-                ended, failure = running.ended, running.ended.failure
-                metadata = ended.state.metadata if ended.state else None
-                now = time.time()
-                report = RefreshReport(
-                    at=now,
-                    resource=resource.name,
-                    outcome=ended.outcome,
-                    seconds=round(time.monotonic() - began, 3),
-                    requests=expense.requests,
-                    not_modified=expense.not_modified,
-                    age=round(max(0.0, now - metadata.validated_at), 1) if metadata else None,
-                    status=expense.status,
-                    left=expense.left,
-                    pages=ended.pages,
-                    request_id=self.request_id,
-                    job_id=self.job_id,
+                seconds = round(self.clock.monotonic() - began, 3)
+                report = report_of(
+                    resource, running.ended, expense, at=self.clock.now(), seconds=seconds
                 )
-                if failure is not None:
-                    report = replace(
-                        report,
-                        kind=failure.kind,
-                        reason=failure.reason,
-                        status=failure.status if failure.status is not None else report.status,
-                        attempts=failure.attempts,
-                        retry_at=failure.retry_at,
-                    )
-                self._tell(resource, report)
+                self._publish(
+                    resource, replace(report, request_id=self.request_id, job_id=self.job_id)
+                )
 
     def progress(self, resource: Resource, page: int, pages: int) -> None:
-        """Say how far the reading of a list has come."""
+        """Publish how many pages of a list have been read."""
         text = json.dumps({"page": page, "pages": pages})
         with suppress(RedisError):
             self.redis.set(keys.progress(resource), text, ex=_KEEP_PROGRESS)
 
     def note_dropped(self, operation: str, places: Collection[str]) -> None:
-        """Report keys of GitHub's answers that nobody has said to be public, once for the fleet.
+        """Report unknown fields of GitHub's responses, once for the fleet.
+
+        Unknown are the fields that no public shape has, and that are not known to be withheld.
 
         Args:
-            operation: GitHub's id of what was asked for.
-            places: where keys were dropped, as `owner.plan`.
+            operation: GitHub's id of the operation.
+            places: fields that were dropped, such as `owner.plan`.
         """
         shapes = public_shapes()
         unknown = sorted(place for place in places if not shapes.is_withheld(place))
         if not unknown:
             return
-        now = time.time()
+        now = self.clock.now()
         with suppress(RedisError):
-            room = _MOST_UNKNOWN - self.redis.hlen(keys.UNKNOWN_FIELDS)
-            if room <= 0:
+            free = _MOST_UNKNOWN - self.redis.hlen(keys.UNKNOWN_FIELDS)
+            if free <= 0:
                 return
-            noted = unknown[:room]
+            noted = unknown[:free]
             with self.redis.pipeline(transaction=False) as pipeline:
                 for place in noted:
                     name = f"{operation} {place}"[:_LONGEST_UNKNOWN]
@@ -141,12 +125,12 @@ class Reporter:
             new = [place for place, one in zip(noted, is_new, strict=False) if one]
             if new:
                 log.warning(
-                    "GitHub's answer to %s has keys that no public shape has; they are dropped: %s",
+                    "GitHub's response to %s has fields that no public shape has; dropped: %s",
                     operation,
                     ", ".join(new[:_MOST_NAMED]),
                 )
 
-    def _tell(self, resource: Resource, report: RefreshReport) -> None:
+    def _publish(self, resource: Resource, report: RefreshReport) -> None:
         log.log(
             logging.WARNING if report.outcome in _BAD else logging.INFO,
             "refresh of %s: %s",
@@ -164,3 +148,41 @@ class Reporter:
             refresh_report.note(pipeline, resource, report, keep_s=self.keep_s)
             pipeline.delete(keys.progress(resource))
             pipeline.execute()
+
+
+def report_of(
+    resource: Resource, ended: Ended, expense: Expense, *, at: float, seconds: float
+) -> RefreshReport:
+    """The report of a refresh.
+
+    Args:
+        resource: that was refreshed.
+        ended: how it ended.
+        expense: what it cost.
+        at: Unix time in seconds of its end.
+        seconds: its duration.
+    """
+    metadata = ended.state.metadata if ended.state else None
+    report = RefreshReport(
+        at=at,
+        resource=resource.name,
+        outcome=ended.outcome,
+        seconds=seconds,
+        requests=expense.requests,
+        not_modified=expense.not_modified,
+        age=round(max(0.0, at - metadata.validated_at), 1) if metadata else None,
+        status=expense.status,
+        left=expense.left,
+        pages=ended.pages,
+    )
+    failure = ended.failure
+    if failure is None:
+        return report
+    return replace(
+        report,
+        kind=failure.kind,
+        reason=failure.reason,
+        status=failure.status if failure.status is not None else report.status,
+        attempts=failure.attempts,
+        retry_at=failure.retry_at,
+    )

@@ -1,0 +1,7 @@
+"""What refreshers store in Redis.
+
+- `storage`: the reading and the writing side, in one record.
+- `entry_writer`: writes entries; each write checks the fencing token in its Lua script.
+- `page_store`: GitHub's pages, for the next conditional requests.
+- `on_demand_quota`: keeps on-demand content below ON_DEMAND_MAX_BYTES.
+"""

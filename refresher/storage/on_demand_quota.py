@@ -1,10 +1,11 @@
-"""How much on-demand content Redis holds: bounded in bytes, what was refreshed longest ago first.
+"""Keeps on-demand content below ON_DEMAND_MAX_BYTES by evicting the least recently refreshed.
 
-Whoever asks for ever new paths would else fill Redis with them, until it refuses tracked content,
-too. What nobody asks for goes by itself after ON_DEMAND_KEEP; this is for those who ask faster.
+Without a quota, a client that requests ever new paths would fill Redis until Redis refused tracked
+content, too. Entries that nobody requests expire after ON_DEMAND_KEEP; the quota is for clients
+that request faster than that.
 
-Not exact: an entry and its place in the list are written one after the other. An entry whose writer
-died in between is not counted, and expires as all do.
+The quota is not exact: an entry and its place in the list are written one after the other. An entry
+whose writer died in between is not counted, and expires like any other.
 """
 
 from typing import cast
@@ -14,12 +15,11 @@ from redis import Redis
 from shared.redis import keys
 from shared.resources.resource import Resource
 
-# Keys, and Redis's own books, of one resource.
-_OVERHEAD = 1024  # bytes
+_OVERHEAD = 1024  # bytes of Redis's keys and data structures for one resource
 
-# Notes a resource, forgets those that have expired, and says which have to go.
-# KEYS: kept, sizes. ARGV: id, bytes (empty: as before), milliseconds that it is kept, bytes that
-# there is room for. Returns ids.
+# Records a resource, forgets those that have expired, and returns the ids of those to evict.
+# KEYS: ids by expiry; sizes by id.
+# ARGV: id; size in bytes, or empty if unchanged; milliseconds until it expires; the quota in bytes.
 _NOTE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -53,12 +53,12 @@ return gone
 
 
 class OnDemandQuota:
-    """The room for on-demand content; methods may raise `redis.RedisError`.
+    """The quota of on-demand content; methods may raise `redis.RedisError`.
 
     Args:
-        redis: where it is.
+        redis: the fleet's Redis.
         max_bytes: of entries and pages together.
-        keep_ms: milliseconds that one is kept.
+        keep_ms: milliseconds until an entry expires.
     """
 
     def __init__(self, redis: Redis, *, max_bytes: int, keep_ms: int) -> None:
@@ -68,11 +68,11 @@ class OnDemandQuota:
         self._note = redis.register_script(_NOTE)
 
     def take(self, resource: Resource, size: int | None = None) -> None:
-        """A resource was written anew, or, without a size, confirmed: others make room for it.
+        """Record that a resource was written or confirmed, and evict others if necessary.
 
         Args:
-            resource: on demand.
-            size: of all that was written, in bytes.
+            resource: an on-demand resource.
+            size: bytes that were written; None if it was only confirmed.
         """
         stored = "" if size is None else size + _OVERHEAD
         gone = cast(

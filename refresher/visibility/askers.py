@@ -1,4 +1,4 @@
-"""Who may ask for something so that only what is public of it gets out."""
+"""Which credentials may request a resource so that only public data is stored."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -12,11 +12,11 @@ from refresher.github.conditional import Identity
 
 @dataclass(frozen=True)
 class Askers:
-    """Who may ask for something.
+    """The credentials that may request a resource.
 
     Args:
-        among: ids of the credentials that may be used beside none at all; None for any.
-        is_below_private: it lies below a private repository, which is let in with all below it.
+        among: ids of the credentials that may be used, besides the anonymous one; None for any.
+        is_below_private: it lies below a private repository that `INCLUDE_PRIVATE` admits.
     """
 
     among: Collection[str] | None = None
@@ -31,14 +31,14 @@ ANONYMOUS_ONLY = Askers(frozenset())
 def may_not_push(
     repository: Page | None, credentials: Iterable[Credential], accept: str
 ) -> frozenset[str]:
-    """Ids of the credentials to which GitHub said that they may not push to a repository.
+    """Ids of the credentials that, as GitHub said, may not push to a repository.
 
-    To a GitHub App it says so whatever the App may do; of that its own permissions tell.
+    To a GitHub App it says so whatever the App may do; there the App's own permissions count.
 
     Args:
-        repository: GitHub's last answer about it, as it was sent; None where that is not known.
+        repository: GitHub's last response about it, as sent; None if it is not stored.
         credentials: to choose from.
-        accept: value of `Accept` that it is asked with.
+        accept: value of `Accept` in the request.
     """
     if repository is None:
         return frozenset()
@@ -54,9 +54,9 @@ def may_not_push(
 
 
 def stays_below(url: str, place: str) -> bool:
-    """Whether an address lies below a place, or is it.
+    """Whether a URL is equal to another one or lies below it.
 
-    GitHub redirects issues that were transferred to where they are now: to another repository,
-    whose visibility nobody has asked for.
+    GitHub redirects from a transferred issue to its new place, in another repository, whose
+    visibility has not been checked.
     """
     return url == place or url.startswith((f"{place}/", f"{place}?"))

@@ -1,35 +1,33 @@
 """The repository that a resource lies below, and whose visibility it shares.
 
-Issues or files carry no mark of their own, and a credential may see those of private repositories.
+Issues and files have no visibility field of their own, and a credential may see those of private
+repositories.
 """
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from redis import Redis
-
 from refresher.content.page import Page
 from refresher.errors import NotNowError, OriginError
-from refresher.storage import page_store
+from refresher.storage.storage import Storage
+from shared.clock import Clock
 from shared.outcomes import FailureKind, RefreshOutcome
-from shared.redis.store import EntryState, Store
+from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
-# Where what lies below a repository begins: `/repos/{owner}/{repo}`, `/networks/{owner}/{repo}`.
+# First segments of paths below repositories: `/repos/{owner}/{repo}`, `/networks/{owner}/{repo}`.
 _ROOTS = frozenset({"repos", "networks"})
 _REPOSITORY_SEGMENTS = 3  # repos, owner, name
-# Seconds for which what GitHub said of a repository counts as said at the same time. Its replicas
-# differ by as much.
-_MEANWHILE = 1.0
-_PATIENCE = 2.0  # seconds to wait for another refresher that is just asking for it
-_POLL = 0.02  # seconds
+# Seconds within which two responses count as simultaneous: GitHub's replicas differ by as much.
+_SIMULTANEOUS = 1.0
+_PATIENCE = 2.0  # seconds to wait for another refresher that is refreshing the repository
+_POLL = 0.02  # seconds between two checks whether it has finished
 
 
 def parent_repository(resource: Resource) -> Resource | None:
-    """The repository that a resource lies below; None for a repository itself and all else."""
+    """The repository that a resource lies below; None if it lies below none."""
     segments = resource.path.strip("/").split("/")
     if segments[0] not in _ROOTS or len(segments) <= _REPOSITORY_SEGMENTS:
         return None
@@ -39,78 +37,77 @@ def parent_repository(resource: Resource) -> Resource | None:
 
 @dataclass(frozen=True)
 class Parent:
-    """What is known of a repository, asked for where it is not; may raise `redis.RedisError`.
+    """The parent repository, refreshed when necessary; methods may raise `redis.RedisError`.
 
     Args:
         resource: the repository.
-        redis: where everything lives.
-        store: the reading side of it.
-        refresh: brings a repository up to date; told whether to ask GitHub though it is fresh.
-        clock: gives Unix time in seconds.
+        storage: holds its entry and pages.
+        refresh: refreshes a repository; the flag says whether to do so even if it is fresh.
+        clock: the process's clock.
     """
 
     resource: Resource
-    redis: Redis
-    store: Store
+    storage: Storage
     refresh: Callable[[Resource, bool], RefreshOutcome]
-    clock: Callable[[], float]
+    clock: Clock
 
     def is_seen(self) -> bool:
-        """Whether GitHub shows it.
+        """Whether GitHub shows the repository.
 
         Raises:
-            NotNowError: another refresher is at work on it.
-            OriginError: it could not be read: whether it is public is not known.
+            NotNowError: another refresher is refreshing it.
+            OriginError: it could not be read, so its visibility is unknown.
         """
-        state = self.store.state(self.resource)
-        if not state.is_current(self.clock()):
+        state = self.storage.store.state(self.resource)
+        if not state.is_current(self.clock.now()):
             if self._refresh(force=False):
                 raise NotNowError
-            state = self.store.state(self.resource)
-        return self._status(state, is_known=state.is_current(self.clock())) == 200
+            state = self.storage.store.state(self.resource)
+        return self._status(state, is_known=state.is_current(self.clock.now())) == 200
 
     def is_still_seen(self, at: float) -> bool:
-        """Whether GitHub showed it at a moment, at which something below it was asked for.
+        """Whether the repository was public when something below it was requested.
 
-        A repository can turn private between the look at it and the look at what lies below it.
+        A repository can become private between the request for it and the request for a resource
+        below it.
 
         Args:
-            at: Unix time in seconds.
+            at: Unix time in seconds of the latter request.
 
         Raises:
-            NotNowError: another refresher is at work on it.
-            OriginError: it could not be read: whether it is public is not known.
+            NotNowError: another refresher is refreshing the repository.
+            OriginError: it could not be read, so its visibility is unknown.
         """
-        state = self.store.state(self.resource)
+        state = self.storage.store.state(self.resource)
         if not _is_known_at(state, at):
             if self._refresh(force=True):
                 self._await(at)
-            state = self.store.state(self.resource)
+            state = self.storage.store.state(self.resource)
         return (
             self._status(state, is_known=_is_known_at(state, at)) == 200 and not self.is_private()
         )
 
     def is_private(self) -> bool:
-        """Whether it is not said to be public, so that only `INCLUDE_PRIVATE` lets it in."""
-        entry = self.store.read(self.resource)
+        """Whether GitHub does not say that it is public. Then only `INCLUDE_PRIVATE` admits it."""
+        entry = self.storage.store.read(self.resource)
         value: dict[str, Any] = json.loads(entry.body) if entry else {}
         return value.get("private") is not False or value.get("visibility", "public") != "public"
 
     def page(self) -> Page | None:
-        """GitHub's last answer about it, as it was sent; None where that is not kept."""
-        return next(iter(page_store.load(self.redis, self.resource).pages), None)
+        """GitHub's last response about it, as sent; None if it is not stored."""
+        return next(iter(self.storage.pages(self.resource).pages), None)
 
     def _refresh(self, *, force: bool) -> bool:
-        """Bring it up to date; gives whether another refresher is at work on it instead."""
+        """Refresh the repository; return whether another refresher is refreshing it instead."""
         outcome = self.refresh(self.resource, force)
         return outcome in {RefreshOutcome.BUSY, RefreshOutcome.NO_LOCK}
 
     def _await(self, at: float) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not _is_known_at(self.store.state(self.resource), at):
-            if time.monotonic() > deadline:
+        deadline = self.clock.monotonic() + _PATIENCE
+        while not _is_known_at(self.storage.store.state(self.resource), at):
+            if self.clock.monotonic() > deadline:
                 raise NotNowError
-            time.sleep(_POLL)
+            self.clock.sleep(_POLL)
 
     @staticmethod
     def _status(state: EntryState, *, is_known: bool) -> int:
@@ -124,5 +121,5 @@ def _is_known_at(state: EntryState, at: float) -> bool:
     return (
         state.metadata is not None
         and state.invalidated_by is None
-        and state.metadata.validated_at > at - _MEANWHILE
+        and state.metadata.validated_at > at - _SIMULTANEOUS
     )

@@ -1,17 +1,18 @@
-"""Credentials that see more than the public: found by what GitHub says and shows, and named.
+"""Detects credentials that see more than public data, and names them on the log and status page.
 
-What is served stays public with any credential; but one that sees nothing private cannot betray
-anything, whatever mistake is made here or at GitHub. What proves that a credential sees too much:
+Only public data is served, whatever the credential. But a credential that sees nothing private
+cannot leak anything, whatever mistake is made here or at GitHub. Evidence that a credential sees
+too much:
 
-- a classic token's scopes, in `X-OAuth-Scopes` of each answer;
-- the permissions of a GitHub App's installation, which GitHub names with each of its tokens;
-- for every kind what its answers show: private objects, permission to push, billing. A fine-grained
-  token shows nothing else, so this proves too much and never too little.
+- a classic token's scopes, in `X-OAuth-Scopes` of each response;
+- the permissions of a GitHub App's installation, which GitHub reports with each of its tokens;
+- for every kind of credential, the content of responses: private objects, permission to push,
+  billing. For a fine-grained token there is no other evidence. So each finding is proof of a
+  privilege, but without a finding a fine-grained token may still have privileges.
 """
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import cast
 
@@ -20,22 +21,22 @@ from redis import Redis
 from refresher.content.narrowing import Findings
 from refresher.errors import OriginError
 from refresher.github.auth.app_installation import AppInstallation
-from refresher.github.auth.credentials import Credential, Token
+from refresher.github.auth.credentials import REMEMBER_S, Credential, Token
+from refresher.github.exchange import Exchange
 from refresher.github.response import GitHubResponse
-from refresher.reporting.meter import Exchange
+from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys
 from shared.settings import PrivilegedCredentials
 
 log = logging.getLogger("refresher")
 
-_REMEMBER_S = 24 * 3600  # of the last time that it was seen
 ADVICE = (
     "give refreshers a classic token without any scope, of an account that belongs to no "
     "organisation (README, Credentials)"
 )
-# Keys that GitHub adds for those who may see them, and what they show.
-_TELLING = {
+# Fields that GitHub adds only for those who may see them, and the privilege that they prove.
+_REVEALING = {
     "billing_email": "sees an organisation's billing",
     "plan": "sees an account's plan",
     "private_gists": "sees private counts of an account",
@@ -45,20 +46,20 @@ _TELLING = {
 
 
 class Privileges:
-    """What the refreshes of one process learn of their credentials' privileges.
+    """What this process's refreshes learn about the privileges of credentials.
 
     Args:
-        redis: where the fleet remembers it.
+        redis: holds the fleet's findings.
         policy: what to do about a credential that sees too much.
-        clock: gives Unix time in seconds.
+        clock: the process's clock.
     """
 
     def __init__(
         self,
         redis: Redis,
-        policy: PrivilegedCredentials = PrivilegedCredentials.WARN,
+        policy: PrivilegedCredentials,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Clock,
     ) -> None:
         self._redis = redis
         self._policy = policy
@@ -67,34 +68,34 @@ class Privileges:
         self._lock = Lock()
 
     def observe(self, exchange: Exchange) -> None:
-        """Take note of what GitHub says of a credential; called by several threads."""
+        """Note what a response's header says about its credential; thread-safe."""
         if exchange.status is not None:
             self._note(exchange.credential.id, exchange.credential.excess(exchange.headers))
 
     def note_findings(self, response: GitHubResponse, findings: Findings) -> None:
-        """Take note of what an answer shows of the credential that it was given to."""
+        """Note what a response's content shows about its credential."""
         if not response.is_anonymous:
             self._note(response.credential, shown_by(findings))
 
     def check(self) -> None:
-        """Tell the fleet of what was found, loudly when it is new; may raise `redis.RedisError`.
+        """Store what was found, and log what is new; may raise `redis.RedisError`.
 
         Raises:
-            OriginError: a credential sees too much, and the settings refuse such.
+            OriginError: a credential sees too much, and `PRIVILEGED_CREDENTIALS=refuse`.
         """
         with self._lock:
             found, self._found = self._found, {}
         for credential, privileges in sorted(found.items()):
-            self._tell(credential, sorted(privileges))
+            self._publish(credential, sorted(privileges))
             if self._policy is PrivilegedCredentials.REFUSE:
                 reason = f"{_named(credential, privileges)} (PRIVILEGED_CREDENTIALS=refuse)"
                 raise OriginError(FailureKind.UNAUTHORIZED, reason)
 
     def scopeless(self, credentials: Iterable[Credential]) -> frozenset[str]:
-        """Ids of the classic tokens of which GitHub says that they have no scope.
+        """Ids of the classic tokens that, as GitHub says, have no scope.
 
         https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps: without
-        one they have "read-only access to public information".
+        a scope they have "read-only access to public information".
         """
         classic = [one.id for one in credentials if isinstance(one, Token) and one.is_classic]
         if not classic:
@@ -104,26 +105,26 @@ class Privileges:
                 pipeline.hget(keys.credential(credential), "scopes")
                 pipeline.exists(keys.privileges(credential))
             responses = pipeline.execute()
-        invalidated_by = zip(classic, responses[::2], responses[1::2], strict=True)
+        known = zip(classic, responses[::2], responses[1::2], strict=True)
         return frozenset(
             credential
-            for credential, scopes, is_privileged in invalidated_by
+            for credential, scopes, is_privileged in known
             if scopes == b"" and not is_privileged
         )
 
     def without_members(self, credentials: Sequence[Credential]) -> frozenset[str]:
-        """Ids of the credentials that do not see who conceals a membership of an organisation."""
+        """Ids of the credentials that do not see concealed members of an organisation."""
         apps = {
             one.id for one in credentials if isinstance(one, AppInstallation) and one.is_outside
         }
         return self.scopeless(credentials) | apps
 
     def confirms(self, response: GitHubResponse, credentials: Iterable[Credential]) -> bool:
-        """Whether an answer says of the credential that was chosen for it what it was chosen for.
+        """Whether a response confirms the property for which its credential was chosen.
 
         Args:
-            answer: to a credential that was among those of `scopeless` or `without_members`.
-            credentials: to find it in.
+            response: to a request with a credential of `scopeless` or `without_members`.
+            credentials: all credentials.
         """
         asker = next((one for one in credentials if one.id == response.credential), None)
         if isinstance(asker, AppInstallation):
@@ -135,20 +136,20 @@ class Privileges:
             with self._lock:
                 self._found.setdefault(credential, set()).update(privileges)
 
-    def _tell(self, credential: str, privileges: Sequence[str]) -> None:
-        key, now = keys.privileges(credential), self._clock()
+    def _publish(self, credential: str, privileges: Sequence[str]) -> None:
+        key, now = keys.privileges(credential), self._clock.now()
         with self._redis.pipeline() as pipeline:
             pipeline.hset(key, items=[part for one in privileges for part in (one, now)])
-            pipeline.expire(key, _REMEMBER_S)
+            pipeline.expire(key, REMEMBER_S)
             is_new = cast(int, pipeline.execute()[0]) > 0
         if is_new:
             log.warning("%s: %s", _named(credential, privileges), ADVICE)
 
 
 def shown_by(findings: Findings) -> list[str]:
-    """What an answer shows that only some may see, for people."""
-    telling = {place.rpartition(".")[2] for place in findings.dropped} & _TELLING.keys()
-    shown = {_TELLING[key] for key in telling}
+    """The privileges that a response's content proves, in words."""
+    telling = {place.rpartition(".")[2] for place in findings.dropped} & _REVEALING.keys()
+    shown = {_REVEALING[key] for key in telling}
     if findings.marks:
         shown.add("sees what is private")
     if findings.may_push:
@@ -157,10 +158,10 @@ def shown_by(findings: Findings) -> list[str]:
 
 
 def found_since(redis: Redis, credentials: Iterable[Credential], since: float) -> str | None:
-    """What was found of one of the credentials since then, in one line; None for nothing.
+    """The privileges of one of our credentials that were seen since then, in one line; or None.
 
     Args:
-        redis: where the fleet remembers it.
+        redis: holds the fleet's findings.
         credentials: ours.
         since: Unix time in seconds.
     """

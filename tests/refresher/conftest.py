@@ -1,7 +1,8 @@
-"""A stand-in GitHub, and refreshes against it."""
+"""Fixtures: a stand-in GitHub, clients of it, and contexts of refreshes against it."""
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from redis import Redis
 
 from refresher.github.client import GitHubClient
 from refresher.refresh import RefreshContext
+from shared.clock import SYSTEM
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import Clock, make_context, make_settings
+from tests.refresher.workbench import ManualClock, make_context, make_settings
 
 MakeOrigin = Callable[..., GitHubClient]
 MakeContext = Callable[..., RefreshContext]
@@ -46,9 +48,8 @@ def make_origin() -> Iterator[MakeOrigin]:
     def make(
         url: str, *, stopwatch: Callable[[], float] | None = None, **settings: Any
     ) -> GitHubClient:
-        made.append(
-            GitHubClient(make_settings(url, **settings), stopwatch=stopwatch or time.monotonic)
-        )
+        clock = replace(SYSTEM, monotonic=stopwatch or SYSTEM.monotonic)
+        made.append(GitHubClient(make_settings(url, **settings), clock=clock))
         return made[-1]
 
     yield make
@@ -58,14 +59,25 @@ def make_origin() -> Iterator[MakeOrigin]:
 
 @pytest.fixture
 def context_for(redis: Redis) -> Iterator[MakeContext]:
-    """Tools of refreshers, closed at the end: `context_for(url, clock=..., **settings)`."""
+    """Contexts of refreshes, closed at the end: `context_for(url, clock=..., **settings)`.
+
+    `budgeted=True` uses all credentials of the settings, as a fleet does.
+    """
     made: list[RefreshContext] = []
 
     def make(
-        url: str, *, clock: Callable[[], float] | None = None, chance: float = 0.0, **settings: Any
+        url: str,
+        *,
+        clock: Callable[[], float] | None = None,
+        chance: float = 0.0,
+        budgeted: bool = False,
+        **settings: Any,
     ) -> RefreshContext:
-        made.append(make_context(redis, make_settings(url, **settings), clock=clock, chance=chance))
-        return made[-1]
+        context = make_context(
+            redis, make_settings(url, **settings), clock=clock, chance=chance, budgeted=budgeted
+        )
+        made.append(context)
+        return context
 
     yield make
     for context in made:
@@ -78,6 +90,6 @@ def store(redis: Redis) -> Store:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> ManualClock:
     """The real time of day, standing still: GitHub's resets are told in it."""
-    return Clock(time.time())
+    return ManualClock(time.time())

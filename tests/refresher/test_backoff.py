@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresher.backoff import next_failure
+from refresher.errors import OriginError
 from shared.failure import Failure
 from shared.outcomes import FailureKind
 from tests.refresher.workbench import property_test
@@ -26,10 +27,7 @@ def failed(
     previous = Failure(FailureKind.TIMEOUT, "before", None, before, since=-9, at=-1, retry_at=-1)
     return next_failure(
         previous if before else None,
-        kind=FailureKind.STATUS,
-        reason="GitHub answered 500",
-        status=500,
-        retry_after=retry_after,
+        OriginError(FailureKind.STATUS, "GitHub answered 500", status=500, retry_after=retry_after),
         now=now,
         longest=longest,
         chance=chance,
@@ -78,8 +76,8 @@ def test_what_github_asks_for_is_waited_for_in_full(
     before: int, longest: float, chance: float, asked: float
 ) -> None:
     own = failed(before, longest=longest, chance=chance).retry_at
-    invalidated_by = failed(before, longest=longest, chance=chance, retry_after=asked).retry_at
-    assert invalidated_by == max(own, asked)
+    retry_at = failed(before, longest=longest, chance=chance, retry_after=asked).retry_at
+    assert retry_at == max(own, asked)
 
 
 @pytest.mark.parametrize(("chance", "pause"), [(0, 8), (0.5, 6), (0.999999, 4.000004)])

@@ -1,4 +1,4 @@
-"""A change that the origin told of is refreshed though the entry is fresh, and seen once."""
+"""An invalidation refreshes an entry although it is fresh, and is handled once."""
 
 from redis import Redis
 
@@ -8,7 +8,7 @@ from shared.redis import keys
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
-from tests.refresher.workbench import ORG, Clock
+from tests.refresher.workbench import ORG, ManualClock
 
 
 def test_what_was_told_is_refreshed_and_seen(
@@ -24,7 +24,7 @@ def test_what_was_told_is_refreshed_and_seen(
 
 
 def test_what_is_told_while_github_is_being_asked_is_not_taken_for_seen(
-    github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
+    github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: ManualClock
 ) -> None:
     context = context_for(github.url, clock=clock)
     redis.set(keys.invalidated_by(ORG), "one")

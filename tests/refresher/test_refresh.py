@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +13,23 @@ import pytest
 from redis import Redis, RedisError
 from rq.timeouts import JobTimeoutException
 
-from refresher.lock.refresh_lock import lease
-from refresher.refresh import reason_not_to, refresh
+from refresher.errors import OriginError
+from refresher.refresh import failure_to_record, reason_not_to, refresh
+from refresher.storage import page_store
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry, Metadata
 from shared.failure import Failure
+from shared.json_array import JsonArray, pack_ends
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
 from shared.redis.connection import connect
 from shared.redis.store import EntryState, Store
 from shared.refresh_report import TRACKED
-from shared.resources.resource import Catalogue, Resource
-from shared.resources.views import Metric
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
+from shared.resources.resource import Resource
 from shared.settings import load
+from tests.builders import RANKINGS, make_metadata
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import (
@@ -34,8 +39,9 @@ from tests.refresher.workbench import (
     REPOS,
     TOKEN,
     USER_VIEW,
-    Clock,
+    ManualClock,
     dump,
+    lease,
     make_context,
     make_settings,
 )
@@ -67,7 +73,7 @@ def on_demand(name: str) -> Resource:
 class TestTheDecision:
     """Whether the origin needs to be asked, once the lock is held."""
 
-    METADATA = Metadata(200, 1, "x", "application/json", 0, 2, validated_at=0, fresh_until=100)
+    METADATA = make_metadata(validated_at=0, fresh_until=100)
     FAILURE = Failure(FailureKind.TIMEOUT, "x", None, 1, since=0, at=0, retry_at=50)
 
     @pytest.mark.parametrize(
@@ -95,11 +101,36 @@ class TestTheDecision:
         assert reason_not_to(state, now, force=True) is None
 
 
+class TestTheFailure:
+    """What is recorded of an error."""
+
+    def test_is_github_s_own_where_it_has_one(self) -> None:
+        error = OriginError(FailureKind.STATUS, "GitHub answered 502", status=502)
+        assert failure_to_record(error) is error
+
+    @pytest.mark.parametrize(
+        ("error", "kind", "reason"),
+        [
+            (JobTimeoutException("secret"), FailureKind.TIMEOUT, "the refresh took too long"),
+            (
+                ZeroDivisionError("secret"),
+                FailureKind.INTERNAL,
+                "an error of our own (ZeroDivisionError); see the refresher's log",
+            ),
+        ],
+    )
+    def test_holds_nothing_of_another_error_s_text(
+        self, error: Exception, kind: FailureKind, reason: str
+    ) -> None:
+        failure = failure_to_record(error)
+        assert (failure.kind, failure.reason, failure.status) == (kind, reason, None)
+
+
 class TestSuccess:
     """What ends well."""
 
     def test_a_cold_list_is_stored_expanded_and_ranked(
-        self, large_github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, large_github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         context = context_for(large_github.url, clock=clock, cache_ttl=1000)
         assert refresh(REPOS, context) is RefreshOutcome.UPDATED
@@ -113,7 +144,7 @@ class TestSuccess:
         assert entry.metadata.items == 250
         assert entry.metadata.fresh_until == clock.now + 1000
         by_stars = sorted(repos, key=lambda repo: (-repo["stargazers_count"], repo["full_name"]))
-        assert json.loads(entry.views[Metric.STARS].body) == [
+        assert json.loads(entry.views["stars"].body) == [
             [repo["full_name"], repo["stargazers_count"]] for repo in by_stars
         ]
 
@@ -135,7 +166,7 @@ class TestSuccess:
         assert entry_of(store, resource).body == context.origin.get(github.url + resource.path).body
 
     def test_what_is_fresh_is_not_asked_for(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock, cache_ttl=1000)
         refresh(REPOS, context)
@@ -147,7 +178,7 @@ class TestSuccess:
         assert dump(redis, REPOS) == before
 
     def test_what_is_stale_and_unchanged_moves_its_freshness_on_only(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock, cache_ttl=1000)
         refresh(REPOS, context)
@@ -161,7 +192,7 @@ class TestSuccess:
         assert (after.body, after.encoded) == (before.body, before.encoded)
 
     def test_what_has_changed_becomes_a_greater_version(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock, cache_ttl=1000)
         refresh(REPOS, context)
@@ -171,7 +202,7 @@ class TestSuccess:
         assert refresh(REPOS, context) is RefreshOutcome.UPDATED
         after = entry_of(store, REPOS)
         assert json.loads(after.body) == github.repos()
-        assert json.loads(after.views[Metric.STARS].body)[0][0] == github.repos()[0]["full_name"]
+        assert json.loads(after.views["stars"].body)[0][0] == github.repos()[0]["full_name"]
         assert after.metadata.version > before.version
         assert after.metadata.etag != before.etag
 
@@ -261,7 +292,7 @@ class TestFailure:
         context_for: MakeContext,
         redis: Redis,
         store: Store,
-        clock: Clock,
+        clock: ManualClock,
         *,
         fault: str,
         options: dict[str, Any],
@@ -322,7 +353,7 @@ class TestFailure:
         assert failure_of(store, ORG).kind == kind
 
     def test_failures_in_a_row_are_counted_and_pauses_grow(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         github.fault("status")
         context = context_for(github.url, clock=clock, backoff_max=5)
@@ -348,7 +379,7 @@ class TestFailure:
         assert store.state(ORG).failure is None
 
     def test_chance_takes_off_some_of_the_pause(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         github.fault("status")
         refresh(ORG, context_for(github.url, clock=clock, chance=0.5))
@@ -388,7 +419,12 @@ class TestFailure:
         assert TOKEN.encode() not in (redis.get(keys.failure(ORG)) or b"")
 
     def test_an_error_of_our_own_is_recorded_and_raised(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        store: Store,
+        clock: ManualClock,
     ) -> None:
         context = context_for(github.url, clock=clock)
         refresh(ORG, context)
@@ -404,7 +440,7 @@ class TestFailure:
         assert not redis.exists(keys.lock(ORG))
 
     def test_a_job_s_time_limit_is_recorded_as_a_timeout(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         clock.at_call(2, raiser(JobTimeoutException("job exceeded its time")))
         assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FAILED
@@ -421,7 +457,7 @@ class TestFailure:
         assert failure.retry_at - failure.at <= 86_400
 
     def test_a_redis_that_goes_away_in_the_middle_is_raised(
-        self, github: FakeGitHub, tmp_path: Path, clock: Clock
+        self, github: FakeGitHub, tmp_path: Path, clock: ManualClock
     ) -> None:
         server = EmbeddedRedis(tmp_path)
         with server, connect(load(redis_url=server.url)) as client:
@@ -444,10 +480,16 @@ def raiser(error: Exception) -> Callable[[], None]:
 class TestFencing:
     """A refresher that lost its lock on the way writes nothing."""
 
-    # Readings of the clock: 1 looking again, 2 judging the answer, 3 storing it.
+    # Readings of the clock: 1 to decide whether GitHub is asked, 2 as the age of what it sends,
+    # 3 to check the response.
     @pytest.mark.parametrize("moment", [2, 3])
     def test_once_another_has_drawn_a_token_nothing_is_stored(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock, moment: int
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        clock: ManualClock,
+        moment: int,
     ) -> None:
         context = context_for(github.url, clock=clock)
         refresh(ORG, context)
@@ -458,7 +500,7 @@ class TestFencing:
         assert dump(redis, ORG) == before
 
     def test_unchanged_content_is_not_confirmed_either(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         context = context_for(github.url, clock=clock)
         refresh(ORG, context)
@@ -469,7 +511,12 @@ class TestFencing:
         assert dump(redis, ORG) == before
 
     def test_a_failure_is_not_recorded_either(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        store: Store,
+        clock: ManualClock,
     ) -> None:
         github.fault("status")
         clock.at_call(2, lambda: take_over(redis, context_for(github.url)))
@@ -477,14 +524,19 @@ class TestFencing:
         assert store.state(ORG).failure is None
 
     def test_what_the_other_one_stored_meanwhile_stays(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store, clock: Clock
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        store: Store,
+        clock: ManualClock,
     ) -> None:
         outcomes = []
 
         def whole_refresh_by_another() -> None:
             redis.delete(keys.lock(ORG))
             github.mutate("edit_org", description="newer than what the first has read")
-            outcomes.append(refresh(ORG, context_for(github.url, clock=Clock(clock.now))))
+            outcomes.append(refresh(ORG, context_for(github.url, clock=ManualClock(clock.now))))
 
         clock.at_call(2, whole_refresh_by_another)
         assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FENCED
@@ -492,7 +544,7 @@ class TestFencing:
         assert json.loads(entry_of(store, ORG).body) == github.org()
 
     def test_a_redis_that_lost_its_data_is_given_nothing(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         clock.at_call(2, redis.flushall)
         assert refresh(ORG, context_for(github.url, clock=clock)) is RefreshOutcome.FENCED
@@ -500,7 +552,7 @@ class TestFencing:
         assert sorted(redis.keys()) == [keys.record(ORG).encode(), keys.timeline(TRACKED).encode()]
 
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
-        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         # The first page is judged, the lock vanishes, and the second takes longer than it lives.
         large_github.fault("slow", delay=2.5, path=SECOND_PAGE)
@@ -511,7 +563,7 @@ class TestFencing:
         assert not redis.exists(keys.entry(REPOS), keys.failure(REPOS))
 
     def test_a_lock_that_is_lost_while_the_last_answer_comes_stores_nothing(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         # Nobody has drawn a newer token yet: the fence alone would let the write pass.
         github.fault("slow", delay=2.5)
@@ -541,7 +593,7 @@ class TestOnDemand:
         assert json.loads(entry.body)["status"] == str(status)
 
     def test_what_is_not_there_is_asked_for_once_in_its_lifetime(
-        self, github: FakeGitHub, context_for: MakeContext, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, clock: ManualClock
     ) -> None:
         missing = on_demand("/users/nobody-at-all")
         context = context_for(github.url, clock=clock, on_demand_ttl=60)
@@ -645,7 +697,7 @@ class TestPrivacy:
         assert entry_of(store, resource).metadata.status == 200
 
     def test_a_repository_that_turns_private_takes_along_what_lies_below_it(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         name = github.repos()[0]["name"]
         resource = on_demand(f"/repos/Netflix/{name}/languages")
@@ -661,7 +713,7 @@ class TestPrivacy:
         self, github: FakeGitHub, context_for: MakeContext, settings: dict[str, Any]
     ) -> None:
         context = context_for(github.url, **settings)
-        catalogue = Catalogue((), include_private=context.settings.include_private)
+        catalogue = Catalogue((), include_private=settings.get("include_private", False))
         resource = catalogue.named(f"/repos/Netflix/{github.repos()[0]['name']}/languages")
         assert resource is not None
         refresh(resource, context)
@@ -721,14 +773,14 @@ class TestPrivacy:
             refresh(REPOS, context_for(github.url, github_api_token=TOKEN))
             entry = entry_of(store, REPOS)
             assert json.loads(entry.body) == github.repos()
-            assert len(json.loads(entry.views[Metric.STARS].body)) == 120
+            assert len(json.loads(entry.views["stars"].body)) == 120
 
     def test_private_items_are_shown_where_that_is_wanted(
         self, context_for: MakeContext, store: Store
     ) -> None:
         with FakeGitHub(repos=20, private=5, members=1) as github:
             context = context_for(github.url, github_api_token=TOKEN, include_private=True)
-            shown = Catalogue(("Netflix",), include_private=True).repositories("Netflix")
+            shown = Catalogue(("Netflix",), include_private=True).of_kind(REPOSITORIES, "Netflix")
             refresh(shown, context)
             assert json.loads(entry_of(store, shown).body) == github.repos(private=True)
 
@@ -751,13 +803,13 @@ class TestPrivacy:
         name = github.repos()[0]["name"]
         repository, below = (on_demand(f"/repos/Netflix/{name}{end}") for end in ("", "/languages"))
         context = context_for(github.url, github_api_token=TOKEN)
-        with lease(repository, context.redis, lifetime=10):
+        with lease(repository, context.storage.redis, lifetime=10):
             assert refresh(below, context) is RefreshOutcome.BUSY
         assert store.state(below).failure is None
         assert refresh(below, context) is RefreshOutcome.UPDATED
 
     def test_a_repository_that_cannot_be_read_any_more_lets_nothing_new_through(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
     ) -> None:
         name = github.repos()[0]["name"]
         repository, below = (on_demand(f"/repos/Netflix/{name}{end}") for end in ("", "/languages"))
@@ -781,4 +833,90 @@ class TestAResourceThatBecomesTracked:
         refresh(REPOS, context, force=True)
         entry = entry_of(store, REPOS)
         assert entry.metadata.items == 5
-        assert set(entry.views) == set(Metric)
+        assert set(entry.views) == set(RANKINGS)
+
+
+class TestDerivedData:
+    """What our own code makes of an unchanged origin: it has versions of its own."""
+
+    @staticmethod
+    def rewrite(redis: Redis, resource: Resource, **changed: Any) -> None:
+        """Have the entry be one that another release stored."""
+        meta = json.loads(redis.hget(keys.entry(resource), "meta") or b"")
+        redis.hset(keys.entry(resource), "meta", json.dumps({**meta, **changed}))
+
+    def make_older(self, redis: Redis, resource: Resource) -> None:
+        """Have the entry be one of a release that knew neither brotli nor the view of stars."""
+        lost = {"br", "view:stars"}
+        derived = {one: at for one, at in resource.kind.derived.items() if one not in lost}
+        self.rewrite(redis, resource, derived=derived)
+        redis.hdel(keys.entry(resource), "body:br", "view:stars", "view:stars:ends")
+
+    def test_that_an_entry_lacks_is_made_without_downloading_anything(
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(large_github.url, clock=ManualClock(time.time()))
+        refresh(REPOS, context)
+        before = entry_of(store, REPOS)
+        self.make_older(redis, REPOS)
+        large_github.reset_counters()
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED  # although it is fresh
+        after = entry_of(store, REPOS)
+        assert replace(after, metadata=before.metadata) == before
+        assert after.metadata.version > before.metadata.version
+        assert after.metadata.etag == before.metadata.etag
+        assert after.metadata.changed_at == before.metadata.changed_at
+        counters = large_github.counters()
+        assert counters["statuses"] == {"304": counters["total"]}
+        assert refresh(REPOS, context) is RefreshOutcome.FRESH
+
+    def test_of_a_single_object_is_made_anew_too(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(ORG, context)
+        before = entry_of(store, ORG)
+        self.make_older(redis, ORG)
+        assert refresh(ORG, context) is RefreshOutcome.UPDATED
+        after = entry_of(store, ORG)
+        assert (after.body, after.encoded) == (before.body, before.encoded)
+        assert after.metadata.etag == before.metadata.etag
+
+    def test_of_an_older_version_is_made_anew(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        self.rewrite(redis, REPOS, derived={**REPOS.kind.derived, "view:stars": 0})
+        redis.hset(keys.entry(REPOS), "view:stars", b"[]")
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED
+        assert len(entry_of(store, REPOS).views["stars"].body) > len(b"[]")
+
+    def test_that_a_newer_release_made_is_left_as_it_is(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        newer = {**REPOS.kind.derived, "view:stars": 2, "view:size": 1, "zstd": 1}
+        self.rewrite(redis, REPOS, derived=newer)
+        size = JsonArray.join([b'["Netflix/a", 1]'], b", ")
+        redis.hset(
+            keys.entry(REPOS),
+            items=["view:size", size.body, "view:size:ends", pack_ends(size.ends)],
+        )
+        assert refresh(REPOS, context) is RefreshOutcome.FRESH
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
+        assert entry_of(store, REPOS).metadata.derived == newer
+        assert entry_of(store, REPOS).views["size"].body == size.body
+
+    def test_by_stricter_shapes_is_made_of_the_pages_that_are_stored(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        heads = json.loads(redis.hget(keys.pages(REPOS), "heads") or b"")
+        redis.hset(keys.pages(REPOS), "heads", json.dumps({**heads, "shapes": "others"}))
+        github.reset_counters()
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
+        assert github.counters()["statuses"] == {"304": 1}
+        assert not page_store.load(redis, REPOS).is_outdated

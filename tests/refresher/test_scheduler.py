@@ -9,25 +9,26 @@ from rq.cron import CronScheduler
 
 from refresher.scheduler import RefreshAhead, Scheduler
 from scripts.embedded_redis import free_port
+from shared.clock import SYSTEM
 from shared.queueing import QUEUE
 from shared.redis import keys
 from shared.redis.connection import connect
 from shared.settings import load
 from tests.builders import make_entry, queued_names, store_entry
-from tests.refresher.workbench import CATALOGUE, Clock, make_settings
+from tests.refresher.workbench import CATALOGUE, ManualClock, at, make_settings
 
 NAMES = [resource.name for resource in CATALOGUE.tracked]
 URL = "http://github.invalid"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
-def scheduled(redis: Redis, clock: Clock) -> RefreshAhead:
+def scheduled(redis: Redis, clock: ManualClock) -> RefreshAhead:
     settings = make_settings(URL, orgs="Netflix", cache_ttl=1000, refresh_ahead=0.1)
-    return RefreshAhead(settings, redis, clock=clock)
+    return RefreshAhead(settings, redis, clock=at(clock))
 
 
 def all_fresh(redis: Redis, *, until: float) -> None:
@@ -36,20 +37,20 @@ def all_fresh(redis: Redis, *, until: float) -> None:
 
 
 def test_nothing_is_asked_for_while_everything_is_fresh_for_long(
-    redis: Redis, clock: Clock
+    redis: Redis, clock: ManualClock
 ) -> None:
     all_fresh(redis, until=clock.now + 101)
     scheduled(redis, clock).ask()
     assert queued_names(redis) == []
 
 
-def test_everything_is_asked_for_before_it_is_stale(redis: Redis, clock: Clock) -> None:
+def test_everything_is_asked_for_before_it_is_stale(redis: Redis, clock: ManualClock) -> None:
     all_fresh(redis, until=clock.now + 50)
     scheduled(redis, clock).ask()
     assert sorted(queued_names(redis)) == sorted(NAMES)
 
 
-def test_two_schedulers_ask_once(redis: Redis, clock: Clock) -> None:
+def test_two_schedulers_ask_once(redis: Redis, clock: ManualClock) -> None:
     all_fresh(redis, until=clock.now + 50)
     for _ in range(2):
         scheduled(redis, clock).ask()
@@ -59,7 +60,9 @@ def test_two_schedulers_ask_once(redis: Redis, clock: Clock) -> None:
     assert sorted(queued_names(redis)) == sorted(NAMES)
 
 
-def test_what_is_missing_is_asked_for_even_without_readers(redis: Redis, clock: Clock) -> None:
+def test_what_is_missing_is_asked_for_even_without_readers(
+    redis: Redis, clock: ManualClock
+) -> None:
     scheduled(redis, clock).ask()
     assert sorted(queued_names(redis)) == sorted(NAMES)
 
@@ -67,7 +70,7 @@ def test_what_is_missing_is_asked_for_even_without_readers(redis: Redis, clock: 
 @pytest.mark.parametrize(("ttl", "interval"), [(1, 1), (1000, 6), (1_000_000, 60)])
 def test_a_window_is_looked_into_several_times(redis: Redis, ttl: float, interval: int) -> None:
     settings = make_settings(URL, cache_ttl=ttl, refresh_ahead=0.1)
-    assert RefreshAhead(settings, redis).interval == interval
+    assert RefreshAhead(settings, redis, clock=SYSTEM).interval == interval
 
 
 class TestOutages:
@@ -78,7 +81,9 @@ class TestOutages:
         yield client
         client.close()
 
-    def test_the_scheduler_lives_through_an_absent_redis(self, absent: Redis, clock: Clock) -> None:
+    def test_the_scheduler_lives_through_an_absent_redis(
+        self, absent: Redis, clock: ManualClock
+    ) -> None:
         scheduler = Scheduler(absent)
         scheduler.register(scheduled(absent, clock).ask, QUEUE, interval=1)
         scheduler.register_birth()
@@ -87,7 +92,7 @@ class TestOutages:
         scheduler.heartbeat()
         scheduler.register_death()
 
-    def test_it_is_known_to_rq(self, redis: Redis, clock: Clock) -> None:
+    def test_it_is_known_to_rq(self, redis: Redis, clock: ManualClock) -> None:
         scheduler = Scheduler(redis, name="tested")
         scheduler.register(scheduled(redis, clock).ask, QUEUE, interval=60)
         scheduler.register_birth()

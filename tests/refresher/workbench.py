@@ -1,8 +1,11 @@
-"""What the tests of the refresher are made with: settings, answers, contents, clocks."""
+"""Builders for the tests of the refresher: settings, responses, contents, clocks, contexts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -16,35 +19,40 @@ from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
+from refresher.github.exchange import Exchange
 from refresher.github.response import GitHubResponse
+from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
-from refresher.refresh import RefreshContext
-from refresher.reporting.meter import Exchange, Meter
+from refresher.lock.refresh_lock import HeldLock, RefreshLocks
+from refresher.refresh import RefreshContext, RefreshPolicy
+from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
-from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared import settings as settings_of_process
+from shared.clock import SYSTEM, Clock
 from shared.redis import keys
-from shared.redis.store import Store
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import MEMBERS as MEMBERS_KIND
+from shared.resources.kinds import Kind
 from shared.resources.operations.shapes import FREE, Shape
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.resource import Resource
 from shared.settings import Settings
 
+CREDENTIAL_ID = "0123456789ab"
 TOKEN = "ghp_very_secret_0123456789"
 JSON_TYPE = "application/json; charset=utf-8"
 CATALOGUE = Catalogue(("Netflix",))
-ORG = CATALOGUE.tracked[1]
-MEMBERS = CATALOGUE.tracked[2]
-REPOS = CATALOGUE.repositories("Netflix")
+_, ORG, MEMBERS, REPOS = CATALOGUE.tracked
 # A resource on demand that is always there in the stand-in's world.
 USER_VIEW = Resource("/users/netflix")
 
-# Properties that give the same verdict on every machine, too.
-property_test = hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
+# Properties are tried with the same examples in every run, so more of them would find nothing new.
+property_test = hypothesis_settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
-class Clock:
-    """A time of day that a test sets; `at_call` runs something when it is read the n-th time."""
+class ManualClock:
+    """Unix time that a test sets; `at_call` runs something when it is read the n-th time."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
@@ -74,6 +82,26 @@ def make_settings(github_url: str, **overrides: Any) -> Settings:
     return settings_of_process.load(**values | overrides)
 
 
+def at(now: Callable[[], float]) -> Clock:
+    """The system's clock, except that it shows another time of day."""
+    return replace(SYSTEM, now=now)
+
+
+def lease(
+    resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
+) -> AbstractContextManager[HeldLock | None]:
+    """Hold a resource's lock inside the block; None if another one holds it."""
+    locks = RefreshLocks(redis, lifetime=lifetime, clock=SYSTEM, masters=masters)
+    return locks.take(resource)
+
+
+def make_budget(
+    redis: Redis, settings: Settings, *, tracked: bool, clock: Clock = SYSTEM
+) -> Budget:
+    """The budget as one refresher uses it."""
+    return Budget(redis, settings, tracked=tracked, clock=clock, new_id=lambda: uuid4().hex)
+
+
 def make_context(
     redis: Redis,
     settings: Settings,
@@ -82,29 +110,29 @@ def make_context(
     chance: float = 0.0,
     budgeted: bool = False,
 ) -> RefreshContext:
-    """All that a refresh is made with; close `tools.origin` at the end.
+    """Everything that a refresh needs; close `context.origin` at the end.
 
-    With a budget every credential of the settings is used, as in a fleet, else the first alone.
+    With a budget all credentials of the settings are used, as in a fleet; otherwise the first.
     """
-    rate_limiter = Budget(redis, settings, tracked=False) if budgeted else None
-    meter = Meter(redis)
-    privileges = Privileges(redis, settings.privileged_credentials)
+    rate_limiter = make_budget(redis, settings, tracked=False) if budgeted else None
+    meter = Meter(redis, SYSTEM)
+    privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
 
     def observe(exchange: Exchange) -> None:
         meter.observe(exchange)
         privileges.observe(exchange)
 
     return RefreshContext(
-        settings,
-        redis,
-        Store(redis),
-        EntryWriter(redis, settings),
-        GitHubClient(settings, rate_limiter, observe=observe),
-        LargeListLimit(redis, Catalogue(settings.orgs, include_private=settings.include_private)),
-        Reporter(redis, meter, keep_s=600),
+        Storage.of(redis, settings),
+        GitHubClient(settings, rate_limiter, observe=observe, clock=SYSTEM),
+        Admission(
+            RefreshLocks(redis, lifetime=settings.lock_ttl, clock=SYSTEM),
+            LargeListLimit(redis, Catalogue.of(settings)),
+        ),
+        Reporter(redis, meter, SYSTEM, keep_s=600),
         privileges,
-        clock=clock or Clock(),
-        chance=lambda: chance,
+        RefreshPolicy.of(settings, chance=lambda: chance),
+        at(clock or ManualClock()),
     )
 
 
@@ -115,7 +143,7 @@ def make_response(
     headers: Mapping[str, str] | None = None,
     links: Mapping[str, str] | None = None,
 ) -> GitHubResponse:
-    """An answer of GitHub's; a header given as empty text is left out."""
+    """A response of GitHub's; a header given as empty text is left out."""
     fields = {"Content-Type": JSON_TYPE} | dict(headers or {})
     present = {name: value for name, value in fields.items() if value}
     return GitHubResponse(
@@ -123,23 +151,51 @@ def make_response(
     )
 
 
+def make_exchange(status: int | None = 200, **known: Any) -> Exchange:
+    """A request of 0.25 s with a credential; by default its id is `CREDENTIAL_ID`."""
+    credential = Named(known.pop("credential", CREDENTIAL_ID), known.pop("is_anonymous", False))
+    headers = CaseInsensitiveDict(known.pop("headers", {}))
+    return Exchange(status, 0.25, credential, headers, **known)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A credential of which nothing matters but what it is called."""
+
+    id: str
+    is_anonymous: bool
+    assumed_limit: int = 5000
+
+    def authorization(self) -> str | None:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def renew(self) -> bool:
+        """It cannot."""
+        return False
+
+    def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
+        """It sees nothing private."""
+        return []
+
+
 # Lets every member of an object through.
 ANYTHING = Shape({}, others=FREE)
 
 
 def make_read(
-    *items: Mapping[str, Any], ranked: bool = False, include_private: bool = False
+    *items: Mapping[str, Any], kind: Kind = MEMBERS_KIND, include_private: bool = False
 ) -> ReadList:
     """A list of one page that holds these objects."""
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
     page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, Body.of(body))
-    split_items = split(body, ANYTHING, Findings(), ranked=ranked, private=include_private)
+    split_items = split(body, ANYTHING, Findings(), kind=kind, private=include_private)
     return ReadList(split_items, [page])
 
 
-def make_list(*items: Mapping[str, Any], ranked: bool = False) -> Content:
+def make_list(*items: Mapping[str, Any], kind: Kind = MEMBERS_KIND) -> Content:
     """The content of an expanded list of these objects."""
-    return of_list(make_read(*items, ranked=ranked), ranked=ranked)
+    return of_list(make_read(*items, kind=kind), kind)
 
 
 def make_repository(number: int, **members: Any) -> dict[str, Any]:

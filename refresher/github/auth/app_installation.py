@@ -1,4 +1,4 @@
-"""A GitHub App's installation: tokens of an hour, got with the App's private key.
+"""A GitHub App's installation as a credential: hourly tokens, requested with a private key.
 
 https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-an-installation-access-token-for-a-github-app
 https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
@@ -6,8 +6,7 @@ https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-a
 
 import json
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -21,37 +20,39 @@ from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.errors import CredentialError, OriginError
 from refresher.github.auth.app_token_store import AppToken, AppTokenStore
-from refresher.github.auth.credentials import TOKEN_LIMIT, Sending
+from refresher.github.auth.credentials import REFUSED_FOR, TOKEN_LIMIT, Sending
 from refresher.github.body import read_body
+from refresher.github.request_headers import MEDIA_TYPE, USER_AGENT
+from shared.clock import Clock
 from shared.errors import SettingsError
 from shared.outcomes import FailureKind
 from shared.settings import Settings
 
 log = logging.getLogger("refresher")
 
-RENEW_BEFORE = 300.0  # seconds before a token ends: the fleet's clocks and GitHub's may differ
-_LAST_USE = 30.0  # seconds before its end to which an old token serves while a new one is late
-_BACKDATED = 60  # seconds, as GitHub advises for clocks that differ
-_JWT_LIFE = 300  # seconds; GitHub allows 600, by its own clock
-# Every App has it. It shows the names of private repositories that the App is installed on.
+RENEW_BEFORE = 300.0  # seconds before a token expires: clocks of the fleet and of GitHub differ
+_LAST_USE = 30.0  # seconds before its end; until then an old token serves if a new one is late
+_BACKDATED = 60  # seconds; GitHub advises it because clocks differ
+_JWT_LIFE = 300  # seconds; GitHub allows 600 by its own clock
+# Every App has this permission. It shows the names of private repositories that the App is
+# installed on.
 _HARMLESS_PERMISSIONS = frozenset({("metadata", "read")})
-_POLL = 0.1  # seconds between looks whether somebody else has brought the next token
+_POLL = 0.1  # seconds between two checks whether another process has stored the next token
 _MAX_BYTES = 256 * 1024
-_REFUSED_FOR = 600.0  # seconds; a key or an installation that GitHub does not know
-_FAILED_FOR = 30.0  # seconds; GitHub fails
+_FAILED_FOR = 30.0  # seconds until the next request for a token after GitHub failed
 
 
 class AppInstallation:
     """A GitHub App's installation as a credential; methods may raise `redis.RedisError`.
 
-    Its tokens change hourly, its rate limit does not: so its id is not that of a token.
+    Its tokens change hourly, but the rate limit belongs to the installation. So the id is that of
+    the installation.
 
     Args:
-        settings: the App's ids, and where GitHub is.
+        settings: the App's ids and GitHub's address.
         key: the App's private key.
-        vault: where the fleet shares the current token.
-        clock: gives Unix time in seconds.
-        sleep: waits so many seconds for another process's token.
+        token_store: holds the current token of the fleet.
+        clock: the process's clock.
     """
 
     assumed_limit = TOKEN_LIMIT
@@ -63,36 +64,34 @@ class AppInstallation:
         key: RSAPrivateKey,
         token_store: AppTokenStore,
         *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._key = key
         self._token_store = token_store
         self._clock = clock
-        self._sleep = sleep
         self._used: AppToken | None = None
 
     def __repr__(self) -> str:
-        return f"Installation({self.id})"
+        return f"AppInstallation({self.id})"
 
     @property
     def id(self) -> str:
-        """The installation's number, which is no secret."""
+        """The installation's number, which is not a secret."""
         return f"app-{self._settings.github_app_installation_id}"
 
     def authorization(self) -> str:
-        """Value of the `Authorization` header; may ask GitHub for a token.
+        """Value of the `Authorization` header; may request a token from GitHub.
 
         Raises:
-            CredentialError: there is none to be had at the moment.
+            CredentialError: no token can be obtained at the moment.
         """
         if self._used is None or not self._lasts(self._used, RENEW_BEFORE):
             self._used = self._current()
         return f"Bearer {self._used.secret}"
 
     def renew(self) -> bool:
-        """Throw away the token that GitHub refused, unless another one took its place already."""
+        """Discard the token that GitHub refused, unless another one has replaced it already."""
         if self._used is not None:
             self._token_store.discard(self._used)
         self._used = None
@@ -100,21 +99,21 @@ class AppInstallation:
 
     @property
     def is_outside(self) -> bool:
-        """Whether it is known not to see an organisation's members."""
+        """Whether GitHub said that it does not see an organisation's members."""
         permissions = self._permissions
         return bool(permissions) and "members" not in permissions
 
     @property
     def is_reading(self) -> bool:
-        """Whether it is known to write no content, and so to see no drafts."""
+        """Whether GitHub said that it may not write content, and so does not see drafts."""
         permissions = self._permissions
         return bool(permissions) and permissions.get("contents", "read") == "read"
 
     @property
     def _permissions(self) -> Mapping[str, str]:
-        """Those of the token at hand; none where there is no token, or GitHub did not say.
+        """Permissions of the current token; empty if there is no token or GitHub did not say.
 
-        GitHub is not asked for one: if it refuses the App, other credentials can do without.
+        This does not request a token: if GitHub refuses the App, other credentials still work.
         """
         token = self._used
         if token is None or not self._lasts(token, _LAST_USE):
@@ -122,7 +121,7 @@ class AppInstallation:
         return token.permissions if token and self._lasts(token, _LAST_USE) else {}
 
     def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
-        """The permissions of its token that show more than the public sees."""
+        """The permissions of its token that show more than public data."""
         permissions = self._used.permissions if self._used else {}
         return [
             f"has the permission {name}: {level}"
@@ -131,10 +130,10 @@ class AppInstallation:
         ]
 
     def _lasts(self, token: AppToken, seconds: float) -> bool:
-        return token.expires_at - self._clock() > seconds
+        return token.expires_at - self._clock.now() > seconds
 
     def _current(self) -> AppToken:
-        """The fleet's token, made anew by one process when it comes to its end."""
+        """The fleet's token. One process renews it before it expires; the others wait."""
         patience = self._settings.origin_read_timeout
         while True:
             token = self._token_store.get()
@@ -147,13 +146,13 @@ class AppInstallation:
             if patience <= 0:
                 reason = "another refresher is still waiting for the GitHub App's token"
                 raise CredentialError(FailureKind.TIMEOUT, reason, seconds=1)
-            self._sleep(_POLL)
+            self._clock.sleep(_POLL)
             patience -= _POLL
 
     def _renewed(self) -> AppToken:
         old = None
         try:
-            # Somebody may have brought it between our look and our claim.
+            # Another process may have stored it between our check and our claim.
             old = self._token_store.get()
             if old is not None and self._lasts(old, RENEW_BEFORE):
                 return old
@@ -161,11 +160,11 @@ class AppInstallation:
         except CredentialError as error:
             if old is None or not self._lasts(old, _LAST_USE):
                 raise
-            log.warning("%s: the old token is used to its end", error.reason)
+            log.warning("%s: the old token is used until it expires", error.reason)
             return old
         else:
-            self._token_store.put(token, seconds=token.expires_at - self._clock())
-            log.info("GitHub gave %s a new token", self.id)
+            self._token_store.put(token, seconds=token.expires_at - self._clock.now())
+            log.info("GitHub issued a new token for %s", self.id)
             return token
         finally:
             self._token_store.end_renewal()
@@ -176,11 +175,12 @@ class AppInstallation:
             f"{settings.github_api_url}/app/installations/"
             f"{settings.github_app_installation_id}/access_tokens"
         )
-        deadline = time.monotonic() + settings.origin_deadline
+        monotonic = self._clock.monotonic
+        deadline = monotonic() + settings.origin_deadline
         try:
             with requests.post(
                 url,
-                headers={"Accept": "application/vnd.github+json", "User-Agent": "api-read-cache"},
+                headers={"Accept": MEDIA_TYPE, "User-Agent": USER_AGENT},
                 auth=Sending(f"Bearer {self._assertion()}"),
                 timeout=(settings.origin_connect_timeout, settings.origin_read_timeout),
                 allow_redirects=False,
@@ -190,19 +190,19 @@ class AppInstallation:
                 body = read_body(
                     response,
                     max_bytes=_MAX_BYTES,
-                    is_late=lambda: time.monotonic() > deadline,
+                    is_late=lambda: monotonic() > deadline,
                 )
         except OriginError as error:
             raise CredentialError(error.kind, error.reason, seconds=_FAILED_FOR) from error
         except (requests.RequestException, TransportError, OSError) as error:
-            # The error's own text may hold more than one should see.
+            # The error's own text may contain a secret.
             reason = f"no token for the GitHub App: {type(error).__name__}"
             raise CredentialError(FailureKind.CONNECTION, reason, seconds=_FAILED_FOR) from error
         return _token_in(status, body)
 
     def _assertion(self) -> str:
-        """The JSON web token that says that we are the App (RFC 7519)."""
-        now = int(self._clock())
+        """The JSON Web Token that proves that we are the App (RFC 7519)."""
+        now = int(self._clock.now())
         claims = {
             "iss": self._settings.github_app_id,
             "iat": now - _BACKDATED,
@@ -211,18 +211,16 @@ class AppInstallation:
         return jwt.encode(claims, self._key, algorithm="RS256")
 
 
-def installation_of(
-    settings: Settings, redis: Redis, *, clock: Callable[[], float]
-) -> AppInstallation | None:
-    """The installation that the settings name, if they do.
+def installation_of(settings: Settings, redis: Redis, *, clock: Clock) -> AppInstallation | None:
+    """The installation in the settings; None if there is none.
 
     Args:
-        settings: which name it.
-        redis: where the fleet shares its tokens.
-        clock: gives Unix time in seconds.
+        settings: of the process.
+        redis: holds the tokens that the fleet shares.
+        clock: the process's clock.
 
     Raises:
-        SettingsError: its private key is none.
+        SettingsError: `GITHUB_APP_PRIVATE_KEY` is not a private key.
     """
     key = private_key_of(settings)
     if key is None:
@@ -232,10 +230,10 @@ def installation_of(
 
 
 def private_key_of(settings: Settings) -> RSAPrivateKey | None:
-    """The GitHub App's private key; None where there is no App.
+    """The GitHub App's private key; None if no App is configured.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: `GITHUB_APP_PRIVATE_KEY` is not an RSA private key.
     """
     pem = settings.app_private_key
     if pem is None:
@@ -250,17 +248,17 @@ def private_key_of(settings: Settings) -> RSAPrivateKey | None:
 def _token_in(status: int, body: bytes) -> AppToken:
     if status in {401, 403, 404}:
         reason = f"GitHub gives the GitHub App no token (answered {status})"
-        raise CredentialError(FailureKind.UNAUTHORIZED, reason, seconds=_REFUSED_FOR)
+        raise CredentialError(FailureKind.UNAUTHORIZED, reason, seconds=REFUSED_FOR)
     try:
         if status != 201:
             raise ValueError
-        answer = json.loads(body)
-        ends = datetime.fromisoformat(answer["expires_at"]).timestamp()
-        secret = answer["token"]
+        issued = json.loads(body)
+        ends = datetime.fromisoformat(issued["expires_at"]).timestamp()
+        secret = issued["token"]
         if not (isinstance(secret, str) and secret.isascii() and secret.isprintable()):
             raise ValueError
         permissions = {
-            str(name): str(level) for name, level in dict(answer.get("permissions") or {}).items()
+            str(name): str(level) for name, level in dict(issued.get("permissions") or {}).items()
         }
     except (ValueError, KeyError, TypeError):
         reason = f"no token for the GitHub App: GitHub answered {status} without one"

@@ -1,8 +1,8 @@
-"""Where the fleet shares a GitHub App's token: in Redis, encrypted.
+"""The GitHub App's token in Redis, encrypted, shared by the fleet.
 
-Redis is no place for secrets: readers look into it, it is backed up and copied. Only who holds the
-App's private key, from which the key is derived, can read the token there; and who holds that could
-ask GitHub for a token anyway.
+Redis is not a place for plain secrets: readers have access to it, and it is backed up and copied.
+The encryption key is derived from the App's private key. So only a holder of the private key can
+read the token, and such a holder could request a token from GitHub anyway.
 """
 
 import base64
@@ -27,8 +27,8 @@ class AppToken:
 
     Args:
         secret: the token.
-        expires_at: Unix time, in seconds.
-        permissions: what it may do, such as `contents: write`, by GitHub's names.
+        expires_at: Unix time in seconds.
+        permissions: level by name, as GitHub writes them, such as `contents: write`.
     """
 
     secret: str = field(repr=False)
@@ -37,10 +37,10 @@ class AppToken:
 
 
 class AppTokenStore:
-    """One token of one installation; methods may raise `redis.RedisError`.
+    """The current token of one installation; methods may raise `redis.RedisError`.
 
     Args:
-        redis: where it is kept.
+        redis: holds the token.
         credential: the installation's public id.
         key: the App's private key.
     """
@@ -52,43 +52,43 @@ class AppTokenStore:
         self._cipher = Fernet(_derived(key))
 
     def get(self) -> AppToken | None:
-        """The current token; None where there is none, or none that was put with this key."""
+        """The current token; None if there is none, or if it was stored with another key."""
         sealed = cast(bytes | None, self._redis.get(self._key))
         return None if sealed is None else self._opened(sealed)
 
     def put(self, token: AppToken, *, seconds: float) -> None:
-        """Share a token for so many seconds."""
+        """Store a token for a number of seconds."""
         parts = [token.secret, token.expires_at, dict(token.permissions)]
         sealed = self._cipher.encrypt(json.dumps(parts).encode())
         self._redis.set(self._key, sealed, px=max(1, int(seconds * 1000)))
 
     def discard(self, token: AppToken) -> None:
-        """Share a token no more, unless another took its place already."""
+        """Remove a token, unless another one has replaced it already."""
         if self.get() == token:
             self._redis.delete(self._key)
 
     def claim_renewal(self, seconds: float) -> bool:
-        """Be the one who brings the next token; gives whether we are.
+        """Try to become the process that renews the token; return whether it worked.
 
         Args:
-            seconds: after which somebody else may, if we die.
+            seconds: after which the claim expires, if this process dies.
         """
         return bool(self._redis.set(self._renewal, 1, nx=True, px=int(seconds * 1000)))
 
     def end_renewal(self) -> None:
-        """Let others bring the next one."""
+        """Give up the claim of `claim_renewal`."""
         self._redis.delete(self._renewal)
 
     def _opened(self, sealed: bytes) -> AppToken | None:
         try:
             secret, expires_at, permissions = json.loads(self._cipher.decrypt(sealed))
-        except InvalidToken:  # put with another private key
+        except InvalidToken:  # stored with another private key
             return None
         return AppToken(secret, expires_at, permissions)
 
 
 def _derived(key: RSAPrivateKey) -> bytes:
-    """A key for this one purpose (RFC 5869)."""
+    """An encryption key for this single purpose, derived with HKDF (RFC 5869)."""
     material = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     kdf = HKDF(SHA256(), length=32, salt=None, info=b"api-read-cache installation token")
     return base64.urlsafe_b64encode(kdf.derive(material))

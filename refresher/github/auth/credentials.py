@@ -1,4 +1,4 @@
-"""What the origin is asked with: no credential, a token, or what the pool holds besides."""
+"""Credentials for GitHub: the interface, tokens, and the anonymous credential."""
 
 import hashlib
 import re
@@ -12,57 +12,62 @@ from requests.auth import AuthBase
 from shared import budgets
 from shared.settings import Settings
 
-# GitHub's primary limits an hour, assumed until GitHub has said its own.
+# GitHub's primary limits per hour, assumed until GitHub reports the real ones.
 # https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 ANONYMOUS_LIMIT = 60
 TOKEN_LIMIT = 5000
-# Scopes that show nothing that is not public. Not `read:org`, which shows members that conceal
-# their membership, nor `public_repo`, which may write, and so sees drafts.
+# Scopes that show only public data. `read:org` is not among them: it shows members who conceal
+# their membership. Nor is `public_repo`: it may write, and therefore sees drafts.
 # https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
 HARMLESS_SCOPES = frozenset({"read:user", "user:email"})
-# Personal access tokens (classic) and tokens of OAuth apps, of today and of before April 2021.
+# Seconds before a credential that GitHub refused is tried again.
+REFUSED_FOR = 600.0
+# Seconds for which the fleet remembers what GitHub said about a credential.
+REMEMBER_S = 24 * 3600
+# Classic personal access tokens and tokens of OAuth apps, in today's form and in the form that
+# GitHub used until April 2021.
 _CLASSIC = re.compile(r"gh[po]_[A-Za-z0-9_]+|[0-9a-f]{40}")
 
 
 class Credential(Protocol):
-    """One way of being known to GitHub, with a rate limit of its own."""
+    """An identity that GitHub knows, with a rate limit of its own."""
 
     @property
     def id(self) -> str:
-        """What keys and logs call it; never a secret."""
+        """Its name in Redis keys and logs; never a secret."""
 
     @property
     def assumed_limit(self) -> int:
-        """Requests an hour, until GitHub says."""
+        """Requests per hour, assumed until GitHub reports the real limit."""
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether it is none."""
+        """Whether requests carry no credential."""
 
     def authorization(self) -> str | None:
-        """Value of the `Authorization` header; None to be anonymous. A secret.
+        """Value of the `Authorization` header, a secret; None for the anonymous credential.
 
         Raises:
-            CredentialError: there is none to be had at the moment.
+            CredentialError: no token can be obtained at the moment.
         """
 
     def renew(self) -> bool:
-        """Throw away what GitHub refused; gives whether something else takes its place."""
+        """Discard the token that GitHub refused; return whether a new one can be obtained."""
 
     def excess(self, headers: Mapping[str, str]) -> list[str]:
-        """What GitHub says that it may see beyond the public, for people; none where it is silent.
+        """What the credential may see beyond public data, in words; empty if GitHub does not say.
 
         Args:
-            headers: of an answer to it.
+            headers: of a response to a request with this credential.
         """
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token, or none.
+    """A token, or the anonymous credential.
 
     Args:
-        secret: the token; None to be anonymous.
+        secret: the token; None for the anonymous credential.
     """
 
     secret: str | None = None
@@ -80,7 +85,7 @@ class Token:
 
     @property
     def assumed_limit(self) -> int:
-        """Requests an hour, until GitHub says."""
+        """Requests per hour, assumed until GitHub reports the real limit."""
         return ANONYMOUS_LIMIT if self.secret is None else TOKEN_LIMIT
 
     @property
@@ -90,9 +95,9 @@ class Token:
 
     @property
     def is_classic(self) -> bool:
-        """Whether GitHub says by `X-OAuth-Scopes` what the token may see.
+        """Whether `X-OAuth-Scopes` reports what the token may see.
 
-        Of other tokens that field says nothing, so an empty one would prove nothing.
+        For other kinds of tokens an empty field proves nothing.
         https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
         """
         return self.secret is not None and _CLASSIC.fullmatch(self.secret) is not None
@@ -102,11 +107,11 @@ class Token:
         return None if self.secret is None else f"Bearer {self.secret}"
 
     def renew(self) -> bool:
-        """Only a person can."""
+        """Always False: only a person can replace a token."""
         return False
 
     def excess(self, headers: Mapping[str, str]) -> list[str]:
-        """The scopes that show more than the public sees."""
+        """The scopes that show more than public data."""
         if self.is_anonymous:
             return []
         scopes = {scope.strip() for scope in headers.get("X-OAuth-Scopes", "").split(",")} - {""}
@@ -117,9 +122,9 @@ ANONYMOUS = Token()
 
 
 class Sending(AuthBase):
-    """Sends a value of `Authorization`, or none.
+    """Adds `Authorization` to a request, or nothing.
 
-    Being there at all, it keeps `requests` from sending what a .netrc file holds.
+    With any `auth` object, `requests` does not send what a .netrc file holds.
 
     Args:
         authorization: the value; None to send none.
@@ -136,5 +141,5 @@ class Sending(AuthBase):
 
 
 def tokens_of(settings: Settings) -> tuple[Token, ...]:
-    """The tokens that the settings give, each once."""
+    """The tokens in the settings, without duplicates."""
     return tuple(Token(token) for token in settings.github_api_tokens)

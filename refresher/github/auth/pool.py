@@ -1,26 +1,23 @@
-"""All credentials that the settings give."""
-
-from collections.abc import Callable
+"""All credentials in the settings: tokens and the GitHub App."""
 
 from redis import Redis
 
 from refresher.github.auth.app_installation import installation_of
 from refresher.github.auth.credentials import Credential, Token, tokens_of
+from shared.clock import Clock
 from shared.settings import Settings
 
 
-def credentials_of(
-    settings: Settings, redis: Redis, *, clock: Callable[[], float]
-) -> tuple[Credential, ...]:
-    """Every token, and the GitHub App; the anonymous credential where there is neither.
+def credentials_of(settings: Settings, redis: Redis, *, clock: Clock) -> tuple[Credential, ...]:
+    """Every token and the GitHub App; only the anonymous credential if there is neither.
 
     Args:
-        settings: which name them.
-        redis: where the fleet shares an App's tokens.
-        clock: gives Unix time in seconds.
+        settings: of the process.
+        redis: holds the tokens of the App that the fleet shares.
+        clock: the process's clock.
 
     Raises:
-        SettingsError: the App's private key is none.
+        SettingsError: `GITHUB_APP_PRIVATE_KEY` is not a private key.
     """
     installation = installation_of(settings, redis, clock=clock)
     pool: list[Credential] = [*tokens_of(settings)]

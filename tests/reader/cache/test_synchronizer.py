@@ -96,8 +96,7 @@ def test_what_is_due_is_looked_at_without_its_body(settled: Bench) -> None:
 
 
 def test_an_unchanged_entry_keeps_its_very_bytes(bench: Bench) -> None:
-    entry = compressed(make_list_entry(5))
-    store_entry(bench.redis, REPOS, entry)
+    entry = store_entry(bench.redis, REPOS, compressed(make_list_entry(5)))
     check(bench, REPOS)
     before = bench.local.peek(REPOS)
     later = compressed(make_list_entry(5, validated_at=NOW + 60, fresh_until=NOW + 1060))
@@ -161,8 +160,7 @@ def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:
 
 
 def test_what_a_thread_waits_for_is_loaded_and_told(bench: Bench) -> None:
-    entry = make_entry()
-    store_entry(bench.redis, USER, entry)
+    entry = store_entry(bench.redis, USER, make_entry())
     with bench.waiters.waiting_for(USER) as waiter:
         check(bench, USER)
         assert waiter.wait(0) == CheckResult(EntryState(entry.metadata, None))

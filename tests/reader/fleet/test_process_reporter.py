@@ -22,8 +22,8 @@ from tests.reader import bench
 from tests.reader.bench import make_telemetry
 from tests.waiting import eventually
 
-HIT = RequestLabels(Route.ORG, Served.LOCAL, 200)
-MISS = RequestLabels(Route.ON_DEMAND, Served.WAITED, 200, name="/users/mona")
+HIT = RequestLabels("/orgs/{org}", Served.LOCAL, 200)
+MISS = RequestLabels("on-demand", Served.WAITED, 200, name="/users/mona")
 OWN = RequestLabels(Route.LIVEZ, Served.OWN, 200)
 MakeReporter = Callable[..., ProcessReporter]
 

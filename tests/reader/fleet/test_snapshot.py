@@ -15,16 +15,16 @@ from rq.suspension import suspend
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.heartbeats import report as say
 from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
-from refresher.lock.refresh_lock import lease
 from refresher.refresh import refresh
 from shared.measures import Measure
 from shared.queueing import QUEUE, RefreshQueue
 from shared.redis import keys
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.bench import commands
-from tests.refresher.workbench import make_context, make_settings
+from tests.refresher.workbench import lease, make_context, make_settings
 
 CATALOGUE = Catalogue(("Netflix",))
 ROOT, ORG, MEMBERS, REPOS = CATALOGUE.tracked

@@ -13,7 +13,7 @@ from reader.front import rendered_responses as module
 from reader.front import request_head as head_module
 from reader.front.rendered_responses import RenderedResponses, SerializedResponse, render
 from reader.response.response import HttpResponse
-from reader.telemetry.counters import Counter, RequestLabels, Route
+from reader.telemetry.counters import Counter, RequestLabels
 from shared.entry import Entry
 from shared.outcomes import Served
 from tests.builders import (
@@ -105,7 +105,7 @@ def test_a_whole_answer(reader: Reader) -> None:
     ],
 )
 def test_a_status_line_has_the_reason_phrase(status: int, line: bytes) -> None:
-    counter = Counter(RequestLabels(Route.ROOT, Served.LOCAL, status))
+    counter = Counter(RequestLabels("/", Served.LOCAL, status))
     serialized = render(HttpResponse(status), counter, now=NOW, is_head=False, closes=False)
     assert serialized.start == line + b"X-Request-Id: "
     assert serialized.counter is counter
@@ -491,7 +491,7 @@ def test_the_look_is_in_the_name_that_the_answer_was_given(reader: Reader) -> No
 
 def test_a_response_carries_the_counter_of_its_labels(reader: Reader) -> None:
     responses = reader.responses()
-    labels = RequestLabels(Route.ROOT, Served.LOCAL, 304)
+    labels = RequestLabels("/", Served.LOCAL, 304)
     serialized = found(responses, "/", 'If-None-Match: "root"')
     assert serialized.counter is responses._counters.of(labels)
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 from reader.response.paging import page
-from reader.response.ranked_view import View
+from reader.response.ranked_view import RankedView
 from reader.response.representation import Representation, whole
-from shared.resources.views import Metric
-from tests.builders import compressed, make_entry, make_ranked_entry
+from tests.builders import RANKINGS, compressed, make_entry, make_ranked_entry
 
 
 def test_the_whole_is_the_entry_as_it_is_stored() -> None:
@@ -27,8 +26,8 @@ def test_whole_pages_and_views_all_have_different_tags() -> None:
         for size in (1, 2, 21)
     ]
     made += [
-        View(metric, from_top=from_top, count=count).of(entry)
-        for metric in Metric
+        RankedView(metric, from_top=from_top, count=count).of(entry)
+        for metric in RANKINGS
         for from_top in (True, False)
         for count in (1, 2, 12)
     ]
@@ -40,6 +39,6 @@ def test_a_tag_changes_with_the_entrys() -> None:
     made: list[Callable[..., Representation]] = [
         whole,
         lambda entry: page(entry, "page=1"),
-        View(Metric.STARS, from_top=True, count=1).of,
+        RankedView("stars", from_top=True, count=1).of,
     ]
     assert all(make(one).tag != make(other).tag for make in made)

@@ -21,23 +21,23 @@ RANKED = make_ranked_entry({"Netflix/a": 1, "Netflix/b": 2}, etag="tag")
 @pytest.mark.parametrize(
     ("target", "entry", "labels"),
     [
-        ("/", make_entry(), RequestLabels(Route.ROOT, Served.LOCAL, 200)),
-        ("/orgs/netflix", make_entry(), RequestLabels(Route.ORG, Served.LOCAL, 200)),
+        ("/", make_entry(), RequestLabels("/", Served.LOCAL, 200)),
+        ("/orgs/netflix", make_entry(), RequestLabels("/orgs/{org}", Served.LOCAL, 200)),
         (
             "/orgs/Netflix/members?page=2",
             make_list_entry(50),
-            RequestLabels(Route.MEMBERS, Served.LOCAL, 200),
+            RequestLabels("/orgs/{org}/members", Served.LOCAL, 200),
         ),
         ("/view/top/2/stars", RANKED, RequestLabels(Route.VIEW, Served.LOCAL, 200)),
         (
             "/users/mona",
             make_entry(),
-            RequestLabels(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/mona"),
+            RequestLabels("on-demand", Served.LOCAL, 200, name="/users/mona"),
         ),
         (
             "/users/mona",
             make_entry(status=404),
-            RequestLabels(Route.ON_DEMAND, Served.LOCAL, 404, name="/users/mona"),
+            RequestLabels("on-demand", Served.LOCAL, 404, name="/users/mona"),
         ),
     ],
 )

@@ -4,12 +4,12 @@ from itertools import count
 
 import pytest
 
-from reader.telemetry.counters import RequestLabels, Route
+from reader.telemetry.counters import RequestLabels
 from shared.measures import SUM, Measure
 from shared.outcomes import Served
 from tests.reader.bench import make_telemetry
 
-HIT = RequestLabels(Route.ORG, Served.LOCAL, 200)
+HIT = RequestLabels("/orgs/{org}", Served.LOCAL, 200)
 REQUEST = {
     "method": "GET",
     "target": "/orgs/Netflix?x=1",

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresher.content.json_cutting import cut
+from tests.refresher.workbench import property_test
 
 # Numbers and strings that can be written in more than one way.
 scalars = (
@@ -50,6 +51,7 @@ def without(value: Any, data: st.DataObject) -> Any:
     return value
 
 
+@property_test
 @given(values, layouts, st.data())
 def test_what_is_left_is_written_as_if_the_rest_had_never_been_there(
     value: Any, layout: dict[str, Any], data: st.DataObject

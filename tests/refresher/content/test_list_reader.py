@@ -1,16 +1,25 @@
 """A list is read page after page, each item once, until it holds still."""
 
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Generator, Hashable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from refresher.content.list_consistency import MAX_READINGS
-from refresher.content.list_reader import ListReader, ReadList
+from refresher.content.list_reader import (
+    ListLimits,
+    ListReader,
+    PageRead,
+    ReadAgain,
+    ReadList,
+    Step,
+)
 from refresher.content.page import Page
-from refresher.errors import HeldBackError, LeaseLostError, OriginError
+from refresher.errors import OriginError
 from refresher.github.client import GitHubClient
+from shared.clock import SYSTEM
 from shared.outcomes import FailureKind
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
@@ -22,7 +31,7 @@ NUMERIC = "/organizations/913567/repos?per_page=100&page="
 PAGES = [FIRST, NUMERIC + "2", NUMERIC + "3"]
 
 
-def read(
+def steps(
     origin: GitHubClient,
     resource: Resource = REPOS,
     *,
@@ -30,28 +39,24 @@ def read(
     known_ids: Sequence[Hashable] = (),
     max_pages: int = 200,
     max_bytes: int = 10_000_000,
-    before_each: Callable[[], None] = lambda: None,
-    note_length: Callable[[int], None] = lambda _: None,
-    note_progress: Callable[[int, int], None] = lambda *_: None,
     concurrency: int = 1,
-) -> ReadList:
-    """Read a list with the usual options."""
-    reader = ListReader(
-        origin,
-        resource,
-        resource.path,
-        ANYTHING,
-        max_pages,
-        max_bytes,
-        before_each,
-        lambda: 0.0,
-        note_length,
-        note_progress,
-        concurrency,
-    )
-    found = reader.read(known, known_ids)
+) -> Generator[Step, None, None]:
+    """The steps of reading a list with the usual options."""
+    limits = ListLimits(max_pages, max_bytes, concurrency)
+    reader = ListReader(origin, resource, resource.path, ANYTHING, limits, SYSTEM)
+    return reader.read(known, known_ids)
+
+
+def read(origin: GitHubClient, resource: Resource = REPOS, **known: Any) -> ReadList:
+    """Read a list to its end."""
+    *_, found = steps(origin, resource, **known)
     assert isinstance(found, ReadList)
     return found
+
+
+def progress(read: Iterable[Step]) -> list[tuple[int, int]]:
+    """The number of each page that was read, and of how many."""
+    return [(step.number, step.pages) for step in read if isinstance(step, PageRead)]
 
 
 def values(read: ReadList) -> list[Any]:
@@ -258,21 +263,6 @@ class TestAListThatIsNone:
         assert self.refusal(make_origin(large_github.url)).kind is kind
         assert asked(large_github) == PAGES[:2]
 
-    def test_it_is_not_read_on_once_it_must_stop(
-        self, large_github: FakeGitHub, make_origin: MakeOrigin
-    ) -> None:
-        calls: list[int] = []
-
-        def stop_at_the_second() -> None:
-            calls.append(large_github.counters()["total"])
-            if len(calls) == 2:
-                raise InterruptedError
-
-        with pytest.raises(InterruptedError):
-            read(make_origin(large_github.url), before_each=stop_at_the_second)
-        assert calls == [0, 1]
-        assert asked(large_github) == PAGES[:1]
-
 
 def test_a_list_of_too_many_bytes_is_refused(
     large_github: FakeGitHub, make_origin: MakeOrigin
@@ -318,52 +308,46 @@ class TestConcurrency:
         assert refused.value.kind is FailureKind.TOO_LARGE
         assert large_github.counters()["total"] <= 2
 
-    def test_a_lost_lock_stops_it(self, large_github: FakeGitHub, make_origin: MakeOrigin) -> None:
-        def lost() -> None:
-            raise LeaseLostError
-
-        with pytest.raises(LeaseLostError):
-            read(make_origin(large_github.url), before_each=lost, concurrency=4)
+    def test_nothing_is_asked_for_before_the_first_step_is_wanted(
+        self, large_github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        steps(make_origin(large_github.url), concurrency=4).close()
         assert large_github.counters()["total"] == 0
 
 
-def test_the_first_page_tells_how_many_there_are(
-    large_github: FakeGitHub, make_origin: MakeOrigin
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_list_may_be_given_up_after_its_first_page(
+    large_github: FakeGitHub, make_origin: MakeOrigin, concurrency: int
 ) -> None:
-    invalidated_by: list[int] = []
-    read(make_origin(large_github.url), note_length=invalidated_by.append)
-    assert invalidated_by == [3]
-    read(make_origin(large_github.url), MEMBERS, note_length=invalidated_by.append)
-    assert invalidated_by == [3, 2]
-
-
-def test_a_list_may_be_given_up_once_its_length_is_known(
-    large_github: FakeGitHub, make_origin: MakeOrigin
-) -> None:
-    def no(pages: int) -> None:
-        raise HeldBackError
-
-    with pytest.raises(HeldBackError):
-        read(make_origin(large_github.url), note_length=no, concurrency=4)
+    reading = steps(make_origin(large_github.url), concurrency=concurrency)
+    assert progress(islice(reading, 1)) == [(1, 3)]
+    reading.close()
     assert large_github.counters()["total"] == 1
 
 
+def test_a_list_that_moved_is_said_to_be_read_again(
+    large_github: FakeGitHub, make_origin: MakeOrigin
+) -> None:
+    large_github.script(REPOS.path, 1, "move", repo=220, to=0)
+    found = list(steps(make_origin(large_github.url)))
+    assert [type(step) for step in found] == [*[PageRead] * 3, ReadAgain, *[PageRead] * 3, ReadList]
+
+
 class TestProgress:
-    """Who looks on sees which page of how many was read."""
+    """Each step says which page of how many was read."""
 
     @pytest.mark.parametrize("concurrency", [1, 4])
     def test_is_told_after_each_page(
         self, large_github: FakeGitHub, make_origin: MakeOrigin, concurrency: int
     ) -> None:
-        invalidated_by: list[tuple[int, int]] = []
-
-        def note(page: int, pages: int) -> None:
-            invalidated_by.append((page, pages))
+        pages = [(1, 3), (2, 3), (3, 3)]
+        reading = steps(make_origin(large_github.url), concurrency=concurrency)
+        for page in pages:
+            assert progress(islice(reading, 1)) == [page]
             if concurrency == 1:
-                assert large_github.counters()["total"] == page
-
-        read(make_origin(large_github.url), note_progress=note, concurrency=concurrency)
-        assert invalidated_by == [(1, 3), (2, 3), (3, 3)]
+                assert large_github.counters()["total"] == page[0]
+        assert progress(reading) == []
+        assert progress(steps(make_origin(large_github.url), MEMBERS)) == [(1, 2), (2, 2)]
 
     def test_is_told_of_pages_that_did_not_change(
         self, large_github: FakeGitHub, make_origin: MakeOrigin
@@ -371,26 +355,22 @@ class TestProgress:
         origin = make_origin(large_github.url, github_api_token=TOKEN)
         first = read(origin)
         large_github.mutate("star", repo=120)
-        invalidated_by: list[tuple[int, int]] = []
         known = [item.id for item in first.items]
-        read(
-            origin,
-            known=first.pages,
-            known_ids=known,
-            note_progress=lambda *pair: invalidated_by.append(pair),
-        )
-        assert invalidated_by == [(1, 3), (2, 3), (3, 3)]
+        again = steps(origin, known=first.pages, known_ids=known)
+        assert progress(again) == [(1, 3), (2, 3), (3, 3)]
 
     def test_never_is_beyond_the_end_of_a_list_that_grows_meanwhile(
         self, large_github: FakeGitHub, make_origin: MakeOrigin
     ) -> None:
         large_github.script(REPOS.path, 1, "set_repos", count=310)
-        invalidated_by: list[tuple[int, int]] = []
-        read(make_origin(large_github.url), note_progress=lambda *pair: invalidated_by.append(pair))
-        assert (4, 4) in invalidated_by
-        assert all(page <= pages for page, pages in invalidated_by)
+        pages = progress(steps(make_origin(large_github.url)))
+        assert (4, 4) in pages
+        assert all(page <= of for page, of in pages)
 
-    def test_of_one_page_is_none(self, github: FakeGitHub, make_origin: MakeOrigin) -> None:
-        invalidated_by: list[tuple[int, int]] = []
-        read(make_origin(github.url), note_progress=lambda *pair: invalidated_by.append(pair))
-        assert invalidated_by == []
+    def test_of_one_page_is_of_no_interest(
+        self, github: FakeGitHub, make_origin: MakeOrigin
+    ) -> None:
+        page, read = steps(make_origin(github.url))
+        assert isinstance(page, PageRead)
+        assert not page.is_one_of_several
+        assert isinstance(read, ReadList)

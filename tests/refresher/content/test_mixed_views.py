@@ -1,21 +1,22 @@
 """A list is whole though credentials differ in what they see, and so in where its pages end."""
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from refresher.refresh import refresh
+from refresher.refresh import RefreshContext, refresh
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import REPOS, Clock, make_context, make_settings
+from tests.refresher.conftest import MakeContext
+from tests.refresher.workbench import REPOS, ManualClock
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
+TTL = 600  # seconds
+Fleet = Callable[..., RefreshContext]
 
 
 @pytest.fixture
@@ -35,35 +36,45 @@ def stored(redis: Redis) -> Any:
     return [] if entry is None else json.loads(entry.body)
 
 
+@pytest.fixture
+def fleet(github: FakeGitHub, context_for: MakeContext, clock: ManualClock) -> Fleet:
+    """A refresher of a fleet that has some tokens."""
+
+    def make(tokens: str = f"{OWNER},{STRANGER}", *, concurrency: int = 1) -> RefreshContext:
+        known = {"github_api_token": tokens, "github_concurrency": concurrency, "cache_ttl": TTL}
+        return context_for(github.url, clock=clock, budgeted=True, **known)
+
+    return make
+
+
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("tokens", [f"{OWNER},{STRANGER}", f"{STRANGER},{OWNER}"])
 def test_one_credential_answers_all_pages_of_a_reading(
-    github: FakeGitHub, redis: Redis, tokens: str, concurrency: int
+    github: FakeGitHub,
+    redis: Redis,
+    fleet: Fleet,
+    clock: ManualClock,
+    *,
+    tokens: str,
+    concurrency: int,
 ) -> None:
-    clock = Clock(time.time())
-    settings = make_settings(github.url, github_api_token=tokens, github_concurrency=concurrency)
-    context = make_context(redis, settings, budgeted=True, clock=clock)
-    with closing(context.origin):
-        for _ in range(4):
-            refresh(REPOS, context)
-            assert Store(redis).state(REPOS).failure is None
-            assert stored(redis) == github.repos()
-            clock.now += settings.cache_ttl + 1
+    context = fleet(tokens, concurrency=concurrency)
+    for _ in range(4):
+        refresh(REPOS, context)
+        assert Store(redis).state(REPOS).failure is None
+        assert stored(redis) == github.repos()
+        clock.now += TTL + 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_whoever_was_given_the_pages_is_asked_whether_they_changed(
-    github: FakeGitHub, redis: Redis, concurrency: int
+    github: FakeGitHub, fleet: Fleet, concurrency: int
 ) -> None:
-    settings = make_settings(
-        github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
-    )
-    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
-    with closing(context.origin):
-        refresh(REPOS, context)
-        github.reset_counters()
-        for _ in range(3):
-            assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
+    context = fleet(concurrency=concurrency)
+    refresh(REPOS, context)
+    github.reset_counters()
+    for _ in range(3):
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
     assert {seen["status"] for seen in github.recent()} == {304}
     assert github.counters()["points"] == 0
 
@@ -71,16 +82,11 @@ def test_whoever_was_given_the_pages_is_asked_whether_they_changed(
 @pytest.mark.parametrize("anonymous_limit", [0, 60])
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_list_whose_credential_is_spent_in_the_middle_is_read_anew_by_another(
-    github: FakeGitHub, redis: Redis, concurrency: int, anonymous_limit: int
+    github: FakeGitHub, redis: Redis, fleet: Fleet, concurrency: int, anonymous_limit: int
 ) -> None:
     github.configure(anonymous_limit=anonymous_limit)
-    settings = make_settings(
-        github.url, github_api_token=f"{OWNER},{STRANGER}", github_concurrency=concurrency
-    )
-    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
     github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
-    with closing(context.origin):
-        refresh(REPOS, context)
+    refresh(REPOS, fleet(concurrency=concurrency))
     assert Store(redis).state(REPOS).failure is None
     assert stored(redis) == github.repos()
     # It was left at once, and not read on anonymously: these requests are few.
@@ -88,13 +94,10 @@ def test_a_list_whose_credential_is_spent_in_the_middle_is_read_anew_by_another(
 
 
 def test_a_list_is_not_read_when_every_credential_is_spent(
-    github: FakeGitHub, redis: Redis
+    github: FakeGitHub, redis: Redis, fleet: Fleet
 ) -> None:
-    settings = make_settings(github.url, github_api_token=f"{OWNER},{STRANGER}")
-    context = make_context(redis, settings, budgeted=True, clock=Clock(time.time()))
     github.fault("ratelimited", path="page=", reset_in=600)
-    with closing(context.origin):
-        refresh(REPOS, context)
+    refresh(REPOS, fleet())
     failure = Store(redis).state(REPOS).failure
     assert failure is not None
     assert failure.kind is FailureKind.RATE_LIMITED
@@ -102,17 +105,13 @@ def test_a_list_is_not_read_when_every_credential_is_spent(
 
 
 def test_nothing_of_a_reading_that_was_left_gets_into_the_next_one(
-    github: FakeGitHub, redis: Redis
+    github: FakeGitHub, redis: Redis, fleet: Fleet, clock: ManualClock
 ) -> None:
-    clock = Clock(time.time())
     for tokens in (OWNER, f"{OWNER},{STRANGER}"):
-        settings = make_settings(github.url, github_api_token=tokens)
-        context = make_context(redis, settings, budgeted=True, clock=clock)
-        with closing(context.origin):
-            refresh(REPOS, context)
+        refresh(REPOS, fleet(tokens))
         assert Store(redis).state(REPOS).failure is None
         assert stored(redis) == github.repos()
-        clock.now += settings.cache_ttl + 1
+        clock.now += TTL + 1
         # The next one is begun by the owner, who was given the pages, and ended by the stranger.
         github.fault("ratelimited", path="page=3", times=1, reset_in=3600)
     # Two of the reading that was left, and all four of the stranger's second, which confirms.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from refresher.content.narrowing import Findings, UnfitError, narrowed
 from refresher.content.privacy_marks import Mark
 from shared.resources.operations.shapes import Shape, shapes_from
+from tests.refresher.workbench import property_test
 
 SHAPES = shapes_from(
     {
@@ -76,6 +77,7 @@ def widened(value: Any, data: st.DataObject) -> Any:
     return dict(parts)
 
 
+@property_test
 @given(repos, st.data())
 def test_whatever_a_credential_adds_the_public_text_is_the_same(
     repo: dict[str, Any], data: st.DataObject
@@ -83,6 +85,7 @@ def test_whatever_a_credential_adds_the_public_text_is_the_same(
     assert public(widened(repo, data))[0] == public(repo)[0]
 
 
+@property_test
 @given(repos)
 def test_what_is_public_stays_what_it_was(repo: dict[str, Any]) -> None:
     once, findings = public(repo)
@@ -91,6 +94,7 @@ def test_what_is_public_stays_what_it_was(repo: dict[str, Any]) -> None:
     assert findings.dropped == set()
 
 
+@property_test
 @given(anything)
 def test_nothing_gets_through_that_the_shape_lacks(value: Any) -> None:
     try:

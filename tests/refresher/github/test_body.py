@@ -34,7 +34,7 @@ class Trickle(io.BytesIO):
 def make_response(
     sent: bytes, *, step: int = 400, encoding: str | None = None
 ) -> requests.Response:
-    """An answer whose body arrives like this."""
+    """A response whose body arrives like this."""
     response = requests.Response()
     response.status_code = 200
     if encoding is not None:
@@ -84,7 +84,7 @@ def test_a_compressed_body_that_is_cut_is_never_taken_for_whole(
 ) -> None:
     sent = gzip.compress(body)
     cut = data.draw(st.integers(1, len(sent) - 1))
-    # Where not even the first byte came it looks empty, which no answer with content may be.
+    # Where not even the first byte came it looks empty, which no response with content may be.
     assert outcome(make_response(sent[:cut], step=step, encoding="gzip")) in {
         b"",
         FailureKind.CONNECTION,

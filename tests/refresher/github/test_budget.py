@@ -8,17 +8,19 @@ import pytest
 from redis import Redis
 
 from refresher.errors import OriginError
-from refresher.github.auth.credentials import Token
+from refresher.github.auth.credentials import REFUSED_FOR, Token
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.rate_limit_class import CORE
-from refresher.github.rate_limiter import ASIDE, Reservation
+from refresher.github.rate_limiter import Reservation
 from shared import budgets
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
+from shared.clock import SYSTEM, Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import TOKEN, Clock, make_settings
+from tests.refresher.workbench import TOKEN, ManualClock, make_settings
+from tests.refresher.workbench import make_budget as budget_of
 
 RESET = 1_800_001_000
 FIRST, SECOND = "ghp_first_0123456789", "ghp_second_0123456789"
@@ -26,12 +28,12 @@ MakeBudget = Callable[..., Budget]
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(RESET - 1000.0)
+def clock() -> ManualClock:
+    return ManualClock(RESET - 1000.0)
 
 
 @pytest.fixture
-def make_budget(redis: Redis, clock: Clock) -> MakeBudget:
+def make_budget(redis: Redis, clock: ManualClock) -> MakeBudget:
     """Budgets of several refreshers, on one Redis."""
 
     def make(*, tracked: bool = True, url: str = "http://github.invalid", **known: Any) -> Budget:
@@ -40,13 +42,14 @@ def make_budget(redis: Redis, clock: Clock) -> MakeBudget:
         def sleep(seconds: float) -> None:
             clock.now += seconds
 
-        return Budget(redis, settings, tracked=tracked, clock=clock, sleep=sleep)
+        virtual = Clock(now=clock, monotonic=clock, sleep=sleep)
+        return budget_of(redis, settings, tracked=tracked, clock=virtual)
 
     return make
 
 
 def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, str]:
-    """What an answer says of the primary limit."""
+    """What a response says of the primary limit."""
     return {
         "X-RateLimit-Limit": str(limit),
         "X-RateLimit-Remaining": str(remaining),
@@ -55,7 +58,7 @@ def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, 
 
 
 def ask(budget: Budget, remaining: int, **known: int) -> Reservation:
-    """One request whose answer says what remains."""
+    """One request whose response says what remains."""
     reservation = budget.reserve()
     budget.settle(reservation, 200, said(remaining, **known))
     return reservation
@@ -110,7 +113,7 @@ def test_a_request_without_an_answer_counts_for_nothing_said(
 
 
 def test_nobody_asks_anything_between_the_last_request_and_the_reset(
-    make_budget: MakeBudget, clock: Clock
+    make_budget: MakeBudget, clock: ManualClock
 ) -> None:
     ask(make_budget(), 0)
     refused = refusal(make_budget())
@@ -151,7 +154,7 @@ def test_the_credential_with_most_left_is_taken(make_budget: MakeBudget) -> None
 
 
 def test_a_refused_credential_is_shown_as_one_though_github_says_nothing_of_its_limit(
-    redis: Redis, make_budget: MakeBudget, clock: Clock
+    redis: Redis, make_budget: MakeBudget, clock: ManualClock
 ) -> None:
     budget = make_budget()
     refused = budget.reserve()
@@ -159,11 +162,11 @@ def test_a_refused_credential_is_shown_as_one_though_github_says_nothing_of_its_
     budget.set_aside(refused.credential, "GitHub refuses it")
     (shown,) = budgets.read(redis, now=clock())
     assert shown.credential == refused.credential.id
-    assert shown.aside_until == clock() + ASIDE
+    assert shown.aside_until == clock() + REFUSED_FOR
 
 
 def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
-    make_budget: MakeBudget, clock: Clock
+    make_budget: MakeBudget, clock: ManualClock
 ) -> None:
     budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
     refused = budget.reserve().credential
@@ -183,7 +186,7 @@ def test_without_any_credential_left_nobody_asks(make_budget: MakeBudget) -> Non
 
 
 def test_a_secondary_limit_stops_everybody_for_as_long_as_it_says(
-    make_budget: MakeBudget, clock: Clock
+    make_budget: MakeBudget, clock: ManualClock
 ) -> None:
     assert make_budget().pause(30) == 30
     assert refusal(make_budget()).retry_after == 30
@@ -193,7 +196,7 @@ def test_a_secondary_limit_stops_everybody_for_as_long_as_it_says(
 
 
 def test_without_a_word_of_how_long_the_pauses_grow_until_an_answer_comes(
-    make_budget: MakeBudget, clock: Clock
+    make_budget: MakeBudget, clock: ManualClock
 ) -> None:
     budget = make_budget()
     pauses = []
@@ -212,7 +215,9 @@ def test_a_shorter_pause_does_not_end_a_longer_one(make_budget: MakeBudget) -> N
     assert refusal(budget).retry_after == 100
 
 
-def test_no_more_than_so_many_are_under_way_at_once(make_budget: MakeBudget, clock: Clock) -> None:
+def test_no_more_than_so_many_are_under_way_at_once(
+    make_budget: MakeBudget, clock: ManualClock
+) -> None:
     known = {"origin_concurrency": 3, "origin_deadline": 10}
     reservations = [make_budget(**known).reserve() for _ in range(3)]
     began = clock.now
@@ -223,7 +228,7 @@ def test_no_more_than_so_many_are_under_way_at_once(make_budget: MakeBudget, clo
 
 
 def test_a_refresher_that_died_gives_up_its_place_in_time(
-    make_budget: MakeBudget, clock: Clock
+    make_budget: MakeBudget, clock: ManualClock
 ) -> None:
     known = {"origin_concurrency": 1, "origin_deadline": 10}
     make_budget(**known).reserve()
@@ -231,7 +236,9 @@ def test_a_refresher_that_died_gives_up_its_place_in_time(
     make_budget(**known).reserve()
 
 
-def test_no_more_than_so_many_go_out_in_a_minute(make_budget: MakeBudget, clock: Clock) -> None:
+def test_no_more_than_so_many_go_out_in_a_minute(
+    make_budget: MakeBudget, clock: ManualClock
+) -> None:
     clock.now = 1_800_000_000.0
     budget = make_budget(origin_points_per_minute=5)
     for _ in range(5):
@@ -252,12 +259,12 @@ class TestAnOriginWithABudget:
     """The budget as requests meet it."""
 
     def test_a_spent_credential_is_replaced_within_the_request(
-        self, make_budget: MakeBudget, clock: Clock
+        self, make_budget: MakeBudget, clock: ManualClock
     ) -> None:
         with FakeGitHub(repos=1, members=1, token_limit=1) as github:
             clock.now = time.time()
             tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
-            origin = GitHubClient(make_settings(github.url), make_budget(**tokens))
+            origin = GitHubClient(make_settings(github.url), make_budget(**tokens), clock=SYSTEM)
             statuses = [origin.get(origin.url_of("/")).status for _ in range(2)]
             assert statuses == [200, 200]
             assert len(github.counters()["credentials"]) == 2
@@ -272,7 +279,7 @@ class TestAnOriginWithABudget:
     def test_a_refused_token_is_replaced_within_the_request(self, make_budget: MakeBudget) -> None:
         with FakeGitHub(repos=1, members=1, revoked=[FIRST]) as github:
             tokens = {"url": github.url, "github_api_token": f"{FIRST},{SECOND}"}
-            origin = GitHubClient(make_settings(github.url), make_budget(**tokens))
+            origin = GitHubClient(make_settings(github.url), make_budget(**tokens), clock=SYSTEM)
             assert [origin.get(origin.url_of("/")).status for _ in range(4)] == [200] * 4
             assert github.counters()["statuses"].get("401", 0) <= 1
             origin.close()
@@ -281,7 +288,8 @@ class TestAnOriginWithABudget:
         with FakeGitHub(repos=1, members=1) as github:
             github.fault("secondary", retry_after=30, times=1)
             origins = [
-                GitHubClient(make_settings(github.url), make_budget(url=github.url)) for _ in "ab"
+                GitHubClient(make_settings(github.url), make_budget(url=github.url), clock=SYSTEM)
+                for _ in "ab"
             ]
             for origin in origins:
                 with pytest.raises(OriginError) as refused:
@@ -311,7 +319,7 @@ def test_what_a_refusal_says_is_of_the_anonymous_limit_and_ignored(
 
 
 class TestClasses:
-    """GitHub's other limits are counted apart, once an answer has named them."""
+    """GitHub's other limits are counted apart, once a response has named them."""
 
     SBOM = "/repos/netflix/hystrix/dependency-graph/sbom"
     ELSEWHERE = "/repos/netflix/eureka/dependency-graph/sbom"
@@ -328,7 +336,7 @@ class TestClasses:
         assert left(redis, resource_class="dependency_sbom") == 99
 
     def test_a_class_that_is_spent_stops_its_own_kind_only(
-        self, make_budget: MakeBudget, clock: Clock
+        self, make_budget: MakeBudget, clock: ManualClock
     ) -> None:
         budget = make_budget()
         headers = said(0, limit=100) | {"X-RateLimit-Resource": "dependency_sbom"}
@@ -353,7 +361,9 @@ class TestClasses:
     def test_github_s_own_classes_are_learned(self, make_budget: MakeBudget, redis: Redis) -> None:
         with FakeGitHub(repos=3, members=1) as github:
             budget = make_budget(url=github.url)
-            origin = GitHubClient(make_settings(github.url, github_api_token=TOKEN), budget)
+            origin = GitHubClient(
+                make_settings(github.url, github_api_token=TOKEN), budget, clock=SYSTEM
+            )
             name = str(github.repos()[0]["full_name"])
             for _ in range(2):
                 origin.get(origin.url_of(f"/repos/{name}/dependency-graph/sbom"))
@@ -372,7 +382,7 @@ class TestHistory:
         return list(found.history)
 
     def test_has_the_last_number_of_each_slot(
-        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+        self, make_budget: MakeBudget, redis: Redis, clock: ManualClock
     ) -> None:
         budget = make_budget()
         first = clock.now // SLOT_SECONDS * SLOT_SECONDS
@@ -383,7 +393,7 @@ class TestHistory:
         assert self.points(redis, clock.now) == [Point(first, 99), Point(first + SLOT_SECONDS, 98)]
 
     def test_never_grows_beyond_a_turn(
-        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+        self, make_budget: MakeBudget, redis: Redis, clock: ManualClock
     ) -> None:
         budget, began = make_budget(), clock.now
         for number in range(SLOTS + 10):
@@ -397,15 +407,15 @@ class TestHistory:
         assert 7 * 3600 - 5 <= redis.ttl(ring) <= 7 * 3600
 
     def test_says_what_is_believed_to_be_left(
-        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+        self, make_budget: MakeBudget, redis: Redis, clock: ManualClock
     ) -> None:
         budget = make_budget()
         ask(budget, 100)
-        ask(budget, 200)  # an answer that was overtaken by the one before
+        ask(budget, 200)  # a response that was overtaken by the one before
         assert [point.remaining for point in self.points(redis, clock.now)] == [100]
 
     def test_tells_of_the_class_that_the_answer_spoke_of(
-        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+        self, make_budget: MakeBudget, redis: Redis, clock: ManualClock
     ) -> None:
         budget = make_budget()
         ask(budget, 4000)
@@ -421,7 +431,7 @@ class TestHistory:
 
     @pytest.mark.parametrize("status", [0, 200, 401])
     def test_has_nothing_of_an_answer_that_says_nothing(
-        self, make_budget: MakeBudget, redis: Redis, clock: Clock, status: int
+        self, make_budget: MakeBudget, redis: Redis, clock: ManualClock, status: int
     ) -> None:
         budget = make_budget()
         budget.settle(budget.reserve(), status, said(59, limit=60) if status == 401 else {})
@@ -429,7 +439,7 @@ class TestHistory:
         assert redis.exists(keys.budget_history(self.CREDENTIAL, CORE)) == 0
 
     def test_is_forgotten_with_a_budget_that_nobody_uses_any_more(
-        self, make_budget: MakeBudget, redis: Redis, clock: Clock
+        self, make_budget: MakeBudget, redis: Redis, clock: ManualClock
     ) -> None:
         ask(make_budget(github_api_token=FIRST), 100)
         clock.now += 7 * 3600 - 1
@@ -442,7 +452,7 @@ class TestHistory:
 
     @pytest.mark.parametrize("reset", [0, 5])
     def test_is_not_broken_by_an_hour_that_ended_long_ago(
-        self, make_budget: MakeBudget, redis: Redis, clock: Clock, reset: int
+        self, make_budget: MakeBudget, redis: Redis, clock: ManualClock, reset: int
     ) -> None:
         budget = make_budget()
         headers = said(0, limit=0, reset=reset) | {"X-RateLimit-Resource": "odd"}
@@ -456,7 +466,7 @@ class TestWithoutACredential:
     """What a credential would see more of is asked without one, by a budget of its own."""
 
     def test_is_60_an_hour_for_the_whole_fleet_and_nothing_is_reserved(
-        self, make_budget: MakeBudget, clock: Clock
+        self, make_budget: MakeBudget, clock: ManualClock
     ) -> None:
         fleet = [make_budget(tracked=False, origin_concurrency=90) for _ in range(3)]
         for number in range(60):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from refresher.errors import OriginError
-from refresher.github.client import API_VERSION, MAX_REDIRECTS, MEDIA_TYPE, USER_AGENT, GitHubClient
+from refresher.github.client import MAX_REDIRECTS, GitHubClient
+from refresher.github.request_headers import API_VERSION, MEDIA_TYPE, USER_AGENT
 from scripts.embedded_redis import free_port
 from shared.outcomes import FailureKind
 from tests.fakegithub.client import FakeGitHub
@@ -355,8 +356,10 @@ def test_the_size_that_counts_is_the_decompressed_one(
 def test_an_answer_that_comes_too_late_is_given_up_by_the_stopwatch(
     github: FakeGitHub, make_origin: MakeOrigin
 ) -> None:
-    readings = iter([1000.0, 1060.001])
-    origin = make_origin(github.url, stopwatch=lambda: next(readings), origin_deadline=60)
+    moments = {0: 1000.0, 1: 1060.001}  # by requests so far
+    origin = make_origin(
+        github.url, stopwatch=lambda: moments[github.counters()["total"]], origin_deadline=60
+    )
     error = refusal(lambda: origin.get(github.url + LIST))
     assert (error.kind, error.status) == (FailureKind.TIMEOUT, 200)
 

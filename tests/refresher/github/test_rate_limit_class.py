@@ -2,7 +2,7 @@
 
 import pytest
 
-from refresher.github.rate_limit_class import class_in, shape_of
+from refresher.github.rate_limit_class import shape_of
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,3 @@ from refresher.github.rate_limit_class import class_in, shape_of
 )
 def test_a_shape_leaves_out_names_and_numbers(path: str, shape: str) -> None:
     assert shape_of(path) == shape
-
-
-@pytest.mark.parametrize("name", ["core", "dependency_sbom", "search"])
-def test_an_answer_names_its_class(name: str) -> None:
-    assert class_in({"X-RateLimit-Resource": name}) == name
-
-
-@pytest.mark.parametrize("name", ["", "a b", "Core:x", "a" * 41])
-def test_nonsense_names_no_class(name: str) -> None:
-    assert class_in({"X-RateLimit-Resource": name}) is None
-    assert class_in({}) is None

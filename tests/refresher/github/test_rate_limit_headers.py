@@ -1,10 +1,19 @@
-"""What an answer says of GitHub's rate limits."""
+"""What a response says about GitHub's rate limits."""
 
 import time
 
 import pytest
 
-from refresher.github.rate_limit_headers import clock_offset, is_secondary, is_spent
+from refresher.github.rate_limit_headers import (
+    PrimaryLimit,
+    asked_pause,
+    class_in,
+    clock_offset,
+    is_secondary,
+    is_spent,
+    primary_limit,
+    remaining,
+)
 from tests.builders import NOW
 from tests.refresher.workbench import make_response
 
@@ -64,3 +73,72 @@ def test_the_origin_s_clock_is_so_far_ahead_of_ours_wherever_we_are(
 
 def test_an_answer_without_a_date_tells_nothing_of_a_clock() -> None:
     assert clock_offset({}, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("0", 0),
+        ("4999", 4999),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("٣", None),
+        ("9" * 99, None),
+    ],
+)
+def test_what_is_left_is_what_the_answer_says_in_digits(said: str, left: int | None) -> None:
+    assert remaining({"X-RateLimit-Remaining": said}) == left
+    assert remaining({}) is None
+
+
+LIMIT = {
+    "X-RateLimit-Limit": "5000",
+    "X-RateLimit-Remaining": "4321",
+    "X-RateLimit-Reset": "1800000000",
+}
+
+
+def test_a_primary_limit_is_reported_in_three_fields() -> None:
+    assert primary_limit(LIMIT) == PrimaryLimit(5000, 4321, 1_800_000_000)
+
+
+@pytest.mark.parametrize("field", LIMIT)
+@pytest.mark.parametrize("value", [None, "", "-1", "1.5", "\u0663", "9" * 99])
+def test_a_primary_limit_with_a_field_that_is_no_number_is_none(
+    field: str, value: str | None
+) -> None:
+    headers = LIMIT | {field: value}
+    assert primary_limit({name: one for name, one in headers.items() if one is not None}) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause"),
+    [
+        ({}, None),
+        ({"Retry-After": "60"}, 60),
+        ({"Retry-After": "60", **SPENT, "X-RateLimit-Reset": "1800000030"}, 60),
+        (SPENT | {"X-RateLimit-Reset": "1800000030"}, 30),
+        (SPENT | {"X-RateLimit-Reset": "1799999999"}, 0),
+        (LEFT | {"X-RateLimit-Reset": "1800000030"}, None),
+        (SPENT, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "9" * 300}, 24 * 3600),
+        (SPENT | {"X-RateLimit-Reset": "9" * 300}, 24 * 3600),
+    ],
+)
+def test_a_pause_is_what_github_asks_for_up_to_a_day(
+    headers: dict[str, str], pause: float | None
+) -> None:
+    assert asked_pause(headers, now=NOW) == pause
+
+
+@pytest.mark.parametrize("name", ["core", "dependency_sbom", "search"])
+def test_an_answer_names_its_class(name: str) -> None:
+    assert class_in({"X-RateLimit-Resource": name}) == name
+
+
+@pytest.mark.parametrize("name", ["", "a b", "Core:x", "a" * 41])
+def test_nonsense_names_no_class(name: str) -> None:
+    assert class_in({"X-RateLimit-Resource": name}) is None
+    assert class_in({}) is None

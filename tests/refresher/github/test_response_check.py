@@ -1,4 +1,4 @@
-"""An answer is content, a negative answer, or a failure of a certain kind with a certain pause."""
+"""A response is content, a negative response, a failure, or a refusal of the request."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from refresher.errors import OriginError
-from refresher.github.response_check import check
+from refresher.github.response_check import Refusal, check, refusal_in
 from shared.outcomes import FailureKind
 from tests.refresher.workbench import make_response
 
@@ -21,7 +21,7 @@ def refusal(
     tracked: bool = True,
     body: bytes = b"{}",
 ) -> tuple[FailureKind, int | None, float | None] | None:
-    """Kind, status and asked pause of a refused answer; None when it passes."""
+    """Kind, status and asked pause of a refused response; None when it passes."""
     try:
         check(make_response(status, body, headers=headers), tracked=tracked, now=NOW)
     except OriginError as error:
@@ -155,3 +155,25 @@ def test_without_a_credential_no_token_is_blamed() -> None:
     with pytest.raises(OriginError, match="without a credential") as refused:
         check(make_response(401), tracked=True, now=NOW)
     assert "TOKEN" not in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "is_anonymous", "expected"),
+    [
+        (200, {}, False, None),
+        (304, {}, False, None),
+        (401, {}, False, Refusal.CREDENTIAL),
+        (401, {}, True, None),  # a response about the resource: it is not public
+        (403, SPENT, False, Refusal.SPENT),
+        (429, SPENT, True, Refusal.SPENT),
+        (403, {"Retry-After": "60"}, False, Refusal.SECONDARY),
+        (429, {}, True, Refusal.SECONDARY),
+        (403, {}, False, None),
+        (503, {"Retry-After": "60"}, False, None),
+    ],
+)
+def test_a_refusal_says_what_the_next_request_must_change(
+    status: int, headers: Mapping[str, str], *, is_anonymous: bool, expected: Refusal | None
+) -> None:
+    response = replace(make_response(status, headers=headers), is_anonymous=is_anonymous)
+    assert refusal_in(response) is expected

@@ -13,7 +13,7 @@ from shared.redis import keys
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
-from tests.refresher.workbench import MEMBERS, ORG, REPOS, TOKEN, Clock
+from tests.refresher.workbench import MEMBERS, ORG, REPOS, TOKEN, ManualClock
 
 NUMERIC = "/organizations/913567/repos?per_page=100&page="
 FIRST = "/orgs/Netflix/repos?per_page=100"
@@ -41,7 +41,7 @@ def refreshed(
 
 
 def test_unchanged_content_costs_nothing_and_writes_no_body(
-    context_for: MakeContext, redis: Redis, store: Store, clock: Clock, *, link_on_304: bool
+    context_for: MakeContext, redis: Redis, store: Store, clock: ManualClock, *, link_on_304: bool
 ) -> None:
     with FakeGitHub(repos=250, members=130, link_on_304=link_on_304) as github:
         context = context_for(github.url, clock=clock, github_api_token=TOKEN)

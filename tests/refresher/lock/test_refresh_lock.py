@@ -3,19 +3,21 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 
-from refresher.errors import LeaseLostError, NoQuorumError
-from refresher.lock.refresh_lock import HeldLock, lease
+from refresher.errors import NoQuorumError
+from refresher.lock.refresh_lock import HeldLock, RefreshLocks
 from scripts.embedded_redis import EmbeddedRedis, free_port
+from shared.clock import SYSTEM
 from shared.redis import keys
 from shared.redis.connection import connect, connect_to_lock_masters
 from shared.settings import load
-from tests.refresher.workbench import ORG, REPOS
+from tests.refresher.workbench import ORG, REPOS, ManualClock, lease
 from tests.waiting import eventually
 
 LIFETIME = 1.5  # seconds of a lock that is kept
@@ -34,9 +36,7 @@ def wait_until_lost(held: HeldLock) -> None:
     """Return when the lease says that it is lost; fail when it never does."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        try:
-            held.check()
-        except LeaseLostError:
+        if held.is_lost:
             return
         time.sleep(0.01)
     pytest.fail("the lease was never lost")
@@ -76,7 +76,7 @@ def test_a_mark_for_the_queue_and_the_status_page_lives_as_long_as_the_lock(redi
 def test_the_lock_is_given_back_at_the_end(redis: Redis) -> None:
     with lease(ORG, redis, lifetime=10) as held:
         assert held is not None
-        held.check()
+        assert not held.is_lost
     assert redis.keys() == []
     with lease(ORG, redis, lifetime=10) as again:
         assert again is not None
@@ -96,7 +96,7 @@ def test_the_lock_is_held_for_longer_than_its_life(redis: Redis) -> None:
             assert redis.pttl(keys.lock(ORG)) > 0
             assert redis.pttl(keys.running(ORG)) > 0
             time.sleep(0.01)
-        held.check()
+        assert not held.is_lost
     assert redis.keys() == []
 
 
@@ -115,7 +115,7 @@ def test_a_lock_that_another_has_taken_is_lost_and_left_to_him(redis: Redis) -> 
             wait_until_lost(held)
             held.release()
             assert other is not None
-            other.check()
+            assert not other.is_lost
             assert redis.exists(keys.lock(ORG), keys.running(ORG)) == 2
 
 
@@ -143,17 +143,49 @@ def test_a_lock_is_lost_with_its_redis_and_leaving_is_no_error(tmp_path: Path) -
 
 
 def test_who_was_stopped_for_the_lock_s_life_knows_at_once_that_it_is_lost(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
+    redis: Redis,
 ) -> None:
     """Before any thread of its own has run again."""
-    with lease(ORG, redis, lifetime=1000) as held:
+    clock = ManualClock()
+    stopped = replace(SYSTEM, monotonic=clock)
+    with RefreshLocks(redis, lifetime=1000, clock=stopped).take(ORG) as held:
         assert held is not None
-        held.check()
-        later = time.monotonic() + 991
-        monkeypatch.setattr(time, "monotonic", lambda: later)
-        with pytest.raises(LeaseLostError):
-            held.check()
-        monkeypatch.undo()
+        assert not held.is_lost
+        clock.now += 991
+        assert held.is_lost
+
+
+def test_a_lock_is_extended_after_a_third_of_its_life(redis: Redis) -> None:
+    clock = ManualClock()
+    locks = RefreshLocks(redis, lifetime=60, clock=replace(SYSTEM, monotonic=clock))
+    with locks.take(ORG) as held:
+        assert held is not None
+        for pass_by, is_extended in ((19.9, False), (0.2, True), (19.9, False), (0.2, True)):
+            redis.pexpire(keys.lock(ORG), 30_000)
+            redis.pexpire(keys.running(ORG), 30_000)
+            clock.now += pass_by
+            assert held.extend_if_due()
+            for key in (keys.lock(ORG), keys.running(ORG)):
+                assert (redis.pttl(key) > 30_000) is is_extended
+        clock.now += 60
+        assert not held.extend_if_due()
+        assert redis.pttl(keys.lock(ORG)) > 0, "what is lost is left to expire"
+
+
+def test_a_watchdog_runs_while_a_lock_is_held(redis: Redis) -> None:
+    seen: list[int] = []
+    watched = RefreshLocks(
+        redis,
+        lifetime=0.15,
+        clock=SYSTEM,
+        watchdog=lambda: seen.append(redis.exists(keys.lock(ORG))),
+    )
+    with watched.take(ORG):
+        eventually(lambda: len(seen) >= 2)
+    count = len(seen)
+    assert seen[0] == 1
+    time.sleep(0.1)
+    assert len(seen) == count
 
 
 class TestIndependentMasters:
@@ -182,9 +214,8 @@ class TestIndependentMasters:
             assert one is not None
             assert other is None
             assert redis.keys() == [keys.running(ORG).encode()]
-            eventually(
-                lambda: all(master.keys() == [keys.lock(ORG).encode()] for master in masters)
-            )
+            held = [keys.lock(ORG).encode()]
+            eventually(lambda: sum(master.keys() == held for master in masters) >= 2)
         assert redis.keys() == []
         eventually(lambda: not any(master.keys() for master in masters))
 
@@ -204,7 +235,7 @@ class TestIndependentMasters:
                     with lease(ORG, redis, masters=masters, lifetime=LIFETIME) as other:
                         assert other is None
                     time.sleep(0.05)
-                held.check()
+                assert not held.is_lost
             with lease(ORG, redis, masters=masters, lifetime=10) as again:
                 assert again is not None
 

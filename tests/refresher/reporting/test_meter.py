@@ -3,56 +3,29 @@
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any
 
 import pytest
 from redis import Redis
-from requests.structures import CaseInsensitiveDict
 
 from refresher.errors import OriginError
 from refresher.github.auth.credentials import Token
-from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
-from refresher.reporting.meter import Exchange, Expense, Meter, metered
+from refresher.reporting.meter import Expense, Meter, metered
 from shared import measures
+from shared.clock import SYSTEM
 from shared.measures import SUM, Measure
 from shared.redis import keys
 from tests.builders import absent_redis
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import TOKEN, make_settings
-
-ID = "0123456789ab"
-
-
-def make_exchange(status: int | None = 200, **known: Any) -> Exchange:
-    """A request of 0.25 s with a credential, that of the id `ID` unless said otherwise."""
-    credential = Named(known.pop("credential", ID), known.pop("is_anonymous", False))
-    headers = CaseInsensitiveDict(known.pop("headers", {}))
-    return Exchange(status, 0.25, credential, headers, **known)
-
-
-@dataclass(frozen=True)
-class Named:
-    """A credential of which nothing matters but what it is called."""
-
-    id: str
-    is_anonymous: bool
-    assumed_limit: int = 5000
-
-    def authorization(self) -> str | None:
-        """Nobody asks."""
-        raise NotImplementedError
-
-    def renew(self) -> bool:
-        """It cannot."""
-        return False
-
-    def excess(self, headers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
-        """It sees nothing private."""
-        return []
+from tests.refresher.workbench import (
+    CREDENTIAL_ID,
+    TOKEN,
+    make_budget,
+    make_exchange,
+    make_settings,
+)
 
 
 def counts(redis: Redis, measure: Measure) -> Mapping[tuple[str, ...], float]:
@@ -61,45 +34,7 @@ def counts(redis: Redis, measure: Measure) -> Mapping[tuple[str, ...], float]:
 
 @pytest.fixture
 def meter(redis: Redis) -> Meter:
-    return Meter(redis)
-
-
-@pytest.mark.parametrize(
-    ("status", "anonymous", "points"),
-    [
-        (200, False, 1),
-        (200, True, 1),
-        (304, False, 0),  # free to who is authorised
-        (304, True, 1),
-        (404, False, 1),
-        (403, False, 1),
-        (502, False, 1),
-        (401, False, 0),  # refused before it could count
-        (None, False, 0),  # no answer: nobody knows
-        (None, True, 0),
-    ],
-)
-def test_what_a_request_counts_against_the_limit(
-    status: int | None, *, anonymous: bool, points: int
-) -> None:
-    assert make_exchange(status, is_anonymous=anonymous).points == points
-
-
-@pytest.mark.parametrize(
-    ("said", "left"),
-    [
-        ("0", 0),
-        ("4999", 4999),
-        ("", None),
-        ("-1", None),
-        ("1.5", None),
-        ("٣", None),
-        ("9" * 99, None),
-    ],
-)
-def test_what_is_left_is_what_the_answer_says_in_digits(said: str, left: int | None) -> None:
-    assert make_exchange(headers={"x-ratelimit-remaining": said}).left == left
-    assert make_exchange().left is None
+    return Meter(redis, SYSTEM)
 
 
 class TestExpense:
@@ -137,7 +72,13 @@ class TestCounts:
     """What goes to Redis."""
 
     def test_are_by_status_and_by_credential(self, redis: Redis, meter: Meter) -> None:
-        for status, credential in ((200, ID), (200, "other"), (304, ID), (None, ID), (401, ID)):
+        for status, credential in (
+            (200, CREDENTIAL_ID),
+            (200, "other"),
+            (304, CREDENTIAL_ID),
+            (None, CREDENTIAL_ID),
+            (401, CREDENTIAL_ID),
+        ):
             meter.observe(make_exchange(status, credential=credential))
         meter.flush()
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {
@@ -146,7 +87,7 @@ class TestCounts:
             ("none",): 1,
             ("401",): 1,
         }
-        assert counts(redis, Measure.POINTS) == {(ID,): 1, ("other",): 1}
+        assert counts(redis, Measure.POINTS) == {(CREDENTIAL_ID,): 1, ("other",): 1}
         assert counts(redis, Measure.ORIGIN_SECONDS) == {("0.5",): 5, (SUM,): 1.25}
 
     def test_of_other_things_are_brought_along(self, redis: Redis, meter: Meter) -> None:
@@ -165,16 +106,16 @@ class TestCounts:
 
     def test_of_several_refreshers_are_summed(self, redis: Redis) -> None:
         for _ in range(3):
-            with metered(redis) as meter:
+            with metered(redis, SYSTEM) as meter:
                 meter.observe(make_exchange())
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 3}
 
     def test_wait_for_a_redis_that_is_away(self, redis: Redis) -> None:
-        meter = Meter(absent_redis())
+        meter = Meter(absent_redis(), SYSTEM)
         meter.observe(make_exchange())
         meter.flush()
         meter.observe(make_exchange(304))
-        meter.redis = redis
+        meter._redis = redis
         meter.flush()
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1, ("304",): 1}
         assert counts(redis, Measure.ORIGIN_SECONDS) == {("0.5",): 2, (SUM,): 0.5}
@@ -201,7 +142,7 @@ class TestCounts:
 
     def test_are_in_redis_when_the_job_is_over_even_by_an_error(self, redis: Redis) -> None:
         def fail() -> None:
-            with metered(redis) as meter:
+            with metered(redis, SYSTEM) as meter:
                 meter.observe(make_exchange())
                 raise ZeroDivisionError
 
@@ -210,7 +151,7 @@ class TestCounts:
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1}
 
     def test_end_no_job_where_redis_is_away(self) -> None:
-        with metered(absent_redis()) as meter:
+        with metered(absent_redis(), SYSTEM) as meter:
             meter.observe(make_exchange())
 
 
@@ -244,7 +185,7 @@ class TestTheOrigin:
         meter.observe(make_exchange(200, credential="other"))
         meter.observe(make_exchange(None, credential="mute"))
         meter.flush()
-        assert redis.hgetall(keys.credential(ID)) == {
+        assert redis.hgetall(keys.credential(CREDENTIAL_ID)) == {
             b"scopes": b"repo, user",
             b"expires": b"2027-02",
             b"status": b"200",
@@ -255,7 +196,7 @@ class TestTheOrigin:
         assert redis.hget(keys.credential("scopeless"), "scopes") == b""
         assert redis.hget(keys.credential("other"), "scopes") is None
         assert redis.exists(keys.credential("mute")) == 0
-        assert 24 * 3600 - 5 <= redis.ttl(keys.credential(ID)) <= 24 * 3600
+        assert 24 * 3600 - 5 <= redis.ttl(keys.credential(CREDENTIAL_ID)) <= 24 * 3600
 
 
 class TestAgainstTheStandIn:
@@ -267,7 +208,10 @@ class TestAgainstTheStandIn:
     ) -> Iterator[GitHubClient]:
         settings = make_settings(github.url, github_api_token=request.param)
         origin = GitHubClient(
-            settings, Budget(redis, settings, tracked=True), observe=meter.observe
+            settings,
+            make_budget(redis, settings, tracked=True),
+            observe=meter.observe,
+            clock=SYSTEM,
         )
         yield origin
         origin.close()

@@ -1,4 +1,4 @@
-"""How a refresh ended is told to the log, the counts, the record and the timeline."""
+"""The end of a refresh is reported to the log, the counters, the record and the timeline."""
 
 import logging
 import time
@@ -9,9 +9,11 @@ import pytest
 from redis import Redis
 
 from refresher.github.auth.credentials import Token
-from refresher.reporting.meter import Exchange, Meter
+from refresher.github.exchange import Exchange
+from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Ended, Reporter
 from shared import measures
+from shared.clock import SYSTEM
 from shared.failure import Failure
 from shared.measures import Measure
 from shared.outcomes import FailureKind, RefreshOutcome
@@ -28,7 +30,9 @@ EVENTS = {"updated", "unchanged", "failed", "fenced", "broken", "no-lock"}
 
 @pytest.fixture
 def reporter(redis: Redis) -> Reporter:
-    return Reporter(redis, Meter(redis), keep_s=660, request_id="abc-123", job_id="job-1")
+    return Reporter(
+        redis, Meter(redis, SYSTEM), SYSTEM, keep_s=660, request_id="abc-123", job_id="job-1"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +195,7 @@ def test_a_redis_that_is_away_ends_no_refresh_and_the_log_has_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     away = absent_redis()
-    reporter = Reporter(away, Meter(away), keep_s=660)
+    reporter = Reporter(away, Meter(away, SYSTEM), SYSTEM, keep_s=660)
     reporter.progress(ORG, 1, 2)
     report(reporter, Ended(RefreshOutcome.UPDATED))
     assert [fields(line)["outcome"] for line in caplog.records] == ["updated"]
@@ -204,7 +208,7 @@ class TestKeysThatNobodyHasSaidToBePublic:
         for _ in range(2):
             reporter.note_dropped("repos/get", {"owner.shoe_size", "shoe_size"})
         assert [line.getMessage() for line in caplog.records] == [
-            "GitHub's answer to repos/get has keys that no public shape has; they are dropped: "
+            "GitHub's response to repos/get has fields that no public shape has; dropped: "
             "owner.shoe_size, shoe_size"
         ]
         known = redis.hgetall(keys.UNKNOWN_FIELDS)

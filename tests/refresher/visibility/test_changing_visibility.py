@@ -1,21 +1,21 @@
 """What changes behind the cache's back never lets out more than GitHub tells anybody now."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from refresher.refresh import RefreshContext, refresh
+from refresher.refresh import refresh
 from shared.entry import Entry
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue
-from tests.fakegithub.asking import ask
+from shared.resources.catalogue import Catalogue
+from tests.fakegithub.api import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
-from tests.refresher.workbench import Clock, make_context, make_settings
+from tests.refresher.conftest import MakeContext
+from tests.refresher.workbench import ManualClock
 
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 SEES_ALL = {"role": "owner", "scopes": "repo, admin:org"}
@@ -31,22 +31,13 @@ def github() -> Iterator[FakeGitHub]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(time.time())
-
-
-@pytest.fixture
-def fetch(github: FakeGitHub, redis: Redis, clock: Clock) -> Iterator[Fetch]:
+def fetch(context_for: MakeContext, github: FakeGitHub, redis: Redis, clock: ManualClock) -> Fetch:
     """Refreshes a path with a credential and gives what is stored then."""
-    made: list[RefreshContext] = []
 
     def fetch(path: str, *, token: str = OWNER, **settings: Any) -> Entry:
-        settings = {"github_api_token": token, **settings}
-        context = make_context(
-            redis, make_settings(github.url, **settings), budgeted=True, clock=clock
-        )
-        made.append(context)
-        include_private = context.settings.include_private
+        known = {"github_api_token": token, **settings}
+        context = context_for(github.url, clock=clock, budgeted=True, **known)
+        include_private = settings.get("include_private", False)
         resource = Catalogue(("Netflix",), include_private=include_private).named(path)
         assert resource is not None
         refresh(resource, context)
@@ -55,9 +46,7 @@ def fetch(github: FakeGitHub, redis: Redis, clock: Clock) -> Iterator[Fetch]:
         assert entry is not None
         return entry
 
-    yield fetch
-    for context in made:
-        context.origin.close()
+    return fetch
 
 
 def hidden(github: FakeGitHub) -> str:
@@ -78,7 +67,7 @@ def test_what_lies_below_a_repository_that_is_not_said_to_be_public_is_asked_for
 
 @pytest.mark.parametrize("status", [301, 302])
 def test_that_nothing_changed_in_another_repository_is_no_proof_that_it_is_public(
-    github: FakeGitHub, fetch: Fetch, clock: Clock, status: int
+    github: FakeGitHub, fetch: Fetch, clock: ManualClock, status: int
 ) -> None:
     here, there = (repo["name"] for repo in github.repos()[:2])
     path = f"/repos/netflix/{here.lower()}/readme"
@@ -109,7 +98,7 @@ def test_drafts_of_a_private_repository_are_left_out_and_the_rest_is_shown(
     github: FakeGitHub, fetch: Fetch
 ) -> None:
     path = f"/repos/netflix/{hidden(github).lower()}/releases"
-    all_releases = json.loads(ask(github, path, token=OWNER).body)
+    all_releases = ask(github, path, token=OWNER).json
     published = [one["id"] for one in all_releases if not one["draft"]]
     assert 0 < len(published) < len(all_releases)
     found = fetch(path, include_private=True)

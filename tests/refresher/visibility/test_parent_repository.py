@@ -11,7 +11,7 @@ from shared.resources.resource import Resource
 from tests.builders import on_demand
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
-from tests.refresher.workbench import CATALOGUE, TOKEN, Clock, property_test
+from tests.refresher.workbench import CATALOGUE, TOKEN, ManualClock, property_test
 
 segments = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
 
@@ -43,7 +43,7 @@ def test_a_parent_is_the_resource_that_clients_ask_for_by_that_path(
 
 
 def test_what_was_private_when_it_was_asked_for_is_not_stored(
-    github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+    github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
 ) -> None:
     name = github.repos()[0]["name"].lower()
     repository, below = (on_demand(f"/repos/netflix/{name}{end}") for end in ("", "/languages"))
@@ -59,7 +59,7 @@ def test_what_was_private_when_it_was_asked_for_is_not_stored(
 
 
 def test_a_repository_is_looked_at_again_once_a_second_for_all_that_lies_below_it(
-    github: FakeGitHub, context_for: MakeContext, clock: Clock
+    github: FakeGitHub, context_for: MakeContext, clock: ManualClock
 ) -> None:
     name = github.repos()[0]["name"].lower()
     context = context_for(github.url, github_api_token=TOKEN, clock=clock, on_demand_ttl=60)
@@ -77,7 +77,7 @@ def test_a_repository_is_looked_at_again_once_a_second_for_all_that_lies_below_i
 
 
 def test_what_cannot_be_looked_at_again_is_not_stored(
-    github: FakeGitHub, context_for: MakeContext, store: Store, clock: Clock
+    github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
 ) -> None:
     name = github.repos()[0]["name"].lower()
     repository, below = (on_demand(f"/repos/netflix/{name}{end}") for end in ("", "/languages"))

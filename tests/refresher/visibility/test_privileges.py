@@ -16,17 +16,19 @@ from refresher.errors import OriginError
 from refresher.github.auth.app_installation import AppInstallation, installation_of
 from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import ANONYMOUS, Credential, Token
-from refresher.github.client import MEDIA_TYPE
 from refresher.github.conditional import Identity
+from refresher.github.exchange import Exchange
+from refresher.github.request_headers import MEDIA_TYPE
 from refresher.github.response import GitHubResponse
-from refresher.reporting.meter import Exchange, Meter
+from refresher.reporting.meter import Meter
 from refresher.visibility.askers import may_not_push
 from refresher.visibility.privileges import Privileges, found_since, shown_by
+from shared.clock import SYSTEM
 from shared.outcomes import FailureKind
 from shared.redis import keys
 from shared.settings import PrivilegedCredentials
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
-from tests.refresher.workbench import Clock, make_settings
+from tests.refresher.workbench import ManualClock, at, make_settings
 
 CLASSIC = Token("ghp_0123456789abcdef")
 FINE_GRAINED = Token("github_pat_0123456789abcdef")
@@ -34,16 +36,16 @@ DAY = 24 * 3600
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def make(redis: Redis, clock: Clock) -> Callable[..., Privileges]:
+def make(redis: Redis, clock: ManualClock) -> Callable[..., Privileges]:
     """What one process of the fleet learns."""
 
     def make(policy: PrivilegedCredentials = PrivilegedCredentials.WARN) -> Privileges:
-        return Privileges(redis, policy, clock=clock)
+        return Privileges(redis, policy, clock=at(clock))
 
     return make
 
@@ -82,7 +84,7 @@ def known_of(redis: Redis, credential: Credential) -> dict[str, float]:
     return {name.decode(): float(at) for name, at in found.items()}
 
 
-def app_with(redis: Redis, clock: Clock, permissions: dict[str, str]) -> AppInstallation:
+def app_with(redis: Redis, clock: ManualClock, permissions: dict[str, str]) -> AppInstallation:
     """An installation whose current token has these permissions."""
     settings = make_settings(
         "http://127.0.0.1:1",
@@ -90,7 +92,7 @@ def app_with(redis: Redis, clock: Clock, permissions: dict[str, str]) -> AppInst
         github_app_installation_id=INSTALLATION_ID,
         github_app_private_key=key_pair().private,
     )
-    app = installation_of(settings, redis, clock=clock)
+    app = installation_of(settings, redis, clock=at(clock))
     assert app is not None
     token_store = AppTokenStore(redis, app.id, app._key)
     token_store.put(AppToken("ghs_0123456789", clock() + 3600, permissions), seconds=3600)
@@ -100,7 +102,7 @@ def app_with(redis: Redis, clock: Clock, permissions: dict[str, str]) -> AppInst
 
 class TestWhatGitHubSays:
     def test_scopes_that_show_more_are_found(
-        self, redis: Redis, privileges: Privileges, clock: Clock
+        self, redis: Redis, privileges: Privileges, clock: ManualClock
     ) -> None:
         privileges.observe(exchange(CLASSIC, "repo, read:user, read:org"))
         privileges.check()
@@ -127,7 +129,7 @@ class TestWhatGitHubSays:
         assert known_of(redis, CLASSIC) == {}
 
     def test_permissions_of_an_app_that_show_more_are_found(
-        self, redis: Redis, privileges: Privileges, clock: Clock
+        self, redis: Redis, privileges: Privileges, clock: ManualClock
     ) -> None:
         app = app_with(redis, clock, {"metadata": "read", "members": "read", "contents": "write"})
         privileges.observe(exchange(app))
@@ -138,7 +140,7 @@ class TestWhatGitHubSays:
         }
 
     def test_an_app_that_reads_metadata_alone_sees_nothing_more(
-        self, redis: Redis, privileges: Privileges, clock: Clock
+        self, redis: Redis, privileges: Privileges, clock: ManualClock
     ) -> None:
         app = app_with(redis, clock, {"metadata": "read"})
         privileges.observe(exchange(app))
@@ -190,7 +192,7 @@ class TestTelling:
         self,
         redis: Redis,
         make: Callable[..., Privileges],
-        clock: Clock,
+        clock: ManualClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         for one in (make(), make()):  # two processes
@@ -249,7 +251,7 @@ class TestTelling:
 
 class TestWhatWasFoundSince:
     def test_is_told_of_our_credentials_alone(
-        self, redis: Redis, privileges: Privileges, clock: Clock
+        self, redis: Redis, privileges: Privileges, clock: ManualClock
     ) -> None:
         privileges.observe(exchange(CLASSIC, "repo"))
         privileges.check()
@@ -259,7 +261,7 @@ class TestWhatWasFoundSince:
         )
 
     def test_is_not_what_was_seen_before(
-        self, redis: Redis, privileges: Privileges, clock: Clock
+        self, redis: Redis, privileges: Privileges, clock: ManualClock
     ) -> None:
         privileges.observe(exchange(CLASSIC, "repo, admin:org"))
         privileges.check()
@@ -275,48 +277,48 @@ class TestWhatWasFoundSince:
 
 class TestCredentialsThatSeeNoMore:
     @pytest.fixture
-    def told(self, redis: Redis) -> Callable[..., None]:
+    def github_says(self, redis: Redis) -> Callable[..., None]:
         """What GitHub said of a credential is known, as refreshers bring it to Redis."""
 
         def tell(credential: Credential, scopes: str | None) -> None:
-            meter = Meter(redis)
+            meter = Meter(redis, SYSTEM)
             meter.observe(exchange(credential, scopes))
             meter.flush()
 
         return tell
 
     def test_are_classic_tokens_of_which_github_names_no_scope(
-        self, privileges: Privileges, told: Callable[..., None]
+        self, privileges: Privileges, github_says: Callable[..., None]
     ) -> None:
         assert privileges.scopeless([CLASSIC]) == frozenset()  # nothing is known yet
-        told(CLASSIC, "")
+        github_says(CLASSIC, "")
         assert privileges.scopeless([CLASSIC, FINE_GRAINED, ANONYMOUS]) == {CLASSIC.id}
 
     @pytest.mark.parametrize("scopes", [None, "repo", "read:user"])
     def test_are_none_of_which_github_names_a_scope_or_says_nothing(
-        self, privileges: Privileges, told: Callable[..., None], scopes: str | None
+        self, privileges: Privileges, github_says: Callable[..., None], scopes: str | None
     ) -> None:
-        told(CLASSIC, scopes)
+        github_says(CLASSIC, scopes)
         assert privileges.scopeless([CLASSIC]) == frozenset()
 
     @pytest.mark.parametrize("secret", ["github_pat_11A", "ghs_0123456789", "anything-else"])
     def test_are_never_of_another_kind_whatever_the_field_says(
-        self, privileges: Privileges, told: Callable[..., None], secret: str
+        self, privileges: Privileges, github_says: Callable[..., None], secret: str
     ) -> None:
-        told(Token(secret), "")
+        github_says(Token(secret), "")
         assert privileges.scopeless([Token(secret)]) == frozenset()
 
     @pytest.mark.parametrize("secret", ["ghp_0123456789", "gho_0123456789", "0a" * 20])
     def test_are_classic_tokens_of_every_form(
-        self, privileges: Privileges, told: Callable[..., None], secret: str
+        self, privileges: Privileges, github_says: Callable[..., None], secret: str
     ) -> None:
-        told(Token(secret), "")
+        github_says(Token(secret), "")
         assert privileges.scopeless([Token(secret)]) == {Token(secret).id}
 
     def test_are_no_longer_so_once_an_answer_shows_otherwise(
-        self, privileges: Privileges, told: Callable[..., None]
+        self, privileges: Privileges, github_says: Callable[..., None]
     ) -> None:
-        told(CLASSIC, "")
+        github_says(CLASSIC, "")
         privileges.note_findings(answer_to(CLASSIC), Findings(may_push=True))
         privileges.check()
         assert privileges.scopeless([CLASSIC]) == frozenset()
@@ -325,10 +327,10 @@ class TestCredentialsThatSeeNoMore:
         self,
         redis: Redis,
         privileges: Privileges,
-        clock: Clock,
-        told: Callable[..., None],
+        clock: ManualClock,
+        github_says: Callable[..., None],
     ) -> None:
-        told(CLASSIC, "")
+        github_says(CLASSIC, "")
         outside = app_with(redis, clock, {"metadata": "read", "contents": "read"})
         assert privileges.without_members([CLASSIC, outside]) == {CLASSIC.id, outside.id}
         inside = app_with(redis, clock, {"metadata": "read", "members": "read"})
@@ -344,7 +346,7 @@ class TestCredentialsThatSeeNoMore:
         self,
         redis: Redis,
         privileges: Privileges,
-        clock: Clock,
+        clock: ManualClock,
         permissions: dict[str, str],
         is_confirmed: bool,
     ) -> None:
@@ -362,7 +364,7 @@ class TestCredentialsThatSeeNoMore:
         ],
     )
     def test_do_not_see_drafts_if_they_are_an_app_that_reads_and_may_not_push(
-        self, redis: Redis, clock: Clock, permissions: dict[str, str], may_not: bool
+        self, redis: Redis, clock: ManualClock, permissions: dict[str, str], may_not: bool
     ) -> None:
         app = app_with(redis, clock, permissions)
         given_to = Identity(MEDIA_TYPE, app.authorization()).fingerprint

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,16 +21,16 @@ from refresher.github.auth.app_installation import (
 from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import Token
 from refresher.github.auth.pool import credentials_of
-from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.rate_limit_class import CORE
+from shared.clock import SYSTEM
 from shared.errors import SettingsError
 from shared.outcomes import FailureKind
 from shared.redis import keys
 from shared.settings import Settings
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
-from tests.refresher.workbench import TOKEN, Clock, make_settings
+from tests.refresher.workbench import TOKEN, ManualClock, at, make_budget, make_settings
 
 TOKENS = "/access_tokens$"
 BUDGET = keys.budget(f"app-{INSTALLATION_ID}", CORE)
@@ -56,16 +57,16 @@ def app_settings(github: FakeGitHub, **known: Any) -> Settings:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(time.time())
+def clock() -> ManualClock:
+    return ManualClock(time.time())
 
 
 @pytest.fixture
-def installation(redis: Redis, github: FakeGitHub, clock: Clock) -> MakeInstallation:
+def installation(redis: Redis, github: FakeGitHub, clock: ManualClock) -> MakeInstallation:
     """The installation as each refresher of a fleet has it."""
 
     def make(**known: Any) -> AppInstallation:
-        found = installation_of(app_settings(github, **known), redis, clock=clock)
+        found = installation_of(app_settings(github, **known), redis, clock=at(clock))
         assert found is not None
         return found
 
@@ -73,7 +74,7 @@ def installation(redis: Redis, github: FakeGitHub, clock: Clock) -> MakeInstalla
 
 
 @pytest.fixture
-def later(github: FakeGitHub, clock: Clock) -> Callable[[float], None]:
+def later(github: FakeGitHub, clock: ManualClock) -> Callable[[float], None]:
     """Time passes, here and at GitHub."""
 
     def pass_by(seconds: float) -> None:
@@ -89,7 +90,9 @@ def origin(redis: Redis, github: FakeGitHub) -> Iterator[Callable[..., GitHubCli
 
     def make(**known: Any) -> GitHubClient:
         settings = app_settings(github, **known)
-        made.append(GitHubClient(settings, Budget(redis, settings, tracked=True)))
+        made.append(
+            GitHubClient(settings, make_budget(redis, settings, tracked=True), clock=SYSTEM)
+        )
         return made[-1]
 
     yield make
@@ -153,7 +156,7 @@ def test_while_another_renews_it_the_old_token_is_used(
 
 
 def test_without_any_token_one_waits_for_the_other_but_not_for_ever(
-    redis: Redis, github: FakeGitHub, clock: Clock
+    redis: Redis, github: FakeGitHub, clock: ManualClock
 ) -> None:
     settings = app_settings(github, origin_read_timeout=1)
     key = private_key_of(settings)
@@ -161,7 +164,7 @@ def test_without_any_token_one_waits_for_the_other_but_not_for_ever(
     token_store = AppTokenStore(redis, "app-678", key)
     assert token_store.claim_renewal(60)
     waits: list[float] = []
-    one = AppInstallation(settings, key, token_store, clock=clock, sleep=waits.append)
+    one = AppInstallation(settings, key, token_store, clock=replace(at(clock), sleep=waits.append))
     with pytest.raises(CredentialError) as failed:
         one.authorization()
     assert 0.9 < sum(waits) < 1.2
@@ -170,7 +173,9 @@ def test_without_any_token_one_waits_for_the_other_but_not_for_ever(
     def other_brings_it(_: float) -> None:
         token_store.put(AppToken("ghs_brought", clock.now + 3600), seconds=3600)
 
-    one = AppInstallation(settings, key, token_store, clock=clock, sleep=other_brings_it)
+    one = AppInstallation(
+        settings, key, token_store, clock=replace(at(clock), sleep=other_brings_it)
+    )
     assert one.authorization() == "Bearer ghs_brought"
     assert github.counters()["installation_tokens"] == 0
 
@@ -270,7 +275,7 @@ class TestTrouble:
     def test_a_key_that_is_none_stops_the_process(self, redis: Redis, github: FakeGitHub) -> None:
         settings = app_settings(github, github_app_private_key="no key at all")
         with pytest.raises(SettingsError, match="GITHUB_APP_PRIVATE_KEY: must be an RSA"):
-            credentials_of(settings, redis, clock=time.time)
+            credentials_of(settings, redis, clock=SYSTEM)
 
 
 class TestSecrets:
@@ -291,7 +296,7 @@ class TestSecrets:
             assert secret.encode() not in held
             assert secret not in caplog.text
 
-    def test_a_vault_opens_for_its_own_key_only(
+    def test_a_token_store_opens_for_its_own_key_only(
         self, installation: MakeInstallation, github: FakeGitHub, redis: Redis
     ) -> None:
         installation().authorization()
