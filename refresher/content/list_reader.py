@@ -245,7 +245,6 @@ class ListReader:
             else:
                 findings = Findings()
                 items[url] = self._downloaded(response, findings)
-                self._check_size(items)
                 pages.append(Page.of(response, url, len(items[url])))
                 still_empty = page is not None and page.items == 0 and not items[url]
                 downloaded = downloaded or not still_empty
@@ -253,6 +252,7 @@ class ListReader:
                 following = _following(response)
                 length = len(known) if _is_mute(response) else 1 + len(following)
             yield PageRead(len(pages), max(length, len(pages)), response, findings)
+            self._check_size(items)
             if len(pages) == 1 and not known and following[:1] == [pages[0].next_url]:
                 responses.expect(following[: self.limits.max_pages - 1])
             url = pages[-1].next_url or (_beyond(pages[-1]) if _is_mute(response) else None)
