@@ -34,7 +34,8 @@ from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from scripts.embedded_redis import EmbeddedRedis
 from shared.clock import SYSTEM
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from shared.settings import Settings, load
 from tests.fakegithub.client import FakeGitHub
 
@@ -116,7 +117,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
     """What this project's refresher costs."""
     redis.flushall()
     now = START
-    resource = Catalogue((ORG,)).repositories(ORG)
+    resource = Catalogue((ORG,)).of_kind(REPOSITORIES, ORG)
 
     def make_look(github: FakeGitHub) -> Look:
         def settings(token: str) -> Settings:

@@ -21,7 +21,8 @@ from reader.webhooks.receiver import Webhooks
 from shared.queueing import RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from shared.settings import Settings
 
 # Threads that never wait for content, so that hits and health checks always find one.
@@ -53,7 +54,7 @@ class ReaderProcess:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
+        self.catalogue = Catalogue.of(settings)
         self._lock = Lock()
         self._parts: Components | None = None
 

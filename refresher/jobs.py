@@ -33,7 +33,8 @@ from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
 from shared.queueing import FORM, REQUEST_ID, RefreshQueue
 from shared.redis.connection import connect, connect_to_lock_masters
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
@@ -53,7 +54,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
         The outcome, for RQ's own log.
     """
     settings = _begin()
-    catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
+    catalogue = Catalogue.of(settings)
     resource = _named(name, catalogue)
     if resource is None:
         return "refused"
@@ -82,7 +83,7 @@ def forget(name: str) -> str:
         "forgotten", "refused" or "left", for RQ's own log.
     """
     settings = _begin()
-    resource = _named(name, Catalogue(settings.orgs, include_private=settings.include_private))
+    resource = _named(name, Catalogue.of(settings))
     if resource is None:
         return "refused"
     if _is_for_others(resource):

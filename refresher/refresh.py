@@ -214,7 +214,7 @@ class _Attempt:
         question = question_of(self.resource)
         if not self.resource.include_private:
             check_open(self.context.origin, self.context.storage.redis)
-        if self.resource.expanded:
+        if self.resource.kind.is_list:
             return self._fetch_list(question, known)
         return ResponseReader(
             question,
@@ -242,7 +242,7 @@ class _Attempt:
     ) -> Content | Unchanged | RefreshOutcome:
         read = self._read_list(question, known)
         if isinstance(read, ReadList):
-            return contents.of_list(read, ranked=self.resource.ranked)
+            return contents.of_list(read, self.resource.kind)
         return read
 
     def _read_list(
@@ -258,7 +258,8 @@ class _Attempt:
             self.context.policy.list_limits,
             self.context.clock,
         )
-        with closing(reader.read(known.pages, known.ids)) as steps:
+        reading = reader.read(known.pages, known.ids, rebuild=self._is_outdated(known))
+        with closing(reading) as steps:
             while not self.held.is_lost:
                 match next(steps):
                     case PageRead() as page:
@@ -287,22 +288,35 @@ class _Attempt:
         self.context.reporter.note_dropped(operation.id if operation else "", findings.dropped)
 
     def _known(self) -> KnownPages:
-        """The stored pages; none without an entry, because they could confirm nothing else."""
+        """The stored pages; none without an entry, because they could confirm nothing else.
+
+        An outdated single response cannot be rebuilt from its page, which lacks the header fields.
+        It is requested without a condition.
+        """
         if self.state.metadata is None:
             return KnownPages()
-        return self.context.storage.pages(self.resource)
+        known = self.context.storage.pages(self.resource)
+        is_usable = self.resource.kind.is_list or not self._is_outdated(known)
+        return known if is_usable else KnownPages()
+
+    def _is_outdated(self, known: KnownPages) -> bool:
+        """Whether the same pages would give another entry now."""
+        return known.is_outdated or not self.state.is_complete
 
     def _store(
         self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
     ) -> RefreshOutcome:
+        """Write the entry anew if its content, or what is derived of it, has changed."""
         writer, before = self.context.writer, self.state.metadata
-        if isinstance(content, Content) and (before is None or before.etag != content.etag):
+        if isinstance(content, Content) and self._is_to_be_written(content):
+            is_same = before is not None and before.etag == content.etag
             stored = writer.store(
                 self.resource,
                 content,
                 token=self.token,
                 now=asked_at,
                 invalidated_by=self.state.invalidated_by,
+                changed_at=before.changed_at if before is not None and is_same else None,
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(
@@ -314,6 +328,10 @@ class _Attempt:
             invalidated_by=self.state.invalidated_by,
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
+
+    def _is_to_be_written(self, content: Content) -> bool:
+        before = self.state.metadata
+        return before is None or before.etag != content.etag or not self.state.is_complete
 
     def _fail(self, error: OriginError) -> Ended:
         policy = self.context.policy

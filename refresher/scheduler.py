@@ -23,7 +23,7 @@ from shared.queueing import QUEUE, RefreshQueue
 from shared.redis.connection import connect, reason_of
 from shared.redis.store import Store
 from shared.refresh_ahead import Ahead
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
@@ -45,7 +45,7 @@ class RefreshAhead:
         window = settings.refresh_ahead * settings.cache_ttl
         self.interval = int(min(max(1, window / _CHECKS), _LONGEST_WAIT))  # seconds
         self._ahead = Ahead(window)
-        self._tracked = Catalogue(settings.orgs, include_private=settings.include_private).tracked
+        self._tracked = Catalogue.of(settings).tracked
         self._store = Store(redis)
         self._queue = RefreshQueue(redis, limit=settings.queue_max)
         self._clock = clock

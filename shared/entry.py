@@ -5,7 +5,7 @@ In Redis an entry is one hash, so that one command reads a consistent whole:
 ==================  ==========================================================================
 field               meaning
 ==================  ==========================================================================
-meta                JSON, changes with the version only: see `Metadata`
+meta                JSON, changes with the version only: see `Metadata`; with `schema`
 name                the resource's name: its key has only a digest
 validated_at        Unix time in seconds when the origin last confirmed the content
 fresh_until         Unix time in seconds when it becomes stale
@@ -13,8 +13,8 @@ body                the representation, uncompressed
 body:{encoding}     the same, compressed once by the refresher, for each of `ENCODINGS`; absent
                     where that saves nothing
 ends                of an expanded list: where each item ends, see `json_array.pack_ends`
-view:{metric}       of a ranked list: `[[full_name, value], ...]`, best first
-view:{metric}:ends  where each of its items ends
+view:{name}         of a ranked list: `[[name of the item, value], ...]`, best first
+view:{name}:ends    where each of its items ends
 ==================  ==========================================================================
 """
 
@@ -24,15 +24,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from shared.encodings import ENCODINGS
 from shared.errors import UnreadableError
 from shared.json_array import JsonArray, pack_ends, unpack_ends
-from shared.redis.keys import SCHEMA
-from shared.resources.views import Metric
+from shared.stored_form import SCHEMA, StoredForm
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
-
-# HTTP's names of the content codings that are stored (RFC 9110 section 8.4.1), best first.
-ENCODINGS = ("br", "gzip")
+_VIEW, _ENDS = "view:", ":ends"
 
 # What is read to look at an entry without its body, in the order that `metadata_from` takes it.
 METADATA_FIELDS = ("meta", "validated_at", "fresh_until")
@@ -51,6 +49,8 @@ class Metadata:
         size: bytes of the uncompressed body.
         items: items of an expanded list; None for anything else.
         links: of an on-demand page, GitHub's `Link` as (relation, query) pairs.
+        form: what the entry was made for.
+        derived: what our own code derived of the body, with the version of each.
         validated_at: Unix time in seconds when the origin last confirmed the content.
         fresh_until: Unix time in seconds when it becomes stale.
     """
@@ -63,6 +63,8 @@ class Metadata:
     size: int
     validated_at: float
     fresh_until: float
+    form: StoredForm
+    derived: Mapping[str, int] = field(default_factory=dict)
     items: int | None = None
     links: Sequence[tuple[str, str]] = ()
 
@@ -84,14 +86,14 @@ class Entry:
         body: the representation, uncompressed.
         encoded: the same, compressed, by the name of the coding; none where that saves nothing.
         ends: of an expanded list, where its items end; None for anything else.
-        views: of a ranked list, the pre-ordered view of each metric.
+        views: of a ranked list, the pre-ordered views by the name of their ranking.
     """
 
     metadata: Metadata
     body: bytes
     encoded: Mapping[str, bytes] = field(default_factory=dict)
     ends: Sequence[int] | None = None
-    views: Mapping[Metric, JsonArray] = field(default_factory=dict)
+    views: Mapping[str, JsonArray] = field(default_factory=dict)
 
     @cached_property
     def array(self) -> JsonArray | None:
@@ -113,9 +115,9 @@ def content_fields(entry: Entry) -> dict[str, bytes]:
         fields[f"body:{encoding}"] = body
     if entry.ends is not None:
         fields["ends"] = pack_ends(entry.ends)
-    for metric, view in entry.views.items():
-        fields[f"view:{metric}"] = view.body
-        fields[f"view:{metric}:ends"] = pack_ends(view.ends)
+    for name, view in entry.views.items():
+        fields[f"{_VIEW}{name}"] = view.body
+        fields[f"{_VIEW}{name}{_ENDS}"] = pack_ends(view.ends)
     return fields
 
 
@@ -133,6 +135,7 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
         if known.pop("schema") != SCHEMA:
             raise UnreadableError
         known["links"] = tuple((relation, query) for relation, query in known["links"])
+        known["form"] = StoredForm(**known["form"])
         return Metadata(validated_at=float(validated_at), fresh_until=float(fresh_until), **known)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableError from error
@@ -167,14 +170,15 @@ def _encoded(fields: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes]]:
             yield encoding, body
 
 
-def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[Metric, JsonArray]]:
-    for metric in Metric:
-        body = fields.get(f"view:{metric}".encode())
-        if body is not None:
-            ends = unpack_ends(fields[f"view:{metric}:ends".encode()])
-            yield metric, JsonArray(body, ends, VIEW_SEPARATOR)
+def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[str, JsonArray]]:
+    """Every view that is stored, also one that only a newer release knows."""
+    for field_name, body in fields.items():
+        key = field_name.decode()
+        if key.startswith(_VIEW) and not key.endswith(_ENDS):
+            ends = unpack_ends(fields[f"{key}{_ENDS}".encode()])
+            yield key.removeprefix(_VIEW), JsonArray(body, ends, VIEW_SEPARATOR)
 
 
 def _encode_metadata(metadata: Metadata) -> bytes:
     kept = {name: value for name, value in vars(metadata).items() if name not in METADATA_FIELDS}
-    return json.dumps({"schema": SCHEMA, **kept}).encode()
+    return json.dumps({"schema": SCHEMA, **kept, "form": vars(metadata.form)}).encode()

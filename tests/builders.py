@@ -17,12 +17,15 @@ from shared.failure import Failure
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
 from shared.redis import keys
-from shared.resources.resource import Catalogue, Resource
-from shared.resources.views import Metric
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
+from shared.resources.resource import Resource
 from shared.settings import Settings, load
+from shared.stored_form import StoredForm
 
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 CATALOGUE = Catalogue(("Netflix", "Google"))
+RANKINGS = tuple(ranking.name for ranking in REPOSITORIES.rankings)
 JSON = "application/json; charset=utf-8"
 
 
@@ -47,6 +50,8 @@ def make_metadata(**known: Any) -> Metadata:
         "size": 2,
         "validated_at": NOW,
         "fresh_until": NOW + 1000,
+        "form": StoredForm.of(REPOSITORIES.name, include_private=False),
+        "derived": REPOSITORIES.derived,
     }
     return Metadata(**{**defaults, **known})
 
@@ -64,7 +69,7 @@ def make_list_entry(count: int, **metadata: Any) -> Entry:
 
 
 def make_ranked_entry(
-    values: Mapping[str, int], *, views: Sequence[Metric] = tuple(Metric), **metadata: Any
+    values: Mapping[str, int], *, views: Sequence[str] = RANKINGS, **metadata: Any
 ) -> Entry:
     """An entry of a list of repositories, ranked alike by every metric."""
     ranked = sorted(values.items(), key=lambda item: (-item[1], item[0]))
@@ -128,6 +133,8 @@ def redis_fields(entry: Entry) -> dict[str, bytes | float]:
 
 def store_entry(redis: Redis, resource: Resource, entry: Entry) -> None:
     """Put an entry in Redis as a refresher does, but for announcing it."""
+    form, derived = resource.stored_form, resource.kind.derived
+    entry = replace(entry, metadata=replace(entry.metadata, form=form, derived=derived))
     with redis.pipeline() as pipeline:
         pipeline.delete(keys.entry(resource))
         pairs = redis_fields(entry).items()

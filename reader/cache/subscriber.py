@@ -7,7 +7,7 @@ from redis import Redis, RedisError
 
 from reader.cache.synchronizer import Synchronizer
 from shared.redis import announcements, keys
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
 
 log = logging.getLogger("reader")
 

@@ -18,7 +18,8 @@ from shared.measures import Measure
 from shared.queueing import Asked, RefreshQueue
 from shared.redis.connection import reason_of
 from shared.redis.store import EntryState, Store
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 
 log = logging.getLogger("reader")
 

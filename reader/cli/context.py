@@ -18,7 +18,8 @@ from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from shared.settings import Settings
 
 _SCANNED_AT_ONCE = 1000

@@ -15,14 +15,16 @@ from reader.fleet.heartbeats import ReaderReport, popular, readers
 from reader.fleet.workers import WorkerView, workers
 from shared import budgets, measures, refresh_report
 from shared.budgets import CredentialBudget
-from shared.entry import ENCODINGS, Metadata
+from shared.encodings import ENCODINGS
+from shared.entry import Metadata
 from shared.failure import Failure
 from shared.measures import Measures
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import Record, RefreshReport
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 
 _POPULAR = 20  # on-demand resources that are shown
 _REMEMBERED = 1.0  # seconds that what was gathered serves everybody who asks

@@ -22,7 +22,7 @@ from reader.telemetry.counters import Counter, LocalCounters
 from reader.telemetry.request_ids import HEADER
 from shared.entry import Entry
 from shared.outcomes import Served
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

@@ -1,53 +1,70 @@
-"""A ranked view: the first or the last of a list in the order of a metric."""
+"""A ranked view: the first or the last items of a list, in the order of one of its rankings."""
 
 from dataclasses import dataclass, replace
 
-from reader.errors import BadRequest, NotFound
+from reader.errors import BadRequest, NotFound, Unavailable
 from reader.response.representation import Representation
 from shared.entry import Entry
 from shared.github_form import JSON
-from shared.resources.views import Metric
+from shared.resources.kinds import Kind
+from shared.resources.views import rankings
 
 # More digits than any list has items.
 _MAX_DIGITS = 15
+# Seconds after which a client may ask again for a view that an entry lacks: a refresh makes it.
+_RETRY_AFTER = 5
 
 
 @dataclass(frozen=True)
-class View:
+class RankedView:
     """A ranked view as a path names it.
 
     Args:
-        metric: what is ranked by.
-        from_top: the first of the order, else the last of the same order.
-        count: how many; more than there are gives all.
+        ranking: name of the ranking.
+        from_top: the first items of the order, otherwise the last items of the same order.
+        count: how many; all if there are fewer.
     """
 
-    metric: Metric
+    ranking: str
     from_top: bool
     count: int
 
     @classmethod
-    def parse(cls, direction: str, count: str, metric: str) -> "View":
+    def parse(cls, direction: str, count: str, ranking: str) -> "RankedView":
         """Read the three segments of a view's path.
 
         Raises:
-            NotFound: no such direction or metric.
+            NotFound: there is no such direction or ranking.
             BadRequest: `count` is not a whole number from 1.
         """
-        if direction not in {"top", "bottom"} or metric not in set(Metric):
+        if direction not in {"top", "bottom"} or ranking not in rankings():
             raise NotFound
-        return cls(Metric(metric), direction == "top", _view_count(count))
+        return cls(ranking, direction == "top", _view_count(count))
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of list that it shows."""
+        return rankings()[self.ranking][0]
 
     def of(self, entry: Entry) -> Representation:
-        """The view of a ranked list."""
-        array = entry.views[self.metric]
+        """The view of a list.
+
+        Raises:
+            Unavailable: the entry was stored by a release that does not know this ranking.
+        """
+        array = entry.views.get(self.ranking)
+        if array is None:
+            raise Unavailable(
+                f"The view {self.ranking} is not made yet: the list was stored by another release.",
+                retry_after=_RETRY_AFTER,
+            )
         count = min(self.count, len(array))
         body = array.first(count) if self.from_top else array.last(count)
         direction = "top" if self.from_top else "bottom"
         return Representation(
             replace(entry.metadata, content_type=JSON),
             body,
-            f"{entry.metadata.etag}-{direction}-{count}-{self.metric}",
+            f"{entry.metadata.etag}-{direction}-{count}-{self.ranking}",
         )
 
 

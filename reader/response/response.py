@@ -10,7 +10,7 @@ from math import floor
 from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
 
 from reader.response.representation import Representation
-from shared.entry import ENCODINGS
+from shared.encodings import ENCODINGS
 from shared.outcomes import Served
 
 CACHE_NAME = "api-read-cache"

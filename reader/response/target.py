@@ -1,4 +1,4 @@
-"""What a request target names: a resource, and what of it is to be sent. Pure."""
+"""What a request target names: a resource, and which representation of it. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from urllib.parse import parse_qs, unquote
 
 from reader.errors import NotFound
 from reader.response.paging import is_page_query, page
-from reader.response.ranked_view import View
+from reader.response.ranked_view import RankedView
 from reader.response.representation import Representation, whole
-from reader.telemetry.counters import RequestLabels, Route, route_of
+from reader.telemetry.counters import RequestLabels, Route
 from shared.entry import Entry
 from shared.outcomes import Served
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 
 _VIEW = "view"
 
@@ -22,31 +23,39 @@ class Target:
     """A resource, and how what is sent is made of its entry.
 
     Args:
-        resource: what is looked up.
-        represent: the entry's whole, a page of it, or a view.
-        route: what it is counted as.
+        resource: whose entry it is made of.
+        select: gives the representation: the whole of a 200, a page or a view.
+        route: its label in metrics.
     """
 
     resource: Resource
-    represent: Callable[[Entry], Representation]
-    route: Route
+    select: Callable[[Entry], Representation]
+    route: str
+
+    def represent(self, entry: Entry) -> Representation:
+        """The representation that the target names; a negative answer has only the whole.
+
+        Raises:
+            Unavailable: the entry lacks it.
+        """
+        return whole(entry) if entry.metadata.status != 200 else self.select(entry)
 
     def labels(self, served: Served, status: int, *, is_stale: bool) -> RequestLabels:
-        """What an answer with its content is counted as."""
+        """The labels under which a response with its content is counted."""
         name = None if self.resource.tracked else self.resource.name
         return RequestLabels(self.route, served, status, is_stale, name)
 
 
 def parse_target(catalogue: Catalogue, target: str) -> Target:
-    """What a target names.
+    """What a request target names.
 
     Args:
-        catalogue: what can be had.
+        catalogue: what is served.
         target: path and query as the client sent them, percent-encoded or not.
 
     Raises:
-        NotFound: nothing that is to be had here.
-        BadRequest: a view of a number that is none.
+        NotFound: it names nothing that is served here.
+        BadRequest: it names a view of a number of items that is not a number.
     """
     path, _, query = target.partition("?")
     if path.startswith("//"):  # which names another thing here than at GitHub
@@ -56,18 +65,18 @@ def parse_target(catalogue: Catalogue, target: str) -> Target:
         return _view(catalogue, segments, query)
     if is_page_query(query):
         listed = catalogue.find(path)
-        if listed is not None and listed.expanded:
-            return Target(listed, partial(page, query=query), route_of(listed))
+        if listed is not None and listed.kind.is_list:
+            return Target(listed, partial(page, query=query), listed.kind.route)
     found = catalogue.find(path, query)
     if found is None:
         raise NotFound
-    return Target(found, whole, route_of(found))
+    return Target(found, whole, found.kind.route)
 
 
 def _view(catalogue: Catalogue, segments: list[str], query: str) -> Target:
-    view = View.parse(*segments[2:])
+    view = RankedView.parse(*segments[2:])
     asked = parse_qs(query, keep_blank_values=True).get("org", [catalogue.orgs[0]])
     org = catalogue.org(asked[0])
     if org is None:
         raise NotFound("Not Found: the organisation is not tracked here.")
-    return Target(catalogue.repositories(org), view.of, Route.VIEW)
+    return Target(catalogue.of_kind(view.kind, org), view.of, Route.VIEW)

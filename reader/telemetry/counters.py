@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from shared.measures import BOUNDS, BUCKETS, SUM, Counted, Measure, bucket_of
 from shared.outcomes import Served
-from shared.resources.resource import Resource
 
 # Most answers of the front take less than this many seconds, and are not looked up in the buckets.
 QUICK = BOUNDS[Measure.REQUEST_SECONDS][0]
@@ -21,14 +20,9 @@ _MAX_NAMES = 2000  # on-demand names that are counted apart between two reports
 
 
 class Route(StrEnum):
-    """What was asked for, as a template: a closed set, unlike paths."""
+    """Route labels of what is not a resource; those of resources stand in the table of kinds."""
 
-    ROOT = "/"
-    ORG = "/orgs/{org}"
-    MEMBERS = "/orgs/{org}/members"
-    REPOS = "/orgs/{org}/repos"
     VIEW = "/view/{direction}/{count}/{metric}"
-    ON_DEMAND = "on-demand"
     HEALTHCHECK = "/healthcheck"
     LIVEZ = "/livez"
     METRICS = "/metrics"
@@ -38,16 +32,6 @@ class Route(StrEnum):
     WEBHOOK = "/webhooks/github"
     OPENAPI = "/openapi.json"
     OTHER = "other"
-
-
-def route_of(resource: Resource) -> Route:
-    """The route of a resource that is asked for by its own path."""
-    if not resource.tracked:
-        return Route.ON_DEMAND
-    depth = resource.path.rstrip("/").count("/")
-    if depth < 3:
-        return Route.ORG if depth else Route.ROOT
-    return Route.REPOS if resource.ranked else Route.MEMBERS
 
 
 def served_by_status(status: int) -> Served:
@@ -70,7 +54,7 @@ class RequestLabels(NamedTuple):
         name: of an on-demand resource; None for anything else.
     """
 
-    route: Route
+    route: str
     served: Served
     status: int
     is_stale: bool = False

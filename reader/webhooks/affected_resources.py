@@ -1,29 +1,32 @@
-"""Which tracked resources a GitHub event touches: a pure function of the event.
+"""Which tracked resources a GitHub event may have changed: a pure function of the event.
 
 https://docs.github.com/webhooks/webhook-events-and-payloads
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from shared.resources.resource import Catalogue, Resource
-
-# What changes a member of the repository list: its counts, dates, name or visibility.
-_REPOSITORY_EVENTS = frozenset(
-    [
-        *("create", "delete", "fork", "issues", "public", "pull_request", "push", "release"),
-        *("repository", "star", "watch"),
-    ]
-)
-# What changes how many repositories there are to see, which the organisation shows.
-_NUMBER_ACTIONS = frozenset(
-    ["created", "deleted", "privatized", "publicized", "transferred", "archived", "unarchived"]
-)
-_MEMBER_EVENTS = frozenset({"member", "membership", "organization"})
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import Event
+from shared.resources.resource import Resource
 
 
-def touched(event: str, payload: Mapping[str, Any], catalogue: Catalogue) -> list[Resource]:
-    """The tracked resources that an event may have changed.
+@dataclass(frozen=True)
+class Affected:
+    """A tracked resource that an event may have changed.
+
+    Args:
+        resource: the resource.
+        item: GitHub's id of the item that changed; None if the event names none.
+    """
+
+    resource: Resource
+    item: int | None = None
+
+
+def affected(event: str, payload: Mapping[str, Any], catalogue: Catalogue) -> list[Affected]:
+    """The tracked resources that an event may have changed, in the catalogue's order.
 
     Args:
         event: value of `X-GitHub-Event`.
@@ -33,25 +36,38 @@ def touched(event: str, payload: Mapping[str, Any], catalogue: Catalogue) -> lis
     org = catalogue.org(_organisation(payload))
     if org is None:
         return []
-    about, members = (catalogue.find(f"/orgs/{org}{end}") for end in ("", "/members"))
+    found = []
+    for kind in catalogue.kinds:
+        rule = next((one for one in kind.events if _is_of(one, event, payload)), None)
+        if rule is not None:
+            found.append(Affected(catalogue.of_kind(kind, org), _item(rule, payload)))
+    return found
+
+
+def _is_of(rule: Event, event: str, payload: Mapping[str, Any]) -> bool:
+    if rule.name != event:
+        return False
     action = payload.get("action")
-    is_number = isinstance(action, str) and action in _NUMBER_ACTIONS
-    resources: list[Resource | None] = []
-    if event in _REPOSITORY_EVENTS:
-        resources.append(catalogue.repositories(org))
-    if event == "public" or (event == "repository" and is_number):
-        resources.append(about)
-    if event in _MEMBER_EVENTS:
-        resources += [members, about]
-    return [resource for resource in resources if resource is not None]
+    return not rule.actions or (isinstance(action, str) and action in rule.actions)
+
+
+def _item(rule: Event, payload: Mapping[str, Any]) -> int | None:
+    identity = _value(payload, (*rule.item, "id")) if rule.item else None
+    return identity if isinstance(identity, int) else None
 
 
 def _organisation(payload: Mapping[str, Any]) -> str:
-    """Whose event it is: the organisation's login, or that of the repository's owner."""
+    """The login of the organisation, or of the owner of the repository, that the event is about."""
     for path in (("organization", "login"), ("repository", "owner", "login")):
-        value: Any = payload
-        for name in path:
-            value = value.get(name) if isinstance(value, Mapping) else None
+        value = _value(payload, path)
         if isinstance(value, str):
             return value
     return ""
+
+
+def _value(payload: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """What a payload holds at a path of members; None if it is not there."""
+    value: Any = payload
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

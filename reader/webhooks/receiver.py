@@ -15,11 +15,12 @@ from typing import Any
 from redis import Redis
 
 from reader.errors import BadRequest, Unauthorized
-from reader.webhooks.affected_resources import touched
+from reader.webhooks.affected_resources import affected
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.announcements import Announcement
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 
 # GitHub sends up to 25 MB, of which we need two names. An event that is larger than this (a push
 # of thousands of commits) is refused, and its change seen when the content becomes stale.
@@ -131,7 +132,7 @@ class Webhooks:
         signature.feed(body)
         signature.check()
         payload = _payload(body)
-        resources = touched(delivery.event, payload, self._catalogue)
+        resources = [one.resource for one in affected(delivery.event, payload, self._catalogue)]
         if not self._redis.set(keys.delivery(delivery.id), 1, nx=True, ex=_REMEMBER_DELIVERY):
             return []
         for resource in resources:

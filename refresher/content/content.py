@@ -1,6 +1,5 @@
 """What the origin said, in the form it is stored in: expanded, public, ready to be sent."""
 
-import gzip
 import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
@@ -8,28 +7,26 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-import brotli
-
 from refresher.content.items import decode, elements
 from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings, UnfitError, narrowed
 from refresher.content.page import Page
 from refresher.content.privacy_marks import Mark, mark_of
-from refresher.content.ranking import rank
+from refresher.content.ranking import views_of
 from refresher.errors import OriginError
 from refresher.github.question import Question
 from refresher.github.response import GitHubResponse
+from shared.encodings import compressed
 from shared.entry import Entry, Metadata
 from shared.github_form import JSON, github_error
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
+from shared.resources.kinds import Kind
 from shared.resources.operations.shapes import ERROR, Shape
-from shared.resources.views import Metric
+from shared.resources.resource import Resource
 
 # Below this the header fields weigh more than what compression saves.
 _WORTH_COMPRESSING = 512
-_GZIP_LEVEL = 6
-_BROTLI_QUALITY = 5  # as quick as that gzip, a fifth smaller; 11 takes a hundred times as long
 _WHITESPACE = " \t\n\r"  # JSON's own (RFC 8259 section 2)
 NOT_FOUND = "Not Found"  # GitHub's words
 # GitHub's order of relations.
@@ -56,7 +53,7 @@ class Content:
     content_type: str = JSON
     ends: Sequence[int] | None = None
     links: Sequence[tuple[str, str]] = ()
-    views: Mapping[Metric, JsonArray] = field(default_factory=dict)
+    views: Mapping[str, JsonArray] = field(default_factory=dict)
     ids: Sequence[Hashable] = ()
     pages: Sequence[Page] = ()
 
@@ -67,30 +64,42 @@ class Content:
         seen = json.dumps([shape, self.status, self.content_type, list(self.links)]).encode()
         return hashlib.sha256(seen + b"\n" + self.body).hexdigest()[:32]
 
-    def entry(self, *, version: int, now: float, lifetime: float) -> Entry:
+    def entry(
+        self,
+        resource: Resource,
+        *,
+        version: int,
+        now: float,
+        lifetime: float,
+        changed_at: float | None = None,
+    ) -> Entry:
         """The entry to store as a new version.
 
         Args:
+            resource: whose content it is.
             version: its number.
             now: Unix time in seconds.
             lifetime: seconds that it stays fresh.
+            changed_at: Unix time in seconds when the content became what it is; None for now.
         """
         metadata = Metadata(
             status=self.status,
             version=version,
             etag=self.etag,
             content_type=self.content_type,
-            changed_at=now,
+            changed_at=now if changed_at is None else changed_at,
             size=len(self.body),
             validated_at=now,
             fresh_until=now + lifetime,
             items=None if self.ends is None else len(self.ends),
             links=tuple(self.links),
+            form=resource.stored_form,
+            derived=resource.kind.derived,
         )
         return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
 
 
-def of_list(read: ReadList, *, ranked: bool) -> Content:
+def of_list(read: ReadList, kind: Kind) -> Content:
     """The content of an expanded list, less the items that are not for everyone."""
     shown = [item for item in read.items if not item.private]
     array = JsonArray.join(item.text for item in shown)
@@ -98,7 +107,7 @@ def of_list(read: ReadList, *, ranked: bool) -> Content:
         status=200,
         body=array.body,
         ends=array.ends,
-        views=rank(item.ranks for item in shown if item.ranks is not None) if ranked else {},
+        views=views_of((item.row for item in shown if item.row is not None), kind),
         ids=[item.id for item in read.items],
         pages=read.pages,
     )
@@ -192,12 +201,4 @@ def _links(response: GitHubResponse) -> list[tuple[str, str]]:
 
 
 def _encoded(body: bytes) -> dict[str, bytes]:
-    """The body in each content coding that saves something."""
-    if len(body) < _WORTH_COMPRESSING:
-        return {}
-    compressed = {
-        "br": brotli.compress(body, quality=_BROTLI_QUALITY),
-        # Without mtime=0 two refreshers would give different bytes under one strong ETag.
-        "gzip": gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0),
-    }
-    return {name: smaller for name, smaller in compressed.items() if len(smaller) < len(body)}
+    return {} if len(body) < _WORTH_COMPRESSING else compressed(body)

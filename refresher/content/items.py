@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 from refresher.content.narrowing import Findings, UnfitError, narrowed
 from refresher.content.privacy_marks import hidden_marks
-from refresher.content.ranking import Ranks, ranks_of
+from refresher.content.ranking import Row, row_of
 from refresher.errors import OriginError
 from shared.outcomes import FailureKind
+from shared.resources.kinds import Kind
 from shared.resources.operations.shapes import Shape
 
 _WHITESPACE = re.compile(r"[ \t\n\r]*")  # JSON's own (RFC 8259 section 2)
@@ -52,13 +53,13 @@ class Item:
         text: the item as GitHub wrote it, less what only some may see.
         id: GitHub's id, by which the same item is known on another page.
         private: whether it is, or holds, what GitHub marks as not for everyone.
-        ranks: what the views order it by; None where the list is not ranked.
+        row: what the views need to know of it; None if its kind has no views.
     """
 
     text: bytes
     id: Hashable
     private: bool
-    ranks: Ranks | None = None
+    row: Row | None = None
 
 
 def decode(body: bytes) -> Any:
@@ -78,7 +79,7 @@ def decode(body: bytes) -> Any:
 
 
 def split(
-    body: bytes, shape: Shape, findings: Findings, *, ranked: bool = False, private: bool = False
+    body: bytes, shape: Shape, findings: Findings, *, kind: Kind, private: bool = False
 ) -> list[Item]:
     """The items of a JSON array, each less what only some may see.
 
@@ -86,7 +87,7 @@ def split(
         body: the array.
         shape: the public shape of an item.
         findings: what was found is added to it.
-        ranked: whether to take note of what the views order by.
+        kind: of the list.
         private: private repositories are let in.
 
     Raises:
@@ -94,7 +95,7 @@ def split(
     """
     try:
         return [
-            _item(text, value, shape, findings, ranked=ranked, private=private)
+            _item(text, value, shape, findings, kind=kind, private=private)
             for text, value in elements(body)
         ]
     except (ValueError, RecursionError) as error:
@@ -126,7 +127,7 @@ def elements(body: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _item(
-    text: str, value: Any, shape: Shape, findings: Findings, *, ranked: bool, private: bool
+    text: str, value: Any, shape: Shape, findings: Findings, *, kind: Kind, private: bool
 ) -> Item:
     if not isinstance(value, dict):
         reason = "GitHub's list holds something that is not an object"
@@ -142,7 +143,7 @@ def _item(
     encoded = public.encode()
     known_by = identity if isinstance(identity, int | str) else encoded
     is_private = found.hides(include_private=private)
-    return Item(encoded, known_by, is_private, ranks_of(value) if ranked else None)
+    return Item(encoded, known_by, is_private, row_of(value, kind) if kind.rankings else None)
 
 
 def _skip(text: str, at: int) -> int:

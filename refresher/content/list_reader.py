@@ -151,7 +151,11 @@ class ListReader:
     clock: Clock
 
     def read(
-        self, known: Sequence[Page], known_ids: Sequence[Hashable]
+        self,
+        known: Sequence[Page],
+        known_ids: Sequence[Hashable],
+        *,
+        rebuild: bool = False,
     ) -> Generator[Step, None, None]:
         """Read until the list is consistent; the last step is a `ReadList` or `Unchanged`.
 
@@ -161,6 +165,7 @@ class ListReader:
         Args:
             known: the stored pages; empty to read without conditions.
             known_ids: ids of the items of the stored entry.
+            rebuild: return the items even if no page changed, from the stored bodies.
 
         Raises:
             OriginError: a page could not be read, or the list kept changing.
@@ -178,7 +183,8 @@ class ListReader:
             if view.is_mixed:
                 pages, items = known, {}
                 continue
-            if number == 0 and not changed and _urls(pages) == _urls(known):
+            is_unchanged = number == 0 and not changed and _urls(pages) == _urls(known)
+            if is_unchanged and not rebuild:
                 yield Unchanged(pages)
                 return
             for page in pages:
@@ -281,7 +287,7 @@ class ListReader:
             body,
             self.shape,
             findings,
-            ranked=self.resource.ranked,
+            kind=self.resource.kind,
             private=self.resource.include_private,
         )
 

@@ -1,70 +1,58 @@
-"""The order of the ranked views: value descending, ties by full name ascending."""
+"""The order of the ranked views: value descending, ties by the item's name ascending."""
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from refresher.errors import OriginError
 from shared.entry import VIEW_SEPARATOR
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
-from shared.resources.views import Metric
-
-Value = int | str | None
+from shared.resources.kinds import Item, Kind, Value
 
 
-class Ranks:
-    """What the views need to know of one repository.
+class Row:
+    """What the views need to know of one item; the item itself is not kept.
 
     Args:
-        full_name: owner and name, as GitHub spells them.
-        values: the value of each metric; None where GitHub gives none.
+        name: of the item, as GitHub spells it.
+        values: what it is ranked by, one value for each ranking of its kind.
     """
 
-    __slots__ = ("full_name", "values")
+    __slots__ = ("name", "values")
 
-    def __init__(self, full_name: str, values: Mapping[Metric, Value]) -> None:
-        self.full_name = full_name
+    def __init__(self, name: str, values: tuple[Value, ...]) -> None:
+        self.name = name
         self.values = values
 
 
-def ranks_of(repository: Mapping[str, Any]) -> Ranks:
-    """What the views need of GitHub's repository object.
+def row_of(item: Item, kind: Kind) -> Row:
+    """What the views of a list need to know of an item.
 
     Raises:
-        OriginError: it is not a repository.
+        OriginError: the item has no name.
     """
-    full_name = repository.get("full_name")
-    if not isinstance(full_name, str):
-        raise OriginError(
-            FailureKind.UNEXPECTED, "GitHub's list of repositories holds another thing"
-        )
-    return Ranks(full_name, {metric: _value(repository, metric) for metric in Metric})
+    name = item.get(kind.named_by)
+    if not isinstance(name, str):
+        reason = f"an item of GitHub's list of {kind.name} has no {kind.named_by}"
+        raise OriginError(FailureKind.UNEXPECTED, reason)
+    return Row(name, tuple(ranking.value(item) for ranking in kind.rankings))
 
 
-def rank(repositories: Iterable[Ranks]) -> dict[Metric, JsonArray]:
-    """Every view, best first, as the bytes of `json.dumps`."""
-    rows = sorted(repositories, key=lambda row: row.full_name)
-    return {metric: _ranked(rows, metric) for metric in Metric}
+def views_of(rows: Iterable[Row], kind: Kind) -> dict[str, JsonArray]:
+    """Every view of a list by the name of its ranking, best first, as `json.dumps` writes it."""
+    by_name = sorted(rows, key=lambda row: row.name)
+    return {ranking.name: _view(by_name, at) for at, ranking in enumerate(kind.rankings)}
 
 
-def _ranked(rows_by_name: list[Ranks], metric: Metric) -> JsonArray:
+def _view(by_name: list[Row], at: int) -> JsonArray:
     # The sort is stable, so that ties stay in the order of their names.
-    rows = sorted(rows_by_name, key=lambda row: _order(row.values[metric]), reverse=True)
-    pairs = (json.dumps([row.full_name, row.values[metric]]).encode() for row in rows)
+    rows = sorted(by_name, key=lambda row: _order(row.values[at]), reverse=True)
+    pairs = (json.dumps([row.name, row.values[at]]).encode() for row in rows)
     return JsonArray.join(pairs, VIEW_SEPARATOR)
 
 
 def _order(value: Value) -> tuple[bool, int, str]:
-    """A key that compares within a metric, with what has no value below all that has."""
+    """A key that compares within a ranking; what has no value comes below all that has one."""
     if isinstance(value, str):
         return True, 0, value
     return value is not None, value or 0, ""
-
-
-def _value(repository: Mapping[str, Any], metric: Metric) -> Value:
-    """Counts that GitHub leaves out are 0; times are ISO 8601 in UTC and order as text."""
-    value = repository.get(metric.github_field)
-    if metric is Metric.LAST_UPDATED:
-        return value if isinstance(value, str) else None
-    return value if isinstance(value, int) else 0

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from refresher.errors import OriginError
 from shared.outcomes import FailureKind
+from shared.resources.kinds import Visibility
 from shared.resources.operations import AlsoWith, Decision, Operation
 from shared.resources.operations.shapes import SCALAR, Shape, public_shapes
 from shared.resources.resource import Resource
@@ -41,20 +42,23 @@ def question_of(resource: Resource) -> Question:
     """The request that a resource needs.
 
     An expanded list may be requested with any credential, because it is read to its end: items that
-    only the credential sees are dropped. On a single page, dropped items would leave gaps, and
-    these gaps would reveal that something was dropped.
+    only the credential sees are left out. On a single page, they would leave gaps, and these gaps
+    would reveal that something was left out.
 
     Raises:
         OriginError: the table of decisions refuses the resource.
     """
     operation = resource.operation
-    if operation is None or operation.decision is Decision.REFUSED:
+    if operation is None or not resource.is_allowed:
         raise OriginError(FailureKind.INTERNAL, "this cache does not fetch this resource")
     return Question(
         path=operation.path_to_ask(resource.path),
         query=resource.query,
         shape=_shape_of(operation),
-        anonymously=operation.decision is Decision.ANONYMOUSLY and not resource.expanded,
+        anonymously=(
+            operation.decision is Decision.ANONYMOUSLY
+            and resource.kind.visibility is Visibility.BY_OPERATION
+        ),
         also_with=operation.also_with,
         include_private=resource.include_private,
         tracked=resource.tracked,

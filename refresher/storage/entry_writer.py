@@ -43,12 +43,12 @@ redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
 return text
 """
 
-# What every write begins and ends with. KEYS: fence, changes, told. ARGV: token, channel, name,
-# and what the refresh had been told when it began (empty for nothing): that is seen now.
+# What every write begins and ends with. KEYS: fence, changes, invalidated. ARGV: token, channel,
+# name, and the invalidation that there was when the refresh began (empty for none): it is handled.
 _CHECK = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 """
-_SEEN = """
+_HANDLED = """
 if ARGV[4] ~= '' and redis.call('GET', KEYS[3]) == ARGV[4] then redis.call('DEL', KEYS[3]) end
 """
 _ANNOUNCE = """
@@ -67,9 +67,9 @@ else redis.call('PEXPIRE', KEYS[{key}], ARGV[5]) end
 
 
 # Replaces an entry and its pages.
-# KEYS: fence, changes, told, entry, pages, failure.
-# ARGV: token, channel, name, told, milliseconds to keep (0: for ever), number of the entry's
-#       fields and values, those, then the pages' fields and values.
+# KEYS: fence, changes, invalidated, entry, pages, failure.
+# ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), number of the
+#       entry's fields and values, those, then the pages' fields and values.
 _WRITE = f"""
 {_CHECK}
 local count = tonumber(ARGV[6])
@@ -78,14 +78,15 @@ redis.call('HSET', KEYS[4], unpack(ARGV, 7, 6 + count))
 {_keep(4)}
 for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
 {_keep(5)}
-{_SEEN}
+{_HANDLED}
 {_ANNOUNCE}
 """
 
 # Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
-# KEYS: fence, changes, told, entry, pages, failure.
-# ARGV: token, channel, name, told, milliseconds to keep (0: for ever), validated_at, fresh_until,
-#       whether the pages are replaced, then those of their fields and values that changed.
+# KEYS: fence, changes, invalidated, entry, pages, failure.
+# ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), validated_at,
+#       fresh_until, whether the pages are replaced, then those of their fields and values that
+#       changed.
 _CONFIRM = f"""
 {_CHECK}
 if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
@@ -95,13 +96,13 @@ if ARGV[8] == '1' then redis.call('DEL', KEYS[5]) end
 {_keep(4)}
 for at = 9, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
 {_keep(5)}
-{_SEEN}
+{_HANDLED}
 {_ANNOUNCE}
 """
 
 # Records a failure beside the entry, which is not touched.
-# KEYS: fence, changes, told, failure. ARGV: token, channel, name, told, milliseconds to keep, the
-# record.
+# KEYS: fence, changes, invalidated, failure.
+# ARGV: token, channel, name, invalidation, milliseconds to keep, the record.
 _FAIL = f"""
 {_CHECK}
 redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
@@ -109,8 +110,9 @@ redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 """
 
 # Forgets a resource, and refuses whatever a refresh that is under way would still write.
-# KEYS: fence, changes, told, entry, pages, failure, record, forgotten. ARGV: token, channel, name,
-# nothing, milliseconds to remember the token, milliseconds to remember that it was forgotten.
+# KEYS: fence, changes, invalidated, entry, pages, failure, record, forgotten.
+# ARGV: token, channel, name, nothing, milliseconds to remember the token, and that it was
+#       forgotten.
 _FORGET = f"""
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
@@ -149,17 +151,23 @@ class EntryWriter:
         token: int,
         now: float,
         invalidated_by: str | None = None,
+        changed_at: float | None = None,
     ) -> bool:
-        """Store new content; the token becomes its version. All of it, or nothing.
+        """Store an entry; the token becomes its version. All of it, or nothing.
 
         Args:
-            resource: what it is of.
+            resource: whose entry it is.
             content: what was read.
             token: drawn for this refresh.
-            now: Unix time in seconds when the origin was asked.
-            told: `Look.invalidated_by` from before the origin was asked; it counts as seen then.
+            now: Unix time in seconds when GitHub was asked.
+            invalidated_by: `EntryState.invalidated_by` from before GitHub was asked: the refresh
+                has handled that invalidation.
+            changed_at: Unix time in seconds when the content became what it is; None for now.
         """
-        entry = content.entry(version=token, now=now, lifetime=self._lifetime(resource))
+        lifetime = self._lifetime(resource)
+        entry = content.entry(
+            resource, version=token, now=now, lifetime=lifetime, changed_at=changed_at
+        )
         metadata = entry.metadata
         fields: Mapping[str, bytes | float | str] = {
             **content_fields(entry),
@@ -205,7 +213,7 @@ class EntryWriter:
             known: the pages as they are stored, so that nothing is written that is there.
             token: drawn for this refresh.
             now: Unix time in seconds when the origin was asked.
-            told: `Look.invalidated_by` from before the origin was asked; it counts as seen then.
+            invalidated_by: as for `store`.
         """
         replaces = isinstance(content, Content)
         if isinstance(content, Content):

@@ -5,7 +5,8 @@ One hash beside each entry, written in the same step:
 =======  =====================================================================================
 field    meaning
 =======  =====================================================================================
-heads    JSON: `recipe`, and of each page all but its body
+heads    JSON: `shapes`, a digest of the public shapes that the content was made with, and `pages`:
+         of each page all but its body
 ids      JSON: of an expanded list, the items' ids, in order, private ones included
 1, 2 ..  the page's body as GitHub sent it, compressed
 =======  =====================================================================================
@@ -25,9 +26,6 @@ from shared.redis import keys
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
 
-# Raise this when the same pages are to give other content, so that unchanged ones are read anew.
-_EXPANSION = 1
-
 
 @dataclass(frozen=True)
 class KnownPages:
@@ -37,20 +35,17 @@ class KnownPages:
         pages: in order; their bodies are fetched when needed.
         ids: of the items of an expanded list.
         heads: the field as it is stored.
+        is_outdated: the same pages would give other content now: the public shapes have changed.
     """
 
     pages: Sequence[Page] = ()
     ids: Sequence[Hashable] = ()
     heads: bytes = b""
-
-
-def recipe() -> str:
-    """What besides the pages decides what content they give."""
-    return f"{_EXPANSION} shapes={public_shapes().digest}"
+    is_outdated: bool = False
 
 
 def load(redis: Redis, resource: Resource) -> KnownPages:
-    """The known pages of a resource; none where the same pages would give other content now.
+    """The known pages of a resource; none if none are stored.
 
     Raises:
         redis.RedisError: Redis is away.
@@ -60,13 +55,12 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
     if heads is None or ids is None:
         return KnownPages()
     known = json.loads(heads)
-    if known["recipe"] != recipe():
-        return KnownPages(ids=json.loads(ids))
     pages = [
         Page(body=_body(redis, key, str(number)), **head)
         for number, head in enumerate(known["pages"], 1)
     ]
-    return KnownPages(pages, json.loads(ids), heads)
+    is_outdated = known["shapes"] != public_shapes().digest
+    return KnownPages(pages, json.loads(ids), heads, is_outdated)
 
 
 def heads_of(pages: Sequence[Page]) -> bytes:
@@ -83,7 +77,7 @@ def heads_of(pages: Sequence[Page]) -> bytes:
         }
         for page in pages
     ]
-    return json.dumps({"recipe": recipe(), "pages": described}).encode()
+    return json.dumps({"shapes": public_shapes().digest, "pages": described}).encode()
 
 
 def fields_of(pages: Sequence[Page], ids: Sequence[Hashable]) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """How every Redis key of ours is spelled; no other module holds the prefix.
 
-The prefix carries the schema's number: processes of an older or newer schema see other keys,
-so both can run side by side during a deployment, and each warms its own.
+The prefix carries the number of the schema (`shared.stored_form`): processes of an older or a newer
+schema see other keys, so both can run side by side during a deployment, and each warms its own.
 
 ===================  ======  =============  ==========  =======================================
 key                  type    expires        written by  meaning
@@ -34,9 +34,8 @@ redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds 
 running:{id}         string  LOCK_TTL       refresher   somebody holds that lock: for those who only
                                                         want to know
 large                set     never          refresher   ids of lists of many pages
-told:{id}            string  a day          reader      the origin told of a change, or an operator
-                                                        wants it anew; the value says which telling
-                                                        a refresh has seen
+invalidated:{id}     string  a day          reader      id of the latest invalidation (webhook or
+                                                        operator) that no refresh has handled
 delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
 asked:{id}           string  a second, or   both        someone is just enqueueing this one, or
                              LOCK_TTL                   found that no lock is to be had
@@ -78,9 +77,7 @@ keys (`rq:...`).
 """
 
 from shared.resources.resource import Resource
-
-# Raise this when a value changes so that a process of the day before could not read it.
-SCHEMA = 2
+from shared.stored_form import SCHEMA
 
 _PREFIX = f"api-read-cache:{SCHEMA}"
 
@@ -124,8 +121,8 @@ def failure(resource: Resource) -> str:
 
 
 def invalidated_by(resource: Resource) -> str:
-    """Set while the origin has told of a change that no refresh has seen yet."""
-    return f"{_PREFIX}:told:{resource.id}"
+    """The id of the latest invalidation that no refresh has handled."""
+    return f"{_PREFIX}:invalidated:{resource.id}"
 
 
 def delivery(delivery_id: str) -> str:

@@ -12,40 +12,49 @@ from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.redis import keys
 from shared.resources.resource import Resource
+from shared.stored_form import lacks
 
 
 @dataclass(frozen=True)
 class EntryState:
-    """What Redis knows of a resource, but for its body.
+    """What Redis knows of a resource, without the body of its entry.
 
     Args:
-        metadata: of its entry; None where there is none.
-        failure: of its last refresh; None where that succeeded, or never was.
-        told: mark of a change that the origin told of and no refresh has seen; None for none.
-        forgotten: versions up to this one are not to be served any more; 0 for none.
+        metadata: of its entry; None if there is none.
+        failure: of its last refresh; None if that succeeded, or if there was none.
+        invalidated_by: id of the latest invalidation (webhook or operator) that no refresh has
+            handled; None if there is none.
+        forgotten: versions up to this one must not be served any more; 0 if there are none.
+        is_complete: the entry holds all that this process derives for its kind.
     """
 
     metadata: Metadata | None
     failure: Failure | None
     invalidated_by: str | None = None
     forgotten: int = 0
+    is_complete: bool = True
 
     def is_current(self, now: float) -> bool:
-        """Whether there is an entry, fresh, and the origin has told of no change since."""
+        """Whether there is an entry that is fresh, complete, and not invalidated.
+
+        Args:
+            now: Unix time in seconds.
+        """
         return (
             self.metadata is not None
             and self.metadata.is_fresh(now)
+            and self.is_complete
             and self.invalidated_by is None
         )
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """What changes in Redis without a resource being looked at.
+    """What changes in Redis for all resources together.
 
     Args:
         changes: the counter that grows with every announcement; 0 in an empty Redis.
-        is_suspended: whether an operator has refreshing paused.
+        is_suspended: an operator has paused refreshing.
     """
 
     changes: int
@@ -55,7 +64,8 @@ class Pulse:
 class Store:
     """The reading side of the Redis schema; every method may raise `redis.RedisError`.
 
-    What this process cannot read counts as absent: a refresh will write it anew.
+    An entry that this process cannot read, or that was made for another form (see
+    `shared.stored_form`), counts as absent: a refresh will write it anew.
 
     Not the writing side: only refreshers write entries, in `refresher.storage.entry_writer`.
     """
@@ -71,46 +81,60 @@ class Store:
         """The same for several resources, in one round trip."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
+                beside = (keys.failure, keys.invalidated_by, keys.forgotten)
                 pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
-                pipeline.mget(
-                    keys.failure(resource), keys.invalidated_by(resource), keys.forgotten(resource)
-                )
-            answers = pipeline.execute()
+                pipeline.mget(*(key(resource) for key in beside))
+            replies = pipeline.execute()
         return [
-            _state(entry, beside) for entry, beside in zip(answers[::2], answers[1::2], strict=True)
+            _state(resource, entry, beside)
+            for resource, entry, beside in zip(resources, replies[::2], replies[1::2], strict=True)
         ]
 
     def read(self, resource: Resource) -> Entry | None:
-        """The whole entry of a resource, of one version throughout; None where there is none."""
+        """The whole entry of a resource, of one version throughout; None if there is none."""
         fields = cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
         try:
-            return entry_from(fields)
+            entry = entry_from(fields)
         except UnreadableError:
             return None
+        return entry if entry is not None and entry.metadata.form == resource.stored_form else None
 
     def pulse(self) -> Pulse:
-        """What every reader looks at once a second."""
+        """What every reader process reads once a second."""
         changes, suspended = cast(
             list[bytes | None], self._redis.mget(keys.CHANGES, WORKERS_SUSPENDED)
         )
         return Pulse(int(changes or 0), suspended is not None)
 
 
-def _state(entry: Sequence[bytes | None], beside: Sequence[bytes | None]) -> EntryState:
+def _state(
+    resource: Resource, entry: Sequence[bytes | None], beside: Sequence[bytes | None]
+) -> EntryState:
     failure, invalidated_by, forgotten = beside
+    metadata = _metadata(resource, entry)
     return EntryState(
-        _metadata(entry),
+        metadata,
         _failure(failure),
         None if invalidated_by is None else invalidated_by.decode(),
         int(forgotten or 0),
+        is_complete=metadata is None or is_complete(resource, metadata),
     )
 
 
-def _metadata(values: Sequence[bytes | None]) -> Metadata | None:
+def is_complete(resource: Resource, metadata: Metadata) -> bool:
+    """Whether an entry holds all that this process derives for it.
+
+    A negative answer (a 404 and the like) is no list, so nothing is derived of its items.
+    """
+    return metadata.status != 200 or not lacks(metadata.derived, resource.kind.derived)
+
+
+def _metadata(resource: Resource, values: Sequence[bytes | None]) -> Metadata | None:
     try:
-        return metadata_from(values)
+        metadata = metadata_from(values)
     except UnreadableError:
         return None
+    return metadata if metadata is not None and metadata.form == resource.stored_form else None
 
 
 def _failure(value: bytes | None) -> Failure | None:

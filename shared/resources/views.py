@@ -1,27 +1,11 @@
-"""The ranked views: what repositories can be ranked by."""
+"""The ranked views by name: which list a view shows, and in which order."""
 
-from enum import StrEnum
+from functools import cache
 
-
-class Metric(StrEnum):
-    """What a view ranks repositories by, as its path spells it."""
-
-    FORKS = "forks"
-    LAST_UPDATED = "last_updated"
-    OPEN_ISSUES = "open_issues"
-    STARS = "stars"
-    WATCHERS = "watchers"
-
-    @property
-    def github_field(self) -> str:
-        """The member of GitHub's repository object that holds the value."""
-        return _GITHUB_FIELDS[self]
+from shared.resources.kinds import TRACKED, Kind, Ranking
 
 
-_GITHUB_FIELDS = {
-    Metric.FORKS: "forks_count",
-    Metric.LAST_UPDATED: "updated_at",
-    Metric.OPEN_ISSUES: "open_issues_count",
-    Metric.STARS: "stargazers_count",
-    Metric.WATCHERS: "watchers_count",
-}
+@cache
+def rankings() -> dict[str, tuple[Kind, Ranking]]:
+    """Every ranking that a view can show, with the kind of list that it orders, by its name."""
+    return {ranking.name: (kind, ranking) for kind in TRACKED for ranking in kind.rankings}

@@ -12,7 +12,8 @@ import requests
 from redis import Redis
 
 from shared.redis import keys
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.quickness import Quickness, measure
 from tests.end_to_end.raw_http import Connection, request
@@ -22,7 +23,7 @@ from tests.waiting import eventually
 
 HIT = "/orgs/Netflix"
 REPOS = "/orgs/Netflix/repos"
-LIST = Catalogue(("Netflix",)).repositories("Netflix")
+LIST = Catalogue(("Netflix",)).of_kind(REPOSITORIES, "Netflix")
 SECRET = "s3cret"
 
 

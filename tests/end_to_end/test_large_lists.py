@@ -6,7 +6,9 @@ from pathlib import Path
 
 from shared.redis import keys
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
+from shared.resources.resource import Resource
 from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
@@ -32,7 +34,7 @@ def test_two_large_lists_leave_a_worker_for_what_a_client_waits_for(tmp_path: Pa
         waits: list[float] = []
         at_work: list[int] = []
         for number in range(8):
-            locks = [keys.running(catalogue.repositories(org)) for org in catalogue.orgs]
+            locks = [keys.running(catalogue.of_kind(REPOSITORIES, org)) for org in catalogue.orgs]
             at_work.append(int(redis.exists(*locks)))
             begun = time.monotonic()
             assert reader.get(f"/users/one?n={number}").ok
@@ -45,7 +47,7 @@ def test_two_large_lists_leave_a_worker_for_what_a_client_waits_for(tmp_path: Pa
         github.configure(latency=0)
         store, seen = Store(redis), time.time()
         for org in catalogue.orgs:
-            renewed = partial(_was_validated, store, catalogue.repositories(org), seen)
+            renewed = partial(_was_validated, store, catalogue.of_kind(REPOSITORIES, org), seen)
             eventually(renewed, within=30)
 
 

@@ -11,12 +11,13 @@ from scripts.embedded_redis import EmbeddedRedis, free_port
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Running
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
-REPOS = Catalogue(("Netflix",)).repositories("Netflix")
+REPOS = Catalogue(("Netflix",)).of_kind(REPOSITORIES, "Netflix")
 SECOND_PAGE = "organizations/913567/repos.*page=2"
 PASSWORD = "NotForAnyLog0123"
 

@@ -20,6 +20,7 @@ from refresher.github.auth.credentials import Token
 from shared.measures import BUCKETS
 from shared.outcomes import FailureKind, RefreshOutcome, Served
 from shared.queueing import Asked
+from shared.resources import kinds
 from shared.version import VERSION
 from tests.end_to_end.fleet import Fleet, Reader, Running
 from tests.end_to_end.raw_http import Connection
@@ -31,7 +32,7 @@ TRACKED = ["/", "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos"]
 USER, NOBODY = "/users/netflix", "/users/nobody-of-that-name"
 VIEW = Route.VIEW.value
 # Those that nobody asks for but the tests: counted from the very beginning.
-CONTENT = {*(Route.ROOT, Route.ORG, Route.MEMBERS, Route.REPOS), VIEW, Route.ON_DEMAND, Route.OTHER}
+CONTENT = {*(kind.route for kind in (*kinds.TRACKED, kinds.ON_DEMAND)), VIEW, Route.OTHER}
 # Those that are asked for until a reader is well: counted from when a test began.
 HEALTH = {Route.LIVEZ, Route.HEALTHCHECK}
 

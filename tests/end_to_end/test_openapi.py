@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from scripts.openapi import SERVED, SOURCE, rendered
-from shared.resources.views import Metric
+from shared.resources.views import rankings
 from shared.settings import Settings
 from shared.version import VERSION
 from tests.builders import make_settings
@@ -36,7 +36,7 @@ def test_it_is_of_this_version(described: dict[str, Any]) -> None:
     assert described["info"]["version"] == VERSION
     parameters = described["paths"]["/view/{direction}/{count}/{metric}"]["parameters"]
     (metrics,) = (one["schema"]["enum"] for one in parameters if one["name"] == "metric")
-    assert metrics == list(Metric)
+    assert metrics == list(rankings())
 
 
 def test_every_path_of_the_readers_own_is_described(described: dict[str, Any]) -> None:

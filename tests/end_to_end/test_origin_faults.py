@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from shared.redis import keys
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
-LIST = Catalogue(("Netflix",)).repositories("Netflix")
+LIST = Catalogue(("Netflix",)).of_kind(REPOSITORIES, "Netflix")
 PATHS = ["/", "/orgs/Netflix", "/orgs/Netflix/members", REPOS, "/view/top/3/stars"]
 
 FAULTS: dict[str, dict[str, Any]] = {

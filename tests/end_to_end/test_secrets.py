@@ -20,7 +20,8 @@ from redis import Redis
 
 from refresher.github.auth.credentials import Token
 from shared.redis import keys
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.raw_http import exchange
 from tests.end_to_end.redis_contents import stored
@@ -178,7 +179,7 @@ class Clients:
 
 
 def failure_of(redis: Redis) -> Mapping[str, Any]:
-    text = redis.get(keys.failure(Catalogue(("Netflix",)).repositories("Netflix")))
+    text = redis.get(keys.failure(Catalogue(("Netflix",)).of_kind(REPOSITORIES, "Netflix")))
     known: Mapping[str, Any] = json.loads(text or b"{}")
     return known
 

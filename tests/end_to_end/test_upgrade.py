@@ -1,8 +1,10 @@
-"""From one release to the next, and back, where what is stored changes its form.
+"""From one release to the next, and back, when what is stored changes.
 
-Processes of both run side by side on one Redis and one queue, each on keys of its own schema.
+Processes of both run side by side on one Redis and one queue. If the schema differs, each has keys
+of its own; if only more data is derived, they share the entries.
 """
 
+import json
 import shutil
 import signal
 from collections.abc import Iterator
@@ -11,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from shared.redis import keys
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
+from shared.stored_form import SCHEMA
 from tests.end_to_end.balancer import haproxy
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
 from tests.end_to_end.load import Load
@@ -18,6 +23,7 @@ from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
+LIST = Catalogue(("Netflix",)).of_kind(REPOSITORIES, "Netflix")
 TARGETS = ["/", "/orgs/Netflix", f"{REPOS}?page=2", "/view/top/5/stars", "/users/Netflix"]
 
 
@@ -28,12 +34,27 @@ def newer(tmp_path: Path) -> Path:
     for name in ("reader", "refresher", "shared"):
         shutil.copytree(CHECKOUT / name, checkout / name)
     shutil.copy(CHECKOUT / "gunicorn.conf.py", checkout)
-    change(
-        checkout / "shared/redis/keys.py", f"SCHEMA = {keys.SCHEMA}", f"SCHEMA = {keys.SCHEMA + 1}"
-    )
+    change(checkout / "shared/stored_form.py", f"SCHEMA = {SCHEMA}", f"SCHEMA = {SCHEMA + 1}")
     entry = checkout / "shared/entry.py"
     change(entry, '"body": entry.body', '"content": entry.body')
     change(entry, 'fields[b"body"]', 'fields[b"content"]')
+    return checkout
+
+
+@pytest.fixture
+def with_another_view(tmp_path: Path) -> Path:
+    """The next release: repositories are ranked by size, too. One row, and nothing else."""
+    checkout = copy_of_code(tmp_path / "with-another-view")
+    row = 'Ranking("forks", count_in("forks_count")),'
+    kinds = checkout / "shared/resources/kinds.py"
+    change(kinds, row, f'{row} Ranking("size", count_in("size")),')
+    return checkout
+
+
+def copy_of_code(checkout: Path) -> Path:
+    for name in ("reader", "refresher", "shared"):
+        shutil.copytree(CHECKOUT / name, checkout / name)
+    shutil.copy(CHECKOUT / "gunicorn.conf.py", checkout)
     return checkout
 
 
@@ -83,12 +104,12 @@ def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_b
     everything: dict[str, bytes | None] = dict.fromkeys(TARGETS)
     with haproxy(tmp_path, [first, second]) as url, Load(url, everything, clients=4) as load:
         eventually(lambda: load.has_answered(100))
-        assert schemas() == {keys.SCHEMA}
+        assert schemas() == {SCHEMA}
 
         fleet.checkout = newer
         new_worker = fleet.worker()
         first = replace(fleet, first)
-        assert schemas() == {keys.SCHEMA, keys.SCHEMA + 1}
+        assert schemas() == {SCHEMA, SCHEMA + 1}
         all_follow([first, second])
         second = replace(fleet, second)
         retire(old_worker)
@@ -105,3 +126,54 @@ def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_b
         eventually(lambda: load.has_answered(answered + 100))
     assert load.outcome.failures == []
     assert not any("Traceback" in running.output for running in (first, second, old_worker))
+
+
+def test_a_view_that_a_release_adds_appears_after_one_refresh_and_no_request_fails_there_and_back(
+    fleet: Fleet, github: FakeGitHubProcess, with_another_view: Path, tmp_path: Path
+) -> None:
+    def stored() -> tuple[bytes, dict[str, int]]:
+        with fleet.redis() as redis:
+            meta = json.loads(redis.hget(keys.entry(LIST), "meta") or b"")
+        return meta["version"], meta["derived"]
+
+    def etag(reader: Reader) -> str:
+        return reader.get(REPOS).headers["ETag"]
+
+    old_worker = fleet.worker()
+    first, second = fleet.healthy_reader(), fleet.healthy_reader()
+    tag, before = etag(first), stored()
+    everything: dict[str, bytes | None] = dict.fromkeys(TARGETS)
+    with haproxy(tmp_path, [first, second]) as url, Load(url, everything, clients=4) as load:
+        eventually(lambda: load.has_answered(50))
+        retire(old_worker)
+        fleet.checkout = with_another_view
+        first = replace(fleet, first)
+        missing = first.get("/view/top/5/size")
+        assert missing.status_code == 503
+        assert "is not made yet" in missing.json()["message"]
+        assert int(missing.headers["Retry-After"]) > 0
+        assert second.get("/view/top/5/size").status_code == 404
+
+        github.reset_counters()
+        new_worker = fleet.worker()
+        eventually(lambda: first.get("/view/top/5/size").status_code == 200)
+        sizes = sorted((repo["size"] for repo in github.repos()), reverse=True)[:5]
+        assert [size for _, size in first.get("/view/top/5/size").json()] == sizes
+        version, derived = stored()
+        assert version > before[0]
+        assert derived == {**before[1], "view:size": 1}
+        assert etag(first) == etag(second) == tag
+        assert set(github.counters()["statuses"]) == {"304"}, "nothing was downloaded again"
+
+        fleet.checkout = CHECKOUT
+        retire(new_worker)
+        fleet.worker()
+        first = replace(fleet, first)
+        eventually(lambda: github.counters()["total"] > 10, what="the older release refreshes")
+        assert stored() == (version, derived), "the older release leaves alone what it cannot make"
+        assert first.get("/view/top/5/size").status_code == 404
+        assert etag(first) == tag
+        answered = load.outcome.answered
+        eventually(lambda: load.has_answered(answered + 50))
+    assert load.outcome.failures == []
+    assert not any("Traceback" in running.output for running in (first, second, new_worker))

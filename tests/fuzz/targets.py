@@ -12,7 +12,7 @@ from reader.response.client_url import Address, path_of
 from reader.response.representation import whole
 from reader.response.response import Conditions, to_response
 from reader.response.target import parse_target
-from reader.webhooks.affected_resources import touched
+from reader.webhooks.affected_resources import affected
 from reader.webhooks.receiver import _payload
 from refresher.content.items import decode, elements
 from refresher.errors import OriginError
@@ -24,7 +24,8 @@ from shared.failure import Failure
 from shared.outcomes import Served
 from shared.redis.announcements import parse
 from shared.refresh_report import RefreshReport
-from shared.resources.resource import MAX_NAME_BYTES, Resource
+from shared.resources.resource import Resource
+from shared.resources.resource_name import MAX_NAME_BYTES
 from tests.builders import CATALOGUE, NOW, compressed, make_entry
 from tests.reader.front.test_request_head import assert_read_as_gunicorn_does
 
@@ -151,8 +152,8 @@ def items(data: bytes) -> None:
 def delivery(data: bytes) -> None:
     """A signed body may hold anything."""
     with suppress(BadRequest):
-        resources = touched("repository", _payload(data), CATALOGUE)
-        assert all(resource.tracked for resource in resources)
+        found = affected("repository", _payload(data), CATALOGUE)
+        assert all(one.resource.tracked for one in found)
 
 
 def stored(data: bytes) -> None:

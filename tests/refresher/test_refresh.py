@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +15,21 @@ from rq.timeouts import JobTimeoutException
 
 from refresher.errors import OriginError
 from refresher.refresh import failure_to_record, reason_not_to, refresh
+from refresher.storage import page_store
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry, Metadata
 from shared.failure import Failure
+from shared.json_array import JsonArray, pack_ends
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
 from shared.redis.connection import connect
 from shared.redis.store import EntryState, Store
 from shared.refresh_report import TRACKED
-from shared.resources.resource import Catalogue, Resource
-from shared.resources.views import Metric
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
+from shared.resources.resource import Resource
 from shared.settings import load
+from tests.builders import RANKINGS, make_metadata
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import (
@@ -68,7 +73,7 @@ def on_demand(name: str) -> Resource:
 class TestTheDecision:
     """Whether the origin needs to be asked, once the lock is held."""
 
-    METADATA = Metadata(200, 1, "x", "application/json", 0, 2, validated_at=0, fresh_until=100)
+    METADATA = make_metadata(validated_at=0, fresh_until=100)
     FAILURE = Failure(FailureKind.TIMEOUT, "x", None, 1, since=0, at=0, retry_at=50)
 
     @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ class TestSuccess:
         assert entry.metadata.items == 250
         assert entry.metadata.fresh_until == clock.now + 1000
         by_stars = sorted(repos, key=lambda repo: (-repo["stargazers_count"], repo["full_name"]))
-        assert json.loads(entry.views[Metric.STARS].body) == [
+        assert json.loads(entry.views["stars"].body) == [
             [repo["full_name"], repo["stargazers_count"]] for repo in by_stars
         ]
 
@@ -197,7 +202,7 @@ class TestSuccess:
         assert refresh(REPOS, context) is RefreshOutcome.UPDATED
         after = entry_of(store, REPOS)
         assert json.loads(after.body) == github.repos()
-        assert json.loads(after.views[Metric.STARS].body)[0][0] == github.repos()[0]["full_name"]
+        assert json.loads(after.views["stars"].body)[0][0] == github.repos()[0]["full_name"]
         assert after.metadata.version > before.version
         assert after.metadata.etag != before.etag
 
@@ -768,14 +773,14 @@ class TestPrivacy:
             refresh(REPOS, context_for(github.url, github_api_token=TOKEN))
             entry = entry_of(store, REPOS)
             assert json.loads(entry.body) == github.repos()
-            assert len(json.loads(entry.views[Metric.STARS].body)) == 120
+            assert len(json.loads(entry.views["stars"].body)) == 120
 
     def test_private_items_are_shown_where_that_is_wanted(
         self, context_for: MakeContext, store: Store
     ) -> None:
         with FakeGitHub(repos=20, private=5, members=1) as github:
             context = context_for(github.url, github_api_token=TOKEN, include_private=True)
-            shown = Catalogue(("Netflix",), include_private=True).repositories("Netflix")
+            shown = Catalogue(("Netflix",), include_private=True).of_kind(REPOSITORIES, "Netflix")
             refresh(shown, context)
             assert json.loads(entry_of(store, shown).body) == github.repos(private=True)
 
@@ -828,4 +833,90 @@ class TestAResourceThatBecomesTracked:
         refresh(REPOS, context, force=True)
         entry = entry_of(store, REPOS)
         assert entry.metadata.items == 5
-        assert set(entry.views) == set(Metric)
+        assert set(entry.views) == set(RANKINGS)
+
+
+class TestDerivedData:
+    """What our own code makes of an unchanged origin: it has versions of its own."""
+
+    @staticmethod
+    def rewrite(redis: Redis, resource: Resource, **changed: Any) -> None:
+        """Have the entry be one that another release stored."""
+        meta = json.loads(redis.hget(keys.entry(resource), "meta") or b"")
+        redis.hset(keys.entry(resource), "meta", json.dumps({**meta, **changed}))
+
+    def make_older(self, redis: Redis, resource: Resource) -> None:
+        """Have the entry be one of a release that knew neither brotli nor the view of stars."""
+        lost = {"br", "view:stars"}
+        derived = {one: at for one, at in resource.kind.derived.items() if one not in lost}
+        self.rewrite(redis, resource, derived=derived)
+        redis.hdel(keys.entry(resource), "body:br", "view:stars", "view:stars:ends")
+
+    def test_that_an_entry_lacks_is_made_without_downloading_anything(
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(large_github.url, clock=ManualClock(time.time()))
+        refresh(REPOS, context)
+        before = entry_of(store, REPOS)
+        self.make_older(redis, REPOS)
+        large_github.reset_counters()
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED  # although it is fresh
+        after = entry_of(store, REPOS)
+        assert replace(after, metadata=before.metadata) == before
+        assert after.metadata.version > before.metadata.version
+        assert after.metadata.etag == before.metadata.etag
+        assert after.metadata.changed_at == before.metadata.changed_at
+        counters = large_github.counters()
+        assert counters["statuses"] == {"304": counters["total"]}
+        assert refresh(REPOS, context) is RefreshOutcome.FRESH
+
+    def test_of_a_single_object_is_made_anew_too(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(ORG, context)
+        before = entry_of(store, ORG)
+        self.make_older(redis, ORG)
+        assert refresh(ORG, context) is RefreshOutcome.UPDATED
+        after = entry_of(store, ORG)
+        assert (after.body, after.encoded) == (before.body, before.encoded)
+        assert after.metadata.etag == before.metadata.etag
+
+    def test_of_an_older_version_is_made_anew(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        self.rewrite(redis, REPOS, derived={**REPOS.kind.derived, "view:stars": 0})
+        redis.hset(keys.entry(REPOS), "view:stars", b"[]")
+        assert refresh(REPOS, context) is RefreshOutcome.UPDATED
+        assert len(entry_of(store, REPOS).views["stars"].body) > len(b"[]")
+
+    def test_that_a_newer_release_made_is_left_as_it_is(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        newer = {**REPOS.kind.derived, "view:stars": 2, "view:size": 1, "zstd": 1}
+        self.rewrite(redis, REPOS, derived=newer)
+        size = JsonArray.join([b'["Netflix/a", 1]'], b", ")
+        redis.hset(
+            keys.entry(REPOS),
+            items=["view:size", size.body, "view:size:ends", pack_ends(size.ends)],
+        )
+        assert refresh(REPOS, context) is RefreshOutcome.FRESH
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
+        assert entry_of(store, REPOS).metadata.derived == newer
+        assert entry_of(store, REPOS).views["size"].body == size.body
+
+    def test_by_stricter_shapes_is_made_of_the_pages_that_are_stored(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
+    ) -> None:
+        context = context_for(github.url)
+        refresh(REPOS, context)
+        heads = json.loads(redis.hget(keys.pages(REPOS), "heads") or b"")
+        redis.hset(keys.pages(REPOS), "heads", json.dumps({**heads, "shapes": "others"}))
+        github.reset_counters()
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
+        assert github.counters()["statuses"] == {"304": 1}
+        assert not page_store.load(redis, REPOS).is_outdated

@@ -32,17 +32,18 @@ from refresher.visibility.privileges import Privileges
 from shared import settings as settings_of_process
 from shared.clock import SYSTEM, Clock
 from shared.redis import keys
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import MEMBERS as MEMBERS_KIND
+from shared.resources.kinds import Kind
 from shared.resources.operations.shapes import FREE, Shape
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.resource import Resource
 from shared.settings import Settings
 
 CREDENTIAL_ID = "0123456789ab"
 TOKEN = "ghp_very_secret_0123456789"
 JSON_TYPE = "application/json; charset=utf-8"
 CATALOGUE = Catalogue(("Netflix",))
-ORG = CATALOGUE.tracked[1]
-MEMBERS = CATALOGUE.tracked[2]
-REPOS = CATALOGUE.repositories("Netflix")
+_, ORG, MEMBERS, REPOS = CATALOGUE.tracked
 # A resource on demand that is always there in the stand-in's world.
 USER_VIEW = Resource("/users/netflix")
 
@@ -116,7 +117,6 @@ def make_context(
     rate_limiter = make_budget(redis, settings, tracked=False) if budgeted else None
     meter = Meter(redis, SYSTEM)
     privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
-    catalogue = Catalogue(settings.orgs, include_private=settings.include_private)
 
     def observe(exchange: Exchange) -> None:
         meter.observe(exchange)
@@ -127,7 +127,7 @@ def make_context(
         GitHubClient(settings, rate_limiter, observe=observe, clock=SYSTEM),
         Admission(
             RefreshLocks(redis, lifetime=settings.lock_ttl, clock=SYSTEM),
-            LargeListLimit(redis, catalogue),
+            LargeListLimit(redis, Catalogue.of(settings)),
         ),
         Reporter(redis, meter, SYSTEM, keep_s=600),
         privileges,
@@ -184,18 +184,18 @@ ANYTHING = Shape({}, others=FREE)
 
 
 def make_read(
-    *items: Mapping[str, Any], ranked: bool = False, include_private: bool = False
+    *items: Mapping[str, Any], kind: Kind = MEMBERS_KIND, include_private: bool = False
 ) -> ReadList:
     """A list of one page that holds these objects."""
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
     page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, Body.of(body))
-    split_items = split(body, ANYTHING, Findings(), ranked=ranked, private=include_private)
+    split_items = split(body, ANYTHING, Findings(), kind=kind, private=include_private)
     return ReadList(split_items, [page])
 
 
-def make_list(*items: Mapping[str, Any], ranked: bool = False) -> Content:
+def make_list(*items: Mapping[str, Any], kind: Kind = MEMBERS_KIND) -> Content:
     """The content of an expanded list of these objects."""
-    return of_list(make_read(*items, ranked=ranked), ranked=ranked)
+    return of_list(make_read(*items, kind=kind), kind)
 
 
 def make_repository(number: int, **members: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.encodings import ENCODINGS
 from shared.entry import (
-    ENCODINGS,
     METADATA_FIELDS,
     Entry,
     Metadata,
@@ -17,10 +17,10 @@ from shared.entry import (
 )
 from shared.errors import UnreadableError
 from shared.json_array import JsonArray
-from shared.redis.keys import SCHEMA
-from shared.resources.views import Metric
+from shared.stored_form import SCHEMA, StoredForm
 from tests.builders import (
     NOW,
+    RANKINGS,
     compressed,
     make_entry,
     make_list_entry,
@@ -40,12 +40,14 @@ metadata = st.builds(
     size=st.integers(0),
     validated_at=times,
     fresh_until=times,
+    form=st.builds(StoredForm, st.text(), st.integers(), st.text()),
+    derived=st.dictionaries(st.text(), st.integers()),
     items=st.none() | st.integers(0),
     links=st.lists(st.tuples(st.text(), st.text()), max_size=4).map(tuple),
 )
 items = st.lists(st.integers().map(lambda number: str(number).encode()), max_size=5)
 views = st.dictionaries(
-    st.sampled_from(Metric), items.map(lambda some: JsonArray.join(some, b", "))
+    st.sampled_from([*RANKINGS, "unheard_of"]), items.map(lambda some: JsonArray.join(some, b", "))
 )
 entries = st.builds(
     Entry,
@@ -97,7 +99,7 @@ def test_what_an_entry_lacks_takes_no_field() -> None:
         "body:gzip",
         "ends",
     }
-    ranked = make_ranked_entry({"a/b": 1}, views=[Metric.STARS])
+    ranked = make_ranked_entry({"a/b": 1}, views=["stars"])
     assert set(content_fields(ranked)) == {"meta", "body", "ends", "view:stars", "view:stars:ends"}
 
 

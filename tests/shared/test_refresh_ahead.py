@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from shared.failure import Failure
 from shared.redis.store import EntryState
 from shared.refresh_ahead import Ahead
+from shared.resources.kinds import ORGANISATION
 from shared.resources.resource import Resource
 from tests.builders import make_failure, make_metadata
 from tests.refresher.workbench import REPOS, property_test
@@ -49,7 +50,7 @@ def test_it_is_due_in_the_first_half_of_the_window(fresh_until: float, window: f
 
 
 def test_resources_fetched_together_are_due_apart_and_another_time_apart_otherwise() -> None:
-    resources = [Resource(f"/orgs/org{number}", tracked=True) for number in range(100)]
+    resources = [Resource(f"/orgs/org{number}", kind=ORGANISATION) for number in range(100)]
     first, second = (
         [AHEAD.due_at(resource, make_metadata(fresh_until=until)) - until for resource in resources]
         for until in (NOW, NOW + 1000)

@@ -24,8 +24,8 @@ from shared.version import VERSION
 from tests.builders import NOW, absent_redis, make_entry, on_demand, tracked
 from tests.waiting import eventually
 
-HIT = RequestLabels(Route.ORG, Served.LOCAL, 200)
-MISS = RequestLabels(Route.ON_DEMAND, Served.WAITED, 200, name="/users/mona")
+HIT = RequestLabels("/orgs/{org}", Served.LOCAL, 200)
+MISS = RequestLabels("on-demand", Served.WAITED, 200, name="/users/mona")
 OWN = RequestLabels(Route.LIVEZ, Served.OWN, 200)
 MakeObserver = Callable[..., ProcessReporter]
 

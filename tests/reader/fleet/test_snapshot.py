@@ -19,7 +19,8 @@ from refresher.refresh import refresh
 from shared.measures import Measure
 from shared.queueing import QUEUE, RefreshQueue
 from shared.redis import keys
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.bench import commands

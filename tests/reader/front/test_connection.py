@@ -804,14 +804,14 @@ def test_each_answer_is_counted_exactly_once(
     worker = FakeWorker(responses)
     clients = [worker.connect() for _ in range(3)]
     kinds = {
-        NETFLIX: RequestLabels(Route.ORG, Served.LOCAL, 200),
-        LARGE_ONE: RequestLabels(Route.ON_DEMAND, Served.LOCAL, 200, name="/users/large"),
+        NETFLIX: RequestLabels("/orgs/{org}", Served.LOCAL, 200),
+        LARGE_ONE: RequestLabels("on-demand", Served.LOCAL, 200, name="/users/large"),
     }
     expected: Counter[RequestLabels] = Counter()
     found: Counter[RequestLabels] = Counter()
     for request, which, is_end_of_second in sent:
         clients[which].receive(request)
-        expected[kinds.get(request, RequestLabels(Route.ROOT, Served.LOCAL, 200))] += 1
+        expected[kinds.get(request, RequestLabels("/", Served.LOCAL, 200))] += 1
         if is_end_of_second:  # as the worker does
             responses.tick()
             found.update(counted(responses._tallies))

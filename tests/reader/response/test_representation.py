@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from reader.errors import ApiError, BadRequest, NotFound
 from reader.response.paging import is_page_query, page
-from reader.response.ranked_view import View
+from reader.response.ranked_view import RankedView
 from reader.response.representation import Representation, whole
-from shared.resources.views import Metric
-from tests.builders import compressed, make_entry, make_list_entry, make_ranked_entry
+from tests.builders import RANKINGS, compressed, make_entry, make_list_entry, make_ranked_entry
 
 numbers = st.integers(1, 12)
 
@@ -179,8 +178,8 @@ def test_whole_pages_and_views_all_have_different_tags() -> None:
         for size in (1, 2, 21)
     ]
     made += [
-        View(metric, from_top=from_top, count=count).of(entry)
-        for metric in Metric
+        RankedView(metric, from_top=from_top, count=count).of(entry)
+        for metric in RANKINGS
         for from_top in (True, False)
         for count in (1, 2, 12)
     ]
@@ -192,7 +191,7 @@ def test_a_tag_changes_with_the_entrys() -> None:
     made: list[Callable[..., Representation]] = [
         whole,
         lambda entry: page(entry, "page=1"),
-        View(Metric.STARS, from_top=True, count=1).of,
+        RankedView("stars", from_top=True, count=1).of,
     ]
     assert all(make(one).tag != make(other).tag for make in made)
 
@@ -214,34 +213,34 @@ def in_order(values: dict[str, int]) -> list[list[object]]:
     return [list(pair) for pair in ordered]
 
 
-@given(repositories, st.integers(1, 20), st.sampled_from(Metric))
+@given(repositories, st.integers(1, 20), st.sampled_from(RANKINGS))
 def test_top_is_the_first_and_bottom_the_last_of_one_order(
-    values: dict[str, int], count: int, metric: Metric
+    values: dict[str, int], count: int, metric: str
 ) -> None:
     entry, ordered = make_ranked_entry(values), in_order(values)
-    top = View(metric, from_top=True, count=count).of(entry)
-    bottom = View(metric, from_top=False, count=count).of(entry)
+    top = RankedView(metric, from_top=True, count=count).of(entry)
+    bottom = RankedView(metric, from_top=False, count=count).of(entry)
     assert json.loads(top.body) == ordered[:count]
     assert json.loads(bottom.body) == ordered[max(0, len(ordered) - count) :]
 
 
 @given(repositories, st.integers(1, 20))
 def test_a_view_is_written_as_json_dumps_writes_it(values: dict[str, int], count: int) -> None:
-    body = View(Metric.STARS, from_top=False, count=count).of(make_ranked_entry(values)).body
+    body = RankedView("stars", from_top=False, count=count).of(make_ranked_entry(values)).body
     assert body.decode() == json.dumps(json.loads(body))
 
 
 def test_a_golden_view() -> None:
     entry = make_ranked_entry({"Netflix/b": 7, "Netflix/a": 7, "Netflix/B": 7, "Netflix/z": 9})
-    top = View.parse("top", "3", "stars").of(entry)
+    top = RankedView.parse("top", "3", "stars").of(entry)
     assert top.body == b'[["Netflix/z", 9], ["Netflix/B", 7], ["Netflix/a", 7]]'
-    bottom = View.parse("bottom", "2", "stars").of(entry)
+    bottom = RankedView.parse("bottom", "2", "stars").of(entry)
     assert bottom.body == b'[["Netflix/a", 7], ["Netflix/b", 7]]'
 
 
 def test_a_view_is_json_without_links_or_stored_compression() -> None:
     entry = compressed(make_ranked_entry({"a/b": 1}, content_type="application/vnd.x+json"))
-    view = View(Metric.FORKS, from_top=True, count=1).of(entry)
+    view = RankedView("forks", from_top=True, count=1).of(entry)
     assert view.content_type == "application/json; charset=utf-8"
     assert (view.encoded, view.links) == ({}, ())
 
@@ -251,13 +250,13 @@ def test_a_view_is_json_without_links_or_stored_compression() -> None:
     [("1", 1), ("10", 10), ("007", 7), ("999999999999999", 10**15 - 1)],
 )
 def test_a_count_is_a_whole_number_from_one(text: str, count: int) -> None:
-    assert View.parse("top", text, "forks") == View(Metric.FORKS, from_top=True, count=count)
+    assert RankedView.parse("top", text, "forks") == RankedView("forks", from_top=True, count=count)
 
 
 @pytest.mark.parametrize("text", ["9" * 16, "9" * 10_000, "0" * 10_000 + "1" * 30])
 def test_a_count_beyond_any_list_gives_all(text: str) -> None:
     entry = make_ranked_entry({"a/b": 1, "a/c": 2})
-    assert json.loads(View.parse("bottom", text, "stars").of(entry).body) == [
+    assert json.loads(RankedView.parse("bottom", text, "stars").of(entry).body) == [
         ["a/c", 2],
         ["a/b", 1],
     ]
@@ -270,7 +269,7 @@ def test_a_count_beyond_any_list_gives_all(text: str) -> None:
 )  # fmt: skip
 def test_any_other_count_is_a_bad_request(text: str) -> None:
     with pytest.raises(BadRequest) as refused:
-        View.parse("top", text, "stars")
+        RankedView.parse("top", text, "stars")
     assert len(refused.value.message) < 300
 
 
@@ -280,10 +279,10 @@ def test_any_other_count_is_a_bad_request(text: str) -> None:
 )
 def test_an_unknown_direction_or_metric_is_not_found(direction: str, metric: str) -> None:
     with pytest.raises(NotFound):
-        View.parse(direction, "5", metric)
+        RankedView.parse(direction, "5", metric)
 
 
 def test_not_found_goes_before_bad_request() -> None:
     with pytest.raises(ApiError) as refused:
-        View.parse("middle", "x", "stars")
+        RankedView.parse("middle", "x", "stars")
     assert refused.value.status == 404

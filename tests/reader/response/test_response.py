@@ -11,12 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reader.response.paging import page
-from reader.response.ranked_view import View
+from reader.response.ranked_view import RankedView
 from reader.response.representation import Representation, whole
 from reader.response.response import CORS_HEADERS, Conditions, HttpResponse, to_response
-from shared.entry import ENCODINGS
+from shared.encodings import ENCODINGS
 from shared.outcomes import Served
-from shared.resources.views import Metric
 from tests.builders import JSON, NOW, compressed, make_entry, make_list_entry, make_ranked_entry
 
 URL = "http://reader.test/orgs/Netflix"
@@ -412,9 +411,9 @@ def test_every_representation_in_every_encoding_has_a_tag_of_its_own() -> None:
         ask(page(entry, "page=1")),
         ask(page(entry, "page=2")),
         ask(page(entry, "page=1&per_page=1")),
-        ask(View(Metric.STARS, from_top=True, count=1).of(entry)),
-        ask(View(Metric.STARS, from_top=False, count=1).of(entry)),
-        ask(View(Metric.FORKS, from_top=True, count=1).of(entry)),
+        ask(RankedView("stars", from_top=True, count=1).of(entry)),
+        ask(RankedView("stars", from_top=False, count=1).of(entry)),
+        ask(RankedView("forks", from_top=True, count=1).of(entry)),
     ]
     assert len({one.headers["ETag"] for one in sent}) == len(sent)
 

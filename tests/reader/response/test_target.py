@@ -5,22 +5,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader.errors import ApiError, BadRequest, NotFound
+from reader.errors import ApiError, BadRequest, NotFound, Unavailable
 from reader.response.client_url import path_of
 from reader.response.paging import page
-from reader.response.ranked_view import View
+from reader.response.ranked_view import RankedView
 from reader.response.representation import whole
 from reader.response.target import Target, parse_target
-from reader.telemetry.counters import route_of
 from shared.entry import Entry
+from shared.resources.kinds import REPOSITORIES
 from shared.resources.resource import Resource
-from shared.resources.views import Metric
-from tests.builders import CATALOGUE, compressed, make_entry, make_list_entry, make_ranked_entry
+from tests.builders import (
+    CATALOGUE,
+    RANKINGS,
+    compressed,
+    make_entry,
+    make_list_entry,
+    make_ranked_entry,
+)
 
-REPOS = CATALOGUE.repositories("Netflix")
+REPOS = CATALOGUE.of_kind(REPOSITORIES, "Netflix")
 RANKED = make_ranked_entry({f"Netflix/{name}": value for value, name in enumerate("abcdefgh")})
 
-lists = st.sampled_from([resource for resource in CATALOGUE.tracked if resource.expanded])
+lists = st.sampled_from([resource for resource in CATALOGUE.tracked if resource.kind.is_list])
 # Targets that are mostly of what could be mistaken for something else.
 odd_targets = (
     st.lists(
@@ -39,6 +45,9 @@ odd_targets = (
 
 def found(target: str) -> Target:
     return parse_target(CATALOGUE, target)
+
+
+VIEW = "/view/top/1/stars"
 
 
 def resource(target: str) -> Resource:
@@ -61,7 +70,7 @@ def encoded(draw: st.DrawFn, text: str) -> str:
 
 @pytest.mark.parametrize("tracked", CATALOGUE.tracked, ids=lambda tracked: tracked.name)
 def test_what_is_tracked_is_selected_whole(tracked: Resource) -> None:
-    assert found(tracked.name) == Target(tracked, whole, route_of(tracked))
+    assert found(tracked.name) == Target(tracked, whole, tracked.kind.route)
 
 
 @given(st.sampled_from(CATALOGUE.tracked[1:]), st.data())
@@ -69,7 +78,7 @@ def test_any_spelling_of_what_is_tracked_selects_it(tracked: Resource, data: st.
     letters = [data.draw(st.sampled_from([c.upper(), c.lower()])) for c in tracked.path]
     segments = [data.draw(encoded(segment)) for segment in "".join(letters).split("/")]
     end = data.draw(st.sampled_from(["", "?", "?&"]))
-    assert found("/".join(segments) + end) == Target(tracked, whole, route_of(tracked))
+    assert found("/".join(segments) + end) == Target(tracked, whole, tracked.kind.route)
 
 
 @given(lists, st.integers(0, 60), st.integers(1, 12))
@@ -113,16 +122,16 @@ def test_any_spelling_of_a_page_is_the_same_page(
 def test_what_is_no_page_of_a_tracked_list_is_a_resource_on_demand(target: str, name: str) -> None:
     selection = found(target)
     assert (selection.resource.name, selection.resource.tracked) == (name, False)
-    assert selection.represent is whole
+    assert selection.select is whole
 
 
-@given(st.sampled_from(Metric), st.booleans(), st.integers(1, 12))
+@given(st.sampled_from(RANKINGS), st.booleans(), st.integers(1, 12))
 def test_a_view_is_of_the_first_organisations_repositories(
-    metric: Metric, from_top: bool, count: int
+    metric: str, from_top: bool, count: int
 ) -> None:
     selection = found(f"/view/{'top' if from_top else 'bottom'}/{count}/{metric}")
     assert selection.resource == REPOS
-    expected = View(metric, from_top=from_top, count=count).of(RANKED)
+    expected = RankedView(metric, from_top=from_top, count=count).of(RANKED)
     assert selection.represent(RANKED) == expected
     assert len(json.loads(expected.body)) == min(count, len("abcdefgh"))
 
@@ -132,8 +141,8 @@ def test_any_encoding_of_a_view_is_the_same_view(data: st.DataObject) -> None:
     segments = [data.draw(encoded(part)) for part in ("view", "bottom", "3", "stars")]
     name, value = data.draw(encoded("org")), data.draw(encoded("gOOGLE"))
     selection = found(f"/{'/'.join(segments)}?{name}={value}")
-    assert selection.resource == CATALOGUE.repositories("Google")
-    assert selection.represent(RANKED) == View.parse("bottom", "3", "stars").of(RANKED)
+    assert selection.resource == CATALOGUE.of_kind(REPOSITORIES, "Google")
+    assert selection.represent(RANKED) == RankedView.parse("bottom", "3", "stars").of(RANKED)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +161,7 @@ def test_any_encoding_of_a_view_is_the_same_view(data: st.DataObject) -> None:
 )
 def test_a_query_picks_a_views_organisation_and_nothing_else(query: str, org: str) -> None:
     selection = found(f"/view/top/2/stars{query}")
-    assert selection.resource == CATALOGUE.repositories(org)
+    assert selection.resource == CATALOGUE.of_kind(REPOSITORIES, org)
     assert json.loads(selection.represent(RANKED).body) == [["Netflix/h", 7], ["Netflix/g", 6]]
 
 
@@ -237,3 +246,17 @@ def test_only_the_whole_is_stored_compressed() -> None:
     assert found("/orgs/Netflix/repos").represent(many).encoded is many.encoded
     assert not found("/orgs/Netflix/repos?page=1").represent(many).encoded
     assert not found("/view/top/1/stars").represent(many).encoded
+
+
+@pytest.mark.parametrize("target", ["/orgs/Netflix/repos", "/orgs/Netflix/repos?page=2", VIEW])
+def test_a_negative_answer_has_no_pages_and_no_views(target: str) -> None:
+    gone = make_entry(b'{"message":"Not Found"}', status=404)
+    assert found(target).represent(gone) == whole(gone)
+
+
+def test_a_view_that_another_release_did_not_make_is_unavailable_for_a_reason() -> None:
+    older = make_ranked_entry({"Netflix/g": 6}, views=["forks"])
+    with pytest.raises(Unavailable, match="The view stars is not made yet") as refused:
+        found(VIEW).represent(older)
+    assert refused.value.status == 503
+    assert int(refused.value.headers["Retry-After"]) > 0

@@ -14,16 +14,14 @@ from reader.telemetry.counters import (
     LocalCounters,
     RequestLabels,
     Route,
-    route_of,
     served_by_status,
 )
 from shared.measures import BUCKETS, SUM, Counted, Measure, Measures, bucket_of
 from shared.outcomes import Served
-from tests.builders import CATALOGUE, on_demand, tracked
 
-HIT = RequestLabels(Route.ORG, Served.LOCAL, 200)
-STALE = RequestLabels(Route.ORG, Served.LOCAL, 200, is_stale=True)
-USER = RequestLabels(Route.ON_DEMAND, Served.WAITED, 200, name="/users/mona")
+HIT = RequestLabels("/orgs/{org}", Served.LOCAL, 200)
+STALE = RequestLabels("/orgs/{org}", Served.LOCAL, 200, is_stale=True)
+USER = RequestLabels("on-demand", Served.WAITED, 200, name="/users/mona")
 QUICKEST = BUCKETS[Measure.REQUEST_SECONDS][0]
 
 kinds = st.builds(
@@ -166,25 +164,6 @@ class TestNames:
         assert names["/users/0"] == 2
         counts = counters.counts()
         assert counts[Measure.REQUESTS, ("on-demand", "waited", "200")] == 3001
-
-
-@pytest.mark.parametrize(
-    ("name", "route"),
-    [
-        ("/", Route.ROOT),
-        ("/orgs/Netflix", Route.ORG),
-        ("/orgs/Google/members", Route.MEMBERS),
-        ("/orgs/Netflix/repos", Route.REPOS),
-    ],
-)
-def test_a_tracked_resource_has_its_template(name: str, route: Route) -> None:
-    assert route_of(tracked(name)) is route
-
-
-def test_every_tracked_resource_has_a_route_and_all_others_share_one() -> None:
-    assert Route.ON_DEMAND not in map(route_of, CATALOGUE.tracked)
-    for name in ("/orgs/github", "/users/a/repos", "/repos/a/b", "/orgs/Netflix/repos?type=forks"):
-        assert route_of(on_demand(name)) is Route.ON_DEMAND
 
 
 @pytest.mark.parametrize(

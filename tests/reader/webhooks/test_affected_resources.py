@@ -1,36 +1,42 @@
-"""Which tracked resources an event touches."""
+"""Which tracked resources an event affects, and which item of a list it names."""
 
 from typing import Any
 
 import pytest
 
-from reader.webhooks.affected_resources import touched
-from shared.resources.resource import Catalogue
+from reader.webhooks.affected_resources import affected
+from shared.resources.catalogue import Catalogue
 
 CATALOGUE = Catalogue(("Netflix", "Google"))
 ABOUT, MEMBERS, REPOS = "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos"
-OF_REPOSITORY = {"repository": {"owner": {"login": "netflix"}}}
+OF_REPOSITORY = {"repository": {"id": 7, "owner": {"login": "netflix"}}}
 OF_ORGANISATION = {"organization": {"login": "Netflix"}}
 
 
 @pytest.mark.parametrize(
-    ("event", "payload", "names"),
+    ("event", "payload", "found"),
     [
-        *((event, OF_REPOSITORY, [REPOS]) for event in (
+        *((event, OF_REPOSITORY, {REPOS: 7}) for event in (
             "star", "watch", "fork", "issues", "pull_request", "push", "release", "create")),
-        ("repository", OF_REPOSITORY | {"action": "edited"}, [REPOS]),
-        ("repository", OF_REPOSITORY | {"action": "privatized"}, [REPOS, ABOUT]),
-        ("repository", OF_REPOSITORY | {"action": {"odd": []}}, [REPOS]),
-        ("public", OF_REPOSITORY, [REPOS, ABOUT]),
-        *((event, OF_ORGANISATION, [MEMBERS, ABOUT]) for event in (
-            "member", "membership", "organization")),
-        ("ping", OF_ORGANISATION, []),
-        ("issue_comment", OF_REPOSITORY, []),
-        ("star", {"repository": {"owner": {"login": "somebody-else"}}}, []),
-        ("star", {"repository": "odd"}, []),
-        ("star", {}, []),
+        ("repository", OF_REPOSITORY | {"action": "edited"}, {REPOS: 7}),
+        ("repository", OF_REPOSITORY | {"action": "privatized"}, {ABOUT: None, REPOS: 7}),
+        ("repository", OF_REPOSITORY | {"action": {"odd": []}}, {REPOS: 7}),
+        ("public", OF_REPOSITORY, {ABOUT: None, REPOS: 7}),
+        ("member", OF_ORGANISATION | {"member": {"id": 3}}, {ABOUT: 3, MEMBERS: 3}),
+        ("membership", OF_ORGANISATION | {"member": {"id": 3}}, {ABOUT: 3, MEMBERS: 3}),
+        ("organization", OF_ORGANISATION | {"membership": {"user": {"id": 3}}},
+         {ABOUT: 3, MEMBERS: 3}),
+        ("organization", OF_ORGANISATION, {ABOUT: None, MEMBERS: None}),
+        ("star", {"repository": {"id": "odd", "owner": {"login": "netflix"}}}, {REPOS: None}),
+        ("ping", OF_ORGANISATION, {}),
+        ("issue_comment", OF_REPOSITORY, {}),
+        ("star", {"repository": {"owner": {"login": "somebody-else"}}}, {}),
+        ("star", {"repository": "odd"}, {}),
+        ("star", {}, {}),
     ],
 )  # fmt: skip
-def test_an_event_touches_just_these(event: str, payload: dict[str, Any], names: list[str]) -> None:
-    assert [resource.name for resource in touched(event, payload, CATALOGUE)] == names
-    assert all(resource.tracked for resource in touched(event, payload, CATALOGUE))
+def test_an_event_affects_just_these(
+    event: str, payload: dict[str, Any], found: dict[str, int | None]
+) -> None:
+    assert {one.resource.name: one.item for one in affected(event, payload, CATALOGUE)} == found
+    assert all(one.resource.tracked for one in affected(event, payload, CATALOGUE))

@@ -14,17 +14,18 @@ from reader.errors import Unauthorized
 from reader.webhooks.receiver import MAX_BYTES, Signature
 from shared.redis import keys
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
 from tests.builders import queued_names
 from tests.waiting import eventually
 
 OLD, NEW = "old-secret", "new-secret"
-REPOS = Catalogue(("Netflix",)).repositories("Netflix")
+REPOS = Catalogue(("Netflix",)).of_kind(REPOSITORIES, "Netflix")
 STAR = json.dumps({"repository": {"owner": {"login": "Netflix"}}}).encode()
 
 
 @pytest.fixture
-def invalidated_by(make_app: Any) -> FlaskClient:
+def told(make_app: Any) -> FlaskClient:
     """A reader with two secrets, as while one is being replaced."""
     client: FlaskClient = make_app(github_webhook_secret=f"{OLD},{NEW}").test_client()
     return client
@@ -77,9 +78,9 @@ def test_golden_signature() -> None:
 
 @pytest.mark.parametrize("secret", [OLD, NEW])
 def test_a_signed_delivery_has_refreshed_what_it_touches(
-    invalidated_by: FlaskClient, redis: Redis, secret: str
+    told: FlaskClient, redis: Redis, secret: str
 ) -> None:
-    answered = deliver(invalidated_by, X_Hub_Signature_256=sign(STAR, secret))
+    answered = deliver(told, X_Hub_Signature_256=sign(STAR, secret))
     assert answered.status_code == 202
     assert json.loads(answered.data) == {"refreshing": ["/orgs/Netflix/repos"]}
     assert Store(redis).state(REPOS).invalidated_by is not None
@@ -107,30 +108,30 @@ def test_a_signed_delivery_has_refreshed_what_it_touches(
     ],
 )
 def test_anything_else_is_refused_and_leaves_no_trace(
-    invalidated_by: FlaskClient,
+    told: FlaskClient,
     redis: Redis,
     body: bytes,
     changed: dict[str, str | None],
     status: int,
 ) -> None:
-    answered = deliver(invalidated_by, body, **changed)
+    answered = deliver(told, body, **changed)
     assert answered.status_code == status
     assert json.loads(answered.data)["status"] == str(status)
     assert Store(redis).state(REPOS).invalidated_by is None
     assert not redis.keys(keys.delivery("*"))
 
 
-def test_a_delivery_counts_once(invalidated_by: FlaskClient, redis: Redis) -> None:
-    deliver(invalidated_by)
+def test_a_delivery_counts_once(told: FlaskClient, redis: Redis) -> None:
+    deliver(told)
     redis.delete(keys.invalidated_by(REPOS))
-    answered = deliver(invalidated_by)
+    answered = deliver(told)
     assert (answered.status_code, json.loads(answered.data)) == (202, {"refreshing": []})
     assert Store(redis).state(REPOS).invalidated_by is None
 
 
-def test_a_storm_makes_one_job(invalidated_by: FlaskClient, redis: Redis) -> None:
+def test_a_storm_makes_one_job(told: FlaskClient, redis: Redis) -> None:
     for number in range(300):
-        assert deliver(invalidated_by, X_GitHub_Delivery=f"delivery-{number}").status_code == 202
+        assert deliver(told, X_GitHub_Delivery=f"delivery-{number}").status_code == 202
     assert jobs(redis) == 1
 
 

@@ -19,12 +19,14 @@ from refresher.content.page import Body, Page
 from refresher.errors import OriginError
 from refresher.github.question import Question
 from refresher.github.response import GitHubResponse
-from shared.entry import ENCODINGS
+from shared.encodings import ENCODINGS
 from shared.github_form import JSON
 from shared.outcomes import FailureKind
+from shared.resources.kinds import MEMBERS, REPOSITORIES
 from shared.resources.operations.shapes import FREE, SCALAR, Shape
-from shared.resources.views import Metric
+from tests.builders import RANKINGS
 from tests.refresher.workbench import (
+    REPOS,
     make_list,
     make_read,
     make_repository,
@@ -41,7 +43,7 @@ DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
 
 def encoded(body: bytes) -> Mapping[str, bytes]:
     """What a body is stored as, beside itself."""
-    return Content(200, body).entry(version=1, now=0, lifetime=1).encoded
+    return Content(200, body).entry(REPOS, version=1, now=0, lifetime=1).encoded
 
 
 def of_response(response: GitHubResponse, *, shape: Shape = FREE, tracked: bool = False) -> Content:
@@ -69,30 +71,32 @@ class TestAList:
 
     def test_keeps_the_pages_it_was_read_from(self) -> None:
         read = make_read({"id": 1})
-        assert of_list(read, ranked=False).pages == read.pages
+        assert of_list(read, MEMBERS).pages == read.pages
 
     def test_is_ranked_where_it_is_to_be(self) -> None:
         repository = make_repository(1, forks_count=3)
         assert make_list(repository).views == {}
-        views = make_list(repository, ranked=True).views
-        assert set(views) == set(Metric)
-        assert views[Metric.FORKS].body == b'[["Netflix/1", 3]]'
+        views = make_list(repository, kind=REPOSITORIES).views
+        assert set(views) == set(RANKINGS)
+        assert views["forks"].body == b'[["Netflix/1", 3]]'
 
     def test_leaves_private_items_out_of_body_and_views(self) -> None:
         public, private = make_repository(1), make_repository(2, private=True)
-        content = make_list(public, private, make_repository(3, visibility="internal"), ranked=True)
+        content = make_list(
+            public, private, make_repository(3, visibility="internal"), kind=REPOSITORIES
+        )
         assert json.loads(content.body) == [public]
         assert len(content.ends or ()) == 1
-        assert content.views[Metric.STARS].body == b'[["Netflix/1", 0]]'
+        assert content.views["stars"].body == b'[["Netflix/1", 0]]'
 
     def test_remembers_the_ids_of_private_items_to_see_whether_it_is_whole(self) -> None:
         assert make_list(make_repository(1), make_repository(2, private=True)).ids == [1, 2]
 
     def test_shows_private_items_where_that_is_wanted(self) -> None:
         items = [make_repository(1), make_repository(2, private=True)]
-        content = of_list(make_read(*items, ranked=True, include_private=True), ranked=True)
+        content = of_list(make_read(*items, kind=REPOSITORIES, include_private=True), REPOSITORIES)
         assert json.loads(content.body) == items
-        assert content.views[Metric.STARS].body == b'[["Netflix/1", 0], ["Netflix/2", 0]]'
+        assert content.views["stars"].body == b'[["Netflix/1", 0], ["Netflix/2", 0]]'
 
 
 class TestAnAnswer:
@@ -269,15 +273,15 @@ class TestTheEntry:
 
     def test_has_its_version_and_its_lifetime(self) -> None:
         content = make_list({"id": 1}, {"id": 2})
-        metadata = content.entry(version=7, now=100.5, lifetime=50).metadata
+        metadata = content.entry(REPOS, version=7, now=100.5, lifetime=50).metadata
         assert (metadata.version, metadata.etag, metadata.status) == (7, content.etag, 200)
         assert (metadata.changed_at, metadata.validated_at) == (100.5, 100.5)
         assert metadata.fresh_until == 150.5
         assert (metadata.size, metadata.items) == (len(content.body), 2)
 
     def test_has_items_only_where_it_is_a_list(self) -> None:
-        assert make_list().entry(version=1, now=0, lifetime=1).metadata.items == 0
-        assert not_found().entry(version=1, now=0, lifetime=1).metadata.items is None
+        assert make_list().entry(REPOS, version=1, now=0, lifetime=1).metadata.items == 0
+        assert not_found().entry(REPOS, version=1, now=0, lifetime=1).metadata.items is None
 
     def test_is_compressed_to_the_same_bytes_whenever_it_is_made(
         self, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,7 @@ from refresher.content.items import Item, decode, elements, split
 from refresher.content.narrowing import Findings
 from refresher.errors import OriginError
 from shared.outcomes import FailureKind
+from shared.resources.kinds import MEMBERS, REPOSITORIES, Kind
 from shared.resources.operations.shapes import SCALAR, Shape
 from tests.refresher.workbench import ANYTHING, property_test
 
@@ -75,15 +76,15 @@ def lists_of_objects(draw: st.DrawFn) -> tuple[list[str], str]:
     return texts, draw(spaces) + "[" + inside + "]" + draw(spaces)
 
 
-def items_of(body: bytes, *, ranked: bool = False) -> list[Item]:
+def items_of(body: bytes, *, kind: Kind = MEMBERS) -> list[Item]:
     """The items of a page of whatever shape."""
-    return split(body, ANYTHING, Findings(), ranked=ranked)
+    return split(body, ANYTHING, Findings(), kind=kind)
 
 
 def kind_of_refusal(body: bytes) -> FailureKind:
     """Why a page is refused; fails where it is not."""
     with pytest.raises(OriginError) as refused:
-        items_of(body, ranked=False)
+        items_of(body, kind=MEMBERS)
     return refused.value.kind
 
 
@@ -91,7 +92,7 @@ def kind_of_refusal(body: bytes) -> FailureKind:
 @given(lists_of_objects())
 def test_each_item_is_the_very_bytes_that_github_wrote(page: tuple[list[str], str]) -> None:
     texts, body = page
-    items = items_of(body.encode(), ranked=False)
+    items = items_of(body.encode(), kind=MEMBERS)
     assert [item.text for item in items] == [text.encode() for text in texts]
 
 
@@ -134,7 +135,7 @@ def test_a_damaged_byte_passes_only_where_it_makes_other_valid_json(
     except OriginError:
         is_list_of_objects = False
     if is_list_of_objects:
-        assert len(items_of(bytes(body), ranked=False)) == len(value)
+        assert len(items_of(bytes(body), kind=MEMBERS)) == len(value)
     else:
         assert kind_of_refusal(bytes(body)) in {FailureKind.NOT_JSON, FailureKind.UNEXPECTED}
 
@@ -176,7 +177,7 @@ def test_broken_json_is_not_json(body: bytes) -> None:
 
 
 def test_an_empty_list_has_no_items() -> None:
-    assert items_of(b" [ \n ] ", ranked=False) == []
+    assert items_of(b" [ \n ] ", kind=MEMBERS) == []
 
 
 @pytest.mark.parametrize(
@@ -198,32 +199,32 @@ def test_what_may_be_read_in_more_than_one_way_is_damage(body: bytes) -> None:
 
 
 def test_an_item_is_known_by_its_id() -> None:
-    items = items_of(b'[{"id": 7}, {"id": "x"}]', ranked=False)
+    items = items_of(b'[{"id": 7}, {"id": "x"}]', kind=MEMBERS)
     assert [item.id for item in items] == [7, "x"]
 
 
 def test_an_item_without_an_id_is_known_by_its_text() -> None:
-    first, second = items_of(b'[{"a": 1}, {"a":1}]', ranked=False)
+    first, second = items_of(b'[{"a": 1}, {"a":1}]', kind=MEMBERS)
     assert (first.id, second.id) == (b'{"a": 1}', b'{"a":1}')
 
 
 @pytest.mark.parametrize("identity", [[], {}, {"a": [1]}])
 def test_an_item_is_known_by_something_that_can_be_compared(identity: Any) -> None:
-    (item,) = items_of(json.dumps([{"id": identity}]).encode(), ranked=False)
+    (item,) = items_of(json.dumps([{"id": identity}]).encode(), kind=MEMBERS)
     assert isinstance(item.id, Hashable)
 
 
 def test_what_the_views_order_by_is_noted_for_ranked_lists_only() -> None:
     body = b'[{"id": 1, "full_name": "Netflix/a", "forks_count": 3}]'
-    (plain,), (ranked,) = items_of(body, ranked=False), items_of(body, ranked=True)
-    assert plain.ranks is None
-    assert ranked.ranks is not None
-    assert ranked.ranks.full_name == "Netflix/a"
+    (plain,), (ranked,) = items_of(body, kind=MEMBERS), items_of(body, kind=REPOSITORIES)
+    assert plain.row is None
+    assert ranked.row is not None
+    assert ranked.row.name == "Netflix/a"
 
 
 def test_a_ranked_list_of_other_things_is_unexpected() -> None:
     with pytest.raises(OriginError) as refused:
-        items_of(b'[{"id": 1}]', ranked=True)
+        items_of(b'[{"id": 1}]', kind=REPOSITORIES)
     assert refused.value.kind is FailureKind.UNEXPECTED
 
 
@@ -236,7 +237,7 @@ def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
 
 def test_the_reason_holds_nothing_of_the_body() -> None:
     with pytest.raises(OriginError) as refused:
-        items_of(b'[{"secret": "hunter2"', ranked=False)
+        items_of(b'[{"secret": "hunter2"', kind=MEMBERS)
     assert not re.search("secret|hunter2", refused.value.reason)
 
 
@@ -245,8 +246,8 @@ def test_an_item_that_refers_to_something_private_is_kept_without_it() -> None:
     assert shape.members is not None
     shape.members["template_repository"] = shape
     body = b'[{"id":1,"template_repository":{"id":2,"private":true}},{"id":3,"private":true}]'
-    first, second = split(body, shape, Findings())
+    first, second = split(body, shape, Findings(), kind=MEMBERS)
     assert (first.text, first.private) == (b'{"id":1,"template_repository":null}', False)
     assert second.private
-    (shown, _) = split(body, shape, Findings(), private=True)
+    (shown, _) = split(body, shape, Findings(), kind=MEMBERS, private=True)
     assert b'"id":2' in shown.text

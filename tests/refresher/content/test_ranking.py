@@ -1,6 +1,7 @@
 """Views are ordered by value, best first, and by full name where values tie."""
 
 import json
+from collections.abc import Sequence
 from functools import cmp_to_key
 from typing import Any
 
@@ -8,18 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresher.content.ranking import rank, ranks_of
+from refresher.content.ranking import row_of, views_of
 from refresher.errors import OriginError
+from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
-from shared.resources.views import Metric
+from shared.resources.kinds import REPOSITORIES
 from tests.refresher.workbench import property_test
 
 FIELDS = {
-    Metric.FORKS: "forks_count",
-    Metric.LAST_UPDATED: "updated_at",
-    Metric.OPEN_ISSUES: "open_issues_count",
-    Metric.STARS: "stargazers_count",
-    Metric.WATCHERS: "watchers_count",
+    "forks": "forks_count",
+    "last_updated": "updated_at",
+    "open_issues": "open_issues_count",
+    "stars": "stargazers_count",
+    "watchers": "watchers_count",
 }
 # Few of each, so that there are ties; in full names what sorts differently by locale or case.
 names = st.text(["a", "A", "b", "-", "_", "é", "Ж", "\U0001f600", "\ud800"], max_size=3)
@@ -31,22 +33,27 @@ times = st.one_of(
 )
 
 
+def ranked(repositories: Sequence[dict[str, Any]]) -> dict[str, JsonArray]:
+    """The views of a list of repositories."""
+    return views_of([row_of(one, REPOSITORIES) for one in repositories], REPOSITORIES)
+
+
 @st.composite
 def repositories(draw: st.DrawFn) -> dict[str, Any]:
     """A repository object with any of the members present."""
     repository: dict[str, Any] = {"full_name": f"Netflix/{draw(names)}"}
     for metric, field in FIELDS.items():
         if draw(st.booleans()):
-            repository[field] = draw(times if metric is Metric.LAST_UPDATED else counts)
+            repository[field] = draw(times if metric == "last_updated" else counts)
     return repository
 
 
-def expected(repositories: list[dict[str, Any]], metric: Metric) -> list[list[Any]]:
+def expected(repositories: list[dict[str, Any]], metric: str) -> list[list[Any]]:
     """The view, by a comparison written down the way the specification is."""
 
     def shown(repository: dict[str, Any]) -> Any:
         value = repository.get(FIELDS[metric])
-        if metric is Metric.LAST_UPDATED:
+        if metric == "last_updated":
             return value if isinstance(value, str) else None
         return value if isinstance(value, int) else 0
 
@@ -68,8 +75,9 @@ def expected(repositories: list[dict[str, Any]], metric: Metric) -> list[list[An
 def test_every_view_is_what_json_dumps_writes_of_the_ordered_list(
     repositories: list[dict[str, Any]], count: int
 ) -> None:
-    views = rank(map(ranks_of, repositories))
-    for metric in Metric:
+    views = ranked(repositories)
+    assert set(views) == set(FIELDS)
+    for metric in FIELDS:
         rows = expected(repositories, metric)
         assert views[metric].body == json.dumps(rows).encode()
         assert views[metric].first(count) == json.dumps(rows[:count]).encode()
@@ -81,7 +89,7 @@ def test_every_view_is_what_json_dumps_writes_of_the_ordered_list(
 def test_the_order_that_github_lists_them_in_does_not_matter(data: st.DataObject) -> None:
     unique = st.lists(repositories(), max_size=6, unique_by=lambda one: str(one["full_name"]))
     rows = data.draw(unique)
-    before, after = rank(map(ranks_of, rows)), rank(map(ranks_of, data.draw(st.permutations(rows))))
+    before, after = ranked(rows), ranked(data.draw(st.permutations(rows)))
     assert {m: view.body for m, view in before.items()} == {m: v.body for m, v in after.items()}
 
 
@@ -92,7 +100,7 @@ def test_a_golden_view() -> None:
         {"full_name": "Netflix/Zuul", "stargazers_count": 7},
         {"full_name": "Netflix/no-stars"},
     ]
-    assert rank(map(ranks_of, rows))[Metric.STARS].body == (
+    assert ranked(rows)["stars"].body == (
         b'[["Netflix/Hystrix", 21], ["Netflix/Zuul", 7], ["Netflix/eureka", 7],'
         b' ["Netflix/no-stars", 0]]'
     )
@@ -104,7 +112,7 @@ def test_what_was_never_updated_comes_last_and_is_null() -> None:
         {"full_name": "Netflix/b", "updated_at": "2024-01-01T00:00:00Z"},
         {"full_name": "Netflix/c", "updated_at": "2025-01-01T00:00:00Z"},
     ]
-    assert json.loads(rank(map(ranks_of, rows))[Metric.LAST_UPDATED].body) == [
+    assert json.loads(ranked(rows)["last_updated"].body) == [
         ["Netflix/c", "2025-01-01T00:00:00Z"],
         ["Netflix/b", "2024-01-01T00:00:00Z"],
         ["Netflix/a", None],
@@ -112,11 +120,13 @@ def test_what_was_never_updated_comes_last_and_is_null() -> None:
 
 
 def test_no_repositories_make_empty_views() -> None:
-    assert {metric: view.body for metric, view in rank([]).items()} == dict.fromkeys(Metric, b"[]")
+    assert {metric: view.body for metric, view in ranked([]).items()} == dict.fromkeys(
+        FIELDS, b"[]"
+    )
 
 
 @pytest.mark.parametrize("value", [{}, {"full_name": None}, {"full_name": 5}])
 def test_what_has_no_full_name_is_no_repository(value: dict[str, Any]) -> None:
     with pytest.raises(OriginError) as refused:
-        ranks_of(value)
+        row_of(value, REPOSITORIES)
     assert refused.value.kind is FailureKind.UNEXPECTED

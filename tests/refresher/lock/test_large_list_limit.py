@@ -10,10 +10,12 @@ from refresher.lock.large_list_limit import LARGE, LargeListLimit
 from refresher.worker import RefreshWorker
 from shared.queueing import QUEUE
 from shared.redis import keys
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import REPOSITORIES
+from shared.resources.resource import Resource
 
 CATALOGUE = Catalogue(("one", "two", "three"))
-ONE, TWO, THREE = (CATALOGUE.repositories(org) for org in CATALOGUE.orgs)
+ONE, TWO, THREE = (CATALOGUE.of_kind(REPOSITORIES, org) for org in CATALOGUE.orgs)
 MEMBERS = next(resource for resource in CATALOGUE.tracked if resource.name == "/orgs/one/members")
 
 Workers = Callable[[int], None]

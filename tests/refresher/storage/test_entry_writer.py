@@ -20,7 +20,9 @@ from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
 from shared.redis.announcements import Announcement, parse
 from shared.redis.store import Store
+from shared.resources.kinds import REPOSITORIES
 from shared.resources.resource import Resource
+from shared.stored_form import SCHEMA
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import (
@@ -40,7 +42,7 @@ SETTINGS = make_settings(
 )
 FAILURE = Failure(FailureKind.TIMEOUT, "too late", None, 1, since=NOW, at=NOW, retry_at=NOW + 1)
 # Long enough to be compressed, ranked: it has every field that an entry can have.
-RICH = make_list(*[make_repository(n, description="x" * 50) for n in range(9)], ranked=True)
+RICH = make_list(*[make_repository(n, description="x" * 50) for n in range(9)], kind=REPOSITORIES)
 SETTINGS = make_settings("http://github.invalid")
 PLAIN = Content(200, b'{"login":"Netflix"}')
 
@@ -197,7 +199,7 @@ class TestStore:
     def test_what_is_stored_is_read_again(self, writer: EntryWriter, store: Store) -> None:
         version = stored(writer, REPOS, RICH)
         entry = store.read(REPOS)
-        expected = RICH.entry(version=version, now=NOW, lifetime=1000)
+        expected = RICH.entry(REPOS, version=version, now=NOW, lifetime=1000)
         assert entry is not None
         assert entry.metadata == expected.metadata
         assert (entry.body, entry.encoded) == (expected.body, expected.encoded)
@@ -491,4 +493,4 @@ class TestExpiry:
 def test_what_is_stored_holds_json_only(redis: Redis, writer: EntryWriter) -> None:
     stored(writer, REPOS, RICH)
     meta = redis.hget(keys.entry(REPOS), "meta")
-    assert json.loads(meta or b"")["schema"] == keys.SCHEMA
+    assert json.loads(meta or b"")["schema"] == SCHEMA

@@ -10,7 +10,7 @@ from redis import Redis
 from refresher.refresh import refresh
 from shared.entry import Entry
 from shared.redis.store import Store
-from shared.resources.resource import Catalogue
+from shared.resources.catalogue import Catalogue
 from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair

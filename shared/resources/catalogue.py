@@ -1,0 +1,100 @@
+"""The catalogue: which resources the settings track, and which resource a request names."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from shared.errors import SettingsError
+from shared.resources.kinds import TRACKED, Kind
+from shared.resources.resource import Resource
+from shared.resources.resource_name import (
+    MAX_NAME_BYTES,
+    canonical_query,
+    is_text,
+    path_from,
+    segments_of,
+)
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The resources of one set of settings.
+
+    Args:
+        orgs: organisations tracked, in the settings' order and spelling.
+        include_private: private repositories, and what lies below them, are let in.
+        kinds: the rows of the table that are tracked.
+    """
+
+    orgs: tuple[str, ...]
+    include_private: bool = False
+    kinds: tuple[Kind, ...] = TRACKED
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Catalogue":
+        """The catalogue of a process."""
+        return cls(settings.orgs, include_private=settings.include_private)
+
+    @cached_property
+    def tracked(self) -> tuple[Resource, ...]:
+        """Every tracked resource: those of no organisation first, then each organisation's.
+
+        Raises:
+            SettingsError: one is not among what may be asked for; tracking is no way around that.
+        """
+        resources = [self._made(kind) for kind in self.kinds if not kind.is_of_an_organisation]
+        for org in self.orgs:
+            of_org = [kind for kind in self.kinds if kind.is_of_an_organisation]
+            resources += [self.of_kind(kind, org) for kind in of_org]
+        for resource in resources:
+            if not resource.is_allowed:
+                raise SettingsError(f"{resource.name} cannot be tracked: it is not public")
+        return tuple(resources)
+
+    def of_kind(self, kind: Kind, org: str) -> Resource:
+        """The tracked resource of a kind.
+
+        Args:
+            kind: of which each organisation has one.
+            org: in the settings' spelling.
+        """
+        return self._made(kind, org)
+
+    def _made(self, kind: Kind, org: str = "") -> Resource:
+        path = kind.template.replace("{org}", org)
+        return Resource(path, kind=kind, include_private=self.include_private)
+
+    @cached_property
+    def _by_folded_name(self) -> dict[str, Resource]:
+        return {resource.name.lower(): resource for resource in self.tracked}
+
+    def org(self, name: str) -> str | None:
+        """The tracked organisation of that name, in the settings' spelling; None for others."""
+        return next((org for org in self.orgs if org.lower() == name.lower()), None)
+
+    def find(self, path: str, query: str = "") -> Resource | None:
+        """The resource that a request names, or None if the cache does not serve it.
+
+        Args:
+            path: as sent, percent-encoded or not.
+            query: as sent, without `?`.
+        """
+        if not is_text(path + query):
+            return None
+        segments = segments_of(path)
+        if segments is None:
+            return None
+        canonical = path_from(segments)
+        resource = Resource(canonical, canonical_query(query), include_private=self.include_private)
+        if not resource.is_allowed:
+            return None
+        if not resource.query:
+            tracked = self._by_folded_name.get(canonical.lower())
+            if tracked is not None:
+                return tracked
+        return resource if segments and len(resource.name) <= MAX_NAME_BYTES else None
+
+    def named(self, name: str) -> Resource | None:
+        """The resource whose `Resource.name` this is: the way back from a job's argument."""
+        path, _, query = name.partition("?")
+        return self.find(path, query)

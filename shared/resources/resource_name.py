@@ -1,0 +1,59 @@
+"""How a path and a query are written: in one canonical way for each resource.
+
+Two requests that GitHub would answer alike have the same name.
+"""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+# Longer paths are not honest requests, and each of them would be a key in Redis.
+MAX_NAME_BYTES = 1024
+# Each segment takes two bytes at least; the time to match more of them grows with their square.
+_MAX_SEGMENTS = MAX_NAME_BYTES // 2
+
+_SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+# Below these lie an owner and a repository; below all others at most one such name.
+_OF_REPOSITORIES = frozenset({"repos", "networks"})
+
+
+def segments_of(path: str) -> list[str] | None:
+    """The decoded segments of a path, owners and repositories in lower case; None if it is odd.
+
+    GitHub ignores the case of logins and repository names, and of nothing else.
+
+    Args:
+        path: as sent, percent-encoded or not.
+    """
+    if path == "/":
+        return []
+    try:
+        segments = [unquote(part, errors="strict") for part in path.split("/")]
+    except UnicodeDecodeError:
+        return None
+    # An empty, dot or slash-bearing segment would name one thing here and another at GitHub.
+    if len(segments) < 2 or segments.pop(0) or not all(_SEGMENT.fullmatch(s) for s in segments):
+        return None
+    if len(segments) > _MAX_SEGMENTS or not {".", ".."}.isdisjoint(segments):
+        return None
+    folded = 3 if segments[0].lower() in _OF_REPOSITORIES else 2
+    return [part.lower() for part in segments[:folded]] + segments[folded:]
+
+
+def path_from(segments: Sequence[str]) -> str:
+    """The canonical path of decoded segments."""
+    return "/" + "/".join(quote(part, safe="!$&'()*+,;=:@~-._") for part in segments)
+
+
+def canonical_query(query: str) -> str:
+    """A query sorted by name (repeated names stay in order), encoded in one way.
+
+    Empty values are kept.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode(sorted(pairs, key=lambda pair: pair[0]), quote_via=quote)
+
+
+def is_text(text: str) -> bool:
+    """Whether a string can be encoded: JSON can bring half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,66 @@
+"""What a stored entry was made for, and when it counts as absent or as incomplete: the one plan.
+
+=============  =====================================================================================
+what           what happens when it changes
+=============  =====================================================================================
+`SCHEMA`       part of every key (`shared.redis.keys`): processes of an older and of a newer schema
+               run side by side, and each fills keys of its own. Raise it when a process of the
+               release before could not read a value.
+kind           part of an entry's key and of the entry: settings that make a resource tracked, or
+               no longer, give entries of their own.
+`EXPANSION`    likewise. Raise it when the same pages of GitHub give another body.
+`VISIBILITY`   likewise. Raise it when it is judged more strictly what is public of an answer (also
+               by a stricter row or shape in `shared.resources.operations`), so that what was stored
+               by the older rule counts as absent.
+derived data   part of the entry only (`Kind.derived`): what our own code makes of the body, such as
+               views. The entry is served all the same; the next refresh writes it anew with the
+               same ETag if something is missing or has an older version. An older release leaves
+               alone what a newer one derived, so that the two never undo each other's work.
+=============  =====================================================================================
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SCHEMA = 3
+EXPANSION = 1
+VISIBILITY = 1
+
+
+@dataclass(frozen=True)
+class StoredForm:
+    """What an entry is made for.
+
+    Args:
+        kind: name of the resource's kind.
+        expansion: number of the rule by which pages are joined.
+        visibility: rule of what is public.
+    """
+
+    kind: str
+    expansion: int
+    visibility: str
+
+    @classmethod
+    def of(cls, kind: str, *, include_private: bool) -> "StoredForm":
+        """The form in which this process stores resources of a kind.
+
+        Args:
+            kind: its name.
+            include_private: private repositories are let in.
+        """
+        rule = "private" if include_private else "public"
+        return cls(kind, EXPANSION, f"{rule} {VISIBILITY}")
+
+    def __str__(self) -> str:
+        return f"{self.kind}, expansion {self.expansion}, {self.visibility}"
+
+
+def lacks(stored: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
+    """Whether an entry lacks derived data, or has an older version of it.
+
+    Args:
+        stored: what was derived for the entry, with the version of each.
+        wanted: what this process derives for its kind.
+    """
+    return any(stored.get(name, 0) < version for name, version in wanted.items())
