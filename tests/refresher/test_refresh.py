@@ -554,23 +554,40 @@ class TestFencing:
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
         self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
-        # The first page is judged, the lock vanishes, and the second takes longer than it lives.
-        large_github.fault("slow", delay=2.5, path=SECOND_PAGE)
-        clock.at_call(2, lambda: redis.delete(keys.lock(REPOS)))
-        context = context_for(large_github.url, clock=clock, lock_ttl=1)
+        # The second page takes longer than the lock lives: reading 4 of the clock checks that page.
+        stopwatch = ManualClock()
+        clock.at_call(4, lambda: let_expire(redis, REPOS, stopwatch))
+        context = context_for(large_github.url, clock=clock, stopwatch=stopwatch)
         assert refresh(REPOS, context) is RefreshOutcome.FENCED
         assert large_github.counters()["total"] == 2
         assert not redis.exists(keys.entry(REPOS), keys.failure(REPOS))
+
+    def test_a_lock_that_is_lost_before_the_first_page_stops_the_reading(
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
+    ) -> None:
+        stopwatch = ManualClock()
+        clock.at_call(2, lambda: let_expire(redis, REPOS, stopwatch))
+        context = context_for(
+            large_github.url, clock=clock, stopwatch=stopwatch, github_concurrency=4
+        )
+        assert refresh(REPOS, context) is RefreshOutcome.FENCED
+        assert large_github.counters()["total"] == 0
 
     def test_a_lock_that_is_lost_while_the_last_answer_comes_stores_nothing(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         # Nobody has drawn a newer token yet: the fence alone would let the write pass.
-        github.fault("slow", delay=2.5)
-        clock.at_call(1, lambda: redis.delete(keys.lock(ORG)))
-        context = context_for(github.url, clock=clock, lock_ttl=1)
+        stopwatch = ManualClock()
+        clock.at_call(3, lambda: let_expire(redis, ORG, stopwatch))
+        context = context_for(github.url, clock=clock, stopwatch=stopwatch)
         assert refresh(ORG, context) is RefreshOutcome.FENCED
         assert not redis.exists(keys.entry(ORG))
+
+
+def let_expire(redis: Redis, resource: Resource, stopwatch: ManualClock) -> None:
+    """A resource's lock expires, and its holder's stopwatch shows that it has."""
+    redis.delete(keys.lock(resource))
+    stopwatch.now += 1000
 
 
 def take_over(redis: Redis, other: Any) -> None:
