@@ -1,4 +1,4 @@
-"""What RQ runs: a job makes everything it needs from the environment, and leaves nothing open."""
+"""A job makes everything that it needs from the environment, and leaves nothing open."""
 
 import json
 from typing import Any, cast
@@ -33,7 +33,7 @@ def _environment(
 
 
 def perform_next(redis: Redis) -> Any:
-    """Do the next job of the queue as RQ does, in this process; gives its result."""
+    """Run the next job of the queue as RQ does, in this process; return its result."""
     job_id = cast(bytes, redis.lpop("rq:queue:refresh")).decode()
     job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
     return job.perform()
@@ -115,7 +115,7 @@ def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_do
 
 
 class TestWhoAsked:
-    """A refresh is known by the request that it was asked for with."""
+    """A refresh is reported with the ids of its request and its job."""
 
     def test_is_in_the_report(self, redis: Redis) -> None:
         RefreshQueue(redis, limit=10).ask(ORG, request_id="abc-123")
