@@ -28,9 +28,11 @@ from refresher.reporting.reporter import Ended, Reporter
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
 from refresher.storage.storage import Storage
+from refresher.visibility.access import Access
+from refresher.visibility.askers import ANONYMOUS_ONLY, Askers
 from refresher.visibility.parent_repository import Parent, parent_repository
 from refresher.visibility.privileges import Privileges
-from refresher.visibility.response_reader import ResponseReader
+from refresher.visibility.response_reader import PublicContent, ResponseReader
 from shared.clock import Clock
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -214,16 +216,19 @@ class _Attempt:
         question = question_of(self.resource)
         if not self.resource.include_private:
             check_open(self.context.origin, self.context.storage.redis)
+        access = Access(question, self.context.origin, self._parent(), self.context.privileges)
+        askers = access.askers()
+        if askers is None:
+            return contents.not_found()
         if self.resource.kind.is_list:
-            return self._fetch_list(question, known)
-        return ResponseReader(
-            question,
-            self.context.origin,
-            self._parent(),
-            self.context.privileges,
-            self,
-            self.context.clock,
-        ).read(known, asked_at=asked_at)
+            read = self._fetch_list(access, askers, known)
+        else:
+            read = ResponseReader(access, self, self.context.clock).read(known, askers)
+        if isinstance(read, RefreshOutcome):
+            return read
+        if read.is_of_a_credential and not access.was_public(asked_at):
+            return contents.not_found()
+        return read.content
 
     def _parent(self) -> Parent | None:
         """The repository that the resource lies below."""
@@ -238,38 +243,42 @@ class _Attempt:
         )
 
     def _fetch_list(
-        self, question: Question, known: KnownPages
-    ) -> Content | Unchanged | RefreshOutcome:
-        read = self._read_list(question, known)
-        if isinstance(read, ReadList):
-            return contents.of_list(read, self.resource.kind)
-        return read
-
-    def _read_list(
-        self, question: Question, known: KnownPages
-    ) -> ReadList | Unchanged | RefreshOutcome:
+        self, access: Access, askers: Askers, known: KnownPages
+    ) -> PublicContent | RefreshOutcome:
         """Read the list page by page, as long as the lock is held."""
-        assert question.shape.items is not None, "only lists are expanded"
-        reader = ListReader(
+        reader, is_of_a_credential = self._list_reader(access.question, askers), False
+        is_made_anew = self._is_made_anew(known)
+        with closing(reader.read(known.pages, known.ids, is_made_anew=is_made_anew)) as steps:
+            while not self.held.is_lost:
+                match next(steps):
+                    case PageRead() as page:
+                        if self._must_wait(page):
+                            return RefreshOutcome.HELD_BACK
+                        if not _is_believed(page, access, askers):
+                            break
+                        is_of_a_credential = is_of_a_credential or page.is_of_a_credential
+                    case ReadAgain():
+                        pass
+                    case ReadList() as read:
+                        content = contents.of_list(read, self.resource.kind)
+                        return PublicContent(content, is_of_a_credential)
+                    case Unchanged() as unchanged:
+                        return PublicContent(unchanged)
+            else:
+                return RefreshOutcome.FENCED
+        return self._fetch_list(access, ANONYMOUS_ONLY, KnownPages(ids=known.ids))
+
+    def _list_reader(self, question: Question, askers: Askers) -> ListReader:
+        assert question.shape.items is not None, "GitHub describes a list"
+        return ListReader(
             self.context.origin,
             self.resource,
             question.path,
             question.shape.items,
             self.context.policy.list_limits,
             self.context.clock,
+            askers.among,
         )
-        reading = reader.read(known.pages, known.ids, rebuild=self._is_outdated(known))
-        with closing(reading) as steps:
-            while not self.held.is_lost:
-                match next(steps):
-                    case PageRead() as page:
-                        if self._must_wait(page):
-                            return RefreshOutcome.HELD_BACK
-                    case ReadAgain():
-                        pass
-                    case read:
-                        return read
-        return RefreshOutcome.FENCED
 
     def _must_wait(self, page: PageRead) -> bool:
         """Report a page; return whether the list must be left for later: it is a large one."""
@@ -290,17 +299,17 @@ class _Attempt:
     def _known(self) -> KnownPages:
         """The stored pages; none without an entry, because they could confirm nothing else.
 
-        An outdated single response cannot be rebuilt from its page, which lacks the header fields.
-        It is requested without a condition.
+        A single response cannot be made anew from its page, which lacks its header fields: it is
+        requested without a condition.
         """
         if self.state.metadata is None:
             return KnownPages()
         known = self.context.storage.pages(self.resource)
-        is_usable = self.resource.kind.is_list or not self._is_outdated(known)
-        return known if is_usable else KnownPages()
+        is_list = self.resource.kind.is_list
+        return KnownPages() if self._is_made_anew(known) and not is_list else known
 
-    def _is_outdated(self, known: KnownPages) -> bool:
-        """Whether the same pages would give another entry now."""
+    def _is_made_anew(self, known: KnownPages) -> bool:
+        """Whether the entry is made anew even if GitHub says that nothing changed."""
         return known.is_outdated or not self.state.is_complete
 
     def _store(
@@ -345,3 +354,13 @@ class _Attempt:
         recorded = self.context.writer.record_failure(self.resource, failure, token=self.token)
         outcome = RefreshOutcome.FAILED if recorded else RefreshOutcome.FENCED
         return Ended(outcome, self.state, failure)
+
+
+def _is_believed(page: PageRead, access: Access, askers: Askers) -> bool:
+    """Whether a page may be stored; if not, the list is requested without a credential."""
+    if access.is_elsewhere(page.response):
+        return False
+    if page.findings is None:
+        return True
+    is_doubtful = access.is_doubtful(page.response, page.findings)
+    return access.is_confirmed(askers, page.response) and not is_doubtful

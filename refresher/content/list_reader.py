@@ -20,6 +20,7 @@ from refresher.github import response_check
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
+from shared.budgets import ANONYMOUS
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.resources.operations.shapes import Shape
@@ -60,6 +61,11 @@ class PageRead:
     pages: int
     response: GitHubResponse
     findings: Findings | None
+
+    @property
+    def is_of_a_credential(self) -> bool:
+        """Whether the page was downloaded with a credential."""
+        return self.findings is not None and not self.response.is_anonymous
 
     @property
     def is_one_of_several(self) -> bool:
@@ -103,11 +109,13 @@ class _View:
         is_one: there is one credential, and so one view.
         asked_by: id of the credential that got the first page; None before the first page.
         is_mixed: another credential got a later page, because the first was spent or refused.
+        allowed: ids of the credentials that may be used, besides the anonymous one; None for any.
     """
 
     is_one: bool
     asked_by: str | None = None
     is_mixed: bool = False
+    allowed: Collection[str] | None = None
 
     @property
     def is_known(self) -> bool:
@@ -116,12 +124,15 @@ class _View:
 
     @property
     def among(self) -> Collection[str] | None:
-        """Ids of the credentials that may be used, besides the anonymous one; None for any."""
-        return None if self.is_one or self.asked_by is None else frozenset({self.asked_by})
+        """Ids of the credentials that may be used now, besides the anonymous one; None for any."""
+        if self.is_one or self.asked_by is None:
+            return self.allowed
+        return frozenset({self.asked_by})
 
     def again(self) -> "_View":
         """The view of the next reading: the same credential, if it got all pages of this one."""
-        return _View(self.is_one, None if self.is_mixed else self.asked_by)
+        asked_by = None if self.is_mixed else self.asked_by
+        return _View(self.is_one, asked_by, allowed=self.allowed)
 
     def note(self, response: GitHubResponse) -> None:
         """Note the credential of a page."""
@@ -141,6 +152,7 @@ class ListReader:
         shape: the public shape of an item.
         limits: how much is read.
         clock: the process's clock.
+        among: ids of the credentials that may be used, besides the anonymous one; None for any.
     """
 
     origin: GitHubClient
@@ -149,13 +161,14 @@ class ListReader:
     shape: Shape
     limits: ListLimits
     clock: Clock
+    among: Collection[str] | None = None
 
     def read(
         self,
         known: Sequence[Page],
         known_ids: Sequence[Hashable],
         *,
-        rebuild: bool = False,
+        is_made_anew: bool = False,
     ) -> Generator[Step, None, None]:
         """Read until the list is consistent; the last step is a `ReadList` or `Unchanged`.
 
@@ -165,7 +178,7 @@ class ListReader:
         Args:
             known: the stored pages; empty to read without conditions.
             known_ids: ids of the items of the stored entry.
-            rebuild: return the items even if no page changed, from the stored bodies.
+            is_made_anew: return the items even if no page changed, from the stored bodies.
 
         Raises:
             OriginError: a page could not be read, or the list kept changing.
@@ -184,7 +197,7 @@ class ListReader:
                 pages, items = known, {}
                 continue
             is_unchanged = number == 0 and not changed and _urls(pages) == _urls(known)
-            if is_unchanged and not rebuild:
+            if is_unchanged and not is_made_anew:
                 yield Unchanged(pages)
                 return
             for page in pages:
@@ -204,8 +217,10 @@ class ListReader:
         The credential that got the known pages comes first: most pages have not changed for it.
         """
         ids = [credential.id for credential in self.origin.credentials]
+        if self.among is not None:
+            ids = [ANONYMOUS, *(one for one in ids if one in self.among)]
         last = known[0].asked_by if known else None
-        return _View(is_one=len(ids) == 1, asked_by=last if last in ids else None)
+        return _View(len(ids) == 1, last if last in ids else None, allowed=self.among)
 
     def _read_once(
         self, known: Mapping[str, Page], items: dict[str, list[Item]], view: _View
@@ -218,7 +233,7 @@ class ListReader:
                     responses.expect(known)
                 return (yield from self._follow(responses, known, items, view))
         except OriginError as error:
-            if view.among is None or error.kind not in _OF_A_CREDENTIAL:
+            if view.is_one or view.asked_by is None or error.kind not in _OF_A_CREDENTIAL:
                 raise
             view.is_mixed = True  # another credential may have requests left
             return [], True

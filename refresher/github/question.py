@@ -41,9 +41,9 @@ class Question:
 def question_of(resource: Resource) -> Question:
     """The request that a resource needs.
 
-    An expanded list may be requested with any credential, because it is read to its end: items that
-    only the credential sees are left out. On a single page, they would leave gaps, and these gaps
-    would reveal that something was left out.
+    A list that is judged item by item may be requested with any credential, because it is read
+    to its end: items that only the credential sees are dropped. On a single page, dropped items
+    would leave gaps, and these gaps would reveal that something was dropped.
 
     Raises:
         OriginError: the table of decisions refuses the resource.
