@@ -1,6 +1,7 @@
 """A job makes everything that it needs from the environment, and leaves nothing open."""
 
 import json
+import os
 from typing import Any, cast
 
 import pytest
@@ -101,6 +102,17 @@ def test_a_job_closes_its_connections(github: FakeGitHub, redis: Redis) -> None:
     assert eventually(lambda: len(redis.client_list()) == before)
     # The one of this question.
     assert eventually(lambda: github.counters()["connections"] == 1)
+
+
+def test_a_work_horse_ends_once_its_worker_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents, exits = iter([7, 7, 1]), list[int]()
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(os, "_exit", exits.append)
+    check = jobs._end_with_parent()
+    check()
+    assert exits == []
+    check()
+    assert exits == [1]
 
 
 def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_done(
