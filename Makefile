@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 SAFETY := $(VENV)/.ready-for-security
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor test chaos bench bench-cost bench-large bench-observing bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor test chaos bench bench-cost bench-large bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,9 +58,6 @@ bench-cost: $(READY) ## what an hour of freshness costs at GitHub, against other
 
 bench-large: $(READY) ## time and memory of refreshing lists of 250 and of 7,000
 	@$(BIN)/python -m bench.large
-
-bench-observing: $(READY) ## what counting, naming and logging requests costs the front
-	@$(BIN)/python -m bench.observing $(ARGS)
 
 bench-scaling: $(READY) ## how far it goes, by simulation: resources, readers, limits
 	@$(BIN)/python -m bench.scaling

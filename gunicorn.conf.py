@@ -96,7 +96,7 @@ def post_worker_init(worker: "Worker") -> None:
     """Under a worker class for WSGI: load what is tracked, and ask for what is missing."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
-        app.extensions["node"].start()
+        app.extensions["process"].start()
 
 
 def when_ready(server: "Arbiter") -> None:

@@ -1,1 +1,1 @@
-"""Measurements, each with the ways it is compared with, in one run."""
+"""Benchmarks; each measures the alternatives that it compares in one run."""

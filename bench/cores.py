@@ -1,4 +1,4 @@
-"""Which processor core runs what: a server has one to itself, and none of its clients is on it."""
+"""Assigns processes to cores: a server has one to itself, its clients run on another."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -15,9 +15,9 @@ class Cores:
     """The cores of a measurement.
 
     Args:
-        server: of the server that is measured.
-        load: of the load generator.
-        others: of everything else: Redis, the stand-in GitHub, refreshers, ourselves.
+        server: runs the measured server.
+        load: runs the load generator.
+        others: run everything else: Redis, the stand-in GitHub, refreshers, this process.
     """
 
     server: int
@@ -26,10 +26,10 @@ class Cores:
 
     @classmethod
     def share_out(cls) -> "Cores":
-        """Share out the cores that this process may use; two are needed.
+        """Assign the cores that this process may use; two are needed.
 
         Raises:
-            BenchError: there is one only.
+            BenchError: there is only one.
         """
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
@@ -40,7 +40,7 @@ class Cores:
 
 @contextmanager
 def on(cores: Iterable[int]) -> Iterator[None]:
-    """Run on these cores only; so do processes started inside the block, for all their life."""
+    """Run on these cores inside the block; processes started there stay on them."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -50,18 +50,18 @@ def on(cores: Iterable[int]) -> Iterator[None]:
 
 
 def stand_back(pid: int) -> None:
-    """Have a process run only while nobody else wants its core.
+    """Give a process the lowest scheduling class: it runs only while its core is idle otherwise.
 
-    Where it shares the load generator's, what is measured must not be how the two take turns.
-    Threads that it starts from now on do the same.
+    It may share the load generator's core, and must not disturb the measurement there. Threads that
+    it starts from now on have the same class.
     """
     os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def cpu_seconds(pid: int) -> float:
-    """The CPU seconds, user and system, that a process and all below it have taken so far.
+    """CPU seconds, user and system, that a process and its descendants have used so far.
 
-    What a child took counts as its parent's once it has ended, as nginx's cache loader does.
+    Children that have ended count for their parent, such as nginx's cache loader.
     """
     parent = psutil.Process(pid)
     times = [process.cpu_times() for process in (parent, *parent.children(recursive=True))]

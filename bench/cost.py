@@ -1,12 +1,12 @@
-"""`make bench-cost`: what an hour of freshness costs at GitHub, by the stand-in's own counters.
+"""`make bench-cost`: cost of an hour of freshness at GitHub, by the stand-in's own counters.
 
-An organisation of 250 repositories is kept fresh for an hour of simulated time, looked at every 60
-seconds; every 10 minutes one repository changes, and in the middle of the hour the token is
-rotated. Every way below meets the same changes, on a stand-in of its own:
+An organisation of 250 repositories is kept fresh for an hour of simulated time, with a check every
+60 seconds; every 10 minutes one repository changes, and in the middle of the hour the token is
+rotated. Each method below has the same changes, on a stand-in of its own:
 
 - ours: `refresher.refresh`, as the workers run it, with a real Redis;
 - naive: all pages, each time;
-- ETags by token: each page with the ETag that this token was given, as ghproxy does;
+- ETags by token: each page with the ETag that this token got, as ghproxy does;
 - the least possible: every page revalidated each time, every changed page downloaded once.
 """
 
@@ -42,19 +42,19 @@ from tests.fakegithub.client import FakeGitHub
 ORG = "Netflix"
 START = 1_800_000_000.0  # Unix time in seconds; any will do
 TOKENS = ("ghp_before_rotation", "ghp_after_rotation")
-# Whose tokens these are: they see what anybody sees.
+# The tokens' viewer: sees public content only.
 STRANGER = {"role": "stranger", "scopes": ""}
 
 
 @dataclass(frozen=True)
 class Hour:
-    """The hour that is simulated.
+    """The simulated hour.
 
     Args:
         repositories: of the organisation.
-        ttl: seconds between two looks.
+        ttl: seconds between two checks.
         change_every: seconds between two changes.
-        length: seconds in all.
+        length: seconds.
     """
 
     repositories: int = 250
@@ -63,8 +63,8 @@ class Hour:
     length: int = 3600
 
     @property
-    def looks(self) -> int:
-        """How often the list is looked at."""
+    def checks(self) -> int:
+        """Number of checks of the list."""
         return self.length // self.ttl
 
     @property
@@ -74,16 +74,15 @@ class Hour:
 
     @property
     def changes(self) -> int:
-        """Changes that a look can see: the last look is a TTL before the end."""
+        """Changes that a check can see: the last check is a TTL before the end."""
         return (self.length - self.ttl) // self.change_every
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What GitHub counted.
+    """GitHub's counters.
 
     Args:
-        requests: of any kind.
         points: of the primary limit.
         sent: bytes that GitHub sent.
     """
@@ -93,33 +92,33 @@ class Cost:
     sent: int
 
 
-# Looks once: (second of the hour, token).
-Look = Callable[[int, str], None]
+# Checks once: (second of the hour, token).
+Check = Callable[[int, str], None]
 
 
-def simulate(hour: Hour, make_look: Callable[[FakeGitHub], Look]) -> Cost:
-    """Live through the hour with one way of looking, and give what it cost."""
+def simulate(hour: Hour, make_check: Callable[[FakeGitHub], Check]) -> Cost:
+    """Run the hour with one method, and return its cost."""
     with FakeGitHub(
         orgs=(ORG,), repos=hour.repositories, members=1, viewers={"*": STRANGER}
     ) as github:
-        look = make_look(github)
+        check = make_check(github)
         for second in range(0, hour.length, hour.ttl):
             if second and second % hour.change_every == 0:
                 # Another page each time.
                 number = second // hour.change_every
                 github.mutate("star", repo=(number * 100) % hour.repositories)
-            look(second, TOKENS[second >= hour.length // 2])
+            check(second, TOKENS[second >= hour.length // 2])
         counters = github.counters()
     return Cost(counters["total"], counters["points"], counters["bytes_sent"])
 
 
 def ours(hour: Hour, redis: Redis) -> Cost:
-    """What this project's refresher costs."""
+    """Cost of this project's refresher."""
     redis.flushall()
     now = START
     resource = Catalogue((ORG,)).of_kind(REPOSITORIES, ORG)
 
-    def make_look(github: FakeGitHub) -> Look:
+    def make_check(github: FakeGitHub) -> Check:
         def settings(token: str) -> Settings:
             return load(
                 redis_url="redis://given",
@@ -128,7 +127,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
                 cache_ttl=hour.ttl,
             )
 
-        def look(second: int, token: str) -> None:
+        def check(second: int, token: str) -> None:
             nonlocal now
             now = START + second
             known = settings(token)
@@ -149,38 +148,38 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             refresh(resource, context)
             origin.close()
 
-        return look
+        return check
 
-    return simulate(hour, make_look)
+    return simulate(hour, make_check)
 
 
 def naive(hour: Hour) -> Cost:
-    """What it costs to read all pages each time."""
+    """Cost of reading all pages each time."""
     return simulate(hour, lambda github: _pager(github, remember=False))
 
 
 def etags_by_token(hour: Hour) -> Cost:
-    """What a cache costs that knows each page's ETag by the token that it was given to."""
+    """Cost of a cache that stores each page's ETag by token."""
     return simulate(hour, lambda github: _pager(github, remember=True))
 
 
 def least(hour: Hour, measured: Cost, naive_cost: Cost) -> Cost:
-    """The least that any way can cost that looks at every page each time.
+    """The least possible cost of a method that checks every page each time.
 
     Bytes are those of the heads of 304s, as measured for ours, and of the pages that had to be
-    downloaded, as measured for the naive way; this is an estimate, the other two are exact.
+    downloaded, as measured for the naive method; this is an estimate, the other two are exact.
     """
     downloads = hour.pages + hour.changes
-    every = hour.looks * hour.pages
+    every = hour.checks * hour.pages
     a_page = naive_cost.sent / naive_cost.requests
     a_304 = max(0.0, (measured.sent - downloads * a_page) / (every - downloads))
     return Cost(every, downloads, round(downloads * a_page + (every - downloads) * a_304))
 
 
-def _pager(github: FakeGitHub, *, remember: bool) -> Look:
+def _pager(github: FakeGitHub, *, remember: bool) -> Check:
     known: dict[tuple[str, str], tuple[str, str | None]] = {}
 
-    def look(second: int, token: str) -> None:  # noqa: ARG001
+    def check(second: int, token: str) -> None:  # noqa: ARG001
         url: str | None = f"{github.url}/orgs/{ORG}/repos?per_page=100"
         with requests.Session() as session:
             while url is not None:
@@ -191,19 +190,19 @@ def _pager(github: FakeGitHub, *, remember: bool) -> Look:
         etag, following = known.get((token, url), (None, None))
         if etag is not None and remember:
             headers["If-None-Match"] = etag
-        answer = session.get(url, headers=headers, timeout=30)
-        if answer.status_code == 304:
+        response = session.get(url, headers=headers, timeout=30)
+        if response.status_code == 304:
             return following
-        answer.raise_for_status()
-        following = answer.links.get("next", {}).get("url")
-        known[token, url] = (answer.headers["ETag"], following)
+        response.raise_for_status()
+        following = response.links.get("next", {}).get("url")
+        known[token, url] = (response.headers["ETag"], following)
         return following
 
-    return look
+    return check
 
 
 def table(costs: dict[str, Cost]) -> str:
-    """The costs side by side, and as multiples of ours."""
+    """A table of the costs, and of the points as multiples of ours."""
     mine = costs["ours"]
     lines = [f"{'':24}{'requests':>10}{'points':>10}{'kB sent':>10}{'points x ours':>16}"]
     lines += [
@@ -215,7 +214,7 @@ def table(costs: dict[str, Cost]) -> str:
 
 
 def measure(hour: Hour) -> dict[str, Cost]:
-    """All ways, in one run."""
+    """The costs of all methods, from one run."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedRedis(Path(folder)) as server,
@@ -231,12 +230,12 @@ def measure(hour: Hour) -> dict[str, Cost]:
 
 
 def main() -> int:
-    """Print the table; the exit status is 1 when ours is more than 5 % above the least."""
+    """Print the table; the exit status is 1 if ours is more than 5 % above the least."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     hour = Hour()
     costs = measure(hour)
     print(
-        f"An hour: {hour.repositories} repositories, a look every {hour.ttl} s, a change every "
+        f"An hour: {hour.repositories} repositories, a check every {hour.ttl} s, a change every "
         f"{hour.change_every} s, the token rotated once.\n"
     )
     print(table(costs))

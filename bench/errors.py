@@ -1,4 +1,4 @@
-"""What can keep a measurement from being made."""
+"""Errors of measurements."""
 
 
 class BenchError(Exception):

@@ -1,4 +1,4 @@
-"""What is made of measurements: percentiles, and ratios between what was measured side by side."""
+"""Figures from measurements: percentiles, and ratios within a round."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from math import ceil
 from statistics import median
 from typing import Literal
 
-# What a ratio can be taken of: fields of `Sample`.
+# Fields of `Sample` that have ratios.
 Quantity = Literal["per_second", "per_cpu_second"]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One server under one workload, once.
+    """One measurement of one server under one workload.
 
     Args:
-        round: what was measured in the same one was measured a few seconds apart.
+        round: measurements of one round are a few seconds apart.
         workload: its name.
         server: its name.
-        per_second: requests answered in a second.
-        per_cpu_second: requests answered for a second of the server's CPU time.
-        busy: CPU seconds that the server took in a second: below 1 it waited for the load.
+        per_second: responses in a second.
+        per_cpu_second: responses for a second of the server's CPU time.
+        busy: CPU seconds that the server used in a second: below 1 it waited for the load.
     """
 
     round: int
@@ -31,13 +31,13 @@ class Sample:
     busy: float
 
 
-# Of a core, below which something else than the server set the pace.
+# Share of a core; below it something other than the server was the bottleneck.
 _WAITING = 0.8
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle and the ends of a few values."""
+    """Median and range of a few values."""
 
     median: float
     least: float
@@ -45,17 +45,17 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Of one value at least."""
+        """The spread of at least one value."""
         return cls(median(values), min(values), max(values))
 
 
 def ratios(
     samples: Sequence[Sample], *, workload: str, server: str, base: str, quantity: Quantity
 ) -> Spread | None:
-    """How many times what another server did a server did, round by round.
+    """Ratios of one server to another, round by round; None if one was not measured.
 
-    The machine is quicker at one time than at another; the two numbers of a round's ratio were
-    measured at about the same time. None where one of the servers was not measured.
+    The machine's speed varies; the two numbers of a round's ratio were measured at about the same
+    time.
     """
     of_server = _by_round(samples, workload, server, quantity)
     of_base = _by_round(samples, workload, base, quantity)
@@ -64,7 +64,7 @@ def ratios(
 
 
 def had_to_wait(samples: Sequence[Sample], *, workload: str, server: str) -> bool:
-    """Whether the server could have done more in a second, had it been asked, or heard, sooner."""
+    """Whether the server waited for its load or its client, and could have done more."""
     busy = [one.busy for one in samples if (one.workload, one.server) == (workload, server)]
     return bool(busy) and median(busy) < _WAITING
 
@@ -80,10 +80,10 @@ def _by_round(
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all are not above (nearest rank).
+    """The smallest value that `percent` of all values do not exceed (nearest rank).
 
     Args:
-        values: in any order; one at least.
+        values: in any order; at least one.
         percent: above 0, to 100.
     """
     return sorted(values)[max(0, ceil(len(values) * percent / 100) - 1)]

@@ -1,7 +1,7 @@
 """`make bench-large`: time, memory and traffic of refreshing a list of 250 and of 7,000 items.
 
-Each refresh is `refresher.jobs.refresh` in a process of its own, as a work horse runs it, with
-a real Redis and a stand-in GitHub. Seconds depend on the machine; what they are for is the ratio.
+Each refresh is `refresher.jobs.refresh` in a process of its own, as a work horse runs it, with a
+real Redis and a stand-in GitHub. Seconds depend on the machine; their ratio is what counts.
 """
 
 import json
@@ -44,7 +44,7 @@ def measure(repositories: int) -> list[str]:
             "GITHUB_API_TOKEN": "ghp_bench",
         }
         _refresh(environment)
-        _refresh(environment)  # the first look behind a full last page
+        _refresh(environment)  # the first check behind a full last page
         rows = [_row("unchanged", repositories, github, environment)]
         github.mutate("star", repo=repositories // 2)
         rows.append(_row("one change", repositories, github, environment))

@@ -14,11 +14,11 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 class LoadProcess:
-    """A module that makes load, and prints what it met as JSON when it ends.
+    """Runs a module that makes load and prints its results as JSON when it ends.
 
     Args:
-        module: its dotted name.
-        options: of its command line.
+        module: dotted name.
+        options: of the command line.
         cores: to run on.
     """
 
@@ -36,7 +36,7 @@ class LoadProcess:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """Process id."""
         return self._process.pid
 
     def __enter__(self) -> Self:
@@ -48,17 +48,17 @@ class LoadProcess:
             self._process.communicate()
 
     def terminate(self) -> None:
-        """Ask it to send no more."""
+        """Tell it to stop sending."""
         self._process.terminate()
 
     def printed(self) -> Any:
-        """Wait for its end, and give what it printed.
+        """Wait until it ends; return its results.
 
         Raises:
-            BenchError: it did not end well.
+            BenchError: it failed.
         """
         output, errors = self._process.communicate()
         if self._process.returncode != 0:
             last = errors.decode().strip().splitlines()[-1:]
-            raise BenchError(f"{self._module}: {' '.join(last) or 'it did not end well'}")
+            raise BenchError(f"{self._module}: {' '.join(last) or 'it failed'}")
         return json.loads(output)

@@ -1,4 +1,4 @@
-"""nginx's proxy_cache in front of a reader, in a folder of its own: as Debian has it, and tuned."""
+"""nginx's proxy_cache in front of a reader, with Debian's configuration or a tuned one."""
 
 import os
 import pwd
@@ -89,26 +89,26 @@ http {
 }
 """
 
-# Otherwise it makes those of the system's own nginx.
+# Otherwise it uses those of the system's nginx.
 _FOLDERS = "\n".join(
     f"    {name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 )
 
 
 def command(program: Path, folder: Path, *, port: int, upstream: int, tuned: bool) -> list[str]:
-    """Write the configuration and give the command that runs it, in the foreground.
+    """Write the configuration; return the command that runs nginx in the foreground.
 
     Args:
-        program: the nginx.
-        folder: for its configuration, cache and logs; it is made.
+        program: path of nginx.
+        folder: for configuration, cache and logs; it is created.
         port: to listen on.
-        upstream: port of the reader that it caches.
-        tuned: for this machine and these requests, instead of as Debian has it.
+        upstream: port of the reader behind it.
+        tuned: whether to use the tuned configuration instead of Debian's.
     """
     folder.mkdir()
     known = {"port": port, "upstream": upstream, "folders": _FOLDERS}
     text = (_TUNED if tuned else _DEBIAN) % known
-    # Started by root its workers would be somebody who may not read the folder.
+    # Started by root, its workers would run as a user who may not read the folder.
     head = f"daemon off;\npid nginx.pid;\nuser {pwd.getpwuid(os.geteuid()).pw_name};\n"
     configuration = folder / "nginx.conf"
     configuration.write_text(head + text)

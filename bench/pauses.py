@@ -1,8 +1,8 @@
-"""Whether taking over a huge new version makes other requests wait: `python -m bench.pauses`.
+"""Effect of taking over a huge new version on other requests: `python -m bench.pauses`.
 
 One reader process serves a small object at a steady rate. Meanwhile a refresher stores a new
-version of a list of 7,000 repositories (40 MB), and the reader takes it over. How long requests
-took at that time is compared with how long they took just before, when nothing went on.
+version of a list of 7,000 repositories (40 MB), and the reader takes it over. The requests' times
+during that are compared with those just before, when nothing else happened.
 """
 
 import argparse
@@ -19,25 +19,25 @@ from bench.figures import percentile
 from bench.refreshing import Announced, Refresher
 from bench.servers import CACHE_TTL
 from bench.steady_load import Load, SteadyLoad, Timed, keeps_up, of_window
-from bench.watching import Watched
+from bench.version_watcher import VersionWatcher
 from bench.workloads import LIST, SMALL
 from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 _MARGIN = 0.5  # seconds before the announcement and after the take-over that belong to it
-_QUIET = 4.0  # seconds in which nothing goes on, before each swap
-_POLL = 0.01  # seconds between two questions whether it is taken over
-_FILLING = 120.0  # seconds for the first refresh, at the most
+_QUIET = 4.0  # seconds without other work before each swap
+_POLL = 0.01  # seconds between two polls of the version served
+_FILLING = 120.0  # seconds for the first refresh, at most
 
 
 @dataclass(frozen=True)
 class Pauses:
-    """What is measured.
+    """The plan of a measurement.
 
     Args:
-        repositories: of the huge list.
-        swaps: new versions of it, one after the other.
+        repositories: in the huge list.
+        swaps: number of new versions, one after the other.
         rate: small requests a second.
     """
 
@@ -48,13 +48,13 @@ class Pauses:
 
 @dataclass(frozen=True)
 class Window:
-    """The requests of a stretch of time; all times in milliseconds.
+    """The requests of a period; times in milliseconds.
 
     Args:
-        requests: how many.
-        p99: that so many percent took no longer than.
-        worst: that the slowest took.
-        generator: the most by which the load generator itself was late, which is in the two above.
+        requests: their number.
+        p99: 99th percentile of their times.
+        worst: the longest time.
+        generator: the load generator's own largest delay, which is part of the two above.
     """
 
     requests: int
@@ -64,7 +64,7 @@ class Window:
 
     @classmethod
     def of(cls, timed: Sequence[Timed]) -> "Window":
-        """Of one request at least."""
+        """The window of at least one request."""
         took = [1000 * one.took for one in timed]
         late = max(1000 * one.noticed for one in timed)
         return cls(len(timed), percentile(took, 99), max(took), late)
@@ -77,10 +77,10 @@ class Swap:
     Args:
         size: bytes of its body.
         taken_over: seconds from the announcement of the write until it was served.
-        before: as long as `during`, up to the quiet time before the refresh.
-        during: from a moment before the write until a moment after the take-over.
-        keeps_up: whether the reader answered as quickly as it was asked before; if not, the
-            times say only how far behind it was.
+        before: as long as `during`, within the quiet time before the refresh.
+        during: from shortly before the write until shortly after the take-over.
+        keeps_up: whether the reader kept up with the rate before; if not, the times only say how
+            far behind it was.
     """
 
     size: int
@@ -117,7 +117,7 @@ def measure(plan: Pauses, cores: Cores) -> list[Swap]:
         ):
             for pid in (refresher.pid, github.process.pid):
                 stand_back(pid)
-            with Watched(port) as watched:
+            with VersionWatcher(port) as watched:
                 moments = [
                     _swap(number, github, refresher, announced, watched)
                     for number in range(plan.swaps)
@@ -128,7 +128,7 @@ def measure(plan: Pauses, cores: Cores) -> list[Swap]:
 
 @dataclass(frozen=True)
 class _Moments:
-    """When things happened, by the monotonic clock in seconds."""
+    """Times of a swap's steps, by the monotonic clock in seconds."""
 
     begun: float
     announced: float
@@ -141,7 +141,7 @@ def _swap(
     github: FakeGitHubProcess,
     refresher: Refresher,
     announced: Announced,
-    watched: Watched,
+    watched: VersionWatcher,
 ) -> _Moments:
     time.sleep(_QUIET)
     begun = time.monotonic()
@@ -156,7 +156,7 @@ def _swap(
 
 def _cut(moments: _Moments, timed: Sequence[Timed]) -> Swap:
     begin, end = moments.announced - _MARGIN, moments.served + _MARGIN
-    # Not longer than it was quiet: the swap before this one may have its effects.
+    # At most as long as the quiet time: the previous swap may have effects before.
     length = min(end - begin, _QUIET)
     quiet = of_window(timed, moments.begun - length, moments.begun)
     return Swap(
@@ -169,7 +169,7 @@ def _cut(moments: _Moments, timed: Sequence[Timed]) -> Swap:
 
 
 def table(swaps: Sequence[Swap]) -> str:
-    """Each swap in a line."""
+    """A table with one line per swap."""
     lines = [
         f"{'':8}{'taken over':>12}{'p99, ms':>22}{'worst, ms':>22}{'generator late, ms':>22}",
         f"{'MB':8}{'after, s':>12}" + f"{'before':>11}{'during':>11}" * 3,

@@ -20,8 +20,8 @@ _SPACING = 0.17  # between two servers of a workload, whose own distance is 1
 
 
 @dataclass(frozen=True)
-class _Look:
-    """How a server is drawn: told apart by colour (Okabe and Ito's) and by shape."""
+class _Style:
+    """How a server is drawn; servers differ in colour (Okabe and Ito's) and in shape."""
 
     label: str
     colour: str
@@ -29,23 +29,23 @@ class _Look:
     size: float = 7
 
 
-_LOOKS = {
-    OURS: _Look("ours", "#D55E00", "o", 9),
-    FLASK: _Look("plain Flask on gunicorn", "#000000", "D", 5.5),
-    NGINX_TUNED: _Look("nginx, tuned", "#0072B2", "s"),
-    VARNISH: _Look("Varnish", "#009E73", "^"),
+_STYLES = {
+    OURS: _Style("ours", "#D55E00", "o", 9),
+    FLASK: _Style("plain Flask on gunicorn", "#000000", "D", 5.5),
+    NGINX_TUNED: _Style("nginx, tuned", "#0072B2", "s"),
+    VARNISH: _Style("Varnish", "#009E73", "^"),
 }
 
 
 def draw(samples: Sequence[Sample], sizes: Mapping[str, int], path: Path) -> None:
-    """Write a PNG: each server's ratio to nginx as Debian has it, workload by workload.
+    """Write a PNG: each server's ratio to nginx with Debian's configuration, by workload.
 
     Args:
-        samples: nginx's among them.
-        sizes: bytes of the body of each workload's answer.
+        samples: including nginx's.
+        sizes: bytes of the body of each workload's response.
         path: of the PNG.
     """
-    # Imported here: it takes a second, and makes a folder in the home directory.
+    # Imported here: it takes a second, and creates a folder in the home directory.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     workloads = list(dict.fromkeys(sample.workload for sample in samples))
@@ -61,9 +61,9 @@ def draw(samples: Sequence[Sample], sizes: Mapping[str, int], path: Path) -> Non
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False)
     figure.supxlabel(
-        "times what nginx's proxy_cache does as Debian configures it; "
+        "multiple of nginx's proxy_cache with Debian's configuration; "
         f"each server on one core; median, least and most of {rounds} rounds\n"
-        "hollow: it, or that nginx, had to wait for the load, its client or a core",
+        "hollow: the server, or that nginx, waited for the load, its client or a core",
         fontsize=9,
     )
     figure.savefig(path, dpi=_DPI)
@@ -79,7 +79,7 @@ def _draw_frame(panel: "Axes", title: str, rows: int) -> None:
     panel.set_title(title, fontsize=11)
     panel.set_xscale("log")
     panel.xaxis.set_major_formatter("{x:g}")
-    panel.axvline(1, color="#555555", linewidth=1.2, zorder=0, label="nginx as Debian has it")
+    panel.axvline(1, color="#555555", linewidth=1.2, zorder=0, label="nginx, Debian")
     panel.grid(axis="x", which="major", color="#dddddd", linewidth=0.8)
     for row in range(1, rows):
         panel.axhline(row - 0.5, color="#e4e4e4", linewidth=0.8, zorder=0)
@@ -92,9 +92,9 @@ def _draw_servers(
     panel: "Axes", samples: Sequence[Sample], workloads: Sequence[str], quantity: Quantity
 ) -> None:
     present = {sample.server for sample in samples}
-    drawn = [server for server in _LOOKS if server in present]
+    drawn = [server for server in _STYLES if server in present]
     for place, server in enumerate(drawn):
-        look, offset = _LOOKS[server], (place - (len(drawn) - 1) / 2) * _SPACING
+        style, offset = _STYLES[server], (place - (len(drawn) - 1) / 2) * _SPACING
         for row, workload in enumerate(workloads):
             ratio = ratios(samples, workload=workload, server=server, base=NGINX, quantity=quantity)
             if ratio is None:
@@ -106,19 +106,21 @@ def _draw_servers(
                 ratio.median,
                 row + offset,
                 xerr=[[ratio.median - ratio.least], [ratio.most - ratio.median]],
-                fmt=look.marker,
-                color=look.colour,
-                markersize=look.size,
-                markerfacecolor="white" if hollow else look.colour,
+                fmt=style.marker,
+                color=style.colour,
+                markersize=style.size,
+                markerfacecolor="white" if hollow else style.colour,
                 elinewidth=1.2,
                 capsize=2.5,
             )
-        # For the legend, where no marker is hollow.
-        panel.plot([], [], look.marker, color=look.colour, markersize=look.size, label=look.label)
+        # For the legend, in which no marker is hollow.
+        panel.plot(
+            [], [], style.marker, color=style.colour, markersize=style.size, label=style.label
+        )
 
 
 def main() -> int:
-    """Draw a file of results again."""
+    """Draw a results file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("png", type=Path)

@@ -1,7 +1,6 @@
-"""Programs of other projects that a measurement needs: found, or installed where that is easy.
+"""Programs of other projects that a measurement needs: found, or installed on Debian.
 
-Nothing of the system is touched beyond that: whoever runs one gives it a configuration, a folder
-and a port of its own.
+Nothing else of the system changes: each program runs with its own configuration, folder and port.
 """
 
 import re
@@ -18,11 +17,11 @@ PACKAGES = {"nginx": "nginx", "varnishd": "varnish", "wrk": "wrk"}
 
 
 def find_or_install(programs: Sequence[str], *, may_install: bool = True) -> dict[str, Path]:
-    """Where the programs are that there are, after an attempt to install the others.
+    """Paths of the programs that are installed, after an attempt to install the others.
 
     Args:
-        programs: of `PACKAGES`.
-        may_install: let apt-get bring what is missing, where it can: on Debian, as root.
+        programs: names in `PACKAGES`.
+        may_install: whether apt-get may install what is missing (on Debian, as root).
     """
     missing = [program for program in programs if find(program) is None]
     if missing and may_install and why_not_install() is None:
@@ -33,7 +32,7 @@ def find_or_install(programs: Sequence[str], *, may_install: bool = True) -> dic
 
 
 def version(program: Path) -> str:
-    """What a program calls itself, as far as it is a number."""
+    """A program's version number."""
     flag = "-V" if program.name == "varnishd" else "-v"
     ran = subprocess.run([program, flag], capture_output=True, text=True, check=False)
     found = re.search(r"\d+(\.\d+)+", ran.stdout + ran.stderr)

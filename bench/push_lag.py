@@ -1,8 +1,8 @@
-"""How soon after a write every reader process serves it: `python -m bench.push_lag`.
+"""Delay between a write and every reader process serving it: `python -m bench.push_lag`.
 
-Four reader processes serve a steady load. Again and again a refresher stores a new version of the
-list of repositories; from the moment at which that is announced, each process is asked for the
-list's ETag over and over, on a connection of its own, until it is the new one.
+Four reader processes serve a steady load. A refresher repeatedly stores a new version of the list
+of repositories. From its announcement on, each process is polled for the list's ETag, on a
+connection of its own, until the ETag is the new one.
 """
 
 import argparse
@@ -24,23 +24,23 @@ from bench.figures import percentile
 from bench.refreshing import Announced, Refresher
 from bench.servers import CACHE_TTL
 from bench.steady_load import Load, SteadyLoad
-from bench.watching import Watched
+from bench.version_watcher import VersionWatcher
 from bench.workloads import LIST, SMALL
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
-_POLL = 0.002  # seconds between two questions to one process
+_POLL = 0.002  # seconds between two polls of one process
 
 
 @dataclass(frozen=True)
 class PushLag:
-    """What is measured.
+    """The plan of a measurement.
 
     Args:
-        updates: how many new versions.
-        processes: of the reader.
-        rate: small requests a second, beside the questions.
+        updates: number of new versions.
+        processes: reader processes.
+        rate: small requests a second, in addition to the polls.
     """
 
     updates: int = 40
@@ -49,7 +49,7 @@ class PushLag:
 
 
 def measure(plan: PushLag, cores: Cores) -> list[list[float]]:
-    """Seconds from each write until each process served it: one list for each write.
+    """Seconds from each write until each process served it, one list per write.
 
     Raises:
         BenchError: a refresh or a request failed, or a process never served the new version.
@@ -72,7 +72,7 @@ def measure(plan: PushLag, cores: Cores) -> list[list[float]]:
         threads = reserve(ThreadPoolExecutor(plan.processes))
         lags = []
         for number in range(plan.updates):
-            # Nothing that happens once a second may fall on the same moment each time.
+            # Avoid a fixed phase relative to what happens once a second.
             time.sleep(random.uniform(0.1, 0.4))  # noqa: S311
             github.mutate("star", repo=number)
             refresher.begin(LIST)
@@ -84,12 +84,12 @@ def measure(plan: PushLag, cores: Cores) -> list[list[float]]:
         return lags
 
 
-def _wait(process: Watched) -> float:
+def _wait(process: VersionWatcher) -> float:
     return process.wait_for_new_version(every=_POLL)
 
 
-def watch_each(reader: Reader) -> list[Watched]:
-    """A connection to each process: made while all others stand still, so only it can accept."""
+def watch_each(reader: Reader) -> list[VersionWatcher]:
+    """A connection to each process, made while all others are suspended."""
     workers = reader.family()[1:]
     found = []
     for worker in workers:
@@ -97,20 +97,20 @@ def watch_each(reader: Reader) -> list[Watched]:
         try:
             for other in others:
                 other.suspend()
-            eventually(lambda: _all_stand_still(others), every=0.001)  # noqa: B023
-            found.append(Watched(_port(reader)))
+            eventually(lambda: _all_are_suspended(others), every=0.001)  # noqa: B023
+            found.append(VersionWatcher(_port(reader)))
         finally:
             for other in others:
                 other.resume()
     return found
 
 
-def _all_stand_still(processes: Sequence[psutil.Process]) -> bool:
+def _all_are_suspended(processes: Sequence[psutil.Process]) -> bool:
     return all(process.status() == psutil.STATUS_STOPPED for process in processes)
 
 
 def table(lags: Sequence[Sequence[float]]) -> str:
-    """Percentiles of the lags, for one process and for all of a write's."""
+    """Percentiles of the lags, of single processes and of the last process of each write."""
     rows = {
         "until one process serves it": [lag for of_write in lags for lag in of_write],
         "until all processes do": [max(of_write) for of_write in lags],

@@ -1,7 +1,7 @@
-"""Real refreshes on command, and when what they wrote is announced.
+"""Refreshes on command, and the times of their announcements.
 
-`python -m bench.refreshing` is the process that refreshes: `refresher.jobs.refresh`, as a work
-horse runs it, but started already, so that a measurement begins with the refresh itself.
+`python -m bench.refreshing` is a process that runs `refresher.jobs.refresh` like a work horse. It
+is already started, so that a measurement begins with the refresh itself.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ _PATIENCE = 60.0  # seconds for one refresh
 
 
 class Refresher:
-    """A process that refreshes what it is told to, one after the other.
+    """A process that refreshes resources on command, one after the other.
 
     Args:
         environment: of a refresher of the fleet.
@@ -43,7 +43,7 @@ class Refresher:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """Process id."""
         return self._process.pid
 
     def __enter__(self) -> "Refresher":
@@ -54,13 +54,13 @@ class Refresher:
         self._process.communicate()
 
     def begin(self, name: str) -> None:
-        """Have a resource refreshed, however fresh it is; returns at once."""
+        """Begin to refresh a resource, even if it is fresh; return at once."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{name}\n")
         self._process.stdin.flush()
 
     def end(self) -> None:
-        """Wait for the end of what was begun.
+        """Wait for the end of the refresh.
 
         Raises:
             BenchError: it did not store a new version.
@@ -75,7 +75,7 @@ class Refresher:
 
 
 class Announced:
-    """Hears what is announced to the readers, when they hear it; close it with the block."""
+    """Receives the announcements for readers, as they do; a context manager."""
 
     def __init__(self, redis: Redis) -> None:
         self._pubsub = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
@@ -88,7 +88,7 @@ class Announced:
         self._pubsub.close()
 
     def wait(self, name: str) -> float:
-        """When the next announcement of a resource came, by the monotonic clock in seconds.
+        """Wait for a resource's next announcement; return its time by the monotonic clock.
 
         Raises:
             BenchError: none came.
@@ -106,7 +106,7 @@ class Announced:
 
 
 def main() -> int:
-    """Refresh what each line of standard input names, and say how it ended."""
+    """Refresh the resource in each line of standard input, and print the outcome."""
     print(_READY, flush=True)
     for line in sys.stdin:
         print(refresh(line.strip(), force=True), flush=True)

@@ -1,4 +1,4 @@
-"""All that one run of `make bench` measured, and its form in a file."""
+"""The results of one run of `make bench`, and their form in a file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ from bench.pauses import Swap
 
 @dataclass(frozen=True)
 class Latency:
-    """How long one server took at a fixed rate, once; times in milliseconds.
+    """One measurement of one server at a fixed rate; times in milliseconds.
 
     Args:
-        round: what was measured in the same one was measured a few seconds apart.
+        round: measurements of one round are a few seconds apart.
         server: its name.
         rate: requests a second.
-        p50: that half of the requests took no longer than.
-        p99: that 99 percent took no longer than.
-        generator: the 99th percentile of how late the load generator itself was.
-        keeps_up: whether the server answered as quickly as it was asked.
+        p50: median.
+        p99: 99th percentile.
+        generator: 99th percentile of the load generator's own delay.
+        keeps_up: whether the server kept up with the rate.
     """
 
     round: int
@@ -34,14 +34,14 @@ class Latency:
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured.
+    """All results.
 
     Args:
-        sizes: bytes of the body of each workload's answer.
+        sizes: bytes of the body of each workload's response.
         samples: of the throughput.
         latencies: at fixed rates.
         swaps: of the huge list, under load.
-        push_lags: seconds until each process served a write, one list for each write.
+        push_lags: seconds until each process served a write, one list per write.
     """
 
     sizes: Mapping[str, int]
@@ -51,11 +51,11 @@ class Results:
     push_lags: Sequence[Sequence[float]]
 
     def to_json(self) -> str:
-        """The form in a file."""
+        """The content of a results file."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
 def throughput_from_json(text: str) -> tuple[list[Sample], dict[str, int]]:
-    """The throughput in a file of results, and the bytes of each workload's body."""
+    """The throughput in a results file, and the bytes of each workload's body."""
     found: dict[str, Any] = json.loads(text)
     return [Sample(**fields) for fields in found["samples"]], found["sizes"]

@@ -1,12 +1,12 @@
-"""`make bench-scaling`: how far one Redis, one credential and a few refreshers go. A simulation.
+"""`make bench-scaling`: simulates how far one Redis, one credential and a few refreshers scale.
 
-Nothing is served or fetched: refreshes are events, and what they cost is reckoned. Simulated are
-the parts that queue (refreshers, GitHub's limits); Redis's part is counted from what was simulated.
-Every organisation has three tracked resources; GitHub changes them at random, at fixed rates.
+Nothing is served or fetched: refreshes are events, and their cost is computed. The parts that queue
+(refreshers, GitHub's limits) are simulated; the load of Redis is computed from the result. Every
+organisation has three tracked resources; GitHub changes them at random, at fixed rates.
 
-What it rests on: how refreshes are scheduled, limited and announced is this project's own
-(`shared.refresh_ahead`, `refresher.github.budget`, `reader.cache.synchronizer`); sizes are those of
-an organisation of 250 repositories and 130 members; GitHub takes a fifth of a second for an answer.
+Refreshes are scheduled, limited and announced by the rules of `shared.refresh_ahead`,
+`refresher.github.budget` and `reader.cache.synchronizer`. Sizes are those of an organisation of 250
+repositories and 130 members. GitHub takes a fifth of a second for a response.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, quantiles
 
-_WARM_UP = 3600.0  # seconds that are simulated before anything is measured
+_WARM_UP = 3600.0  # seconds simulated before the measured hour
 _HOUR = 3600.0
-# Bytes on the wire, request and answer: a look at an entry's metadata, an announcement, a pulse.
-LOOK, ANNOUNCEMENT, PULSE = 630, 130, 80
-LOOKS_COMMANDS = 2  # that Redis executes for one look
-# Where one Redis on one core, behind one gigabit, comes to its end.
+# Bytes on the wire, request and response: a check of an entry, an announcement, a pulse.
+CHECK, ANNOUNCEMENT, PULSE = 630, 130, 80
+CHECK_COMMANDS = 2  # Redis commands for one check
+# The limits of one Redis on one core with a network of one gigabit.
 MOST_COMMANDS, MOST_BYTES = 100_000, 100_000_000  # a second
 
 
@@ -33,8 +33,8 @@ class Kind:
 
     Args:
         pages: requests of one refresh.
-        changes: an hour, at GitHub.
-        body: bytes that a reader loads of a new version: plain, compressed, ends and views.
+        changes: per hour, at GitHub.
+        body: bytes that a reader loads for a new version: plain, compressed, ends and views.
     """
 
     pages: int
@@ -51,21 +51,21 @@ ORGANISATION = (
 
 @dataclass(frozen=True)
 class Fleet:
-    """What is simulated; the names are those of the settings where there is one.
+    """The simulated fleet; names are those of the settings.
 
     Args:
-        tracked: resources.
-        readers: nodes.
-        processes: of each node.
-        refreshers: RQ workers.
-        credentials: tokens.
+        tracked: number of tracked resources.
+        readers: number of nodes.
+        processes: reader processes of each node.
+        refreshers: number of RQ workers.
+        credentials: number of tokens.
         cache_ttl: seconds.
         local_ttl: seconds.
         refresh_ahead: share of `cache_ttl`.
-        points_per_minute: requests to GitHub, of the whole fleet.
-        points_per_hour: that GitHub allows each credential; a 304 is free.
-        origin_seconds: for one answer of GitHub.
-        webhooks: GitHub tells of changes, and what it tells of is refreshed at once.
+        points_per_minute: the fleet's own limit of requests to GitHub.
+        points_per_hour: GitHub's limit for each credential; a 304 is free.
+        origin_seconds: GitHub's response time.
+        webhooks: whether GitHub reports changes, which are then refreshed at once.
     """
 
     tracked: int = 100
@@ -84,15 +84,15 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an hour of it is like.
+    """The result of the measured hour.
 
     Args:
-        requests: to GitHub, in the hour.
-        points: of these, those that cost something.
-        put_off: refreshes that met a limit, and were begun again later.
-        lag: seconds from a change at GitHub until it is in Redis, of each change, in order.
+        requests: to GitHub.
+        points: requests that cost a point.
+        put_off: refreshes that met a limit and began again later.
+        lag: seconds from each change at GitHub until it is in Redis, sorted.
         busy: share of the refreshers' time that is used.
-        commands: that Redis executes for readers, a second.
+        commands: Redis commands a second, for readers.
         transferred: bytes a second from Redis to readers.
         memory: bytes that a reader process holds.
     """
@@ -108,17 +108,17 @@ class Outcome:
 
     @property
     def median_lag(self) -> float:
-        """Half of all changes are seen sooner."""
+        """Delay within which half of all changes are seen."""
         return mean(quantiles(self.lag, n=4)[1:2]) if len(self.lag) > 1 else 0.0
 
     @property
     def worst_lag(self) -> float:
-        """99 of 100 are."""
+        """Delay within which 99 of 100 changes are seen."""
         return quantiles(self.lag, n=100)[98] if len(self.lag) > 1 else 0.0
 
     @property
-    def limits(self) -> list[str]:
-        """What has come to its end."""
+    def bottlenecks(self) -> list[str]:
+        """Names of what is used up."""
         found = []
         if self.busy > 0.9:
             found.append("refreshers")
@@ -152,7 +152,7 @@ class _Limits:
         self._per_hour = fleet.points_per_hour * fleet.credentials
 
     def refuses_until(self, now: float) -> float | None:
-        """When to try again; None to go on."""
+        """The time to try again; None if the request may be sent."""
         if self._hour[int(now // _HOUR)] >= self._per_hour:
             return (now // _HOUR + 1) * _HOUR
         if self._minute[int(now // 60)] >= self._per_minute:
@@ -160,35 +160,37 @@ class _Limits:
         return None
 
     def take(self, now: float, *, points: int) -> None:
-        """One request."""
+        """Count one request."""
         self._minute[int(now // 60)] += 1
         self._hour[int(now // _HOUR)] += points
 
 
 class Simulation:
-    """An hour, after one that lets everything settle.
+    """Simulates one hour, after another hour in which everything settles.
 
     Args:
-        fleet: what is simulated.
-        seed: another one gives other moments of change.
+        fleet: simulated fleet.
+        seed: of the times of changes.
     """
 
     def __init__(self, fleet: Fleet, *, seed: int = 1) -> None:
         self._fleet = fleet
-        self._random = random.Random(seed)  # noqa: S311 - it is no secret
+        self._random = random.Random(seed)  # noqa: S311 - not a secret
         self._limits = _Limits(fleet)
         self._kinds = [ORGANISATION[at % 3] for at in range(fleet.tracked)]
-        self._changed: list[list[float]] = [[] for _ in self._kinds]  # and not yet seen
+        self._changed: list[list[float]] = [
+            [] for _ in self._kinds
+        ]  # times of changes not yet seen
         self._queued = [False] * fleet.tracked
         self._queue: deque[int] = deque()
-        # (when, order, what, resource): what is "due", "change" or "free".
+        # (time, order, kind, resource); kinds are "due", "change" or "free".
         self._events: list[tuple[float, int, str, int]] = []
         self._order = 0
         self._idle = fleet.refreshers
         self._counts = _Counts()
 
     def run(self) -> Outcome:
-        """Simulate."""
+        """Run the simulation."""
         for resource, kind in enumerate(self._kinds):
             self._at(self._random.uniform(0, self._fleet.cache_ttl), "due", resource)
             self._at(self._random.expovariate(kind.changes / _HOUR), "change", resource)
@@ -216,7 +218,7 @@ class Simulation:
             self._ask(resource)
 
     def _ask(self, resource: int) -> None:
-        """One job for a resource, however often it is asked for."""
+        """Queue a job for a resource, unless one is queued."""
         if not self._queued[resource]:
             self._queued[resource] = True
             self._queue.append(resource)
@@ -229,7 +231,7 @@ class Simulation:
             self._refresh(now, resource)
 
     def _refresh(self, began: float, resource: int) -> None:
-        """One refresh, page by page; a limit that is met puts it off."""
+        """One refresh, page by page; a limit postpones it."""
         fleet, kind, now = self._fleet, self._kinds[resource], began
         seen = [at for at in self._changed[resource] if at <= began]
         for page in range(kind.pages):
@@ -239,7 +241,7 @@ class Simulation:
                 self._at(again + self._random.uniform(0, 5), "due", resource)
                 self._at(max(now, began + 0.01), "free", resource)
                 return
-            points = int(bool(seen) and page == 0)  # one page of it changed
+            points = int(bool(seen) and page == 0)  # one of its pages changed
             self._limits.take(now, points=points)
             if began >= _WARM_UP:
                 self._counts.requests += 1
@@ -261,12 +263,12 @@ class Simulation:
         fleet, counts = self._fleet, self._counts
         processes = fleet.readers * fleet.processes
         announced = counts.refreshes / _HOUR
-        # After LOCAL_TTL without one, and after each announcement.
-        states = processes * (fleet.tracked / min(fleet.local_ttl, fleet.cache_ttl) + announced)
-        transferred = states * LOOK + processes * (announced * ANNOUNCEMENT + PULSE)
+        # One check after LOCAL_TTL, and one after each announcement.
+        checks = processes * (fleet.tracked / min(fleet.local_ttl, fleet.cache_ttl) + announced)
+        transferred = checks * CHECK + processes * (announced * ANNOUNCEMENT + PULSE)
         transferred += processes * counts.loaded / _HOUR
         loads = processes * counts.updates / _HOUR
-        # What has not been seen by the end has lagged for so long already.
+        # Changes not seen by the end count with their lag so far.
         end = _WARM_UP + _HOUR
         unseen = [end - at for waiting in self._changed for at in waiting if at >= _WARM_UP]
         return Outcome(
@@ -275,17 +277,17 @@ class Simulation:
             put_off=counts.put_off,
             lag=sorted([*counts.lag, *unseen]),
             busy=counts.worked / (_HOUR * fleet.refreshers),
-            commands=states * LOOKS_COMMANDS + processes + loads,
+            commands=checks * CHECK_COMMANDS + processes + loads,
             transferred=transferred,
             memory=sum(kind.body for kind in self._kinds),
         )
 
 
 def table(named: Sequence[tuple[str, Fleet]]) -> str:
-    """For people: a row for each fleet."""
+    """A Markdown table with a row for each fleet."""
     titles = (
-        *("fleet", "requests/h", "points/h", "seen after, s", "refreshers busy"),
-        *("Redis commands/s", "Redis MB/s", "MB a process", "at its end"),
+        *("fleet", "requests/h", "points/h", "delay p50, p99, s", "refreshers busy"),
+        *("Redis commands/s", "Redis MB/s", "MB a process", "bottleneck"),
     )
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for name, fleet in named:
@@ -299,7 +301,7 @@ def table(named: Sequence[tuple[str, Fleet]]) -> str:
             f"{found.commands:,.0f}",
             f"{found.transferred / 1e6:,.1f}",
             f"{found.memory / 1e6:,.0f}",
-            ", ".join(found.limits) or "nothing",
+            ", ".join(found.bottlenecks) or "none",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -311,12 +313,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     usual = Fleet()
-    print("More to keep fresh: 10 readers of 4 processes, 4 refreshers, 1 credential\n")
+    print("More tracked resources: 10 readers of 4 processes, 4 refreshers, 1 credential\n")
     print(table([(f"{n:,} tracked", replace(usual, tracked=n)) for n in (10, 100, 1000, 10_000)]))
     print("\nMore readers: 300 tracked (100 organisations)\n")
     hundred = replace(usual, tracked=300)
     print(table([(f"{n} readers", replace(hundred, readers=n)) for n in (1, 10, 50, 100, 500)]))
-    print("\nBeing told: 300 tracked, 10 readers\n")
+    print("\nWebhooks: 300 tracked, 10 readers\n")
     slow = replace(hundred, cache_ttl=4000)
     print(
         table(
@@ -327,10 +329,10 @@ def main() -> int:
             ]
         )
     )
-    print("\nWhich knob: 3,000 tracked, 50 readers\n")
+    print("\nWhich setting helps: 3,000 tracked, 50 readers\n")
     large = Fleet(tracked=3000, readers=50)
-    knobs = [
-        ("as it is", large),
+    variants = [
+        ("defaults", large),
         ("16 refreshers", replace(large, refreshers=16)),
         ("4 credentials", replace(large, credentials=4)),
         ("CACHE_TTL=4000", replace(large, cache_ttl=4000)),
@@ -338,7 +340,7 @@ def main() -> int:
         ("the same, 4 credentials", replace(large, cache_ttl=4000, webhooks=True, credentials=4)),
         ("LOCAL_TTL=600", replace(large, local_ttl=600)),
     ]
-    print(table(knobs))
+    print(table(variants))
     return 0
 
 

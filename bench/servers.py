@@ -1,4 +1,4 @@
-"""The servers that are compared: each over the same bodies, each alone on the server's core."""
+"""The compared servers: each serves the same bodies, each alone on the server's core."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import nginx, varnish
 from bench.cores import Cores, cpu_seconds, on
 from bench.errors import BenchError
-from bench.workloads import SMALL, Workload, answer_to, ask, workloads
+from bench.workloads import SMALL, Workload, ask, response_to, workloads
 from scripts.embedded_redis import free_port
 from tests.end_to_end.fleet import Fleet, Reader, Running
 from tests.waiting import eventually
@@ -24,9 +24,9 @@ VARNISH = "varnish"
 NAMES = (OURS, FLASK, NGINX, NGINX_TUNED, VARNISH)
 
 _PROGRAM_OF = {NGINX: "nginx", NGINX_TUNED: "nginx", VARNISH: "varnishd"}
-# The plain Flask application, whatever kind of worker the readers are configured with.
+# The plain Flask application, whatever worker class the readers have.
 _FLASK = ("--config", "gunicorn.conf.py", "--worker-class", "gthread", "--threads", "16")
-# Nothing may become stale while it is measured, neither here nor in a cache before a reader.
+# Nothing may become stale during a measurement, in a reader or in a cache before it.
 CACHE_TTL = 24 * 3600  # seconds
 
 
@@ -37,7 +37,7 @@ class Server:
     Args:
         name: one of `NAMES`.
         port: where it listens.
-        pid: of the process that started all others of it.
+        pid: of its first process, the parent of the others.
     """
 
     name: str
@@ -46,28 +46,28 @@ class Server:
 
     @property
     def url(self) -> str:
-        """What its paths are put behind."""
+        """Base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def cpu_seconds(self) -> float:
-        """The CPU seconds that it has taken so far."""
+        """CPU seconds used so far."""
         return cpu_seconds(self.pid)
 
 
 @dataclass(frozen=True)
 class Contest:
-    """Servers that give the same answers from memory, and what they are asked for.
+    """Servers that serve the same responses from memory, and the workloads for them.
 
     Args:
         servers: ours first.
-        workloads: each is answered alike by all of them.
+        workloads: all servers give the same response to each.
     """
 
     servers: Sequence[Server]
     workloads: Sequence[Workload]
 
     def named(self, *names: str) -> list[Server]:
-        """Those of these servers that there are."""
+        """The servers of these names, as far as they run."""
         return [server for server in self.servers if server.name in names]
 
 
@@ -75,19 +75,19 @@ class Contest:
 def contest(
     fleet: Fleet, folder: Path, *, programs: Mapping[str, Path], cores: Cores
 ) -> Iterator[Contest]:
-    """Start all servers that can be had, and stop them with the block.
+    """Start all available servers, and stop them after the block.
 
-    The caches are filled from a reader of the same fleet, which is stopped before anything is
-    measured: what they answer from then on they have.
+    The caches are filled from a reader of the same fleet, which is stopped before the measurement:
+    from then on they respond from their caches.
 
     Args:
-        fleet: with a refresher at work; ours becomes one of its readers.
+        fleet: with a running refresher; ours is one of its readers.
         folder: for logs, configurations and caches.
-        programs: where other projects' programs are, by name.
-        cores: where the servers run.
+        programs: paths of other projects' programs, by name.
+        cores: of the servers.
 
     Raises:
-        BenchError: two servers answer differently.
+        BenchError: the responses of two servers differ.
     """
     with ExitStack() as stack:
         with on({cores.server}):
@@ -97,18 +97,18 @@ def contest(
                 if program in programs:
                     servers += _cache(name, programs[program], folder, _port(upstream), stack)
                 else:
-                    skip(name, f"there is no {program} here")
-        asked = workloads(ask(_port(ours), SMALL, {}).etag or "")
+                    skip(name, f"{program} is not installed")
+        measured = workloads(ask(_port(ours), SMALL, {}).etag or "")
         for server in servers:
-            for workload in asked:
-                answer_to(workload, server.port)
+            for workload in measured:
+                response_to(workload, server.port)
         upstream.stop()
-        _check_same_answers(servers, asked)
-        yield Contest(servers, asked)
+        _check_same_responses(servers, measured)
+        yield Contest(servers, measured)
 
 
 def skip(what: str, why: str) -> None:
-    """Say, so that nobody misses it, that something is not measured."""
+    """Print visibly that something is not measured."""
     print(f"\n*** SKIPPED: {what}: {why} ***\n", file=sys.stderr, flush=True)
 
 
@@ -127,7 +127,7 @@ def _flask(fleet: Fleet, folder: Path, stack: ExitStack) -> Server:
 
 
 def _cache(name: str, program: Path, folder: Path, upstream: int, stack: ExitStack) -> list[Server]:
-    """Another project's cache in front of a reader; none, loudly, when it does not start."""
+    """Another project's cache in front of a reader; none, with a message, if it does not start."""
     port, own = free_port(), folder / name.replace(" ", "-")
     if name == VARNISH:
         command = varnish.command(program, own, port=port, upstream=upstream)
@@ -148,9 +148,9 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _check_same_answers(servers: Sequence[Server], asked: Sequence[Workload]) -> None:
-    for workload in asked:
-        expected = answer_to(workload, servers[0].port)
+def _check_same_responses(servers: Sequence[Server], measured: Sequence[Workload]) -> None:
+    for workload in measured:
+        expected = response_to(workload, servers[0].port)
         for server in servers[1:]:
-            if answer_to(workload, server.port) != expected:
-                raise BenchError(f"{server.name} answers {workload.name} differently than ours")
+            if response_to(workload, server.port) != expected:
+                raise BenchError(f"{server.name}: response to {workload.name} differs from ours")

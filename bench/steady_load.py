@@ -1,16 +1,15 @@
-"""Requests at a fixed rate, come what may, and how long each took: `python -m bench.steady_load`.
+"""Open-loop load generator with a fixed rate: `python -m bench.steady_load`.
 
-A request's time begins when it was due, not when it was sent: while a server stands still,
-requests go on becoming due, and their wait for a connection is part of what a client would wait.
-(A generator that waits for an answer before it asks again would leave out just the worst times.)
+A request's time begins when it was due, not when it was sent. While a server stands still, further
+requests become due, and their wait for a connection is part of their times. (A generator that waits
+for a response before it sends the next request would omit exactly the worst times.)
 
-It is a process of its own, so that nothing else that measures shares its interpreter.
+It runs as a process, so that no other part of a measurement shares its interpreter.
 """
 
 import argparse
 import gc
 import json
-import re
 import select
 import signal
 import socket
@@ -18,18 +17,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from statistics import median
 from types import FrameType
 
 from bench.errors import BenchError
 from bench.load_process import LoadProcess
+from bench.workloads import ALWAYS
+from tests.http_client import MalformedResponse, ResponseParser, request
 
 _LEAD = 0.2  # seconds for connecting before the first request is due
-_PATIENCE = 5.0  # seconds that answers may still take after the last request was due
-_BEHIND = 0.1  # seconds; a server whose last requests took longer than that is falling behind
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_PATIENCE = 5.0  # seconds for responses after the last request was due
+_BEHIND = 0.1  # seconds; a server whose last requests took longer falls behind
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Timed:
     """One request.
 
     Args:
-        due: when it was to be sent, by this machine's monotonic clock, in seconds.
-        took: seconds from `due` until its answer was there, or until nobody waited any more.
-        noticed: seconds from `due` until the generator saw that it was due: the part of `took`
-            that is not the server's doing. Waiting for a free connection is.
+        due: time to send it, by this machine's monotonic clock, in seconds.
+        took: seconds from `due` until the response was complete, or the generator gave up.
+        noticed: seconds from `due` until the generator noticed: the part of `took` that the server
+            did not cause. The wait for a free connection is caused by the server.
     """
 
     due: float
@@ -50,14 +49,14 @@ class Timed:
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked for, and how often.
+    """A load.
 
     Args:
         port: on 127.0.0.1.
-        path: asked for again and again.
+        path: of every request.
         rate: requests a second.
         connections: kept open.
-        seconds: to go on, at the most.
+        seconds: duration, at most.
     """
 
     port: int
@@ -69,17 +68,13 @@ class Load:
     @property
     def request(self) -> bytes:
         """A request's bytes."""
-        return (
-            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-            "User-Agent: api-read-cache-bench\r\nAccept: */*\r\n\r\n"
-        ).encode()
+        return request(self.path, **{"Host": f"127.0.0.1:{self.port}", **ALWAYS})
 
 
 class SteadyLoad(LoadProcess):
-    """A load in a process of its own, until stopped or its time is over.
+    """A load from a process of its own, until it is stopped or its time is over.
 
     Args:
-        load: what to do.
         core: to run on.
     """
 
@@ -87,32 +82,34 @@ class SteadyLoad(LoadProcess):
         super().__init__("bench.steady_load", vars(load), cores={core})
 
     def stop(self) -> list[Timed]:
-        """Send no more, and give what was sent."""
+        """Stop sending; return the requests that were sent."""
         self.terminate()
         return self.result()
 
     def result(self) -> list[Timed]:
-        """Wait for the end, and give what was sent, in the order in which it was answered.
+        """Wait for the end; return the requests in the order of their responses.
 
         Raises:
-            BenchError: not every request was answered with 200.
+            BenchError: a response was not a 200.
         """
         return [Timed(*fields) for fields in self.printed()]
 
 
 @dataclass
 class _Exchange:
-    """A request that is due, and what is there of its answer."""
+    """A request that is due, and what has arrived of its response."""
 
     due: float
     noticed: float
-    received: bytes = b""
+    parser: ResponseParser = field(
+        default_factory=lambda: ResponseParser(keeps_body=False, needs_length=True)
+    )
 
 
 class _Generator:
-    """The loop itself: one thread, as many connections as asked for.
+    """The event loop: one thread, with the load's number of connections.
 
-    `select` because it alone takes a timeout in microseconds.
+    It uses `select` because only that takes a timeout in microseconds.
     """
 
     def __init__(self, load: Load) -> None:
@@ -124,11 +121,11 @@ class _Generator:
         self.done: list[Timed] = []
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._stopped = True
 
     def run(self) -> None:
-        """Go on until stopped or the time is over, and everything sent is answered."""
+        """Run until stopped or the time is over, and every request has its response."""
         for _ in range(self._load.connections):
             self._idle.append(self._connect())
         begun, count = time.monotonic() + _LEAD, 0
@@ -177,8 +174,7 @@ class _Generator:
             if not received:
                 self._reopen(connection)
                 continue
-            exchange.received += received
-            if is_complete(exchange.received):
+            if is_complete(exchange.parser, received):
                 self._note(exchange, time.monotonic())
                 del self._busy[connection]
                 self._idle.append(connection)
@@ -187,39 +183,39 @@ class _Generator:
         self.done.append(Timed(exchange.due, now - exchange.due, exchange.noticed))
 
     def _reopen(self, connection: socket.socket) -> None:
-        """Ask again on a new connection: a server may close one that was used often enough."""
+        """Send a request again on a new connection: a server may close one after many requests."""
         exchange = self._busy.pop(connection)
         connection.close()
-        if exchange.received:
-            raise BenchError("a connection was closed in the middle of an answer")
+        if exchange.parser.received:
+            raise BenchError("a connection was closed in the middle of a response")
         self._idle.appendleft(self._connect())
         self._waiting.appendleft(exchange)
 
 
-def is_complete(received: bytes) -> bool:
-    """Whether this is a whole answer; its length must be said by its head.
+def is_complete(parser: ResponseParser, received: bytes) -> bool:
+    """Parse what arrived; return whether the response is complete.
 
     Raises:
-        BenchError: its status is not 200.
+        BenchError: its status is not 200, or it is malformed or has no length.
     """
-    head, end, body = received.partition(b"\r\n\r\n")
-    if not end:
-        return False
-    status, length = _STATUS.match(head), _LENGTH.search(head)
-    if status is None or status[1] != b"200" or length is None:
-        raise BenchError(f"unexpected answer: {head[:200]!r}")
-    return len(body) >= int(length[1])
+    try:
+        complete = parser.feed(received)
+    except MalformedResponse as error:
+        raise BenchError(f"unexpected response: {error}") from error
+    if parser.status not in {0, 200}:
+        raise BenchError(f"unexpected response: status {parser.status}")
+    return complete
 
 
 def of_window(done: Sequence[Timed], begin: float, end: float) -> list[Timed]:
-    """Those that were due in a window of the monotonic clock, in seconds."""
+    """The requests that were due in a window of the monotonic clock, in seconds."""
     return [one for one in done if begin <= one.due < end]
 
 
 def keeps_up(done: Sequence[Timed]) -> bool:
-    """Whether the server answered as quickly as it was asked.
+    """Whether the server kept up with the rate.
 
-    If not, how long a request took says only how long the load went on.
+    If not, the times only say how long the load lasted.
     """
     by_due = sorted(done, key=lambda one: one.due)
     last = by_due[-max(1, len(by_due) // 10) :]
@@ -227,7 +223,7 @@ def keeps_up(done: Sequence[Timed]) -> bool:
 
 
 def main() -> int:
-    """Make the load, and print what was measured as JSON."""
+    """Generate the load, and print the requests as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--path", required=True)
@@ -236,7 +232,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10)
     generator = _Generator(Load(**vars(parser.parse_args())))
     signal.signal(signal.SIGTERM, generator.stop)
-    gc.disable()  # it would take its time in the middle of somebody's answer
+    gc.disable()  # a collection would delay a request
     try:
         generator.run()
     except (OSError, BenchError) as error:

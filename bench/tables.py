@@ -1,4 +1,4 @@
-"""What was measured, as tables for a terminal."""
+"""Tables of the results for a terminal."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -15,24 +15,24 @@ _COLUMN = 22
 
 
 def throughput(samples: Sequence[Sample]) -> str:
-    """The ratios to each nginx that there was, and then what they are the ratios of."""
+    """The ratios to each nginx that was measured, and the absolute numbers."""
     tables = [
         ratio_table(samples, base=base, quantity=quantity)
         for quantity in TITLES
         for base in (NGINX, NGINX_TUNED)
         if base in _servers(samples)
     ]
-    star = "* One of the two had to wait for the load, for its client or for a core."
+    star = "* One of the two waited for the load, for its client or for a core."
     return "\n\n".join([*tables, star, absolute_table(samples)])
 
 
 def ratio_table(samples: Sequence[Sample], *, base: str, quantity: Quantity) -> str:
-    """One row for each workload, one column for each server but the one compared with.
+    """One row for each workload, one column for each server other than the base.
 
-    A star means that one of the two had to wait: requests for a CPU second tell more there.
+    A star means that one of the two had to wait: requests for a CPU second say more in that case.
     """
     servers = [name for name in _servers(samples) if name != base]
-    title = f"{TITLES[quantity]}, where {base} does 1: median (least..most of the rounds)"
+    title = f"{TITLES[quantity]}, as a multiple of {base}: median (least..most of the rounds)"
     lines = [title, f"{'':12}" + "".join(f"{name:>{_COLUMN}}" for name in servers)]
     for workload in _workloads(samples):
         cells = []
@@ -47,7 +47,7 @@ def ratio_table(samples: Sequence[Sample], *, base: str, quantity: Quantity) -> 
 
 
 def absolute_table(samples: Sequence[Sample]) -> str:
-    """The medians that depend on this machine and on what else it did."""
+    """The medians, which depend on this machine and its other work."""
     servers = _servers(samples)
     lines = [
         "This machine, today: requests a second, a CPU second, and how busy the server was",
@@ -105,7 +105,7 @@ def _spread(spread: Spread | None) -> str:
 
 
 def number(value: float) -> str:
-    """With three digits that mean something, where that many fit."""
+    """A number with three significant digits; whole from 100 on."""
     if value >= 100:
         return f"{value:,.0f}"
     if value >= 10:

@@ -1,17 +1,17 @@
-"""`make bench`: this cache beside others, over the same bodies, on the same core, in one run.
+"""`make bench`: compares this cache with others: the same bodies, the same core, one run.
 
-Each server has one core to itself, the load generator another. One run is a few rounds; in each of
-them every server meets every workload in turn, so that whatever else the machine does meets all of
-them alike. What counts are the ratios of a round; absolute numbers are those of a machine and a
+Each server has one core to itself, the load generator another. A run has several rounds; in each
+round every server meets every workload in turn, so other work of the machine affects all servers
+alike. The ratios within a round are what counts; absolute numbers are those of one machine on one
 day. Four things are measured:
 
 - throughput, with wrk: requests a second, and requests for a CPU second of the server;
 - latency at fixed rates (`steady_load`);
 - pauses while a list of 7,000 repositories is taken over (`pauses`);
-- how soon every reader process serves what was written (`push_lag`).
+- delay until every reader process serves a new version (`push_lag`).
 
-nginx, Varnish and wrk are installed where that can be done (Debian, as root); nginx or Varnish may
-be absent, and are then left out, loudly.
+nginx, Varnish and wrk are installed if possible (Debian, as root). Without nginx or Varnish the run
+goes on, with a message.
 """
 
 import argparse
@@ -38,29 +38,29 @@ from bench.push_lag import PushLag
 from bench.results import Latency, Results
 from bench.servers import CACHE_TTL, FLASK, NGINX, NGINX_TUNED, OURS, Contest, Server, contest, skip
 from bench.steady_load import Load, SteadyLoad, keeps_up
-from bench.workloads import SMALL, Workload, answer_to
+from bench.workloads import SMALL, Workload, response_to
 from bench.wrk import Wrk
 from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds; CPU time is counted in these
-_BUSY = 15.0  # percent of the machine's time
+_BUSY = 15.0  # percent of the machine's time that other work may take
 _TIMED = (OURS, FLASK, NGINX, NGINX_TUNED)  # whose latency is measured
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured; the defaults take about seven minutes.
+    """The extent of a run; the defaults take about seven minutes.
 
     Args:
         rounds: of throughput.
-        seconds: of each workload at each server, whole ones, in each round.
+        seconds: for each workload at each server in each round, whole ones.
         latency_rounds: of latency.
-        latency_seconds: at each server and rate, in each round.
+        latency_seconds: for each server and rate in each round.
         rates: requests a second at which latency is measured.
-        pauses: the huge list's swaps.
-        push_lag: the updates of a list that is served by several processes.
+        pauses: swaps of the huge list.
+        push_lag: updates of a list that several processes serve.
     """
 
     rounds: int = 8
@@ -84,7 +84,7 @@ QUICK = Plan(
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was measured of the servers side by side; see `Results`."""
+    """The results of the compared servers; see `Results`."""
 
     sizes: Mapping[str, int]
     samples: Sequence[Sample]
@@ -92,10 +92,10 @@ class Comparison:
 
 
 def compare(plan: Plan, programs: Mapping[str, Path], cores: Cores) -> Comparison:
-    """Measure throughput and latency of all servers that there are.
+    """Measure throughput and latency of all available servers.
 
     Raises:
-        BenchError: a server answered wrongly, or not at all.
+        BenchError: a response was wrong or missing.
     """
     with (
         tempfile.TemporaryDirectory() as temporary,
@@ -107,7 +107,7 @@ def compare(plan: Plan, programs: Mapping[str, Path], cores: Cores) -> Compariso
         with contest(fleet, folder, programs=programs, cores=cores) as found:
             worker.stop()
             ours = found.servers[0]
-            bodies = {one.name: answer_to(one, ours.port).body for one in found.workloads}
+            bodies = {one.name: response_to(one, ours.port).body for one in found.workloads}
             if json.loads(bodies["list"]) != github.repos():
                 raise BenchError("ours serves another list than the stand-in GitHub has")
             wrk = Wrk(programs["wrk"], folder, cores.load)
@@ -119,34 +119,34 @@ def compare(plan: Plan, programs: Mapping[str, Path], cores: Cores) -> Compariso
 
 
 def throughput(plan: Plan, found: Contest, wrk: Wrk) -> list[Sample]:
-    """Every server under every workload, round by round, each round beginning with another one."""
+    """Measure every server under every workload; each round begins with another server."""
     samples = []
     for number in range(plan.rounds):
         say(f"throughput, round {number + 1} of {plan.rounds}")
         for workload in found.workloads:
             samples += [
                 sample(number, workload, server, wrk, plan.seconds)
-                for server in turned(found.servers, number)
+                for server in rotated(found.servers, number)
             ]
     return samples
 
 
 def sample(number: int, workload: Workload, server: Server, wrk: Wrk, seconds: int) -> Sample:
-    """One server under one workload.
+    """Measure one server under one workload.
 
     Raises:
-        BenchError: its answers were not of the size of one that was looked at.
+        BenchError: its responses did not have the size of the checked one.
     """
-    size = answer_to(workload, server.port).transferred
+    size = response_to(workload, server.port).transferred
     before = server.cpu_seconds()
     run = wrk.run(
         server.url + workload.path, workload.headers, seconds=seconds, varied=workload.varied
     )
     taken = max(_TICK, server.cpu_seconds() - before)
-    # Up to one answer a connection is cut off at the end.
+    # Up to one response of each connection is cut off at the end.
     most = size * (1.1 + wrk.connections / run.requests)
     if not 0.9 * size <= run.transferred / run.requests <= most:
-        raise BenchError(f"{server.name} answers {workload.name} with something else under load")
+        raise BenchError(f"{server.name}: other responses to {workload.name} under load")
     return Sample(
         round=number,
         workload=workload.name,
@@ -158,12 +158,12 @@ def sample(number: int, workload: Workload, server: Server, wrk: Wrk, seconds: i
 
 
 def latency(plan: Plan, found: Contest, cores: Cores) -> list[Latency]:
-    """Some of the servers at fixed rates, round by round."""
+    """Measure some of the servers at fixed rates."""
     latencies = []
     for number in range(plan.latency_rounds):
         say(f"latency, round {number + 1} of {plan.latency_rounds}")
         for rate in plan.rates:
-            for server in turned(found.named(*_TIMED), number):
+            for server in rotated(found.named(*_TIMED), number):
                 load = Load(server.port, SMALL, rate, seconds=plan.latency_seconds)
                 with SteadyLoad(load, core=cores.load) as steady:
                     done = steady.result()
@@ -174,19 +174,19 @@ def latency(plan: Plan, found: Contest, cores: Cores) -> list[Latency]:
     return latencies
 
 
-def turned(servers: Sequence[Server], number: int) -> list[Server]:
-    """The servers, begun with another one in each round: the first may always have it best."""
+def rotated(servers: Sequence[Server], number: int) -> list[Server]:
+    """The servers, beginning with another one in each round: the first may have an advantage."""
     at = number % len(servers)
     return [*servers[at:], *servers[:at]]
 
 
 def say(what: str) -> None:
-    """Show progress, apart from the results."""
+    """Print progress to standard error."""
     print(what, file=sys.stderr, flush=True)
 
 
 def run(plan: Plan, *, write: Path | None, may_install: bool) -> None:
-    """Measure everything, print each part as soon as it is there, write the files.
+    """Measure everything, print each part when it is ready, write the files.
 
     Raises:
         BenchError: something cannot be measured.
@@ -197,7 +197,7 @@ def run(plan: Plan, *, write: Path | None, may_install: bool) -> None:
     cores = Cores.share_out()
     warn_if_busy()
     print(f"{describe(programs)}, {len(os.sched_getaffinity(0))} cores")
-    # The server's core is the server's alone.
+    # Only the server runs on its core.
     os.sched_setaffinity(0, cores.others)
     found = compare(plan, programs, cores)
     sizes = ", ".join(f"{name} {size:,}" for name, size in found.sizes.items())
@@ -221,20 +221,20 @@ def run(plan: Plan, *, write: Path | None, may_install: bool) -> None:
 
 
 def warn_if_busy() -> None:
-    """Say so when something else takes the machine's time."""
+    """Print a warning if other work uses the machine."""
     busy = psutil.cpu_percent(interval=1)
     if busy > _BUSY:
         say(f"*** {busy:.0f} % of this machine's time is taken already: expect wide spreads ***")
 
 
 def describe(programs: Mapping[str, Path]) -> str:
-    """What is measured and with what, by version."""
+    """The versions of Python and of the other programs."""
     theirs = [f"{name} {version(path)}" for name, path in programs.items()]
     return ", ".join([f"Python {platform.python_version()}", *theirs])
 
 
 def main() -> int:
-    """Run until done or stopped; the exit status is 1 when something cannot be measured."""
+    """Measure; the exit status is 1 if something cannot be measured."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -243,7 +243,7 @@ def main() -> int:
         "--write", type=Path, metavar="FOLDER",
         help="where throughput.json and throughput.png go; docs/ without --quick",
     )  # fmt: skip
-    parser.add_argument("--no-install", action="store_true", help="use only what is there")
+    parser.add_argument("--no-install", action="store_true", help="use installed programs only")
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -251,7 +251,7 @@ def main() -> int:
     write = options.write or (None if options.quick else DOCS)
     try:
         run(plan, write=write, may_install=not options.no_install)
-    except (BenchError, AssertionError) as error:  # the latter: something never happened
+    except (BenchError, AssertionError) as error:  # the latter: a time-out
         print(f"make bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -260,7 +260,7 @@ def main() -> int:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    """End at once, and leave nothing behind: not even if the second Ctrl-C comes quickly."""
+    """Stop and clean up; ignore further signals, such as a second Ctrl-C."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

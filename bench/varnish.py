@@ -1,4 +1,4 @@
-"""Varnish in front of a reader, in a folder of its own."""
+"""Varnish in front of a reader."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ backend reader {
 
 
 def command(program: Path, folder: Path, *, port: int, upstream: int) -> list[str]:
-    """Write the configuration and give the command that runs it, in the foreground.
+    """Write the configuration; return the command that runs varnishd in the foreground.
 
     Args:
-        program: the varnishd.
-        folder: for its configuration and shared memory; it is made.
+        program: path of varnishd.
+        folder: for configuration and shared memory; it is created.
         port: to listen on.
-        upstream: port of the reader that it caches.
+        upstream: port of the reader behind it.
     """
     folder.mkdir()
     configuration = folder / "reader.vcl"
@@ -27,8 +27,8 @@ def command(program: Path, folder: Path, *, port: int, upstream: int) -> list[st
     return [
         *(str(program), "-F", "-n", str(folder / "instance"), "-f", str(configuration)),
         *("-a", f"127.0.0.1:{port}", "-s", "malloc,256m"),
-        # It would change to users of its own, who may not read the folder.
+        # Otherwise it changes to users of its own, who may not read the folder.
         *("-j", "none"),
-        # Else it would keep the compressed body only, and unpack it for each client without gzip.
+        # Otherwise it keeps only the compressed body, and unpacks it for each client without gzip.
         *("-p", "http_gzip_support=off"),
     ]

@@ -1,30 +1,30 @@
-"""What is asked of every server alike, and whether it answers right."""
+"""The requests that every server gets, and the check of the responses."""
 
-import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.errors import BenchError
+from tests.http_client import Connection, MalformedResponse
 
 ORG = "Netflix"
 SMALL = f"/orgs/{ORG}"
 VIEW = "/view/top/10/stars"
 LIST = f"/orgs/{ORG}/repos"
-# What every client sends; wrk alone would send less than any.
-_ALWAYS = {"User-Agent": "api-read-cache-bench", "Accept": "*/*"}
+# Header fields that every client sends; wrk by itself sends fewer.
+ALWAYS = {"User-Agent": "api-read-cache-bench", "Accept": "*/*"}
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One request, asked for again and again.
+    """One request, sent repeatedly.
 
     Args:
         name: in tables.
         path: with its query, if any.
-        meaning: for people who read the tables.
-        extra: header fields beside those that every client sends.
-        varied: no two requests have the same bytes: each has a header field of its own.
-        status: the answer's.
+        meaning: explanation for readers of the tables.
+        extra: header fields in addition to `ALWAYS`.
+        varied: whether each request has a header field of its own, so that no two are the same.
+        status: of the response.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Workload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The request's header fields, but for what differs from one to the next."""
-        return {**_ALWAYS, **self.extra}
+        """The request's header fields, without the one that varies."""
+        return {**ALWAYS, **self.extra}
 
 
 def workloads(etag: str) -> tuple[Workload, ...]:
-    """All of them; `etag` is the present one of `SMALL`, with its quotation marks."""
+    """All workloads; `etag` is the current one of `SMALL`, with its quotation marks."""
     return (
         Workload("small", SMALL, "an organisation"),
         Workload("304", SMALL, "the same, not modified", {"If-None-Match": etag}, status=304),
@@ -53,15 +53,14 @@ def workloads(etag: str) -> tuple[Workload, ...]:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An answer; but for its size on the wire it must be the same, whoever gives it.
+class ServerResponse:
+    """A response, which must be equal for all servers except for its size on the wire.
 
     Args:
-        status: HTTP status.
-        etag: header field, as are the next two; None where it is absent.
+        etag: None if absent, as for the next two.
         encoding: `Content-Encoding`.
         content_type: `Content-Type`; None for a 304, in which not every server repeats it.
-        body: as it came.
+        body: with its content coding.
         transferred: bytes of head and body.
     """
 
@@ -73,37 +72,27 @@ class Seen:
     transferred: int = field(compare=False)
 
 
-def ask(port: int, path: str, headers: Mapping[str, str]) -> Seen:
-    """One request on a connection of its own, its answer's body as it came."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        # `request` would add an Accept-Encoding, and with it ask for another variant than wrk.
-        connection.putrequest("GET", path, skip_accept_encoding=True)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders()
-        response = connection.getresponse()
-        body = response.read()
-    finally:
-        connection.close()
-    get = response.getheader
-    content_type = get("Content-Type") if response.status == 200 else None
-    head = len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n")
-    head += sum(len(f"{name}: {value}\r\n") for name, value in response.getheaders())
-    seen = (response.status, get("ETag"), get("Content-Encoding"), content_type)
-    return Seen(*seen, body, head + len(body))
+def ask(port: int, path: str, headers: Mapping[str, str]) -> ServerResponse:
+    """Send one request on a new connection."""
+    host = f"127.0.0.1:{port}"
+    with Connection(f"http://{host}", timeout=30) as connection:
+        response = connection.ask(path, **{"Host": host, **headers})
+    get = response.headers.get
+    content_type = get("content-type") if response.status == 200 else None
+    found = (response.status, get("etag"), get("content-encoding"), content_type)
+    return ServerResponse(*found, response.body, response.transferred)
 
 
-def answer_to(workload: Workload, port: int) -> Seen:
-    """What a server answers to a workload's request.
+def response_to(workload: Workload, port: int) -> ServerResponse:
+    """A server's response to a workload's request.
 
     Raises:
-        BenchError: it is not the status that it should be, or none came.
+        BenchError: there is none, or it has the wrong status.
     """
     try:
-        seen = ask(port, workload.path, workload.headers)
-    except (OSError, http.client.HTTPException) as error:
-        raise BenchError(f"{workload.name}: no answer ({type(error).__name__})") from error
-    if seen.status != workload.status:
-        raise BenchError(f"{workload.name}: status {seen.status} instead of {workload.status}")
-    return seen
+        found = ask(port, workload.path, workload.headers)
+    except (OSError, MalformedResponse) as error:
+        raise BenchError(f"{workload.name}: no response ({type(error).__name__})") from error
+    if found.status != workload.status:
+        raise BenchError(f"{workload.name}: status {found.status} instead of {workload.status}")
+    return found

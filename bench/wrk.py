@@ -1,4 +1,4 @@
-"""wrk, the load generator of the throughput measurement: its script, its command, its result."""
+"""wrk, the load generator of the throughput measurement: script, command and result."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from bench.errors import BenchError
 _TIMEOUT = 30  # seconds; a slow server is not a wrong one
 _MARK = "RESULT "
 
-# wrk's own summary is rounded and for people.
+# wrk's own summary is rounded.
 _REPORT = f"""
 done = function(summary, latency, requests)
   local e = summary.errors
@@ -23,7 +23,7 @@ done = function(summary, latency, requests)
 end
 """
 
-# Formatting a whole request anew would take wrk longer than a quick server takes to answer it.
+# To format a whole request takes wrk longer than a quick server takes to respond.
 _VARY = """
 local head, tail
 
@@ -44,12 +44,12 @@ end
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of wrk did.
+    """The result of one run of wrk.
 
     Args:
-        requests: answered in all.
-        seconds: that it took.
-        transferred: bytes of the answers, heads included.
+        requests: number of responses.
+        seconds: duration.
+        transferred: bytes of the responses, heads included.
         errors: failed connections, reads and writes, timeouts, statuses above 399.
     """
 
@@ -61,11 +61,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Wrk:
-    """A wrk and the core that it runs on; one thread, since one core.
+    """wrk with one thread on one core.
 
     Args:
-        program: where it is.
-        folder: where its scripts are kept.
+        program: path.
+        folder: for its scripts.
         core: to run on.
         connections: kept open, each with one request at a time.
     """
@@ -78,16 +78,15 @@ class Wrk:
     def run(
         self, url: str, headers: Mapping[str, str], *, seconds: float, varied: bool = False
     ) -> Run:
-        """Ask for a URL as often as the server can answer.
+        """Request a URL as often as the server can respond.
 
         Args:
-            url: to ask for.
             headers: fields of every request.
-            seconds: to go on, rounded up to whole ones as wrk wants them.
-            varied: give each request a header field of its own besides.
+            seconds: duration, rounded to at least one whole second, as wrk needs.
+            varied: whether to add a different header field to each request.
 
         Raises:
-            BenchError: wrk failed, or not every answer was one.
+            BenchError: wrk failed, or a request did.
         """
         script = self.folder / ("varied.lua" if varied else "same.lua")
         script.write_text(_REPORT + (_VARY if varied else ""))
@@ -105,12 +104,12 @@ class Wrk:
         if result is None:
             raise BenchError(f"wrk {url}: {(ran.stderr or ran.stdout).strip() or 'no result'}")
         if result.errors or not result.requests:
-            raise BenchError(f"wrk {url}: {result.errors} errors, {result.requests} answers")
+            raise BenchError(f"wrk {url}: {result.errors} errors, {result.requests} responses")
         return result
 
 
 def parse(output: str) -> Run | None:
-    """The result in what wrk printed; None where there is none."""
+    """The result in wrk's output; None if there is none."""
     for line in output.splitlines():
         if line.startswith(_MARK):
             found = json.loads(line.removeprefix(_MARK))

@@ -1,1 +1,1 @@
-"""`make bench-soak`: an hour of a fleet's life, in minutes, with rude clients about."""
+"""`make bench-soak`: an hour of a fleet's load in minutes, with slow and rude clients."""

@@ -1,11 +1,12 @@
-"""`make bench-soak`: an hour of a fleet's life, compressed into minutes.
+"""`make bench-soak`: an hour of a fleet's load, compressed into minutes.
 
-Well-behaved clients on 1,000 kept connections ask at the rate of an hour with a climb, spikes and a
-lull, while slow and rude ones are about; readers are reloaded, GitHub changes, GitHub fails, Redis
-is restarted. In the end the same load is measured without and with the rude ones, in turns.
+Well-behaved clients on 1,000 persistent connections send requests at the rate of an hour with a
+climb, spikes and a lull, beside slow and rude clients; readers are reloaded, GitHub changes, GitHub
+fails, Redis restarts. At the end the same load is measured without and with the rude clients, in
+turns.
 
-The exit status is 1 if content that is held was not answered, if memory keeps growing, or if a time
-limit was not kept; 2 if it could not be measured.
+The exit status is 1 if held content was not served, if memory keeps growing, or if a time limit was
+exceeded; 2 if the measurement failed.
 """
 
 import argparse
@@ -22,10 +23,10 @@ from bench.cores import Cores, on, stand_back
 from bench.errors import BenchError
 from bench.load_process import LoadProcess
 from bench.soak import plot
-from bench.soak.asking import kinds
 from bench.soak.events import SECRET, Hour
 from bench.soak.figures import Request
 from bench.soak.report import Plan, Soak, put_into, tables, to_json, wrong
+from bench.soak.request_mix import kinds
 from bench.soak.samples import Sampler
 from bench.throughput import say, warn_if_busy
 from bench.workloads import LIST, SMALL, ask
@@ -37,12 +38,12 @@ DOCS = load_process.CHECKOUT / "docs"
 QUICK = Plan(minutes=0.3, rate=100, connections=100, slow_clients=36, is_quick=True)
 _CONNECTING = 2.0  # seconds before the hour begins
 _MISS_WAIT = 10  # seconds
-# Of an hour, to be compressed with it.
+# Lifetimes of the hour, compressed with it.
 _LIFETIMES = {"CACHE_TTL": 1000, "LOCAL_TTL": 50, "ON_DEMAND_TTL": 60, "ON_DEMAND_KEEP": 600}
 
 
 def measure(plan: Plan, cores: Cores) -> Soak:
-    """Live through the hour.
+    """Run the hour.
 
     Raises:
         BenchError: a load generator failed.
@@ -90,7 +91,7 @@ def measure(plan: Plan, cores: Cores) -> Soak:
                 Hour(fleet, reader, github).play(shape, begin)
             met, others = good.printed(), bad.printed()
         eventually(lambda: len(reader.processes()) == 2, what="the old processes have ended")
-        time.sleep(1)  # for readers to see that all have left
+        time.sleep(1)  # until readers notice that all have left
         return Soak(
             plan=plan,
             requests=_requests(met["rows"]),
@@ -104,8 +105,8 @@ def measure(plan: Plan, cores: Cores) -> Soak:
 
 
 def _with_redis(fleet: Fleet, groups: Mapping[str, int]) -> dict[str, int]:
-    """The processes by group, with Redis's, which is another one after its restart."""
-    with suppress(AssertionError):  # it is away
+    """The processes by group, with Redis's, which changes with its restart."""
+    with suppress(AssertionError):  # Redis is down
         return {**groups, "Redis": fleet.redis_server.pid}
     return dict(groups)
 
@@ -159,7 +160,7 @@ def main() -> int:
         os.sched_setaffinity(0, cores.others)
         say(f"an hour in {plan.minutes * 60:.0f} s, {plan.connections:,} connections")
         soak = measure(plan, cores)
-    except (BenchError, AssertionError) as error:  # the latter: something never happened
+    except (BenchError, AssertionError) as error:  # the latter: a time-out
         print(f"make bench-soak: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

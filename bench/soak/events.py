@@ -1,4 +1,4 @@
-"""What befalls the fleet in the course of the hour, and when."""
+"""The events of the hour and their times: reload, changes, outages."""
 
 import os
 import signal
@@ -15,23 +15,22 @@ from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.webhooks import star
 
-SECRET = os.urandom(16).hex()  # of the webhooks
+SECRET = os.urandom(16).hex()  # of webhooks
 _BETWEEN = 0.5  # seconds between two changes at GitHub
 
 
 @dataclass(frozen=True)
 class Hour:
-    """The fleet that it befalls."""
+    """The hour's events, for one fleet."""
 
     fleet: Fleet
     reader: Reader
     github: FakeGitHubProcess
 
     def play(self, shape: Shape, begin: float) -> None:
-        """All of it, in time; returns when the hour is over.
+        """Cause all events in time; return when the hour is over.
 
         Args:
-            shape: of the hour.
             begin: by the monotonic clock, in seconds.
         """
         for at, happens in sorted(self._timetable(shape), key=lambda one: one[0]):
@@ -58,10 +57,10 @@ class Hour:
         self.github.fault("status", status=503)
 
     def _change(self) -> None:
-        """A star more, and GitHub tells of it."""
+        """Add a star, and deliver its webhook."""
         self.github.mutate("star", repo=time.monotonic_ns() % 200)
         body, headers = star(SECRET, org=ORG)
-        # GitHub does not wait for long, either.
+        # GitHub has a time-out as well.
         with suppress(requests.RequestException):
             url = f"{self.reader.url}/webhooks/github"
             requests.post(url, data=body, headers=headers, timeout=10)

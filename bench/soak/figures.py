@@ -1,4 +1,4 @@
-"""What is made of a soak's requests and samples: percentiles, ratios, growth. Pure."""
+"""Figures from a soak's requests and samples: percentiles, ratios, growth. Pure."""
 
 import itertools
 from collections import Counter
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.figures import Spread, percentile
-from bench.soak.asking import COLD, HELD
+from bench.soak.request_mix import COLD, HELD
 from bench.soak.samples import Sample
 from bench.soak.shape import WITH, WITHOUT, Shape
 
-_SETTLING = 0.25  # of a compared window: who comes and who goes is not measured
-_YOUNG = 0.2  # of a process's life: it is still taking in what it serves
-_FEWEST = 40  # looks at a process, to say anything of its growth
-_GROWTH = 0.01  # from one quarter of the rest of its life to the next
-_AT_ALL = 4_000_000  # bytes of growth; less may be anything
+_SETTLING = 0.25  # share of a compared window, at its begin, in which clients connect
+_YOUNG = 0.2  # share of a process's life in which it loads content
+_FEWEST = 40  # samples of a process; fewer say nothing about growth
+_GROWTH = 0.01  # share, from one quarter of the rest of its life to the next
+_AT_ALL = 4_000_000  # bytes; less growth is noise
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Request:
 
     Args:
         due: seconds since the run's begin.
-        took: seconds from then until the answer was there.
-        noticed: seconds from then until the generator saw it: not the server's doing.
-        kind: its name.
-        group: its kind's.
-        outcome: a status, or how it failed.
+        took: seconds from then until the response was complete.
+        noticed: seconds from then until the generator noticed, which the server did not cause.
+        kind: name of its kind.
+        group: of its kind.
+        outcome: a status, or the failure.
     """
 
     due: float
@@ -40,9 +40,9 @@ class Request:
 
     @property
     def is_right(self) -> bool:
-        """Whether it was answered as it should be.
+        """Whether the outcome is right.
 
-        What nobody asked for before may be refused with a 503 while GitHub or Redis is away.
+        Cold names may be refused with a 503 while GitHub or Redis is down.
         """
         right = {"200", "304"} if self.group != COLD else {"200", "304", "503"}
         return self.outcome in right
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Times:
-    """How long some requests took, in milliseconds, and how late the generator itself was."""
+    """Percentiles of some requests' times and of the generator's own delay, in milliseconds."""
 
     requests: int
     p50: float
@@ -61,7 +61,7 @@ class Times:
 
     @classmethod
     def of(cls, requests: Sequence[Request]) -> "Times | None":
-        """None where there is no request."""
+        """The times of requests; None if there are none."""
         if not requests:
             return None
         took = sorted(1000 * one.took for one in requests)
@@ -71,7 +71,7 @@ class Times:
 
 
 def by_phase(requests: Iterable[Request], shape: Shape) -> dict[str, list[Request]]:
-    """The requests of each phase, in the hour's order, by when they were due."""
+    """The requests of each phase, in the hour's order; a request belongs where it was due."""
     found: dict[str, list[Request]] = {name: [] for name in shape.phases()}
     for one in requests:
         found[shape.phase(one.due)].append(one)
@@ -79,7 +79,7 @@ def by_phase(requests: Iterable[Request], shape: Shape) -> dict[str, list[Reques
 
 
 def errors(requests: Iterable[Request]) -> dict[str, int]:
-    """How often each kind of request failed how."""
+    """Number of failures by kind of request and outcome."""
     return dict(Counter(f"{one.kind}: {one.outcome}" for one in requests if not one.is_right))
 
 
@@ -89,15 +89,15 @@ def settled(windows: Iterable[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def within(requests: Iterable[Request], window: tuple[float, float]) -> list[Request]:
-    """What was due in a window."""
+    """The requests that were due in a window."""
     return [one for one in requests if window[0] <= one.due < window[1]]
 
 
 def ratios(requests: Sequence[Request], shape: Shape) -> dict[str, Spread]:
-    """How many times as long requests for held content take while slow clients are about.
+    """Ratios of the times of held content with slow clients to those without.
 
-    Pair by pair: the two windows of a pair follow each other, so that whatever else the machine
-    does meets both alike.
+    They are taken within a pair: its two windows follow each other, so that other work of the
+    machine affects both alike.
     """
     held = [one for one in requests if one.group == HELD]
     pairs = zip(settled(shape.windows(WITHOUT)), settled(shape.windows(WITH)), strict=True)
@@ -113,14 +113,14 @@ def ratios(requests: Sequence[Request], shape: Shape) -> dict[str, Spread]:
 
 
 def mean_shares(samples: Sequence[Sample], window: tuple[float, float]) -> dict[str, float]:
-    """Of a core, that each group of processes took in a window."""
+    """Mean share of a core that each group of processes used in a window."""
     inside = [one.shares for one in samples if window[0] <= one.at < window[1]]
     names = dict.fromkeys(name for shares in inside for name in shares)
     return {name: sum(one.get(name, 0.0) for one in inside) / len(inside) for name in names}
 
 
 def lives(samples: Sequence[Sample]) -> dict[str, list[tuple[float, int]]]:
-    """When each reader process was seen, and its memory in bytes."""
+    """Times and memory in bytes of each reader process."""
     found: dict[str, list[tuple[float, int]]] = {}
     for sample in samples:
         for pid, held in sample.readers.items():
@@ -129,9 +129,10 @@ def lives(samples: Sequence[Sample]) -> dict[str, list[tuple[float, int]]]:
 
 
 def keeps_growing(sizes: Sequence[int]) -> bool:
-    """Whether a process takes more and more memory.
+    """Whether a process's memory keeps growing.
 
-    A leak grows in each quarter of a life; what was taken in once, or comes and goes, does not.
+    A leak grows in each quarter of the process's life; content that was loaded once, or comes and
+    goes, does not.
 
     Args:
         sizes: of a process, from its first second to its last, evenly spaced.
@@ -147,7 +148,7 @@ def keeps_growing(sizes: Sequence[int]) -> bool:
 
 
 def total_rss(samples: Sequence[Sample], window: tuple[float, float]) -> list[int]:
-    """Memory of all reader processes together at each look in a window, in bytes."""
+    """Total memory of all reader processes in each sample of a window, in bytes."""
     return [
         sum(held.rss for held in one.readers.values())
         for one in samples
@@ -158,10 +159,10 @@ def total_rss(samples: Sequence[Sample], window: tuple[float, float]) -> list[in
 def cost_of_slow_clients(
     samples: Sequence[Sample], shape: Shape, number: int
 ) -> Mapping[str, float] | None:
-    """Bytes that each took of the readers and of the kernel when they came first.
+    """Bytes that each slow client cost the readers and the kernel at first.
 
-    The most of the first phase with them, less the last before them: what else was taken in at
-    that time counts against them. None where there are too few looks.
+    The maximum of the first phase with them, less the last value before: other growth at that time
+    counts as theirs. None if there are too few samples.
     """
     came = shape.slow_clients()[0][0]
     before = [one for one in samples if one.at < came][-3:]

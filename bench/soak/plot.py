@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DPI = 130
-# Okabe and Ito's, which the colour-blind can tell apart.
+# Okabe and Ito's, which colour-blind people can distinguish.
 _BLUE, _ORANGE, _GREEN, _BLACK, _SKY = "#0072B2", "#D55E00", "#009E73", "#000000", "#56B4E9"
 _NAMES = {RELOAD: "reload", CHANGES: "changes", OUTAGE: "GitHub away", NO_REDIS: "no Redis"}
 _EVENTS = {RELOAD, CHANGES, OUTAGE, NO_REDIS}
 
 
 def draw(results: Path, png: Path) -> None:
-    """Rate, times, memory and open files over the run, its phases marked."""
-    # Imported here: it takes a second, and makes a folder in the home directory.
+    """Draw rate, times, memory and open files over the run, with its phases."""
+    # Imported here: it takes a second, and creates a folder in the home directory.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     found: dict[str, Any] = json.loads(results.read_text())
@@ -116,7 +116,7 @@ def _draw_files(panel: "Axes", found: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Draw a file of results again."""
+    """Draw a results file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("png", type=Path)

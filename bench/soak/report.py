@@ -1,4 +1,4 @@
-"""What a soak found: its form in a file, its tables, and what is wrong."""
+"""The report of a soak: JSON file, tables, and problems."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.figures import Spread, percentile
-from bench.soak.asking import COLD, HEALTH, HELD
 from bench.soak.figures import (
     Request,
     Times,
@@ -18,6 +17,7 @@ from bench.soak.figures import (
     mean_shares,
     ratios,
 )
+from bench.soak.request_mix import COLD, HEALTH, HELD
 from bench.soak.samples import Sample
 from bench.soak.shape import RELOAD, Shape
 from bench.tables import number
@@ -25,23 +25,21 @@ from reader.front.connection_limits import REQUEST_TIMEOUT
 
 BEGIN, END = "<!-- figures: written by make bench-soak -->", "<!-- end of the figures -->"
 GRACE = 5.0  # seconds beyond a time limit that a reader may take to keep it
-_PROBE_TIMEOUT = (
-    1000.0  # milliseconds that Kubernetes waits for a probe, where nothing else is said
-)
-_LATE = 10.0  # milliseconds; a generator that is later than that is a part of what it measured
-_SPARE_FILES = 20  # of all reader processes, that may stay open when everybody has left
+_PROBE_TIMEOUT = 1000.0  # milliseconds; Kubernetes's default for probes
+_LATE = 10.0  # milliseconds; a larger delay of the generator distorts the times
+_SPARE_FILES = 20  # of all reader processes, may stay open after all clients have left
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done.
+    """The extent of a run.
 
     Args:
-        minutes: that the hour is compressed into.
-        rate: requests a second of well-behaved clients, where the shape says 1.
-        connections: that they keep.
-        slow_clients: slow and rude clients at once.
-        is_quick: too short, and too few requests, to judge times by.
+        minutes: length of the compressed hour.
+        rate: requests a second of well-behaved clients at the usual level.
+        connections: of well-behaved clients.
+        slow_clients: number of slow and rude clients at a time.
+        is_quick: whether the run is too short to judge times by.
     """
 
     minutes: float = 5.0
@@ -52,23 +50,22 @@ class Plan:
 
     @property
     def shape(self) -> Shape:
-        """Of the hour."""
+        """The shape of the hour."""
         return Shape(self.minutes, self.rate)
 
 
 @dataclass(frozen=True)
 class Soak:
-    """Everything that was measured.
+    """All results.
 
     Args:
-        plan: of it.
         requests: of the well-behaved clients.
         counts: of their connections.
-        slow_clients: what the others met, as `slow_clients` prints it.
-        samples: once a second.
-        files_before: that all reader processes had open before anybody came.
-        files_after: the same when all have left.
-        up_to_date: whether readers served in the end what GitHub had.
+        slow_clients: results of the slow clients, as `slow_clients` prints them.
+        samples: one a second.
+        files_before: files that all reader processes had open before the clients connected.
+        files_after: the same after all have left.
+        up_to_date: whether readers served GitHub's content at the end.
     """
 
     plan: Plan
@@ -86,9 +83,9 @@ class Soak:
 
     @property
     def cut_short(self) -> list[float]:
-        """When slow readers were cut off that no reload had to leave behind.
+        """Times at which slow readers were cut short, except by the reload.
 
-        One of a process that had to end sees it late: the kernel goes on sending what it has.
+        Clients of a process that ended notice it late: the kernel still sends its buffer.
         """
         reload = self.plan.shape.phases()[RELOAD][0]
         return [
@@ -99,12 +96,12 @@ class Soak:
 
     @property
     def longest_head(self) -> float:
-        """Seconds after which the last slow sender was sent away; 0 when none was."""
+        """Longest time in seconds until a slow sender was disconnected; 0 if none was."""
         return max((after for _, after, _ in self.slow_clients["sent_away"]), default=0.0)
 
 
 def wrong(soak: Soak) -> list[str]:
-    """What is wrong, a sentence each; nothing when all is well."""
+    """The problems, a sentence each."""
     found = [f"{count} x {what}" for what, count in errors(soak.requests).items()]
     if soak.counts["connections turned away"]:
         found.append(f"{soak.counts['connections turned away']} x connection turned away with 503")
@@ -112,15 +109,15 @@ def wrong(soak: Soak) -> list[str]:
         if keeps_growing([rss for _, rss in seen]):
             found.append(f"the memory of process {pid} keeps growing")
     if soak.files_after > soak.files_before + _SPARE_FILES:
-        found.append(f"{soak.files_after} files open in the end, {soak.files_before} before")
+        found.append(f"{soak.files_after} files open at the end, {soak.files_before} before")
     if soak.cut_short:
         found.append(f"{len(soak.cut_short)} slow readers were cut short")
     if soak.slow_clients["not_given_up"]:
-        found.append(f"{soak.slow_clients['not_given_up']} stalled clients were not given up")
+        found.append(f"{soak.slow_clients['not_given_up']} stalled clients were not disconnected")
     if soak.longest_head > REQUEST_TIMEOUT + GRACE:
-        found.append(f"a slow sender was borne for {soak.longest_head:.0f} s")
+        found.append(f"a slow sender was tolerated for {soak.longest_head:.0f} s")
     if not soak.up_to_date:
-        found.append("readers do not serve what GitHub has")
+        found.append("readers do not serve GitHub's content")
     if not soak.plan.is_quick:
         for name, of_phase in by_phase(soak.group(HEALTH), soak.plan.shape).items():
             times = Times.of(of_phase)
@@ -130,7 +127,7 @@ def wrong(soak: Soak) -> list[str]:
 
 
 def tables(soak: Soak) -> str:
-    """Everything, in Markdown."""
+    """All tables, in Markdown."""
     return "\n\n".join([_latency(soak), _ratios(soak), _limits(soak), _machine(soak)])
 
 
@@ -169,9 +166,9 @@ def _ratios(soak: Soak) -> str:
         for name, spread in ratios(soak.requests, soak.plan.shape).items()
     ]
     return (
-        "Times of well-behaved clients with slow and rude ones about, where without them it is 1: "
-        "the median of the pairs of windows, the least and the most.\n\n"
-        + _table(("of held content", "with to without"), rows)
+        "Times of well-behaved clients with slow and rude clients, as a multiple of those without: "
+        "median, least and most of the pairs of windows.\n\n"
+        + _table(("held content", "with / without"), rows)
     )
 
 
@@ -185,26 +182,26 @@ def _limits(soak: Soak) -> str:
     after = [one for _, one, _ in met["sent_away"]]
     statuses = sum(status == 408 for _, _, status in met["sent_away"])
     rows = [
-        ("slow readers' whole answers", f"{met['whole']:,}"),
-        ("cut short by the reload, which waits for its graceful time only",
+        ("slow readers' complete responses", f"{met['whole']:,}"),
+        ("cut short by the reload, after its graceful time",
          str(len(met["cut"]) - len(soak.cut_short))),
         ("cut short otherwise", str(len(soak.cut_short))),
-        ("stalled clients given up; not given up",
+        ("stalled clients disconnected; not disconnected",
          f"{met['given_up']}; {met['not_given_up']}"),
-        ("slow senders and silent clients sent away; with a 408", f"{len(after)}; {statuses}"),
-        ("after seconds, p50 and most",
+        ("slow senders and silent clients disconnected; with a 408", f"{len(after)}; {statuses}"),
+        ("seconds until then, p50 and most",
          f"{percentile(after, 50):.1f}, {max(after):.1f}" if after else "the run was too short"),
-        ("clients that left in a request; in an answer",
-         f"{met['left']['in a request']:,}; {met['left']['in an answer']:,}"),
-        ("kB that each slow or rude client cost reader processes, at the most",
+        ("clients that left in a request; in a response",
+         f"{met['left']['in a request']:,}; {met['left']['in a response']:,}"),
+        ("kB of reader processes for each slow or rude client, at most",
          "-" if cost is None else f"{cost['reader'] / 1000:.1f}"),
-        ("kB that each cost the kernel, both ends",
+        ("kB of the kernel for each, both ends",
          "-" if cost is None else f"{cost['kernel'] / 1000:.1f}"),
-        ("files that reader processes had open before, and when all had left",
+        ("open files of reader processes before; after all had left",
          f"{soak.files_before}, {soak.files_after}"),
         *((f"well-behaved: {what}", f"{count:,}") for what, count in soak.counts.items()),
     ]  # fmt: skip
-    return _table(("what", "found"), rows)
+    return _table(("quantity", "value"), rows)
 
 
 def _machine(soak: Soak) -> str:
@@ -223,10 +220,10 @@ def _machine(soak: Soak) -> str:
         mark = " *" if times is not None and times.generator_p99 > _LATE else ""
         rows.append((name, *shares, late + mark))
     return (
-        "Share of a core that each took, and by how many milliseconds the load generator itself "
-        f"was late (p99), which is in the times above; * where that is more than {_LATE:.0f} ms: "
-        "there the machine's limit is measured with the readers.\n\n"
-        + _table(("phase", *names, "generator late"), rows)
+        "Share of a core that each used, and the load generator's own delay in milliseconds (p99), "
+        f"which is part of the times above. Above {_LATE:.0f} ms (*) the times also measure the "
+        "limits of the machine.\n\n"
+        + _table(("phase", *(name.replace("_", " ") for name in names), "generator delay"), rows)
     )
 
 
@@ -236,10 +233,10 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def put_into(page: str, figures: str) -> str:
-    """A page with its figures replaced.
+    """Replace the figures of a page.
 
     Raises:
-        ValueError: it has no place for them.
+        ValueError: the page has no place for them.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -249,7 +246,7 @@ def put_into(page: str, figures: str) -> str:
 
 
 def to_json(soak: Soak) -> str:
-    """What the plot needs, and the figures: not each request, but each second."""
+    """The figures and the data of the plot: one entry a second, not a request."""
     shape = soak.plan.shape
     held = soak.group(HELD)
     seconds: dict[int, list[Request]] = {}

@@ -1,4 +1,4 @@
-"""What the processes of a fleet take, looked at once a second."""
+"""Samples of the resources that a fleet's processes use, once a second."""
 
 import re
 import resource
@@ -20,7 +20,7 @@ _EVERY = 1.0  # seconds
 
 @dataclass(frozen=True)
 class Held:
-    """What one reader process holds: bytes of memory (RSS), open files, threads."""
+    """Resources of one reader process: bytes of memory (RSS), open files, threads."""
 
     rss: int
     files: int
@@ -29,14 +29,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Sample:
-    """One look.
+    """One sample.
 
     Args:
         at: seconds since the run's begin.
-        readers: what each reader process holds, by its pid.
-        redis: bytes that Redis uses; None while it is away.
+        readers: resources of each reader process, by pid.
+        redis: bytes that Redis uses; None while it is down.
         kernel: bytes in the buffers of all TCP connections of this machine, both ends.
-        shares: of a core, that each group of processes took since the last look.
+        shares: of a core, used by each group of processes since the last sample.
     """
 
     at: float
@@ -48,13 +48,12 @@ class Sample:
 
 @dataclass
 class Sampler:
-    """Looks, inside the block, in a thread of its own.
+    """Takes samples inside the block, in a thread.
 
     Args:
         begin: of the run, by the monotonic clock in seconds.
-        readers: gives the reader processes that there are.
-        redis: asked how much it uses.
-        groups: gives the first process of each group, by name.
+        readers: returns the reader processes.
+        groups: returns the first process of each group, by name.
     """
 
     begin: float
@@ -66,7 +65,7 @@ class Sampler:
     def __enter__(self) -> Self:
         self._ends = threading.Event()
         self._taken: dict[int, float] = {}
-        self._looked_at = time.monotonic()
+        self._sampled_at = time.monotonic()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         return self
@@ -99,8 +98,8 @@ class Sampler:
             with suppress(psutil.Error):
                 taken[pid] = cpu_seconds(pid)
                 before = self._taken.get(pid, taken[pid])
-                shares[name] = max(0.0, taken[pid] - before) / max(0.001, now - self._looked_at)
-        self._taken, self._looked_at = taken, now
+                shares[name] = max(0.0, taken[pid] - before) / max(0.001, now - self._sampled_at)
+        self._taken, self._sampled_at = taken, now
         return shares
 
 

@@ -1,6 +1,6 @@
-"""The shape of an hour: how often clients ask, who is about, and what befalls the fleet, when.
+"""The shape of an hour: rates, slow clients and events over time. Pure.
 
-Pure: an hour's minutes go in, compressed seconds come out.
+It converts minutes of the hour to compressed seconds.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ class Stretch:
     """A part of the hour in which the rate changes evenly.
 
     Args:
-        phase: what it is called; stretches of one name are one phase.
+        phase: its name; stretches of one name are one phase.
         minutes: of the hour.
-        begin: how often clients ask at its begin, where the usual rate is 1.
-        end: the same at its end.
-        slow_clients: whether slow and rude clients are about.
+        begin: rate at its begin, as a multiple of the usual rate.
+        end: rate at its end.
+        slow_clients: whether slow and rude clients are connected.
     """
 
     phase: str
@@ -31,7 +31,7 @@ class Stretch:
 
 WITHOUT, WITH = "without", "with"
 RELOAD, CHANGES, OUTAGE, NO_REDIS = "reload", "changes", "outage", "no Redis"
-PAIRS = 4  # of the windows that are compared
+PAIRS = 4  # of compared windows
 
 HOUR = (
     Stretch("climb", 5, 0.2, 0.6, slow_clients=False),
@@ -59,7 +59,7 @@ class Placed:
     end: float
 
     def level(self, at: float) -> float:
-        """How often clients ask at a second of it, where the usual rate is 1."""
+        """The rate at a second of it, as a multiple of the usual rate."""
         share = (at - self.begin) / (self.end - self.begin)
         return self.stretch.begin + share * (self.stretch.end - self.stretch.begin)
 
@@ -68,8 +68,8 @@ class Shape:
     """The hour, compressed.
 
     Args:
-        minutes: that the run takes.
-        rate: requests a second where the level is 1.
+        minutes: duration of the run.
+        rate: the usual rate, requests a second.
     """
 
     def __init__(self, minutes: float, rate: float) -> None:
@@ -84,25 +84,25 @@ class Shape:
 
     @property
     def seconds(self) -> float:
-        """How long the run is."""
+        """Duration of the run."""
         return self.placed[-1].end
 
     def compressed(self, seconds: float) -> float:
-        """What so many seconds of the hour are in the run."""
+        """Convert seconds of the hour to seconds of the run."""
         return seconds * self._scale / 60
 
     def rate(self, at: float) -> float:
-        """Requests a second, at a second of the run; 0 outside of it."""
+        """Requests a second at a second of the run; 0 outside of it."""
         found = self._at(at)
         return 0.0 if found is None else self._rate * found.level(at)
 
     def phase(self, at: float) -> str:
-        """The name of the phase of a second; what is past the end belongs to the last."""
+        """The phase of a second; times after the end belong to the last phase."""
         found = self._at(at)
         return (found or self.placed[-1]).stretch.phase
 
     def phases(self) -> dict[str, tuple[float, float]]:
-        """Begin and end of each, in order; those that alternate are cut out of the same time."""
+        """Begin and end of each phase, in order; phases that alternate overlap."""
         found: dict[str, tuple[float, float]] = {}
         for placed in self.placed:
             name = placed.stretch.phase
@@ -114,7 +114,7 @@ class Shape:
         return [(one.begin, one.end) for one in self.placed if one.stretch.phase == phase]
 
     def slow_clients(self) -> list[tuple[float, float]]:
-        """From when until when slow and rude clients are about."""
+        """Begin and end of the times with slow and rude clients."""
         found: list[tuple[float, float]] = []
         for placed in self.placed:
             if not placed.stretch.slow_clients:
@@ -126,10 +126,10 @@ class Shape:
         return found
 
     def arrivals(self, random: Random) -> Iterator[float]:
-        """When requests are due: independent of each other, and of any answer (Poisson).
+        """Due times of requests: independent of each other and of the responses (Poisson).
 
-        By thinning (Lewis and Shedler, 1979): arrivals at the highest rate, of which as many are
-        kept as the rate of their moment asks for.
+        By thinning (Lewis and Shedler, 1979): arrivals at the highest rate, of which the share is
+        kept that the rate at their time requires.
         """
         highest = self._rate * max(max(one.begin, one.end) for one in HOUR)
         at = random.expovariate(highest)

@@ -1,8 +1,8 @@
-"""The clients that nobody wishes for: `python -m bench.soak.slow_clients`.
+"""Slow and rude clients: `python -m bench.soak.slow_clients`.
 
-Slow readers take a large list a few kB a second, stalled ones take nothing of it; slow senders
-drip the head of a request, silent ones send nothing; leavers go away in the middle of a request or
-of an answer. All go when the hour's shape says so, and come back when it says so.
+Slow readers read a large list at a few kB a second, stalled ones read nothing of it; slow senders
+drip the head of a request, silent ones send nothing; leavers close the connection in the middle of
+a request or of a response. All come and go as the hour's shape says.
 """
 
 import argparse
@@ -15,24 +15,25 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
-from bench.soak.framing import Framing
 from bench.soak.shape import Shape
 from bench.workloads import LIST, SMALL
 from reader.front.connection_limits import STALL_TIMEOUT
+from tests.http_client import ResponseParser, request
 
-_HOST = "Host: 127.0.0.1\r\nUser-Agent: api-read-cache-bench\r\n"
-_LARGE = f"GET {LIST} HTTP/1.1\r\n{_HOST}Accept-Encoding: identity\r\n\r\n".encode()
-_HEAD = f"GET {SMALL} HTTP/1.1\r\n{_HOST}X-Drip: {'x' * 200}\r\n\r\n".encode()
-_SMALL_BUFFER = 4096  # bytes that the kernel takes for a client that takes nothing
-_STALLED = STALL_TIMEOUT + 10  # seconds after which a stalled client looks whether it was given up
+_LARGE = request(LIST, User_Agent="api-read-cache-bench", Accept_Encoding="identity")
+_HEAD = request(SMALL, User_Agent="api-read-cache-bench", X_Drip="x" * 200)
+_SMALL_BUFFER = 4096  # bytes that the kernel buffers for a client that reads nothing
+_STALLED = (
+    STALL_TIMEOUT + 10
+)  # seconds after which a stalled client checks whether it was disconnected
 _SPEEDS = (4_096, 4_096, 4_096, 131_072)  # bytes a second of slow readers, in turn
-_TOO_LONG = 60.0  # seconds after which a slow sender gives up being thrown out
+_TOO_LONG = 60.0  # seconds after which a slow sender stops waiting to be disconnected
 
 Client = Callable[[], Awaitable[None]]
 
 
 class _SlowClients:
-    """All of them, and what they met; times in seconds since the run's begin."""
+    """All slow clients and their results; times in seconds since the run's begin."""
 
     def __init__(self, port: int, begin: float, number: int) -> None:
         self._address = ("127.0.0.1", port)
@@ -42,14 +43,14 @@ class _SlowClients:
         self.whole = 0
         self.cut: list[
             tuple[float, float]
-        ] = []  # slow readers: when they asked, and were cut short
+        ] = []  # slow readers cut short: time of the request, time of the end
         self.given_up = 0
         self.not_given_up = 0
-        self.sent_away: list[tuple[float, float, int]] = []  # when, after how long, status
-        self.left = {"in a request": 0, "in an answer": 0}
+        self.sent_away: list[tuple[float, float, int]] = []  # time, seconds until then, status
+        self.left = {"in a request": 0, "in a response": 0}
 
     async def run(self, windows: Iterable[tuple[float, float]]) -> None:
-        """Be about in these windows."""
+        """Run the clients in these windows."""
         for begin, end in windows:
             await asyncio.sleep(self._begin + begin - time.monotonic())
             tasks = [asyncio.ensure_future(self._again(client)) for client in self._clients()]
@@ -61,7 +62,7 @@ class _SlowClients:
     def _clients(self) -> list[Client]:
         """A third are slow readers, a sixth each stalled, slow senders and silent; the rest leave.
 
-        Leavers come anew all the time.
+        Leavers reconnect all the time.
         """
         sixth = self._number // 6
         clients: list[Client] = []
@@ -71,7 +72,7 @@ class _SlowClients:
         clients += [self._stall] * sixth
         clients += [lambda: self._drip(_HEAD)] * sixth
         clients += [lambda: self._drip(b"")] * sixth
-        leaving = [self._leave_in_a_request, self._leave_in_an_answer]
+        leaving = [self._leave_in_a_request, self._leave_in_a_response]
         clients += leaving * ((self._number - 5 * sixth) // 2)
         return clients
 
@@ -112,8 +113,8 @@ class _SlowClients:
                 self.given_up += 1
 
     async def _take(self, connection: socket.socket, size: int, *, every: float) -> bool:
-        """Whether the answer came whole."""
-        framing = Framing()
+        """Read `size` bytes each `every` seconds; return whether a whole 200 came."""
+        parser = ResponseParser(keeps_body=False, needs_length=True)
         while True:
             try:
                 piece = await self._loop.sock_recv(connection, size)
@@ -121,14 +122,14 @@ class _SlowClients:
                 piece = b""
             if not piece:
                 return False
-            if framing.feed(piece):
-                return framing.status == 200
+            if parser.feed(piece):
+                return parser.status == 200
             await asyncio.sleep(every)
 
     async def _drip(self, data: bytes) -> None:
-        """A byte a second, until the other side has had enough."""
+        """Send a byte a second until the server closes the connection."""
         with await self._connect() as connection:
-            began, answer = time.monotonic(), b""
+            began, response = time.monotonic(), b""
             ended = asyncio.ensure_future(self._until_closed(connection))
             try:
                 for byte in data or b"\0" * 1000:
@@ -138,11 +139,11 @@ class _SlowClients:
                     done, _ = await asyncio.wait({ended}, timeout=1)
                     if done or time.monotonic() - began > _TOO_LONG:
                         break
-                answer = ended.result() if ended.done() else b""
+                response = ended.result() if ended.done() else b""
             finally:
                 ended.cancel()
             now = time.monotonic()
-            status = int(answer[9:12]) if answer.startswith(b"HTTP/1.") else 0
+            status = int(response[9:12]) if response.startswith(b"HTTP/1.") else 0
             self.sent_away.append((now - self._begin, now - began, status))
 
     async def _until_closed(self, connection: socket.socket) -> bytes:
@@ -158,17 +159,17 @@ class _SlowClients:
             self.left["in a request"] += 1
         await asyncio.sleep(0.8)
 
-    async def _leave_in_an_answer(self) -> None:
+    async def _leave_in_a_response(self) -> None:
         with await self._connect(_SMALL_BUFFER) as connection:
             await self._loop.sock_sendall(connection, _LARGE)
             await self._loop.sock_recv(connection, 1000)
-            # An RST, as of a client that was killed.
+            # An RST, as from a client that was killed.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.left["in an answer"] += 1
+            self.left["in a response"] += 1
         await asyncio.sleep(0.8)
 
-    def met(self) -> dict[str, object]:
-        """What they met, as JSON."""
+    def results(self) -> dict[str, object]:
+        """The results as JSON."""
         return {
             name: getattr(self, name)
             for name in ("whole", "cut", "given_up", "not_given_up", "sent_away", "left")
@@ -178,11 +179,11 @@ class _SlowClients:
 async def _run(options: argparse.Namespace) -> dict[str, object]:
     slow_clients = _SlowClients(options.port, options.begin, options.number)
     await slow_clients.run(Shape(options.minutes, 1).slow_clients())
-    return slow_clients.met()
+    return slow_clients.results()
 
 
 def main() -> int:
-    """Be rude, and print what came of it as JSON."""
+    """Run the clients, and print the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--begin", type=float, required=True, help="by the monotonic clock")

@@ -1,8 +1,8 @@
-"""The well-behaved clients: requests on many kept connections, at the hour's rate, come what may.
+"""Well-behaved clients: an open-loop load at the hour's rate on many persistent connections.
 
-A request's time begins when it was due, not when it was sent, so that a server that stands still
-is charged for all who would have asked meanwhile (Gil Tene's "coordinated omission"). It is a
-process of its own: `python -m bench.soak.steady_clients`.
+A request's time begins when it was due, not when it was sent: a server that stands still is charged
+for all requests of that time (Gil Tene's "coordinated omission"). It runs as a process:
+`python -m bench.soak.steady_clients`.
 """
 
 import argparse
@@ -19,20 +19,20 @@ from dataclasses import dataclass
 from random import Random
 from typing import cast
 
-from bench.soak.asking import Draw, kinds
-from bench.soak.framing import Framing, Malformed
+from bench.soak.request_mix import Draw, kinds
 from bench.soak.shape import Shape
+from tests.http_client import MalformedResponse, ResponseParser
 
-_PATIENCE = 30.0  # seconds that a client waits for an answer
-_AT_ONCE = 50  # connections that are being made
+_PATIENCE = 30.0  # seconds that a client waits for a response
+_AT_ONCE = 50  # connection attempts at a time
 _AGAIN = 0.1  # seconds until a refused connection is tried again
 
 
 class FineSelector(selectors.EpollSelector):
-    """epoll, but that it sleeps for microseconds where epoll knows only whole milliseconds."""
+    """epoll with timeouts in microseconds; epoll itself has whole milliseconds only."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """As its parent's; an epoll is a file that can be waited for, too."""
+        """As the parent's; `select` waits for the epoll, which is a file as well."""
         if timeout is not None and timeout > 0:
             select.select([self], [], [], timeout)
             timeout = 0
@@ -41,7 +41,7 @@ class FineSelector(selectors.EpollSelector):
 
 @dataclass
 class _Exchange:
-    """A request that is due, and how far it came."""
+    """A request that is due, and its progress."""
 
     due: float
     noticed: float
@@ -51,18 +51,18 @@ class _Exchange:
 
 
 class _Connection(asyncio.Protocol):
-    """One kept connection.
+    """One persistent connection.
 
     Args:
-        clients: whose it is.
-        first: asked on it before anything else.
+        clients: its owner.
+        first: request to send on it first.
     """
 
     def __init__(self, clients: "_SteadyClients", first: _Exchange | None = None) -> None:
         self._clients = clients
         self._first = first
         self._used = False
-        self._framing = Framing()
+        self._parser = _new_parser()
         self.transport: asyncio.Transport
         self.exchange: _Exchange | None = None
 
@@ -76,26 +76,26 @@ class _Connection(asyncio.Protocol):
 
     def ask(self, exchange: _Exchange) -> None:
         """Send a request."""
-        self.exchange, self._framing = exchange, Framing()
+        self.exchange, self._parser = exchange, _new_parser()
         self.transport.write(exchange.request)
 
     def data_received(self, data: bytes) -> None:
         if (
             self.exchange is None
-        ):  # of itself: a 408, or that there are too many; the end comes next
+        ):  # unsolicited: a 408, or a 503 for too many connections; the end comes next
             if b" 503 " in data.partition(b"\r\n")[0]:
                 self._clients.counts["connections turned away"] += 1
             return
         try:
-            complete = self._framing.feed(data)
-        except Malformed:
+            complete = self._parser.feed(data)
+        except MalformedResponse:
             self._end("malformed")
             self.transport.abort()
             return
         if complete:
             self._used = True
-            closes = self._framing.closes
-            self._end(str(self._framing.status))
+            closes = self._parser.closes
+            self._end(str(self._parser.status))
             if closes:
                 self.transport.close()
             else:
@@ -103,7 +103,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         again, exchange = None, self.exchange
-        if exchange is not None and self._framing.received:
+        if exchange is not None and self._parser.received:
             self._end("cut off")
         elif exchange is not None and (exchange.retried or not self._used):
             self._end("closed")
@@ -112,7 +112,7 @@ class _Connection(asyncio.Protocol):
         self._clients.is_lost(self, again)
 
     def give_up(self) -> None:
-        """Nobody waits for the answer any more."""
+        """Stop waiting for the response."""
         self._end("timeout")
         self.transport.abort()
 
@@ -122,15 +122,22 @@ class _Connection(asyncio.Protocol):
         self._clients.note(exchange, outcome)
 
 
+def _new_parser() -> ResponseParser:
+    """Without the body: a load generator must cost less than the server."""
+    return ResponseParser(keeps_body=False, needs_length=True)
+
+
 class _SteadyClients:
-    """All of them."""
+    """All connections and requests."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._port: int = options.port
         self._begin: float = options.begin
         self._connections: int = options.connections
         self._random = Random(options.seed)  # noqa: S311
-        self._waiters: Iterator[float] = Shape(options.minutes, options.rate).arrivals(self._random)
+        self._due_times: Iterator[float] = Shape(options.minutes, options.rate).arrivals(
+            self._random
+        )
         self._kinds = kinds(options.etag)
         self._draw = Draw(self._kinds, self._random)
         self._requests = [kind.request(self._port, 0) for kind in self._kinds]
@@ -143,23 +150,23 @@ class _SteadyClients:
         self._over = False
         self.rows: list[tuple[float, float, float, int, str]] = []
         self.counts = {
-            "asked again": 0,
+            "sent again": 0,
             "connections closed": 0,
             "connections refused": 0,
             "connections turned away": 0,
         }
 
     async def run(self) -> None:
-        """Until everything that became due is answered or given up."""
+        """Run until every request that was due has its response or was given up."""
         self._loop = asyncio.get_running_loop()
         await asyncio.gather(*(self._connect() for _ in range(self._connections)))
-        next_due = next(self._waiters, None)
+        next_due = next(self._due_times, None)
         swept = self._loop.time()
         while next_due is not None or self._busy or self._waiting or self._tasks:
             now = self._loop.time()
             while next_due is not None and self._begin + next_due <= now:
                 self._add(self._begin + next_due, now)
-                next_due = next(self._waiters, None)
+                next_due = next(self._due_times, None)
             self._send()
             if now - swept > 1:
                 swept = now
@@ -172,24 +179,24 @@ class _SteadyClients:
         await asyncio.sleep(0.1)
 
     def is_free(self, connection: _Connection) -> None:
-        """It waits for a request."""
+        """Note that a connection waits for a request."""
         self._busy.pop(connection, None)
         self._idle[connection] = None
         if self._waiting:
             self._send()
 
     def is_busy(self, connection: _Connection) -> None:
-        """It asks already."""
+        """Note that a connection has a request."""
         self._busy[connection] = None
 
     def is_lost(self, connection: _Connection, again: _Exchange | None) -> None:
-        """It is closed; there is another in its place.
+        """Replace a connection that was closed.
 
         Args:
-            connection: that was closed.
-            again: what was asked on it, if it had been used before, and no byte of an answer came:
-                the server closed it while the request was on its way. It may be asked once more
-                (RFC 9110, section 9.2.2), on a new connection: another one that is kept may be
+            connection: the closed one.
+            again: its request, if the connection had been used before and no byte of a response
+                came: the server closed it while the request was on its way. It may be sent once
+                more (RFC 9110, section 9.2.2), on a new connection: another persistent one may be
                 closed at the same moment.
         """
         self._idle.pop(connection, None)
@@ -198,14 +205,14 @@ class _SteadyClients:
             return
         self.counts["connections closed"] += 1
         if again is not None:
-            self.counts["asked again"] += 1
+            self.counts["sent again"] += 1
             again.retried = True
         task = self._loop.create_task(self._connect(again))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def note(self, exchange: _Exchange, outcome: str) -> None:
-        """How a request ended."""
+        """Record the end of a request."""
         due = exchange.due - self._begin
         took = self._loop.time() - exchange.due
         row = (round(due, 6), round(took, 6), round(exchange.noticed, 6), exchange.kind, outcome)
@@ -220,7 +227,7 @@ class _SteadyClients:
         self._waiting.append(_Exchange(due, now - due, kind, request))
 
     def _send(self) -> None:
-        """On the connection that was used least lately, so that all are kept in use."""
+        """Send on the least recently used connection, so that all stay in use."""
         while self._waiting and self._idle:
             connection = next(iter(self._idle))
             del self._idle[connection]
@@ -252,7 +259,7 @@ class _SteadyClients:
 
 
 def main() -> int:
-    """Make the load, and print what became of it as JSON."""
+    """Generate the load, and print the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--begin", type=float, required=True, help="by the monotonic clock")
@@ -264,7 +271,7 @@ def main() -> int:
     steady_clients = _SteadyClients(parser.parse_args())
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    gc.disable()  # it would take its time in the middle of somebody's answer
+    gc.disable()  # a collection would delay a request
     loop = asyncio.SelectorEventLoop(FineSelector())
     loop.run_until_complete(steady_clients.run())
     loop.close()

@@ -1,4 +1,4 @@
-"""The simulation of how far a fleet goes keeps to the rules that it simulates."""
+"""The simulation of how far a fleet scales keeps the rules that it simulates."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from bench import scaling
 from bench.scaling import Fleet, Kind, Simulation
 
 SMALL = Fleet(tracked=30)
-CROWDED = Fleet(tracked=3000, cache_ttl=300)
+CROWDED = Fleet(tracked=300, cache_ttl=300, points_per_minute=40, points_per_hour=500)
 
 
 def test_the_same_seed_gives_the_same_hour() -> None:
@@ -16,7 +16,7 @@ def test_the_same_seed_gives_the_same_hour() -> None:
     assert Simulation(SMALL).run() != Simulation(SMALL, seed=2).run()
 
 
-def test_every_resource_is_asked_about_in_each_lifetime_and_no_oftener() -> None:
+def test_every_resource_is_requested_once_in_each_lifetime() -> None:
     pages = 10 * (1 + 2 + 3)
     found = Simulation(SMALL).run()
     lifetimes = 3600 / SMALL.cache_ttl
@@ -31,19 +31,19 @@ def test_what_does_not_change_costs_no_point(monkeypatch: pytest.MonkeyPatch) ->
     assert found.requests > 0
 
 
-def test_nothing_lags_for_longer_than_a_lifetime_while_nothing_is_at_its_end() -> None:
+def test_no_change_is_seen_later_than_a_lifetime_without_a_bottleneck() -> None:
     found = Simulation(SMALL).run()
-    assert found.limits == []
+    assert found.bottlenecks == []
     assert len(found.lag) > 20
     assert max(found.lag) <= SMALL.cache_ttl + 10
 
 
-def test_limits_are_kept_and_what_meets_them_comes_later() -> None:
+def test_limits_are_kept_and_delay_what_exceeds_them() -> None:
     simulation = Simulation(CROWDED)
     found = simulation.run()
     assert max(simulation._limits._minute.values()) == CROWDED.points_per_minute
     assert max(simulation._limits._hour.values()) <= CROWDED.points_per_hour
-    assert "GitHub's limits" in found.limits
+    assert "GitHub's limits" in found.bottlenecks
     assert found.worst_lag > CROWDED.cache_ttl
 
 
@@ -55,20 +55,20 @@ def test_a_spent_hour_ends_with_the_hour(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(simulation._limits._hour) == {0, 1}
 
 
-def test_who_is_told_sees_changes_at_once() -> None:
-    invalidated_by = Simulation(replace(SMALL, webhooks=True)).run()
-    assert invalidated_by.worst_lag < 3
+def test_with_webhooks_changes_are_seen_at_once() -> None:
+    found = Simulation(replace(SMALL, webhooks=True)).run()
+    assert found.worst_lag < 3
     assert Simulation(SMALL).run().median_lag > 100
 
 
-def test_redis_has_as_much_more_to_do_as_there_are_readers() -> None:
+def test_the_load_of_redis_grows_with_the_readers() -> None:
     one, ten = (Simulation(replace(SMALL, readers=number)).run() for number in (1, 10))
     assert ten.commands == pytest.approx(10 * one.commands)
     assert ten.transferred == pytest.approx(10 * one.transferred)
     assert (ten.requests, ten.lag) == (one.requests, one.lag)
 
 
-def test_one_refresher_with_too_much_to_do_is_named() -> None:
+def test_a_busy_refresher_is_a_bottleneck() -> None:
     found = Simulation(replace(SMALL, refreshers=1, origin_seconds=30)).run()
-    assert "refreshers" in found.limits
+    assert "refreshers" in found.bottlenecks
     assert 0.9 < found.busy <= 1.05

@@ -1,4 +1,4 @@
-"""The soak's pure parts, and the whole of it once, in short."""
+"""The pure parts of the soak, and one short run of all of it."""
 
 import json
 import subprocess
@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from bench.load_process import CHECKOUT
-from bench.soak.asking import COLD, HELD, Draw, kinds
 from bench.soak.figures import Request, Times, by_phase, errors, keeps_growing, ratios
-from bench.soak.framing import Framing, Malformed
 from bench.soak.report import BEGIN, END, Plan, Soak, put_into, wrong
+from bench.soak.request_mix import COLD, HELD, Draw, kinds
 from bench.soak.samples import Held, Sample
 from bench.soak.shape import HOUR, PAIRS, WITH, WITHOUT, Shape
 
@@ -24,7 +23,7 @@ SHAPE = Shape(minutes=5, rate=400)
 
 
 def make_request(due: float = 1.0, **known: Any) -> Request:
-    """A request that was answered at once."""
+    """A request with a quick response."""
     fields: dict[str, Any] = {
         "took": 0.001,
         "noticed": 0.0,
@@ -37,14 +36,14 @@ def make_request(due: float = 1.0, **known: Any) -> Request:
 
 
 def make_soak(**known: Any) -> Soak:
-    """A soak in which all went well."""
+    """A soak without problems."""
     slow_clients = {
         "whole": 3,
         "cut": [],
         "given_up": 2,
         "not_given_up": 0,
         "sent_away": [[40.0, 15.5, 408]],
-        "left": {"in a request": 1, "in an answer": 1},
+        "left": {"in a request": 1, "in a response": 1},
     }
     fields: dict[str, Any] = {
         "plan": Plan(),
@@ -86,7 +85,7 @@ class TestShape:
         assert min(gaps) < 0.0002
         assert max(gaps) > 0.01
 
-    def test_slow_clients_are_about_with_and_not_without(self) -> None:
+    def test_slow_clients_are_connected_in_with_and_not_in_without(self) -> None:
         def are_about(at: float) -> bool:
             return any(begin <= at < end for begin, end in SHAPE.slow_clients())
 
@@ -95,7 +94,7 @@ class TestShape:
         assert not any(are_about((begin + end) / 2) for begin, end in SHAPE.windows(WITHOUT))
 
 
-class TestAsking:
+class TestRequestMix:
     def test_weights_are_shares(self) -> None:
         assert sum(kind.weight for kind in kinds('"x"')) == pytest.approx(1)
 
@@ -110,26 +109,6 @@ class TestAsking:
         cold = kinds('"x"')[-1]
         assert cold.group == COLD
         assert cold.request(80, 1) != cold.request(80, 2)
-
-
-class TestFraming:
-    @pytest.mark.parametrize("piece", [1, 7, 1000])
-    def test_it_finds_the_end_however_the_answer_comes(self, piece: int) -> None:
-        answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 4\r\n\r\nbody"
-        framing = Framing()
-        pieces = [answer[at : at + piece] for at in range(0, len(answer), piece)]
-        assert [framing.feed(one) for one in pieces] == [False] * (len(pieces) - 1) + [True]
-        assert (framing.status, framing.closes, framing.received) == (200, True, len(answer))
-
-    def test_not_modified_has_no_body_whatever_its_length_says(self) -> None:
-        framing = Framing()
-        assert framing.feed(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n")
-        assert not framing.closes
-
-    @pytest.mark.parametrize("answer", [b"what?\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
-    def test_what_is_no_answer_is_refused(self, answer: bytes) -> None:
-        with pytest.raises(Malformed):
-            Framing().feed(answer)
 
 
 class TestFigures:
@@ -176,14 +155,14 @@ class TestFigures:
             pytest.param([50 + 9 * at for at in range(20)], False, id="too short"),
         ],
     )
-    def test_a_leak_is_told_from_what_is_taken_in_once(
+    def test_a_leak_differs_from_content_that_is_loaded_once(
         self, megabytes: Sequence[float], grows: bool
     ) -> None:
         assert keeps_growing([int(1_000_000 * size) for size in megabytes]) is grows
 
 
-class TestVerdict:
-    def test_when_all_went_well_nothing_is_wrong(self) -> None:
+class TestProblems:
+    def test_a_good_run_has_none(self) -> None:
         assert wrong(make_soak()) == []
 
     @pytest.mark.parametrize(
@@ -191,11 +170,11 @@ class TestVerdict:
         [
             ({"requests": [make_request(outcome="500")]}, "1 x small: 500"),
             ({"counts": {"connections turned away": 4}}, "4 x connection turned away with 503"),
-            ({"files_after": 400}, "400 files open in the end"),
+            ({"files_after": 400}, "400 files open at the end"),
             ({"slow_clients": {"cut": [[30.0, 31.0]]}}, "1 slow readers were cut short"),
             ({"slow_clients": {"not_given_up": 3}}, "3 stalled clients"),
-            ({"slow_clients": {"sent_away": [[90.0, 31.0, 0]]}}, "borne for 31 s"),
-            ({"up_to_date": False}, "do not serve what GitHub has"),
+            ({"slow_clients": {"sent_away": [[90.0, 31.0, 0]]}}, "tolerated for 31 s"),
+            ({"up_to_date": False}, "do not serve GitHub's content"),
             (
                 {"requests": [make_request(took=1.2, kind="/livez", group="health")]},
                 "p99 of health checks is 1200 ms",
@@ -211,11 +190,11 @@ class TestVerdict:
             ),
         ],
     )
-    def test_it_says_what_is_wrong(self, known: dict[str, Any], words: str) -> None:
+    def test_are_named(self, known: dict[str, Any], words: str) -> None:
         (found,) = wrong(make_soak(**known))
         assert words in found
 
-    def test_a_reload_may_leave_slow_readers_behind(self) -> None:
+    def test_a_reload_may_cut_slow_readers_short(self) -> None:
         reload = SHAPE.phases()["reload"][0]
         assert wrong(make_soak(slow_clients={"cut": [[reload - 9, reload + 30]]})) == []
         assert wrong(make_soak(slow_clients={"cut": [[reload - 9, reload - 1]]})) != []

@@ -1,4 +1,4 @@
-"""How `make bench` shows what it measured."""
+"""The tables of `make bench`."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.bench.test_figures import make_sample
     ("value", "shown"),
     [(0.0421, "0.042"), (0.5, "0.50"), (1.234, "1.23"), (12.34, "12.3"), (12345.6, "12,346")],
 )
-def test_numbers_have_the_digits_that_mean_something(value: float, shown: str) -> None:
+def test_numbers_have_three_significant_digits(value: float, shown: str) -> None:
     assert tables.number(value) == shown
 
 
@@ -24,18 +24,18 @@ def test_ratios_stand_by_workload_and_server() -> None:
         make_sample(1, NGINX, 100),
     ]
     title, head, row = tables.ratio_table(samples, base=NGINX, quantity="per_second").splitlines()
-    assert title.startswith("Requests a second, where nginx Debian does 1")
+    assert title.startswith("Requests a second, as a multiple of nginx Debian")
     assert head.split() == ["ours"]
     assert row.split() == ["small", "2.00", "(1.00..3.00)"]
 
 
 def test_nothing_is_compared_with_a_server_that_was_not_there() -> None:
     samples = [make_sample(0, OURS, 300), make_sample(0, NGINX_TUNED, 100)]
-    assert "nginx tuned does 1" in tables.throughput(samples)
-    assert "nginx Debian does 1" not in tables.throughput(samples)
+    assert "multiple of nginx tuned" in tables.throughput(samples)
+    assert "multiple of nginx Debian" not in tables.throughput(samples)
 
 
-def test_where_a_server_had_to_wait_there_is_a_star() -> None:
+def test_a_star_marks_a_server_that_had_to_wait() -> None:
     samples = [make_sample(0, OURS, 300), make_sample(0, NGINX, 100, busy=0.5)]
     of_seconds = tables.ratio_table(samples, base=NGINX, quantity="per_second")
     assert of_seconds.splitlines()[-1].split() == ["small", "3.00*"]

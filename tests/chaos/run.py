@@ -15,11 +15,12 @@ from redis import RedisError
 
 from shared.redis.connection import RESPONSE_TIMEOUT
 from tests.chaos import checkers, watching
-from tests.chaos.clients import Client, World
+from tests.chaos.clients import Client
 from tests.chaos.faults import Components, inflict
 from tests.chaos.history import History, Inflicted, Recovery
 from tests.chaos.relay import Relay, RelayLoop
 from tests.chaos.schedule import CALM, LINKS, READERS, REFRESHERS, Episode, Fault
+from tests.chaos.world import World
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually

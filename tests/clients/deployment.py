@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.end_to_end.fleet import Fleet
-from tests.fakegithub.asking import all_pages
+from tests.fakegithub.api import all_pages
 from tests.fakegithub.client import FakeGitHubProcess
 
 ORG = "/orgs/Netflix"

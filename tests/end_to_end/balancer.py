@@ -10,7 +10,7 @@ import pytest
 from scripts.debian import find
 from scripts.embedded_redis import free_port
 from tests.end_to_end.fleet import Reader, Running
-from tests.end_to_end.raw_http import Connection
+from tests.http_client import Connection
 from tests.waiting import eventually
 
 # A request is sent to another reader where the first one has not even begun to answer it.

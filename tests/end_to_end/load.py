@@ -1,4 +1,4 @@
-"""Clients that ask all the time and keep their connections, and what became of their requests."""
+"""Load generator: clients that send requests all the time, and what became of the requests."""
 
 import threading
 import time
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from tests.end_to_end.raw_http import Closed, Connection, Received, request
+from tests.http_client import Connection, ConnectionClosed, Response, request
 
 
 @dataclass
 class Outcome:
-    """What the clients met.
+    """What became of the clients' requests.
 
     Args:
-        answered: requests that got the answer that they should.
-        retried: those that a client sent again, as it may: the connection, which had been used
-            before, was closed before a single byte of an answer came.
+        answered: requests with the expected response.
+        retried: requests that a client sent again, as it may: the connection, which had been used
+            before, was closed before a single byte of a response came.
         failures: all others.
-        worst: seconds for one answer.
+        worst: seconds for one response.
     """
 
     answered: int = 0
@@ -28,15 +28,16 @@ class Outcome:
 
 
 class Load:
-    """Some clients inside the block.
+    """Clients that run inside the block.
 
-    Every other one keeps its connection for as long as it lasts, the rest take a new one each time.
+    Every other client keeps its connection for as long as it lasts; the rest open a new one for
+    each request.
 
     Args:
         url: of the reader.
-        expected: by target, the body that each has to get with 200; None for any.
-        clients: how many.
-        pause: seconds between an answer and the next request.
+        expected: by target, the body that a 200 must have; None for any.
+        clients: number of clients.
+        pause: seconds between a response and the next request.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Load:
             thread.join()
 
     def has_answered(self, number: int) -> bool:
-        """Whether so many requests got their answer, or something went wrong."""
+        """Whether so many requests got their response, or one failed."""
         return self.outcome.answered >= number or bool(self.outcome.failures)
 
     def _run(self, number: int) -> None:
@@ -85,33 +86,32 @@ class Load:
                 connection.close()
 
     def _ask(self, connection: Connection | None, target: str) -> Connection | None:
-        """One request, on this connection or a new one; gives the one for the next request."""
+        """Send a request on this connection or a new one; return the next request's connection."""
         began = time.monotonic()
         is_used = connection is not None
         try:
             connection = connection or Connection(self._url)
             connection.send(request(target))
-            answer = connection.receive()
-        except (OSError, Closed) as error:
+            response = connection.receive()
+        except OSError as error:
             if connection is not None:
                 connection.close()
-            is_empty = isinstance(error, ConnectionError) or error.args == (b"",)
-            if is_used and is_empty:
+            if is_used and _came_before_a_response(error):
                 with self._lock:
                     self.outcome.retried += 1
                 return self._ask(None, target)
             self._note(f"{target}: {error!r}", began)
             return None
-        self._note(self._judge(target, answer), began)
-        if answer.headers.get("connection") == "close":
+        self._note(self._judge(target, response), began)
+        if response.closes:
             connection.close()
             return None
         return connection
 
-    def _judge(self, target: str, answer: Received) -> str | None:
+    def _judge(self, target: str, response: Response) -> str | None:
         expected = self._expected[target]
-        is_right = answer.status == 200 and expected in {None, answer.body}
-        return None if is_right else f"{target}: {answer.status} {answer.body[:100]!r}"
+        is_right = response.status == 200 and expected in {None, response.body}
+        return None if is_right else f"{target}: {response.status} {response.body[:100]!r}"
 
     def _note(self, failure: str | None, began: float) -> None:
         with self._lock:
@@ -120,3 +120,10 @@ class Load:
                 self.outcome.answered += 1
             else:
                 self.outcome.failures.append(failure)
+
+
+def _came_before_a_response(error: OSError) -> bool:
+    """Whether the connection ended before a single byte of a response came."""
+    if isinstance(error, ConnectionClosed):
+        return error.args == (b"",)
+    return isinstance(error, ConnectionError)

@@ -10,8 +10,8 @@ import pytest
 from tests.end_to_end.balancer import haproxy
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.load import Load
-from tests.end_to_end.raw_http import Connection
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection
 from tests.waiting import eventually
 
 CLIENTS = 8

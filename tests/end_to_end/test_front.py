@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.raw_http import Connection, Received, exchange, request
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection, Response, exchange, request
 from tests.waiting import eventually
 
 HIT = "/orgs/Netflix"
@@ -55,7 +55,7 @@ def front(setting: Setting) -> Iterator[Reader]:
         assert other.ask("/healthcheck").status == 200
 
 
-def _object(answer: Received) -> dict[str, object]:
+def _object(answer: Response) -> dict[str, object]:
     value = json.loads(answer.body)
     assert isinstance(value, dict)
     return value
@@ -339,14 +339,14 @@ class TestGitHub:
         assert not [one for one in seen if one["authorised"]]
         assert "authorization" not in {name.lower() for one in seen for name in one["headers"]}
 
-    @pytest.mark.parametrize("wish", ["no-cache", "max-age=0", "no-store"])
+    @pytest.mark.parametrize("directive", ["no-cache", "max-age=0", "no-store"])
     def test_is_not_asked_because_a_client_wants_it_newer(
-        self, front: Reader, setting: Setting, forced: str
+        self, front: Reader, setting: Setting, directive: str
     ) -> None:
         asked = setting.github.counters()["total"]
         with Connection(front.url) as connection:
             for target in (HIT, REPOS, f"{REPOS}?page=1", "/view/top/1/stars"):
-                answer = connection.ask(target, Cache_Control=forced, Pragma="no-cache")
+                answer = connection.ask(target, Cache_Control=directive, Pragma="no-cache")
                 assert answer.status == 200
                 assert "hit" in answer.headers["cache-status"]
         assert setting.github.counters()["total"] == asked
@@ -475,15 +475,15 @@ class TestTheFlaskApplicationAlone:
         assert one == other == _ask(pair[0], target)
 
 
-def _ask(reader: Reader, target: str, *, method: str = "GET", **fields: str) -> Received:
+def _ask(reader: Reader, target: str, *, method: str = "GET", **fields: str) -> Response:
     with Connection(reader.url) as connection:
         return _comparable(connection.ask(target, method=method, **fields))
 
 
-def _comparable(answer: Received) -> Received:
+def _comparable(answer: Response) -> Response:
     """Without what is of a moment, or of a connection."""
     ignored = {"date", "server", "connection", "age", "transfer-encoding", "x-request-id"}
     headers = {name: value for name, value in answer.headers.items() if name not in ignored}
     if "cache-status" in headers:
         headers["cache-status"] = re.sub(r"ttl=-?\d+", "ttl=?", headers["cache-status"])
-    return Received(answer.status, headers, answer.body)
+    return Response(answer.status, headers, answer.body)

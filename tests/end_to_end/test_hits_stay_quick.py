@@ -15,10 +15,10 @@ from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.quickness import Quickness, measure
-from tests.end_to_end.raw_http import Connection, request
+from tests.end_to_end.latency import Latency, measure
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.webhooks import star
+from tests.http_client import Connection, request
 from tests.waiting import eventually
 
 HIT = "/orgs/Netflix"
@@ -47,12 +47,12 @@ def reader(fleet: Fleet) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def alone(reader: Reader) -> Quickness:
+def alone(reader: Reader) -> Latency:
     """What hits take when there is nothing else to do."""
     return measure(reader.url, HIT)
 
 
-def _assert_as_quick(hits: Quickness, alone: Quickness) -> None:
+def _assert_as_quick(hits: Latency, alone: Latency) -> None:
     """As quick as a machine allows where others are at work, too.
 
     What these tests are about would make it seconds: a wait for Redis, a thread or a lock.
@@ -62,7 +62,7 @@ def _assert_as_quick(hits: Quickness, alone: Quickness) -> None:
 
 
 def test_while_forty_requests_wait_for_content_that_is_nowhere(
-    reader: Reader, github: FakeGitHubProcess, alone: Quickness
+    reader: Reader, github: FakeGitHubProcess, alone: Latency
 ) -> None:
     github.fault("hang", path="/users/cold")
     with ExitStack() as stack:
@@ -77,7 +77,7 @@ def test_while_forty_requests_wait_for_content_that_is_nowhere(
         assert {client.receive().status for client in waiting} == {404}
 
 
-def test_while_redis_hangs(fleet: Fleet, reader: Reader, alone: Quickness) -> None:
+def test_while_redis_hangs(fleet: Fleet, reader: Reader, alone: Latency) -> None:
     with fleet.redis_server.suspended():
         # Long enough for the looks at Redis that are due, and for their end.
         _assert_as_quick(measure(reader.url, HIT, seconds=3), alone)
@@ -85,7 +85,7 @@ def test_while_redis_hangs(fleet: Fleet, reader: Reader, alone: Quickness) -> No
 
 
 def test_while_redis_is_away_and_when_it_comes_back(
-    fleet: Fleet, reader: Reader, alone: Quickness
+    fleet: Fleet, reader: Reader, alone: Latency
 ) -> None:
     fleet.redis_server.stop()
     try:

@@ -11,8 +11,8 @@ from rq.serializers import JSONSerializer
 
 from shared.queueing import QUEUE
 from tests.end_to_end.fleet import Fleet, Running
-from tests.end_to_end.raw_http import exchange
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import exchange
 from tests.waiting import eventually
 
 MARK = "by-a-stranger"

@@ -23,8 +23,8 @@ from shared.queueing import Asked
 from shared.resources import kinds
 from shared.version import VERSION
 from tests.end_to_end.fleet import Fleet, Reader, Running
-from tests.end_to_end.raw_http import Connection
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection
 from tests.waiting import eventually
 
 TOKEN = "ghp_secret0123456789"

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.raw_http import Connection, Received, exchange, request
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection, Response, exchange, request
 from tests.waiting import eventually
 
 PAGE = "/orgs/Netflix/repos?per_page=7&page=2"
@@ -107,17 +107,17 @@ def nowhere() -> str:
     return f"/repos/Netflix/Hystrix/issues?per_page=2&n={next(_numbers)}"
 
 
-def ask(reader: Reader, target: str, source: str | None = None, **fields: str) -> Received:
+def ask(reader: Reader, target: str, source: str | None = None, **fields: str) -> Response:
     with Connection(reader.url, source=source) as connection:
         return connection.ask(target, **fields)
 
 
-def honest(reader: Reader, target: str) -> Received:
+def honest(reader: Reader, target: str) -> Response:
     """What somebody gets who sends nothing odd, without what is of a moment."""
     answer = ask(reader, target)
     headers = {name: value for name, value in answer.headers.items() if name not in MOMENTARY}
     headers["cache-status"] = re.sub(r"ttl=-?\d+.*", "", headers.get("cache-status", ""))
-    return Received(answer.status, headers, answer.body)
+    return Response(answer.status, headers, answer.body)
 
 
 @pytest.mark.parametrize("server", ["front", "flask"])
@@ -182,7 +182,7 @@ def test_github_hears_nothing_of_a_client(setting: Setting) -> None:
 FORGED = {"X_Forwarded_Host": EVIL, "X_Forwarded_Proto": "https"}
 
 
-def base_of(answer: Received) -> str:
+def base_of(answer: Response) -> str:
     """Scheme and authority in the links of an answer."""
     bases = set(re.findall(r"<(\w+://[^/]+)/", answer.headers["link"]))
     assert len(bases) == 1

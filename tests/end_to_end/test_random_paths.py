@@ -12,8 +12,8 @@ from shared.queueing import QUEUE, RefreshQueue
 from shared.redis import keys
 from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.raw_http import Connection
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection
 from tests.waiting import eventually
 
 LIMIT = 120  # requests an hour of the stand-in

@@ -10,8 +10,8 @@ import pytest
 
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.load import Load
-from tests.end_to_end.raw_http import Connection, request
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection, request
 from tests.waiting import eventually
 
 TARGETS = [

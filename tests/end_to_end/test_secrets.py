@@ -23,10 +23,10 @@ from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.raw_http import exchange
 from tests.end_to_end.redis_contents import stored
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.webhooks import star
+from tests.http_client import exchange
 from tests.waiting import eventually
 
 # As different as can be, so that none occurs by chance.

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.impatient import BODY_DEADLINE, REQUEST_TIMEOUT, STALL_TIMEOUT
-from tests.end_to_end.quickness import Quickness, measure
-from tests.end_to_end.raw_http import Closed, Connection, request
+from tests.end_to_end.latency import Latency, measure
+from tests.end_to_end.short_timeouts import BODY_DEADLINE, REQUEST_TIMEOUT, STALL_TIMEOUT
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection, ConnectionClosed, request
 from tests.waiting import eventually
 
 HIT = "/orgs/Netflix"
@@ -61,7 +61,7 @@ def reader(fleet: Fleet) -> Reader:
 @pytest.fixture(scope="module")
 def impatient(fleet: Fleet) -> Reader:
     """The same, but that it waits for seconds only."""
-    worker = "tests.end_to_end.impatient.ImpatientWorker"
+    worker = "tests.end_to_end.short_timeouts.ShortTimeoutWorker"
     return fleet.healthy_reader("--worker-class", worker)
 
 
@@ -166,7 +166,7 @@ def test_a_client_that_takes_nothing_for_long_is_given_up_and_a_slow_one_is_not(
         with _meanwhile(lambda: slow.take(2048), every=0.1):
             within = STALL_TIMEOUT + TICK + 3
             eventually(lambda: _connections(impatient) == 2, within=within, what="it is given up")
-        with pytest.raises(Closed):
+        with pytest.raises(ConnectionClosed):
             stalled.receive()
         assert slow.receive().status == 200
         # Between requests there is no hurry.
@@ -318,6 +318,6 @@ def _kernel_bytes() -> int:
     return int(line) * resource.getpagesize()
 
 
-def _assert_quick(hits: Quickness) -> None:
+def _assert_quick(hits: Latency) -> None:
     assert hits.median < 50, hits
     assert hits.p99 < 500, hits

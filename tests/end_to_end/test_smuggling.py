@@ -12,8 +12,8 @@ import pytest
 from scripts.debian import find
 from tests.end_to_end.balancer import haproxy
 from tests.end_to_end.fleet import Fleet
-from tests.end_to_end.raw_http import Closed, Connection, Received, exchange
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.http_client import Connection, ConnectionClosed, Response, exchange
 
 # `http-reuse always`: clients share connections to the reader, which is where smuggling bites.
 CONFIGURATION = """
@@ -182,10 +182,10 @@ def test_nobody_gets_what_was_smuggled(
                 assert set(statuses) <= {200, 204, 400, 405, 422, 501}
 
 
-def _exchange(url: str, data: bytes) -> list[Received]:
+def _exchange(url: str, data: bytes) -> list[Response]:
     try:
         return exchange(url, data, silence=0.2)
-    except Closed as end:
+    except ConnectionClosed as end:
         if not end.args[0].startswith(b"\0\0"):  # as a frame of HTTP/2, which HAProxy speaks
             raise
         return []

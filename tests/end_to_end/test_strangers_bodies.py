@@ -16,10 +16,10 @@ import requests
 
 from reader.webhooks.receiver import MAX_BYTES
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.impatient import BODY_DEADLINE
-from tests.end_to_end.raw_http import Closed, Connection, request
+from tests.end_to_end.short_timeouts import BODY_DEADLINE
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.webhooks import star
+from tests.http_client import Connection, ConnectionClosed, request
 
 SECRET = "s3cret"
 TOKEN = "an-admin-token-of-24-chars"
@@ -51,7 +51,7 @@ def reader(fleet: Fleet) -> Reader:
 @pytest.fixture(scope="module")
 def impatient(fleet: Fleet) -> Reader:
     """The same, except that it waits for seconds only."""
-    worker = "tests.end_to_end.impatient.ImpatientWorker"
+    worker = "tests.end_to_end.short_timeouts.ShortTimeoutWorker"
     return fleet.healthy_reader("--worker-class", worker)
 
 
@@ -127,7 +127,7 @@ def test_a_body_has_one_deadline_however_it_drips(impatient: Reader) -> None:
             assert answered.status == 408
             assert answered.headers["connection"] == "close"
             assert BODY_DEADLINE - 1 < time.monotonic() - began < BODY_DEADLINE + 2
-            with suppress(Closed):
+            with suppress(ConnectionClosed):
                 client.receive()
             assert time.monotonic() - began < BODY_DEADLINE + 4
 

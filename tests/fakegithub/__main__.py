@@ -1,4 +1,4 @@
-"""`python -m tests.fakegithub`: a stand-in GitHub until it is interrupted."""
+"""`python -m tests.fakegithub`: serve a stand-in GitHub until interrupted."""
 
 import argparse
 import json
@@ -9,13 +9,13 @@ import threading
 from types import FrameType
 
 from tests.fakegithub.config import Config
-from tests.fakegithub.creation import WorldOptions, create_world
 from tests.fakegithub.github import GitHub
 from tests.fakegithub.server import Server
+from tests.fakegithub.world_factory import WorldOptions, create_world
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The command line; its defaults are GitHub's, and Netflix's."""
+    """The command line; its defaults are GitHub's own limits and an organisation named Netflix."""
     parser = argparse.ArgumentParser(prog="python -m tests.fakegithub", description=__doc__)
     add = parser.add_argument
     add("--host", default="127.0.0.1")
@@ -24,8 +24,8 @@ def arguments() -> argparse.ArgumentParser:
     add("--repos", type=int, default=250, help="public repositories of each organisation")
     add("--members", type=int, default=130, help="members of each organisation")
     add("--private", type=int, default=0, help="private repositories of each, beside the public")
-    add("--internal", type=int, default=0, help="internal repositories of each, too")
-    add("--concealed", type=int, default=0, help="members of each who do not show that they are")
+    add("--internal", type=int, default=0, help="internal repositories of each, in addition")
+    add("--concealed", type=int, default=0, help="members of each whose membership is concealed")
     add("--seed", type=int, default=1, help="another seed makes another world")
     add("--churn", type=float, default=0, help="seconds between stars; 0 is none")
     add("--public-base", default="https://api.github.com", help="the base of URLs in bodies")
@@ -42,7 +42,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Serve until SIGTERM, SIGINT, or the end of standard input where asked for."""
+    """Serve until SIGTERM, SIGINT, or (with --exit-with-stdin) the end of standard input."""
     options = arguments().parse_args()
     config = Config(
         anonymous_limit=options.anonymous_limit,
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def wait_for_end_of_input(done: threading.Event) -> None:
-    """Set `done` when whoever started this process has gone."""
+    """Set `done` when the process that started this one has ended."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     done.set()

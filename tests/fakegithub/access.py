@@ -1,9 +1,9 @@
-"""Who may ask for a documented operation at all: read out of GitHub's own words.
+"""Who may request a documented operation, derived from GitHub's description.
 
-The rule, in its order; the first that applies decides:
+The first of these rules that applies decides:
 
-1. TABLE: what GitHub says elsewhere, or only by the nature of the thing.
-2. OPEN: the description says that anyone, or anyone with read access, may ask.
+1. TABLE: operations whose rule is documented elsewhere, or follows from their nature.
+2. OPEN: the description admits anyone, or anyone with read access.
 3. The description asks for a JWT ("app"), for ownership ("owners"), for write access ("writers"),
    for membership ("members").
 4. It speaks of the authenticated user, or asks for a scope without exception, or documents a 401
@@ -23,7 +23,7 @@ REPO: Final = r"/repos/\{owner\}/\{repo\}"
 ORG: Final = r"/orgs/\{org\}"
 USER: Final = r"/users/\{username\}"
 TABLE: Final = (
-    # (who may ask, a regular expression for the whole template)
+    # (who may request it, a regular expression for the whole template)
     ("anyone", rf"{USER}(/(followers|following|gists|keys|gpg_keys|starred|subscriptions|orgs))?"),
     ("anyone", rf"{USER}/(events|received_events)(/public)?"),
     ("anyone", rf"({REPO}|{ORG}|/networks/\{{owner\}}/\{{repo\}})?/events"),
@@ -93,17 +93,17 @@ WORDS: Final = (
 )
 
 
-def access(template: str, words: str, statuses: Sequence[str]) -> str:
-    """Who may ask for an operation of this path, described so, with these documented statuses."""
+def access(template: str, description: str, statuses: Sequence[str]) -> str:
+    """Who may request an operation, by its path, its description and its documented statuses."""
     known = next((who for who, pattern in TABLE if re.fullmatch(pattern, template)), None)
-    if known or OPEN.search(words):
+    if known or OPEN.search(description):
         return known or ANYONE
-    said = next((who for who, pattern in WORDS if pattern.search(words)), None)
+    said = next((who for who, pattern in WORDS if pattern.search(description)), None)
     return said or ("caller" if "401" in statuses else ANYONE)
 
 
 def admitted(who: str, viewer: Viewer, repo: Repository | None) -> bool:
-    """Whether a viewer may ask for what is for `who`; below a repository, for this one."""
+    """Whether a viewer belongs to the group `who`, for this repository if there is one."""
     match who:
         case "anyone":
             return True

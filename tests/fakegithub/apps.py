@@ -1,7 +1,7 @@
-"""GitHub Apps: what the server knows of one, and what it says to the JWT that one signs.
+"""GitHub Apps as the server knows them, and the verification of their JWTs.
 
-Source: docs.github.com "Generating a JSON Web Token (JWT) for a GitHub App"; the reasons for a
-refusal are worded as those who met them report it.
+Source: docs.github.com "Generating a JSON Web Token (JWT) for a GitHub App"; the messages of a
+refusal are as users of GitHub report them.
 """
 
 import re
@@ -13,8 +13,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tests.fakegithub.http_messages import Request
 from tests.fakegithub.viewers import ROLES
-from tests.fakegithub.wire import Request
 
 LONGEST_LIFE: Final = 600  # seconds from now to a JWT's `exp`
 PERMISSIONS: Final = {"contents": "read", "members": "read", "metadata": "read"}
@@ -38,13 +38,13 @@ LATE_EXPIRATION: Final = "'Expiration time' claim ('exp') is too far in the futu
 
 @dataclass(frozen=True)
 class App:
-    """A GitHub App and an installation of it; one with several has several entries.
+    """A GitHub App and one of its installations; an App with several has several entries.
 
-    app_id: its number or its client id: what its JWTs name as `iss`, as a number or as text.
-    public_key: what its JWTs are checked with, PEM.
-    token_seconds: how long a token of the installation lasts.
-    role: what the installation's tokens see is what a user of that role does (see `viewers`).
-    permissions: what the installation was granted, as the answer with a token tells it.
+    app_id: its number or client id, which its JWTs name as `iss`, as a number or as text.
+    public_key: verifies its JWTs, PEM.
+    token_seconds: lifetime of the installation's tokens.
+    role: the installation's tokens see what a user of that role sees (see `viewers`).
+    permissions: those granted to the installation, as in the response with a token.
     """
 
     app_id: int | str
@@ -75,19 +75,19 @@ class App:
 
 @dataclass(frozen=True)
 class Refused:
-    """A JWT that proves nothing, and what GitHub says to it."""
+    """The refusal of a JWT, with GitHub's message."""
 
     reason: str
 
 
-def installation_asked(request: Request) -> int | None:
-    """The installation that a request wants a token of; None when it wants something else."""
+def requested_installation(request: Request) -> int | None:
+    """The installation whose token a request wants; None for any other request."""
     match = TOKENS_PATH.fullmatch(request.path) if request.method == "POST" else None
     return int(match[1]) if match else None
 
 
 def signer(request: Request, apps: Iterable[App], *, now: float) -> App | Refused:
-    """The App whose JWT a request bears, by the server's clock (any entry of that App)."""
+    """The App whose JWT a request has, by the server's clock (any entry of that App)."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     try:
         claims = jwt.decode(token.strip(), options={"verify_signature": False})
@@ -100,7 +100,7 @@ def signer(request: Request, apps: Iterable[App], *, now: float) -> App | Refuse
     app = next((app for app in apps if app.is_called(issuer)), None)
     if app is None and not str(issuer).isdigit():
         return Refused(NO_ISSUER if issuer is None else BAD_ISSUER)
-    # A number that is not known here is another App's, whose key did not sign this.
+    # An unknown number is another App's, whose key did not sign this JWT.
     if app is None or not app.signed(token.strip()):
         return Refused(NOT_DECODED)
     reason = untimely(claims, now=now)
@@ -108,7 +108,7 @@ def signer(request: Request, apps: Iterable[App], *, now: float) -> App | Refuse
 
 
 def untimely(claims: dict[str, Any], *, now: float) -> str | None:
-    """What is wrong with the times of a JWT's claims, if anything."""
+    """GitHub's message if the times in a JWT's claims are wrong; None if they are right."""
     issued, expires = claims.get("iat"), claims.get("exp")
     if not isinstance(issued, int) or issued > now + LEEWAY:
         return BAD_ISSUED_AT

@@ -1,15 +1,14 @@
-"""GitHub's JSON objects, in its own order of keys, out of the world.
+"""GitHub's JSON objects of the world, in GitHub's order of keys.
 
 The shapes are those of GitHub's OpenAPI description (`@octokit/openapi` 23.0.2) and of recorded
-responses (`@octokit/fixtures` 23.1.2). `base` is the address in the URLs of bodies: GitHub's own,
-whatever the address of this server. Objects are made as an anonymous client sees them; `forms` adds
-what others see.
+responses (`@octokit/fixtures` 23.1.2). `base` begins the URLs in bodies: GitHub's address,
+not this server's. Objects are made as an anonymous client sees them; `forms` adds what others see.
 """
 
 from base64 import b64encode
 from typing import Any, Final, TypeAlias
 
-from tests.fakegithub import words
+from tests.fakegithub import sample_data
 from tests.fakegithub.world import Account
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -128,7 +127,7 @@ def simple_user(base: str, account: Account) -> JsonObject:
 
 
 def public_user(base: str, account: Account) -> JsonObject:
-    """`GET /users/{login}` (schema `public-user`); GitHub answers for organisations too."""
+    """`GET /users/{login}` (schema `public-user`); organisations have one too."""
     return simple_user(base, account) | {
         "name": account.name,
         "company": account.company or None,
@@ -167,7 +166,7 @@ def organization_simple(base: str, org: Account) -> JsonObject:
 
 
 def organization_full(base: str, org: Account) -> JsonObject:
-    """`GET /orgs/{org}` as anybody sees it (schema `organization-full`)."""
+    """`GET /orgs/{org}` as everybody sees it (schema `organization-full`)."""
     return organization_simple(base, org) | {
         "name": org.name,
         "company": org.company,
@@ -194,7 +193,7 @@ def license_simple(base: str, key: str | None) -> JsonObject | None:
     """A repository's licence (schema `nullable-license-simple`)."""
     if key is None:
         return None
-    name, spdx = words.LICENSES[key]
+    name, spdx = sample_data.LICENSES[key]
     url = None if key == "other" else f"{base}/licenses/{key}"
     return {
         "key": key,

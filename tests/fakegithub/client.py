@@ -1,73 +1,73 @@
-"""For tests: a stand-in GitHub of one's own, in a process or in a thread, and its controls."""
+"""For tests: a stand-in GitHub in a thread or in a process, and its controls."""
 
-import http.client
 import json
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from tests.fakegithub.config import Config
-from tests.fakegithub.creation import WorldOptions, create_world
 from tests.fakegithub.github import GitHub
 from tests.fakegithub.server import Server
+from tests.fakegithub.world_factory import WorldOptions, create_world
+from tests.http_client import Connection, request
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class FakeGitHubError(Exception):
-    """The stand-in did not start, or refused what a test asked of it."""
+    """The stand-in did not start, or refused a control request."""
 
 
 class Controls:
-    """What a test can ask of a stand-in GitHub that listens at `url`."""
+    """The control requests of a stand-in GitHub that listens at `url`."""
 
     url: str
 
     def counters(self) -> dict[str, Any]:
-        """What was asked so far: total, requests, statuses, points, recent, …"""
+        """Counters so far: total, requests, statuses, points, recent, …"""
         counters: dict[str, Any] = self.json("GET", "/counters")
         return counters
 
     def reset_counters(self) -> None:
-        """Forget what was asked so far; rate limits run on."""
+        """Reset the counters; rate limits run on."""
         self.json("POST", "/reset-counters")
 
     def fault(self, kind: str, **options: Any) -> int:
-        """Order a fault (see `faults.Fault` for kinds and options); gives its id."""
+        """Order a fault (see `faults.Fault` for kinds and options); return its id."""
         return int(self.json("POST", "/faults", {"kind": kind, **options})["id"])
 
     def clear_faults(self) -> None:
-        """Take all faults back; requests that hang are let go."""
+        """Remove all faults; hanging requests end."""
         self.json("DELETE", "/faults")
 
     def mutate(self, kind: str, **options: Any) -> dict[str, Any]:
-        """Change the world now (see `mutations`); gives id and name of what it touched."""
+        """Change the world now (see `mutations`); return id and name of what it touched."""
         touched: dict[str, Any] = self.json("POST", "/mutations", {"kind": kind, **options})
         return touched
 
     def script(
         self, path: str, page: int, kind: str, *, times: int | None = 1, **options: Any
     ) -> int:
-        """After page `page` of the list at `path` is served, change the world; gives an id."""
+        """After page `page` of the list at `path` is served, change the world; return an id."""
         script = {"path": path, "page": page, "times": times}
         mutation = {"kind": kind, **options}
         return int(self.json("POST", "/scripts", {**script, "mutation": mutation})["id"])
 
     def clear_scripts(self) -> None:
-        """Play no script any more."""
+        """Remove all scripts."""
         self.json("DELETE", "/scripts")
 
     def configure(self, **options: Any) -> None:
-        """Change rules (see `config.Config`); `reset_limits=True` starts all windows afresh."""
+        """Change rules (see `config.Config`); `reset_limits=True` restarts all windows."""
         self.json("POST", "/config", options)
 
     def installation_tokens(self) -> list[str]:
-        """The tokens that installations of GitHub Apps were given so far, oldest first.
+        """The tokens issued to installations of GitHub Apps so far, oldest first.
 
-        `configure(revoked=github.installation_tokens())` ends them early; the next one is valid.
+        `configure(revoked=github.installation_tokens())` revokes them; the next one is valid.
         """
         tokens: list[str] = self.json("GET", "/installation-tokens")
         return tokens
@@ -77,26 +77,26 @@ class Controls:
     ) -> list[dict[str, Any]]:
         """The true list of public repositories, as bodies show them, in default order.
 
-        private: with those that are private or internal.
-        role: whose form the items have: "anonymous", "stranger", "member" or "owner".
+        private: whether to include private and internal ones.
+        role: the viewer whose form the items have: "anonymous", "stranger", "member" or "owner".
         """
         query = urlencode({"org": org, "private": int(private), "role": role})
         repos: list[dict[str, Any]] = self.json("GET", f"/world/repos?{query}")
         return repos
 
     def members(self, org: str = "Netflix", *, concealed: bool = False) -> list[dict[str, Any]]:
-        """The true list of public members, as anybody sees it; `concealed`: of all members."""
+        """The true list of public members in its public form; `concealed`: of all members."""
         query = urlencode({"org": org, "concealed": int(concealed)})
         members: list[dict[str, Any]] = self.json("GET", f"/world/members?{query}")
         return members
 
     def org(self, org: str = "Netflix") -> dict[str, Any]:
-        """The organisation as its body shows it to anybody."""
+        """The organisation in its public form."""
         found: dict[str, Any] = self.json("GET", f"/world/org?{urlencode({'org': org})}")
         return found
 
     def page_requests(self, path: str, *, method: str = "GET") -> int:
-        """How often exactly this path with query was asked for."""
+        """Number of requests for exactly this path with query."""
         return int(self.counters()["requests"].get(f"{method} {path}", 0))
 
     def recent(self) -> list[dict[str, Any]]:
@@ -105,20 +105,15 @@ class Controls:
         return recent
 
     def json(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One control request; FakeGitHubError with the server's reason when it refuses."""
-        address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.netloc, timeout=30)
-        try:
-            headers = {"Connection": "close", "Content-Type": "application/json"}
-            payload = None if body is None else json.dumps(body).encode()
-            connection.request(method, f"/_control{path}", payload, headers)
-            response = connection.getresponse()
-            value = json.loads(response.read())
-        finally:
-            connection.close()
+        """Send one control request; FakeGitHubError has the server's reason for a refusal."""
+        payload = b"" if body is None else json.dumps(body).encode()
+        fields = {"Connection": "close", "Content-Length": str(len(payload))}
+        with Connection(self.url, timeout=30) as connection:
+            connection.send(request(f"/_control{path}", method=method, **fields) + payload)
+            response = connection.receive()
         if response.status != 200:
-            raise FakeGitHubError(value["error"])
-        return value
+            raise FakeGitHubError(response.json["error"])
+        return response.json
 
 
 class FakeGitHub(Controls):
@@ -170,7 +165,7 @@ class FakeGitHub(Controls):
 
 
 class FakeGitHubProcess(Controls):
-    """A stand-in GitHub in a process of its own, which ends when this one does."""
+    """A stand-in GitHub in a new process, which ends when this one does."""
 
     def __init__(
         self,
@@ -224,7 +219,7 @@ class FakeGitHubProcess(Controls):
         self.stop()
 
     def stop(self) -> None:
-        """End the process; twice is once."""
+        """End the process, unless it has ended."""
         self.process.terminate()
         try:
             self.process.wait(10)

@@ -1,4 +1,4 @@
-"""What can be changed while the server runs, each with its default and meaning."""
+"""Options that can be changed while the server runs, each with its default and meaning."""
 
 import re
 from dataclasses import dataclass, fields, replace
@@ -34,26 +34,26 @@ class Config:
     rate_limiting: False takes the limits and their headers away, as on GitHub Enterprise.
     max_concurrent: requests in flight for one credential; more meet the secondary limit (100).
     points_per_minute: requests a minute for one credential (GitHub: 900); 0 is no limit.
-    retry_after: what a secondary limit's answer says in `Retry-After`.
+    retry_after: what a secondary limit's response says in `Retry-After`.
     tokens: the valid tokens; None is any.
     revoked: tokens that are no longer valid.
-    viewers: token -> an object with the fields of `viewers.Viewer`: who asks with it, and by what
-        kind of credential. "*" is every token that is not named; by default, an owner's classic
-        one with the scope `repo`.
+    viewers: token -> an object with the fields of `viewers.Viewer`: the token's role and kind.
+        "*" is every token that is not named; by default, an owner's classic one with the scope
+        `repo`.
     apps: GitHub Apps that get tokens of their installations, as objects with the fields of
-        `apps.App`. These tokens are valid beside `tokens` while their App is here; so `tokens` of
-        [] lets them alone in.
+        `apps.App`. These tokens are valid in addition to `tokens` while their App is listed here;
+        with `tokens` of [] no others are.
     resource_classes: path (as a fault's, without query) -> {"class": a name, "limit": requests in
         a window}; all other requests belong to `core`.
     link_on_304: whether a 304 of a list has its `Link`.
-    private_mode: nothing is shown without a credential, as on an enterprise server in private mode.
-    members_redirect: whether `/orgs/{org}/members` answers 302 to `public_members`.
+    private_mode: whether every request needs a credential, as on enterprise servers that have this.
+    members_redirect: whether `/orgs/{org}/members` redirects (302) to `public_members`.
     redirects: path (with query) -> {"status": 301|302|307|308, "url": absolute or a path}.
-    latency: added before each answer.
-    chunked: bodies in chunks instead of with a Content-Length.
-    idle_timeout: an idle connection is closed after so long.
-    clock_skew: added to `Date`, to the limits' reset, and to the time that JWTs and the tokens of
-        installations are judged by.
+    latency: added before each response.
+    chunked: whether bodies come in chunks instead of with a Content-Length.
+    idle_timeout: time after which an idle connection is closed.
+    clock_skew: added to `Date`, to the limits' reset, and to the time by which JWTs and tokens of
+        installations expire.
     """
 
     anonymous_limit: int = 60
@@ -87,16 +87,16 @@ class Config:
         return replace(self, **{name: from_json(name, value) for name, value in options.items()})
 
     def viewer(self, token: str) -> Viewer:
-        """Who asks with a valid token that no App was given."""
+        """The viewer of a valid token that is not an App's."""
         named = dict(self.viewers)
         return named.get(token) or named.get(EVERY_OTHER_TOKEN) or Viewer()
 
     def redirect(self, target: str) -> tuple[int, str] | None:
-        """Status and address a path with query is redirected to, if it is."""
+        """Status and address to which a path with query is redirected; None if it is not."""
         return next(((status, url) for path, status, url in self.redirects if path == target), None)
 
     def resource_class(self, path: str) -> ResourceClass:
-        """The limit that a request to a path counts against: the first that claims it."""
+        """The class that a request to a path counts against: the first whose pattern matches."""
         return next((one for one in self.resource_classes if re.search(one.path, path)), CORE)
 
 

@@ -1,4 +1,4 @@
-"""The control API under `/_control/`: never counted, never charged, never befallen by a fault."""
+"""The control API under `/_control/`: not counted, not charged, without faults."""
 
 import json
 from collections.abc import Callable
@@ -9,43 +9,43 @@ from tests.fakegithub.bodies import organization_full, simple_user
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import fault_from_json
 from tests.fakegithub.github import GitHub
+from tests.fakegithub.http_messages import HttpResponse, Request, compact_json
 from tests.fakegithub.viewers import ANONYMOUS_VIEWER, viewer_from_json
-from tests.fakegithub.wire import Reply, Request, compact_json
 from tests.fakegithub.world import Account
 
-UNCOUNTED: Final = Counters()  # where the bytes of control answers go
+UNCOUNTED: Final = Counters()  # counts the bytes of control responses, which nothing reads
 
 
-def handle(github: GitHub, request: Request) -> Reply:
-    """The answer to a control request; 400 with the reason when it makes no sense."""
+def handle(github: GitHub, request: Request) -> HttpResponse:
+    """The response to a control request; 400 with the reason if the request is invalid."""
     path = request.path.removeprefix("/_control")
     action = ACTIONS.get((request.method, path))
     if action is None:
         known = ", ".join(f"{method} {path}" for method, path in ACTIONS)
-        return reply(404, {"error": f"no such control: {request.method} {path}; {known}"})
+        return json_response(404, {"error": f"no such control: {request.method} {path}; {known}"})
     try:
         body = json.loads(request.body or b"{}")
         if not isinstance(body, dict):
-            return reply(400, {"error": "a JSON object is expected"})
-        return reply(200, action(github, body, dict(request.query)))
+            return json_response(400, {"error": "a JSON object is expected"})
+        return json_response(200, action(github, body, dict(request.query)))
     except (ValueError, TypeError, KeyError) as error:
-        return reply(400, {"error": f"{type(error).__name__}: {error}"})
+        return json_response(400, {"error": f"{type(error).__name__}: {error}"})
 
 
-def reply(status: int, value: Any) -> Reply:
-    """A JSON answer."""
-    return Reply(status, {"Content-Type": "application/json"}, compact_json(value))
+def json_response(status: int, value: Any) -> HttpResponse:
+    """A JSON response."""
+    return HttpResponse(status, {"Content-Type": "application/json"}, compact_json(value))
 
 
 def get_counters(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
-    """What was asked so far."""
+    """Counters since the start or the last reset, and the last requests."""
     with github.limits.lock:
         in_flight = sum(github.limits.in_flight.values())
     return github.counters.snapshot() | {"in_flight": in_flight}
 
 
 def reset_counters(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
-    """Forget what was asked so far; rate limits run on."""
+    """Reset all counters; rate limits run on."""
     github.counters.reset()
     return {}
 
@@ -61,12 +61,12 @@ def get_faults(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) ->
 
 
 def order_fault(github: GitHub, body: dict[str, Any], _query: dict[str, str]) -> Any:
-    """A new fault."""
+    """Put a fault in force."""
     return {"id": github.faults.order(fault_from_json(body))}
 
 
 def clear_faults(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
-    """No faults any more; requests that hang are let go."""
+    """Remove all faults; hanging requests end."""
     github.faults.clear()
     return {}
 
@@ -82,7 +82,7 @@ def order_script(github: GitHub, body: dict[str, Any], _query: dict[str, str]) -
 
 
 def clear_scripts(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
-    """No scripts any more."""
+    """Remove all scripts."""
     github.scripts.clear()
     return {}
 
@@ -97,7 +97,7 @@ def configure(github: GitHub, body: dict[str, Any], _query: dict[str, str]) -> A
     return {}
 
 
-def org_asked(github: GitHub, query: dict[str, str]) -> Account:
+def requested_org(github: GitHub, query: dict[str, str]) -> Account:
     """The organisation a query names, by default the first."""
     first = next(iter(github.world.accounts.values())).login
     org = github.world.account(query.get("org", first), "Organization")
@@ -112,14 +112,14 @@ def true_repos(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> 
     viewer = ANONYMOUS_VIEWER if role == ANONYMOUS_VIEWER.role else viewer_from_json({"role": role})
     private = query.get("private") == "1"
     with github.world.lock:
-        org = org_asked(github, query)
+        org = requested_org(github, query)
         return mutations.true_repos(github.public_base, org, private=private, viewer=viewer)
 
 
 def true_members(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:
     """The whole list of public members in default order; `concealed=1`: of all members."""
     with github.world.lock:
-        org = org_asked(github, query)
+        org = requested_org(github, query)
         members = org.members if query.get("concealed") == "1" else org.public_members()
         return [simple_user(github.public_base, member) for member in members]
 
@@ -127,7 +127,7 @@ def true_members(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -
 def true_org(github: GitHub, _body: dict[str, Any], query: dict[str, str]) -> Any:
     """The organisation."""
     with github.world.lock:
-        return organization_full(github.public_base, org_asked(github, query))
+        return organization_full(github.public_base, requested_org(github, query))
 
 
 ACTIONS: Final[dict[tuple[str, str], Callable[[GitHub, dict[str, Any], dict[str, str]], Any]]] = {

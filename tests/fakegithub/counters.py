@@ -1,4 +1,4 @@
-"""What was asked of the server, for tests to look at. Control requests are never counted."""
+"""Counters of the server's requests, and the last of them. Control requests are not counted."""
 
 import threading
 import time
@@ -6,17 +6,19 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.fakegithub.http_messages import Request
 from tests.fakegithub.limits import ANONYMOUS
-from tests.fakegithub.wire import Request
 
 KEPT_REQUESTS = 5000
 
 
 @dataclass
 class Seen:
-    """One request as it came; `status` is None while it has no answer, and stays so in a hang.
+    """One request as it arrived.
 
-    `port` is the client's, so it tells connections apart; `answered_at` is before the first byte.
+    status: None until there is a response, so also while the request hangs.
+    port: the client's, so it tells connections apart.
+    answered_at: just before the response's first byte leaves.
     """
 
     time: float
@@ -37,7 +39,7 @@ class Seen:
 
 @dataclass
 class Counters:
-    """Thread-safe tallies; `snapshot` is their JSON."""
+    """Thread-safe counters; `snapshot` is their JSON."""
 
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -53,7 +55,7 @@ class Counters:
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def arrived(self, request: Request, *, credential: str, concurrent: int, port: int = 0) -> Seen:
-        """Count a request at its arrival; give its answer to `answered` later."""
+        """Count a request on arrival; pass the result to `responded` later."""
         headers = request.headers
         seen = Seen(
             time=time.time(),
@@ -76,10 +78,10 @@ class Counters:
             self.recent.append(seen)
         return seen
 
-    def answered(self, seen: Seen, status: int | None, *, points: int) -> None:
-        """Count an answer, before its first byte leaves: no client can look too early.
+    def responded(self, seen: Seen, status: int | None, *, points: int) -> None:
+        """Count a response just before its first byte leaves, so that no client reads old counters.
 
-        A status of None is a request that hangs: charged, but never answered.
+        A status of None is a request that hangs: charged, but without a response.
         """
         with self.lock:
             seen.status = status
@@ -91,7 +93,7 @@ class Counters:
     def add(
         self, *, sent: int = 0, hanging: int = 0, connections: int = 0, installation_tokens: int = 0
     ) -> None:
-        """Add to the tallies that have no name of their own."""
+        """Add to the plain counters."""
         with self.lock:
             self.bytes_sent += sent
             self.hanging += hanging
@@ -99,21 +101,21 @@ class Counters:
             self.installation_tokens += installation_tokens
 
     def fault_fired(self, seen: Seen, kind: str) -> None:
-        """Count a fault, and note it beside the request it befell."""
+        """Count a fault, and note it at its request."""
         with self.lock:
             seen.fault = kind
             self.faults[kind] += 1
 
     def reset(self) -> None:
-        """Forget everything but what goes on right now (hanging requests, connections)."""
+        """Reset everything except what is in progress (hanging requests, connections)."""
         with self.lock:
-            for tally in (self.requests, self.statuses, self.credentials, self.faults):
-                tally.clear()
+            for counter in (self.requests, self.statuses, self.credentials, self.faults):
+                counter.clear()
             self.recent.clear()
             self.bytes_sent = self.points = self.max_concurrent = self.installation_tokens = 0
 
     def snapshot(self) -> dict[str, Any]:
-        """All tallies as JSON."""
+        """All counters as JSON."""
         with self.lock:
             return {
                 "total": sum(self.requests.values()),

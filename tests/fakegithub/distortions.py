@@ -1,61 +1,63 @@
-"""What a fault does to an answer; what it does to the socket is in `delivery`."""
+"""The effects of faults on a response; `response_writer` has their effects on the socket."""
 
 import json
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
-from tests.fakegithub import answer as answers
-from tests.fakegithub.answer import Answer
+from tests.fakegithub import api_responses
+from tests.fakegithub.api_responses import ApiResponse
 from tests.fakegithub.faults import Fault
-from tests.fakegithub.wire import KNOWN_STATUSES, compact_json
+from tests.fakegithub.http_messages import KNOWN_STATUSES, compact_json
 
 FIRST_ID: Final = 1_000_000_000  # all of the same length
 MESSAGES: Final = {500: "Server Error", 502: "Server Error", 503: "Service Unavailable"}
 
 
-def replacement(fault: Fault, *, credential: str, peer: str) -> Answer | None:
-    """The answer a fault gives in place of any; None when it wants the right one first."""
+def replacement(fault: Fault, *, credential: str, peer: str) -> ApiResponse | None:
+    """The response that a fault puts in place of any; None if it changes the right one."""
     match fault.kind:
         case "status":
             return status(fault)
         case "html":
-            code, page = fault.status or 502, answers.UNICORN.encode()
-            return Answer(code, page, "text/html; charset=utf-8", metered=False, limited=False)
+            code, page = fault.status or 502, api_responses.UNICORN.encode()
+            return ApiResponse(code, page, "text/html; charset=utf-8", metered=False, limited=False)
         case "ratelimited":
-            return replace(answers.rate_limited(credential, peer), left=fault.reset_in)
+            return replace(api_responses.rate_limited(credential, peer), left=fault.reset_in)
         case "secondary":
-            return answers.secondary_limit(fault.status or 429, fault.retry_after)
+            return api_responses.secondary_limit(fault.status or 429, fault.retry_after)
         case _:
             return None
 
 
-def status(fault: Fault) -> Answer:
-    """Any status, with an error body of GitHub's form."""
+def status(fault: Fault) -> ApiResponse:
+    """A response of any status, with an error body of GitHub's form."""
     code = fault.status or 500
     phrase = HTTPStatus(code).phrase if code in KNOWN_STATUSES else "Unknown"
-    return replace(answers.error(code, fault.message or MESSAGES.get(code, phrase)), metered=False)
+    return replace(
+        api_responses.error(code, fault.message or MESSAGES.get(code, phrase)), metered=False
+    )
 
 
-def distorted(fault: Fault, answer: Answer) -> Answer:
-    """The right answer, spoilt as the fault says; one that is no success is left alone."""
-    if answer.status not in (200, 201):
-        return answer
+def distorted(fault: Fault, response: ApiResponse) -> ApiResponse:
+    """The right response, spoilt as the fault says; an error response stays as it is."""
+    if response.status not in (200, 201):
+        return response
     match fault.kind:
         case "garbage":
-            body = answer.body[:-1] + b',{"id":' if fault.body is None else fault.body.encode()
+            body = response.body[:-1] + b',{"id":' if fault.body is None else fault.body.encode()
         case "empty":
             body = b""
         case "wrong_shape":
-            body = other_shape(fault, answer.body)
+            body = other_shape(fault, response.body)
         case "huge":
             body = huge_list(fault.size)
         case "foreign_link" | "link_loop":
-            body = answer.body
+            body = response.body
         case _:
-            return answer
+            return response
     # Never a 304: it would have neither the body nor the Link that are to be spoilt.
-    return replace(answer, body=body, conditional=False)
+    return replace(response, body=body, conditional=False)
 
 
 def other_shape(fault: Fault, body: bytes) -> bytes:

@@ -1,8 +1,8 @@
-"""Faults on demand: which request one befalls, and the vocabulary of kinds.
+"""Faults on demand: their kinds, and the requests that they affect.
 
-A fault is limited to requests whose path with query a regular expression matches (`path`, searched
-for), to a `method`, to the next `times` of them, and starts after `after` of them were let pass.
-What a fault does to an answer is in `distortions`, what it does to the socket in `delivery`.
+A fault affects requests whose path with query a regular expression matches (`path`, by search) and
+that have a `method`; it lets `after` of them pass, then affects the next `times`. Its effect on the
+response is in `distortions`, its effect on the socket in `response_writer`.
 """
 
 import itertools
@@ -16,10 +16,10 @@ KINDS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "status": ("any status with GitHub's JSON error", frozenset({"status", "message"})),
     "html": ("GitHub's unicorn page as text/html", frozenset({"status"})),
     "hang": (
-        "nothing, or `after_bytes` of the answer and then nothing",
+        "nothing, or `after_bytes` of the response and then nothing",
         frozenset({"after_bytes"}),
     ),
-    "slow": ("the right answer after `delay` seconds", frozenset()),
+    "slow": ("the right response after `delay` seconds", frozenset()),
     "drip": ("the body, `piece` bytes each `interval` seconds", frozenset({"piece", "interval"})),
     "reset": ("RST after `after_bytes` of the body", frozenset({"after_bytes", "before_headers"})),
     "truncate": ("less body than Content-Length says, then FIN", frozenset({"after_bytes"})),
@@ -42,10 +42,10 @@ class Fault:
     """One fault as a test ordered it; `times` None is until cleared, sizes are in bytes.
 
     status: default 500 for `status`, 502 for `html`, 429 for `secondary`.
-    after_bytes: of the body (of the whole answer for `hang`); default half, none for `hang`.
-    before_headers: `reset` without a byte of the answer.
-    retry_after: seconds; None leaves the header out. reset_in: seconds until the limit resets.
-    delay: seconds before anything else. headers: added to the answer, or taken away by None.
+    after_bytes: of the body (of the whole response for `hang`); default half, none for `hang`.
+    before_headers: `reset` without a byte of the response.
+    retry_after: seconds; None omits the header. reset_in: seconds until the limit resets.
+    delay: seconds before anything else. headers: added to the response; None removes one.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class Fault:
 
 
 def fault_from_json(options: dict[str, Any]) -> Fault:
-    """A fault of options as JSON gives them; ValueError names what is unknown or wrong."""
+    """Make a fault from JSON options; ValueError names what is unknown or wrong."""
     kind = options.get("kind")
     if kind not in KINDS:
         raise ValueError(f"no such fault: {kind}; there are: {', '.join(KINDS)}")
@@ -86,7 +86,7 @@ def fault_from_json(options: dict[str, Any]) -> Fault:
 
 @dataclass
 class Faults:
-    """The faults in force, oldest first; the first that applies befalls a request."""
+    """The faults in force, oldest first; the first one that matches affects a request."""
 
     active: list[Fault] = field(default_factory=list)
     ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -94,22 +94,22 @@ class Faults:
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def order(self, fault: Fault) -> int:
-        """Put a fault in force; gives its id."""
+        """Put a fault in force; return its id."""
         with self.lock:
             fault.id = next(self.ids)
             self.active.append(fault)
             return fault.id
 
     def clear(self) -> None:
-        """Take all faults back and release the requests that hang."""
+        """Remove all faults and release hanging requests."""
         with self.lock:
             self.active.clear()
             self.cleared.set()
-            # Those that wait hold the old event; later ones get a new one.
+            # Waiting requests hold the old event; later ones get a new one.
             self.cleared = threading.Event()
 
-    def befall(self, method: str, target: str) -> tuple[Fault, threading.Event] | None:
-        """The fault of this request, counted as used, and the event that releases it."""
+    def match(self, method: str, target: str) -> tuple[Fault, threading.Event] | None:
+        """The fault of this request, counted as used, and the event that releases the request."""
         with self.lock:
             for fault in self.active:
                 if fault.method not in (None, method) or not re.search(fault.path, target):

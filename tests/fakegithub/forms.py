@@ -1,9 +1,9 @@
 """The forms of a body: as an anonymous client sees it, and what a credential adds to it.
 
-An object is told by its keys: a repository has `full_name`, a user or an organisation `login`, a
-release `tag_name`. `trimmed` makes an example public; `seen` widens what is public for a viewer,
-at any depth, and changes nothing for nobody; `hidden` makes an item that only some are shown.
-Sources: GitHub's description of each operation, and the recorded answers to an owner.
+An object is recognised by its keys: a repository has `full_name`, a user or an organisation
+`login`, a release `tag_name`. `trimmed` makes an example public; `seen` adds what a viewer may see,
+at any depth, and nothing without a credential; `hidden` makes an item that only some viewers see.
+Sources: GitHub's description of each operation, and the recorded responses to an owner.
 """
 
 import hashlib
@@ -87,15 +87,15 @@ HIDDEN: Final = {
 
 
 def trimmed(value: Any, viewer: Viewer) -> Any:
-    """An example as it is public: what `seen` can add is taken away, and nothing is private.
+    """The public form of an example: without what `seen` can add, and nothing private.
 
-    What only some objects have for owners, or for whoever has a credential, is left to these.
+    Keys that only some objects have for owners, or for any credential, stay for these viewers.
     """
     if isinstance(value, list):
         return [trimmed(item, viewer) for item in value]
     if not isinstance(value, dict):
         return value
-    made = {key: trimmed(item, viewer) for key, item in value.items() if is_told(key, viewer)}
+    made = {key: trimmed(item, viewer) for key, item in value.items() if is_shown(key, viewer)}
     if is_repository(made):
         made = {key: item for key, item in made.items() if key not in REPOSITORY_OWN}
         public = {"private": False, "visibility": "public", "temp_clone_token": None}
@@ -112,15 +112,15 @@ def trimmed(value: Any, viewer: Viewer) -> Any:
     return made | {key: item for key, item in public.items() if key in made}
 
 
-def is_told(key: str, viewer: Viewer) -> bool:
-    """Whether a viewer is told a key that is nobody's business in any object."""
+def is_shown(key: str, viewer: Viewer) -> bool:
+    """Whether a viewer sees a key that no object shows to everybody."""
     if key in OWNERS_ANYWHERE:
         return viewer.owns
     return viewer.authenticated or CALLERS_ANYWHERE.fullmatch(key) is None
 
 
 def hidden(item: Any) -> Any:
-    """A public item of a list as one that only some may see: about something private."""
+    """A public item of a list, changed into one about something private."""
     if not isinstance(item, dict):
         return item
     made = {key: hidden_part(key, value) for key, value in item.items()}
@@ -140,14 +140,14 @@ def hidden(item: Any) -> Any:
 
 
 def hidden_part(key: str, value: Any) -> Any:
-    """What an item holds, hidden as well where it tells of where the item belongs."""
+    """A part of an item, hidden as well if it names the item's repository or source."""
     if key == "repo" and isinstance(value, dict) and "/" in str(value.get("name")):
         return value | {"name": HIDDEN_NAME, "url": HIDDEN["repository_url"]}
     return hidden(value) if key in ("repository", "repo", "source", "issue") else value
 
 
 def is_account_own(key: str) -> bool:
-    """Whether only the people of a user's or an organisation's account are told this."""
+    """Whether only an account's own people see this key of a user or an organisation."""
     return key in ACCOUNT_OWN or ACCOUNT_OWN_PATTERN.fullmatch(key) is not None
 
 
@@ -163,7 +163,7 @@ def seen(value: Any, viewer: Viewer) -> Any:
 
 
 def widened(value: dict[str, Any], viewer: Viewer) -> dict[str, Any]:
-    """An object, whose members are widened already, with what a credential adds to it."""
+    """An object whose members are widened already, with the keys that a credential adds."""
     if is_repository(value):
         return repository(value, viewer)
     if is_organisation(value):

@@ -1,7 +1,7 @@
-"""GitHub's side of a request: who asks, what it costs, what is answered.
+"""GitHub's side of a request: its viewer, its cost, its response.
 
-`GitHub` holds all state of the server. `decide` chooses an answer, `put_on_wire` gives it GitHub's
-headers, its ETag and its encoding.
+`GitHub` holds all state of the server. `decide` chooses a response, `to_http` adds GitHub's
+headers, ETag and encoding.
 """
 
 import itertools
@@ -9,31 +9,40 @@ import json
 import threading
 from dataclasses import dataclass, field, replace
 
-from tests.fakegithub import answer as answers
-from tests.fakegithub import apps, distortions, etag, forms, headers, limits, paging, routes
-from tests.fakegithub.answer import Answer, Paged
+from tests.fakegithub import (
+    api_responses,
+    apps,
+    distortions,
+    etag,
+    forms,
+    headers,
+    limits,
+    paging,
+    routes,
+)
+from tests.fakegithub.api_responses import ApiResponse, Paged
 from tests.fakegithub.apps import App, Refused
 from tests.fakegithub.bodies import public_user
 from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault, Faults
-from tests.fakegithub.found import Asked, Listing, Membership, Moved, Refusal, Single
-from tests.fakegithub.installations import Installations
-from tests.fakegithub.limits import Limits, Standing
-from tests.fakegithub.scripts import Scripts
-from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
-from tests.fakegithub.wire import (
+from tests.fakegithub.http_messages import (
     NO_BODY,
-    Reply,
+    HttpResponse,
     Request,
     allows_gzip,
     compact_json,
     gzipped,
     pretty_json,
 )
+from tests.fakegithub.installations import Installations
+from tests.fakegithub.limits import Limits, Standing
+from tests.fakegithub.route_targets import Listing, Membership, Moved, Refusal, RouteContext, Single
+from tests.fakegithub.scripts import Scripts
+from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 from tests.fakegithub.world import World
 
-KEPT_ANSWERS = 128
+KEPT_RESPONSES = 128
 OTHER_RESOURCES = {
     "search": 30, "graphql": 5000, "integration_manifest": 5000, "source_import": 100,
     "code_scanning_upload": 1000, "actions_runner_registration": 10000, "scim": 15000,
@@ -55,12 +64,12 @@ class GitHub:
     installations: Installations = field(default_factory=Installations)
     counters: Counters = field(default_factory=Counters)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-    rendered: dict[tuple[str, Viewer], Answer] = field(default_factory=dict)
+    rendered: dict[tuple[str, Viewer], ApiResponse] = field(default_factory=dict)
     rendered_version: int = -1
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def token(self, request: Request) -> str | None:
-        """The request's credential: `Bearer x` or `token x`; what else there is comes whole."""
+        """The request's token: x in `Bearer x` or `token x`, else the whole field."""
         value = request.headers.get("authorization")
         if not value:
             return None
@@ -68,8 +77,8 @@ class GitHub:
         return token.strip() if scheme.lower() in ("bearer", "token") else value
 
     def credential(self, request: Request, *, now: float) -> str:
-        """Whose budget a request draws on; a bad token draws on nobody's but the address's."""
-        if apps.installation_asked(request) is not None:
+        """The credential whose budget pays for a request; an invalid token counts as none."""
+        if apps.requested_installation(request) is not None:
             app = self.signer(request, now=now)
             return limits.ANONYMOUS if isinstance(app, Refused) else limits.app_credential(app)
         token = self.token(request)
@@ -79,8 +88,10 @@ class GitHub:
         return limits.credential_of(token) if issued is None else issued.credential
 
     def is_valid(self, token: str, *, now: float) -> bool:
-        """Whether a token is one of those configured (any, by default) and not revoked, or one
-        that an installation was given and that is not over.
+        """Whether a token is valid and not revoked.
+
+        A valid token is one of those configured (any, by default), or an installation's that has
+        not expired.
         """
         if token in self.config.revoked:
             return False
@@ -90,9 +101,9 @@ class GitHub:
         return self.config.tokens is None or token in self.config.tokens
 
     def viewer(self, request: Request) -> Viewer:
-        """Who asks, of a request whose credential is valid or lacking."""
+        """The viewer of a request whose credential is valid or missing."""
         token = self.token(request)
-        if not token or apps.installation_asked(request) is not None:
+        if not token or apps.requested_installation(request) is not None:
             return ANONYMOUS_VIEWER
         issued = self.installations.of(token)
         if issued is None:
@@ -102,69 +113,69 @@ class GitHub:
         return Viewer(app.role, "installation", "") if app else ANONYMOUS_VIEWER
 
     def signer(self, request: Request, *, now: float) -> App | Refused:
-        """The GitHub App that a request for an installation's token is from."""
+        """The GitHub App that requests an installation's token."""
         return apps.signer(request, self.config.apps, now=self.clock(now))
 
     def clock(self, now: float) -> float:
-        """What this server takes the time to be."""
+        """The time by this server's skewed clock."""
         return now + self.config.clock_skew
 
     def decide(
         self, request: Request, *, concurrent: int, fault: Fault | None, now: float
-    ) -> Answer:
-        """The answer to a request: the gate's first, then the fault's, then the world's."""
+    ) -> ApiResponse:
+        """The response to a request: a fault's or a refusal, else the world's."""
         if not request.headers.get("user-agent"):
-            return answers.no_user_agent()
+            return api_responses.no_user_agent()
         credential = self.credential(request, now=now)
         if fault and (
             given := distortions.replacement(fault, credential=credential, peer=request.peer)
         ):
             return given
-        token, asks = self.token(request), apps.installation_asked(request)
-        if token and asks is None and not self.is_valid(token, now=now):
-            return answers.bad_credentials()
+        token, installation = self.token(request), apps.requested_installation(request)
+        if token and installation is None and not self.is_valid(token, now=now):
+            return api_responses.bad_credentials()
         config = self.config
         if config.private_mode and not token:
-            return answers.error(401, "Must authenticate to access this API.")
+            return api_responses.error(401, "Must authenticate to access this API.")
         if concurrent > config.max_concurrent or self.limits.over_points(
             credential, config=config, now=now
         ):
-            return answers.secondary_limit(403, config.retry_after)
-        answer = self.find(request, now=now)
-        return distortions.distorted(fault, answer) if fault else answer
+            return api_responses.secondary_limit(403, config.retry_after)
+        response = self.find(request, now=now)
+        return distortions.distorted(fault, response) if fault else response
 
-    def find(self, request: Request, *, now: float) -> Answer:
-        """What the world has to say to a request that may be answered."""
+    def find(self, request: Request, *, now: float) -> ApiResponse:
+        """The response to a request that is within its limits."""
         here = self.own_address(request)
         if to := self.config.redirect(request.target):
             status, url = to
-            return answers.moved(status, here + url if url.startswith("/") else url)
-        if (installation := apps.installation_asked(request)) is not None:
+            return api_responses.moved(status, here + url if url.startswith("/") else url)
+        if (installation := apps.requested_installation(request)) is not None:
             return self.installation_token(request, installation, now=now)
         if request.method not in ("GET", "HEAD"):
-            options = Answer(204, metered=False, headers={**headers.PREFLIGHT})
-            return options if request.method == "OPTIONS" else answers.not_found()
+            options = ApiResponse(204, metered=False, headers={**headers.PREFLIGHT})
+            return options if request.method == "OPTIONS" else api_responses.not_found()
         return self.read(request, here, now=now)
 
-    def installation_token(self, request: Request, installation: int, *, now: float) -> Answer:
-        """A new token for an App's installation, with all it has, whatever the body asks for."""
+    def installation_token(self, request: Request, installation: int, *, now: float) -> ApiResponse:
+        """A new token of an App's installation; it has all permissions, whatever the body says."""
         caller = self.signer(request, now=now)
         if isinstance(caller, Refused):
-            return answers.error(401, caller.reason)
+            return api_responses.error(401, caller.reason)
         own = [app for app in self.config.apps if app.is_called(caller.app_id)]
         app = next((app for app in own if app.installation_id == installation), None)
         if app is None:
-            return answers.not_found()
+            return api_responses.not_found()
         try:
             json.loads(request.body or b"{}")
         except ValueError:
-            return answers.error(400, "Problems parsing JSON")
+            return api_responses.error(400, "Problems parsing JSON")
         self.counters.add(installation_tokens=1)
         issued = self.installations.issue(app, now=self.clock(now))
-        return answers.installation_token(issued.as_json())
+        return api_responses.installation_token(issued.as_json())
 
-    def read(self, request: Request, here: str, *, now: float) -> Answer:
-        """What a GET or HEAD finds."""
+    def read(self, request: Request, here: str, *, now: float) -> ApiResponse:
+        """The response to a GET or HEAD."""
         match request.path.split("/"):
             case ["", "rate_limit"]:
                 return self.rate_limit(request, now=now)
@@ -173,7 +184,7 @@ class GitHub:
             case ["", "orgs", _, "members"] if self.config.members_redirect:
                 found = self.render(request, here)
                 target = request.target.replace("/members", "/public_members", 1)
-                return answers.moved(302, here + target) if found.status == 200 else found
+                return api_responses.moved(302, here + target) if found.status == 200 else found
             case _:
                 return self.render(request, here)
 
@@ -181,58 +192,64 @@ class GitHub:
         """Scheme, host and prefix by which the client reached this server."""
         return f"http://{request.headers.get('host', 'localhost')}{self.prefix}"
 
-    def render(self, request: Request, here: str) -> Answer:
-        """The resource of a path; rendered once for each version of the world."""
+    def render(self, request: Request, here: str) -> ApiResponse:
+        """The resource of a path, rendered once for each version of the world."""
         viewer = self.viewer(request)
         key = (request.target, viewer)
         with self.world.lock:
-            if self.rendered_version != self.world.version or len(self.rendered) > KEPT_ANSWERS:
+            if self.rendered_version != self.world.version or len(self.rendered) > KEPT_RESPONSES:
                 self.rendered.clear()
                 self.rendered_version = self.world.version
             if key not in self.rendered:
-                asked = Asked(self.world, dict(request.query), viewer)
-                found = routes.find(asked, request.path)
+                context = RouteContext(self.world, dict(request.query), viewer)
+                found = routes.find(context, request.path)
                 if isinstance(found, Moved):
-                    return answers.moved(301, here + found.path)
+                    return api_responses.moved(301, here + found.path)
                 if isinstance(found, Membership):
-                    return answers.moved(302, here + found.path) if found.path else Answer(204)
+                    return (
+                        api_responses.moved(302, here + found.path)
+                        if found.path
+                        else ApiResponse(204)
+                    )
                 if isinstance(found, Refusal):
-                    return answers.error(found.status, found.message)
-                self.rendered[key] = self.to_answer(found, request, viewer)
+                    return api_responses.error(found.status, found.message)
+                self.rendered[key] = self.to_response(found, request, viewer)
             return self.rendered[key]
 
-    def to_answer(self, found: Single | Listing | None, request: Request, viewer: Viewer) -> Answer:
-        """A resource as status and compact JSON, in the form for who asks."""
+    def to_response(
+        self, found: Single | Listing | None, request: Request, viewer: Viewer
+    ) -> ApiResponse:
+        """A resource as status and compact JSON, in the viewer's form."""
         match found:
             case None:
-                return answers.not_found(request.path)
+                return api_responses.not_found(request.path)
             case Single():
                 body = compact_json(forms.seen(found.render(self.public_base), viewer))
-                return Answer(200, body, validated=True, last_modified=found.last_modified)
+                return ApiResponse(200, body, validated=True, last_modified=found.last_modified)
             case Listing():
                 page = paging.requested_page(request.query)
                 items = [found.render(self.public_base, i) for i in page.cut(found.items)]
                 paged = Paged(found.path, found.known_as, page, len(found.items))
                 value = found.around(self.public_base, items) if found.around else items
                 body = compact_json(forms.seen(value, viewer))
-                return Answer(200, body, validated=True, paged=paged)
+                return ApiResponse(200, body, validated=True, paged=paged)
 
-    def current_user(self, viewer: Viewer) -> Answer:
-        """`/user`: whose token it is; by default the first member of the first organisation."""
+    def current_user(self, viewer: Viewer) -> ApiResponse:
+        """`/user`: the token's user; by default the first member of the first organisation."""
         if not viewer.authenticated:
-            return answers.error(401, "Requires authentication")
+            return api_responses.error(401, "Requires authentication")
         with self.world.lock:
             accounts = list(self.world.accounts.values())
             first = next((a for a in accounts if a.kind == "User"), accounts[0])
             user = self.world.account(viewer.login or "", "User") or first
             itself = replace(viewer, login=user.login)
             body = compact_json(forms.seen(public_user(self.public_base, user), itself))
-            return Answer(200, body, validated=True, last_modified=user.updated_at)
+            return ApiResponse(200, body, validated=True, last_modified=user.updated_at)
 
-    def rate_limit(self, request: Request, *, now: float) -> Answer:
+    def rate_limit(self, request: Request, *, now: float) -> ApiResponse:
         """`/rate_limit`, free of charge (schema `rate-limit-overview`)."""
         if not self.config.rate_limiting:
-            return answers.error(404, "Rate limiting is not enabled.")
+            return api_responses.error(404, "Rate limiting is not enabled.")
         counted = {
             one.name: self.standing(request, one, cost=0, now=now).as_json()
             for one in (CORE, *self.config.resource_classes)
@@ -243,67 +260,67 @@ class GitHub:
             for name, limit in OTHER_RESOURCES.items()
         }
         body = {"resources": {CORE.name: core, **others, **counted}, "rate": core}
-        return Answer(200, compact_json(body), metered=False)
+        return ApiResponse(200, compact_json(body), metered=False)
 
     def standing(
         self, request: Request, resource: ResourceClass, *, cost: int, now: float
     ) -> Standing:
-        """Charge a request; gives what is left then, in the server's skewed clock."""
+        """Charge a request; return what is left, by the server's skewed clock."""
         left = self.limits.charge(
             self.credential(request, now=now), cost, config=self.config, now=now, resource=resource
         )
         return replace(left, reset=left.reset + round(self.config.clock_skew))
 
-    def put_on_wire(
-        self, request: Request, answer: Answer, *, fault: Fault | None, now: float
-    ) -> tuple[Reply, int]:
-        """The answer with its headers and encoding, and the points it cost."""
+    def to_http(
+        self, request: Request, response: ApiResponse, *, fault: Fault | None, now: float
+    ) -> tuple[HttpResponse, int]:
+        """The response with its headers and encoding, and the points it cost."""
         credential = self.credential(request, now=now)
         authorised = credential != limits.ANONYMOUS
         viewer = self.viewer(request) if authorised else ANONYMOUS_VIEWER
-        tag = etag.weak_etag(request.headers, answer.body) if answer.validated else None
+        tag = etag.weak_etag(request.headers, response.body) if response.validated else None
         fresh = (
             tag is not None
-            and answer.conditional
+            and response.conditional
             and etag.matches(request.headers.get("if-none-match"), tag)
         )
         # A 304 to an authorised request is free (docs.github.com, "Conditional requests").
-        cost = 1 if answer.metered and not (fresh and authorised) else 0
+        cost = 1 if response.metered and not (fresh and authorised) else 0
         left: Standing | None = None
-        if self.config.rate_limiting and answer.limited:
+        if self.config.rate_limiting and response.limited:
             resource = self.config.resource_class(request.path)
             left = self.standing(request, resource, cost=cost, now=now)
-            if left.exhausted and answer.metered:
-                answer = answers.rate_limited(credential, request.peer)
+            if left.exhausted and response.metered:
+                response = api_responses.rate_limited(credential, request.peer)
                 tag, fresh, cost = None, False, 0
-            if answer.left is not None:
-                reset = int(self.clock(now) + answer.left)
+            if response.left is not None:
+                reset = int(self.clock(now) + response.left)
                 left = replace(left, used=left.limit, reset=reset)
         fields = headers.common_headers(self.clock(now), next(self.numbers))
-        if answer.limited:
+        if response.limited:
             fields |= headers.media_headers() | headers.scope_headers(viewer)
         if tag:
             fields |= headers.caching_headers(
-                tag, authorised=authorised, last_modified=answer.last_modified
+                tag, authorised=authorised, last_modified=response.last_modified
             )
-        if answer.paged and (not fresh or self.config.link_on_304):
-            fields |= self.link(request, answer.paged, fault)
+        if response.paged and (not fresh or self.config.link_on_304):
+            fields |= self.link(request, response.paged, fault)
         if left:
             fields |= headers.rate_headers(left)
-        status = 304 if fresh else answer.status
-        body = b"" if status in NO_BODY else self.encoded(request, answer, fields)
-        for name, value in {**answer.headers, **(fault.headers if fault else {})}.items():
+        status = 304 if fresh else response.status
+        body = b"" if status in NO_BODY else self.encoded(request, response, fields)
+        for name, value in {**response.headers, **(fault.headers if fault else {})}.items():
             fields.pop(name, None)
             if value is not None:
                 fields[name] = value
-        return Reply(status, fields, body), cost
+        return HttpResponse(status, fields, body), cost
 
-    def encoded(self, request: Request, answer: Answer, fields: dict[str, str]) -> bytes:
-        """The body as this client gets it; sets Content-Type and Content-Encoding."""
-        fields["Content-Type"] = answer.content_type
-        body = answer.body
-        # Garbage can't be laid out; it is among the answers that are never conditional.
-        well_formed = answer.content_type == answers.JSON_TYPE and answer.conditional
+    def encoded(self, request: Request, response: ApiResponse, fields: dict[str, str]) -> bytes:
+        """The body in this client's encoding; sets Content-Type and Content-Encoding."""
+        fields["Content-Type"] = response.content_type
+        body = response.body
+        # Garbage can't be pretty-printed; it is among the responses that are never conditional.
+        well_formed = response.content_type == api_responses.JSON_TYPE and response.conditional
         if well_formed and request.headers.get("user-agent", "").startswith("curl/"):
             body = pretty_json(body)
         if body and allows_gzip(request.headers.get("accept-encoding", "")):

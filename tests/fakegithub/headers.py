@@ -33,7 +33,7 @@ PREFLIGHT: Final = {
 
 
 def common_headers(now: float, number: int) -> dict[str, str]:
-    """What every answer has; `number` tells requests apart in `X-GitHub-Request-Id`."""
+    """Headers of every response; `number` tells requests apart in `X-GitHub-Request-Id`."""
     return {
         "Server": "github.com",
         "Date": formatdate(now, usegmt=True),
@@ -44,7 +44,7 @@ def common_headers(now: float, number: int) -> dict[str, str]:
 
 
 def media_headers() -> dict[str, str]:
-    """What every answer of the API proper has."""
+    """Headers of every response of the API proper."""
     return {
         "X-GitHub-Media-Type": "github.v3; format=json",
         "X-GitHub-Api-Version-Selected": "2022-11-28",
@@ -52,7 +52,7 @@ def media_headers() -> dict[str, str]:
 
 
 def scope_headers(viewer: Viewer) -> dict[str, str]:
-    """What an answer tells of the token: scopes are a matter of classic ones only."""
+    """Headers about the token: only classic ones have scopes."""
     if not viewer.authenticated:
         return {}
     if viewer.kind == "classic":
@@ -61,7 +61,7 @@ def scope_headers(viewer: Viewer) -> dict[str, str]:
 
 
 def caching_headers(etag: str, *, authorised: bool, last_modified: str | None) -> dict[str, str]:
-    """What a 200 and its 304 have; `last_modified` as bodies write a time."""
+    """Caching headers of a 200 and its 304; `last_modified` as bodies write a time."""
     credentials = "Authorization, Cookie, " if authorised else ""
     headers = {
         "Cache-Control": f"{'private' if authorised else 'public'}, max-age=60, s-maxage=60",
@@ -75,7 +75,7 @@ def caching_headers(etag: str, *, authorised: bool, last_modified: str | None) -
 
 
 def rate_headers(standing: Standing) -> dict[str, str]:
-    """What a client has left; `X-RateLimit-Reset` in seconds since the epoch."""
+    """Headers of the rate limit; `X-RateLimit-Reset` in seconds since the epoch."""
     return {
         "X-RateLimit-Limit": str(standing.limit),
         "X-RateLimit-Remaining": str(standing.remaining),

@@ -1,4 +1,4 @@
-"""The tokens that installations of GitHub Apps were given, and until when they last.
+"""Tokens issued to installations of GitHub Apps, and their expiry.
 
 Source: docs.github.com "Generating an installation access token for a GitHub App".
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 from tests.fakegithub.apps import App
 from tests.fakegithub.world import iso
 
-# As the docs announce for 2026, `ghs_APPID_JWT`: much longer than the 40 characters of before.
+# The form that the docs announce for 2026, `ghs_APPID_JWT`, longer than the former 40 characters.
 JWT_BYTES: Final = (27, 200, 256)  # header, claims, signature
 
 
@@ -27,11 +27,11 @@ class Issued:
 
     @property
     def credential(self) -> str:
-        """The budget that all tokens of an installation draw on together."""
+        """The budget that all tokens of an installation share."""
         return f"installation-{self.installation_id}"
 
     def as_json(self) -> dict[str, Any]:
-        """The body of the answer that gives it away (schema `installation-token`)."""
+        """The body of the response that issues it (schema `installation-token`)."""
         return {
             "token": self.token,
             "expires_at": iso(self.expires_at),
@@ -42,13 +42,13 @@ class Issued:
 
 @dataclass
 class Installations:
-    """Every token that was given, also those that are over. Thread-safe; time is a parameter."""
+    """All issued tokens, expired ones included. Thread-safe; time is a parameter."""
 
     issued: dict[str, Issued] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def issue(self, app: App, *, now: float) -> Issued:
-        """A new token of an installation; those it has go on being valid."""
+        """Issue a new token to an installation; its other tokens stay valid."""
         parts = ".".join(secrets.token_urlsafe(size) for size in JWT_BYTES)
         expires_at = math.ceil(now + app.token_seconds)
         made = Issued(
@@ -59,11 +59,11 @@ class Installations:
         return made
 
     def of(self, token: str) -> Issued | None:
-        """What is known of a token that was given here."""
+        """The record of a token that was issued here; None for any other token."""
         with self.lock:
             return self.issued.get(token)
 
     def tokens(self) -> list[str]:
-        """All of them, oldest first."""
+        """All issued tokens, oldest first."""
         with self.lock:
             return list(self.issued)

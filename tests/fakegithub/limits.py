@@ -1,7 +1,7 @@
 """GitHub's rate limits: points in a window, and requests at a time, for each credential.
 
-Source: docs.github.com "Rate limits for the REST API". A token is a credential, and so is an
-installation of a GitHub App, whatever tokens it has.
+Source: docs.github.com "Rate limits for the REST API". A credential is a token, or
+an installation of a GitHub App with all of its tokens.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ ANONYMOUS = "anonymous"
 
 
 def credential_of(token: str | None) -> str:
-    """Whose budget a request draws on: never the token, a short hash of it."""
+    """The name of a token's budget: a short hash, never the token."""
     return hashlib.sha256(token.encode()).hexdigest()[:8] if token else ANONYMOUS
 
 
 def app_credential(app: App) -> str:
-    """The budget of an App itself, which asks for tokens with a JWT; no installation's."""
+    """The name of the budget of an App itself, which requests tokens with a JWT."""
     return f"app-{app.app_id}"
 
 
@@ -41,7 +41,7 @@ class Standing:
         return max(0, self.limit - self.used)
 
     def as_json(self) -> dict[str, int]:
-        """What `/rate_limit` tells of it (schema `rate-limit`)."""
+        """Its object in `/rate_limit` (schema `rate-limit`)."""
         return {
             "limit": self.limit, "used": self.used, "remaining": self.remaining,
             "reset": self.reset,
@@ -74,7 +74,7 @@ class Limits:
         now: float,
         resource: ResourceClass = CORE,
     ) -> Standing:
-        """Take `cost` points at once with the check; an exhausted window takes none."""
+        """Check the limit and take `cost` points in one step; an exhausted window takes none."""
         usual = config.anonymous_limit if credential == ANONYMOUS else config.token_limit
         limit = usual if resource.limit is None else resource.limit
         key = (credential, resource.name)
@@ -106,12 +106,12 @@ class Limits:
             self.minutes.clear()
 
     def enter(self, credential: str) -> tuple[int, int]:
-        """One more request in flight; gives the credential's number and everybody's."""
+        """Count a request in flight; return how many the credential has, and how many there are."""
         with self.lock:
             self.in_flight[credential] = self.in_flight.get(credential, 0) + 1
             return self.in_flight[credential], sum(self.in_flight.values())
 
     def leave(self, credential: str) -> None:
-        """One request in flight less."""
+        """Count a request in flight no longer."""
         with self.lock:
             self.in_flight[credential] -= 1

@@ -1,4 +1,4 @@
-"""What can happen to the world while it is read: stars, renames, moves, members that leave.
+"""Mutations of the world: stars, renames, moves, members that join or leave.
 
 `apply` takes a mutation as JSON gives it: `kind`, `org` (default: the first organisation) and the
 kind's own options, which are the keyword parameters of the functions below. A repository is named
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tests.fakegithub import forms
-from tests.fakegithub.creation import new_repo, new_user
 from tests.fakegithub.repo_bodies import minimal_repository
 from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 from tests.fakegithub.world import Account, Repository, World
+from tests.fakegithub.world_factory import new_repo, new_user
 
 EDITABLE_ORG: Final = ("description", "name", "company", "blog", "location", "email", "followers")
 EDITABLE_REPO: Final = (
@@ -23,7 +23,7 @@ EDITABLE_REPO: Final = (
 
 
 def apply(world: World, mutation: dict[str, Any]) -> dict[str, Any]:
-    """Do one mutation; gives what it touched. ValueError says what is wrong with it."""
+    """Do one mutation; return what it touched. ValueError says what is wrong with it."""
     options = dict(mutation)
     kind = options.pop("kind", None)
     if kind not in MUTATIONS:
@@ -56,7 +56,7 @@ def find(world: World, org: Account, repo: str | int) -> Repository:
 def star(
     world: World, org: Account, moment: str, *, repo: str | int = 0, by: int = 1
 ) -> Repository:
-    """`by` stars more, or less when negative."""
+    """Add `by` stars; a negative number takes stars away."""
     found = find(world, org, repo)
     found.stars = max(0, found.stars + by)
     found.updated_at = moment
@@ -64,7 +64,7 @@ def star(
 
 
 def rename(world: World, org: Account, moment: str, *, repo: str | int, to: str) -> Repository:
-    """A new name; the old one answers 301 from now on."""
+    """Give a new name; the old one redirects (301) from now on."""
     found = find(world, org, repo)
     world.former_names[(org.id, found.name.lower())] = found.id
     world.former_names.pop((org.id, to.lower()), None)
@@ -74,7 +74,7 @@ def rename(world: World, org: Account, moment: str, *, repo: str | int, to: str)
 
 
 def delete(world: World, org: Account, moment: str, *, repo: str | int) -> Repository:
-    """The repository is gone, by all its names."""
+    """Delete a repository, under all its names."""
     found = find(world, org, repo)
     org.repos.remove(found)
     del world.repos_by_id[found.id]
@@ -94,7 +94,7 @@ def add(
     private: bool = False,
     stars: int = 0,
 ) -> Repository:
-    """A new repository, at the `front` (as GitHub's newest) or the `end` of the default order."""
+    """Add a repository at the `front` (as GitHub's newest) or the `end` of the default order."""
     number = world.new_id()
     made = new_repo(world, org, name or f"new-{number}", 0, random.Random(number))
     if world.repo(org.login, made.name):
@@ -105,7 +105,7 @@ def add(
 
 
 def move(world: World, org: Account, moment: str, *, repo: str | int, to: int) -> Repository:
-    """To place `to` of the default order; nothing else of it changes."""
+    """Move a repository to place `to` of the default order; nothing else changes."""
     found = find(world, org, repo)
     org.repos.remove(found)
     org.repos.insert(to, found)
@@ -113,7 +113,7 @@ def move(world: World, org: Account, moment: str, *, repo: str | int, to: int) -
 
 
 def make_private(world: World, org: Account, moment: str, *, repo: str | int) -> Repository:
-    """Only those with access see it from now on."""
+    """Make a repository private: only viewers with access see it."""
     found = find(world, org, repo)
     found.private, found.internal = True, False
     found.updated_at = moment
@@ -121,7 +121,7 @@ def make_private(world: World, org: Account, moment: str, *, repo: str | int) ->
 
 
 def make_public(world: World, org: Account, moment: str, *, repo: str | int) -> Repository:
-    """Everybody sees it from now on."""
+    """Make a repository public: everybody sees it."""
     found = find(world, org, repo)
     found.private = found.internal = False
     found.updated_at = moment
@@ -129,7 +129,7 @@ def make_public(world: World, org: Account, moment: str, *, repo: str | int) -> 
 
 
 def make_internal(world: World, org: Account, moment: str, *, repo: str | int) -> Repository:
-    """Only the organisation's own people see it from now on."""
+    """Make a repository internal: only the organisation's own people see it."""
     found = find(world, org, repo)
     found.private = found.internal = True
     found.updated_at = moment
@@ -137,7 +137,7 @@ def make_internal(world: World, org: Account, moment: str, *, repo: str | int) -
 
 
 def push(world: World, org: Account, moment: str, *, repo: str | int = 0) -> Repository:
-    """A push: `pushed_at` and `updated_at` move on."""
+    """Push: `pushed_at` and `updated_at` move on."""
     found = find(world, org, repo)
     found.pushed_at = found.updated_at = moment
     return found
@@ -170,7 +170,7 @@ def edit(target: Repository | Account, changes: dict[str, Any], allowed: tuple[s
 def add_member(
     world: World, org: Account, moment: str, *, login: str | None = None, where: str = "end"
 ) -> Account:
-    """Somebody joins, at the `end` (as GitHub's newest) or the `front` of the list."""
+    """Add a member at the `end` (as GitHub's newest) or the `front` of the list."""
     number = world.new_id()
     user = world.account(login) if login else None
     if user is None:
@@ -184,7 +184,7 @@ def add_member(
 
 
 def remove_member(world: World, org: Account, moment: str, *, login: str | int = 0) -> Account:
-    """Somebody, named by login or by place, leaves the organisation, not GitHub."""
+    """Remove a member, named by login or by place, from the organisation; the account stays."""
     user = member(world, org, login)
     org.members.remove(user)
     org.concealed.discard(user.id)
@@ -192,14 +192,14 @@ def remove_member(world: World, org: Account, moment: str, *, login: str | int =
 
 
 def conceal_member(world: World, org: Account, moment: str, *, login: str | int = 0) -> Account:
-    """A member, named by login or by place, no longer shows the membership."""
+    """Conceal the membership of a member, named by login or by place."""
     user = member(world, org, login)
     org.concealed.add(user.id)
     return user
 
 
 def publicize_member(world: World, org: Account, moment: str, *, login: str | int = 0) -> Account:
-    """A member, named by login or by place, shows the membership to everybody."""
+    """Publicize the membership of a member, named by login or by place."""
     user = member(world, org, login)
     org.concealed.discard(user.id)
     return user
@@ -216,7 +216,7 @@ def member(world: World, org: Account, login: str | int) -> Account:
 
 
 def set_repos(world: World, org: Account, moment: str, *, count: int) -> Account:
-    """As many public repositories as `count`: new ones at the front, or fewer from the end."""
+    """Set the number of public repositories: add at the front, or delete from the end."""
     public = org.public_repos()
     for repo in public[count:]:
         delete(world, org, moment, repo=repo.name)

@@ -32,7 +32,7 @@ class Page:
 
 
 def requested_page(query: Sequence[tuple[str, str]]) -> Page:
-    """The page a query asks for: `per_page` above 100 is clamped, what is no number ignored."""
+    """The page a query asks for: `per_page` above 100 is clamped, invalid values are ignored."""
     values = dict(query)
     per_page = positive(values.get("per_page")) or DEFAULT_PER_PAGE
     return Page(positive(values.get("page")) or 1, min(per_page, MOST_PER_PAGE))
@@ -48,7 +48,7 @@ def positive(text: str | None) -> int | None:
 def link_header(
     url: str, query: Sequence[tuple[str, str]], *, page: Page, total: int
 ) -> str | None:
-    """`prev, next, last, first` as far as they exist; None when there is but one page.
+    """`prev, next, last, first` as far as they exist; None when there is only one page.
 
     `url` is the list's numeric address. The query's other parameters stay, `page` in its place.
     """

@@ -1,7 +1,7 @@
 """GitHub's JSON objects of a repository's releases; see `bodies`.
 
-Each repository has the same few releases as long as it has its id: up to three that are published,
-and a draft, which is the newest. Their ids are unique in their repository only.
+A repository's releases depend on its id only: up to three are published, and the newest is a draft.
+Their ids are unique within their repository only.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Release:
 
 
 def releases(repo: Repository) -> list[Release]:
-    """All releases of a repository, newest first, as those see them who may push."""
+    """All releases of a repository, drafts included, newest first."""
     published = 1 + repo.id % 3
     return [Release(version, draft=version > published) for version in range(published + 1, 0, -1)]
 
@@ -59,7 +59,7 @@ def release(base: str, repo: Repository, one: Release) -> JsonObject:
 
 
 def author(repo: Repository) -> Account:
-    """Who made the releases: somebody whose membership is public, or the owner."""
+    """The author of the releases: a public member, or the owner."""
     return next(iter(repo.owner.public_members()), repo.owner)
 
 

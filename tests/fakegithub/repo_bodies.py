@@ -1,10 +1,10 @@
-"""GitHub's JSON objects of a repository and of what it has; see `bodies`."""
+"""GitHub's JSON objects of a repository and of its parts; see `bodies`."""
 
 import random
 from itertools import islice
 from typing import Final
 
-from tests.fakegithub import words
+from tests.fakegithub import sample_data
 from tests.fakegithub.bodies import (
     REPO_PATHS,
     SITE,
@@ -76,10 +76,10 @@ def full_repository(base: str, repo: Repository) -> JsonObject:
     if repo.owner.kind == "Organization":
         body |= {"custom_properties": {}, "organization": simple_user(base, repo.owner)}
     if repo.parent and not repo.parent.private:
-        origin = repo.parent
-        while origin.parent and not origin.parent.private:
-            origin = origin.parent
-        for key, ancestor in (("parent", repo.parent), ("source", origin)):
+        source = repo.parent
+        while source.parent and not source.parent.private:
+            source = source.parent
+        for key, ancestor in (("parent", repo.parent), ("source", source)):
             body[key] = minimal_repository(base, ancestor)
     return body | {"network_count": repo.forks, "subscribers_count": repo.subscribers}
 
@@ -94,7 +94,7 @@ def languages(repo: Repository) -> JsonObject:
 def sbom(repo: Repository) -> JsonObject:
     """`GET /repos/{owner}/{repo}/dependency-graph/sbom`: an SPDX document of one dependency."""
     language = (repo.language or "generic").lower()
-    licence = words.LICENSES[repo.license][1] if repo.license else "NOASSERTION"
+    licence = sample_data.LICENSES[repo.license][1] if repo.license else "NOASSERTION"
     document, itself, needed = "SPDXRef-DOCUMENT", "SPDXRef-Repository", "SPDXRef-Package"
     return {
         "sbom": {
@@ -142,16 +142,16 @@ def spdx_package(name: str, spdx_id: str, version: str, licence: str, purl: str)
 
 
 def spdx_relationship(element: str, kind: str, related: str) -> JsonObject:
-    """What one element of an SPDX document is to another."""
+    """A relationship between two elements of an SPDX document."""
     return {"relationshipType": kind, "spdxElementId": element, "relatedSpdxElement": related}
 
 
 def contributors(repo: Repository, people: list[Account]) -> list[tuple[Account, int]]:
-    """Who contributed how often, most first: a few of `people`, the same ones each time."""
+    """Contributors with their counts, most first: a few of `people`, the same ones each time."""
     dice = random.Random(repo.id)
     chosen = dice.sample(people, min(len(people), 3 + repo.id % 40))
-    local_counters = sorted((dice.randrange(1, 900) for _ in chosen), reverse=True)
-    return list(zip(chosen, local_counters, strict=True))
+    counts = sorted((dice.randrange(1, 900) for _ in chosen), reverse=True)
+    return list(zip(chosen, counts, strict=True))
 
 
 def contributor(base: str, entry: tuple[Account, int]) -> JsonObject:

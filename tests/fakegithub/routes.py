@@ -1,6 +1,6 @@
-"""Which resource a path names: the table of GitHub's paths that the world has an answer to.
+"""Routes: the table of GitHub's paths that the world serves.
 
-What is not in the table may be in GitHub's description (`documented`).
+Other paths may be in GitHub's description (`example_responses`).
 """
 
 import re
@@ -9,25 +9,32 @@ from typing import Final
 
 from tests.fakegithub import bodies, release_bodies, repo_bodies
 from tests.fakegithub.bodies import JsonObject
-from tests.fakegithub.documented import documented
-from tests.fakegithub.found import Asked, Found, Listing, Membership, Moved, Single
+from tests.fakegithub.example_responses import find_example
+from tests.fakegithub.route_targets import (
+    Listing,
+    Membership,
+    Moved,
+    RouteContext,
+    RouteTarget,
+    Single,
+)
 from tests.fakegithub.world import Account, Repository
 
 
-def repo_order(asked: Asked, repos: list[Repository], default: str) -> list[Repository]:
-    """Sorted as `sort` and `direction` say; `created` is the default order itself, newest first.
+def repo_order(context: RouteContext, repos: list[Repository], default: str) -> list[Repository]:
+    """Sort as `sort` and `direction` say; `created` is the default order itself, newest first.
 
     Source: docs.github.com "List organization repositories": direction is `asc` for `full_name`
-    and `desc` otherwise; what is no valid value is ignored.
+    and `desc` otherwise; invalid values are ignored.
     """
     keys: dict[str, Callable[[Repository], str]] = {
         "updated": lambda repo: repo.updated_at,
         "pushed": lambda repo: repo.pushed_at,
         "full_name": lambda repo: repo.full_name.lower(),
     }
-    sort = asked.query.get("sort", default)
+    sort = context.query.get("sort", default)
     sort = sort if sort in (*keys, "created") else default
-    direction = asked.query.get("direction")
+    direction = context.query.get("direction")
     if direction not in ("asc", "desc"):
         direction = "asc" if sort == "full_name" else "desc"
     if sort == "created":
@@ -35,8 +42,8 @@ def repo_order(asked: Asked, repos: list[Repository], default: str) -> list[Repo
     return sorted(repos, key=keys[sort], reverse=direction == "desc")
 
 
-def selected_repos(asked: Asked, repos: list[Repository]) -> list[Repository]:
-    """Those of a list that the query's `type` selects."""
+def selected_repos(context: RouteContext, repos: list[Repository]) -> list[Repository]:
+    """The repositories of a list that the query's `type` selects."""
     kinds: dict[str, Callable[[Repository], bool]] = {
         "public": lambda repo: not repo.private,
         "private": lambda repo: repo.visibility == "private",
@@ -44,100 +51,100 @@ def selected_repos(asked: Asked, repos: list[Repository]) -> list[Repository]:
         "forks": lambda repo: repo.fork,
         "sources": lambda repo: not repo.fork,
     }
-    wanted = kinds.get(asked.query.get("type", ""))
+    wanted = kinds.get(context.query.get("type", ""))
     return [repo for repo in repos if wanted is None or wanted(repo)]
 
 
-def org_resource(asked: Asked, org: Account, rest: str) -> Found:
-    """What is under `/orgs/{org}` and `/organizations/{id}`."""
+def org_resource(context: RouteContext, org: Account, rest: str) -> RouteTarget:
+    """Paths under `/orgs/{org}` and `/organizations/{id}`."""
     home, name = f"/organizations/{org.id}", f"/orgs/{org.login}"
     if not rest:
-        return Single(lambda base: whole_organisation(asked, org, base), org.updated_at)
+        return Single(lambda base: whole_organisation(context, org, base), org.updated_at)
     if rest == "/repos":
-        repos = selected_repos(asked, asked.viewer.repos_of(org))
-        repos = repo_order(asked, repos, "created")
+        repos = selected_repos(context, context.viewer.repos_of(org))
+        repos = repo_order(context, repos, "created")
         return Listing(home + rest, name + rest, repos, repo_bodies.minimal_repository)
     if rest in ("/members", "/public_members"):
-        members = asked.viewer.members_of(org) if rest == "/members" else org.public_members()
+        members = context.viewer.members_of(org) if rest == "/members" else org.public_members()
         return Listing(home + rest, name + rest, members, bodies.simple_user)
     if match := re.fullmatch(r"/(members|public_members)/([^/]+)", rest):
-        return membership(asked, org, match[1], match[2])
-    return documented(asked, name + rest, numeric=home + rest)
+        return membership(context, org, match[1], match[2])
+    return find_example(context, name + rest, numeric=home + rest)
 
 
-def membership(asked: Asked, org: Account, which: str, login: str) -> Found:
+def membership(context: RouteContext, org: Account, which: str, login: str) -> RouteTarget:
     """`/orgs/{org}/members/{username}` and `/orgs/{org}/public_members/{username}`."""
-    if which == "members" and not asked.viewer.insider:
+    if which == "members" and not context.viewer.insider:
         return Membership(f"/orgs/{org.login}/public_members/{login}")
-    members = asked.viewer.members_of(org) if which == "members" else org.public_members()
+    members = context.viewer.members_of(org) if which == "members" else org.public_members()
     known = {member.login.lower() for member in members}
     return Membership() if login.lower() in known else None
 
 
-def whole_organisation(asked: Asked, org: Account, base: str) -> JsonObject:
-    """`/orgs/{org}`, with the number of what is hidden for those who are told it."""
+def whole_organisation(context: RouteContext, org: Account, base: str) -> JsonObject:
+    """`/orgs/{org}`; owners also see the number of hidden repositories."""
     body = bodies.organization_full(base, org)
     hidden = len(org.repos) - len(org.public_repos())
-    told = {"total_private_repos": hidden, "owned_private_repos": hidden}
-    return body | (told if asked.viewer.owns else {})
+    totals = {"total_private_repos": hidden, "owned_private_repos": hidden}
+    return body | (totals if context.viewer.owns else {})
 
 
-def user_resource(asked: Asked, user: Account, rest: str) -> Found:
-    """What is under `/users/{login}` and `/user/{id}`."""
+def user_resource(context: RouteContext, user: Account, rest: str) -> RouteTarget:
+    """Paths under `/users/{login}` and `/user/{id}`."""
     home, name = f"/user/{user.id}", f"/users/{user.login}"
     if not rest:
         return Single(lambda base: bodies.public_user(base, user), user.updated_at)
     if rest == "/repos":
         # "Lists public repositories for the specified user", whoever asks.
-        repos = selected_repos(asked, user.public_repos())
-        repos = repo_order(asked, repos, "full_name")
+        repos = selected_repos(context, user.public_repos())
+        repos = repo_order(context, repos, "full_name")
         return Listing(home + rest, name + rest, repos, repo_bodies.minimal_repository)
     if rest == "/orgs":
-        accounts = asked.world.accounts.values()
+        accounts = context.world.accounts.values()
         # "Only lists public memberships, regardless of authentication".
         orgs = [org for org in accounts if user in org.public_members()]
         return Listing(home + rest, name + rest, orgs, bodies.organization_simple)
     if re.fullmatch(r"/following/[^/]+", rest):
         return Membership()  # everybody follows everybody
-    return documented(asked, name + rest, numeric=home + rest)
+    return find_example(context, name + rest, numeric=home + rest)
 
 
-def repo_resource(asked: Asked, repo: Repository, rest: str) -> Found:
-    """What is under `/repos/{owner}/{repo}` and `/repositories/{id}`."""
-    if not asked.viewer.sees(repo):
-        return None  # GitHub hides that it is there
+def repo_resource(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:
+    """Paths under `/repos/{owner}/{repo}` and `/repositories/{id}`."""
+    if not context.viewer.sees(repo):
+        return None  # GitHub hides that it exists
     if not rest:
         return Single(lambda base: repo_bodies.full_repository(base, repo), repo.updated_at)
     singles = {"/languages": repo_bodies.languages, "/dependency-graph/sbom": repo_bodies.sbom}
     if rest in singles:
         return Single(lambda _: singles[rest](repo))
     if rest == "/releases" or rest.startswith("/releases/"):
-        return release_resource(asked, repo, rest)
-    return repo_list(asked, repo, rest)
+        return release_resource(context, repo, rest)
+    return repo_list(context, repo, rest)
 
 
-def repo_list(asked: Asked, repo: Repository, rest: str) -> Found:
-    """The lists of a repository that the world has, and what GitHub's description has."""
+def repo_list(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:
+    """A repository's lists in the world, and its paths in GitHub's description."""
     home, name = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
     if match := re.fullmatch(r"(?:/issues/[0-9]+)?/assignees/([^/]+)", rest):
-        logins = {member.login.lower() for member in asked.viewer.members_of(repo.owner)}
+        logins = {member.login.lower() for member in context.viewer.members_of(repo.owner)}
         return Membership() if match[1].lower() in logins else None
     if re.fullmatch(r"/pulls/[0-9]+/merge", rest):
-        return Membership()  # every one is merged
+        return Membership()  # all are merged
     if rest == "/contributors":
         people = repo_bodies.contributors(repo, repo.owner.public_members() or [repo.owner])
         return Listing(home, name, people, repo_bodies.contributor)
     if rest == "/issues":
         numbers = repo_bodies.issue_numbers(repo)
         return Listing(home, name, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
-    return documented(asked, name, repo=repo, numeric=home)
+    return find_example(context, name, repo=repo, numeric=home)
 
 
-def release_resource(asked: Asked, repo: Repository, rest: str) -> Found:
-    """What is under `/repos/{owner}/{repo}/releases`; drafts are for those who may push."""
+def release_resource(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:
+    """Paths under `/repos/{owner}/{repo}/releases`; drafts are for viewers who may push."""
     everything = release_bodies.releases(repo)
     published = [one for one in everything if not one.draft]
-    shown = everything if asked.viewer.may_push(repo.id) else published
+    shown = everything if context.viewer.may_push(repo.id) else published
     by_id = {str(one.id): one for one in shown}
     by_tag = {one.tag: one for one in published}
     match rest.split("/")[2:]:
@@ -154,7 +161,7 @@ def release_resource(asked: Asked, repo: Repository, rest: str) -> Found:
         case [number] if number in by_id:
             one = by_id[number]
         case [number, "reactions"] if number in by_id:
-            return repo_list(asked, repo, rest)
+            return repo_list(context, repo, rest)
         case _:
             return None
     return Single(lambda base: release_bodies.release(base, repo, one))
@@ -166,57 +173,57 @@ def releases_listing(
     items: list[release_bodies.Release],
     render: Callable[[str, Repository, release_bodies.Release], JsonObject],
 ) -> Listing:
-    """A list of releases, or of what they have."""
+    """A list of releases or of their assets."""
     paths = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
     return Listing(*paths, items, lambda base, one: render(base, repo, one))
 
 
-def root(asked: Asked, _rest: str) -> Found:
+def root(context: RouteContext, _rest: str) -> RouteTarget:
     """`/`"""
     return Single(bodies.root)
 
 
-def org_by_login(asked: Asked, login: str, rest: str) -> Found:
+def org_by_login(context: RouteContext, login: str, rest: str) -> RouteTarget:
     """`/orgs/{org}…`"""
-    org = asked.world.account(login, "Organization")
-    return org_resource(asked, org, rest) if org else None
+    org = context.world.account(login, "Organization")
+    return org_resource(context, org, rest) if org else None
 
 
-def org_by_id(asked: Asked, number: str, rest: str) -> Found:
+def org_by_id(context: RouteContext, number: str, rest: str) -> RouteTarget:
     """`/organizations/{id}…`"""
-    org = asked.world.account_of_id(int(number), "Organization")
-    return org_resource(asked, org, rest) if org else None
+    org = context.world.account_of_id(int(number), "Organization")
+    return org_resource(context, org, rest) if org else None
 
 
-def user_by_login(asked: Asked, login: str, rest: str) -> Found:
+def user_by_login(context: RouteContext, login: str, rest: str) -> RouteTarget:
     """`/users/{login}…`; GitHub has organisations there too."""
-    user = asked.world.account(login)
-    return user_resource(asked, user, rest) if user else None
+    user = context.world.account(login)
+    return user_resource(context, user, rest) if user else None
 
 
-def user_by_id(asked: Asked, number: str, rest: str) -> Found:
+def user_by_id(context: RouteContext, number: str, rest: str) -> RouteTarget:
     """`/user/{id}…`"""
-    user = asked.world.account_of_id(int(number))
-    return user_resource(asked, user, rest) if user else None
+    user = context.world.account_of_id(int(number))
+    return user_resource(context, user, rest) if user else None
 
 
-def repo_by_name(asked: Asked, login: str, name: str, rest: str) -> Found:
-    """`/repos/{owner}/{repo}…`; a former name is answered with where it went."""
-    if repo := asked.world.repo(login, name):
-        return repo_resource(asked, repo, rest)
-    moved = asked.world.renamed_repo(login, name)
-    if moved is None or repo_resource(asked, moved, rest) is None:
+def repo_by_name(context: RouteContext, login: str, name: str, rest: str) -> RouteTarget:
+    """`/repos/{owner}/{repo}…`; a former name leads to the repository's new path."""
+    if repo := context.world.repo(login, name):
+        return repo_resource(context, repo, rest)
+    moved = context.world.renamed_repo(login, name)
+    if moved is None or repo_resource(context, moved, rest) is None:
         return None
     return Moved(f"/repositories/{moved.id}{rest}")
 
 
-def repo_by_id(asked: Asked, number: str, rest: str) -> Found:
+def repo_by_id(context: RouteContext, number: str, rest: str) -> RouteTarget:
     """`/repositories/{id}…`"""
-    repo = asked.world.repos_by_id.get(int(number))
-    return repo_resource(asked, repo, rest) if repo else None
+    repo = context.world.repos_by_id.get(int(number))
+    return repo_resource(context, repo, rest) if repo else None
 
 
-ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., Found]], ...]] = (
+ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., RouteTarget]], ...]] = (
     (re.compile(r"/()"), root),
     (re.compile(r"/orgs/([^/]+)(/.+)?"), org_by_login),
     (re.compile(r"/organizations/([0-9]{1,18})(/.+)?"), org_by_id),
@@ -227,9 +234,9 @@ ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., Found]], ...]] = (
 )
 
 
-def find(asked: Asked, path: str) -> Found:
-    """The resource a decoded path names; None where GitHub would answer 404."""
+def find(context: RouteContext, path: str) -> RouteTarget:
+    """The resource of a decoded path; None is a 404."""
     for pattern, route in ROUTES:
         if match := pattern.fullmatch(path):
-            return route(asked, *(group or "" for group in match.groups()))
-    return documented(asked, path)
+            return route(context, *(group or "" for group in match.groups()))
+    return find_example(context, path)

@@ -1,7 +1,7 @@
-"""Scripted moves: "after page 2 of this list has been served, do that to the world".
+"""Scripted mutations: "after page 2 of this list has been served, change the world".
 
-The mutation happens when the page's answer is made and before its first byte leaves, so that the
-client's next request surely meets the changed world.
+The mutation happens after the page's response is made and before its first byte leaves, so the
+client's next request always meets the changed world.
 """
 
 import itertools
@@ -26,14 +26,14 @@ class Script:
 
 @dataclass
 class Scripts:
-    """The scripts that are still to be played."""
+    """The scripts that are still to run."""
 
     waiting: list[Script] = field(default_factory=list)
     ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def order(self, options: dict[str, Any]) -> int:
-        """Take a script as JSON gives it; gives its id. ValueError says what is wrong."""
+        """Add a script from JSON options; return its id. ValueError says what is wrong."""
         try:
             script = Script(**options)
         except TypeError as error:
@@ -46,17 +46,17 @@ class Scripts:
             return script.id
 
     def clear(self) -> None:
-        """Play none of them."""
+        """Remove all scripts."""
         with self.lock:
             self.waiting.clear()
 
     def served(self, world: World, list_paths: tuple[str, ...], page: int) -> None:
-        """Page `page` of the list known by these paths is being served: play what waits for it."""
+        """Page `page` of the list known by these paths is being served: run its scripts."""
         for script in self.due(list_paths, page):
             mutations.apply(world, script.mutation)
 
     def due(self, list_paths: tuple[str, ...], page: int) -> list[Script]:
-        """The scripts of that page, counted as played."""
+        """The scripts of that page, counted as run."""
         known = {path.lower() for path in list_paths}
         with self.lock:
             found = [

@@ -1,4 +1,4 @@
-"""The HTTP server: a thread for each connection, keep-alive, no traceback when clients leave."""
+"""HTTP server: a thread for each connection, keep-alive, no traceback when a client leaves."""
 
 import contextlib
 import random
@@ -12,10 +12,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.fakegithub import control, mutations
-from tests.fakegithub.delivery import Delivery
 from tests.fakegithub.faults import Fault
 from tests.fakegithub.github import GitHub
-from tests.fakegithub.wire import BadRequestError, Reply, Request, compact_json, read_request
+from tests.fakegithub.http_messages import (
+    BadRequestError,
+    HttpResponse,
+    Request,
+    compact_json,
+    read_request,
+)
+from tests.fakegithub.response_writer import ResponseWriter
 
 SEND_TIMEOUT = 600.0
 
@@ -27,7 +33,7 @@ class Connection(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        """Answer one request after the other."""
+        """Serve one request after the other."""
         sock, github = self.request, self.server.github
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         github.counters.add(connections=1)
@@ -37,43 +43,44 @@ class Connection(socketserver.BaseRequestHandler):
                     sock.settimeout(github.config.idle_timeout)
                     request = read_request(stream, str(self.client_address[0]))
                     sock.settimeout(SEND_TIMEOUT)
-                    if request is None or not self.answer(request):
+                    if request is None or not self.serve(request):
                         return
         except BadRequestError as error:
             self.refuse(str(error))
         except OSError:
-            return  # the client left, or idled for too long: nobody is there to be told
+            return  # the client left, or idled for too long
         finally:
             github.counters.add(connections=-1)
 
     def refuse(self, reason: str) -> None:
-        """400 to what is no request, if anybody still listens."""
+        """Send 400 for bytes that are not a request, unless the client has left."""
         body = compact_json({"message": "Bad Request", "reason": reason})
-        reply = Reply(400, {"Content-Type": "application/json"}, body)
-        delivery = self.delivery(reply, None, threading.Event(), lambda: None)
-        delivery.keep_alive = False
+        response = HttpResponse(400, {"Content-Type": "application/json"}, body)
+        writer = self.writer(response, None, threading.Event(), lambda: None)
+        writer.keep_alive = False
         with contextlib.suppress(OSError):
-            delivery.deliver()
+            writer.write()
 
-    def answer(self, request: Request) -> bool:
-        """Answer one request; True when the connection may be used again."""
+    def serve(self, request: Request) -> bool:
+        """Serve one request; return whether the connection stays open."""
         if request.path.startswith("/_control/"):
-            reply = control.handle(self.server.github, request)
-            sock = self.request
-            plain = Delivery(sock, reply, control.UNCOUNTED, lambda: None, threading.Event())
-            plain.keep_alive = request.keep_alive
-            return plain.deliver()
+            response = control.handle(self.server.github, request)
+            writer = ResponseWriter(
+                self.request, response, control.UNCOUNTED, lambda: None, threading.Event()
+            )
+            writer.keep_alive = request.keep_alive
+            return writer.write()
         prefix = self.server.github.prefix
         if prefix and request.target.startswith(prefix + "/"):
             request = replace(request, target=request.target.removeprefix(prefix))
         flight = Flight(self.server.github, request)
         try:
-            return self.fly(flight, request)
+            return self.serve_api(flight, request)
         finally:
             flight.leave()
 
-    def fly(self, flight: "Flight", request: Request) -> bool:
-        """A counted request: its fault, its delay, its answer, its way out."""
+    def serve_api(self, flight: "Flight", request: Request) -> bool:
+        """Serve an API request: count it, apply its fault and delay, respond."""
         github = self.server.github
         seen = github.counters.arrived(
             request,
@@ -81,39 +88,39 @@ class Connection(socketserver.BaseRequestHandler):
             concurrent=flight.everybody,
             port=self.client_address[1],
         )
-        fault, released = github.faults.befall(request.method, request.target) or (None, None)
+        fault, released = github.faults.match(request.method, request.target) or (None, None)
         released = released or github.faults.cleared
         if fault:
             github.counters.fault_fired(seen, fault.kind)
         if delay := github.config.latency + (fault.delay if fault else 0):
             released.wait(delay)
         now = time.time()
-        answer = github.decide(request, concurrent=flight.own, fault=fault, now=now)
-        reply, points = github.put_on_wire(request, answer, fault=fault, now=now)
+        decided = github.decide(request, concurrent=flight.own, fault=fault, now=now)
+        response, points = github.to_http(request, decided, fault=fault, now=now)
         hangs = fault is not None and fault.kind == "hang"
-        if answer.paged and reply.status in (200, 304) and not hangs:
-            paged = answer.paged
+        if (paged := decided.paged) and response.status in (200, 304) and not hangs:
             github.scripts.served(github.world, (paged.path, paged.known_as), paged.page.number)
-        github.counters.answered(seen, None if hangs else reply.status, points=points)
-        delivery = self.delivery(reply, fault, released, flight.leave)
-        delivery.head_only = request.method == "HEAD"
-        delivery.keep_alive = request.keep_alive
-        delivery.chunked = github.config.chunked
-        return delivery.deliver()
+        github.counters.responded(seen, None if hangs else response.status, points=points)
+        writer = self.writer(response, fault, released, flight.leave)
+        writer.head_only = request.method == "HEAD"
+        writer.keep_alive = request.keep_alive
+        writer.chunked = github.config.chunked
+        return writer.write()
 
-    def delivery(
+    def writer(
         self,
-        reply: Reply,
+        response: HttpResponse,
         fault: Fault | None,
         released: threading.Event,
         leave: Callable[[], None],
-    ) -> Delivery:
-        """A delivery of this connection."""
-        return Delivery(self.request, reply, self.server.github.counters, leave, released, fault)
+    ) -> ResponseWriter:
+        """A writer of this connection."""
+        counters = self.server.github.counters
+        return ResponseWriter(self.request, response, counters, leave, released, fault)
 
 
 class Flight:
-    """A request in flight: counted from its arrival until `leave`, which may be called twice."""
+    """A request in flight: counted from arrival until `leave`, which may be called twice."""
 
     def __init__(self, github: GitHub, request: Request) -> None:
         self.limits = github.limits
@@ -122,7 +129,7 @@ class Flight:
         self.left = False
 
     def leave(self) -> None:
-        """No longer in flight."""
+        """Stop counting the request."""
         if not self.left:
             self.left = True
             self.limits.leave(self.credential)
@@ -158,12 +165,12 @@ class Server(socketserver.ThreadingTCPServer):
             thread.start()
 
     def accept(self) -> None:
-        """Take connections until stopped."""
+        """Accept connections until stopped."""
         while True:
             try:
                 client, address = self.get_request()
             except OSError:
-                self.stopping.wait(0.01)  # out of file descriptors: others will be given back
+                self.stopping.wait(0.01)  # out of file descriptors: wait for some to be closed
                 continue
             if self.stopping.is_set():
                 client.close()
@@ -171,13 +178,13 @@ class Server(socketserver.ThreadingTCPServer):
             self.process_request(client, address)
 
     def churn(self, seconds: float) -> None:
-        """Give stars, the same ones in the same order each time, until stopped."""
+        """Give stars until stopped, the same ones in the same order each time."""
         dice = random.Random(0)
         while not self.stopping.wait(seconds):
             mutations.apply(self.github.world, mutations.next_star(self.github.world, dice))
 
     def stop(self) -> None:
-        """Stop serving; connections are closed, requests that hang are let go."""
+        """Stop serving: close connections, end hanging requests."""
         self.stopping.set()
         # `accept` waits in the kernel: a connection wakes it, on any platform and at once.
         with contextlib.suppress(OSError):
@@ -196,7 +203,7 @@ class Server(socketserver.ThreadingTCPServer):
             time.sleep(0.001)
 
     def process_request_thread(self, request: object, client_address: object) -> None:
-        """One connection, known to `stop` while it lasts."""
+        """Serve one connection, which `stop` knows while it lasts."""
         assert isinstance(request, socket.socket)
         with self.sockets_lock:
             self.open_sockets.add(request)
@@ -215,6 +222,6 @@ class Server(socketserver.ThreadingTCPServer):
             request.close()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
-        """Show a bug of this server's; a client that left is none."""
+        """Show a bug of this server's; a client that left is not one."""
         if not isinstance(sys.exception(), OSError):
             traceback.print_exc()

@@ -1,4 +1,4 @@
-"""The stand-in GitHub gives installations of GitHub Apps tokens, as GitHub does."""
+"""The stand-in GitHub issues tokens to installations of GitHub Apps, as GitHub does."""
 
 import json
 import time
@@ -10,9 +10,10 @@ import jwt
 import pytest
 
 from tests.fakegithub import apps
-from tests.fakegithub.apps import App, Refused, installation_asked, signer
-from tests.fakegithub.asking import Answered, ask
-from tests.fakegithub.client import FakeGitHub, FakeGitHubError, FakeGitHubProcess
+from tests.fakegithub.api import ask
+from tests.fakegithub.apps import App, Refused, requested_installation, signer
+from tests.fakegithub.client import FakeGitHub, FakeGitHubError
+from tests.fakegithub.http_messages import Request
 from tests.fakegithub.installations import Installations
 from tests.fakegithub.signing import (
     APP_ID,
@@ -22,7 +23,7 @@ from tests.fakegithub.signing import (
     key_pair,
     signed,
 )
-from tests.fakegithub.wire import Request
+from tests.http_client import Response
 
 ORG = "/orgs/Netflix"
 TOKENS = f"/app/installations/{INSTALLATION_ID}/access_tokens"
@@ -38,8 +39,8 @@ def github() -> Iterator[FakeGitHub]:
 
 def request_token(
     github: FakeGitHub, assertion: str | None = None, *, path: str = TOKENS, body: bytes = b""
-) -> Answered:
-    """Ask for an installation's token with a JWT that is good, if none is given."""
+) -> Response:
+    """Request an installation's token, by default with a valid JWT."""
     return ask(github, path, method="POST", token=assertion or app_jwt(), body=body)
 
 
@@ -48,20 +49,20 @@ def new_token(github: FakeGitHub) -> str:
 
 
 def post(authorization: str | None) -> Request:
-    """A request for a token as the server reads it."""
+    """A parsed request for a token."""
     headers = {"authorization": authorization} if authorization else {}
     return Request("POST", TOKENS, headers, ())
 
 
-def verdict(claims: dict[str, Any], *, app_id: int | str = APP_ID) -> App | Refused:
-    """What is thought at NOW of a JWT with these claims; None takes one away."""
+def verify(claims: dict[str, Any], *, app_id: int | str = APP_ID) -> App | Refused:
+    """The result at NOW for a JWT with these claims; None removes a claim."""
     kept = {name: value for name, value in (CLAIMS | claims).items() if value is not None}
     app = App(**app_entry(app_id))
     return signer(post(f"Bearer {signed(kept)}"), [app], now=NOW)
 
 
 class TestJWT:
-    """What is asked of the JWT that an App signs."""
+    """The rules for the JWT that an App signs."""
 
     @pytest.mark.parametrize(
         ("app_id", "issuer"),
@@ -70,16 +71,14 @@ class TestJWT:
     def test_names_its_app_by_number_or_client_id(
         self, app_id: int | str, issuer: int | str
     ) -> None:
-        assert verdict({"iss": issuer}, app_id=app_id) == App(**app_entry(app_id))
+        assert verify({"iss": issuer}, app_id=app_id) == App(**app_entry(app_id))
 
     @pytest.mark.parametrize(
         "claims",
         [{}, {"iat": NOW + 60}, {"exp": NOW + 1}, {"exp": NOW + 600}, {"exp": NOW + 0.5}],
     )
-    def test_is_good_for_ten_minutes_and_may_be_from_a_clock_that_is_fast(
-        self, claims: dict[str, Any]
-    ) -> None:
-        assert isinstance(verdict(claims), App)
+    def test_is_valid_for_ten_minutes_even_from_a_fast_clock(self, claims: dict[str, Any]) -> None:
+        assert isinstance(verify(claims), App)
 
     @pytest.mark.parametrize(
         ("claims", "reason"),
@@ -98,7 +97,7 @@ class TestJWT:
         ],
     )
     def test_is_refused_for_a_wrong_claim(self, claims: dict[str, Any], reason: str) -> None:
-        assert verdict(claims) == Refused(reason)
+        assert verify(claims) == Refused(reason)
 
     @pytest.mark.parametrize(
         "authorization",
@@ -119,7 +118,7 @@ class TestJWT:
             "HS256", "unsigned", "RS512",
         ],
     )  # fmt: skip
-    def test_is_nothing_without_the_apps_signature(
+    def test_is_refused_without_the_apps_signature(
         self, authorization: Callable[[], str | None]
     ) -> None:
         found = signer(post(authorization()), [App(**app_entry())], now=NOW)
@@ -139,7 +138,7 @@ class TestJWT:
     def test_is_for_one_endpoint_only(
         self, method: str, target: str, installation: int | None
     ) -> None:
-        assert installation_asked(Request(method, target, {}, ())) == installation
+        assert requested_installation(Request(method, target, {}, ())) == installation
 
 
 @pytest.mark.parametrize(
@@ -149,9 +148,9 @@ def test_a_token_is_given_with_its_end_whatever_the_body_asks_for(
     github: FakeGitHub, body: bytes
 ) -> None:
     before = time.time()
-    answered = request_token(github, body=body)
-    given = answered.json
-    assert answered.status == 201
+    response = request_token(github, body=body)
+    given = response.json
+    assert response.status == 201
     assert given == {
         "token": given["token"],
         "expires_at": given["expires_at"],
@@ -166,15 +165,15 @@ def test_a_token_is_given_with_its_end_whatever_the_body_asks_for(
 
 
 def test_a_body_that_is_no_json_is_refused(github: FakeGitHub) -> None:
-    answered = request_token(github, body=b"permissions=all")
-    assert (answered.status, answered.json["message"]) == (400, "Problems parsing JSON")
+    response = request_token(github, body=b"permissions=all")
+    assert (response.status, response.json["message"]) == (400, "Problems parsing JSON")
 
 
 def test_a_client_without_content_length_has_no_body(github: FakeGitHub) -> None:
     assert ask(github, TOKENS, method="POST", token=app_jwt()).status == 201
 
 
-def test_no_token_for_who_is_not_the_app(github: FakeGitHub) -> None:
+def test_nobody_but_the_app_gets_a_token(github: FakeGitHub) -> None:
     late = "'Expiration time' claim ('exp') is too far in the future"
     for assertion, message in [
         ("t", "A JSON web token could not be decoded"),
@@ -198,13 +197,13 @@ def test_no_token_of_an_installation_that_is_not_the_apps(github: FakeGitHub) ->
     github.configure(apps=[app_entry(), other])
     for number in (1, 888):
         path = f"/app/installations/{number}/access_tokens"
-        answered = request_token(github, path=path)
-        assert (answered.status, answered.json["message"]) == (404, "Not Found")
+        response = request_token(github, path=path)
+        assert (response.status, response.json["message"]) == (404, "Not Found")
     assert ask(github, TOKENS, token=app_jwt()).status == 404
     assert github.counters()["installation_tokens"] == 0
 
 
-def test_the_server_is_the_judge_of_time(github: FakeGitHub) -> None:
+def test_times_are_judged_by_the_servers_clock(github: FakeGitHub) -> None:
     github.configure(clock_skew=-3600)
     refused = request_token(github)
     assert refused.json["message"] == apps.BAD_ISSUED_AT
@@ -246,7 +245,7 @@ def test_a_token_that_is_revoked_ends_early_and_the_next_one_is_good(github: Fak
     assert ask(github, ORG, token=new_token(github)).status == 200
 
 
-def test_tokens_of_an_app_that_was_uninstalled_are_over(github: FakeGitHub) -> None:
+def test_tokens_of_an_uninstalled_app_are_invalid(github: FakeGitHub) -> None:
     token = new_token(github)
     github.configure(apps=[app_entry(installation_id=1)])
     assert ask(github, ORG, token=token).status == 401
@@ -274,15 +273,15 @@ def test_all_tokens_of_an_installation_share_one_budget(github: FakeGitHub) -> N
 
 def test_asking_for_a_token_costs_an_installation_nothing(github: FakeGitHub) -> None:
     github.configure(token_limit=1)
-    answered = [request_token(github) for _ in range(3)][-1]
-    assert answered.headers["x-ratelimit-remaining"] == "1"
-    assert answered.headers["x-ratelimit-resource"] == "core"
+    response = [request_token(github) for _ in range(3)][-1]
+    assert response.headers["x-ratelimit-remaining"] == "1"
+    assert response.headers["x-ratelimit-resource"] == "core"
     assert github.counters()["points"] == 0
-    token = answered.json["token"]
+    token = response.json["token"]
     assert ask(github, ORG, token=token).headers["x-ratelimit-remaining"] == "0"
 
 
-def test_tokens_are_counted_and_never_told_by_the_counters(github: FakeGitHub) -> None:
+def test_tokens_are_counted_and_are_not_in_the_counters(github: FakeGitHub) -> None:
     token = new_token(github)
     new_token(github)
     ask(github, ORG, token=token)
@@ -298,7 +297,7 @@ def test_tokens_are_counted_and_never_told_by_the_counters(github: FakeGitHub) -
     assert github.counters()["installation_tokens"] == 0
 
 
-def test_faults_befall_it_alone_where_they_are_meant_for_it(github: FakeGitHub) -> None:
+def test_a_fault_may_be_for_it_alone(github: FakeGitHub) -> None:
     there = {"path": "/access_tokens$", "times": 1}
     for kind, status in [("status", 500), ("html", 502), ("ratelimited", 403), ("secondary", 429)]:
         github.fault(kind, **there)
@@ -316,14 +315,7 @@ def test_faults_befall_it_alone_where_they_are_meant_for_it(github: FakeGitHub) 
 @pytest.mark.parametrize(
     "wrong", [{"public_key": None}, {"public_key": "no PEM"}, {"private_key": "x"}]
 )
-def test_an_app_that_makes_no_sense_is_refused(github: FakeGitHub, wrong: dict[str, Any]) -> None:
+def test_an_invalid_app_is_refused(github: FakeGitHub, wrong: dict[str, Any]) -> None:
     entry = {name: value for name, value in app_entry(**wrong).items() if value is not None}
     with pytest.raises(FakeGitHubError):
         github.configure(apps=[entry])
-
-
-def test_a_process_of_its_own_knows_apps_too() -> None:
-    with FakeGitHubProcess(repos=1, members=1, apps=[app_entry("Iv23liAbC")]) as github:
-        answered = ask(github, TOKENS, method="POST", token=app_jwt("Iv23liAbC"))
-        assert answered.status == 201
-        assert github.installation_tokens() == [answered.json["token"]]

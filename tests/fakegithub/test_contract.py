@@ -1,8 +1,8 @@
-"""The stand-in GitHub keeps GitHub's own published description and its recorded responses.
+"""The stand-in GitHub matches GitHub's published description and its recorded responses.
 
-The description and the recordings lie in `shared/github-api` beside the checkout, or where
-GITHUB_API_FIXTURES says. With a token in GITHUB_CONTRACT_TOKEN the same claims are put to the real
-api.github.com.
+The description and the recordings lie in `shared/github-api` beside the checkout, or in
+GITHUB_API_FIXTURES. With a token in GITHUB_CONTRACT_TOKEN the same claims are tested against the
+real api.github.com.
 """
 
 import gzip
@@ -13,17 +13,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.message import Message
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
+import requests
 
-from tests.fakegithub.asking import Answered, ask
+from tests.fakegithub.api import ask
 from tests.fakegithub.client import CHECKOUT, FakeGitHub
+from tests.http_client import Response
 
 REAL = "https://api.github.com"
 FIXTURES = Path(os.environ.get("GITHUB_API_FIXTURES", CHECKOUT.parent / "shared" / "github-api"))
@@ -41,7 +40,7 @@ PATHS = {
     "/repos/Netflix/Hystrix": "/repos/{owner}/{repo}",
     "/rate_limit": "/rate_limit",
 }
-# What only members, or those with push access, are shown; the recordings were made by an owner.
+# Fields that only members or viewers with push access see; an owner made the recordings.
 OWNERS_ONLY = {
     "plan", "billing_email", "total_private_repos", "owned_private_repos", "private_gists",
     "disk_usage", "collaborators", "default_repository_permission",
@@ -52,19 +51,19 @@ OWNERS_ONLY = {
 
 @dataclass(frozen=True)
 class Origin:
-    """Who is asked, always with a token; `member` is somebody's login who has repositories."""
+    """The tested server, with a token; `member` is the login of a user who has repositories."""
 
-    ask: Callable[[str], Answered]
+    ask: Callable[[str], Response]
     member: str
     token: str = field(repr=False)  # pytest prints what a failing test was given
 
-    def get(self, path: str) -> Answered:
-        """What it answers to a path of PATHS."""
+    def get(self, path: str) -> Response:
+        """The response to a path of PATHS."""
         return self.ask(path.replace("{member}", self.member))
 
 
 def fixture(name: str) -> Any:
-    """GitHub's own material; skips where it is not at hand."""
+    """GitHub's own material; skips the test if it is missing."""
     path = FIXTURES / name
     if not path.exists():
         pytest.skip(f"no {name} in shared/github-api beside the checkout, nor GITHUB_API_FIXTURES")
@@ -85,7 +84,7 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture(scope="module", params=["stand-in", "real"])
 def origin(request: pytest.FixtureRequest, github: FakeGitHub) -> Origin:
-    """The stand-in, and the real GitHub where there is a token for it."""
+    """The stand-in, and the real GitHub if there is a token for it."""
     if request.param == "stand-in":
         logins = [member["login"] for member in github.members()]
         owner = next(login for login in logins if ask(github, f"/users/{login}/repos").json)
@@ -95,30 +94,21 @@ def origin(request: pytest.FixtureRequest, github: FakeGitHub) -> Origin:
         pytest.skip("no GITHUB_CONTRACT_TOKEN in the environment")
     fields = {"User-Agent": "api-read-cache-tests", "Accept": "application/json"}
     fields |= {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
-    return Origin(lambda path: ask_real(Request(REAL + path, headers=fields)), "octocat", token)
+    return Origin(lambda path: ask_real(REAL + path, fields), "octocat", token)
 
 
-def ask_real(request: Request) -> Answered:
-    """The real GitHub's answer; the token goes to api.github.com and nowhere else."""
-    opener = build_opener(NoRedirects())
-    try:
-        with opener.open(request, timeout=30) as got:
-            return Answered(got.status, lower(got.headers), got.read())
-    except HTTPError as error:
-        with error:
-            return Answered(error.code, lower(error.headers), error.read())
-
-
-def lower(headers: Message) -> dict[str, str]:
-    """Headers by lower-case name."""
-    return {name.lower(): value for name, value in headers.items()}
-
-
-class NoRedirects(HTTPRedirectHandler):
-    """A redirect is an answer like any other."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
+def ask_real(url: str, fields: dict[str, str]) -> Response:
+    """The real GitHub's response; no redirect is followed, so no other host gets the token."""
+    got = requests.get(
+        url,
+        headers=fields,
+        auth=lambda prepared: prepared,  # keeps ~/.netrc out
+        allow_redirects=False,
+        stream=True,
+        timeout=30,
+    )
+    headers = {name.lower(): value for name, value in got.headers.items()}
+    return Response(got.status_code, headers, got.raw.read(decode_content=False))
 
 
 def without_nullable(node: Any) -> Any:
@@ -134,7 +124,7 @@ def without_nullable(node: Any) -> Any:
 
 
 def violations(template: str, value: Any) -> list[str]:
-    """Where a body breaks the description of a path's 200."""
+    """Violations of the schema of a path's 200."""
     jsonschema = pytest.importorskip("jsonschema")
     formats = jsonschema.FormatChecker(formats=("email",))
     formats.checks("date-time", raises=(ValueError, TypeError))(datetime.fromisoformat)
@@ -148,10 +138,10 @@ def violations(template: str, value: Any) -> list[str]:
 
 @pytest.mark.parametrize(("path", "template"), PATHS.items())
 def test_bodies_keep_githubs_published_schemas(origin: Origin, path: str, template: str) -> None:
-    answered = origin.get(path)
-    assert answered.status == 200
-    assert answered.json
-    assert violations(template, answered.json) == []
+    response = origin.get(path)
+    assert response.status == 200
+    assert response.json
+    assert violations(template, response.json) == []
 
 
 def test_the_check_itself_finds_what_is_wrong(github: FakeGitHub) -> None:
@@ -168,19 +158,19 @@ def test_every_repository_keeps_the_schema_of_a_single_one(github: FakeGitHub) -
         assert violations("/repos/{owner}/{repo}", body) == []
 
 
-def test_what_is_not_there_is_told_in_the_same_words(origin: Origin) -> None:
-    answered = origin.get("/orgs/Netflix/there-is-no-such-thing")
-    assert answered.status == 404
-    assert (answered.json["message"], answered.json["status"]) == ("Not Found", "404")
-    assert answered.json["documentation_url"].startswith("https://docs.github.com/rest")
+def test_a_404_has_the_same_words(origin: Origin) -> None:
+    response = origin.get("/orgs/Netflix/there-is-no-such-thing")
+    assert response.status == 404
+    assert (response.json["message"], response.json["status"]) == ("Not Found", "404")
+    assert response.json["documentation_url"].startswith("https://docs.github.com/rest")
 
 
 def test_lists_are_paged_with_links_in_numeric_form_and_weak_etags(origin: Origin) -> None:
-    answered = origin.get("/orgs/Netflix/repos?per_page=50&page=2")
-    assert list(answered.links) == ["prev", "next", "last", "first"]
-    for url in answered.links.values():
+    response = origin.get("/orgs/Netflix/repos?per_page=50&page=2")
+    assert list(response.links) == ["prev", "next", "last", "first"]
+    for url in response.links.values():
         assert re.fullmatch(r"/organizations/913567/repos\?per_page=50&page=\d+", tail(url))
-    assert re.fullmatch(r'W/"[0-9a-f]{64}"', answered.headers["etag"])
+    assert re.fullmatch(r'W/"[0-9a-f]{64}"', response.headers["etag"])
 
 
 def tail(url: str) -> str:
@@ -189,13 +179,13 @@ def tail(url: str) -> str:
     return f"{parts.path}?{parts.query}"
 
 
-def test_the_etag_is_reckoned_as_github_reckons_it(origin: Origin) -> None:
-    # Unofficial; whoever uses it must do so as a hint only.
-    answered = origin.get("/orgs/Netflix")
-    hashed = f"application/json:Bearer {origin.token}:".encode() + answered.body
-    assert answered.headers["etag"] == f'W/"{hashlib.sha256(hashed).hexdigest()}"'
-    assert answered.headers["vary"].startswith("Accept, Authorization, Cookie,")
-    assert answered.headers["cache-control"] == "private, max-age=60, s-maxage=60"
+def test_the_etag_is_computed_as_github_computes_it(origin: Origin) -> None:
+    # Unofficial; it may be used as a hint only.
+    response = origin.get("/orgs/Netflix")
+    hashed = f"application/json:Bearer {origin.token}:".encode() + response.content
+    assert response.headers["etag"] == f'W/"{hashlib.sha256(hashed).hexdigest()}"'
+    assert response.headers["vary"].startswith("Accept, Authorization, Cookie,")
+    assert response.headers["cache-control"] == "private, max-age=60, s-maxage=60"
 
 
 @pytest.mark.parametrize(
@@ -211,19 +201,19 @@ def test_bodies_and_headers_have_what_the_recorded_ones_have(
     github: FakeGitHub, scenario: str, recorded_path: str, path: str
 ) -> None:
     github.mutate("edit_repo", repo="Hystrix", open_issues=13)
-    record, answered = recorded(scenario, recorded_path), ask(github, path, token="t")
-    assert answered.status == record["status"]
-    assert set(record["headers"]) - {"connection"} <= set(answered.headers)
+    record, response = recorded(scenario, recorded_path), ask(github, path, token="t")
+    assert response.status == record["status"]
+    assert set(record["headers"]) - {"connection"} <= set(response.headers)
     same = (
         "access-control-allow-origin", "access-control-expose-headers", "cache-control",
         "content-security-policy", "content-type", "referrer-policy",
         "strict-transport-security", "x-content-type-options", "x-frame-options",
         "x-github-media-type", "x-ratelimit-limit", "x-ratelimit-resource", "x-xss-protection",
     )  # fmt: skip
-    assert {n: answered.headers[n] for n in same} == {n: record["headers"][n] for n in same}
+    assert {n: response.headers[n] for n in same} == {n: record["headers"][n] for n in same}
     extra = {"server", "vary", "x-github-api-version-selected"}
-    assert set(answered.headers) - set(record["headers"]) <= extra
-    ours, theirs = answered.json, record["body"]
+    assert set(response.headers) - set(record["headers"]) <= extra
+    ours, theirs = response.json, record["body"]
     pairs = zip(ours, theirs, strict=True) if isinstance(ours, list) else [(ours, theirs)]
     for mine, recorded_one in pairs:
         lacking = set(recorded_one) - set(mine)
@@ -241,25 +231,25 @@ def test_a_recorded_list_has_links_of_the_same_form(github: FakeGitHub) -> None:
     url = f"/repositories/{number}/issues?per_page=3"
     for record in pages:
         page = record["path"].partition("&page=")[2]
-        answered = ask(github, f"{url}&page={page}" if page else url)
+        response = ask(github, f"{url}&page={page}" if page else url)
         expected = record["headers"]["link"].replace(REAL, github.url).replace("1000", str(number))
-        assert answered.headers["link"] == expected
-        assert len(answered.json) == len(record["body"])
+        assert response.headers["link"] == expected
+        assert len(response.json) == len(record["body"])
 
 
-def test_a_rename_answers_as_the_recorded_one() -> None:
+def test_a_rename_responds_as_the_recorded_one() -> None:
     record = recorded("rename-repository", "/repos/")
     with FakeGitHub(repos=3, members=1) as github:
         github.mutate("rename", repo=0, to="new-name")
         old = next(iter(github.server.github.world.former_names))[1]
-        answered = ask(github, f"/repos/Netflix/{old}", token="t")
-    assert answered.status == record["status"] == 301
-    assert set(record["headers"]) - {"connection"} <= set(answered.headers)
-    assert set(answered.json) == set(record["body"])
-    assert answered.json["message"] == record["body"]["message"]
-    assert not {"etag", "cache-control", "vary"} & set(answered.headers)
+        response = ask(github, f"/repos/Netflix/{old}", token="t")
+    assert response.status == record["status"] == 301
+    assert set(record["headers"]) - {"connection"} <= set(response.headers)
+    assert set(response.json) == set(record["body"])
+    assert response.json["message"] == record["body"]["message"]
+    assert not {"etag", "cache-control", "vary"} & set(response.headers)
 
 
 def test_root_is_word_for_word_the_recorded_one(github: FakeGitHub) -> None:
     assert ask(github, "/").json == recorded("get-root", "/")["body"]
-    assert json.loads(gzip.decompress(ask(github, "/", {"Accept-Encoding": "gzip"}).raw))
+    assert json.loads(gzip.decompress(ask(github, "/", {"Accept-Encoding": "gzip"}).body))

@@ -1,9 +1,8 @@
-"""The stand-in GitHub fails on demand, in each way a server or a network can."""
+"""The stand-in GitHub fails on demand, in each way that a server or a network can."""
 
 import contextlib
-import http.client
 import json
-import socket
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakegithub.asking import ask
+from tests.fakegithub.api import ask
 from tests.fakegithub.client import FakeGitHub, FakeGitHubError
 from tests.fakegithub.distortions import huge_list
 from tests.fakegithub.faults import KINDS
+from tests.http_client import Connection, ConnectionClosed, exchange
 
 LIST = "/orgs/Netflix/repos?per_page=10"
 NEXT = "/organizations/913567/repos?per_page=10&page="
@@ -27,7 +27,7 @@ def github() -> Iterator[FakeGitHub]:
 
 
 def hanging(github: FakeGitHub, count: int = 1) -> None:
-    """Return when so many requests hang."""
+    """Wait until `count` requests hang."""
     deadline = time.monotonic() + 5
     while github.counters()["hanging"] != count and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -37,31 +37,31 @@ def hanging(github: FakeGitHub, count: int = 1) -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 429, 500, 502, 503, 504, 599])
 def test_any_status_has_githubs_json(github: FakeGitHub, status: int) -> None:
     github.fault("status", status=status, headers={"Retry-After": "3", "Server": None})
-    answered = ask(github, LIST)
-    assert (answered.status, answered.json["status"]) == (status, str(status))
-    assert answered.headers["retry-after"] == "3"
-    assert "server" not in answered.headers
+    response = ask(github, LIST)
+    assert (response.status, response.json["status"]) == (status, str(status))
+    assert response.headers["retry-after"] == "3"
+    assert "server" not in response.headers
 
 
 @pytest.mark.parametrize("status", [200, 502])
 def test_the_unicorn_page_is_html(github: FakeGitHub, status: int) -> None:
     github.fault("html", status=status)
-    answered = ask(github, LIST)
-    assert (answered.status, answered.headers["content-type"]) == (
+    response = ask(github, LIST)
+    assert (response.status, response.headers["content-type"]) == (
         status,
         "text/html; charset=utf-8",
     )
-    assert b"Unicorn!" in answered.raw
+    assert b"Unicorn!" in response.body
 
 
-def test_a_hanging_request_ends_without_an_answer_when_faults_are_cleared(
+def test_a_hanging_request_ends_without_a_response_when_faults_are_cleared(
     github: FakeGitHub,
 ) -> None:
     github.fault("hang")
     ended: list[BaseException] = []
 
     def wait() -> None:
-        with pytest.raises((OSError, http.client.HTTPException)) as caught:
+        with pytest.raises(ConnectionClosed) as caught:
             ask(github, LIST)
         ended.append(caught.value)
 
@@ -82,18 +82,15 @@ def test_a_hanging_request_ends_when_its_client_leaves(github: FakeGitHub) -> No
     hanging(github, 0)
 
 
-def test_a_hang_may_come_in_the_middle_of_the_answer(github: FakeGitHub) -> None:
+def test_a_hang_may_begin_in_the_middle_of_the_response(github: FakeGitHub) -> None:
     github.fault("hang", after_bytes=15)
-    host, port = github.server.server_address[:2]
-    with socket.create_connection((str(host), port), timeout=5) as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: t\r\n\r\n")
-        assert sock.recv(100) == b"HTTP/1.1 200 OK"
-        sock.settimeout(0.05)
+    with Connection(github.url, timeout=0.1) as connection:
         with pytest.raises(TimeoutError):
-            sock.recv(100)
+            connection.ask("/", User_Agent="t")
+        assert connection.buffered == 15
 
 
-def test_a_slow_answer_is_the_right_one(github: FakeGitHub) -> None:
+def test_a_slow_response_is_the_right_one(github: FakeGitHub) -> None:
     github.fault("slow", delay=0.2)
     start = time.monotonic()
     assert ask(github, LIST).json == github.repos()[:10]
@@ -101,10 +98,10 @@ def test_a_slow_answer_is_the_right_one(github: FakeGitHub) -> None:
 
 
 def test_a_dripping_body_comes_in_pieces(github: FakeGitHub) -> None:
-    right = ask(github, "/orgs/Netflix").raw
+    right = ask(github, "/orgs/Netflix").body
     github.fault("drip", piece=len(right) // 4, interval=0.02)
     start = time.monotonic()
-    assert ask(github, "/orgs/Netflix").raw == right
+    assert ask(github, "/orgs/Netflix").body == right
     assert time.monotonic() - start >= 0.06
 
 
@@ -112,44 +109,48 @@ def test_a_reset_breaks_the_body_off(github: FakeGitHub) -> None:
     github.fault("reset", times=1)
     github.fault("reset", before_headers=True)
     for _ in range(2):
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionClosed) as caught:
             ask(github, LIST)
+        assert isinstance(caught.value.__cause__, ConnectionResetError)
 
 
 def test_a_truncated_body_is_shorter_than_its_content_length(github: FakeGitHub) -> None:
     github.fault("truncate", after_bytes=100)
-    with pytest.raises(http.client.IncompleteRead) as caught:
+    with pytest.raises(ConnectionClosed) as caught:
         ask(github, LIST)
-    assert len(caught.value.partial) == 100
+    head, _, body = caught.value.args[0].partition(b"\r\n\r\n")
+    assert re.search(rb"Content-Length: [0-9]{4,}\b", head)
+    assert len(body) == 100
 
 
 def test_a_chunked_body_may_lack_its_end(github: FakeGitHub) -> None:
     github.fault("cut_chunked")
-    with pytest.raises(http.client.IncompleteRead):
+    with pytest.raises(ConnectionClosed) as caught:
         ask(github, LIST)
+    assert b"\r\nTransfer-Encoding: chunked\r\n" in caught.value.args[0]
 
 
 def test_an_unframed_body_ends_with_the_connection(github: FakeGitHub) -> None:
-    right = ask(github, LIST).raw
+    right = ask(github, LIST).body
     github.fault("unframed", times=1)
     github.fault("unframed", after_bytes=50)
     whole, cut = ask(github, LIST), ask(github, LIST)
     assert not {"content-length", "transfer-encoding"} & set(whole.headers)
-    assert (whole.raw, cut.raw) == (right, right[:50])
+    assert (whole.body, cut.body) == (right, right[:50])
 
 
 def test_garbage_is_200_and_json_by_its_type_alone(github: FakeGitHub) -> None:
     github.fault("garbage")
-    answered = ask(github, LIST, {"User-Agent": "curl/8", "Accept-Encoding": "gzip"})
-    assert (answered.status, answered.headers["content-type"][:16]) == (200, "application/json")
+    response = ask(github, LIST, {"User-Agent": "curl/8", "Accept-Encoding": "gzip"})
+    assert (response.status, response.headers["content-type"][:16]) == (200, "application/json")
     with pytest.raises(json.JSONDecodeError):
-        _ = answered.json
+        _ = response.json
 
 
 def test_an_empty_body_is_200(github: FakeGitHub) -> None:
     github.fault("empty")
-    answered = ask(github, LIST, {"Accept-Encoding": "gzip"})
-    assert (answered.status, answered.raw, answered.headers["content-length"]) == (200, b"", "0")
+    response = ask(github, LIST, {"Accept-Encoding": "gzip"})
+    assert (response.status, response.body, response.headers["content-length"]) == (200, b"", "0")
 
 
 def test_a_wrong_shape_is_an_object_for_a_list_and_a_list_for_an_object(
@@ -170,18 +171,21 @@ def test_a_huge_list_is_valid_and_as_long_as_asked(size: int) -> None:
 def test_a_spoilt_body_is_never_a_304(github: FakeGitHub) -> None:
     github.fault("huge", size=5_000)
     tag = ask(github, LIST).headers["etag"]
-    answered = ask(github, LIST, {"If-None-Match": tag})
-    assert (answered.status, len(answered.raw)) == (200, 5_000)
+    response = ask(github, LIST, {"If-None-Match": tag})
+    assert (response.status, len(response.body)) == (200, 5_000)
 
 
 def test_the_primary_limit_can_be_exhausted_by_order(github: FakeGitHub) -> None:
     github.fault("ratelimited", reset_in=30)
-    answered = ask(github, LIST, token="t")
-    assert answered.status == 403
-    assert answered.json["message"].startswith("API rate limit exceeded for user ID")
-    assert answered.headers["x-ratelimit-remaining"] == "0"
-    assert answered.headers["x-ratelimit-used"] == "5000"
-    assert 28 <= int(answered.headers["x-ratelimit-reset"]) - time.time() <= 30
+    response = ask(github, LIST, token="t")
+    assert response.status == 403
+    assert response.json["message"].startswith("API rate limit exceeded for user ID")
+    assert response.headers["x-ratelimit-remaining"] == "0"
+    assert response.headers["x-ratelimit-used"] == "5000"
+    assert 28 <= int(response.headers["x-ratelimit-reset"]) - time.time() <= 30
+    sbom = ask(github, "/repos/Netflix/Hystrix/dependency-graph/sbom", token="t").headers
+    assert sbom["x-ratelimit-resource"] == "dependency_sbom"
+    assert (sbom["x-ratelimit-remaining"], sbom["x-ratelimit-used"]) == ("0", "100")
 
 
 def test_the_secondary_limit_can_be_exceeded_by_order(github: FakeGitHub) -> None:
@@ -206,7 +210,7 @@ def test_a_link_may_lead_round_in_a_circle(github: FakeGitHub) -> None:
         assert ask(github, path).links["next"].endswith("page=1")
 
 
-def test_faults_befall_the_paths_the_method_and_the_number_they_are_meant_for(
+def test_faults_are_limited_to_paths_a_method_and_a_number(
     github: FakeGitHub,
 ) -> None:
     github.fault("status", path=r"/repos\?.*page=2", method="GET", after=1, times=2)
@@ -218,7 +222,7 @@ def test_faults_befall_the_paths_the_method_and_the_number_they_are_meant_for(
     assert github.counters()["faults"] == {"status": 3}
 
 
-def test_a_fault_costs_no_points_but_a_spoilt_answer_does(github: FakeGitHub) -> None:
+def test_a_fault_costs_no_points_but_a_spoilt_response_does(github: FakeGitHub) -> None:
     github.fault("status", times=1)
     github.fault("garbage", times=1)
     ask(github, LIST)
@@ -235,7 +239,7 @@ def test_a_fault_costs_no_points_but_a_spoilt_answer_does(github: FakeGitHub) ->
         {"kind": "status", "path": "("},
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(github: FakeGitHub, order: dict[str, str]) -> None:
+def test_an_invalid_fault_is_refused(github: FakeGitHub, order: dict[str, str]) -> None:
     with pytest.raises(FakeGitHubError):
         github.fault(**order)
 
@@ -247,19 +251,18 @@ def test_the_server_is_well_again_after_each_fault(github: FakeGitHub, kind: str
         "huge": {"size": 5000},
     }
     github.fault(kind, times=1, **small.get(kind, {}))
-    with contextlib.suppress(OSError, http.client.HTTPException):
+    with contextlib.suppress(OSError):
         ask(github, LIST, timeout=0.3)
     assert ask(github, LIST).json == github.repos()[:10]
 
 
-def test_clients_that_leave_are_not_worth_a_word(
+def test_clients_that_leave_cause_no_output(
     github: FakeGitHub, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    host, port = github.server.server_address[:2]
     github.fault("huge", size=5_000_000)
-    for request in (b"", b"GET / HT", b"nonsense\r\n\r\n", b"GET /orgs/a/repos HTTP/1.1\r\n\r\n"):
-        with socket.create_connection((str(host), port), timeout=5) as sock:
-            sock.sendall(request)
+    for data in (b"", b"GET / HT", b"nonsense\r\n\r\n", b"GET /orgs/a/repos HTTP/1.1\r\n\r\n"):
+        with Connection(github.url, timeout=5) as connection:
+            connection.send(data)
     github.clear_faults()
     github.fault("slow", delay=0.1)
     with pytest.raises(TimeoutError):
@@ -268,20 +271,14 @@ def test_clients_that_leave_are_not_worth_a_word(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_no_request_is_400(github: FakeGitHub) -> None:
-    host, port = github.server.server_address[:2]
-    with socket.create_connection((str(host), port), timeout=5) as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
-        assert sock.recv(100).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+def test_a_malformed_request_is_400(github: FakeGitHub) -> None:
+    (response,) = exchange(github.url, b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
+    assert (response.status, response.json["message"]) == (400, "Bad Request")
 
 
 def test_a_connection_is_kept_until_it_idles(github: FakeGitHub) -> None:
     github.configure(idle_timeout=0.1)
-    host, port = github.server.server_address[:2]
-    connection = http.client.HTTPConnection(str(host), port, timeout=5)
-    for _ in range(3):
-        connection.request("GET", "/", headers={"User-Agent": "t"})
-        connection.getresponse().read()
-    assert connection.sock is not None
-    assert connection.sock.recv(1) == b""
-    connection.close()
+    with Connection(github.url, timeout=5) as connection:
+        for _ in range(3):
+            assert connection.ask("/", User_Agent="t").status == 200
+        assert connection.is_closed()

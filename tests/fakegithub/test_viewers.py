@@ -1,12 +1,12 @@
-"""The stand-in GitHub answers according to who asks: nobody, a stranger, a member, an owner."""
+"""The stand-in GitHub shows each viewer what GitHub does: anonymous, stranger, member, owner."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.fakegithub.asking import all_pages, ask
-from tests.fakegithub.client import Controls, FakeGitHub, FakeGitHubError, FakeGitHubProcess
+from tests.fakegithub.api import all_pages, ask
+from tests.fakegithub.client import Controls, FakeGitHub, FakeGitHubError
 from tests.fakegithub.forms import HOLDINGS, MERGE_SETTINGS, POLICIES, UNDOCUMENTED
 from tests.fakegithub.signing import INSTALLATION_ID, app_entry, app_jwt
 
@@ -38,10 +38,10 @@ def github() -> Iterator[FakeGitHub]:
 
 
 def body(github: Controls, path: str, token: str | None) -> Any:
-    """What a path's 200 says to a token."""
-    answered = ask(github, path, token=token)
-    assert answered.status == 200
-    return answered.json
+    """The body of a path's 200 for a token."""
+    response = ask(github, path, token=token)
+    assert response.status == 200
+    return response.json
 
 
 def keys_of(value: Any) -> set[str]:
@@ -54,18 +54,18 @@ def keys_of(value: Any) -> set[str]:
 
 
 class TestOrganisation:
-    def test_tells_nobody_and_no_stranger_what_is_its_own(self, github: FakeGitHub) -> None:
+    def test_shows_outsiders_its_public_fields_only(self, github: FakeGitHub) -> None:
         public = body(github, ORG, None)
         assert public == github.org()
         assert not keys_of(public) & {"plan", "billing_email", UNDOCUMENTED, *HOLDINGS, *POLICIES}
         assert body(github, ORG, "stranger") == body(github, ORG, "scopeless") == public
 
-    def test_tells_members_its_policies_but_not_its_plan(self, github: FakeGitHub) -> None:
+    def test_shows_members_its_policies_but_not_its_plan(self, github: FakeGitHub) -> None:
         found = body(github, ORG, "member")
         assert found == github.org() | POLICIES
 
     @pytest.mark.parametrize("token", ["owner", "fine"])
-    def test_tells_owners_everything(self, github: FakeGitHub, token: str) -> None:
+    def test_shows_owners_everything(self, github: FakeGitHub, token: str) -> None:
         found = body(github, ORG, token)
         assert found.items() >= (github.org() | POLICIES).items()
         assert found["billing_email"] == "billing@netflix.example.com"
@@ -80,6 +80,7 @@ class TestRepositories:
     ) -> None:
         listed = all_pages(github, f"{REPOS}?per_page=9", token=token)
         assert [repo["id"] for repo in listed] == [repo["id"] for repo in github.repos()]
+        assert len(listed) == body(github, ORG, token)["public_repos"] == 20
         hidden = [repo for repo in github.repos(private=True) if repo["private"]]
         assert len(hidden) == 5
         for repo in hidden:
@@ -111,13 +112,13 @@ class TestRepositories:
             assert ask(github, f"/repos/{login}/{name}").status == 404
             assert ask(github, f"/repos/{login}/{name}", token="t").status == 200
 
-    def test_have_no_field_of_their_own_people_for_nobody(self, github: FakeGitHub) -> None:
+    def test_show_anonymous_viewers_no_field_for_insiders(self, github: FakeGitHub) -> None:
         own = {"permissions", "security_and_analysis", UNDOCUMENTED, *MERGE_SETTINGS}
         whole = body(github, "/repos/Netflix/Hystrix", None)
         assert whole["temp_clone_token"] is None
         assert not own & keys_of([whole, body(github, REPOS, None)])
 
-    def test_tell_a_stranger_that_nothing_may_be_pushed(self, github: FakeGitHub) -> None:
+    def test_show_a_stranger_no_push_permission(self, github: FakeGitHub) -> None:
         whole = body(github, "/repos/Netflix/Hystrix", "stranger")
         assert (whole["permissions"]["push"], whole["temp_clone_token"]) == (False, "")
         assert not {"security_and_analysis", *MERGE_SETTINGS} & set(whole)
@@ -125,9 +126,7 @@ class TestRepositories:
             [False] * 20
         )
 
-    def test_tell_members_of_the_merge_settings_where_they_may_push(
-        self, github: FakeGitHub
-    ) -> None:
+    def test_show_members_the_merge_settings_if_they_may_push(self, github: FakeGitHub) -> None:
         pushed = set()
         for repo in body(github, REPOS, "member"):
             whole = body(github, f"/repos/{repo['full_name']}", "member")
@@ -136,7 +135,7 @@ class TestRepositories:
             assert "security_and_analysis" not in whole
         assert pushed == {True, False}
 
-    def test_tell_owners_everything(self, github: FakeGitHub) -> None:
+    def test_show_owners_everything(self, github: FakeGitHub) -> None:
         whole = body(github, "/repos/Netflix/Hystrix", "owner")
         assert whole["permissions"]["admin"]
         assert len(whole["temp_clone_token"]) == 29
@@ -153,7 +152,7 @@ class TestRepositories:
             assert "permissions" not in public[key]
             assert owned[key]["permissions"]["admin"]
 
-    def test_that_were_made_internal_are_gone_for_nobody_only(self) -> None:
+    def test_that_were_made_internal_are_hidden_from_anonymous_viewers_only(self) -> None:
         with FakeGitHub(repos=3, members=1) as github:
             github.mutate("make_internal", repo="Hystrix")
             assert ask(github, "/repos/Netflix/Hystrix").status == 404
@@ -214,7 +213,7 @@ class TestReleases:
 
 class TestMembers:
     @pytest.mark.parametrize("token", OUTSIDERS)
-    def test_that_are_concealed_are_not_told_to_outsiders(
+    def test_that_are_concealed_are_hidden_from_outsiders(
         self, github: FakeGitHub, token: str | None
     ) -> None:
         listed = {member["login"] for member in body(github, MEMBERS, token)}
@@ -226,7 +225,7 @@ class TestMembers:
             assert known == (["Netflix"] if login in listed else [])
 
     @pytest.mark.parametrize("token", INSIDERS)
-    def test_are_all_told_to_insiders(self, github: FakeGitHub, token: str) -> None:
+    def test_are_all_shown_to_insiders(self, github: FakeGitHub, token: str) -> None:
         assert len(body(github, MEMBERS, token)) == 12
         assert len(body(github, "/orgs/Netflix/public_members", token)) == 8
         # A user's own list has the public memberships only, whoever asks.
@@ -235,7 +234,7 @@ class TestMembers:
             known = body(github, f"/users/{member['login']}/orgs", token)
             assert len(known) == (member["login"] in public)
 
-    def test_are_told_apart_one_by_one(self, github: FakeGitHub) -> None:
+    def test_have_a_status_of_their_own(self, github: FakeGitHub) -> None:
         public = {member["login"] for member in github.members()}
         for login in [member["login"] for member in github.members(concealed=True)] + ["mona"]:
             everybody = f"{ORG}/public_members/{login}"
@@ -272,17 +271,19 @@ class TestUser:
         assert (own["user_view_type"], own["plan"]["name"]) == ("private", "team")
         assert body(github, f"/users/{other}", "own")["user_view_type"] == "public"
         assert "plan" not in body(github, f"/users/{mine}", "owner")
+        assert body(github, "/user", "owner")["type"] == "User"
+        assert ask(github, "/user").status == 401
         github.configure(viewers=VIEWERS)
 
 
 class TestCredential:
-    def test_of_the_classic_kind_is_told_its_scopes(self, github: FakeGitHub) -> None:
+    def test_of_the_classic_kind_gets_its_scopes(self, github: FakeGitHub) -> None:
         for token in ("stranger", "member", "owner", "scopeless"):
             headers = ask(github, ORG, token=token).headers
             assert headers["x-oauth-scopes"] == VIEWERS[token].get("scopes", "repo")
             assert "x-accepted-github-permissions" not in headers
 
-    def test_of_another_kind_is_told_permissions_and_nobody_is_told_either(
+    def test_of_another_kind_gets_permissions_and_no_credential_gets_neither(
         self, github: FakeGitHub
     ) -> None:
         fine, nobody = (ask(github, ORG, token=token).headers for token in ("fine", None))
@@ -291,7 +292,7 @@ class TestCredential:
         assert not [name for name in nobody if "oauth" in name or "permissions" in name]
         assert "x-oauth-scopes" not in ask(github, ORG, {"Authorization": ""}).headers
 
-    def test_that_is_not_named_is_an_owners_or_what_the_star_says(self) -> None:
+    def test_that_is_not_configured_is_an_owners_or_the_stars(self) -> None:
         with FakeGitHub(repos=1, members=1, private=1) as github:
             assert len(body(github, REPOS, "any")) == 2
             assert ask(github, ORG, token="any").headers["x-oauth-scopes"] == "repo"
@@ -317,22 +318,12 @@ class TestCredential:
             assert "x-oauth-scopes" not in headers
 
     @pytest.mark.parametrize("wrong", [{"role": "king"}, {"kind": "paper"}, {"nope": 1}])
-    def test_that_makes_no_sense_is_refused(
-        self, github: FakeGitHub, wrong: dict[str, Any]
-    ) -> None:
+    def test_that_is_invalid_is_refused(self, github: FakeGitHub, wrong: dict[str, Any]) -> None:
         with pytest.raises(FakeGitHubError):
             github.configure(viewers={"t": wrong})
 
-    def test_is_known_to_a_process_of_its_own(self) -> None:
-        with FakeGitHubProcess(
-            repos=2, internal=1, members=3, concealed=1, viewers=VIEWERS
-        ) as github:
-            assert len(body(github, REPOS, "stranger")) == 2
-            assert len(body(github, REPOS, "owner")) == 3
-            assert len(body(github, MEMBERS, "stranger")) == 2
 
-
-def test_a_validator_of_one_form_is_none_of_another(github: FakeGitHub) -> None:
+def test_a_validator_is_valid_for_one_form_only(github: FakeGitHub) -> None:
     tags = {ask(github, ORG, token=token).headers["etag"] for token in EVERYBODY}
     assert len(tags) == len(EVERYBODY)
     for token in EVERYBODY:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakegithub.asking import all_pages, ask
+from tests.fakegithub.api import all_pages, ask
 from tests.fakegithub.client import CHECKOUT, FakeGitHub, FakeGitHubError, FakeGitHubProcess
+from tests.fakegithub.signing import INSTALLATION_ID, app_entry, app_jwt
 
 LIST = "/orgs/Netflix/repos?per_page=10"
 
@@ -110,7 +111,7 @@ def test_members_join_and_leave(github: FakeGitHub) -> None:
         {"kind": "add", "name": "Hystrix"},
     ],
 )
-def test_a_mutation_that_makes_no_sense_is_refused_and_changes_nothing(
+def test_an_invalid_mutation_is_refused_and_changes_nothing(
     github: FakeGitHub, mutation: dict[str, str]
 ) -> None:
     before = github.repos()
@@ -131,7 +132,7 @@ def test_a_script_moves_an_item_while_the_list_is_read(github: FakeGitHub, path:
     assert [repo["name"] for repo in all_pages(github, LIST)] == names(github)
 
 
-def test_a_script_is_played_as_often_as_it_says(github: FakeGitHub) -> None:
+def test_a_script_runs_as_often_as_it_says(github: FakeGitHub) -> None:
     stars = github.repos()[0]["stargazers_count"]
     github.script("/orgs/Netflix/repos", 1, "star", times=2)
     github.script("/orgs/Netflix/members", 1, "star", times=None, by=100)
@@ -143,7 +144,7 @@ def test_a_script_is_played_as_often_as_it_says(github: FakeGitHub) -> None:
     assert github.repos()[0]["stargazers_count"] == stars + 302
 
 
-def test_counters_tell_what_was_asked(github: FakeGitHub) -> None:
+def test_counters_count_requests(github: FakeGitHub) -> None:
     tag = ask(github, "/orgs/Netflix", token="secret").headers["etag"]
     ask(github, "/orgs/Netflix", {"If-None-Match": tag}, token="secret")
     ask(github, LIST, {"X-GitHub-Api-Version": "2022-11-28", "Accept": "a/b"})
@@ -170,7 +171,7 @@ def test_counters_tell_what_was_asked(github: FakeGitHub) -> None:
     assert github.counters()["total"] == 0
 
 
-def test_the_control_api_says_what_it_knows_and_is_never_befallen(github: FakeGitHub) -> None:
+def test_the_control_api_names_its_options_and_has_no_faults(github: FakeGitHub) -> None:
     github.fault("status")
     with pytest.raises(FakeGitHubError, match="GET /counters"):
         github.json("GET", "/nope")
@@ -179,16 +180,16 @@ def test_the_control_api_says_what_it_knows_and_is_never_befallen(github: FakeGi
     assert github.counters()["total"] == 0
 
 
-def test_two_hundred_clients_at_once_are_all_answered_right(github: FakeGitHub) -> None:
+def test_two_hundred_clients_at_once_get_the_right_responses(github: FakeGitHub) -> None:
     github.configure(max_concurrent=1000, anonymous_limit=100_000)
     true = github.repos()
     paths = ["/orgs/Netflix", LIST, f"{LIST}&page=2", "/orgs/Netflix/members", "/nope"]
 
     def client(number: int) -> list[int]:
-        answers = [ask(github, path, timeout=30) for path in paths]
-        assert answers[1].json == true[:10]
-        assert answers[2].json == true[10:20]
-        return [answered.status for answered in answers]
+        responses = [ask(github, path, timeout=30) for path in paths]
+        assert responses[1].json == true[:10]
+        assert responses[2].json == true[10:20]
+        return [response.status for response in responses]
 
     with ThreadPoolExecutor(200) as pool:
         statuses = list(pool.map(client, range(200)))
@@ -199,7 +200,7 @@ def test_two_hundred_clients_at_once_are_all_answered_right(github: FakeGitHub) 
     assert counters["in_flight"] == 0
 
 
-def test_several_organisations_live_side_by_side() -> None:
+def test_there_may_be_several_organisations() -> None:
     with FakeGitHub(orgs=("Netflix", "acme"), repos=5, members=3) as github:
         assert {repo["owner"]["login"] for repo in github.repos("acme")} == {"acme"}
         github.mutate("star", org="ACME", repo=0)
@@ -216,11 +217,27 @@ def test_churn_changes_something_by_itself() -> None:
         assert github.repos() != before
 
 
-def test_a_process_of_its_own_has_the_same_controls() -> None:
-    with FakeGitHubProcess(repos=7, members=3, orgs=("acme",), anonymous_limit=3) as github:
+def test_a_process_of_its_own_has_the_same_world_rules_and_controls() -> None:
+    tokens = f"/app/installations/{INSTALLATION_ID}/access_tokens"
+    with FakeGitHubProcess(
+        orgs=("acme",),
+        repos=7,
+        internal=1,
+        members=3,
+        concealed=1,
+        anonymous_limit=3,
+        viewers={"stranger": {"role": "stranger"}},
+        apps=[app_entry("Iv23liAbC")],
+    ) as github:
         assert ask(github, "/orgs/acme/repos").json == github.repos("acme")
         assert ask(github, "/orgs/acme").headers["x-ratelimit-limit"] == "3"
         assert github.counters()["total"] == 2
+        for token, repos, members in (("stranger", 7, 2), ("owner", 8, 3)):
+            assert len(ask(github, "/orgs/acme/repos", token=token).json) == repos
+            assert len(ask(github, "/orgs/acme/members", token=token).json) == members
+        issued = ask(github, tokens, method="POST", token=app_jwt("Iv23liAbC"))
+        assert issued.status == 201
+        assert github.installation_tokens() == [issued.json["token"]]
     assert github.process.returncode == 0
 
 
@@ -243,7 +260,7 @@ def test_a_process_of_its_own_ends_with_the_one_that_started_it() -> None:
 
 
 def is_running(number: int) -> bool:
-    """Whether a process lives; one that nobody has reaped does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         os.kill(number, 0)
         return ") Z" not in Path(f"/proc/{number}/stat").read_text(encoding="utf-8")

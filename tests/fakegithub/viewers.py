@@ -1,6 +1,6 @@
-"""Who asks: nobody, a stranger, a member or an owner, and by which kind of credential.
+"""Viewers: anonymous, stranger, member or owner, with a kind of credential.
 
-What a viewer may see is decided here and nowhere else. Sources: docs.github.com "Scopes for OAuth
+Only this module decides what a viewer may see. Sources: docs.github.com "Scopes for OAuth
 apps" ("(no scope) Grants read-only access to public information"), "Repository roles for an
 organization", and the descriptions of the operations that show more to some than to others.
 """
@@ -19,10 +19,10 @@ EVERY_OTHER_TOKEN: Final = "*"
 class Viewer:
     """A caller as GitHub knows it; without arguments, an owner with a classic token.
 
-    role: what the caller is in every organisation of the world ("anonymous": no credential).
+    role: the caller's role in every organisation of the world ("anonymous": no credential).
     kind: "classic", "fine-grained", or "installation" for the token of an App's installation.
-    scopes: what a classic token may do, as `X-OAuth-Scopes` says it; of no use to other kinds.
-    login: whose token it is, so that this user is shown in the form for the user's own eyes.
+    scopes: a classic token's scopes, as in `X-OAuth-Scopes`; not used for other kinds.
+    login: the token's user, who sees the own account in its private form.
     """
 
     role: str = "owner"
@@ -32,7 +32,7 @@ class Viewer:
 
     @property
     def authenticated(self) -> bool:
-        """Whether there is a credential at all."""
+        """Whether there is a credential."""
         return self.role != "anonymous"
 
     @property
@@ -48,7 +48,7 @@ class Viewer:
 
     @property
     def owns(self) -> bool:
-        """Whether what only owners are told is shown."""
+        """Whether what only owners see is shown."""
         return self.insider and self.role == "owner"
 
     @property
@@ -57,14 +57,14 @@ class Viewer:
         return self.insider and (self.kind != "classic" or "repo" in self.scope_list)
 
     def may_push(self, number: int) -> bool:
-        """Whether a repository of this id may be written to: by members, each second one.
+        """Whether the viewer may push to a repository of this id: members may to every second one.
 
-        The scopes of a token do not matter: GitHub tells the role of its user.
+        The scopes of a token do not matter: GitHub shows the role of its user.
         """
         return self.role == "owner" or (self.role == "member" and number % 2 == 0)
 
     def sees(self, repo: Repository) -> bool:
-        """Whether a repository is there for this viewer; a user's private ones are the owner's."""
+        """Whether this viewer sees a repository; only owners see a user's private ones."""
         if not repo.private:
             return True
         return self.reads_private and (repo.owner.kind == "Organization" or self.owns)
@@ -82,7 +82,7 @@ ANONYMOUS_VIEWER: Final = Viewer("anonymous", "none", "")
 
 
 def viewer_from_json(options: dict[str, Any]) -> Viewer:
-    """A viewer of options as JSON gives them; ValueError says what is wrong."""
+    """Make a viewer from JSON options; ValueError says what is wrong."""
     viewer = Viewer(**options)
     if viewer.role not in ROLES:
         raise ValueError(f"no such role: {viewer.role}; there are: {', '.join(ROLES)}")

@@ -1,4 +1,4 @@
-"""What GitHub sends to those who want to be told of changes."""
+"""Webhook deliveries as GitHub sends them."""
 
 import hashlib
 import hmac
@@ -7,11 +7,11 @@ from uuid import uuid4
 
 
 def star(secret: str, *, org: str = "Netflix") -> tuple[bytes, dict[str, str]]:
-    """Body and header fields of a delivery that tells of a star, each time another one.
+    """Body and header fields of a delivery about a star; each has an id of its own.
 
     Args:
-        secret: that it is signed with.
-        org: whose repository got it.
+        secret: signs the delivery.
+        org: owner of the repository.
     """
     body = json.dumps({"repository": {"owner": {"login": org}}}).encode()
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

@@ -1,7 +1,7 @@
-"""The world the stand-in tells of: accounts, repositories, and a clock that only mutations move.
+"""The world: accounts, repositories, and a clock that only mutations move.
 
 Nothing here knows HTTP or JSON. `World.lock` guards every read and write; `World.version` grows
-with each mutation, so that whoever keeps a rendered body can tell whether it still holds.
+with each mutation, so that a rendered body is known to be current.
 """
 
 import threading
@@ -21,7 +21,7 @@ def iso(seconds: int) -> str:
 
 @dataclass(eq=False)
 class Account:
-    """A user or an organisation; to GitHub both are owners with one space of ids and logins."""
+    """A user or an organisation; both are owners, and share one space of ids and logins."""
 
     id: int
     login: str
@@ -47,16 +47,16 @@ class Account:
         return [repo for repo in self.repos if not repo.private]
 
     def public_members(self) -> list["Account"]:
-        """The members who show that they are, in the default order."""
+        """The members with public membership, in the default order."""
         return [member for member in self.members if member.id not in self.concealed]
 
 
 @dataclass(eq=False)
 class Repository:
-    """A repository; `watchers_count` is not held, as on GitHub it repeats the stars.
+    """A repository; there is no `watchers_count`: on GitHub it repeats the stars.
 
     private: not public, so true of an internal one too.
-    parent: what a fork was made from.
+    parent: of a fork.
     """
 
     id: int
@@ -97,7 +97,7 @@ class Repository:
 
 @dataclass
 class World:
-    """Everything there is, with the look-ups that GitHub's paths need."""
+    """All accounts and repositories, with the look-ups that GitHub's paths need."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     accounts_by_id: dict[int, Account] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class World:
         return account
 
     def add_repo(self, repo: Repository, *, position: int | None = None) -> Repository:
-        """Give a repository to its owner, at `position` of the default order (None: the end)."""
+        """Add a repository to its owner, at `position` of the default order (None: the end)."""
         repos = repo.owner.repos
         repos.insert(len(repos) if position is None else position, repo)
         self.repos_by_id[repo.id] = repo
@@ -150,7 +150,7 @@ class World:
 
     @contextmanager
     def changing(self) -> Iterator[str]:
-        """Hold the lock for a mutation; gives its moment, one second after the last one's."""
+        """Hold the lock for a mutation; yield its time, one second after the last one's."""
         with self.lock:
             self.now += 1
             self.version += 1

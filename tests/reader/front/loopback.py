@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from gunicorn.config import Config
 
 from reader.front.connection import FrontConnection
 from reader.front.worker import FrontWorker
-from tests.reader.front.helpers import END, LIMITS, Reader, Sent, without_the_servers
+from tests.http_client import AsyncConnection
+from tests.reader.front.helpers import LIMITS, Reader, Sent, without_the_servers
 
 if TYPE_CHECKING:
     from reader.asgi import Application
@@ -100,33 +101,18 @@ def a_worker(reader: Reader, **settings: Any) -> Iterator[FrontWorker]:
     assert worker.nr_conns == len(worker.connections) == 0
 
 
-@dataclass
-class Client:
+class Client(AsyncConnection):
     """A client's end of a connection."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
     async def read(self, *, is_head: bool = False) -> Sent:
-        """The next answer, with all of its body."""
-        first, *lines = (await self.reader.readuntil(END)).decode("latin-1").split("\r\n")[:-2]
-        pairs = [line.partition(": ") for line in lines]
-        fields = [(name.lower(), value) for name, _, value in pairs]
-        status = int(first.split(" ")[1])
-        length = 0 if is_head or status in {204, 304} else int(dict(fields)["content-length"])
-        return Sent(status, fields, await self.reader.readexactly(length))
+        """The next response, with all of its body."""
+        response = await self.receive(method="HEAD" if is_head else "GET")
+        return Sent(response.status, list(response.headers.items()), response.body)
 
     async def parsed(self, data: bytes, *, is_head: bool = False) -> Sent:
-        """Send a request and wait for its answer."""
+        """Send a request and wait for its response."""
         self.send(data)
         return await self.read(is_head=is_head)
-
-    async def is_closed(self) -> bool:
-        """Whether nothing more comes; waits until that is certain."""
-        return await self.reader.read(1) == b""
 
 
 def content(sent: Sent) -> Sent:
@@ -145,13 +131,11 @@ class Server:
     @asynccontextmanager
     async def client(self, **known: Any) -> AsyncIterator[Client]:
         """A client connects; returns its end."""
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **known))
+        client = await Client.open(f"http://127.0.0.1:{self.port}", **known)
         try:
             yield client
         finally:
-            client.writer.close()
-            with suppress(ConnectionError):
-                await client.writer.wait_closed()
+            await client.close()
 
     async def let_all_go(self) -> None:
         """Wait until every connection is gone."""

@@ -11,7 +11,7 @@ from refresher.refresh import refresh
 from shared.entry import Entry
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
-from tests.fakegithub.asking import ask
+from tests.fakegithub.api import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, key_pair
 from tests.refresher.conftest import MakeContext
@@ -98,7 +98,7 @@ def test_drafts_of_a_private_repository_are_left_out_and_the_rest_is_shown(
     github: FakeGitHub, fetch: Fetch
 ) -> None:
     path = f"/repos/netflix/{hidden(github).lower()}/releases"
-    all_releases = json.loads(ask(github, path, token=OWNER).body)
+    all_releases = ask(github, path, token=OWNER).json
     published = [one["id"] for one in all_releases if not one["draft"]]
     assert 0 < len(published) < len(all_releases)
     found = fetch(path, include_private=True)

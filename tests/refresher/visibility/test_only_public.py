@@ -22,9 +22,9 @@ from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.operations import Decision, operations
 from shared.resources.resource import Resource
-from tests.fakegithub.asking import ask
+from tests.fakegithub.api import ask
 from tests.fakegithub.client import FakeGitHub
-from tests.fakegithub.described import described_targets, first_user
+from tests.fakegithub.openapi_examples import first_user, operation_targets
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
 from tests.refresher.workbench import make_context, make_settings
 
@@ -98,7 +98,7 @@ def served(world: FakeGitHub, visibilities: Collection[str] = VISIBILITIES) -> l
     targets = {
         target.partition("?")[::2]
         for name in (by_visibility[one] for one in visibilities)
-        for _, _, target in described_targets(repo=name)
+        for _, _, target in operation_targets(repo=name)
     }
     found = (CATALOGUE.find(path, query) for path, query in sorted(targets))
     return [*CATALOGUE.tracked, *dict.fromkeys(one for one in found if one is not None)]
@@ -162,7 +162,7 @@ def test_every_operation_that_is_not_refused_is_among_them(
 
 def test_what_anyone_may_see_has_an_anonymous_and_an_owners_form(world: FakeGitHub) -> None:
     public = next(repo["name"] for repo in world.repos())
-    targets = {operation: target for operation, _, target in described_targets(repo=public)}
+    targets = {operation: target for operation, _, target in operation_targets(repo=public)}
     widened = set()
     for operation in operations():
         if operation.decision is Decision.ANYONE:

@@ -1,8 +1,8 @@
-"""Every documented GET operation with a JSON answer, served from the examples GitHub describes.
+"""Documented GET operations with a JSON response, from the examples in GitHub's description.
 
-`described.json` has one operation a line, made by `describe`. What has a route of its own is served
-by that (see `routes`); the rest is found here, by its path, for the repositories, organisations and
-users of the world. `forms` makes the forms of an example.
+`openapi_examples.json` has one operation a line, made by `make_openapi_examples`. Operations with a
+route of their own are served by that (see `routes`); the others are found here, by path, for the
+repositories, organisations and users of the world. `forms` makes the forms of an example.
 """
 
 import json
@@ -12,14 +12,14 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from tests.fakegithub.creation import WorldOptions, create_world
+from tests.fakegithub.world_factory import WorldOptions, create_world
 
-FILE: Final = Path(__file__).with_name("described.json")
+FILE: Final = Path(__file__).with_name("openapi_examples.json")
 REFERENCE: Final = "$shared"
 SLASHES: Final = ("path", "dir", "ref")  # parameters of the path that may have several segments
 GITHUB: Final = "https://api.github.com"
-# Operations whose lists hold more for those whom the value names: private repositories, what
-# happened in them, and what refers to them; advisories that are not published.
+# Operations whose lists hold one more item for some viewers (see `access`): a private repository,
+# an event in one or a reference to one, an unpublished advisory.
 MORE_FOR: Final = {
     "activity/list-events-for-authenticated-user": "owners",
     "activity/list-received-events-for-user": "owners",
@@ -39,11 +39,11 @@ MORE_FOR: Final = {
     "search/repos": "members",
     "security-advisories/list-repository-advisories": "owners",
 }
-# Lists that GitHub shows empty to everybody but the user whose list it is.
+# Lists that are empty for everybody except their user.
 EMPTY_FOR_OTHERS: Final = ("activity/list-repos-watched-by-user",)
 
 
-# What is answered without a body, by routes of the stand-in's own.
+# Operations whose responses have no body, served by routes of their own.
 BARE: Final = (
     # operation, path template, example of its path
     (
@@ -81,12 +81,13 @@ BARE: Final = (
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation as `described.json` has it.
+    """An operation as `openapi_examples.json` has it.
 
     target: an example of its path; `{org}`, `{repo}`, `{user}`, `{user_id}` stand for the world's.
-    integers: those of the path's parameters that are numbers.
-    pages: whether GitHub gives its answer a `Link`.
-    who: who may ask (see `access`). statuses: which refusals GitHub documents.
+    integers: the path's parameters that are numbers.
+    pages: whether its response has a `Link`.
+    who: group of viewers who may request it (see `access`).
+    statuses: the refusals that GitHub documents.
     body: the example of a 200.
     """
 
@@ -101,7 +102,7 @@ class Operation:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What a decoded path of this operation matches, with its parameters as groups."""
+        """A regular expression for decoded paths of this operation, its parameters as groups."""
 
         def group(match: re.Match[str]) -> str:
             name = match[1]
@@ -115,7 +116,7 @@ class Operation:
 
 @cache
 def operations() -> tuple[Operation, ...]:
-    """All of them, those with the most literal paths first."""
+    """All operations, the most literal paths first."""
     shared, *rows = json.loads(FILE.read_text(encoding="utf-8"))
 
     def whole(value: Any) -> Any:
@@ -142,7 +143,7 @@ def operations() -> tuple[Operation, ...]:
 
 
 def literal(template: str) -> tuple[int, ...]:
-    """How literal a path is, segment by segment: a name, a parameter, one of several segments."""
+    """A sort key, by segment: 2 for a name, 1 for a parameter, 0 for one of several segments."""
     segments = template.split("/")[1:]
     return tuple(
         2 if "{" not in one else 0 if one.strip("{}") in SLASHES else 1 for one in segments
@@ -159,7 +160,7 @@ def by_head() -> dict[str, list[Operation]]:
 
 
 def match(path: str) -> tuple[Operation, dict[str, str]] | None:
-    """The operation that a decoded path is of, and the values of its parameters."""
+    """The operation of a decoded path, and the values of its parameters."""
     for one in by_head().get(path.split("/")[1], []):
         if found := one.pattern.fullmatch(path):
             return one, found.groupdict()
@@ -168,25 +169,25 @@ def match(path: str) -> tuple[Operation, dict[str, str]] | None:
 
 @cache
 def first_user() -> tuple[str, int]:
-    """Login and id of the first member of the default world, however many there are."""
+    """Login and id of the first member of the default world, whatever its size."""
     world = create_world(WorldOptions(repos=1, members=1))
     user = next(account for account in world.accounts.values() if account.kind == "User")
     return user.login, user.id
 
 
-def described_targets(
+def operation_targets(
     *, org: str = "Netflix", repo: str = "Hystrix", user: str | None = None
 ) -> list[tuple[str, str, str]]:
-    """All operations the stand-in can answer: operation id, path template, path to ask for.
+    """All operations that the stand-in serves: operation id, path template, path to request.
 
     Args:
         org: the organisation, and the owner of the repository.
         repo: a repository of the organisation's.
-        user: a user's login, by default one that each world has whose first organisation is
-            Netflix, with the usual seed and at least one member.
+        user: a user's login; the default exists in every world with the usual seed whose first
+            organisation is Netflix and has a member.
     """
     login, number = first_user()
     values = {"org": org, "repo": repo, "user": user or login, "user_id": str(number)}
-    described = [(one.id, one.template, one.target) for one in operations()]
-    found = [*described, *BARE]
+    examples = [(one.id, one.template, one.target) for one in operations()]
+    found = [*examples, *BARE]
     return sorted((name, path, target.format(**values)) for name, path, target in found)

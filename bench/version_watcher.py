@@ -1,40 +1,40 @@
-"""Which version of the list of repositories a reader process serves."""
+"""Watches which version of the list of repositories a reader process serves."""
 
-import http.client
 import time
 
 from bench.errors import BenchError
 from bench.workloads import LIST
+from tests.http_client import Connection
 
 _PATIENCE = 30.0  # seconds until a process should have a new version
 
 
-class Watched:
-    """One reader process, on a connection of its own.
+class VersionWatcher:
+    """Polls one reader process, on one connection.
 
     Args:
-        port: where it listens; of several processes, one accepts the connection and keeps it.
+        port: where it listens; one of several processes accepts the connection and keeps it.
     """
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        self._connection = Connection(f"http://127.0.0.1:{port}", timeout=_PATIENCE)
         self.size = 0
         self._etag = self._ask()
 
-    def __enter__(self) -> "Watched":
+    def __enter__(self) -> "VersionWatcher":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def wait_for_new_version(self, *, every: float) -> float:
-        """When the list's ETag was another than the last time, by the monotonic clock.
+        """Wait until the list's ETag changes; return the time by the monotonic clock.
 
         Args:
-            every: seconds between two questions.
+            every: seconds between two polls.
 
         Raises:
-            BenchError: it never was.
+            BenchError: it did not change.
         """
         deadline = time.monotonic() + _PATIENCE
         while (etag := self._ask()) == self._etag:
@@ -45,10 +45,8 @@ class Watched:
         return time.monotonic()
 
     def _ask(self) -> str | None:
-        self._connection.request("HEAD", LIST)
-        response = self._connection.getresponse()
-        response.read()
+        response = self._connection.ask(LIST, method="HEAD", Accept_Encoding="identity")
         if response.status != 200:
-            raise BenchError(f"a process answers {response.status}")
-        self.size = int(response.getheader("Content-Length") or 0)
-        return response.getheader("ETag")
+            raise BenchError(f"a process responds with {response.status}")
+        self.size = int(response.headers["content-length"])
+        return response.headers.get("etag")

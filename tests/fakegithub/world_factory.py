@@ -1,11 +1,11 @@
-"""Make a world out of a seed: the same options give the same bytes, on any machine."""
+"""Makes a world from a seed: the same options give the same bytes on any machine."""
 
 import hashlib
 import random
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from tests.fakegithub import words
+from tests.fakegithub import sample_data
 from tests.fakegithub.world import BEGINNING, Account, Repository, World, iso
 
 KNOWN_IDS: Final = {"netflix": 913567, "google": 1342004, "microsoft": 6154722}
@@ -17,10 +17,10 @@ COMMON_COUNTS: Final = (0, 0, 1, 1, 2, 3, 5, 8, 13, 21, 100)
 
 @dataclass(frozen=True)
 class WorldOptions:
-    """What the world holds at its beginning; counts are for each organisation.
+    """The initial world; counts are for each organisation.
 
-    repos: public ones; `private` and `internal` ones come in addition.
-    concealed: as many of the members do not show that they are.
+    repos: public ones, in addition to `private` and `internal` ones.
+    concealed: number of members whose membership is not public.
     """
 
     orgs: tuple[str, ...] = ("Netflix",)
@@ -88,7 +88,7 @@ def new_organisation(login: str, dice: random.Random) -> Account:
 
 
 def create_member(world: World, number: int, dice: random.Random) -> Account:
-    """One more person, in the world with a few repositories of their own; ids ascend."""
+    """Add a person to the world, with a few repositories; ids ascend."""
     login = free_login(world, dice)
     user = new_user(login, 100_000 + len(world.accounts) * 997 + number, dice)
     world.add_account(user)
@@ -100,7 +100,7 @@ def create_member(world: World, number: int, dice: random.Random) -> Account:
 def free_login(world: World, dice: random.Random) -> str:
     """A login like a person's that nobody has yet."""
     while True:
-        first, last = dice.choice(words.FIRST_NAMES), dice.choice(words.LAST_NAMES)
+        first, last = dice.choice(sample_data.FIRST_NAMES), dice.choice(sample_data.LAST_NAMES)
         login = dice.choice(
             (f"{first}-{last}", f"{first}{last}", f"{first[0]}{last}{dice.randrange(100)}")
         )
@@ -117,7 +117,7 @@ def new_user(login: str, number: int, dice: random.Random) -> Account:
         name=login.replace("-", " ").title(),
         created_at=iso(BEGINNING - dice.randrange(1000, 5000) * DAY),
         updated_at=iso(BEGINNING - dice.randrange(DAY, 300 * DAY)),
-        description=dice.choice(words.DESCRIPTIONS),
+        description=dice.choice(sample_data.DESCRIPTIONS),
         location=dice.choice(("Zürich", "Berlin", "Los Gatos", "東京")),
         followers=dice.randrange(500),
         following=dice.randrange(80),
@@ -126,12 +126,13 @@ def new_user(login: str, number: int, dice: random.Random) -> Account:
 
 
 def repo_names(count: int, dice: random.Random, *, known: bool = True) -> list[str]:
-    """`count` different names; well-known ones first where asked for, the rest drawn."""
-    names = list(words.KNOWN_REPOSITORIES[:count]) if known else []
+    """`count` different names; well-known ones first if `known`, the rest drawn."""
+    names = list(sample_data.KNOWN_REPOSITORIES[:count]) if known else []
     taken = {name.lower() for name in names}
     while len(names) < count:
-        name = f"{dice.choice(words.ADJECTIVES)}-{dice.choice(words.NOUNS)}" + dice.choice(
-            words.SUFFIXES
+        name = (
+            f"{dice.choice(sample_data.ADJECTIVES)}-{dice.choice(sample_data.NOUNS)}"
+            + dice.choice(sample_data.SUFFIXES)
         )
         if name in taken:
             name = f"{name}-{len(names)}"
@@ -165,11 +166,11 @@ def new_repo(world: World, owner: Account, name: str, age: int, dice: random.Ran
         pushed_at=iso(pushed),
         fork=dice.random() < 0.1,
         archived=dice.random() < 0.1,
-        description=dice.choice(words.DESCRIPTIONS),
+        description=dice.choice(sample_data.DESCRIPTIONS),
         homepage=f"https://{owner.login.lower()}.example.com/{name}" if age % 3 == 0 else None,
-        language=dice.choice(words.LANGUAGES),
-        license=dice.choice([*words.LICENSES, None]),
-        topics=tuple(sorted(dice.sample(words.TOPICS, dice.randrange(4)))),
+        language=dice.choice(sample_data.LANGUAGES),
+        license=dice.choice([*sample_data.LICENSES, None]),
+        topics=tuple(sorted(dice.sample(sample_data.TOPICS, dice.randrange(4)))),
         stars=count(dice, 30_000),
         forks=count(dice, 6_000),
         open_issues=count(dice, 600),

@@ -1,4 +1,4 @@
-"""The front with less patience, so that tests need not have it either."""
+"""A worker class with short time-outs, for tests that wait for them."""
 
 from reader.bodies import body_reader
 from reader.front import connection
@@ -9,11 +9,11 @@ REQUEST_TIMEOUT = 3.0  # seconds, in place of 15
 STALL_TIMEOUT = 3.0  # seconds, in place of 60
 
 
-class ImpatientWorker(FrontWorker):
-    """One reader process, as it is but for the times."""
+class ShortTimeoutWorker(FrontWorker):
+    """A reader process that differs only in its time-outs."""
 
     def init_process(self) -> None:
-        """Begin, in the process that was forked."""
+        """Set the time-outs in the forked process."""
         vars(body_reader).update(DEADLINE=BODY_DEADLINE)
         vars(connection).update(REQUEST_TIMEOUT=REQUEST_TIMEOUT, STALL_TIMEOUT=STALL_TIMEOUT)
         super().init_process()

@@ -1,4 +1,4 @@
-"""The words the world is made of: plausible names, languages, licences and descriptions."""
+"""Sample data for the world: plausible names, languages, licences and descriptions."""
 
 from typing import Final
 
@@ -32,7 +32,7 @@ LAST_NAMES: Final = (
 )  # fmt: skip
 LANGUAGES: Final = ("Java", "Python", "JavaScript", "Go", "Kotlin", "Scala", "C++", "Shell", None)
 TOPICS: Final = ("aws", "cloud", "resilience", "streaming", "cache", "video", "security", "java")
-# Some are not ASCII on purpose: GitHub sends UTF-8 unescaped, and so must whoever repeats it.
+# Some are not ASCII on purpose: GitHub sends UTF-8 unescaped, and so must a cache.
 DESCRIPTIONS: Final = (
     "A library that keeps services standing",
     "Service registry for resilient mid-tier load balancing",

@@ -1,4 +1,4 @@
-"""Requests as they come over a socket, answers as they go: HTTP/1.1 and nothing of GitHub."""
+"""HTTP/1.1 messages, with nothing of GitHub: parse requests, write heads, encode bodies."""
 
 import gzip
 import json
@@ -17,12 +17,12 @@ NO_BODY: Final = (204, 304)  # RFC 9110 §6.4.1
 
 
 class BadRequestError(Exception):
-    """What came is not a request this server understands."""
+    """The bytes are not a request that this server understands."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request; header names in lower case, and as they came in `header_names`."""
+    """A request; header names are in lower case, and as they were sent in `header_names`."""
 
     method: str
     target: str
@@ -44,14 +44,14 @@ class Request:
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the client means to send another request (RFC 9112 §9.3)."""
+        """Whether the connection persists after this request (RFC 9112 §9.3)."""
         connection = self.headers.get("connection", "").lower()
         return "close" not in connection and self.version == "HTTP/1.1"
 
 
 @dataclass
-class Reply:
-    """An answer ready for the wire; the body is what a GET gets, encoded."""
+class HttpResponse:
+    """A response ready to be sent; the body is the encoded one of a GET, also for HEAD."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ def read_request(stream: BinaryIO, peer: str) -> Request | None:
 
 
 def read_headers(stream: BinaryIO) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Header names as they came, and values by lower-case name; repeated ones are joined."""
+    """Header names as sent, and values by lower-case name; values of a repeated one are joined."""
     names: list[str] = []
     headers: dict[str, str] = {}
     while (line := stream.readline(LONGEST_LINE + 1)) not in (b"\r\n", b"\n"):
@@ -91,7 +91,7 @@ def read_headers(stream: BinaryIO) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def head_bytes(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Status line and headers of an answer, with the empty line that ends them."""
+    """Status line and headers of a response, with the empty line that ends them."""
     phrase = HTTPStatus(status).phrase if status in KNOWN_STATUSES else "Unknown"
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
@@ -125,5 +125,5 @@ def gzipped(body: bytes) -> bytes:
 
 @lru_cache(maxsize=128)
 def gzipped_once(body: bytes) -> bytes:
-    """`gzipped` for bodies of a usual size: 200 clients of one list cost one compression."""
+    """`gzipped` for bodies of usual size: 200 clients of one list cost one compression."""
     return gzip.compress(body, compresslevel=6, mtime=0)

@@ -1,4 +1,4 @@
-"""How an answer leaves over the socket: whole, or cut, slow, reset or never as a fault says."""
+"""Writes a response to the socket: whole, or as a fault says cut, slow, reset or never."""
 
 import select
 import socket
@@ -11,20 +11,22 @@ from typing import Final
 
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault
-from tests.fakegithub.wire import NO_BODY, Reply, head_bytes
+from tests.fakegithub.http_messages import NO_BODY, HttpResponse, head_bytes
 
 LONGEST_HANG: Final = 600.0
 CHUNK: Final = 16_384
 
 
 @dataclass
-class Delivery:
-    """One answer's way out. `leave` is called before the last bytes: a client that has its whole
-    answer must not find itself still counted as a request in flight.
+class ResponseWriter:
+    """Writes one response.
+
+    leave: called before the last bytes, so that a client which has its whole response is no longer
+        counted as a request in flight.
     """
 
     sock: socket.socket
-    reply: Reply
+    response: HttpResponse
     counters: Counters
     leave: Callable[[], None]
     released: threading.Event
@@ -33,8 +35,8 @@ class Delivery:
     keep_alive: bool = True
     chunked: bool = False
 
-    def deliver(self) -> bool:
-        """Send the answer; True when the connection may be used again. Raises OSError."""
+    def write(self) -> bool:
+        """Send the response; return whether the connection stays open. Raises OSError."""
         ways = {
             "hang": self.hang,
             "reset": self.reset,
@@ -46,32 +48,32 @@ class Delivery:
         return ways.get(self.fault.kind if self.fault else "", self.whole)()
 
     def send(self, data: bytes) -> None:
-        """Bytes out, counted before they leave so that no client can look too early."""
+        """Send bytes; count them first, so that no client reads old counters."""
         self.counters.add(sent=len(data))
         self.sock.sendall(data)
 
     def head(self, *, framing: dict[str, str] | None = None, close: bool = False) -> bytes:
         """Status line and headers; `framing` in place of Content-Length."""
-        fields = dict(self.reply.headers)
-        if self.reply.status not in NO_BODY:
-            length = {"Content-Length": str(len(self.reply.body))}
+        fields = dict(self.response.headers)
+        if self.response.status not in NO_BODY:
+            length = {"Content-Length": str(len(self.response.body))}
             fields |= length if framing is None else framing
         if close or not self.keep_alive:
             fields["Connection"] = "close"
-        return head_bytes(self.reply.status, fields.items())
+        return head_bytes(self.response.status, fields.items())
 
     def body(self) -> bytes:
-        """What follows the headers."""
-        return b"" if self.head_only or self.reply.status in NO_BODY else self.reply.body
+        """The bytes that follow the headers."""
+        return b"" if self.head_only or self.response.status in NO_BODY else self.response.body
 
     def cut(self) -> bytes:
-        """The first part of the body, as far as the fault lets it through."""
+        """The first part of the body: the bytes before the fault."""
         body = self.body()
         given = self.fault.after_bytes if self.fault else None
         return body[: len(body) // 2 if given is None else given]
 
     def whole(self) -> bool:
-        """All of it."""
+        """Send the whole response."""
         if self.chunked and self.body():
             head = self.head(framing={"Transfer-Encoding": "chunked"})
             data = head + b"".join(chunks(self.body())) + b"0\r\n\r\n"
@@ -82,7 +84,7 @@ class Delivery:
         return self.keep_alive
 
     def hang(self) -> bool:
-        """Nothing, or the first `after_bytes` of the answer; then silence until released."""
+        """Send nothing, or the first `after_bytes` of the response; then wait until released."""
         if self.fault and self.fault.after_bytes:
             self.send((self.head() + self.body())[: self.fault.after_bytes])
         self.counters.add(hanging=1)
@@ -94,7 +96,7 @@ class Delivery:
         return False
 
     def reset(self) -> bool:
-        """Half of it and an RST in place of the rest."""
+        """Send a part, and an RST in place of the rest."""
         if not (self.fault and self.fault.before_headers):
             self.send(self.head() + self.cut())
         self.leave()
@@ -103,27 +105,27 @@ class Delivery:
         return False
 
     def truncate(self) -> bool:
-        """Less than Content-Length promises, and the end of the connection."""
+        """Send less than Content-Length says, and close the connection."""
         self.leave()
         self.send(self.head(close=True) + self.cut())
         return False
 
     def cut_chunked(self) -> bool:
-        """Chunks without the last one, and the end of the connection."""
+        """Send chunks without the last one, and close the connection."""
         self.leave()
         head = self.head(framing={"Transfer-Encoding": "chunked"}, close=True)
         self.send(head + b"".join(chunks(self.cut())))
         return False
 
     def unframed(self) -> bool:
-        """No length at all: the end of the connection is the end of the body, cut or not."""
+        """Send no length: the end of the connection is the end of the body, cut or not."""
         self.leave()
         cut = self.cut() if self.fault and self.fault.after_bytes is not None else self.body()
         self.send(self.head(framing={}, close=True) + cut)
         return False
 
     def drip(self) -> bool:
-        """The body, a piece at a time; released, the rest at once."""
+        """Send the body one piece at a time; once released, the rest at once."""
         fault, body = self.fault, self.body()
         assert fault
         self.send(self.head())
@@ -138,14 +140,14 @@ class Delivery:
 
 
 def chunks(body: bytes) -> Iterator[bytes]:
-    """The body as chunks, without the last one that ends them (RFC 9112 §7.1)."""
+    """The body as chunks, without the last chunk (RFC 9112 §7.1)."""
     for start in range(0, len(body), CHUNK):
         piece = body[start : start + CHUNK]
         yield f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
 
 
 def wait_for_release(sock: socket.socket, released: threading.Event) -> None:
-    """Return when released, when the client has left, or after LONGEST_HANG seconds."""
+    """Wait until released, until the client has left, or for LONGEST_HANG seconds."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     deadline = time.monotonic() + LONGEST_HANG

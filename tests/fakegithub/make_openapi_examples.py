@@ -1,8 +1,9 @@
-"""`python -m tests.fakegithub.describe PATH`: make `described.json` of GitHub's description.
+"""`python -m tests.fakegithub.make_openapi_examples PATH`: write `openapi_examples.json`.
 
-PATH is `api.github.com.json` of the npm package `@octokit/openapi` (23.0.2, MIT). For each GET
-operation with an example of a JSON 200 there is one line: see `described.Operation`. Objects that
-several examples have in common stand once, in the first line, and are named by their place there.
+It is made from GitHub's OpenAPI description: PATH is `api.github.com.json` of the npm package
+`@octokit/openapi` (23.0.2, MIT). For each GET operation with an example of a JSON 200 there is one
+line: see `openapi_examples.Operation`. Objects that several examples share are in the first line;
+examples refer to them by their place there.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from tests.fakegithub.access import access
 
-TARGET: Final = Path(__file__).with_name("described.json")
+TARGET: Final = Path(__file__).with_name("openapi_examples.json")
 MOST_ITEMS: Final = 2
 SHORTEST_SHARED: Final = 150
 REFERENCE: Final = "$shared"
@@ -47,14 +48,14 @@ class Description:
         return node
 
     def operations(self) -> list[dict[str, Any]]:
-        """Every operation that can be answered, by path."""
+        """Every operation with an example, by path."""
         gets = [
             (path, item["get"]) for path, item in self.document["paths"].items() if "get" in item
         ]
         return [made for path, get in sorted(gets) if (made := self.operation(path, get))]
 
     def operation(self, template: str, get: dict[str, Any]) -> dict[str, Any] | None:
-        """One operation as `described.Operation` has it; None without an example."""
+        """One operation as `openapi_examples.Operation` has it; None without an example."""
         ok = self.whole(get["responses"].get("200", {}))
         content = ok.get("content", {}).get("application/json", {})
         examples = content.get("examples") or {}
@@ -64,14 +65,14 @@ class Description:
             self.whole(next(iter(examples.values())))["value"] if examples else content["example"]
         )
         statuses = sorted(get["responses"])
-        words = f"{get.get('summary', '')}. {get.get('description', '')}"
+        description = f"{get.get('summary', '')}. {get.get('description', '')}"
         return {
             "id": get["operationId"],
             "template": template,
             "target": self.target(template, get),
             "integers": sorted(name for name, kind in self.kinds(get).items() if kind == "integer"),
             "pages": "Link" in ok.get("headers", {}),
-            "who": access(template, words, statuses),
+            "who": access(template, description, statuses),
             "statuses": [status for status in statuses if status in ("401", "403", "404")],
             "body": short(self.example(value)),
         }
@@ -96,7 +97,7 @@ class Description:
         }
 
     def target(self, template: str, get: dict[str, Any]) -> str:
-        """The path with values that match; what the world has is named in braces."""
+        """The path with values that match; names of the world's objects are in braces."""
         target = template
         for name, kind in self.kinds(get).items():
             usual = "1" if kind == "integer" else "a" * 40 if name in HASHES else f"some-{name}"
@@ -121,7 +122,7 @@ def compact(value: Any) -> str:
 
 def with_references(operations: list[dict[str, Any]]) -> list[Any]:
     """The shared objects, and the operations with references to them."""
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def count(value: Any) -> None:
         if isinstance(value, list):
@@ -129,8 +130,8 @@ def with_references(operations: list[dict[str, Any]]) -> list[Any]:
                 count(item)
         elif isinstance(value, dict):
             text = compact(value)
-            tally[text] += 1
-            if len(text) < SHORTEST_SHARED or tally[text] == 1:
+            counts[text] += 1
+            if len(text) < SHORTEST_SHARED or counts[text] == 1:
                 for item in value.values():
                     count(item)
 
@@ -145,7 +146,7 @@ def with_references(operations: list[dict[str, Any]]) -> list[Any]:
         if not isinstance(value, dict):
             return value
         text = compact(value)
-        if tally[text] < 2 or len(text) < SHORTEST_SHARED:
+        if counts[text] < 2 or len(text) < SHORTEST_SHARED:
             return {key: referring(item) for key, item in value.items()}
         if text not in shared:
             made = {key: referring(item) for key, item in value.items()}

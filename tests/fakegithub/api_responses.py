@@ -1,11 +1,11 @@
-"""An answer of GitHub's before it is put on the wire, and GitHub's error bodies."""
+"""GitHub's responses before headers and encoding, and GitHub's error bodies."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.fakegithub.http_messages import compact_json
 from tests.fakegithub.limits import ANONYMOUS
 from tests.fakegithub.paging import Page
-from tests.fakegithub.wire import compact_json
 
 DOCS: Final = "https://docs.github.com/rest"
 JSON_TYPE: Final = "application/json; charset=utf-8"
@@ -21,7 +21,7 @@ UNICORN: Final = (
 
 @dataclass(frozen=True)
 class Paged:
-    """Where in which list an answer is: what its `Link` is made of."""
+    """A response's list and its place in it, from which its `Link` is made."""
 
     path: str
     known_as: str
@@ -30,8 +30,8 @@ class Paged:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Status and compact JSON, with what the wire needs to know of them.
+class ApiResponse:
+    """Status and compact JSON, with what `GitHub.to_http` needs to add headers.
 
     validated: has an ETag and freshness (GitHub gives them to 200s only).
     conditional: may become a 304.
@@ -52,44 +52,47 @@ class Answer:
     headers: dict[str, str | None] = field(default_factory=dict)
 
 
-def error(status: int, message: str, docs: str = DOCS) -> Answer:
+def error(status: int, message: str, docs: str = DOCS) -> ApiResponse:
     """An error as GitHub words it, with its status in the body as text."""
     body = {"message": message, "documentation_url": docs, "status": str(status)}
-    return Answer(status, compact_json(body))
+    return ApiResponse(status, compact_json(body))
 
 
-def not_found(path: str = "") -> Answer:
-    """404, for what is not there and for what must not be seen.
+def not_found(path: str = "") -> ApiResponse:
+    """404, for what does not exist and for what the viewer must not see.
 
-    Like GitHub it names the documentation of what was asked for: the first word of the path, and
-    the one below a repository.
+    Like GitHub's it names the documentation page of the path: its first segment, and the segment
+    below a repository.
     """
-    words = path.split("/")[1:]
-    page = "/".join([*words[:1], *words[3:4]]) if words[:1] == ["repos"] else "/".join(words[:1])
+    segments = path.split("/")[1:]
+    named = [*segments[:1], *segments[3:4]] if segments[:1] == ["repos"] else segments[:1]
+    page = "/".join(named)
     return error(404, "Not Found", f"{DOCS}/{page}".rstrip("/"))
 
 
-def bad_credentials() -> Answer:
+def bad_credentials() -> ApiResponse:
     """401, for a token that is not valid."""
     return error(401, "Bad credentials")
 
 
-def installation_token(body: dict[str, Any]) -> Answer:
-    """201, a token of an installation; whose budget asking for one costs, GitHub does not say."""
-    return Answer(201, compact_json(body), metered=False)
+def installation_token(body: dict[str, Any]) -> ApiResponse:
+    """201, a token of an installation; GitHub does not document which budget this costs."""
+    return ApiResponse(201, compact_json(body), metered=False)
 
 
-def no_user_agent() -> Answer:
+def no_user_agent() -> ApiResponse:
     """403 in plain text, before GitHub's API proper: neither metered nor limited."""
     text = (
         "Request forbidden by administrative rules. Please make sure your request has a "
         "User-Agent header (https://docs.github.com/en/rest/overview/resources-in-the-rest-api"
         "#user-agent-required). Check https://developer.github.com for other possible causes.\n"
     )
-    return Answer(403, text.encode(), "text/plain; charset=utf-8", metered=False, limited=False)
+    return ApiResponse(
+        403, text.encode(), "text/plain; charset=utf-8", metered=False, limited=False
+    )
 
 
-def moved(status: int, url: str) -> Answer:
+def moved(status: int, url: str) -> ApiResponse:
     """A redirect, with GitHub's body for it."""
     phrases = {301: "Moved Permanently", 302: "Found", 308: "Permanent Redirect"}
     body = {
@@ -97,10 +100,10 @@ def moved(status: int, url: str) -> Answer:
         "url": url,
         "documentation_url": REDIRECT_DOCS,
     }
-    return Answer(status, compact_json(body), headers={"Location": url})
+    return ApiResponse(status, compact_json(body), headers={"Location": url})
 
 
-def rate_limited(credential: str, peer: str) -> Answer:
+def rate_limited(credential: str, peer: str) -> ApiResponse:
     """403, the primary limit is exhausted."""
     if credential == ANONYMOUS:
         message = (
@@ -115,10 +118,10 @@ def rate_limited(credential: str, peer: str) -> Answer:
             "please include the request ID."
         )
     body = {"message": message, "documentation_url": RATE_DOCS}
-    return Answer(403, compact_json(body), metered=False)
+    return ApiResponse(403, compact_json(body), metered=False)
 
 
-def secondary_limit(status: int, retry_after: int | None) -> Answer:
+def secondary_limit(status: int, retry_after: int | None) -> ApiResponse:
     """403 or 429, the secondary limit is exceeded; `Retry-After` in seconds, None leaves it out."""
     body = {
         "documentation_url": f"{RATE_DOCS}#about-secondary-rate-limits",
@@ -127,4 +130,4 @@ def secondary_limit(status: int, retry_after: int | None) -> Answer:
         "ID.",
     }
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Answer(status, compact_json(body), metered=False, headers={**headers})
+    return ApiResponse(status, compact_json(body), metered=False, headers={**headers})

@@ -1,20 +1,20 @@
-"""The stand-in GitHub answers every documented operation, to each as GitHub's words have it."""
+"""The stand-in GitHub serves every documented operation to those whom GitHub's words admit."""
 
 import json
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakegithub import described
+from tests.fakegithub import openapi_examples
 from tests.fakegithub.access import access
-from tests.fakegithub.asking import all_pages, ask
+from tests.fakegithub.api import all_pages, ask
 from tests.fakegithub.client import FakeGitHub
-from tests.fakegithub.described import MORE_FOR, Operation, described_targets
 from tests.fakegithub.forms import HOLDINGS, MERGE_SETTINGS, UNDOCUMENTED, hidden, seen, trimmed
+from tests.fakegithub.openapi_examples import MORE_FOR, Operation, operation_targets
 from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
+from tests.http_client import Response
 
 REPO = "/repos/Netflix/Hystrix"
 VIEWERS = {"stranger": {"role": "stranger"}, "member": {"role": "member"}}
@@ -32,12 +32,18 @@ def github() -> Iterator[FakeGitHub]:
 @cache
 def by_id() -> dict[str, Operation]:
     """The operations by their ids."""
-    return {one.id: one for one in described.operations()}
+    return {one.id: one for one in openapi_examples.operations()}
 
 
 def with_bodies() -> list[tuple[str, str, str]]:
     """The targets of operations that have a JSON answer."""
-    return [one for one in described_targets() if one[0] in by_id()]
+    return [one for one in operation_targets() if one[0] in by_id()]
+
+
+@pytest.fixture(scope="module")
+def public(github: FakeGitHub) -> dict[str, Response]:
+    """The responses to anonymous requests, by target."""
+    return {target: ask(github, target) for _, _, target in with_bodies()}
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -56,11 +62,11 @@ def longest(body: Any) -> int:
     return max((len(value) for value in body.values() if isinstance(value, list)), default=0)
 
 
-def test_there_are_all_operations_with_a_json_answer_each_found_by_its_path() -> None:
-    targets = described_targets()
+def test_all_operations_with_a_json_response_are_found_by_their_path() -> None:
+    targets = operation_targets()
     assert len(targets) == len({name for name, _, _ in targets}) == 619
     for _, template, target in with_bodies():
-        found = described.match(target)
+        found = openapi_examples.match(target)
         assert found is not None
         # GitHub describes one path twice.
         assert found[0].template.replace("{base}...{head}", "{basehead}") == template.replace(
@@ -69,32 +75,34 @@ def test_there_are_all_operations_with_a_json_answer_each_found_by_its_path() ->
 
 
 def test_the_file_is_small_and_has_an_operation_a_line() -> None:
-    text = described.FILE.read_text(encoding="utf-8")
+    text = openapi_examples.FILE.read_text(encoding="utf-8")
     assert len(text) < 1_000_000
     lines = text.splitlines()
     assert (lines[0], lines[-1], len(lines)) == ("[", "]", 616)
     assert json.loads(lines[2].rstrip(","))["template"] == "/"
 
 
-def test_an_owner_is_answered_everything_but_what_is_for_apps(github: FakeGitHub) -> None:
+def test_owners_get_everything_except_what_is_for_apps(github: FakeGitHub) -> None:
     for name, _, target in with_bodies():
         expected = 401 if by_id()[name].who == "app" else 200
         assert ask(github, target, token="owner").status == expected, target
 
 
-def test_nobody_is_answered_what_is_for_anyone_and_nothing_else(github: FakeGitHub) -> None:
+def test_anonymous_viewers_get_what_is_for_anyone_and_nothing_else(
+    public: dict[str, Response],
+) -> None:
     for name, _, target in with_bodies():
-        status = ask(github, target).status
+        status = public[target].status
         if by_id()[name].who == "anyone":
             assert status == 200, target
         else:
             assert status in (401, 403, 404), target
 
 
-def test_what_nobody_is_told_is_public_at_any_depth(github: FakeGitHub) -> None:
+def test_what_anonymous_viewers_get_is_public_at_any_depth(public: dict[str, Response]) -> None:
     own = {"security_and_analysis", UNDOCUMENTED, "billing_email", *HOLDINGS, *MERGE_SETTINGS}
-    for _, _, target in with_bodies():
-        for one in objects(ask(github, target).json):
+    for target, response in public.items():
+        for one in objects(response.json):
             assert not own & set(one), target
             assert one.get("private") is not True, target
             assert one.get("visibility") in (None, "public"), target
@@ -106,17 +114,19 @@ def test_what_nobody_is_told_is_public_at_any_depth(github: FakeGitHub) -> None:
                 assert one.get("email") is None, target
 
 
-def test_a_stranger_is_answered_no_item_more_than_nobody(github: FakeGitHub) -> None:
+def test_strangers_get_no_item_more_than_anonymous_viewers(
+    github: FakeGitHub, public: dict[str, Response]
+) -> None:
     for name, _, target in with_bodies():
         own = name == "activity/get-feeds" or MORE_FOR.get(name) == "caller"
         if by_id()[name].who == "anyone" and not own:
-            public, strange = ask(github, target), ask(github, target, token="stranger")
+            strange = ask(github, target, token="stranger")
             assert strange.status == 200
-            assert longest(public.json) == longest(strange.json), target
+            assert longest(public[target].json) == longest(strange.json), target
 
 
 @pytest.mark.parametrize("name", MORE_FOR)
-def test_lists_hold_one_item_more_for_those_who_are_shown_it(github: FakeGitHub, name: str) -> None:
+def test_lists_hold_one_item_more_for_viewers_who_may_see_it(github: FakeGitHub, name: str) -> None:
     target = next(target for one, _, target in with_bodies() if one == name)
     public, owned = (ask(github, target, token=token) for token in (None, "owner"))
     if public.status == 200:
@@ -132,7 +142,7 @@ def test_lists_hold_one_item_more_for_those_who_are_shown_it(github: FakeGitHub,
 def test_below_a_repository_that_is_not_there_nothing_is(github: FakeGitHub) -> None:
     private = next(repo for repo in github.repos(private=True) if repo["private"])
     for repo in (private["name"], "nope"):
-        for _, template, target in described_targets(repo=repo):
+        for _, template, target in operation_targets(repo=repo):
             if "{repo}" in template:
                 for token in (None, "stranger"):
                     assert ask(github, target, token=token).status in (401, 404), target
@@ -161,8 +171,8 @@ def test_a_path_of_several_segments_is_one_parameter(github: FakeGitHub) -> None
 
 def test_lists_are_paged_where_github_pages_them(github: FakeGitHub) -> None:
     number = ask(github, REPO).json["id"]
-    answered = ask(github, f"{REPO}/issues/1/timeline?per_page=1", token="owner")
-    assert answered.links["next"] == (
+    response = ask(github, f"{REPO}/issues/1/timeline?per_page=1", token="owner")
+    assert response.links["next"] == (
         f"{github.url}/repositories/{number}/issues/1/timeline?per_page=1&page=2"
     )
     public = all_pages(github, f"{REPO}/issues/1/timeline?per_page=1")
@@ -179,9 +189,9 @@ def all_items(github: FakeGitHub, path: str) -> list[Any]:
     items: list[Any] = []
     url: str | None = path
     while url:
-        answered = ask(github, url)
-        items += answered.json["check_runs"]
-        url = answered.links.get("next")
+        response = ask(github, url)
+        items += response.json["check_runs"]
+        url = response.links.get("next")
     return items
 
 
@@ -263,6 +273,5 @@ def test_a_hidden_item_is_about_something_private() -> None:
     }
 
 
-def test_no_example_refers_to_what_is_only_in_github_s_description() -> None:
-    described = Path(__file__).with_name("described.json")
-    assert '"$ref"' not in described.read_text(encoding="utf-8")
+def test_no_example_refers_to_githubs_description() -> None:
+    assert '"$ref"' not in openapi_examples.FILE.read_text(encoding="utf-8")

@@ -1,49 +1,49 @@
-"""What GitHub's description has at a path, for what the world holds and for who asks."""
+"""Responses from the examples in GitHub's description, for the world and the viewer."""
 
 from typing import Any
 
-from tests.fakegithub import described, forms
+from tests.fakegithub import forms, openapi_examples
 from tests.fakegithub.access import admitted
-from tests.fakegithub.described import Operation
-from tests.fakegithub.found import Asked, Found, Listing, Refusal, Single
+from tests.fakegithub.openapi_examples import Operation
+from tests.fakegithub.route_targets import Listing, Refusal, RouteContext, RouteTarget, Single
 from tests.fakegithub.viewers import Viewer
 from tests.fakegithub.world import Repository
 
 
-def documented(
-    asked: Asked, path: str, *, repo: Repository | None = None, numeric: str | None = None
-) -> Found:
-    """The answer to a path that has no route of its own.
+def find_example(
+    context: RouteContext, path: str, *, repo: Repository | None = None, numeric: str | None = None
+) -> RouteTarget:
+    """The example for a path that has no route of its own.
 
     Args:
-        asked: who asks, and of which world.
-        path: the path in its form with names.
-        repo: the repository that it is below, where that is known already.
+        context: world and viewer.
+        path: in its form with names.
+        repo: the repository above the path, if known already.
         numeric: the path in its numeric form, if it has one.
     """
-    if (matched := described.match(path)) is None:
+    if (matched := openapi_examples.match(path)) is None:
         return None
     operation, values = matched
     if repo is None and "repo" in values:
-        repo = asked.world.repo(values["owner"], values["repo"])
-        if repo is None or not asked.viewer.sees(repo):
+        repo = context.world.repo(values["owner"], values["repo"])
+        if repo is None or not context.viewer.sees(repo):
             return None
     logins = [values[name] for name in ("org", "username") if name in values]
-    if not all(asked.world.account(login) for login in logins):
+    if not all(context.world.account(login) for login in logins):
         return None
-    if not admitted(operation.who, asked.viewer, repo):
-        return refusal(operation, asked.viewer)
-    body = from_example(operation, asked.viewer, repo)
+    if not admitted(operation.who, context.viewer, repo):
+        return refusal(operation, context.viewer)
+    body = from_example(operation, context.viewer, repo)
     return paged(body, path, numeric or path) if operation.pages else single(body)
 
 
 def single(body: Any) -> Single:
-    """An example that comes as a whole."""
+    """An example that is not paged."""
     return Single(lambda base: with_base(base, body))
 
 
-def paged(body: Any, path: str, numeric: str) -> Found:
-    """An example of which a page is asked for: a list, or an object that holds one."""
+def paged(body: Any, path: str, numeric: str) -> RouteTarget:
+    """An example that is paged: a list, or an object that holds one."""
     if isinstance(body, list):
         return Listing(numeric, path, body, with_base)
     name = next((key for key, value in body.items() if isinstance(value, list)), None)
@@ -57,7 +57,7 @@ def paged(body: Any, path: str, numeric: str) -> Found:
 
 
 def refusal(operation: Operation, viewer: Viewer) -> Refusal | None:
-    """What is said to those who may not ask; None is a 404."""
+    """The refusal for a viewer who may not request the operation; None is a 404."""
     if operation.who == "app":
         return Refusal(401, "A JSON web token could not be decoded")
     if not viewer.authenticated and (operation.who == "caller" or "401" in operation.statuses):
@@ -68,15 +68,15 @@ def refusal(operation: Operation, viewer: Viewer) -> Refusal | None:
 
 
 def from_example(operation: Operation, viewer: Viewer, repo: Repository | None) -> Any:
-    """The example of an operation, trimmed, and longer for those who are shown more."""
+    """The example of an operation, trimmed, with one more item for viewers who may see it."""
     body = forms.trimmed(operation.body, viewer)
     values = list(body.values()) if isinstance(body, dict) else []
     items = next((value for value in [body, *values] if isinstance(value, list)), None)
     if not items:
         return body
-    if operation.id in described.EMPTY_FOR_OTHERS:
+    if operation.id in openapi_examples.EMPTY_FOR_OTHERS:
         items.clear()
-    elif admitted(described.MORE_FOR.get(operation.id, "nobody"), viewer, repo):
+    elif admitted(openapi_examples.MORE_FOR.get(operation.id, "nobody"), viewer, repo):
         items.insert(0, forms.hidden(items[0]))
         if isinstance(body, dict) and "total_count" in body:
             body["total_count"] += 1
@@ -84,13 +84,13 @@ def from_example(operation: Operation, viewer: Viewer, repo: Repository | None) 
 
 
 def with_base(base: str, value: Any) -> Any:
-    """An example with the addresses of this server's bodies."""
-    if base == described.GITHUB:
+    """An example with the base address of this server's bodies."""
+    if base == openapi_examples.GITHUB:
         return value
     if isinstance(value, list):
         return [with_base(base, item) for item in value]
     if isinstance(value, dict):
         return {key: with_base(base, item) for key, item in value.items()}
-    if isinstance(value, str) and value.startswith(described.GITHUB):
-        return base + value.removeprefix(described.GITHUB)
+    if isinstance(value, str) and value.startswith(openapi_examples.GITHUB):
+        return base + value.removeprefix(openapi_examples.GITHUB)
     return value

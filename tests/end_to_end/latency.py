@@ -1,17 +1,17 @@
-"""How long requests take, one after the other on one connection."""
+"""Latency of requests that follow each other on one connection."""
 
 import time
 from dataclasses import dataclass
 
-from tests.end_to_end.raw_http import Connection
+from tests.http_client import Connection
 
-_FEWEST = 100  # requests, to say anything of the slowest of them
-_PATIENCE = 10.0  # seconds beyond those asked for, where a busy machine does not get to so many
+_FEWEST = 100  # requests; fewer have no p99
+_PATIENCE = 10.0  # seconds beyond those asked for, in which a busy machine must send `_FEWEST`
 
 
 @dataclass(frozen=True)
-class Quickness:
-    """What some requests took, in milliseconds, each answered with 200."""
+class Latency:
+    """Times in milliseconds of some requests, each with status 200, and the ETags they got."""
 
     median: float
     p99: float
@@ -22,15 +22,15 @@ class Quickness:
 
 def measure(
     url: str, target: str, *, seconds: float = 1.5, pause: float = 0.001, **fields: str
-) -> Quickness:
-    """Ask again and again.
+) -> Latency:
+    """Send one request after the other.
 
     Args:
         url: of the reader.
         target: path and query.
-        seconds: how long, at the least.
-        pause: seconds between an answer and the next request; so the load is a light one.
-        fields: of the requests.
+        seconds: duration, at least.
+        pause: seconds between a response and the next request, to keep the load light.
+        fields: header fields of the requests.
     """
     took: list[float] = []
     tags: set[str] = set()
@@ -39,13 +39,13 @@ def measure(
         while time.monotonic() < until or len(took) < _FEWEST:
             assert time.monotonic() < until + _PATIENCE, took
             began = time.perf_counter()
-            answer = connection.ask(target, **fields)
+            response = connection.ask(target, **fields)
             took.append(1000 * (time.perf_counter() - began))
-            assert answer.status == 200, answer
-            tags.add(answer.headers["etag"])
+            assert response.status == 200, response
+            tags.add(response.headers["etag"])
             time.sleep(pause)
     took.sort()
-    return Quickness(
+    return Latency(
         median=took[len(took) // 2],
         p99=took[int(len(took) * 0.99)],
         worst=took[-1],

@@ -1,6 +1,6 @@
-"""What a path can name: an object, a list, another path, or what is not for this viewer.
+"""What a path leads to: an object, a list, another path, or a refusal.
 
-A resource is found first and rendered later, so that nothing is rendered that isn't sent.
+A resource is found first and rendered later, so that only what is sent is rendered.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,14 +38,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Moved:
-    """Renamed: answer 301 to `path`, whose numeric form never changes."""
+    """A renamed repository: 301 to `path`, in the numeric form that never changes."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """There, but not for this viewer: `status` and GitHub's words."""
+    """A resource that this viewer may not see: `status` and GitHub's message."""
 
     status: int
     message: str
@@ -53,17 +53,17 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Membership:
-    """Whether somebody belongs: 204, or 302 to the `path` where that is told to everybody."""
+    """A membership: 204, or 302 to the public `path` for viewers outside."""
 
     path: str | None = None
 
 
-Found: TypeAlias = Single | Listing | Moved | Refusal | Membership | None
+RouteTarget: TypeAlias = Single | Listing | Moved | Refusal | Membership | None
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a route may look at beside its path."""
+class RouteContext:
+    """The input of a route beside its path."""
 
     world: World
     query: dict[str, str]
