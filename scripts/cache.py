@@ -1,4 +1,4 @@
-"""`make cache ARGS=...`: the command line, on the Redis of `.env` or of a `make run` that runs."""
+"""`make cache ARGS=...`: the command line, on the Redis of `.env` or of a running `make run`."""
 
 import os
 import sys
@@ -11,14 +11,16 @@ from shared.settings import REFRESHERS_ONLY
 
 
 def main() -> NoReturn:
-    """Become `flask --app reader cache ...`; the exit status is 1 where no Redis is known."""
+    """Replace this process by `flask --app reader cache ...`; exit with 1 if no Redis is known."""
     read_dotenv()
-    for name in REFRESHERS_ONLY:  # as readers do, and `.env` is for refreshers, too
+    for name in REFRESHERS_ONLY:  # not for readers, although `.env` may hold them for refreshers
         os.environ.pop(name, None)
     if not os.environ.get("REDIS_URL") and "--help" not in sys.argv:
         known = environment()
         if known is None:
-            reason = "REDIS_URL is not set, and no `make run` or `make demo` runs in this folder"
+            reason = (
+                "REDIS_URL is not set, and no `make run` or `make demo` is running in this folder"
+            )
             sys.exit(f"api-read-cache: {reason}")
         os.environ.update(known)
     flask = str(Path(sys.executable).with_name("flask"))

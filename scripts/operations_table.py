@@ -1,6 +1,6 @@
-"""`python -m scripts.operations_table`: makes docs/github-operations.md of the decisions.
+"""`python -m scripts.operations_table`: generates docs/github-operations.md from the decisions.
 
-The decisions are data (shared/resources/operations/decisions.tsv); this page is for people who
+The decisions are data (shared/resources/operations/decisions.tsv); the page is for people who
 review them.
 """
 
@@ -15,28 +15,28 @@ from shared.resources.operations import Operation, operations
 PAGE = ROOT / "docs" / "github-operations.md"
 
 _INTRODUCTION = """\
-# What is served of GitHub's REST API
+# Which operations of GitHub's REST API are served
 
-GitHub documents {total} operations that read (GET). Each has a decision here. The rule behind all
-of them: readers serve what GitHub would tell a client without a credential, whatever credential
-fetched it. [security.md](security.md) tells how that is kept. This page is generated from
-`shared/resources/operations/decisions.tsv` by `python -m scripts.operations_table`; a test fails if the two
-differ.
+GitHub documents {total} GET operations. Each has a decision here. All follow one rule: readers
+serve what GitHub would send to a client without a credential, whatever credential fetched it.
+[security.md](security.md) explains how this is enforced. This page is generated from
+`shared/resources/operations/decisions.tsv` by `python -m scripts.operations_table`; a test fails if
+the two differ.
 
 | decision | operations | meaning |
 |---|---|---|
-| anyone | {anyone} | Public as a whole: items, order, paging and status are the same whoever asks. A credential may be used. Fields that it adds are removed. |
-| anonymously | {anonymously} | Public in part: a credential would be shown more, or other values. The refresher asks without a credential, or with one that is known to see no more. |
-| refused | {refused} | Not public, about the caller, of no use to a cache, or in doubt. It is not served. |
+| anyone | {anyone} | Public as a whole: items, order, paging and status are the same for every client. A credential may be used; fields that it adds are removed. |
+| anonymously | {anonymously} | Public in part: a credential would see more, or other values. The refresher uses no credential, or one that is known to see no more. |
+| refused | {refused} | Not public, about the caller, of no use to a cache, or in doubt. Not served. |
 
 "Scopeless" is a classic token without scopes: GitHub says that it "grants read-only access to
 public information". "No-members" is such a token, or a GitHub App that may not read members:
-neither sees who conceals a membership. "No-push" is a credential to which the repository's own answer says
-`permissions.push: false`.
+neither sees concealed memberships. "No-push" is a credential for which the repository's own
+response says `permissions.push: false`.
 
-The source column quotes GitHub's description of the operation, or GitHub's documentation. Where
-GitHub says nothing of who may ask, the column says so in our own words. "Stand-in" means that
-GitHub says nothing that shows it, and that the property test over the stand-in GitHub does.
+The source column quotes GitHub's description of the operation, or GitHub's documentation. If
+GitHub does not say who may use it, the column says so in our own words. "Stand-in" means that
+no text of GitHub's shows it, but the property test over the stand-in GitHub does.
 """  # noqa: E501 (a row of a Markdown table is one line)
 
 
@@ -52,7 +52,7 @@ def rendered() -> str:
 
 
 def _group(row: Operation) -> str:
-    """GitHub's category, as far as the path tells: its first segment."""
+    """GitHub's category, as far as the path shows it: its first segment."""
     return "/" + row.path.split("/")[1]
 
 
@@ -69,24 +69,24 @@ def _section(group: str, rows: Sequence[Operation]) -> str:
 
 
 def _decision(row: Operation) -> str:
-    words = [str(row.decision)]
+    parts = [str(row.decision)]
     if row.also_with:
-        words.append(f"or {row.also_with}")
+        parts.append(f"or {row.also_with}")
     if row.ask:
-        words.append(f"asks `{row.ask}`")
+        parts.append(f"requests `{row.ask}`")
     if row.refused_query:
         names = ", ".join(f"`{name}`" for name in sorted(row.refused_query))
-        words.append(f"refuses {names}")
-    return ", ".join(words)
+        parts.append(f"refuses {names}")
+    return ", ".join(parts)
 
 
 def _text(cell: str) -> str:
-    """A cell's text as Markdown shows it unchanged: `<` begins HTML, `|` ends a cell."""
+    """A cell's text, escaped for Markdown: `<` begins HTML, `|` ends a cell."""
     return cell.replace("<", "&lt;").replace("|", "\\|")
 
 
 def main() -> int:
-    """Write it."""
+    """Write the page."""
     PAGE.write_text(rendered(), encoding="utf-8")
     return 0
 

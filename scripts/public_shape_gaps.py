@@ -1,7 +1,7 @@
-"""Where GitHub's schemas say less than its answers hold: free-form data, and missing keys.
+"""Gaps in GitHub's schemas, compared with its responses: free-form data, and missing keys.
 
-A place is a schema's name (or, for what stands in no schema, an operation's) and the way down from
-there: `minimal-repository.custom_properties`, `repos/list-attestations.attestations[].bundle`.
+A place is the name of a schema (or of an operation, for a body without a named schema) and the path
+below it: `minimal-repository.custom_properties`, `repos/list-attestations.attestations[].bundle`.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ _CUSTOM = "an organisation names its own properties"
 _SIGSTORE = "a Sigstore bundle, whose format is Sigstore's, not GitHub's"
 
 FREE_FORM: dict[str, str] = {
-    "deployment.payload": "whoever made the deployment chose its payload",
+    "deployment.payload": "its creator chose the payload's keys",
     "full-repository.custom_properties": _CUSTOM,
     "minimal-repository.custom_properties": _CUSTOM,
     "repos/list-attestations.attestations[].bundle.verificationMaterial": _SIGSTORE,
@@ -20,23 +20,23 @@ FREE_FORM: dict[str, str] = {
     "users/list-attestations.attestations[].bundle.verificationMaterial": _SIGSTORE,
     "users/list-attestations.attestations[].bundle.dsseEnvelope": _SIGSTORE,
 }
-"""Places where everything is let through. An object of which GitHub's description names no key, at
-any other place, is let through without its keys."""
+"""Places where everything passes. Anywhere else, an object for which GitHub's description names no
+key passes without its keys."""
 
 _SCALAR: dict[str, Any] = {"type": "string"}
 _RENDERED = {"body_html": _SCALAR, "body_text": _SCALAR}
 _TEMPLATE = {"$ref": "#/components/schemas/nullable-repository"}
 
 EXTRA: dict[str, dict[str, dict[str, Any]]] = {
-    # The example of repos/list-activities has these.
+    # The example of repos/list-activities contains these.
     "activity": {
         "pushed_at": _SCALAR,
         "push_type": _SCALAR,
         "pusher": {"$ref": "#/components/schemas/simple-user"},
     },
-    # The example of security-advisories/list-global-advisories has it.
+    # The example of security-advisories/list-global-advisories contains it.
     "global-advisory": {"id": _SCALAR},
-    # The examples of checks/get-suite and of lists of repositories have these.
+    # The examples of checks/get-suite and of lists of repositories contain these.
     "minimal-repository": {"template_repository": _TEMPLATE},
     "repository": {
         "template_repository": _TEMPLATE,
@@ -51,4 +51,4 @@ EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     "pull-request": _RENDERED,
     "pull-request-simple": _RENDERED,
 }
-"""Place -> the keys that its schema lacks, and their schemas."""
+"""Place -> the keys that are missing in its schema, and their schemas."""

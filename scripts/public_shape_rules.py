@@ -1,7 +1,7 @@
-"""What a credential widens: keys of GitHub's schemas that an anonymous client does not see.
+"""Keys of GitHub's schemas that a credential may see and an anonymous client does not.
 
-Every table names schemas and keys as GitHub's OpenAPI description does. A rule for repositories,
-accounts and teams applies to every object that looks like one, so that a schema that GitHub adds
+The tables name schemas and keys as GitHub's OpenAPI description does. A rule for repositories,
+accounts or teams applies to every object that looks like one, so that a schema that GitHub adds
 later needs no row here.
 """
 
@@ -22,7 +22,7 @@ ITEMS = "[]"
 
 @dataclass(frozen=True)
 class Rule:
-    """Keys that are withheld from every object that looks like this; `*` stands for any text."""
+    """Keys that are withheld from every object with certain keys; `*` stands for any text."""
 
     looks: Callable[[Collection[str]], bool]
     withheld: tuple[str, ...]
@@ -38,12 +38,12 @@ RULES = (
             "notification_email", "notification_setting", "two_factor_authentication",
             "current_user_can_*", "viewer_*",
         ),
-        "secrets, billing, and what concerns the caller, in whichever object",
+        "secrets, billing, and data about the caller, in any object",
     ),
     Rule(
         lambda _: True,
         ("issue_field_values",),
-        'a field\'s visibility may be "organization_members_only", and no value tells its field\'s',
+        'a field may be visible to "organization_members_only", and its value does not say so',
     ),
     Rule(
         lambda keys: "full_name" in keys,
@@ -55,7 +55,7 @@ RULES = (
             "merge_commit_message", "master_branch", "anonymous_access_enabled",
             "code_search_index_status",
         ),
-        "a repository's settings, which those with a role in it see, and the caller's role",
+        "a repository's settings, which only clients with a role in it see, and the caller's role",
     ),
     Rule(
         lambda keys: "login" in keys,
@@ -71,7 +71,7 @@ RULES = (
     Rule(
         lambda keys: "slug" in keys and "repositories_url" in keys,
         ("permission", "permissions", "role", "role_name", "access_source"),
-        "what a team may do, and how",
+        "a team's permissions, and their origin",
     ),
 )  # fmt: skip
 
@@ -95,11 +95,11 @@ WITHHELD: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "short-branch": (
         ("protection", "protection_url"),
-        "in a list of branches, only those who may push see them",
+        "in a list of branches, only clients that may push see them",
     ),
     "repository-ruleset": (
         ("bypass_actors",),
-        "only those who may edit the ruleset see them",
+        "only clients that may edit the ruleset see them",
     ),
     "feed": (
         ("current_user_*",),
@@ -115,7 +115,7 @@ WITHHELD: dict[str, tuple[tuple[str, ...], str]] = {
     ),
 }  # fmt: skip
 
-# Keys that stay, with null for a value: schema -> keys, and why.
+# Keys that stay, but whose value becomes null: schema -> keys, and why.
 NULLED: dict[str, tuple[tuple[str, ...], str]] = {
     "repository-advisory": (
         ("private_fork", "collaborating_users", "collaborating_teams", "submission"),
@@ -124,7 +124,7 @@ NULLED: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 ORGANISATIONS = ("organization-full", "team-organization")
-# All that an anonymous client sees of an organisation; a key that GitHub adds is not one of them.
+# All keys that an anonymous client sees of an organisation; keys that GitHub adds are withheld.
 ORGANISATION_KEYS = {
     "login", "id", "node_id", "url", "repos_url", "events_url", "hooks_url", "issues_url",
     "members_url", "public_members_url", "avatar_url", "description", "name", "company", "blog",
@@ -133,20 +133,20 @@ ORGANISATION_KEYS = {
     "html_url", "created_at", "updated_at", "archived_at", "type",
 }  # fmt: skip
 
-# Where an account's `email` stays. GitHub says of all others, in users/get-by-username: "You only
+# Schemas whose `email` stays. For all others, GitHub says in users/get-by-username: "You only
 # see publicly visible email addresses when authenticated with GitHub".
 EMAIL_IS_PUBLIC = {
-    "organization-full": "an organisation's public address is shown to everybody",
+    "organization-full": "an organisation's public address is visible to everybody",
     "team-organization": "the same",
     "contributor": "of contributors without an account, the address in their commits",
 }
 
-# The first is what users see of themselves.
+# Schemas replaced by another; the first is what users see of themselves.
 INSTEAD: dict[str, str] = {"private-user": "public-user"}
 
 
 def public(keys: Keys, schema: str) -> Keys:
-    """The keys of one object, of the schema (or place) of this name, without what is withheld."""
+    """The keys of an object of this schema (or place), without those that are withheld."""
     withheld, _ = WITHHELD.get(schema, ((), ""))
     nulled, _ = NULLED.get(schema, ((), ""))
     patterns = [*withheld, *(key for rule in RULES if rule.looks(keys) for key in rule.withheld)]
@@ -162,7 +162,7 @@ def public(keys: Keys, schema: str) -> Keys:
 
 
 def withheld_names() -> list[str]:
-    """Every key that is withheld somewhere, less those that mean other things elsewhere."""
+    """All keys that are withheld somewhere, except those with another meaning elsewhere."""
     by_rule = {key for rule in RULES for key in rule.withheld}
     by_schema = {key for keys, _ in WITHHELD.values() for key in keys}
     return sorted((by_rule | by_schema) - {"name", "url", "pattern", "strict"})

@@ -1,23 +1,23 @@
-"""`python -m scripts.public_shapes api.github.com.json`: makes the public shapes.
+"""`python -m scripts.public_shapes api.github.com.json`: generates the public shapes.
 
-The argument is GitHub's OpenAPI description, as the npm package @octokit/openapi has it. The file
-that is written says, for each GET operation that answers JSON, which keys an anonymous client
+The argument is GitHub's OpenAPI description, as in the npm package @octokit/openapi. The generated
+file holds, for each GET operation that returns JSON, the keys that an anonymous client
 sees: GitHub's schema, less what `public_shape_rules` withholds, plus what `public_shape_gaps` adds.
 
 The file is `{"shapes": {NAME: SHAPE, ...}, "operations": {OPERATION_ID: SHAPE, ...}}`. A SHAPE is
 
-- `"-"`: a scalar or null; an object or a list is dropped there,
+- `"-"`: a scalar or null; an object or a list is dropped,
 - `"*"`: anything,
 - `"0"`: the key stays, and its value is always null,
 - `"NAME"`: the named shape (shapes may refer to each other and to themselves),
-- `{KEY: SHAPE, ...}`: an object of which only these keys are let through; the key `"*"` has the
-  shape of the values of all other keys, the key `"[]"` that of items where the value may be a list,
+- `{KEY: SHAPE, ...}`: an object of which only these keys pass; the key `"*"` has the shape of the
+  values of all other keys, the key `"[]"` that of the items if the value may be a list,
 - `[SHAPE]`: a list of items of that shape.
 
-Its third member, `"withheld"`, names the keys that are known to be shown to some only (`*` stands
-for any text): dropping them is nothing to report.
+Its third member, `"withheld"`, names the keys that only some clients see (`*` stands for any text):
+dropping them is not reported.
 
-A scalar or null is let through where an object or a list may stand.
+A scalar or null passes wherever an object or a list may stand.
 """
 
 import json
@@ -44,18 +44,18 @@ from scripts.running import ROOT
 WRITTEN = ROOT / "shared" / "resources" / "operations" / "shapes.json"
 JSON_TYPE = re.compile(r"application/(json|[\w.+-]*\+json|vnd\.github\.object)")
 UNIONS = ("allOf", "oneOf", "anyOf")
-OTHER_FORMATS = ("application/sarif+json",)  # JSON, but another body, and refused to everybody
+OTHER_FORMATS = ("application/sarif+json",)  # JSON, but another body, and refused anyway
 
 
 class ShapeError(Exception):
-    """The description says something that this script does not understand."""
+    """The description contains something that this script does not support."""
 
 
 class Shapes:
-    """The named shapes of one description, made as they are referred to.
+    """The named shapes of a description, made when they are first referred to.
 
-    A union of two named shapes is a named shape itself ("a|b"), made from both later: that is how
-    unions of schemas that contain each other come to an end.
+    A union of two named shapes is a named shape itself ("a|b"), made from both later: so unions
+    of schemas that contain each other end.
     """
 
     def __init__(self, description: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ class Shapes:
         self._begun: set[str] = set()
 
     def of(self, schema: dict[str, Any], place: str) -> Shape:
-        """The shape of a schema that stands at this place (`schema.key[]`)."""
+        """The shape of a schema at this place (`schema.key[]`)."""
         if "$ref" in schema:
             return self._reference(schema["$ref"].rpartition("/")[2])
         if place in FREE_FORM:
@@ -77,7 +77,7 @@ class Shapes:
         return self._public(shape, place)
 
     def union(self, one: Shape, other: Shape) -> Shape:
-        """What either shape lets through."""
+        """A shape that passes what either shape passes."""
         if other in (one, SCALAR) or one == ANYTHING:
             return one
         if one == SCALAR or other == ANYTHING:
@@ -90,7 +90,7 @@ class Shapes:
         return self._union_of_keys(_as_keys(one), _as_keys(other))
 
     def named(self, shape: Shape) -> Shape:
-        """What a reference refers to; another shape is itself."""
+        """The shape that a reference refers to; any other shape is returned unchanged."""
         if not isinstance(shape, str):
             return shape
         if shape not in self._made:
@@ -103,7 +103,7 @@ class Shapes:
         return self._made[shape]
 
     def reached(self, shapes: dict[str, Shape]) -> dict[str, Shape]:
-        """All named shapes that these refer to, directly or not."""
+        """All named shapes that these refer to, directly or indirectly."""
         found: dict[str, Shape] = {}
         waiting = [name for shape in shapes.values() for name in references(shape)]
         while waiting:
@@ -154,7 +154,7 @@ class Shapes:
 
 
 def _as_keys(shape: Shape) -> Keys:
-    """An object's keys; a list is an object without keys that may be a list."""
+    """The keys of an object; a list becomes an object without keys that may be a list."""
     if isinstance(shape, list):
         return {ITEMS: shape[0]}
     assert isinstance(shape, dict)
@@ -162,7 +162,7 @@ def _as_keys(shape: Shape) -> Keys:
 
 
 def references(shape: Shape) -> Iterator[str]:
-    """The names that a shape refers to, not those that these refer to."""
+    """The names that a shape refers to directly."""
     if isinstance(shape, dict):
         for value in shape.values():
             yield from references(value)
@@ -173,16 +173,16 @@ def references(shape: Shape) -> Iterator[str]:
 
 
 def bodies(description: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Each GET operation that answers 200 with JSON, with its bodies as the description has them:
-    objects with a `schema` and perhaps `examples`, one for each media type."""
+    """Each GET operation that responds 200 with JSON, with its bodies from the description: one
+    object with a `schema` and perhaps `examples` for each media type."""
     for path in description["paths"].values():
         operation = path.get("get", {})
-        answer = operation.get("responses", {}).get("200", {})
-        if "$ref" in answer:
-            answer = description["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+        response = operation.get("responses", {}).get("200", {})
+        if "$ref" in response:
+            response = description["components"]["responses"][response["$ref"].rpartition("/")[2]]
         found = [
             body
-            for media_type, body in answer.get("content", {}).items()
+            for media_type, body in response.get("content", {}).items()
             if JSON_TYPE.fullmatch(media_type) and media_type not in OTHER_FORMATS
         ]
         if found:
@@ -190,7 +190,7 @@ def bodies(description: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, An
 
 
 def public_shapes(description: dict[str, Any]) -> dict[str, dict[str, Shape]]:
-    """The content of the file, of GitHub's description."""
+    """The content of the file, from GitHub's description."""
     shapes = Shapes(description)
     operations: dict[str, Shape] = {}
     for operation, found in bodies(description):
@@ -202,7 +202,7 @@ def public_shapes(description: dict[str, Any]) -> dict[str, dict[str, Shape]]:
 
 
 def rendered(content: dict[str, dict[str, Shape]]) -> str:
-    """The file's text: sorted, one shape a line."""
+    """The text of the file: sorted, one shape per line."""
     parts = [f'"withheld":{json.dumps(withheld_names())}']
     for part, shapes in content.items():
         lines = [

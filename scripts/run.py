@@ -1,6 +1,6 @@
-"""`make run`: everything in the Procfile on this machine, with a Redis where none is named.
+"""`make run`: all processes of the Procfile on this machine, with a Redis if none is configured.
 
-The environment wins over `.env`. Ctrl-C stops all of it.
+The environment takes precedence over `.env`. Ctrl-C stops all processes.
 """
 
 import argparse
@@ -21,20 +21,20 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 from scripts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
-from scripts.running import DATA, ROOT, known_to_others
+from scripts.running import DATA, ROOT, findable
 from shared.errors import SettingsError
 from shared.settings import Settings, load
 
 REFRESHERS = 2  # so that a large list never holds up everything else
 _POLL = 0.2  # seconds
-_PATIENCE = 20.0  # seconds before saying what is missing
+_PATIENCE = 20.0  # seconds between messages that resources are missing
 
 
 def main() -> int:
     """Run until stopped; the exit status is 0 after Ctrl-C."""
     arguments = _parse_arguments()
     read_dotenv()
-    # Python holds back what it prints into a pipe, such as the process manager's.
+    # Python buffers what it prints into a pipe, such as the process manager's.
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     os.environ.setdefault("LOG_FORMAT", "console")
     try:
@@ -44,7 +44,7 @@ def main() -> int:
         with EmbeddedRedis(arguments.data / urlsplit(settings.github_api_url).netloc) as redis:
             print(f"Redis: {redis.url}, started by this command", flush=True)
             os.environ["REDIS_URL"] = redis.url
-            with known_to_others():
+            with findable():
                 return _run(settings)
     except (SettingsError, EmbeddedRedisError) as error:
         print(f"api-read-cache: {error}", file=sys.stderr)
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def read_dotenv() -> None:
-    """Take what stands in `.env` into the environment, which wins over it."""
+    """Add the variables of `.env` to the environment, which takes precedence."""
     dotenv = ROOT / ".env"
     if dotenv.exists():
         for name, value in parse(dotenv.read_text()).items():
@@ -62,14 +62,14 @@ def read_dotenv() -> None:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--data", type=Path, default=DATA, help="where the embedded Redis keeps its data"
+        "--data", type=Path, default=DATA, help="folder of the embedded Redis's data"
     )
     return parser.parse_args()
 
 
 def _run(settings: Settings) -> int:
     manager = Manager(_Printer(sys.stdout))
-    # A terminal that is closed stops all of it, as Ctrl-C does.
+    # Closing the terminal stops all processes, as Ctrl-C does.
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     processes = parse_procfile((ROOT / "Procfile").read_text()).processes
     for process in expand_processes(
@@ -83,9 +83,9 @@ def _run(settings: Settings) -> int:
 
 
 class _Printer(Printer):  # type: ignore[misc]
-    """Prints what the processes print; stops all of them when nobody reads it any more.
+    """Prints the output of the processes; stops all of them when its own output is closed.
 
-    honcho's own raises instead, and leaves the processes behind.
+    honcho's own printer raises instead, and leaves the processes behind.
     """
 
     _is_read = True
@@ -103,7 +103,7 @@ class _Printer(Printer):  # type: ignore[misc]
 
 
 def _child_environment(settings: Settings) -> Mapping[str, str]:
-    # The programs of this very environment come first, activated or not.
+    # This environment's programs take precedence, whether it is activated or not.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {"PORT": str(settings.port), "PATH": path}
 
@@ -129,7 +129,7 @@ def _say_when_ready(settings: Settings) -> None:
 
 
 def _missing(base: str) -> list[str] | None:
-    """The tracked resources that cannot be served yet; None while nobody answers."""
+    """The tracked resources that cannot be served yet; None while no reader responds."""
     try:
         with urllib.request.urlopen(f"{base}/healthcheck", timeout=5):  # noqa: S310 # nosec B310
             return []

@@ -1,6 +1,6 @@
-"""Which `make run` or `make demo` runs in this checkout, for commands that want to speak to it.
+"""Finds the `make run` or `make demo` that is running in this checkout, for other commands.
 
-Each has a file, which it keeps locked: one that is not locked was left by somebody who was killed.
+Each run has a file that it keeps locked: an unlocked one was left behind by a killed run.
 """
 
 import fcntl
@@ -13,20 +13,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / ".data"
 _FOLDER = DATA / "running"
-# What a command must have as the running processes have it; nothing secret.
-_TOLD = ("REDIS_URL", "ORGS", "CACHE_TTL", "ON_DEMAND_TTL", "REFRESH_AHEAD", "PORT")
+# The settings that a command must share with the running processes; no secrets.
+_SHARED = ("REDIS_URL", "ORGS", "CACHE_TTL", "ON_DEMAND_TTL", "REFRESH_AHEAD", "PORT")
 
 
 @contextmanager
-def known_to_others() -> Iterator[None]:
-    """Be found inside the block, by the environment of this process."""
+def findable() -> Iterator[None]:
+    """Publish this process's environment during the block."""
     _FOLDER.mkdir(parents=True, exist_ok=True)
     file = _FOLDER / f"{os.getpid()}.json"
     unseen = file.with_suffix(".new")  # until it is locked
     with unseen.open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
-        # What is not set here must not come from `.env` there: empty is as good as not set.
-        json.dump({name: os.environ.get(name, "") for name in _TOLD}, opened)
+        # A variable that is unset here must not come from `.env` there: empty counts as unset.
+        json.dump({name: os.environ.get(name, "") for name in _SHARED}, opened)
         opened.flush()
         unseen.rename(file)
         try:
@@ -36,7 +36,7 @@ def known_to_others() -> Iterator[None]:
 
 
 def environment() -> Mapping[str, str] | None:
-    """What the one that was started last has in its environment; None where none runs."""
+    """The environment of the run that was started last; None if none is running."""
     for file in sorted(_FOLDER.glob("*.json"), key=_began, reverse=True):
         with suppress(FileNotFoundError), file.open() as opened:  # it has just ended
             if _is_locked(opened.fileno()):

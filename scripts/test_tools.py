@@ -1,10 +1,10 @@
-"""`make test` brings what its tests use besides Python's packages, where it may.
+"""`make test` installs the programs that its tests use besides Python's packages, if it may.
 
-Chromium and a font, for tests of pages, HAProxy, and a Redis that speaks TLS are installed on
-Debian by root; no service is started. `promtool`, which checks what is for Prometheus, is taken out
-of its package.
+On Debian, root installs Chromium and a font for tests of pages, HAProxy, and a Redis that supports
+TLS; no service is started. `promtool`, which checks Prometheus's files, is extracted from its
+package.
 
-Nothing here fails a run: tests that miss something are skipped, and say so.
+Nothing here fails a run: tests whose programs are missing are skipped, and say so.
 """
 
 import sys
@@ -17,16 +17,16 @@ _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".loca
 
 
 def main() -> int:
-    """Bring what is missing; a line for each thing that is brought, or cannot be."""
-    for bring in (_bring_browser, _bring_haproxy, _bring_tls_redis, _bring_promtool):
+    """Install what is missing; prints a line for each program that is installed or cannot be."""
+    for install_tool in (_install_browser, _install_haproxy, _install_tls_redis, _install_promtool):
         try:
-            bring()
+            install_tool()
         except OSError as error:
             print(f"Tests will be skipped: {error}")
     return 0
 
 
-def _bring_browser() -> None:
+def _install_browser() -> None:
     packages = list(_missing_packages())
     if not packages:
         return
@@ -41,18 +41,18 @@ def _bring_browser() -> None:
         print(f"No font: {reason}; text on pages will be boxes")
 
 
-def _bring_haproxy() -> None:
-    _bring_program("haproxy", package="haproxy", purpose="the tests behind a balancer")
+def _install_haproxy() -> None:
+    _install_program("haproxy", package="haproxy", purpose="the tests behind a balancer")
 
 
-def _bring_tls_redis() -> None:
-    # It holds the server under the name of its checking program; the package redis-server would put
-    # one on the PATH, which everything else here would then use.
-    _bring_program("redis-check-rdb", package="redis-tools", purpose="the tests of TLS")
+def _install_tls_redis() -> None:
+    # Its checking program is the server itself under another name. The package redis-server would
+    # put a server on the PATH, which everything else here would then use.
+    _install_program("redis-check-rdb", package="redis-tools", purpose="the tests of TLS")
 
 
-def _bring_program(name: str, *, package: str, purpose: str) -> None:
-    """Have Debian's package bring a program that is not there."""
+def _install_program(name: str, *, package: str, purpose: str) -> None:
+    """Install a program from Debian's package if it is missing."""
     if find(name) is not None:
         return
     reason = why_not_install()
@@ -64,7 +64,7 @@ def _bring_program(name: str, *, package: str, purpose: str) -> None:
 
 
 def _missing_packages() -> Iterator[str]:
-    """Debian's names of what a browser needs and is not there."""
+    """Debian's packages that a browser needs and that are missing."""
     if find("chromium") is None:
         yield "chromium"
     if not any(_fonts(_FONTS)):
@@ -77,7 +77,7 @@ def _fonts(folders: Sequence[str]) -> Iterator[Path]:
             yield from Path(folder).rglob(kind)
 
 
-def _bring_promtool() -> None:
+def _install_promtool() -> None:
     if find("promtool") is not None:
         return
     if sys.prefix == sys.base_prefix:
@@ -85,10 +85,10 @@ def _bring_promtool() -> None:
     elif find("apt-get") is None or find("dpkg-deb") is None:
         reason = "there is no apt-get"
     else:
-        _announce("Taking promtool out of Debian's prometheus, to check alerts with (once)")
+        _announce("Extracting promtool from Debian's package prometheus, to check alerts (once)")
         if unpack("prometheus", "usr/bin/promtool"):
             return
-        reason = "apt-get could not bring it"
+        reason = "apt-get could not download it"
     print(f"No promtool: {reason}; the tests of alerts will be skipped")
 
 

@@ -1,1 +1,22 @@
-"""What readers and refreshers must agree on. Imports neither."""
+"""What readers and refreshers must agree on: settings, Redis keys, records and resources.
+
+Imports neither `reader` nor `refresher`.
+
+- `settings`, `setting_types`: the table of all settings, and the checks of their values.
+- `logs`: the configuration of logging.
+- `outcomes`: how a request was served, how a refresh ended, why one failed.
+- `errors`: the errors that cross a module border.
+- `version`: the version of this code.
+- `queueing`: enqueues refreshes, one job per resource.
+- `refresh_ahead`: when a tracked resource is refreshed before it becomes stale.
+- `refresh_report`, `failure`: the records of a refresh and of a failed one.
+- `measures`, `budgets`: counters, and what is left of GitHub's rate limits.
+- `entry`, `json_array`: a resource's entry, and a JSON array that is sliced without parsing.
+- `stored_form`: what an entry was made for, and when it counts as absent or as incomplete.
+- `encodings`: the table of content codings that entries are stored in.
+- `clock`: the clocks and the sleep that a process hands to its parts.
+- `redis_url`, `sentinel_url`: check and parse the URLs in settings.
+- `github_form`: GitHub's content type and error body.
+- `redis/`: keys, connections, entries and announcements.
+- `resources/`: kinds, names and decisions of resources.
+"""

@@ -1,8 +1,8 @@
-"""What is left of GitHub's rate limits, as the refreshers last heard: the reading side.
+"""What is left of GitHub's rate limits, as the refreshers last noted it: the reading side.
 
 The history of a budget is a ring in a hash: the field is a slot's number modulo `SLOTS`, the value
-`"{number of the slot since 1970} {remaining}"`, so that it never grows, and what is left of an
-earlier turn is known by its number.
+`"{number of the slot since 1970} {remaining}"`. So it never grows, and values of an earlier turn of
+the ring are recognised by their slot number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,15 @@ from redis import Redis
 
 from shared.redis import keys
 
-ANONYMOUS = "anonymous"  # the id of what is asked without a credential
+ANONYMOUS = "anonymous"  # the id for requests without a credential
 SLOT_SECONDS = 300
 SLOTS = 72  # six hours
-_PRIVILEGED_FOR = 24 * 3600.0  # seconds after a privilege was last seen
+PRIVILEGED_FOR = 24 * 3600.0  # seconds for which a privilege counts after it was last seen
+_LOW = 0.1  # share of a limit
 
 
 def name_of(credential: str, resource_class: str) -> str:
-    """What a budget is called among the others."""
+    """The name of a budget."""
     return f"{credential} {resource_class}"
 
 
@@ -31,10 +32,10 @@ def slot_at(now: float) -> int:
 
 @dataclass(frozen=True)
 class Point:
-    """What was left at the end of a slot.
+    """The remaining requests at the end of a slot.
 
     Args:
-        at: Unix time in seconds of the slot's beginning.
+        at: Unix time in seconds of the slot's start.
         remaining: requests.
     """
 
@@ -44,20 +45,20 @@ class Point:
 
 @dataclass(frozen=True)
 class CredentialBudget:
-    """What is left of a credential's hour in one class of limits.
+    """What is left of a credential's hourly limit in one class of limits.
 
     Args:
         credential: its public id; never a secret.
-        resource_class: GitHub's name of the limit: "core", most often.
-        limit: requests an hour.
-        remaining: requests.
-        resets_at: Unix time in seconds; 0 where it is not known.
-        aside_until: Unix time in seconds until when it is not used; 0 where it is.
-        scopes: as GitHub named them last, which it does for classic tokens alone; None where it did
-            not, empty for a token without any.
-        expires: the date of its end in GitHub's words; None where it has none, or did not say.
+        resource_class: GitHub's name of the limit, usually "core".
+        limit: requests per hour.
+        remaining: requests left.
+        resets_at: Unix time in seconds; 0 if it is not known.
+        aside_until: Unix time in seconds until when the credential is not used; 0 if it is used.
+        scopes: as GitHub last reported them, which it does for classic tokens only; None if it did
+            not, empty for a token without scopes.
+        expires: expiry date as GitHub writes it; None if it has none, or GitHub did not report it.
         history: of the last hours, oldest first.
-        privileges: what shows that it sees more than the public, in words, sorted.
+        privileges: signs that it sees more than the public, in words, sorted.
     """
 
     credential: str
@@ -73,14 +74,19 @@ class CredentialBudget:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether it is of what is asked without a credential."""
+        """Whether this is the budget of requests without a credential."""
         return self.credential == ANONYMOUS
+
+    @property
+    def is_low(self) -> bool:
+        """Whether less than a tenth of the limit is left."""
+        return self.remaining < _LOW * max(self.limit, 1)
 
 
 def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
-    """All budgets that are known; may raise `redis.RedisError`.
+    """All known budgets; may raise `redis.RedisError`.
 
-    One that was not used for so long that Redis has forgotten it is none that is spent.
+    Budgets that expired from Redis are omitted: an unused budget cannot be exhausted.
     """
     names = cast(list[bytes], redis.zrange(keys.BUDGETS, 0, -1))
     pairs = sorted(name.decode().split(" ", 1) for name in names)
@@ -91,8 +97,8 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
             pipeline.hgetall(keys.credential(credential))
             pipeline.get(keys.aside(credential))
             pipeline.hgetall(keys.privileges(credential))
-        answers = pipeline.execute()
-    quintuples = zip(*(iter(answers),) * 5, strict=True)
+        replies = pipeline.execute()
+    quintuples = zip(*(iter(replies),) * 5, strict=True)
     return [
         _budget(pair, *found[:4], privileges=found[4], now=now)
         for pair, found in zip(pairs, quintuples, strict=True)
@@ -111,7 +117,7 @@ def _budget(
     now: float,
 ) -> CredentialBudget:
     limit, resets_at = int(known.get(b"limit", 0)), float(known.get(b"reset", 0))
-    # A new hour has begun, of which nobody has used anything yet.
+    # After the reset, a new hour has begun, and nothing of it is used yet.
     left = int(known.get(b"remaining", limit)) if resets_at > now else limit
     return CredentialBudget(
         credential=pair[0],
@@ -124,21 +130,21 @@ def _budget(
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),
         privileges=sorted(
-            name.decode() for name, at in privileges.items() if float(at) > now - _PRIVILEGED_FOR
+            name.decode() for name, at in privileges.items() if float(at) > now - PRIVILEGED_FOR
         ),
     )
 
 
 def is_beside(budget: CredentialBudget, others: Sequence[CredentialBudget]) -> bool:
-    """Whether a budget is the anonymous one of a fleet that has a credential as well.
+    """Whether a budget is the anonymous one of a fleet that also has a credential.
 
-    What a credential would see more of is asked without one, so that the public alone is served.
+    Operations that would show a credential more than the public are requested without one.
     """
     return budget.is_anonymous and not all(other.is_anonymous for other in others)
 
 
 def points(history: Mapping[bytes, bytes], *, now: float) -> list[Point]:
-    """The points of a ring that belong to its present turn, oldest first."""
+    """The points of the ring's present turn, oldest first."""
     oldest, found = slot_at(now) - SLOTS, []
     for value in history.values():
         slot, _, remaining = value.decode().partition(" ")

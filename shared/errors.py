@@ -1,9 +1,9 @@
-"""The errors that cross a module border, few and typed."""
+"""The errors that cross a module border."""
 
 
 class SettingsError(Exception):
-    """A setting is missing or wrong; the message is one line that names it."""
+    """A setting is missing or invalid; the message is one line that names it."""
 
 
 class UnreadableError(Exception):
-    """A value in Redis is not what this process could have written: another schema, or damage."""
+    """A value in Redis is malformed: written with another schema, or damaged."""

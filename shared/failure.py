@@ -1,4 +1,4 @@
-"""The record of a failed refresh, kept beside the entry that it did not touch."""
+"""The record of a failed refresh, stored beside the entry, which it leaves unchanged."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,16 +9,16 @@ from shared.outcomes import FailureKind
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the last refresh of a resource failed, and when the next try may be.
+    """Why the last refresh of a resource failed, and when it may be retried.
 
     Args:
-        kind: the sort of failure.
-        reason: one line for a person; never holds a secret.
-        status: the origin's HTTP status, where there was one.
+        kind: the kind of failure.
+        reason: one line for people; never holds a secret.
+        status: the origin's HTTP status; None without a response.
         attempts: failures in a row, this one included.
-        since: Unix time in seconds of the first of them.
-        at: Unix time in seconds of this one.
-        retry_at: Unix time in seconds before which nobody asks again.
+        since: Unix time in seconds of the first failure.
+        at: Unix time in seconds of this failure.
+        retry_at: Unix time in seconds before which no refresh is tried.
     """
 
     kind: FailureKind
@@ -30,7 +30,7 @@ class Failure:
     retry_at: float
 
     def holds_back(self, now: float) -> bool:
-        """Whether it is too early for the next try."""
+        """Whether it is too early for another try."""
         return now < self.retry_at
 
     def to_json(self) -> str:
@@ -42,7 +42,7 @@ class Failure:
         """The inverse of `to_json`.
 
         Raises:
-            UnreadableError: it is not what `to_json` gave.
+            UnreadableError: the text is malformed.
         """
         try:
             fields = json.loads(text)

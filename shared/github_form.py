@@ -1,4 +1,4 @@
-"""The forms of GitHub's that readers answer in and refreshers store.
+"""GitHub's content type and error body, which readers send and refreshers store.
 
 https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
 """
@@ -7,7 +7,7 @@ JSON = "application/json; charset=utf-8"
 
 
 def github_error(status: int, message: str) -> dict[str, str]:
-    """What GitHub sends, as JSON, with an error status."""
+    """The JSON body that GitHub sends with an error status."""
     return {
         "message": message,
         "documentation_url": "https://docs.github.com/rest",

@@ -1,4 +1,4 @@
-"""A JSON array as bytes that can be cut at its items without parsing it."""
+"""A JSON array as bytes that can be sliced at its items without parsing it."""
 
 import struct
 from array import array
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class JsonArray:
-    """A serialised JSON array that knows where each of its items ends.
+    """A serialised JSON array with the offset of each item's end.
 
-    Not a list: the items are never parsed; a slice is two look-ups and one copy of bytes.
+    Not a list: items are never parsed; a slice is two look-ups and one copy of bytes.
 
     Args:
         body: the whole array, `[` to `]`.
-        ends: for each item the offset in bytes behind its last byte.
-        separator: what stands between two items.
+        ends: for each item, the offset in bytes just behind its last byte.
+        separator: the bytes between two items.
     """
 
     body: bytes
@@ -24,7 +24,7 @@ class JsonArray:
 
     @classmethod
     def join(cls, items: Iterable[bytes], separator: bytes = b",") -> "JsonArray":
-        """Build the array from its serialised items."""
+        """The array of serialised items."""
         parts = list(items)
         ends = array("Q")
         position = 1
@@ -40,7 +40,7 @@ class JsonArray:
     def slice(self, start: int, stop: int) -> bytes:
         """The array of items `start` (counted from 0) up to, not including, `stop`.
 
-        Both are cut to what there is, so an empty array is the answer beyond the end.
+        Both are limited to the array's range: beyond its end, the result is an empty array.
         """
         start, stop = max(start, 0), min(stop, len(self))
         if start >= stop:
@@ -51,16 +51,16 @@ class JsonArray:
         return b"[" + self.body[first : self.ends[stop - 1]] + b"]"
 
     def first(self, count: int) -> bytes:
-        """The array of the first `count` items, or of all where there are fewer."""
+        """The array of the first `count` items; of all, if there are fewer."""
         return self.slice(0, count)
 
     def last(self, count: int) -> bytes:
-        """The array of the last `count` items, or of all where there are fewer."""
+        """The array of the last `count` items; of all, if there are fewer."""
         return self.slice(len(self) - count, len(self))
 
 
 def pack_ends(ends: Sequence[int]) -> bytes:
-    """Item ends as little-endian 64-bit numbers, the form they are stored in."""
+    """Item ends as little-endian 64-bit numbers, as they are stored."""
     return struct.pack(f"<{len(ends)}Q", *ends)
 
 

@@ -1,12 +1,12 @@
-"""How every process logs: one line a thing, on standard error.
+"""Logging of every process: one line per event, on standard error.
 
-As JSON, an object in each line; on a console, for people. What a line is about stands in `fields`
-(`log.info("...", extra={"fields": {...}})`), and becomes members of the object.
+A line is a JSON object, or text for people on a console. Details of the event stand in `fields`
+(`log.info("...", extra={"fields": {...}})`) and become members of the object.
 
-Whatever somebody sent stays inside its line. JSON is written in ASCII, where a control character is
-an escape. On a console the formatter escapes every character that does not print, in the whole
-line; only a traceback has further lines, and each of them is indented, so that none looks like the
-beginning of another entry.
+Text from outside cannot break out of its line. JSON is written in ASCII, with control characters
+as escapes. On a console the formatter escapes every character that does not print, in the whole
+line; only a traceback has further lines, each of them indented, so that none looks like the start
+of another entry.
 """
 
 import logging
@@ -20,19 +20,19 @@ from structlog.types import EventDict, Processor, WrappedLogger
 
 from shared.settings import LogFormat
 
-# Members of every line; what a line is about must not take their place.
+# Members of every line, which `fields` must not overwrite.
 _RESERVED = frozenset({"time", "level", "logger", "event"})
-# Characters that `str.isprintable` takes for printable, and that show nothing: Unicode's
+# Characters that `str.isprintable` counts as printable although they show nothing: Unicode's
 # Default_Ignorable_Code_Point among letters and marks, and the blank of Braille.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
-_INDENT = "\n    "  # begins each line of a traceback on a console
+_INDENT = "\n    "  # before each line of a traceback on a console
 
 
 def logging_config(log_format: LogFormat) -> dict[str, Any]:
-    """The configuration that `logging.config.dictConfig` takes, as do gunicorn and RQ."""
+    """A configuration for `logging.config.dictConfig`, also for gunicorn and RQ."""
     ours = {"handlers": ["console"], "propagate": False}
     return {
         "version": 1,
@@ -53,7 +53,7 @@ def logging_config(log_format: LogFormat) -> dict[str, Any]:
             "rq.worker": {**ours, "level": "WARNING"},
             "rq.job": {**ours, "level": "WARNING"},
             "rq.cron": {**ours, "level": "WARNING"},
-            # It logs a page of traceback for each Redis error that it raises as well.
+            # It logs a long traceback for each Redis error, which it also raises.
             "pottery": {"level": "CRITICAL"},
         },
     }
@@ -82,7 +82,7 @@ def _formatter(log_format: LogFormat) -> logging.Formatter:
 
 
 class _Console:
-    """Renders an entry for people: a line, and after it the traceback of its error."""
+    """Renders an entry for people: a line, followed by the traceback of its error."""
 
     def __init__(self) -> None:
         self._line = structlog.dev.ConsoleRenderer(colors=False)
@@ -97,7 +97,7 @@ class _Console:
 
 
 def escaped(text: str) -> str:
-    """A text without what does not print: line ends, escape sequences, invisible characters."""
+    """A text with everything that does not print escaped: line ends, escape sequences, ..."""
     if text.isprintable() and not _INVISIBLE.search(text):
         return text
     return "".join(
@@ -114,7 +114,7 @@ def _plain_event(logger: WrappedLogger, name: str, event: EventDict) -> EventDic
 
 
 def _plain(value: object) -> object:
-    """A value as JSON can hold it: no member's name but a text, no NaN or infinity."""
+    """A value that JSON can represent: member names are text, no NaN and no infinity."""
     match value:
         case dict():
             return {str(key): _plain(one) for key, one in value.items()}

@@ -1,31 +1,31 @@
-"""What is counted, in numbers that only grow: by readers for their node, by refreshers for all.
+"""Counters and histograms that only grow: readers count for their node, refreshers for the fleet.
 
-RQ runs each job in a process of its own, which nobody could ask for its counts afterwards. So
+RQ runs each job in a process of its own, which ends before its counters could be read. So
 refreshers add theirs up in one Redis hash, where every reader finds them for `/metrics`. Readers
-keep theirs on their machine, so that they are there when Redis is not
+keep theirs on their machine, so that they are available when Redis is not
 (`reader.telemetry.process_files`). In both, a field is a measure's name and its labels, joined by
-`|`. Who loses its data begins at 0 again, which is what Prometheus expects of a counter.
+`|`. After a loss of data, counters begin at 0 again, which is what Prometheus expects.
 
 =================  =====================  ==========  ==========================================
-measure            labels                 counted by  what
+measure            labels                 counted by  value
 =================  =====================  ==========  ==========================================
-requests           route, outcome,        readers     answers
+requests           route, outcome,        readers     responses
                    status
-stale              route                  readers     answers from content that was stale
-request-seconds    outcome, bucket        readers     time of an answer, as a histogram
-asked              what became of it      readers     refreshes that were called for
-redis-reads        what                   readers     looks, and bodies read
-announcements                             readers     heard
+stale              route                  readers     responses with stale content
+request-seconds    outcome, bucket        readers     duration of a request, as a histogram
+asked              result                 readers     requests for a refresh
+redis-reads        what                   readers     state checks, and bodies read
+announcements                             readers     announcements received
 origin-requests    status, or "none"      refreshers  requests to the origin
-origin-seconds     bucket                 refreshers  their time at the wire, as a histogram
+origin-seconds     bucket                 refreshers  time of these on the wire, as a histogram
 points             credential             refreshers  requests that count against its rate limit
-refreshes          tracked | on-demand,   refreshers  refreshes by how they ended
+refreshes          tracked | on-demand,   refreshers  refreshes by outcome
                    outcome
-refresh-seconds    bucket                 refreshers  time of those that asked the origin
-failures           kind                   refreshers  refreshes that failed, by why
+refresh-seconds    bucket                 refreshers  duration of those that asked the origin
+failures           kind                   refreshers  failed refreshes by reason
 =================  =====================  ==========  ==========================================
 
-A bucket is its upper bound in seconds; beside the buckets, "sum" has the sum of all.
+A bucket's label is its upper bound in seconds; beside the buckets, "sum" holds the total.
 """
 
 from bisect import bisect_left
@@ -79,11 +79,11 @@ Counted = tuple[Measure, Labels]
 
 @dataclass(frozen=True)
 class Histogram:
-    """A histogram as Prometheus has it.
+    """A cumulative histogram, as in Prometheus.
 
     Args:
-        buckets: upper bounds in seconds, as labels, with how many were at most that.
-        total: sum of all, in seconds.
+        buckets: upper bounds in seconds, as labels, each with the number of values up to it.
+        total: sum of all values, in seconds.
     """
 
     buckets: Sequence[tuple[str, float]]
@@ -97,7 +97,7 @@ def bucket_of(measure: Measure, seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Measures:
-    """All counts at one moment.
+    """All counters at one time.
 
     Args:
         counts: by measure and labels.
@@ -106,7 +106,7 @@ class Measures:
     counts: Mapping[Measure, Mapping[Labels, float]]
 
     def of(self, measure: Measure) -> Mapping[Labels, float]:
-        """The counts of one measure, by labels."""
+        """The counters of one measure, by labels."""
         return self.counts.get(measure, {})
 
     def histograms(self, measure: Measure) -> Mapping[Labels, Histogram]:
@@ -123,12 +123,12 @@ class Measures:
 
 
 def field_of(measure: Measure, labels: Labels) -> str:
-    """What a count is called where it is kept."""
+    """The field name of a counter."""
     return _SEPARATOR.join([measure, *labels])
 
 
 def parse(fields: Iterable[tuple[str, float]]) -> Measures:
-    """The counts in fields and their values; those that this code does not know are left out."""
+    """The counters in fields and their values, without measures that this code does not know."""
     known = frozenset(Measure)
     counts: dict[Measure, dict[Labels, float]] = {}
     for field, value in fields:
@@ -139,12 +139,12 @@ def parse(fields: Iterable[tuple[str, float]]) -> Measures:
 
 
 def read(redis: Redis) -> Measures:
-    """What refreshers have counted; may raise `redis.RedisError`."""
+    """The refreshers' counters; may raise `redis.RedisError`."""
     fields = cast(dict[bytes, bytes], redis.hgetall(keys.MEASURES))
     return parse((field.decode(), float(value)) for field, value in fields.items())
 
 
 def add(pipeline: Pipeline, counts: Mapping[Counted, float]) -> None:
-    """Have a pipeline add to what refreshers have counted."""
+    """Add to the refreshers' counters, in a pipeline."""
     for (measure, labels), by in counts.items():
         pipeline.hincrbyfloat(keys.MEASURES, field_of(measure, labels), by)

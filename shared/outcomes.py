@@ -1,49 +1,53 @@
-"""The two vocabularies of outcomes: how a request was served, how a refresh ended.
+"""The vocabularies of outcomes: how a request was served, how a refresh ended, why it failed.
 
-The log, the headers and the metrics take their words from here and nowhere else.
+The log, the `Cache-Status` field and the metrics take their words from here only.
 """
 
 from enum import StrEnum
 
 
 class Served(StrEnum):
-    """How a reader came by what it answered with; the first three are content."""
+    """How a reader served a request; the first three are content."""
 
     LOCAL = "local"  # from this process's memory
-    REDIS = "redis"  # read from Redis by this request, or by one that it waited with
-    WAITED = "waited"  # was nowhere; a refresher fetched it while the client waited
-    OWN = "own"  # the reader's own: health, metrics, status, a webhook taken, OPTIONS
-    REFUSED = "refused"  # the client's fault: a 4xx
-    UNAVAILABLE = "unavailable"  # nothing is held and nothing came in time: a 503
-    FAILED = "failed"  # a fault of our own: a 500
+    REDIS = "redis"  # read from Redis by this request, or by a concurrent one that it waited for
+    WAITED = "waited"  # was not cached; a refresher fetched it while the client waited
+    OWN = "own"  # not content: health, metrics, status, an accepted webhook, OPTIONS
+    REFUSED = "refused"  # an error of the client: a 4xx
+    UNAVAILABLE = "unavailable"  # was not cached and did not arrive in time: a 503
+    FAILED = "failed"  # an internal error: a 500
 
 
 class RefreshOutcome(StrEnum):
     """How a refresh ended."""
 
     UPDATED = "updated"  # new content was stored
-    UNCHANGED = "unchanged"  # the origin's content is what we hold; its freshness moved on
-    FRESH = "fresh"  # someone else refreshed it in the meantime; the origin was not asked
+    UNCHANGED = "unchanged"  # the origin's content equals ours; only the freshness was extended
+    FRESH = "fresh"  # another refresh came first; nothing was requested from the origin
     BUSY = "busy"  # another refresher holds the lock
-    BACKING_OFF = "backing-off"  # it failed a moment ago; the origin was not asked
-    NO_LOCK = "no-lock"  # too few of the lock's masters answer; the origin was not asked
-    HELD_BACK = "held-back"  # a large list, left for later: others are at work
-    FAILED = "failed"  # the origin gave nothing usable; what we hold stays as it was
-    FENCED = "fenced"  # the lock was lost on the way; the result was not stored
-    PAUSED = "paused"  # an operator has refreshing paused; the origin was not asked
-    BROKEN = "broken"  # an error of our own, or Redis went away on the way; nothing was stored
+    BACKING_OFF = "backing-off"  # it failed recently; nothing was requested from the origin
+    NO_LOCK = "no-lock"  # too few lock masters respond; nothing was requested from the origin
+    HELD_BACK = "held-back"  # a large list, postponed while others are being refreshed
+    FAILED = "failed"  # the origin sent nothing usable; the stored content is unchanged
+    FENCED = "fenced"  # the lock was lost meanwhile; the result was not stored
+    PAUSED = "paused"  # an operator has paused refreshing; nothing was requested from the origin
+    BROKEN = "broken"  # an internal error, or Redis went away meanwhile; nothing was stored
+
+
+# The origin confirmed the stored content, or new content was stored.
+SUCCESSES = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
 
 
 class FailureKind(StrEnum):
-    """Why a refresh failed; the origin's fault unless it says otherwise."""
+    """Why a refresh failed; a fault of the origin unless the comment says otherwise."""
 
-    TIMEOUT = "timeout"  # no answer in time
-    CONNECTION = "connection"  # no connection, or it broke in the middle
-    STATUS = "status"  # an answer with an error status
+    TIMEOUT = "timeout"  # no response in time
+    CONNECTION = "connection"  # no connection, or it broke during the response
+    STATUS = "status"  # an error status
     RATE_LIMITED = "rate-limited"  # GitHub's primary or a secondary rate limit
-    UNAUTHORIZED = "unauthorized"  # GitHub refuses the token
-    NOT_JSON = "not-json"  # HTML, garbage or nothing where JSON should be
-    TOO_LARGE = "too-large"  # beyond the size that the settings allow
-    UNEXPECTED = "unexpected"  # valid JSON of the wrong shape, or a link to elsewhere
+    UNAUTHORIZED = "unauthorized"  # GitHub rejects the token
+    NOT_JSON = "not-json"  # HTML, garbage or an empty body instead of JSON
+    TOO_LARGE = "too-large"  # larger than the settings allow
+    UNEXPECTED = "unexpected"  # valid JSON of the wrong shape, or a link to another host
     UNSETTLED = "unsettled"  # the list kept changing while it was read
-    INTERNAL = "internal"  # our own fault
+    INTERNAL = "internal"  # an internal error of ours

@@ -1,7 +1,7 @@
-"""Asking for a refresh: one queue, one job for a resource, whoever and however many ask.
+"""Enqueues refreshes: one queue, one job per resource, however many processes request it.
 
-Who may be working on a resource is read from what cannot lie for long: the queue itself, and the
-mark of who holds the lock, which ends with its maker as the lock does. No record of a job is
+Whether a refresh is under way is read from what cannot be wrong for long: the queue itself, and
+the mark of the lock's holder, which ends with its holder as the lock does. No record of a job is
 trusted, so nothing has to be cleaned up after a crash:
 
     reader enqueues, dies before the job is in the queue   -> not in the queue: asked again
@@ -29,43 +29,44 @@ from shared.resources.resource import Resource
 QUEUE = "refresh"
 JOB = "refresher.jobs.refresh"
 FORGET_JOB = "refresher.jobs.forget"
-# Where a job's own `meta` holds the id of the client's request that it was asked for with.
+# Key in a job's `meta` for the id of the client's request that caused it.
 REQUEST_ID = "request_id"
-# The same of `Resource.form`: a refresher that keeps the resource in another way leaves the job.
+# Key in a job's `meta` for `Resource.form`: a refresher whose form differs leaves the job alone.
 FORM = "form"
 
-# One look a second for a whole fleet: the pause in which only the first of all askers asks Redis.
+# One check per second for the whole fleet: within this time, only the first of all requests for a
+# resource's refresh reads the queue.
 ASK_INTERVAL = timedelta(seconds=1)
-# The hard end of one refresh: a list of LIST_MAX_PAGES pages on a slow day.
+# The time limit of one refresh: a list of LIST_MAX_PAGES pages on a slow day.
 JOB_TIMEOUT = timedelta(minutes=15)
-# Jumping the queue is for short queues: in a long one it would starve whoever came first.
+# Jobs go to the front of a short queue only: in a long one they would starve earlier ones.
 SHORT_QUEUE = 20
-# How long it is known that a refresh is called for which none has seen to.
+# How long an invalidation that no refresh has handled is remembered.
 _REMEMBER_INVALIDATION = timedelta(days=1)
 _REMEMBER_JOB = timedelta(hours=1)
 _KEEP_FAILED_JOB = timedelta(minutes=10)
 
 
 class Asked(StrEnum):
-    """What became of asking for a refresh."""
+    """The result of requesting a refresh."""
 
-    QUEUED = "queued"  # there is a new job
-    UNDER_WAY = "under-way"  # one is queued, running, or was just asked for by somebody else
-    TURNED_AWAY = "turned-away"  # the queue is full, and the resource not tracked
+    QUEUED = "queued"  # a new job was enqueued
+    UNDER_WAY = "under-way"  # a job is queued or running, or was requested a moment ago
+    TURNED_AWAY = "turned-away"  # the queue is full, and the resource is not tracked
 
 
 class RefreshQueue:
-    """The RQ queue that readers put refreshes in; methods may raise `redis.RedisError`.
+    """The RQ queue of refreshes; methods may raise `redis.RedisError`.
 
     Args:
-        redis: where the queue lives.
-        limit: queued jobs beyond which on-demand resources are turned away.
+        redis: the client.
+        limit: number of queued jobs beyond which on-demand resources are turned away.
     """
 
     def __init__(self, redis: Redis, *, limit: int) -> None:
         self._redis = redis
         self._limit = limit
-        # Never pickle: whoever can write to Redis would run code in the refreshers.
+        # Never pickle: a client that can write to Redis could run code in the refreshers.
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
     def ask(
@@ -76,13 +77,14 @@ class RefreshQueue:
         fresh_after: float | None = None,
         request_id: str | None = None,
     ) -> Asked:
-        """Enqueue a refresh unless one is queued, running, or was just asked for.
+        """Enqueue a refresh unless one is queued, running, or was just requested.
 
         Args:
-            resource: what to refresh.
-            urgent: a client is waiting: put it at the front, as tracked resources always are.
-            fresh_after: refresh it ahead, unless it is fresh beyond this Unix time (seconds).
-            request_id: of the client's request that this is for.
+            resource: the resource to refresh.
+            urgent: a client is waiting: enqueue it at the front, as tracked resources always are.
+            fresh_after: refresh ahead: skip the refresh only if the content stays fresh beyond this
+                Unix time (seconds).
+            request_id: of the client's request that causes it.
         """
         if not self._redis.set(keys.asked(resource), 1, nx=True, px=ASK_INTERVAL):
             return Asked.UNDER_WAY
@@ -99,9 +101,10 @@ class RefreshQueue:
     def force(self, resource: Resource, *, request_id: str | None = None) -> Asked:
         """Enqueue a refresh that asks the origin even if the content is fresh, or just failed.
 
-        For people: it goes to the front, whatever else is queued for the resource, which then
-        finds nothing to do. The mark that it leaves is taken away by a refresh that began after it,
-        so that a job which is lost, put off, or meets a pause is asked for again by readers.
+        For operators: it goes to the front, even if another job is queued for the resource, which
+        then finds nothing to do. It also invalidates the entry, and only a refresh that began
+        afterwards removes that mark. So readers enqueue it again if the job is lost, postponed or
+        meets a pause.
         """
         self.mark(resource)
         if self._redis.exists(keys.running(resource)):
@@ -110,19 +113,19 @@ class RefreshQueue:
         return Asked.QUEUED
 
     def mark(self, resource: Resource) -> None:
-        """Have a resource count as stale until a refresh that begins from now on has seen to it.
+        """Invalidate a resource: it is stale until a refresh that begins from now on is done.
 
-        A new mark each time: a refresh that began before must not take it for seen.
+        The mark is new each time: a refresh that began before must not remove it.
         """
         self._redis.set(keys.invalidated_by(resource), uuid4().hex, ex=_REMEMBER_INVALIDATION)
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
-        """Have a refresher forget an on-demand resource: readers write no entries."""
+        """Enqueue the removal of an on-demand resource: only refreshers write entries."""
         job_id = _new_job_id(resource)
         self._put(FORGET_JOB, resource, {}, job_id, at_front=True, request_id=request_id)
 
     def length(self) -> int:
-        """How many jobs are queued."""
+        """The number of queued jobs."""
         return int(self._queue.count)
 
     def _is_under_way(self, resource: Resource) -> bool:
@@ -167,13 +170,13 @@ class RefreshQueue:
             result_ttl=0,
             failure_ttl=int(_KEEP_FAILED_JOB.total_seconds()),
             description=f"{function.rpartition('.')[2]} {resource.name}",
-            # Not arguments: refreshers of the day before would not know them.
+            # Not arguments: refreshers of an older version would not know them.
             meta={FORM: resource.form} | ({} if request_id is None else {REQUEST_ID: request_id}),
         )
 
 
 def put_off(redis: Redis, resource: Resource, *, seconds: float) -> None:
-    """Have nobody ask for a resource's refresh for so long, but an operator or the origin.
+    """Drop requests for a refresh (`RefreshQueue.ask`) for some seconds; `force` still enqueues it.
 
     Raises:
         redis.RedisError: Redis is away.
@@ -182,5 +185,5 @@ def put_off(redis: Redis, resource: Resource, *, seconds: float) -> None:
 
 
 def _new_job_id(resource: Resource) -> str:
-    """A new id for every job: RQ would let a finished job delete its queued namesake."""
+    """A new id for every job: otherwise RQ would let a finished job delete its queued namesake."""
     return f"{resource.id}-{uuid4().hex}"

@@ -1,4 +1,4 @@
-"""Which tracked resources to refresh before they go stale: pure decisions."""
+"""When tracked resources are refreshed before they become stale: pure decisions."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from shared.resources.resource import Resource
 
 @dataclass(frozen=True)
 class Ahead:
-    """How long before its end a resource's freshness is renewed.
+    """Refreshes resources in a window before they become stale.
 
-    Each resource is due at a moment of its own in the first half of the window, another one each
-    time, so that what was fetched together is not fetched together for ever. The second half is
-    for the refresh itself.
+    Each resource is due at a time of its own in the first half of the window, a different one each
+    time, so that resources fetched together do not stay together for ever. The second half is for
+    the refresh itself.
 
     Args:
-        window: seconds before the end of freshness.
+        window: seconds before the content becomes stale.
     """
 
     window: float
 
     def due_at(self, resource: Resource, metadata: Metadata) -> float:
-        """Unix time in seconds; the same for all schedulers that ask."""
+        """Unix time in seconds of the refresh; the same in all schedulers."""
         seed = f"{resource.id} {metadata.fresh_until}".encode()
         chance = int.from_bytes(hashlib.sha256(seed).digest()[:8]) / 2**64
         return metadata.fresh_until - self.window * (0.5 + 0.5 * chance)
 
     def wants_refresh(self, resource: Resource, state: EntryState, now: float) -> bool:
-        """Whether a refresh should be asked for now."""
+        """Whether the resource should be refreshed now."""
         if state.failure is not None and state.failure.holds_back(now):
             return False
         if state.metadata is None or not state.is_current(now):

@@ -1,4 +1,4 @@
-"""What a refresh reports when it ends: one record for the log, the timeline and the status page."""
+"""The report of a refresh: one record for the log, the timeline and the status page."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ KINDS = (TRACKED, ON_DEMAND)
 TIMELINE_LENGTH = 100  # reports of each kind
 _KEEP_RECORD_S = 30 * 24 * 3600
 
-# What asked the origin, or should have: the others would only fill the timeline.
+# Outcomes that requested something from the origin, or should have; others would fill the timeline.
 _EVENTS = frozenset(
     {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
@@ -28,7 +28,7 @@ _EVENTS = frozenset(
 
 
 def kind_of(resource: Resource) -> str:
-    """Which of `KINDS` a resource is of."""
+    """The kind of a resource, one of `KINDS`."""
     return TRACKED if resource.tracked else ON_DEMAND
 
 
@@ -40,19 +40,19 @@ class RefreshReport:
         at: Unix time in seconds of its end.
         resource: `Resource.name`.
         outcome: how it ended.
-        seconds: that it took.
-        requests: to the origin.
-        not_modified: of these, those that were answered 304.
-        age: seconds since the stored content was confirmed before; None where there was none.
-        status: the origin's last HTTP status; None where it was not asked, or did not answer.
-        left: what is left of the credential's rate limit, where the origin said.
-        pages: of a list.
-        kind: why it failed; None unless it did.
-        reason: the same in one line for a person; never holds a secret.
+        seconds: duration.
+        requests: number of requests to the origin.
+        not_modified: those of them that were answered with 304.
+        age: seconds since the stored content was last confirmed; None if nothing was stored.
+        status: the origin's last HTTP status; None without a response.
+        left: remaining requests of the credential's rate limit, if the origin reported it.
+        pages: number of pages of a list.
+        kind: why it failed; None if it did not.
+        reason: the same in one line for people; never holds a secret.
         attempts: failures in a row.
         retry_at: Unix time in seconds of the next try after a failure.
-        request_id: of the client's request that it was asked for with.
-        job_id: RQ's.
+        request_id: of the client's request that caused it.
+        job_id: RQ's id of the job.
     """
 
     at: float
@@ -74,7 +74,7 @@ class RefreshReport:
 
     @property
     def is_event(self) -> bool:
-        """Whether it stands in the timeline: the others did nothing."""
+        """Whether it belongs in the timeline: other refreshes did nothing."""
         return self.outcome in _EVENTS
 
     def to_json(self) -> str:
@@ -86,7 +86,7 @@ class RefreshReport:
         """The inverse of `to_json`.
 
         Raises:
-            UnreadableError: it is not what `to_json` gave.
+            UnreadableError: the text is malformed.
         """
         try:
             fields = json.loads(text)
@@ -100,13 +100,13 @@ class RefreshReport:
 
 @dataclass(frozen=True)
 class Record:
-    """How a resource's refreshes went so far.
+    """The history of a resource's refreshes.
 
     Args:
-        last: of those that asked the origin, the last one; None where there was none.
-        refreshes: that asked the origin.
-        requests: to the origin.
-        not_modified: of these, those that were answered 304.
+        last: report of the last refresh that requested something from the origin; None without one.
+        refreshes: number of refreshes that requested something from the origin.
+        requests: number of requests to the origin.
+        not_modified: those of them that were answered with 304.
     """
 
     last: RefreshReport | None = None
@@ -119,12 +119,12 @@ _RECORD_FIELDS = ("last", "refreshes", "requests", "not_modified")
 
 
 def note(pipeline: Pipeline, resource: Resource, report: RefreshReport, *, keep_s: int) -> None:
-    """Have a pipeline keep a report in the resource's record and in the timeline.
+    """Add a report to the resource's record and to the timeline, in a pipeline.
 
     Args:
-        pipeline: of commands.
+        pipeline: collects the commands.
         resource: what was refreshed.
-        report: of an event.
+        report: its report; `is_event` is true.
         keep_s: seconds that the record of an on-demand resource is kept.
     """
     text, record = report.to_json(), keys.record(resource)
@@ -139,19 +139,19 @@ def note(pipeline: Pipeline, resource: Resource, report: RefreshReport, *, keep_
 
 
 def ask_for_record(pipeline: Pipeline, resource: Resource) -> None:
-    """Have a pipeline read a record; `record_from` understands the answer."""
+    """Add the read of a record to a pipeline; `record_from` parses the reply."""
     pipeline.hmget(keys.record(resource), _RECORD_FIELDS)
 
 
 def record_from(values: Sequence[bytes | None]) -> Record:
-    """The record in the answer that `ask_for_record` asked for."""
+    """The record in the reply to `ask_for_record`."""
     last, *counts = values
     refreshes, requests, not_modified = (int(count or 0) for count in counts)
     return Record(_report(last), refreshes, requests, not_modified)
 
 
 def timeline(redis: Redis) -> list[RefreshReport]:
-    """The latest reports of both kinds, the newest first; may raise `redis.RedisError`."""
+    """The latest reports of both kinds, newest first; may raise `redis.RedisError`."""
     with redis.pipeline(transaction=False) as pipeline:
         for kind in KINDS:
             pipeline.lrange(keys.timeline(kind), 0, -1)

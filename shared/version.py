@@ -1,3 +1,3 @@
-"""The version of this code, as `pyproject.toml` has it: what a reader says that it runs."""
+"""The version of this code, equal to that in `pyproject.toml`."""
 
 VERSION = "0.3.0"

@@ -1,9 +1,13 @@
 """The command line: `flask --app reader cache ...`.
 
-It looks at Redis as the status page does, and like a reader it does nothing itself: what is to be
-refreshed or forgotten is asked of the refreshers, and waited for.
+It reads Redis as the status page does, and like a reader it does none of the work itself: it
+enqueues refreshes and removals for the refreshers, and waits until they are done.
 
-    commands (what there is to say) ─> desk (Redis, and who asks) ─> waiting, warming (until done)
-                                    └> doctor (gathers) ─> checks (what is wrong: pure)
-                                    └> printing (tables for people, JSON for programs)
+- `commands`: the commands and their options.
+- `context`, `clock`: what a command works with.
+- `wait`: enqueues a refresh or a removal, and waits for it; `warm`: for all tracked resources.
+- `doctor`: gathers facts for `checks`, pure functions that say what is wrong.
+- `documents`: JSON documents of `--json`; `tables`: the same for people.
+- `printing`, `column_fitting`: tables that fit the terminal.
+- `help`: settings for `--help`, which needs no Redis.
 """

@@ -1,16 +1,16 @@
-"""What commands work with: Redis, what is tracked, and how all of it is at the moment."""
+"""What a command works with: settings, Redis, the tracked resources, and the fleet's state."""
 
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import click
 from flask import current_app
 from redis import Redis, RedisError, exceptions
 
+from reader.cli.clock import Clock
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
 from reader.process import ReaderProcess
 from reader.status.page_input import PageInput
@@ -27,15 +27,16 @@ _SCANNED_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class CommandContext:
-    """A command's tools; methods may raise `redis.RedisError`.
+    """What a command works with; methods may raise `redis.RedisError`.
 
     Args:
         settings: of the process.
         redis: a client.
-        catalogue: what is tracked.
-        queue: where refreshes are asked for.
-        watch: looks at the fleet.
-        store: what is stored of resources.
+        catalogue: the tracked resources.
+        queue: the refresh queue.
+        watch: takes snapshots of the fleet.
+        store: reads entries.
+        clock: the time.
     """
 
     settings: Settings
@@ -44,66 +45,67 @@ class CommandContext:
     queue: RefreshQueue
     watch: FleetWatch
     store: Store
+    clock: Clock = field(default_factory=Clock)
 
     def fleet(self) -> Fleet:
-        """The fleet at this moment."""
-        self.watch.forget()
+        """The fleet at present."""
+        self.watch.discard()
         return self.watch.snapshot()
 
     def view(self, resource: Resource) -> TrackedView:
-        """What is stored of a resource."""
-        return self.watch.views([resource], now=time.time())[0]
+        """The state of a resource."""
+        return self.watch.views([resource], now=self.clock.now())[0]
 
     def page_input(self, fleet: Fleet) -> PageInput:
-        """The same fleet, as the rows of the status page are made of."""
+        """A fleet as the input of the status page's rows."""
         name = f"{socket.gethostname()}:{self.settings.port}"
         return PageInput(fleet.now, fleet, fleet.tracked, None, name, self.settings)
 
     def resource(self, path: str) -> Resource:
-        """The resource of a path, with its query.
+        """The resource of a path with its query.
 
         Raises:
-            click.ClickException: it is not to be had here.
+            click.ClickException: this cache does not serve it.
         """
         found = self.catalogue.named(path)
         if found is None:
-            hint = "README names what is served" if path.startswith("/") else "paths begin with /"
-            raise click.ClickException(f"{path!r} is not to be had here: {hint}.")
+            hint = "README lists what is served" if path.startswith("/") else "paths begin with /"
+            raise click.ClickException(f"{path!r} is not served by this cache: {hint}.")
         return found
 
     def on_demand(self, limit: int) -> Sequence[Resource]:
-        """On-demand resources that are stored, in no order, so many at the most."""
+        """At most so many stored on-demand resources, in no particular order."""
         found: dict[str, Resource] = {}
         batch: list[bytes] = []
         for key in self.redis.scan_iter(match=keys.ENTRIES, count=_SCANNED_AT_ONCE):
             batch.append(cast(bytes, key))
             if len(batch) >= _SCANNED_AT_ONCE:
-                self._name(batch, found)
+                self._add_named(batch, found)
                 batch = []
             if len(found) >= limit:
                 break
-        self._name(batch, found)
+        self._add_named(batch, found)
         return list(found.values())[:limit]
 
-    def _name(self, entries: Sequence[bytes], found: dict[str, Resource]) -> None:
+    def _add_named(self, entries: Sequence[bytes], found: dict[str, Resource]) -> None:
         with self.redis.pipeline(transaction=False) as pipeline:
             for key in entries:
                 pipeline.hget(key.decode(), "name")
             names = cast(list[bytes | None], pipeline.execute())
         for key, name in zip(entries, names, strict=True):
             resource = None if name is None else self.catalogue.named(name.decode())
-            # Under another key lies what processes of other settings stored.
+            # Entries of processes with other settings have other keys.
             is_ours = resource is not None and keys.entry(resource) == key.decode()
             if resource is not None and is_ours and not resource.tracked:
                 found[resource.id] = resource
 
 
 @contextmanager
-def context() -> Iterator[CommandContext]:
-    """The tools of a command; Redis going away ends it with one line.
+def command_context() -> Iterator[CommandContext]:
+    """The context of a command; an error of Redis ends the command with one line.
 
     Raises:
-        click.ClickException: Redis does not answer, or refuses.
+        click.ClickException: Redis does not respond, or refuses a command.
     """
     process = current_app.extensions["process"]
     assert isinstance(process, ReaderProcess)
@@ -124,10 +126,10 @@ def context() -> Iterator[CommandContext]:
 
 
 def complaint(error: RedisError) -> str:
-    """What is wrong with Redis, in one line."""
+    """An error of Redis in one line."""
     name = type(error).__name__
     if isinstance(error, exceptions.AuthenticationError):
-        return f"Redis refuses the password, or wants one ({name})"
+        return f"Redis refuses the password, or requires one ({name})"
     if isinstance(error, (exceptions.ConnectionError, exceptions.TimeoutError)):
-        return f"Redis does not answer ({reason_of(error)})"
-    return f"Redis refuses what it is asked for: {error}"
+        return f"Redis does not respond ({reason_of(error)})"
+    return f"Redis refuses the command: {error}"

@@ -1,75 +1,64 @@
-"""`doctor`: gathers what is to be checked, and prints what was found."""
+"""`doctor`: gathers the facts for the checks, and prints their findings."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from redis import Redis, RedisError, ResponseError
 
-from reader.cli.checks import (
-    Finding,
-    RedisFacts,
-    Verdict,
-    check_clocks,
-    check_content,
-    check_credentials,
-    check_github,
-    check_processes,
-    check_redis,
-    check_settings,
-)
+from reader.cli.checks.clocks import check_clocks
+from reader.cli.checks.credentials import check_credentials
+from reader.cli.checks.environment import check_settings
+from reader.cli.checks.finding import VERDICTS, Finding, Verdict
+from reader.cli.checks.fleet import check_content, check_github, check_processes
+from reader.cli.checks.redis_server import RedisFacts, check_redis
+from reader.cli.clock import Clock
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
+from reader.cli.tables import STYLES
+from reader.status.diagnosis import LEVEL_SIGNS
 
-_COLOURS = {
-    Verdict.PROBLEM: "bold red",
-    Verdict.WARNING: "yellow",
-    Verdict.NOTE: "blue",
-    Verdict.OK: "green",
-}
-_SIGNS = {Verdict.PROBLEM: "✕", Verdict.WARNING: "!", Verdict.NOTE: "i", Verdict.OK: "✓"}
+_LEVELS = {verdict: level for level, verdict in VERDICTS.items()}
 
 
-def examine(context: CommandContext) -> list[Finding]:
-    """All findings, in the order in which one would look; also while Redis is away."""
+def diagnose_setup(context: CommandContext) -> list[Finding]:
+    """All findings, ordered from the settings to the content; also while Redis is away."""
     findings = list(check_settings(context.settings, os.environ))
     try:
-        findings += _examine_redis(context)
+        findings += _check_redis_and_fleet(context)
     except RedisError as error:
-        advice = "see that it runs, and that REDIS_URL and CACHE_PASSWORD are right"
+        advice = "make sure that it runs, and that REDIS_URL and CACHE_PASSWORD are right"
         findings.append(Finding("redis", Verdict.PROBLEM, complaint(error), advice))
     return findings
 
 
-def facts_of(redis: Redis) -> RedisFacts:
-    """What Redis says of itself; may raise `redis.RedisError`."""
-    redis.ping()  # the connection is made: what follows is one answer
-    began = time.perf_counter()
+def facts_of(redis: Redis, clock: Clock) -> RedisFacts:
+    """The facts about a Redis server; may raise `redis.RedisError`."""
+    redis.ping()  # connects, so that the next response takes no longer for it
+    began = clock.monotonic()
     seconds, microseconds = redis.time()
-    latency = time.perf_counter() - began
-    offset = seconds + microseconds / 1e6 - (time.time() - latency / 2)
+    latency = clock.monotonic() - began
+    offset = seconds + microseconds / 1e6 - (clock.now() - latency / 2)
     return RedisFacts(_info(redis), _save(redis), latency, offset)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """Print them for people: what was found, and below it what to do about it."""
+    """Print the findings for people, each with its advice below it."""
     lines = []
     for finding in findings:
-        colour, verdict = _COLOURS[finding.verdict], finding.verdict
-        lines.append(
-            [(f"{_SIGNS[verdict]} {verdict}", colour), (finding.about, "bold"), (finding.found, "")]
-        )
+        level = _LEVELS[finding.verdict]
+        verdict = f"{LEVEL_SIGNS[level]} {finding.verdict}"
+        lines.append([(verdict, STYLES[level]), (finding.about, "bold"), (finding.found, "")])
         if finding.advice:
-            lines.append([("", ""), ("", ""), (f"→ {finding.advice}", colour)])
+            lines.append([("", ""), ("", ""), (f"→ {finding.advice}", STYLES[level])])
     print_lines(lines)
 
 
-def _examine_redis(context: CommandContext) -> Iterator[Finding]:
-    facts = facts_of(context.redis)
+def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
+    facts = facts_of(context.redis, context.clock)
     yield from check_redis(facts)
     fleet = context.fleet()
-    yield from check_clocks(facts, fleet.origin.clock_offset)
+    yield from check_clocks(facts.offset, fleet.origin.clock_offset)
     yield from check_processes(fleet)
     include_private = context.settings.include_private
     yield from check_credentials(fleet.budgets, fleet.now, include_private=include_private)
@@ -87,6 +76,6 @@ def _info(redis: Redis) -> Mapping[str, object]:
 def _save(redis: Redis) -> str | None:
     try:
         found = cast(Mapping[str, str], redis.config_get("save"))
-    except ResponseError:  # not allowed, as at those who rent it out
+    except ResponseError:  # not allowed, as on many hosted servers
         return None
     return str(found.get("save", ""))

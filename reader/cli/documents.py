@@ -1,4 +1,4 @@
-"""What `--json` prints of resources. Names stay as they are; times are Unix seconds."""
+"""The JSON documents of `--json`. Their keys are stable; times are Unix seconds."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 def of_resource(view: TrackedView, page_input: PageInput) -> Document:
-    """What `list` says of a resource."""
+    """A resource in `list`."""
     metadata, last = view.metadata, view.record.last
     return {
         "name": view.resource.name,
@@ -39,7 +39,7 @@ def of_resource(view: TrackedView, page_input: PageInput) -> Document:
 def of_resource_in_full(
     view: TrackedView, page_input: PageInput, *, is_queued: bool, reports: Sequence[RefreshReport]
 ) -> Document:
-    """What `show` says of a resource."""
+    """A resource in `show`."""
     record = view.record
     return {
         **of_resource(view, page_input),
@@ -55,11 +55,11 @@ def of_resource_in_full(
 
 
 def of_report(report: RefreshReport | None) -> Document | None:
-    """How a refresh ended; None where nobody knows."""
+    """The report of a refresh; None if there is none."""
     return None if report is None else asdict(report)
 
 
 def next_at(view: TrackedView, page_input: PageInput) -> float | None:
-    """When the next refresh is to begin, to the second; None where nobody knows."""
+    """Unix time of the next refresh, in whole seconds; None if it is not known."""
     at = resource_rows.next_at(view, page_input)
     return None if at is None else float(int(at))

@@ -1,4 +1,4 @@
-"""`flask --app reader cache --help` works where no Redis is named yet."""
+"""Lets `flask --app reader cache --help` work before a Redis is configured."""
 
 import sys
 
@@ -8,11 +8,11 @@ from shared.settings import Settings, load_or_exit
 
 
 def settings_for_help() -> Settings | None:
-    """Settings without a Redis, for a command that is only asked what it does; else None.
+    """Settings without a Redis if the command only prints its help; else None.
 
-    Flask makes the application before it knows the command, and that needs settings.
+    Flask creates the application, which needs settings, before it parses the command.
     """
     if click.get_current_context(silent=True) is None:
         return None  # a server, not a command
-    is_asked = "--help" in sys.argv or sys.argv[-1] == "cache"
-    return load_or_exit(needs_redis=False) if is_asked else None
+    is_help = "--help" in sys.argv or sys.argv[-1] == "cache"
+    return load_or_exit(needs_redis=False) if is_help else None

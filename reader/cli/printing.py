@@ -1,7 +1,7 @@
-"""What commands print: tables that fit the terminal, or one JSON document.
+"""Output of commands: tables that fit the terminal, or one JSON document.
 
-Rich is loaded when something is printed, not before: reader processes never need it. Where there is
-no terminal, output is plain, and nothing in it is shortened or broken into lines.
+Rich is imported when something is printed: reader processes never need it. Without a terminal,
+output is plain, and nothing in it is shortened or wrapped.
 """
 
 import json
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-_ENDLESS = 100_000  # columns of what is no terminal
+_ENDLESS = 100_000  # columns, the width if the output is not a terminal
 
 
 def console() -> "Console":
-    """Where things are printed."""
+    """The console that commands print to."""
     from rich.console import Console  # noqa: PLC0415 - see above
 
     out = Console(highlight=False)
@@ -35,12 +35,12 @@ def print_json(value: object) -> None:
 def print_table(
     rows: Sequence[Mapping[str, str]], columns: Sequence[Column], *, styles: Sequence[str] = ()
 ) -> None:
-    """Print rows, one in a line; the first column is shortened where the terminal is narrow.
+    """Print rows, one per line; the first column is shortened if the terminal is narrow.
 
     Args:
         rows: texts by name.
-        columns: what of them to show.
-        styles: of each row's `state`, in rich's words.
+        columns: the columns.
+        styles: for each row, the rich style of its `state`.
     """
     from rich.text import Text  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ def print_table(
     table = _grid()
     for column in shown:
         title = Text(column.title, style="bold")
-        table.add_column(title, no_wrap=True, justify="right" if column.to_the_right else "left")
+        table.add_column(title, no_wrap=True, justify="right" if column.right_aligned else "left")
     table.show_header = True
     for row, style in zip(rows, styles or [""] * len(rows), strict=True):
         rest = [(row[one.name], style if one.name == "state" else "") for one in shown[1:]]
@@ -59,7 +59,7 @@ def print_table(
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print what is known of one thing, a line each; those of which nothing is known are not."""
+    """Print (name, fact) pairs, one per line, without those whose fact is empty."""
     from rich.text import Text  # noqa: PLC0415
 
     out, table = console(), _grid()
@@ -72,7 +72,7 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def print_lines(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
-    """Print lines of (text, style) cells; the last cell goes on below itself where it is long."""
+    """Print lines of (text, style) cells; a long last cell is wrapped in its own column."""
     from rich.text import Text  # noqa: PLC0415
 
     rows = [[Text(text, style=style) for text, style in line] for line in lines]
@@ -94,7 +94,7 @@ def _grid() -> "Table":
 
 
 def _print(out: "Console", what: "RenderableType") -> None:
-    """Print, without the spaces that rich fills lines with."""
+    """Print without the trailing spaces that rich adds."""
     with out.capture() as captured:
         out.print(what)
     for line in captured.get().splitlines():

@@ -1,4 +1,4 @@
-"""What `list` and `show` say to people: pure."""
+"""The output of `list` and `show` for people: pure functions."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from reader.fleet.snapshot import TrackedView
 from reader.status.diagnosis import Level, state_of
 from reader.status.formatting import about, clock, duration, plural, share, size
 from reader.status.page_input import NOTHING, PageInput
-from reader.status.reports import report_words
+from reader.status.reports import describe
 from reader.status.resource_rows import tracked_row
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import RefreshReport
@@ -16,26 +16,26 @@ from shared.refresh_report import RefreshReport
 LIST = (
     Column("Resource", "name"),
     Column("State", "state"),
-    Column("Age", "age", to_the_right=True),
+    Column("Age", "age", right_aligned=True),
     Column("Next", "next"),
-    Column("Items", "items", to_the_right=True),
-    Column("Size", "size", to_the_right=True),
-    Column("As brotli", "encoded", to_the_right=True, leaves=1),
-    Column("Last refresh", "outcome", leaves=2),
+    Column("Items", "items", right_aligned=True),
+    Column("Size", "size", right_aligned=True),
+    Column("Brotli", "encoded", right_aligned=True, drop_order=1),
+    Column("Last refresh", "outcome", drop_order=2),
 )
 REPORTS = (
     Column("Ended", "at"),
-    Column("Took", "took", to_the_right=True),
-    Column("Requests", "requests", to_the_right=True),
-    Column("How", "how"),
+    Column("Took", "took", right_aligned=True),
+    Column("Requests", "requests", right_aligned=True),
+    Column("Outcome", "how"),
 )
-# The status page's levels in rich's words; the word beside it says the same.
+# Rich styles for the status page's levels; the word beside a colour says the same.
 STYLES = {Level.GOOD: "green", Level.NOTE: "blue", Level.WARN: "yellow", Level.BAD: "bold red"}
 _LAST_REPORTS = 10
 
 
 def list_row(view: TrackedView, page_input: PageInput) -> dict[str, str]:
-    """A resource in `list`, in few words."""
+    """The row of a resource in `list`."""
     metadata, last = view.metadata, view.record.last
     state = str(state_of(view))
     if metadata is not None and metadata.status != 200:
@@ -54,15 +54,15 @@ def list_row(view: TrackedView, page_input: PageInput) -> dict[str, str]:
 
 
 def failures(views: Sequence[TrackedView], now: float) -> list[tuple[str, str]]:
-    """Which resources fail, and why."""
+    """The name and the failure of each failing resource."""
     return [(view.resource.name, _failure(view, now)) for view in views if view.failure]
 
 
 def facts(view: TrackedView, page_input: PageInput, *, is_queued: bool) -> list[tuple[str, str]]:
-    """Everything that is known of one resource."""
+    """Everything that is known about one resource, as (name, fact) pairs."""
     return [
         ("Resource", view.resource.name),
-        ("Kept", "always: it is tracked" if view.resource.tracked else "while it is asked for"),
+        ("Kept", "always: it is tracked" if view.resource.tracked else "while it is requested"),
         *_condition(view, page_input, is_queued=is_queued),
         *_content(view, page_input.now),
         ("Refreshes", _record(view)),
@@ -70,17 +70,17 @@ def facts(view: TrackedView, page_input: PageInput, *, is_queued: bool) -> list[
 
 
 def report_row(report: RefreshReport, now: float) -> dict[str, str]:
-    """One of the latest refreshes of a resource."""
+    """The row of a refresh."""
     return {
         "at": clock(report.at, now),
         "took": duration(report.seconds),
         "requests": str(report.requests),
-        "how": report_words(report),
+        "how": describe(report),
     }
 
 
 def latest(reports: Sequence[RefreshReport], name: str) -> list[RefreshReport]:
-    """The latest refreshes of a resource, the newest first."""
+    """The latest refreshes of a resource, newest first."""
     return [report for report in reports if report.resource == name][:_LAST_REPORTS]
 
 
@@ -88,25 +88,25 @@ def _condition(
     view: TrackedView, page_input: PageInput, *, is_queued: bool
 ) -> list[tuple[str, str]]:
     row = tracked_row(view, page_input)
-    next_words = str(row["next"]).removeprefix("next try ")
+    next_refresh = str(row["next"]).removeprefix("next try ")
     return [
         ("State", _state(view, page_input.now)),
         ("Failure", _failure(view, page_input.now) if view.failure else ""),
         ("Age", f"{row['age']} {row['age_words']}" if view.metadata else ""),
-        ("Next refresh", next_words + (", and one is queued" if is_queued else "")),
-        ("Lock", "held: a refresher is at it" if view.is_running else "free"),
+        ("Next refresh", next_refresh + (", and one is queued" if is_queued else "")),
+        ("Lock", "held by a refresher" if view.is_running else "free"),
     ]
 
 
 def _state(view: TrackedView, now: float) -> str:
     state, metadata = state_of(view), view.metadata
     if metadata is None:
-        return f"{state}: nothing is held"
+        return f"{state}: nothing is cached"
     left = metadata.fresh_until - now
     freshness = f"fresh for another {about(left)}" if left > 0 else f"stale for {about(-left)}"
     if view.invalidated_by:
-        freshness = "stale: GitHub told of a change"
-    return freshness if view.failure is None else f"{state}; what is held is {freshness}"
+        freshness = "stale: invalidated by a change"
+    return freshness if view.failure is None else f"{state}; the cached content is {freshness}"
 
 
 def _content(view: TrackedView, now: float) -> list[tuple[str, str]]:
@@ -126,7 +126,7 @@ def _content(view: TrackedView, now: float) -> list[tuple[str, str]]:
         ("Type", metadata.content_type),
         ("ETag", f'"{metadata.etag}"'),
         ("Version", str(metadata.version)),
-        ("Holds", items),
+        ("Contains", items),
         ("Size", ", ".join(sizes)),
     ]
 
@@ -141,7 +141,7 @@ def _record(view: TrackedView) -> str:
         return "none is on record"
     unmodified = share(record.not_modified, record.requests)
     requests = plural(record.requests, "request")
-    return f"{record.refreshes}, by {requests}, of which {unmodified} were answered 304"
+    return f"{record.refreshes}, with {requests}, of which {unmodified} were not modified (304)"
 
 
 def _failure(view: TrackedView, now: float) -> str:
@@ -154,16 +154,16 @@ def _failure(view: TrackedView, now: float) -> str:
 
 
 def _next(view: TrackedView, page_input: PageInput) -> str:
-    """When it is refreshed next, in few words."""
+    """The next refresh in a few words."""
     fleet = page_input.fleet
     assert fleet is not None
     if view.is_running:
         return "page {} of {}".format(*view.reading) if view.reading else "running"
     if fleet.suspended or not fleet.workers:
-        return "paused" if fleet.suspended else "nobody there"
+        return "paused" if fleet.suspended else "no refresher"
     at = next_at(view, page_input)
     if at is None:
-        return "when asked"
+        return "on request"
     wait = at - page_input.now
     when = f"in {_brief(wait)}" if wait >= 1 else "now"
     return when if view.failure is None else f"try {when}"
@@ -176,5 +176,5 @@ def _outcome(last: RefreshReport) -> str:
 
 
 def _brief(seconds: float) -> str:
-    """A duration in its largest unit alone."""
+    """A duration in its largest unit."""
     return " ".join(about(seconds).split()[:2])

@@ -1,10 +1,9 @@
-"""Asking refreshers for something, and waiting until it is done.
+"""Enqueueing refreshes and removals, and waiting until the refreshers have done them.
 
-Never in silence for what nobody will do: once a second a command looks whether there is somebody
-who could.
+A command never waits in silence for work that nobody will do: once a second it checks that
+refreshing is not paused and that a refresher is running.
 """
 
-import time
 from collections.abc import Iterator
 
 import click
@@ -16,121 +15,125 @@ from shared.queueing import Asked
 from shared.refresh_report import RefreshReport
 from shared.resources.resource import Resource
 
-POLL = 0.1  # seconds between two looks
-_CHECK = 1.0  # seconds between two looks at whether there is somebody at work
-# A job that met somebody else's, or was left for later, ends without a word: it is asked for again.
+POLL = 0.1  # seconds between two polls
+_CHECK = 1.0  # seconds between two checks that a refresher can do the work
+# A job that found the lock taken, or was held back, ends without a report: it is enqueued again.
 _LOST = 3.0  # seconds
 
 
 class NotDoneError(click.ClickException):
-    """It is asked for, but was not done in time, or will not be; the message says why."""
+    """The work is queued, but was not done in time, or will not be; the message says why."""
 
 
 class ForcedRefresh:
-    """A refresh that is to ask GitHub in any case; it is asked for at once, and kept up.
+    """A refresh that requests the resource from GitHub even if it is fresh; enqueued at once.
 
     Args:
-        desk: the command's tools.
-        resource: what to refresh.
+        context: of the command.
+        resource: the resource to refresh.
     """
 
     def __init__(self, context: CommandContext, resource: Resource) -> None:
         self._queue, self._resource = context.queue, resource
-        self._ask()
+        self._monotonic = context.clock.monotonic
+        self._enqueue()
 
     def keep_up(self, *, is_running: bool) -> None:
-        """Ask once more where the job was lost; call it until the refresh is done."""
+        """Enqueue it again if the job was lost; call it until the refresh is done."""
         if is_running or self._queue.is_queued(self._resource):
-            self._seen_at = time.monotonic()
-        elif time.monotonic() - self._seen_at > _LOST:
-            self._ask()
+            self._seen_at = self._monotonic()
+        elif self._monotonic() - self._seen_at > _LOST:
+            self._enqueue()
 
-    def _ask(self) -> None:
+    def _enqueue(self) -> None:
         self._queue.force(self._resource)
-        self._seen_at = time.monotonic()
+        self._seen_at = self._monotonic()
 
 
-def moments(context: CommandContext, timeout: float) -> Iterator[None]:
-    """The moments at which to look whether it is done.
+def polls(context: CommandContext, timeout: float) -> Iterator[None]:
+    """Yield each time the caller is to check whether the work is done.
 
     Args:
-        desk: the command's tools.
+        context: of the command.
         timeout: seconds.
 
     Raises:
-        NotDoneError: refreshing is paused, no refresher is alive, or the time is over.
+        NotDoneError: refreshing is paused, no refresher is running, or the time is over.
     """
-    began, checked = time.monotonic(), float("-inf")
+    clock = context.clock
+    began, checked = clock.monotonic(), float("-inf")
     while True:
         yield
-        now = time.monotonic()
+        now = clock.monotonic()
         if now - checked >= _CHECK:
             fleet, checked = context.fleet(), now
-            if hindrance := hindrance_of(fleet):
-                raise NotDoneError(f"It is queued, but {hindrance}.")
+            if obstacle := obstacle_of(fleet):
+                raise NotDoneError(f"It is queued, but {obstacle}.")
             queued = fleet.queue_length
         if now - began >= timeout:
             behind = f" ({plural(queued, 'job')} in the queue)" if queued else ""
             raise NotDoneError(f"It is queued, but was not done in {duration(timeout)}{behind}.")
-        time.sleep(POLL)
+        clock.sleep(POLL)
 
 
-def hindrance_of(fleet: Fleet) -> str | None:
-    """Why nothing is done at the moment; None where nothing hinders it."""
+def obstacle_of(fleet: Fleet) -> str | None:
+    """Why nothing is refreshed at present; None if nothing prevents it."""
     if fleet.suspended:
-        return "refreshing is paused: `flask --app reader cache resume` has it go on"
+        return "refreshing is paused: `flask --app reader cache resume` resumes it"
     if not fleet.workers:
-        return "no refresher is alive: start one, as the Procfile does"
+        return "no refresher is running: start one, as the Procfile does"
     return None
 
 
-def asked(context: CommandContext, resource: Resource) -> str:
-    """Have a resource refreshed, and say in a sentence what will become of it."""
+def request_refresh(context: CommandContext, resource: Resource) -> str:
+    """Enqueue a refresh, and return a sentence that says what will happen."""
     if context.queue.force(resource) is Asked.UNDER_WAY:
-        return f"{resource.name} is just being refreshed."
+        return f"{resource.name} is already being refreshed."
     return f"{resource.name} will be refreshed{_but(context.fleet())}."
 
 
-def asked_to_forget(context: CommandContext, resource: Resource) -> str:
-    """Have an on-demand resource forgotten, and say in a sentence what will become of it."""
+def request_removal(context: CommandContext, resource: Resource) -> str:
+    """Enqueue the removal of an on-demand resource, and return what will happen."""
     context.queue.forget(resource)
     return f"{resource.name} will be forgotten{_but(context.fleet())}."
 
 
-def refreshed(context: CommandContext, resource: Resource, *, timeout: float) -> RefreshReport:
-    """Have a resource refreshed now, and wait for the report of it.
+def refresh_and_wait(
+    context: CommandContext, resource: Resource, *, timeout: float
+) -> RefreshReport:
+    """Have a resource refreshed now, and wait for the report.
 
     Args:
-        desk: the command's tools.
-        resource: what to refresh.
-        timeout: seconds to wait at the most.
+        context: of the command.
+        resource: the resource to refresh.
+        timeout: seconds to wait at most.
 
     Raises:
-        NotDoneError: it is not done in time, or will not be.
+        NotDoneError: it was not done in time, or will not be.
     """
     before, forced = context.view(resource).record.last, ForcedRefresh(context, resource)
-    for _ in moments(context, timeout):
+    for _ in polls(context, timeout):
         view = context.view(resource)
         last = view.record.last
         if last is not None and last != before:
             return last
         forced.keep_up(is_running=view.is_running)
-    raise AssertionError("moments have no end but an error")
+    raise AssertionError("`polls` ends only with an error")
 
 
-def forgotten(context: CommandContext, resource: Resource, *, timeout: float) -> None:
-    """Have an on-demand resource forgotten, and wait until it is.
+def remove_and_wait(context: CommandContext, resource: Resource, *, timeout: float) -> None:
+    """Have an on-demand resource removed, and wait until it is.
 
     Raises:
-        NotDoneError: it is not done in time, or will not be.
+        NotDoneError: it was not done in time, or will not be.
     """
     before = context.store.state(resource).forgotten
     context.queue.forget(resource)
-    for _ in moments(context, timeout):
+    for _ in polls(context, timeout):
         if context.store.state(resource).forgotten > before:
             return
 
 
 def _but(fleet: Fleet) -> str:
-    hindrance = hindrance_of(fleet)
-    return f", but {hindrance}" if hindrance else ""
+    obstacle = obstacle_of(fleet)
+    return f", but {obstacle}" if obstacle else ""

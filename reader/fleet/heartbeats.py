@@ -1,4 +1,4 @@
-"""Reader processes in Redis: each reports how it is, so that any of them can tell of all."""
+"""Heartbeats: each reader process reports its state in Redis, so that any of them can show all."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,29 +10,29 @@ from redis import Redis
 from shared.redis import keys
 
 INTERVAL = 5.0  # seconds between two reports of a process
-_EXPIRES_S = 20  # a process that was not heard of for so long is gone
-# On-demand names are counted in slots of time; the last ones are what is popular now.
+_EXPIRES_S = 20  # a process that has not reported for so long counts as gone
+# Requests for on-demand resources are counted in time slots; the last slots show what is popular.
 POPULAR_SLOT_S = 600
 POPULAR_SLOTS = 6
-_POPULAR_NAMES = 500  # in a slot
+_POPULAR_NAMES = 500  # kept for a slot
 
 
 @dataclass(frozen=True)
 class ReaderReport:
-    """What a reader process says of itself.
+    """The state of a reader process.
 
     Args:
         node: host and port.
-        pid: of the process.
-        version: of its code.
+        pid: process id.
+        version: of the code that it runs.
         started_at: Unix time in seconds.
         at: Unix time in seconds of the report.
-        requests: answered since it began.
-        per_second: requests a second, lately.
-        content: answers of content, lately.
-        hits: of these, from memory.
-        local_entries: in memory.
-        local_bytes: that they take, about.
+        requests: answered since the process started.
+        per_second: requests per second, between the last two reports.
+        content: responses with cached content in the last minute.
+        hits: those of `content` that came from memory.
+        local_entries: entries in memory.
+        local_bytes: their approximate size.
         missing: tracked resources that it cannot serve.
     """
 
@@ -51,24 +51,24 @@ class ReaderReport:
 
     @property
     def id(self) -> str:
-        """What the process is called among all others."""
+        """The name of the process in the fleet: node and process id."""
         return f"{self.node}/{self.pid}"
 
 
-def report(redis: Redis, known: ReaderReport, names: Mapping[str, int]) -> None:
-    """Say how a process is; may raise `redis.RedisError`.
+def report(redis: Redis, own: ReaderReport, names: Mapping[str, int]) -> None:
+    """Write a process's report; may raise `redis.RedisError`.
 
     Args:
-        redis: where it is said.
-        known: the report.
-        names: how often on-demand resources were asked for since the last report.
+        redis: the client.
+        own: the report of this process.
+        names: requests for each on-demand resource since the last report.
     """
     with redis.pipeline() as pipeline:
-        pipeline.set(keys.reader(known.id), json.dumps(asdict(known)), ex=_EXPIRES_S)
-        pipeline.zadd(keys.READERS, {known.id: known.at})
-        pipeline.zremrangebyscore(keys.READERS, "-inf", known.at - _EXPIRES_S)
+        pipeline.set(keys.reader(own.id), json.dumps(asdict(own)), ex=_EXPIRES_S)
+        pipeline.zadd(keys.READERS, {own.id: own.at})
+        pipeline.zremrangebyscore(keys.READERS, "-inf", own.at - _EXPIRES_S)
         if names:
-            popular = keys.popular(_slot_at(known.at))
+            popular = keys.popular(_slot_at(own.at))
             for name, times in names.items():
                 pipeline.zincrby(popular, times, name)
             pipeline.zremrangebyrank(popular, 0, -1 - _POPULAR_NAMES)
@@ -77,13 +77,13 @@ def report(redis: Redis, known: ReaderReport, names: Mapping[str, int]) -> None:
 
 
 def leave(redis: Redis, reader_id: str) -> None:
-    """Have a process that ends seen no more; may raise `redis.RedisError`."""
+    """Remove a process that ends; may raise `redis.RedisError`."""
     redis.zrem(keys.READERS, reader_id)
     redis.delete(keys.reader(reader_id))
 
 
 def readers(redis: Redis) -> list[ReaderReport]:
-    """The processes that are alive, by node; may raise `redis.RedisError`."""
+    """The running processes, ordered by node and process id; may raise `redis.RedisError`."""
     ids = [one.decode() for one in cast(list[bytes], redis.zrange(keys.READERS, 0, -1))]
     if not ids:
         return []
@@ -93,7 +93,7 @@ def readers(redis: Redis) -> list[ReaderReport]:
 
 
 def popular(redis: Redis, *, now: float, count: int) -> Sequence[tuple[str, int]]:
-    """The on-demand names asked for most in the last hour; may raise `redis.RedisError`."""
+    """The most requested on-demand resources of the last hour; may raise `redis.RedisError`."""
     slots = [keys.popular(_slot_at(now) - back) for back in range(POPULAR_SLOTS)]
     found = cast(list[tuple[bytes, float]], redis.zunion(slots, withscores=True))
     best = sorted(found, key=lambda pair: (-pair[1], pair[0]))[:count]
@@ -107,5 +107,5 @@ def _slot_at(now: float) -> int:
 def _parse(text: bytes) -> ReaderReport | None:
     try:
         return ReaderReport(**json.loads(text))
-    except (ValueError, TypeError):  # of another version
+    except (ValueError, TypeError):  # written by another version
         return None

@@ -1,10 +1,12 @@
-"""`/metrics`: everything that is counted or measured, in Prometheus's words.
+"""`/metrics`: all counters and gauges in Prometheus's text format.
 
-The one module that names metrics. Three sources: what this node's processes counted, how its
-tracked content is, and what refreshers counted for the whole fleet in Redis. The last is the same
-whichever reader is asked: take one of them (`max without (instance)`), do not add them up.
+The only module that names metrics. It has three sources: the counters of this node's processes,
+the state of its tracked content, and the counters of the refreshers, which are in Redis for the
+whole fleet. The last are the same at every reader: take one of them (`max without (instance)`)
+instead of adding them up.
 
-Labels are from closed sets: routes are templates, resources the tracked ones, credentials digests.
+Label values come from closed sets: routes are templates, resources the tracked ones, credentials
+digests.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,28 +43,24 @@ _NODE_COUNTERS = (
     _Counter(
         Measure.REQUESTS,
         "requests_total",
-        "Answers, by what was asked for, how it was come by, and status.",
+        "Responses by route, outcome and status.",
         ("route", "outcome", "status"),
     ),
-    _Counter(
-        Measure.STALE, "stale_responses_total", "Answers from content that was stale.", ("route",)
-    ),
+    _Counter(Measure.STALE, "stale_responses_total", "Responses with stale content.", ("route",)),
     _Counter(
         Measure.ASKED,
         "refreshes_asked_total",
-        "Refreshes that were called for, by what became of it.",
+        "Requests for a refresh, by result.",
         ("result",),
     ),
-    _Counter(
-        Measure.REDIS_READS, "redis_reads_total", "Looks at Redis, and bodies read.", ("what",)
-    ),
-    _Counter(Measure.ANNOUNCEMENTS, "announcements_total", "Announcements heard."),
+    _Counter(Measure.REDIS_READS, "redis_reads_total", "State checks and bodies read.", ("what",)),
+    _Counter(Measure.ANNOUNCEMENTS, "announcements_total", "Announcements received."),
 )
 _FLEET_COUNTERS = (
     _Counter(
         Measure.ORIGIN_REQUESTS,
         "origin_requests_total",
-        'Requests to GitHub, by status; "none" for no answer.',
+        'Requests to GitHub, by status; "none" for no response.',
         ("status",),
     ),
     _Counter(
@@ -71,24 +69,22 @@ _FLEET_COUNTERS = (
         "Requests that counted against a credential's rate limit.",
         ("credential",),
     ),
+    _Counter(Measure.REFRESHES, "refreshes_total", "Refreshes by outcome.", ("kind", "outcome")),
     _Counter(
-        Measure.REFRESHES, "refreshes_total", "Refreshes, by how they ended.", ("kind", "outcome")
-    ),
-    _Counter(
-        Measure.FAILURES, "refresh_failures_total", "Refreshes that failed, by why.", ("reason",)
+        Measure.FAILURES, "refresh_failures_total", "Failed refreshes by reason.", ("reason",)
     ),
 )
-# How a refresh ends that met another one's lock, by what happened to it.
+# Outcomes of a refresh that involve another refresh's lock, and their label.
 _CONTENTION = {RefreshOutcome.BUSY: "held", RefreshOutcome.FENCED: "lost"}
 
 
 def expose(node: NodeView, tracked: Sequence[TrackedView], fleet: Fleet | None) -> bytes:
-    """The text that Prometheus reads.
+    """The metrics in Prometheus's text format.
 
     Args:
-        node: counts and gauges of this node.
-        tracked: how its tracked resources are.
-        fleet: what Redis knows; None while it is away.
+        node: counters and gauges of this node.
+        tracked: the tracked resources in this process's memory.
+        fleet: from Redis; None while Redis is away.
     """
     return generate_latest(_Collected([*_node(node), *_tracked(tracked), *_fleet(fleet)]))
 
@@ -102,7 +98,7 @@ class _Collected(Collector):
 
 
 def _node(node: NodeView) -> Iterator[Metric]:
-    info = GaugeMetricFamily(PREFIX + "build_info", "The version that runs.", labels=["version"])
+    info = GaugeMetricFamily(PREFIX + "build_info", "The running version.", labels=["version"])
     info.add_metric([VERSION], 1)
     yield info
     yield _gauge("reader_processes", "Reader processes of this node.", node.processes)
@@ -111,7 +107,7 @@ def _node(node: NodeView) -> Iterator[Metric]:
         node.measures,
         Measure.REQUEST_SECONDS,
         "request_duration_seconds",
-        "From a request's arrival in the process to the writing of its answer.",
+        "From a request's arrival in the process to the writing of its response.",
         ["outcome"],
     )
     for what, unit in (("local_entries", "Entries"), ("local_bytes", "Bytes")):
@@ -123,18 +119,18 @@ def _node(node: NodeView) -> Iterator[Metric]:
                 family.add_metric([name.partition("|")[2]], value)
         yield family
     for name, text in (
-        ("connections", "Connections that are open."),
-        ("waiting_requests", "Requests that wait for content."),
+        ("connections", "Open connections."),
+        ("waiting_requests", "Requests that are waiting for content."),
     ):
         yield _gauge(name, text, node.gauges.get(name, 0))
 
 
 def _tracked(tracked: Sequence[TrackedView]) -> Iterator[Metric]:
-    held = _by_resource("resource_servable", "Whether this process can serve it.")
+    held = _by_resource("resource_servable", "Whether this process can serve the resource.")
     age = _by_resource("resource_age_seconds", "Seconds since GitHub confirmed the content.")
     ends = _by_resource("resource_fresh_until_timestamp_seconds", "When the content becomes stale.")
     size = _by_resource("resource_size_bytes", "Bytes of the content, uncompressed.")
-    items = _by_resource("resource_items", "Items of the list.")
+    items = _by_resource("resource_items", "Number of items of the list.")
     for view in tracked:
         name, metadata = [view.resource.name], view.metadata
         held.add_metric(name, metadata is not None)
@@ -149,7 +145,7 @@ def _tracked(tracked: Sequence[TrackedView]) -> Iterator[Metric]:
 
 
 def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
-    yield _gauge("redis_up", "Whether Redis answers this reader.", fleet is not None)
+    yield _gauge("redis_up", "Whether Redis responds to this reader.", fleet is not None)
     if fleet is None:
         return
     yield from _counters(_FLEET_COUNTERS, fleet.measures)
@@ -167,14 +163,14 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
         fleet.measures,
         Measure.ORIGIN_SECONDS,
         "origin_request_duration_seconds",
-        "A request to GitHub, until the last byte of its answer.",
+        "A request to GitHub, until the last byte of its response.",
         [],
     )
     yield _histogram(
         fleet.measures,
         Measure.REFRESH_SECONDS,
         "refresh_duration_seconds",
-        "Refreshes that asked GitHub.",
+        "Refreshes that requested something from GitHub.",
         [],
     )
     yield from _budgets(fleet)
@@ -185,36 +181,39 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
     )
     yield _gauge(
         "unknown_fields",
-        "Keys of GitHub's answers, of the last week, that are dropped since no public shape has "
-        "them.",
+        "Keys of GitHub's responses of the last week that are dropped: no public shape has them.",
         len(fleet.unknown_fields),
     )
     yield from _failing(fleet)
-    yield _gauge("queue_length", "Refreshes that are queued.", fleet.queue_length)
+    yield from _processes(fleet)
+
+
+def _processes(fleet: Fleet) -> Iterator[Metric]:
+    yield _gauge("queue_length", "Queued refreshes.", fleet.queue_length)
     yield _gauge("refreshing_paused", "Whether refreshing is paused.", fleet.suspended)
     yield _gauge(
         "origin_paused_until_timestamp_seconds",
-        "Until when GitHub is not asked, for a secondary limit; 0 if it may be.",
+        "Until when GitHub gets no requests, after a secondary rate limit; 0 if it does.",
         fleet.origin_paused_until,
     )
     workers = GaugeMetricFamily(
-        PREFIX + "workers", "Refreshers that are alive, by state.", labels=["state"]
+        PREFIX + "workers", "Running refreshers, by state.", labels=["state"]
     )
     for state in ("idle", "busy", "suspended"):
         workers.add_metric([state], sum(one.state == state for one in fleet.workers))
     yield workers
-    yield _gauge("schedulers", "Schedulers that are alive.", fleet.schedulers)
-    yield _gauge("readers", "Reader processes that are alive, of all nodes.", len(fleet.readers))
+    yield _gauge("schedulers", "Running schedulers.", fleet.schedulers)
+    yield _gauge("readers", "Running reader processes of all nodes.", len(fleet.readers))
 
 
 def _budgets(fleet: Fleet) -> Iterator[Metric]:
     labels = ["credential", "class"]
     left = GaugeMetricFamily(
-        PREFIX + "points_remaining", "What is left of a credential's rate limit.", labels=labels
+        PREFIX + "points_remaining", "Requests left of a credential's rate limit.", labels=labels
     )
-    limit = GaugeMetricFamily(PREFIX + "points_limit", "A credential's limit.", labels=labels)
+    limit = GaugeMetricFamily(PREFIX + "points_limit", "A credential's rate limit.", labels=labels)
     reset = GaugeMetricFamily(
-        PREFIX + "points_reset_timestamp_seconds", "When it starts anew.", labels=labels
+        PREFIX + "points_reset_timestamp_seconds", "When the rate limit resets.", labels=labels
     )
     for budget in fleet.budgets:
         name = [budget.credential, budget.resource_class]
@@ -225,8 +224,8 @@ def _budgets(fleet: Fleet) -> Iterator[Metric]:
 
 
 def _failing(fleet: Fleet) -> Iterator[Metric]:
-    failures = _by_resource("resource_failures_in_a_row", "Refreshes that failed since the last.")
-    retry = _by_resource("resource_retry_timestamp_seconds", "When a failed refresh is tried next.")
+    failures = _by_resource("resource_failures_in_a_row", "Consecutive failed refreshes.")
+    retry = _by_resource("resource_retry_timestamp_seconds", "When a failed refresh is retried.")
     for view in fleet.tracked:
         name, failure = [view.resource.name], view.failure
         failures.add_metric(name, failure.attempts if failure else 0)
@@ -246,7 +245,7 @@ def _counters(table: Iterable[_Counter], measures: Measures) -> Iterator[Metric]
 
 
 def _of_length(counts: Mapping[Labels, float], length: int) -> Iterator[tuple[Labels, float]]:
-    """The counts with so many labels: another version may count with more."""
+    """The counts with so many labels: another version may use more."""
     return ((labels, number) for labels, number in counts.items() if len(labels) == length)
 
 

@@ -1,6 +1,6 @@
-"""Which credentials see more than the public, what shows it, and what to make instead.
+"""Credentials that see more than the public: what shows it, and what to create instead.
 
-Readers know no credential, so they tell its kind by what refreshers have noted of it.
+Readers hold no credential, so they infer its kind from what refreshers noted about it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.budgets import CredentialBudget
 
-_APP = "app-"  # begins the id of a GitHub App's installation
+_APP = "app-"  # prefix of the id of a GitHub App's installation
 _CLASSIC = "a classic token without any scope, of an account that belongs to no organisation"
 _INSTEAD_OF_APP = (
     "leave the GitHub App only the permission `Metadata: read`, and none to see members"
@@ -26,7 +26,7 @@ class PrivilegedCredential:
     Args:
         id: its public id; never a secret.
         shown_by: what shows it, in words.
-        instead: what to make instead, in an imperative sentence.
+        instead: what to create instead, in an imperative sentence.
     """
 
     id: str
@@ -35,7 +35,7 @@ class PrivilegedCredential:
 
 
 def privileged(budgets: Sequence[CredentialBudget]) -> Iterator[PrivilegedCredential]:
-    """Each privileged credential, once, whatever number of budgets it has."""
+    """Each privileged credential once, even if it has several budgets."""
     for budget in {one.credential: one for one in budgets}.values():
         if budget.privileges:
             yield PrivilegedCredential(budget.credential, budget.privileges, _instead(budget))
@@ -44,5 +44,5 @@ def privileged(budgets: Sequence[CredentialBudget]) -> Iterator[PrivilegedCreden
 def _instead(budget: CredentialBudget) -> str:
     if budget.credential.startswith(_APP):
         return _INSTEAD_OF_APP
-    # GitHub names scopes for classic tokens alone.
+    # GitHub reports scopes for classic tokens only.
     return _INSTEAD_OF_OTHERS if budget.scopes is None else _INSTEAD_OF_CLASSIC

@@ -1,4 +1,4 @@
-"""The whole fleet at one moment, as Redis shows it: what `/status` and `/metrics` are made of."""
+"""A snapshot of the whole fleet from Redis: the data of `/status`, `/metrics` and the CLI."""
 
 import json
 import time
@@ -26,11 +26,11 @@ from shared.refresh_report import Record, RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
-_POPULAR = 20  # on-demand resources that are shown
-_REMEMBERED = 1.0  # seconds that what was gathered serves everybody who asks
-_PATIENCE = 15.0  # seconds that others wait for who gathers
-_SCHEDULER_SILENCE = 150  # seconds until it counts as gone; it heartbeats each minute
-# Seconds after an unknown key of an answer was last seen: a release that knows it may run by now.
+_POPULAR = 20  # on-demand resources in a snapshot
+_MAX_AGE = 1.0  # seconds that a snapshot is shared by all callers
+_MAX_WAIT = 15.0  # seconds that a caller waits for another one's snapshot
+_SCHEDULER_SILENCE = 150  # seconds without a heartbeat until it counts as gone; one is due a minute
+# Seconds after an unknown key of a response was last seen: by then a release that knows it may run.
 _UNKNOWN_FOR = 7 * 24 * 3600.0
 _NO_RECORD = Record()
 _NO_MEASURES = Measures({})
@@ -41,9 +41,9 @@ class NodeView:
     """One node: all reader processes of one gunicorn.
 
     Args:
-        measures: that they counted.
-        gauges: added up.
-        processes: that run.
+        measures: counters, summed over the processes.
+        gauges: summed over the processes.
+        processes: number of running processes.
     """
 
     measures: Measures
@@ -53,18 +53,18 @@ class NodeView:
 
 @dataclass(frozen=True)
 class TrackedView:
-    """A resource, and how its refreshes go.
+    """The state of a resource and of its refreshes.
 
     Args:
-        resource: what it is.
-        now: Unix time in seconds of the look.
-        metadata: of its entry; None where there is none.
-        failure: of its last refresh; None where that succeeded.
-        told: the origin told of a change that no refresh has seen yet.
-        encoded: bytes of the compressed bodies that are stored, by coding.
-        pages: of the origin's that it was made from; None where that is not known.
-        record: how its refreshes went so far.
-        reading: page that is just being read, and of how many; None where none is.
+        resource: the resource.
+        now: Unix time in seconds when it was read.
+        metadata: of its entry; None if there is none.
+        failure: of its last refresh; None if that succeeded.
+        invalidated_by: the entry is invalidated, and no refresh has handled it yet.
+        encoded: bytes of the stored compressed bodies, by coding.
+        pages: of GitHub's that the content was made from; None if that is not known.
+        record: of its refreshes so far.
+        reading: the page that is being read and the number of pages; None if none is.
         is_running: a refresher holds its lock.
     """
 
@@ -97,12 +97,12 @@ class TrackedView:
 
 @dataclass(frozen=True)
 class OnDemandView:
-    """An on-demand resource that was asked for lately.
+    """A recently requested on-demand resource.
 
     Args:
         name: of the resource.
         requests: in the last hour.
-        view: what is stored of it.
+        view: its state.
     """
 
     name: str
@@ -112,10 +112,10 @@ class OnDemandView:
 
 @dataclass(frozen=True)
 class OriginView:
-    """How the origin answered last.
+    """The origin's last response.
 
     Args:
-        answered_at: Unix time in seconds; None where nobody knows.
+        answered_at: Unix time in seconds; None if it is not known.
         status: HTTP status.
         clock_offset: seconds that its clock is ahead of the refreshers'.
     """
@@ -127,25 +127,25 @@ class OriginView:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Everything that Redis knows.
+    """The state of the fleet.
 
     Args:
-        now: Unix time in seconds of the look.
-        tracked: each tracked resource.
-        on_demand: those asked for most.
-        budgets: what is left of GitHub's limits.
-        readers: processes that are alive.
-        workers: refreshers that are alive.
-        schedulers: processes that renew ahead of time.
-        timeline: the latest refreshes, the newest first.
-        measures: what refreshers counted.
-        queue_length: jobs.
-        suspended: an operator has refreshing paused.
-        suspended_since: Unix time in seconds; None where it is not known.
-        origin: how GitHub answered last.
-        origin_paused_until: Unix time in seconds, for a secondary limit; 0 for not.
-        unknown_fields: keys of GitHub's answers that no public shape has and that were seen in the
-            last days, as `operation place`, sorted.
+        now: Unix time in seconds when it was read.
+        tracked: all tracked resources.
+        on_demand: the most requested on-demand resources.
+        budgets: what is left of GitHub's rate limits.
+        readers: running reader processes.
+        workers: running refreshers.
+        schedulers: number of running schedulers.
+        timeline: the latest refreshes, newest first.
+        measures: the refreshers' counters.
+        queue_length: queued jobs.
+        suspended: an operator has paused refreshing.
+        suspended_since: Unix time in seconds; None if it is not known.
+        origin: GitHub's last response.
+        origin_paused_until: Unix time in seconds, after a secondary rate limit; 0 if not paused.
+        unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
+            sorted; of the last days.
     """
 
     now: float
@@ -166,12 +166,12 @@ class Fleet:
 
 
 class FleetWatch:
-    """Looks at the fleet; many that ask at once, or within a second, make one look.
+    """Takes snapshots; callers within the same second share one.
 
     Args:
-        redis: where it is looked at.
-        catalogue: what is tracked.
-        clock: gives Unix time in seconds.
+        redis: a client.
+        catalogue: the tracked resources.
+        clock: returns Unix time in seconds.
     """
 
     def __init__(
@@ -187,24 +187,24 @@ class FleetWatch:
         self._lock = Lock()
 
     def snapshot(self) -> Fleet:
-        """The fleet, as it was a second ago at the most.
+        """The fleet as of at most a second ago.
 
         Raises:
             redis.RedisError: Redis is away.
-            TimeoutError: Redis has kept another thread waiting for long.
+            TimeoutError: another thread's snapshot takes too long.
         """
         with self._lock:
             last = self._last
-        if last is not None and 0 <= self._clock() - last.now < _REMEMBERED:
+        if last is not None and 0 <= self._clock() - last.now < _MAX_AGE:
             return last
-        return self._flights.do("fleet", self._remember, timeout=_PATIENCE)
+        return self._flights.do("fleet", self._take, timeout=_MAX_WAIT)
 
-    def forget(self) -> None:
-        """Look anew when asked next: something was just done."""
+    def discard(self) -> None:
+        """Discard the last snapshot: something has just changed."""
         with self._lock:
             self._last = None
 
-    def _remember(self) -> Fleet:
+    def _take(self) -> Fleet:
         fleet = self._gather(self._clock())
         with self._lock:
             self._last = fleet
@@ -212,8 +212,8 @@ class FleetWatch:
 
     def _gather(self, now: float) -> Fleet:
         redis = self._redis
-        asked_most = popular(redis, now=now, count=_POPULAR)
-        named = [(self._catalogue.named(name), name, times) for name, times in asked_most]
+        most_requested = popular(redis, now=now, count=_POPULAR)
+        named = [(self._catalogue.named(name), name, times) for name, times in most_requested]
         on_demand = [(found, name, times) for found, name, times in named if found is not None]
         tracked = self._catalogue.tracked
         views = self.views([*tracked, *(found for found, _, _ in on_demand)], now=now)
@@ -245,7 +245,7 @@ class FleetWatch:
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:
-        """What is stored of resources; may raise `redis.RedisError`."""
+        """The state of resources; may raise `redis.RedisError`."""
         states = self._store.states(resources)
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
@@ -255,7 +255,7 @@ class FleetWatch:
                 refresh_report.ask_for_record(pipeline, resource)
                 pipeline.get(keys.progress(resource))
                 pipeline.exists(keys.running(resource))
-            answers = iter(pipeline.execute())
+            replies = iter(pipeline.execute())
         return [
             _with_details(
                 TrackedView(
@@ -265,16 +265,16 @@ class FleetWatch:
                     state.failure,
                     invalidated_by=state.invalidated_by is not None,
                 ),
-                answers,
+                replies,
             )
             for resource, state in zip(resources, states, strict=True)
         ]
 
 
-def _with_details(view: TrackedView, answers: Iterator[Any]) -> TrackedView:
-    encoded = {encoding: int(next(answers)) for encoding in ENCODINGS}
-    page_fields, record, progress = (next(answers) for _ in range(3))
-    is_running = bool(next(answers))
+def _with_details(view: TrackedView, replies: Iterator[Any]) -> TrackedView:
+    encoded = {encoding: int(next(replies)) for encoding in ENCODINGS}
+    page_fields, record, progress = (next(replies) for _ in range(3))
+    is_running = bool(next(replies))
     return replace(
         view,
         encoded={name: size for name, size in encoded.items() if size},

@@ -1,9 +1,7 @@
-"""Pausing and resuming all refreshers, by RQ's own means: `rq suspend` and `rq resume` do the same.
+"""Pauses and resumes all refreshers, with RQ's own means: `rq suspend` and `rq resume` do the same.
 
-Since when it lasts is noted beside, for people.
+The time of the pause is noted beside, for people.
 """
-
-import time
 
 from redis import Redis
 from rq import suspension
@@ -11,13 +9,18 @@ from rq import suspension
 from shared.redis import keys
 
 
-def suspend(redis: Redis) -> None:
-    """Have refreshers take no more jobs; may raise `redis.RedisError`."""
-    redis.set(keys.SUSPENDED, time.time(), nx=True)
+def suspend(redis: Redis, *, now: float) -> None:
+    """Suspend the refreshers: they take no more jobs; may raise `redis.RedisError`.
+
+    Args:
+        redis: a client.
+        now: Unix time in seconds; kept if refreshing is paused already.
+    """
+    redis.set(keys.SUSPENDED, now, nx=True)
     suspension.suspend(redis)
 
 
 def resume(redis: Redis) -> None:
-    """Have them go on; may raise `redis.RedisError`."""
+    """Let the refreshers take jobs again; may raise `redis.RedisError`."""
     suspension.resume(redis)
     redis.delete(keys.SUSPENDED)

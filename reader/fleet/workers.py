@@ -1,7 +1,7 @@
-"""Refreshers as RQ registers them: which are alive, and what each is doing.
+"""The refreshers in RQ's registry: which are running, and what each is doing.
 
-Not by RQ's own `Worker.all`: it makes workers of them, each of which raises the time limits of the
-connections that it is given to the seven minutes that a worker may wait for a job.
+Not RQ's own `Worker.all`: it makes `Worker` objects, each of which raises the timeouts of its
+connections to the seven minutes that a worker may wait for a job.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,12 +26,12 @@ class WorkerView:
         name: RQ's name for it.
         hostname: machine that it runs on.
         pid: of the worker's process, not of its work horse.
-        state: "idle", "busy", "suspended" or "started", in RQ's words.
-        heard_at: Unix time in seconds of its last sign of life; None where it gave none.
-        started_at: Unix time in seconds; None where it is not known.
-        job: what it is doing, in words; None for nothing.
-        done: jobs that it has done.
-        failed: jobs that raised an error.
+        state: "idle", "busy", "suspended" or "started", as RQ names them.
+        heard_at: Unix time in seconds of its last heartbeat; None if there was none.
+        started_at: Unix time in seconds; None if it is not known.
+        job: description of its current job; None if it has none.
+        done: number of jobs that succeeded.
+        failed: number of jobs that raised an error.
     """
 
     name: str
@@ -46,16 +46,16 @@ class WorkerView:
 
 
 def workers(redis: Redis) -> list[WorkerView]:
-    """The refreshers that are alive; may raise `redis.RedisError`."""
+    """The running refreshers; may raise `redis.RedisError`."""
     keys = sorted(get_keys(queue=Queue(QUEUE, connection=redis)))
     names = [key.rpartition(":")[2] for key in keys]
     with redis.pipeline(transaction=False) as pipeline:
         for key, name in zip(keys, names, strict=True):
             pipeline.hgetall(key)
             pipeline.smembers(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name))
-        answers = pipeline.execute()
-    hashes = cast(list[dict[bytes, bytes]], answers[::2])
-    running = cast(list[set[bytes]], answers[1::2])
+        replies = pipeline.execute()
+    hashes = cast(list[dict[bytes, bytes]], replies[::2])
+    running = cast(list[set[bytes]], replies[1::2])
     with redis.pipeline(transaction=False) as pipeline:
         for executions in running:
             pipeline.hget(Job.key_for(_job_of(executions)), "description")
@@ -65,7 +65,7 @@ def workers(redis: Redis) -> list[WorkerView]:
 
 
 def _job_of(executions: Collection[bytes]) -> str:
-    """The id of the job that a worker is at; it has one at a time."""
+    """The id of a worker's current job; a worker runs one at a time."""
     job_id, _ = parse_composite_key(min(executions).decode()) if executions else ("none", "")
     return job_id
 

@@ -1,9 +1,16 @@
-"""The page for whoever runs the cache: what it is doing, what fails, what happens next.
+"""The operator's status page: the state of the cache, its failures and the next refreshes.
 
-    fleet.Fleet ─> diagnosis (what is the matter) ─> page (all that is shown)
-                                                       ├─> templates/status.html
-                                                       └─> /status.json ─> assets/status.js
+    fleet.Fleet ─> diagnosis (statements) ─> page (everything that is shown)
+                                              ├─> templates/status.html
+                                              └─> /status.json ─> assets/status.js
 
-Everything that is shown is decided in `page`, once: the template and the script only place it.
-`admin` says who may act, `actions` does what they ask for, `routes` has the paths.
+`page` decides everything that is shown, once: the template and the script only place it.
+
+- `routes`: the paths `/status`, `/status.json` and the actions.
+- `page`, `page_input`: the page as one JSON object, and the data that it is made from.
+- `diagnosis`: statements on the fleet, the worst first.
+- `resource_rows`, `process_rows`, `budget_row`, `reports`: the rows of the page's tables.
+- `formatting`: numbers, times and lists as text.
+- `actions`: refresh, forget, pause, resume.
+- `admin`, `sessions`, `guesses`: `ADMIN_TOKEN`, the session cookie, delays for wrong tokens.
 """

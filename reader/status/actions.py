@@ -1,6 +1,6 @@
-"""What somebody who gave `ADMIN_TOKEN` can have done, from the page or by a program.
+"""Operator actions, for a client that has sent `ADMIN_TOKEN`: refresh, forget, pause, resume.
 
-A reader does none of it itself: it asks the refreshers, or holds them up.
+A reader does none of the work itself: it enqueues jobs for the refreshers, or suspends them.
 """
 
 import logging
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reader.errors import BadRequest, NotFound
 from reader.fleet.suspension import resume, suspend
-from reader.process import ReaderProcess
+from reader.process import Components, ReaderProcess
 from shared.queueing import Asked
 from shared.resources.resource import Resource
 
@@ -16,56 +16,67 @@ log = logging.getLogger("reader")
 
 
 class Action(StrEnum):
-    """The last segment of the path that is posted to."""
+    """An action; its value is the last segment of the path in `POST /status/<action>`."""
 
-    REFRESH = "refresh"  # ask GitHub for a resource now
-    FORGET = "forget"  # drop an on-demand resource, everywhere
-    PAUSE = "pause"  # have refreshers take no more jobs
-    RESUME = "resume"  # have them go on
+    REFRESH = "refresh"  # request a resource from GitHub now
+    FORGET = "forget"  # remove an on-demand resource from Redis and from every reader
+    PAUSE = "pause"  # suspend the refreshers: they take no more jobs
+    RESUME = "resume"  # let the refreshers take jobs again
 
 
-def perform(action: Action, name: str, *, process: ReaderProcess, request_id: str) -> str:
-    """Do it, and say in a sentence what was done; may raise `redis.RedisError`.
+def perform(
+    action: Action, name: str, *, process: ReaderProcess, now: float, request_id: str
+) -> str:
+    """Perform an action and return a sentence that says what was done.
 
     Args:
-        action: what to do.
-        name: of the resource that it is about; empty where it is about none.
-        node: the reader that is asked.
+        action: the action.
+        name: of its resource; empty for an action without a resource.
+        process: the reader process that received the request.
+        now: Unix time in seconds.
         request_id: of the request.
 
     Raises:
-        NotFound: there is no such resource here.
-        BadRequest: that cannot be done with it.
+        NotFound: this cache has no resource of that name.
+        BadRequest: the action is not possible for the resource.
+        redis.RedisError: Redis is unavailable.
     """
     log.warning(
-        "an operator asks to %s %s",
+        "operator action: %s %s",
         action,
-        name or "refreshing",
+        name or "all refreshing",
         extra={"fields": {"action": action, "resource": name, "request_id": request_id}},
     )
     parts = process.start()
-    parts.fleet.forget()
-    if action is Action.PAUSE:
-        suspend(parts.redis)
-        return "Refreshing is paused: no refresher begins anything new."
-    if action is Action.RESUME:
-        resume(parts.redis)
-        return "Refreshing goes on."
-    resource = _resource(process, name)
+    parts.fleet.discard()
+    try:
+        if action is Action.PAUSE:
+            suspend(parts.redis, now=now)
+            return "Refreshing is paused: refreshers start no new job."
+        if action is Action.RESUME:
+            resume(parts.redis)
+            return "Refreshing is resumed."
+        return _enqueue(action, _resource(process, name), parts, request_id)
+    finally:
+        parts.fleet.discard()  # a snapshot from before the action would hide its effect
+
+
+def _enqueue(action: Action, resource: Resource, parts: Components, request_id: str) -> str:
+    name = resource.name
     later = " once refreshing is resumed" if parts.fleet.snapshot().suspended else ""
     if action is Action.FORGET:
         if resource.tracked:
-            raise BadRequest(f"{name} is tracked, and always kept: refresh it instead.")
+            raise BadRequest(f"{name} is tracked and cannot be forgotten: refresh it instead.")
         parts.queue.forget(resource, request_id=request_id)
         return f"{name} will be forgotten{later}."
-    asked = parts.queue.force(resource, request_id=request_id)
-    if asked is Asked.UNDER_WAY:
-        return f"{name} is just being refreshed."
+    result = parts.queue.force(resource, request_id=request_id)
+    if result is Asked.UNDER_WAY:
+        return f"{name} is already being refreshed."
     return f"{name} will be refreshed{later}."
 
 
 def _resource(process: ReaderProcess, name: str) -> Resource:
     resource = process.catalogue.named(name)
     if resource is None:
-        raise NotFound("Not Found: no such resource is to be had here.")
+        raise NotFound("Not Found: this cache does not serve such a resource.")
     return resource

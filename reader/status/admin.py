@@ -1,7 +1,7 @@
-"""Who may act: whoever gives `ADMIN_TOKEN`, in a header or, once, to the page's form.
+"""Authentication of operators: `ADMIN_TOKEN` in a header or, once, in the page's sign-in form.
 
-The form's answer is a cookie, see `sessions`. What is posted with the cookie must also have the
-session's own word with it, which no other site can know or make a browser send (CSRF: OWASP
+The form's response sets a session cookie, see `sessions`. A POST with the cookie must also carry
+the session's CSRF token, which another site can neither know nor make a browser send (OWASP
 Cross-Site Request Forgery Prevention).
 """
 
@@ -19,11 +19,11 @@ _BEARER = "bearer "
 
 
 class Admin:
-    """Checks what a request gives.
+    """Checks the credentials of a request.
 
     Args:
-        token: `ADMIN_TOKEN`; None lets nobody act.
-        guesses: counts what is given instead of it.
+        token: `ADMIN_TOKEN`; None rejects every operator.
+        guesses: counts wrong tokens.
     """
 
     def __init__(self, token: SecretStr | None, guesses: Guesses) -> None:
@@ -31,34 +31,34 @@ class Admin:
         self._token = None if token is None else token.get_secret_value()
 
     @property
-    def is_possible(self) -> bool:
-        """Whether there is a token that could be given."""
+    def is_enabled(self) -> bool:
+        """Whether `ADMIN_TOKEN` is set."""
         return self._token is not None
 
     def is_token(self, given: str) -> bool:
-        """Whether this is the token, compared in constant time, whatever its length."""
+        """Whether this is the token; compared in constant time, whatever its length."""
         if self._token is None:
             return False
         return hmac.compare_digest(_digest(given), _digest(self._token))
 
     def sessions(self, redis: Redis) -> Sessions | None:
-        """The sessions of those who gave the token to the form; None without a token."""
+        """The sessions of signed-in operators; None if `ADMIN_TOKEN` is not set."""
         return None if self._token is None else Sessions(redis, self._token)
 
     @staticmethod
     def bearer(authorization: str) -> str | None:
-        """The token that a request's `Authorization` gives; None if it gives none."""
+        """The bearer token of an `Authorization` field; None if it has none."""
         if authorization[: len(_BEARER)].lower() != _BEARER:
             return None
         return authorization[len(_BEARER) :].strip()
 
     @staticmethod
-    def is_meant(session: Session, *, csrf: str, fetch_site: str) -> bool:
-        """Whether a post was sent by our own page, or by a program that holds the token.
+    def passes_csrf_check(session: Session, *, csrf: str, fetch_site: str) -> bool:
+        """Whether a POST came from our own page, or from a program that holds the token.
 
         Args:
             session: of the request.
-            csrf: that came with it.
+            csrf: the CSRF token in the form; empty if it is absent.
             fetch_site: value of `Sec-Fetch-Site`, which browsers send; empty if it is absent.
         """
         if session.csrf is None:

@@ -1,29 +1,29 @@
-"""The row of the page that is about a credential's budget."""
+"""The page's card about a credential's rate limit."""
 
 from reader.status.diagnosis import Level
 from reader.status.formatting import about, count, iso, listed
-from reader.status.page_input import Shown
+from reader.status.page_input import JsonObject
 from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget
 
-_SPARK_WIDTH, _SPARK_HEIGHT = 180, 32  # of a sparkline, in its own units
+_SPARK_WIDTH, _SPARK_HEIGHT = 180, 32  # of a sparkline, in SVG user units
 
 
-def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False) -> Shown:
-    """What is shown of a budget.
+def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False) -> JsonObject:
+    """The card of a budget.
 
     Args:
-        budget: what is left.
+        budget: the credential's remaining requests.
         now: Unix time in seconds.
-        is_beside: it is the anonymous one of a fleet that has a credential as well.
+        is_beside: it is the anonymous budget of a fleet that also has a credential.
     """
     left = budget.remaining / max(budget.limit, 1)
     is_aside = budget.aside_until > now
     low = Level.NOTE if is_beside else Level.WARN
-    level = Level.BAD if is_aside else low if left < 0.1 else Level.GOOD
+    level = Level.BAD if is_aside else low if budget.is_low else Level.GOOD
     reset = (
-        f"not used for another {about(budget.aside_until - now)}: GitHub refuses it"
+        f"not used for {about(budget.aside_until - now)}: GitHub rejects it"
         if is_aside
-        else f"starts anew in {about(budget.resets_at - now)}"
+        else f"resets in {about(budget.resets_at - now)}"
         if budget.resets_at > now
         else "all of it is left"
     )
@@ -31,7 +31,7 @@ def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False)
         "key": f"{budget.credential} {budget.resource_class}",
         "credential": budget.credential,
         "class": budget.resource_class,
-        "used_for": "for what is asked without a credential" if is_beside else "",
+        "used_for": "for requests without a credential" if is_beside else "",
         "privileges": list(budget.privileges),
         "sees": _sees(budget),
         "level": level,
@@ -43,14 +43,14 @@ def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False)
         "reset": reset,
         "history": [[iso(point.at), point.remaining] for point in budget.history],
         "spark": sparkline(budget, now),
-        "spark_words": _spark_words(budget),
+        "spark_words": _spark_text(budget),
     }
 
 
 def sparkline(budget: CredentialBudget, now: float) -> str:
-    """The points of a line: what was left over the last hours and is now, as SVG has them.
+    """The points of an SVG polyline: what was left in the last hours, and what is left now.
 
-    A limit that starts anew leaps up, and the line with it.
+    When the limit resets, the line leaps up.
     """
     if not budget.history:
         return ""
@@ -69,8 +69,9 @@ def _sees(budget: CredentialBudget) -> str:
     return f"sees more than the public: {listed(list(budget.privileges))}"
 
 
-def _spark_words(budget: CredentialBudget) -> str:
+def _spark_text(budget: CredentialBudget) -> str:
     if not budget.history:
         return "no history yet"
     least = min(point.remaining for point in budget.history)
-    return f"at least {count(least)} left in the last 6 hours"
+    hours = SLOTS * SLOT_SECONDS // 3600
+    return f"at least {count(least)} left in the last {hours} hours"

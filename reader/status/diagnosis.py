@@ -1,4 +1,4 @@
-"""What is the matter, in plain words: a pure function of what is known of the fleet."""
+"""Statements on the state of the fleet, in plain words: a pure function of a snapshot."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,26 +11,40 @@ from shared.outcomes import FailureKind, RefreshOutcome
 
 
 class Level(StrEnum):
-    """How much something matters, the worst first."""
+    """How much a statement matters, the worst first."""
 
-    BAD = "bad"  # something cannot be served, or will not be for long
-    WARN = "warn"  # something fails; what is held is served meanwhile
+    BAD = "bad"  # something cannot be served, or soon will not be
+    WARN = "warn"  # something fails; cached content is served meanwhile
     NOTE = "note"  # worth knowing
     GOOD = "good"  # as it should be
 
 
 class State(StrEnum):
-    """How a resource is."""
+    """The state of a resource."""
 
     FRESH = "fresh"  # inside its lifetime
     STALE = "stale"  # past it; a refresh is due, queued or running
-    FAILING = "failing"  # its last refresh failed; what is held is served
-    MISSING = "missing"  # nothing is held
+    FAILING = "failing"  # its last refresh failed; cached content is served
+    MISSING = "missing"  # nothing is cached
 
 
-PRIVILEGED = "A credential sees more than the public"  # the title of that statement
+class Topic(StrEnum):
+    """The subject of a statement."""
 
-# Told apart by shape and word; colour only helps.
+    CONTENT = "content"  # missing, failing and stale resources, or that everything is fresh
+    PAUSE = "pause"  # an operator has paused refreshing
+    REFRESHERS = "refreshers"  # none is running
+    LOCKS = "locks"  # no lock can be taken
+    GITHUB = "github"  # a secondary rate limit
+    VERSIONS = "versions"  # readers run different ones
+    PRIVATE = "private"  # private repositories are served
+    PRIVILEGES = "privileges"  # a credential sees more than the public
+    REDIS = "redis"  # it is away
+
+
+_PRIVILEGED = "A credential sees more than the public"
+
+# Shape and word tell states apart; colour only helps.
 SIGNS = {State.FRESH: "✓", State.STALE: "↻", State.FAILING: "!", State.MISSING: "✕"}
 LEVEL_SIGNS = {Level.GOOD: "✓", Level.NOTE: "i", Level.WARN: "!", Level.BAD: "✕"}
 LEVELS = {
@@ -43,21 +57,23 @@ LEVELS = {
 
 @dataclass(frozen=True)
 class Statement:
-    """One thing that is to be known.
+    """One statement.
 
     Args:
         level: how much it matters.
-        title: in a few words.
-        text: in a sentence or three.
+        topic: its subject.
+        title: a few words.
+        text: one to three sentences.
     """
 
     level: Level
+    topic: Topic
     title: str
     text: str
 
 
 def state_of(view: TrackedView) -> State:
-    """How a resource is."""
+    """The state of a resource."""
     if view.metadata is None:
         return State.MISSING
     if view.failure is not None:
@@ -73,20 +89,20 @@ def diagnose(
     away_since: float | None = None,
     include_private: bool = False,
 ) -> list[Statement]:
-    """What is to be known, the worst first; never nothing.
+    """The statements on the fleet, the worst first; at least one.
 
     Args:
-        fleet: what Redis knows; None while it is away.
+        fleet: from Redis; None while Redis is away.
         held: the tracked resources in this reader's memory.
         now: Unix time in seconds.
-        away_since: Unix time in seconds since when Redis does not answer.
-        include_private: private repositories are let in.
+        away_since: Unix time in seconds since when Redis has been away; None if it is not.
+        include_private: private repositories are served.
     """
     if fleet is None:
         statements = [_redis_away(held, now, away_since)]
     else:
-        # Content may be fresh whatever a credential sees, so that is said as well.
-        statements = [*_content(fleet), *_means(fleet)] or [_all_is_well(fleet)]
+        # Content may be fresh whatever a credential sees, so that is stated as well.
+        statements = [*_content(fleet), *_refreshing(fleet)] or [_all_is_well(fleet)]
     if include_private:
         statements.append(_PRIVATE)
     if fleet is not None:
@@ -97,31 +113,32 @@ def diagnose(
 
 _PRIVATE = Statement(
     Level.NOTE,
+    Topic.PRIVATE,
     "Private repositories are served to everybody",
-    "INCLUDE_PRIVATE=true lets private repositories, and what lies below them, into the cache. "
-    "Whoever can reach a reader can read them: restrict who can.",
+    "INCLUDE_PRIVATE=true lets private repositories, and the resources below them, into the cache. "
+    "Every client that can reach a reader can read them: restrict who can.",
 )
 
 
 def _privileged(fleet: Fleet, *, include_private: bool) -> Iterator[Statement]:
-    """Which credentials see too much, what shows it, and what to make instead."""
+    """The credentials that see too much, what shows it, and what to create instead."""
     found = list(privileged(fleet.budgets))
     if not found:
         return
-    if include_private:  # a credential has to see them, so there is nothing to make instead
+    if include_private:  # a credential has to see them, so there is nothing to create instead
         needed = "INCLUDE_PRIVATE=true needs one that sees private repositories, and no more."
         named = [f"{one.id} {listed(list(one.shown_by))}." for one in found]
-        yield Statement(Level.NOTE, PRIVILEGED, " ".join([needed, *named]))
+        yield Statement(Level.NOTE, Topic.PRIVILEGES, _PRIVILEGED, " ".join([needed, *named]))
         return
-    served = "Only what is public is served all the same, but a fault could expose the rest."
+    served = "Only public content is served all the same, but a bug could expose the rest."
     named = [f"{one.id} {listed(list(one.shown_by))}: {one.instead}." for one in found]
-    yield Statement(Level.WARN, PRIVILEGED, " ".join([served, *named]))
+    yield Statement(Level.WARN, Topic.PRIVILEGES, _PRIVILEGED, " ".join([served, *named]))
 
 
 def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | None) -> Statement:
     served = [view for view in held if view.metadata is not None]
     since = "" if away_since is None else f" since {_since(away_since, now)}"
-    text = f"Redis does not answer{since}. "
+    text = f"Redis does not respond{since}. "
     if served:
         oldest = max(view.age for view in served)
         text += (
@@ -129,15 +146,15 @@ def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | Non
             f"at most {about(oldest)} old; "
         )
     text += (
-        "what is not in memory is answered with 503, and nothing is refreshed. Readers and "
-        "refreshers go on by themselves when Redis is back."
+        "other requests get a 503, and nothing is refreshed. Readers and refreshers recover by "
+        "themselves when Redis is back."
     )
     level = Level.WARN if len(served) == len(held) else Level.BAD
-    return Statement(level, "Redis is away", text)
+    return Statement(level, Topic.REDIS, "Redis is away", text)
 
 
 def _content(fleet: Fleet) -> Iterator[Statement]:
-    """What is wrong with what is served."""
+    """Statements on the content: missing, failing and stale resources."""
     by_state: dict[State, list[TrackedView]] = {state: [] for state in State}
     for view in fleet.tracked:
         by_state[state_of(view)].append(view)
@@ -152,44 +169,45 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
         text = (
             f"{len(stale)} of {plural(len(fleet.tracked), 'tracked resource')} outlived "
             f"CACHE_TTL, at most {about(oldest)} old, and still served. "
-            f"{_refreshes(under_way, fleet)}"
+            f"{_under_way(under_way, fleet)}"
         )
-        yield Statement(Level.NOTE, f"{len(stale)} stale", text)
+        yield Statement(Level.NOTE, Topic.CONTENT, f"{len(stale)} stale", text)
 
 
 def _missing(missing: Sequence[TrackedView], fleet: Fleet) -> Statement:
     names = listed([view.resource.name for view in missing])
     reasons = [view for view in missing if view.failure is not None]
-    text = f"{names} cannot be served: nothing is held of it yet. "
+    text = f"{names} cannot be served: nothing is cached yet. "
     if reasons:
         text += _why(reasons, fleet.now)
     else:
-        text += _refreshes(sum(view.is_running for view in missing), fleet)
-    return Statement(Level.BAD, f"{plural(len(missing), 'resource')} missing", text)
+        text += _under_way(sum(view.is_running for view in missing), fleet)
+    title = f"{plural(len(missing), 'resource')} missing"
+    return Statement(Level.BAD, Topic.CONTENT, title, text)
 
 
 def _failing(failing: Sequence[TrackedView], fleet: Fleet) -> Statement:
     oldest = max(view.age for view in failing)
     text = (
         f"{len(failing)} of {plural(len(fleet.tracked), 'tracked resource')} cannot be refreshed. "
-        f"{_why(failing, fleet.now)} What is held is still served, at most {about(oldest)} old."
+        f"{_why(failing, fleet.now)} Cached content is still served, at most {about(oldest)} old."
     )
     kinds = {view.failure.kind for view in failing if view.failure is not None}
-    return Statement(Level.WARN, _what_fails(kinds), text)
+    return Statement(Level.WARN, Topic.CONTENT, _what_fails(kinds), text)
 
 
 def _what_fails(kinds: set[FailureKind]) -> str:
     if kinds == {FailureKind.RATE_LIMITED}:
-        return "GitHub's rate limit is met"
+        return "GitHub's rate limit is reached"
     if kinds == {FailureKind.UNAUTHORIZED}:
-        return "GitHub refuses our credentials"
+        return "GitHub rejects our credentials"
     if FailureKind.INTERNAL in kinds:
-        return "Refreshes fail by our own fault"
+        return "Refreshes fail with an internal error"
     return "GitHub is failing"
 
 
 def _why(failing: Sequence[TrackedView], now: float) -> str:
-    """Since when, why, and when the next try is."""
+    """Since when the resources fail, why, and when the next try is."""
     failures = [view.failure for view in failing if view.failure is not None]
     since = min(failure.since for failure in failures)
     last = max(failures, key=lambda failure: failure.at)
@@ -198,38 +216,38 @@ def _why(failing: Sequence[TrackedView], now: float) -> str:
     return f"Failing since {_since(since, now)}: {last.reason}. The next try {when}."
 
 
-def _means(fleet: Fleet) -> Iterator[Statement]:
-    """What is wrong with what keeps it fresh."""
+def _refreshing(fleet: Fleet) -> Iterator[Statement]:
+    """Statements on what keeps the content fresh: refreshers, locks, GitHub, versions."""
     if fleet.suspended:
         since = fleet.suspended_since
         until = "" if since is None else f" since {_since(since, fleet.now)}"
-        text = f"An operator has paused refreshing{until}. Content is served, and grows old."
-        yield Statement(Level.WARN, "Refreshing is paused", text)
+        text = f"An operator has paused refreshing{until}. Content is served, and ages."
+        yield Statement(Level.WARN, Topic.PAUSE, "Refreshing is paused", text)
     if not fleet.workers:
         text = (
             "Nothing is refreshed: start `rq worker refresh`, as the Procfile does. "
             f"{plural(fleet.queue_length, 'refresh', 'refreshes')} wait in the queue."
         )
-        yield Statement(Level.WARN, "No refresher is alive", text)
-    if any(_met_no_lock(view) for view in fleet.tracked):
+        yield Statement(Level.WARN, Topic.REFRESHERS, "No refresher is running", text)
+    if any(_lacks_lock(view) for view in fleet.tracked):
         text = (
-            "Too few of the servers that REDLOCK_URLS names answer the refreshers. Nothing is "
-            "refreshed; content is served, and grows old. Refreshing goes on when they are back."
+            "Too few of the servers in REDLOCK_URLS respond to the refreshers. Nothing is "
+            "refreshed; content is served, and ages. Refreshing resumes when they are back."
         )
-        yield Statement(Level.WARN, "No lock can be taken", text)
+        yield Statement(Level.WARN, Topic.LOCKS, "No lock can be taken", text)
     if fleet.origin_paused_until > fleet.now:
         text = (
-            "GitHub said that a secondary limit was met. No refresher asks anything for another "
-            f"{about(fleet.origin_paused_until - fleet.now)}, then work goes on by itself."
+            "GitHub reported a secondary rate limit. No refresher sends it a request for "
+            f"{about(fleet.origin_paused_until - fleet.now)}; then work resumes by itself."
         )
-        yield Statement(Level.WARN, "GitHub asked for a pause", text)
+        yield Statement(Level.WARN, Topic.GITHUB, "GitHub asked for a pause", text)
     versions = {reader.version for reader in fleet.readers}
     if len(versions) > 1:
         text = f"Readers run versions {listed(sorted(versions))}: a deployment is under way."
-        yield Statement(Level.NOTE, "Several versions", text)
+        yield Statement(Level.NOTE, Topic.VERSIONS, "Several versions", text)
 
 
-def _met_no_lock(view: TrackedView) -> bool:
+def _lacks_lock(view: TrackedView) -> bool:
     last = view.record.last
     return last is not None and last.outcome is RefreshOutcome.NO_LOCK
 
@@ -237,13 +255,14 @@ def _met_no_lock(view: TrackedView) -> bool:
 def _all_is_well(fleet: Fleet) -> Statement:
     ends = min((view.metadata.fresh_until for view in fleet.tracked if view.metadata), default=0.0)
     text = f"{plural(len(fleet.tracked), 'tracked resource')} can be served and will stay fresh "
-    text += f"for {about(ends - fleet.now)} at least."
-    return Statement(Level.GOOD, "Everything is fresh", text)
+    text += f"for at least {about(ends - fleet.now)}."
+    return Statement(Level.GOOD, Topic.CONTENT, "Everything is fresh", text)
 
 
-def _refreshes(under_way: int, fleet: Fleet) -> str:
-    if under_way:
-        return f"{plural(under_way, 'refresh', 'refreshes')} under way."
+def _under_way(number: int, fleet: Fleet) -> str:
+    if number:
+        return f"{plural(number, 'refresh', 'refreshes')} under way."
+
     if fleet.suspended or not fleet.workers:
         return "No refresh is under way."
     return "The refresh is queued, or about to be."

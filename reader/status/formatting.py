@@ -1,4 +1,4 @@
-"""Numbers and times in words for people."""
+"""Formatting of numbers, sizes, times and lists as text for people."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ def duration(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """A duration that changes while it is looked at: whole seconds, no shorter ones."""
+    """A duration in whole seconds, for a page that is updated while it is read."""
     return duration(max(0, round(seconds)))
 
 
@@ -37,7 +37,7 @@ def size(number: float) -> str:
 
 
 def count(number: float) -> str:
-    """A whole number with its thousands apart."""
+    """A whole number with a narrow space between thousands."""
     return f"{number:,.0f}".replace(",", "\u202f")
 
 
@@ -47,7 +47,7 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A share in percent; a dash of nothing. Only all is 100 %, only none is 0 %."""
+    """A share in percent; a dash if the whole is 0. Only all is 100 %, only none is 0 %."""
     if not whole:
         return "\u2013"
     percent = 100 * part / whole
@@ -58,19 +58,19 @@ def share(part: float, whole: float) -> str:
 
 
 def clock(at: float, now: float) -> str:
-    """A moment: the time of day, and the date where it is not near."""
-    page_input = datetime.fromtimestamp(at, UTC)
+    """A point in time: the time of day, with the date if it is 12 hours or more away."""
+    moment = datetime.fromtimestamp(at, UTC)
     near = abs(at - now) < 12 * 3600
-    return page_input.strftime("%H:%M:%S UTC" if near else "%d %b %H:%M UTC")
+    return moment.strftime("%H:%M:%S UTC" if near else "%d %b %H:%M UTC")
 
 
 def iso(at: float) -> str:
-    """A moment as RFC 3339 writes it."""
+    """A point in time as in RFC 3339."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def listed(names: list[str], most: int = 3) -> str:
-    """Some names in a sentence."""
+    """Names as a list in a sentence; after `most` names, the number of the others."""
     if len(names) > most:
         return ", ".join(names[:most]) + f" and {len(names) - most} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,9 +1,10 @@
-"""How guesses of `ADMIN_TOKEN` are slowed: wrong ones are counted together in the whole fleet.
+"""Delays for wrong `ADMIN_TOKEN`s, which are counted together for the whole fleet.
 
-Not by client address: behind a balancer all clients have one, and whoever has many would guess from
-each. The right token is looked at first and answered at once, however many wrong ones are given:
-an attack must not keep the operator out. So silence tells a client that gives up early that its
-guess was wrong; what such a client cannot get around is the token's length, see docs/security.md.
+Not by client address: behind a load balancer all clients have the same one, and an attacker with
+many addresses would guess from each. The correct token is checked first and answered at once,
+however many wrong ones arrive: an attack must not lock the operator out. So a client that gives up
+early learns from the silence that its guess was wrong; what such a client cannot get around is the
+token's length, see docs/security.md.
 """
 
 import time
@@ -16,22 +17,22 @@ from redis import Redis, RedisError
 
 from shared.redis import keys
 
-# Of the wrong tokens that were given in this minute of the clock and in the one before it:
-AT_ONCE = 5  # so many are answered without delay: an operator mistypes
-ANSWERED = 60  # and so many are answered at all
-_SECONDS_EACH = 0.5  # that each one more has the answer wait
-LONGEST = 10.0  # seconds that it waits at the most
-_MINUTE = 60
-_KEPT_S = 3 * _MINUTE
+# Of the wrong tokens in this minute of the clock and the one before it:
+AT_ONCE = 5  # so many get a response without delay: operators mistype
+ANSWERED = 60  # so many get a response at all
+_SECONDS_EACH = 0.5  # by which each further one delays the response
+LONGEST = 10.0  # seconds, the longest delay
+MINUTE_S = 60  # wrong tokens are counted by minutes of the clock
+_KEPT_S = 3 * MINUTE_S
 
 
 @dataclass(frozen=True)
-class Slowing:
-    """What becomes of the answer to a wrong token.
+class Throttling:
+    """What happens to the response to a wrong token.
 
     Args:
-        seconds: that it is held back.
-        is_answered: False if the connection is closed then, without an answer.
+        seconds: by which it is delayed.
+        is_answered: False if the connection is then closed without a response.
     """
 
     seconds: float
@@ -39,25 +40,25 @@ class Slowing:
 
     @property
     def is_slow(self) -> bool:
-        """Whether there were more wrong tokens than somebody mistypes."""
+        """Whether there were more wrong tokens than a mistyping operator sends."""
         return self.seconds > 0
 
 
-def slowing(lately: int) -> Slowing:
-    """What becomes of a wrong token's answer.
+def throttling(recent: int) -> Throttling:
+    """The treatment of a wrong token.
 
     Args:
-        lately: wrong tokens that were given in this and in the last minute, this one included.
+        recent: wrong tokens in this and the last minute, this one included.
     """
-    seconds = min(LONGEST, _SECONDS_EACH * max(0, lately - AT_ONCE))
-    return Slowing(seconds, is_answered=lately <= ANSWERED)
+    seconds = min(LONGEST, _SECONDS_EACH * max(0, recent - AT_ONCE))
+    return Throttling(seconds, is_answered=recent <= ANSWERED)
 
 
 class Guesses:
-    """Counts wrong tokens in Redis for the whole fleet; by itself while Redis is away.
+    """Counts wrong tokens in Redis for the whole fleet; in memory while Redis is away.
 
     Args:
-        clock: gives Unix time in seconds.
+        clock: returns Unix time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -66,12 +67,12 @@ class Guesses:
         self._own: dict[int, int] = {}  # by minute
 
     def count(self, redis: Redis | None) -> int:
-        """Count a wrong token; returns how many were given in this and in the last minute.
+        """Count a wrong token; returns how many there were in this and the last minute.
 
         Args:
             redis: None if it is known to be away.
         """
-        minute = int(self._clock() // _MINUTE)
+        minute = int(self._clock() // MINUTE_S)
         own = self._count_own(minute)
         if redis is None:
             return own

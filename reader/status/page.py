@@ -1,25 +1,25 @@
-"""Everything that the status page shows, and `/status.json` says: a pure function of the fleet.
+"""The status page as one JSON object: a pure function of the fleet.
 
-Plain members are numbers, times and names for programs; beside them stands the text that the page
-shows of them. Texts are under the name of the page's place, which is all that the script knows.
+Numbers, times and names are for programs; the texts beside them are what the page shows. A text's
+key is the name of its place on the page, and the script knows nothing else.
 """
 
 from reader.fleet.snapshot import Fleet
 from reader.status.budget_row import budget_row
 from reader.status.diagnosis import LEVEL_SIGNS, Statement, diagnose
 from reader.status.formatting import about, clock, count, iso, plural, share
-from reader.status.page_input import NOTHING, PageInput, Shown
+from reader.status.page_input import NOTHING, JsonObject, PageInput
 from reader.status.process_rows import node_rows, worker_row
 from reader.status.reports import timeline_row
 from reader.status.resource_rows import on_demand_row, tracked_row
 from shared.budgets import is_beside
 from shared.version import VERSION
 
-_TIMELINE = 40  # reports that are shown
+_TIMELINE = 40  # reports on the page
 
 
-def page_of(page_input: PageInput) -> Shown:
-    """What is shown, as JSON has it."""
+def page_of(page_input: PageInput) -> JsonObject:
+    """Everything on the page, as `/status.json` sends it."""
     now, fleet = page_input.now, page_input.fleet or Fleet(page_input.now)
     statements = diagnose(
         page_input.fleet,
@@ -54,7 +54,7 @@ def page_of(page_input: PageInput) -> Shown:
     }
 
 
-def _statement(statement: Statement) -> Shown:
+def _statement(statement: Statement) -> JsonObject:
     return {
         "level": statement.level,
         "sign": LEVEL_SIGNS[statement.level],
@@ -63,26 +63,26 @@ def _statement(statement: Statement) -> Shown:
     }
 
 
-def _tiles(fleet: Fleet) -> list[Shown]:
+def _tiles(fleet: Fleet) -> list[JsonObject]:
     content = sum(one.content for one in fleet.readers)
     hits = sum(one.hits for one in fleet.readers)
     busy = sum(one.state == "busy" for one in fleet.workers)
     nodes = len({one.node for one in fleet.readers})
     rate = sum(one.per_second for one in fleet.readers)
-    spent = [one for one in fleet.budgets if not is_beside(one, fleet.budgets)]
-    least = min(spent, key=lambda one: one.remaining / max(one.limit, 1), default=None)
+    used = [one for one in fleet.budgets if not is_beside(one, fleet.budgets)]
+    least = min(used, key=lambda one: one.remaining / max(one.limit, 1), default=None)
     origin = fleet.origin
-    answered = (
-        "not asked lately"
+    last_response = (
+        "no recent request"
         if origin.answered_at is None
-        else f"GitHub answered {origin.status}, {about(fleet.now - origin.answered_at)} ago"
+        else f"GitHub: {origin.status}, {about(fleet.now - origin.answered_at)} ago"
     )
     left = NOTHING if least is None else share(least.remaining, least.limit)
     return [
-        _tile("requests", f"{rate:,.1f}", "requests a second", plural(nodes, "node")),
-        _tile("hits", share(hits, content), "from memory", "in the last minute"),
-        _tile("budget", left, "of GitHub's limit left", answered),
-        _tile("queue", count(fleet.queue_length), "queued", _next_words(fleet)),
+        _tile("requests", f"{rate:,.1f}", "requests per second", plural(nodes, "node")),
+        _tile("hits", share(hits, content), "served from memory", "in the last minute"),
+        _tile("budget", left, "rate limit left", last_response),
+        _tile("queue", count(fleet.queue_length), "queued", _refreshing(fleet)),
         _tile("workers", count(len(fleet.workers)), "refreshers", f"{busy} busy"),
         _tile(
             "readers", count(len(fleet.readers)), "reader processes", _schedulers(fleet.schedulers)
@@ -90,13 +90,13 @@ def _tiles(fleet: Fleet) -> list[Shown]:
     ]
 
 
-def _tile(key: str, value: str, label: str, detail: str) -> Shown:
+def _tile(key: str, value: str, label: str, detail: str) -> JsonObject:
     return {"key": key, "value": value, "label": label, "detail": detail}
 
 
-def _next_words(fleet: Fleet) -> str:
+def _refreshing(fleet: Fleet) -> str:
     running = sum(view.is_running for view in fleet.tracked)
-    return "refreshing is paused" if fleet.suspended else f"{running} tracked running"
+    return "refreshing is paused" if fleet.suspended else f"{running} tracked in progress"
 
 
 def _schedulers(number: int) -> str:

@@ -1,4 +1,4 @@
-"""What the page is made of."""
+"""The data that the status page is made from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,23 +7,23 @@ from typing import Any
 from reader.fleet.snapshot import Fleet, TrackedView
 from shared.settings import Settings
 
-# A row of the page, as JSON has it.
-Shown = dict[str, Any]
+# A part of the page, as `/status.json` sends it.
+JsonObject = dict[str, Any]
 
-NOTHING = "\u2013"
+NOTHING = "\u2013"  # stands for a value that is missing
 
 
 @dataclass(frozen=True)
 class PageInput:
-    """What is known when somebody looks.
+    """The state of the fleet, and of the reader that serves the page.
 
     Args:
         now: Unix time in seconds.
-        fleet: what Redis knows; None while it is away.
-        held: the tracked resources in the memory of the reader that was asked.
-        away_since: Unix time in seconds since when Redis does not answer that reader.
-        reader: what that reader is called.
-        settings: of that reader.
+        fleet: from Redis; None while Redis is away.
+        held: the tracked resources in this reader's memory.
+        away_since: Unix time in seconds since when Redis has not responded; None if it responds.
+        reader: host and port of this reader.
+        settings: of this reader.
     """
 
     now: float

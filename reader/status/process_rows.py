@@ -1,4 +1,4 @@
-"""The rows of the page that are about processes."""
+"""The page's rows about reader nodes and refreshers."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,18 +6,18 @@ from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.workers import WorkerView
 from reader.status.diagnosis import SIGNS, Level, State
 from reader.status.formatting import about, count, iso, listed, share, size
-from reader.status.page_input import NOTHING, Shown
+from reader.status.page_input import NOTHING, JsonObject
 
 
-def node_rows(readers: Iterable[ReaderReport], now: float) -> list[Shown]:
-    """What is shown of readers: a row for each gunicorn."""
+def node_rows(readers: Iterable[ReaderReport], now: float) -> list[JsonObject]:
+    """A row for each node: all reader processes of one gunicorn."""
     nodes: dict[str, list[ReaderReport]] = {}
     for one in readers:
         nodes.setdefault(one.node, []).append(one)
     return [_node(name, processes, now) for name, processes in nodes.items()]
 
 
-def _node(name: str, processes: Sequence[ReaderReport], now: float) -> Shown:
+def _node(name: str, processes: Sequence[ReaderReport], now: float) -> JsonObject:
     content, hits = sum(one.content for one in processes), sum(one.hits for one in processes)
     missing = max(one.missing for one in processes)
     held = sum(one.local_bytes for one in processes)
@@ -43,9 +43,9 @@ def _node(name: str, processes: Sequence[ReaderReport], now: float) -> Shown:
     }
 
 
-def worker_row(worker: WorkerView, now: float) -> Shown:
-    """What is shown of a refresher."""
-    heard = None if worker.heard_at is None else now - worker.heard_at
+def worker_row(worker: WorkerView, now: float) -> JsonObject:
+    """The row of a refresher."""
+    last_seen = None if worker.heard_at is None else now - worker.heard_at
     return {
         "key": worker.name,
         "name": f"{worker.hostname}:{worker.pid}",
@@ -53,7 +53,7 @@ def worker_row(worker: WorkerView, now: float) -> Shown:
         "sign": {"busy": "↻", "suspended": "‖"}.get(worker.state, "✓"),
         "state": worker.state,
         "job": worker.job or NOTHING,
-        "heard": NOTHING if heard is None else f"{about(heard)} ago",
+        "heard": NOTHING if last_seen is None else f"{about(last_seen)} ago",
         "done": worker.done,
         "failed": worker.failed,
         "jobs": f"{count(worker.done)} done, {count(worker.failed)} failed",

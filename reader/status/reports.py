@@ -1,9 +1,9 @@
-"""The rows of the page that are about refreshes, and how these ended in words."""
+"""The page's rows about refreshes, and a refresh's outcome as text."""
 
 from reader.status.diagnosis import Level
 from reader.status.formatting import clock, duration, iso, plural
-from reader.status.page_input import Shown
-from shared.outcomes import RefreshOutcome
+from reader.status.page_input import JsonObject
+from shared.outcomes import SUCCESSES, RefreshOutcome
 from shared.refresh_report import RefreshReport
 
 _OUTCOMES = {
@@ -11,25 +11,23 @@ _OUTCOMES = {
     RefreshOutcome.UNCHANGED: "unchanged at GitHub",
     RefreshOutcome.FAILED: "failed",
     RefreshOutcome.FENCED: "the lock was lost; nothing was stored",
-    RefreshOutcome.NO_LOCK: "no lock was to be had: too few of REDLOCK_URLS answer",
-    RefreshOutcome.BROKEN: "broke off by our own fault; see the refresher's log",
+    RefreshOutcome.NO_LOCK: "no lock could be taken: too few of REDLOCK_URLS respond",
+    RefreshOutcome.BROKEN: "stopped by an internal error; see the refresher's log",
 }
 
-_GOOD = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
+
+def describe(report: RefreshReport) -> str:
+    """A refresh's outcome and its reason."""
+    outcome = _OUTCOMES.get(report.outcome, report.outcome)
+    return f"{outcome}: {report.reason}" if report.reason else outcome
 
 
-def report_words(report: RefreshReport) -> str:
-    """How a refresh ended, and why."""
-    words = _OUTCOMES.get(report.outcome, report.outcome)
-    return f"{words}: {report.reason}" if report.reason else words
-
-
-def timeline_row(report: RefreshReport, now: float) -> Shown:
-    """What is shown of a refresh."""
-    level = Level.GOOD if report.outcome in _GOOD else Level.WARN
+def timeline_row(report: RefreshReport, now: float) -> JsonObject:
+    """The row of a refresh in the timeline."""
+    level = Level.GOOD if report.outcome in SUCCESSES else Level.WARN
     cost = plural(report.requests, "request")
     if report.not_modified:
-        cost += f", {report.not_modified} unmodified"
+        cost += f", {report.not_modified} not modified"
     return {
         "key": f"{report.at} {report.resource} {report.job_id}",
         "at": iso(report.at),
@@ -38,7 +36,7 @@ def timeline_row(report: RefreshReport, now: float) -> Shown:
         "level": level,
         "sign": "!" if level is Level.WARN else "✓",
         "outcome": report.outcome,
-        "words": report_words(report),
+        "words": describe(report),
         "took": duration(report.seconds),
         "cost": cost,
         "request_id": report.request_id,

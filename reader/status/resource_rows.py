@@ -1,19 +1,19 @@
-"""The rows of the page that are about resources."""
+"""The page's rows about tracked and on-demand resources."""
 
 from reader.fleet.snapshot import OnDemandView, TrackedView
 from reader.status.diagnosis import LEVELS, SIGNS, Level, state_of
 from reader.status.formatting import about, clock, count, duration, iso, plural, share, size
-from reader.status.page_input import NOTHING, PageInput, Shown
-from reader.status.reports import report_words
+from reader.status.page_input import NOTHING, JsonObject, PageInput
+from reader.status.reports import describe
 from shared.refresh_ahead import Ahead
 
 
-def tracked_row(view: TrackedView, page_input: PageInput) -> Shown:
-    """What is shown of a tracked resource."""
+def tracked_row(view: TrackedView, page_input: PageInput) -> JsonObject:
+    """The row of a tracked resource."""
     now, metadata, record = page_input.now, view.metadata, view.record
     state, last = state_of(view), view.record.last
     due_at = next_at(view, page_input)
-    shown: Shown = {
+    row: JsonObject = {
         "key": view.resource.name,
         "name": view.resource.name,
         "state": state,
@@ -23,7 +23,7 @@ def tracked_row(view: TrackedView, page_input: PageInput) -> Shown:
         "age_seconds": round(view.age, 1) if metadata else None,
         "age": about(view.age) if metadata else NOTHING,
         "age_bar": 0,
-        "age_words": "nothing is held",
+        "age_words": "nothing cached",
         "next_at": None if due_at is None else iso(due_at),
         "next": _next(view, due_at, page_input),
         "items": metadata.items if metadata else None,
@@ -45,10 +45,10 @@ def tracked_row(view: TrackedView, page_input: PageInput) -> Shown:
     }
     if metadata is not None:
         lifetime = max(metadata.fresh_until - metadata.validated_at, 1)
-        shown["ttl_seconds"] = round(lifetime, 1)
-        shown["age_bar"] = round(100 * min(view.age / lifetime, 1))
-        shown["age_words"] = f"of {about(lifetime)}"
-    return shown
+        row["ttl_seconds"] = round(lifetime, 1)
+        row["age_bar"] = round(100 * min(view.age / lifetime, 1))
+        row["age_words"] = f"of {about(lifetime)}"
+    return row
 
 
 def _items(view: TrackedView) -> str:
@@ -62,7 +62,7 @@ def _items(view: TrackedView) -> str:
 
 
 def next_at(view: TrackedView, page_input: PageInput) -> float | None:
-    """Unix time in seconds at which the next refresh is to begin; None where nobody knows."""
+    """Unix time in seconds of the next refresh; None if it is not known."""
     fleet, settings = page_input.fleet, page_input.settings
     if fleet is None or fleet.suspended or not fleet.workers or view.is_running:
         return None
@@ -85,9 +85,9 @@ def _next(view: TrackedView, at: float | None, page_input: PageInput) -> str:
     if view.is_running:
         return "reading page {} of {}".format(*view.reading) if view.reading else "running"
     if at is None and not view.resource.tracked and fleet.workers and not fleet.suspended:
-        return "when asked for"
+        return "on request"
     if at is None:
-        return f"when {'refreshing is resumed' if fleet.suspended else 'a refresher is there'}"
+        return f"when {'refreshing is resumed' if fleet.suspended else 'a refresher is running'}"
     when = f"in {about(at - page_input.now)}" if at - page_input.now >= 1 else "now"
     return when if view.failure is None else f"next try {when}"
 
@@ -97,20 +97,20 @@ def _outcome(view: TrackedView, now: float) -> str:
     if failure is not None:
         times = "once" if failure.attempts == 1 else f"{failure.attempts} times in a row"
         return f"failed {times} since {clock(failure.since, now)}: {failure.reason}"
-    return NOTHING if last is None else report_words(last)
+    return NOTHING if last is None else describe(last)
 
 
-def on_demand_row(asked: OnDemandView) -> Shown:
-    """What is shown of an on-demand resource."""
-    view = asked.view
+def on_demand_row(on_demand: OnDemandView) -> JsonObject:
+    """The row of an on-demand resource."""
+    view = on_demand.view
     metadata, state = view.metadata, state_of(view)
     is_held = metadata is not None
     return {
-        "key": asked.name,
-        "name": asked.name,
-        "requests": asked.requests,
-        "times": count(asked.requests),
-        "state": state if is_held or view.failure else "not held",
+        "key": on_demand.name,
+        "name": on_demand.name,
+        "requests": on_demand.requests,
+        "times": count(on_demand.requests),
+        "state": state if is_held or view.failure else "not cached",
         "level": LEVELS[state] if is_held else Level.NOTE,
         "sign": SIGNS[state],
         "status": metadata.status if metadata else None,

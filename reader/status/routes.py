@@ -1,4 +1,4 @@
-"""The paths of the status page."""
+"""The paths of the status page: `/status`, `/status.json`, and the operator's actions."""
 
 import socket
 import time
@@ -13,9 +13,9 @@ from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, 
 from reader.response.response import json_response
 from reader.status.actions import Action, log, perform
 from reader.status.admin import COOKIE, Admin
-from reader.status.guesses import Guesses, slowing
+from reader.status.guesses import MINUTE_S, Guesses, throttling
 from reader.status.page import page_of
-from reader.status.page_input import PageInput, Shown
+from reader.status.page_input import JsonObject, PageInput
 from reader.status.sessions import LIFETIME_S, Session, Sessions
 from reader.telemetry.counters import Route
 from reader.web.delayed_responses import hold
@@ -29,7 +29,7 @@ status_routes = Blueprint(
     static_url_path="/status/assets",
 )
 
-# Nothing but our own files: no inline script or style, no other site's frame, form or image.
+# Only our own files: no inline script or style, no other site's frame, form or image.
 _PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -39,51 +39,50 @@ _PAGE_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_LOGGED_OF_MANY = 1000  # wrong tokens beyond those that are answered: one of so many is logged
-_RETRY_AFTER = 60  # seconds, after which fewer wrong tokens count
+_LOGGED_OF_MANY = 1000  # of the wrong tokens that get no response, one of so many is logged
 _PROOF = "Give ADMIN_TOKEN: `Authorization: Bearer ...`, or sign in on /status."
 
 
 def register(app: Flask) -> None:
-    """Give an application the status page."""
+    """Register the status page with an application."""
     app.extensions["admin"] = Admin(app.extensions["process"].settings.admin_token, Guesses())
     app.register_blueprint(status_routes)
 
 
 @status_routes.get("/status")
 def status_page() -> Response:
-    """The page for people."""
+    """The page as HTML."""
     try:
-        session = _checker()
+        session = _viewer_session()
     except (Unauthorized, TooMany) as error:
-        return _sign_in_again(error, is_wrong=_given_token() is not None)
-    said = None if session is None else session.text(request.args.get("said", ""))
-    return _html("status.html", page=_page(), session=session, said=said)
+        return _sign_in_again(error, is_wrong=_bearer_token() is not None)
+    message = None if session is None else session.text(request.args.get("said", ""))
+    return _html("status.html", page=_page(), session=session, said=message)
 
 
 @status_routes.get("/status.json")
 def status_json() -> Response:
-    """The same for programs."""
-    _checker()
-    ready = json_response(_page())
+    """The page as JSON, for programs and for the page's script."""
+    _viewer_session()
+    serialized = json_response(_page())
     # Unlike content, it is not for other sites' pages.
-    ready.headers.pop("Access-Control-Allow-Origin")
-    return response(ready)
+    serialized.headers.pop("Access-Control-Allow-Origin")
+    return response(serialized)
 
 
 @status_routes.post("/status/sign-in")
 def sign_in() -> AnyResponse:
-    """Take the token, and give a cookie for it."""
+    """Check the token, begin a session and set its cookie."""
     g.route = Route.STATUS_ACTION
     admin = _admin()
-    if not admin.is_possible:
+    if not admin.is_enabled:
         raise Forbidden("Actions are off: ADMIN_TOKEN is not set.")
     if not admin.is_token(request.form.get("token", "")):
         return _sign_in_again(_wrong_token(), is_wrong=True)
     try:
         cookie = _sessions().begin()
     except (RedisError, TimeoutError) as error:
-        raise _no_sessions() from error
+        raise _sessions_unavailable() from error
     response = _back()
     response.set_cookie(
         COOKIE,
@@ -98,13 +97,13 @@ def sign_in() -> AnyResponse:
 
 @status_routes.post("/status/sign-out")
 def sign_out() -> AnyResponse:
-    """End the session, at every reader, and take the cookie away."""
+    """End the session at every reader, and delete its cookie."""
     g.route = Route.STATUS_ACTION
-    session = _meant_session()
+    session = _operator_session()
     try:
         _sessions().end(session)
     except (RedisError, TimeoutError) as error:
-        raise _no_sessions() from error
+        raise _sessions_unavailable() from error
     response = _back()
     response.delete_cookie(COOKIE)
     return response
@@ -112,23 +111,25 @@ def sign_out() -> AnyResponse:
 
 @status_routes.post("/status/<action>")
 def act(action: str) -> AnyResponse:
-    """Do what somebody asks for who gave the token."""
+    """Perform an action for a client that has proved to hold `ADMIN_TOKEN`."""
     g.route = Route.STATUS_ACTION
     if action not in set(Action):
         raise NotFound
-    session = _meant_session()
+    session = _operator_session()
     name = request.form.get("resource", "")
     try:
-        said = perform(Action(action), name, process=process(), request_id=g.request_id)
+        message = perform(
+            Action(action), name, process=process(), now=time.time(), request_id=g.request_id
+        )
     except (RedisError, TimeoutError) as error:
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
     except ApiError as error:
         if _wants_json(session):
             raise
-        return _back(session, said=error.message)
+        return _back(session, message=error.message)
     if _wants_json(session):
-        return response(json_response({"message": said}, status=202))
-    return _back(session, said=said)
+        return response(json_response({"message": message}, status=202))
+    return _back(session, message=message)
 
 
 def _admin() -> Admin:
@@ -137,45 +138,45 @@ def _admin() -> Admin:
     return found
 
 
-def _given_token() -> str | None:
+def _bearer_token() -> str | None:
     return Admin.bearer(header("Authorization") or "")
 
 
 def _session() -> Session | None:
-    """The session of a request; None if it proves nothing.
+    """The session of a request; None if the request carries no credentials.
 
     Raises:
-        Unauthorized, TooMany: it gives a wrong token.
-        Unavailable: it has a cookie, and whether that is good cannot be told.
+        Unauthorized, TooMany: the token is wrong.
+        Unavailable: it has a cookie, which cannot be checked.
     """
-    token = _given_token()
+    token = _bearer_token()
     if token is not None:
         if _admin().is_token(token):
             return Session()
         raise _wrong_token()
     cookie = request.cookies.get(COOKIE, "")
-    if not cookie or not _admin().is_possible:
+    if not cookie or not _admin().is_enabled:
         return None
     try:
         return _sessions().find(cookie)
     except (RedisError, TimeoutError) as error:
-        raise _no_sessions() from error
+        raise _sessions_unavailable() from error
 
 
-def _checker() -> Session | None:
-    """Who looks at the page; None for anybody, if everybody may.
+def _viewer_session() -> Session | None:
+    """The session of a client that reads the page; None if it needs none.
 
-    A token changes nothing of what everybody may see, and is not looked at then: so it is no guess.
+    On a public page a bearer token is not checked, as it changes nothing: so it is no guess.
 
     Raises:
-        NotFound: nobody may look.
+        NotFound: the page is not public, and `ADMIN_TOKEN` is not set.
         Unauthorized, TooMany: the request does not prove who sent it.
-        Unavailable: whether it does cannot be told.
+        Unavailable: the session cannot be checked.
     """
     is_public = process().settings.status_public
-    if is_public and _given_token() is not None:
+    if is_public and _bearer_token() is not None:
         return None
-    if not is_public and not _admin().is_possible:
+    if not is_public and not _admin().is_enabled:
         raise NotFound
     try:
         session = _session()
@@ -189,60 +190,62 @@ def _checker() -> Session | None:
 
 
 def _sessions() -> Sessions:
-    """The sessions; without waiting for Redis once it is known to be away.
+    """The sessions; fails at once while Redis is known to be away.
 
     Raises:
-        Unavailable: it is away.
+        Unavailable: Redis is away.
     """
     parts = process().start()
     if parts.synchronizer.away_since is not None:
-        raise _no_sessions()
+        raise _sessions_unavailable()
     sessions = _admin().sessions(parts.redis)
     assert sessions is not None
     return sessions
 
 
-def _no_sessions() -> Unavailable:
+def _sessions_unavailable() -> Unavailable:
     message = "Sessions cannot be checked: the cache's store cannot be reached."
     return Unavailable(message, retry_after=1)
 
 
 def _wrong_token() -> Unauthorized | TooMany:
-    """Count a wrong token, and have its answer held back if there were many."""
+    """Count a wrong token, delay the response if there were many, and return the error to raise."""
     parts = process().start()
     redis = parts.redis if parts.synchronizer.away_since is None else None
-    lately = _admin().guesses.count(redis)
-    slowed = slowing(lately)
-    hold(request.environ.get("asgi.scope"), seconds=slowed.seconds, is_sent=slowed.is_answered)
-    if slowed.is_answered or lately % _LOGGED_OF_MANY == 0:
-        fields = {"client": client(), "lately": lately}
+    recent = _admin().guesses.count(redis)
+    throttled = throttling(recent)
+    hold(
+        request.environ.get("asgi.scope"), seconds=throttled.seconds, is_sent=throttled.is_answered
+    )
+    if throttled.is_answered or recent % _LOGGED_OF_MANY == 0:
+        fields = {"client": client(), "lately": recent}
         log.warning("a wrong ADMIN_TOKEN was given", extra={"fields": fields})
-    if not slowed.is_slow:
+    if not throttled.is_slow:
         return Unauthorized(_PROOF, challenge="Bearer")
-    message = "Wrong admin token. Too many of them were given lately."
-    return TooMany(message, retry_after=_RETRY_AFTER)
+    message = "Wrong admin token. Too many wrong ones were sent recently."
+    return TooMany(message, retry_after=MINUTE_S)
 
 
-def _meant_session() -> Session:
-    """The session of a post that was meant.
+def _operator_session() -> Session:
+    """The session of an operator's POST.
 
     Raises:
-        Forbidden: nobody may act, or the post was not sent by our own page.
-        Unauthorized, TooMany: it does not prove who sent it.
-        Unavailable: whether it does cannot be told.
+        Forbidden: `ADMIN_TOKEN` is not set, or the POST did not come from our own page.
+        Unauthorized, TooMany: the request does not prove who sent it.
+        Unavailable: the session cannot be checked.
     """
-    if not _admin().is_possible:
+    if not _admin().is_enabled:
         raise Forbidden("Actions are off: ADMIN_TOKEN is not set.")
     session = _session()
     if session is None:
         raise Unauthorized(_PROOF, challenge="Bearer")
     csrf, site = request.form.get("csrf", ""), header("Sec-Fetch-Site") or ""
-    if not Admin.is_meant(session, csrf=csrf, fetch_site=site):
+    if not Admin.passes_csrf_check(session, csrf=csrf, fetch_site=site):
         raise Forbidden("This was not sent by the status page: load it again.")
     return session
 
 
-def _page() -> Shown:
+def _page() -> JsonObject:
     fleet, settings = process().fleet(), process().settings
     return page_of(
         PageInput(
@@ -257,7 +260,7 @@ def _page() -> Shown:
 
 
 def _html(template: str, *, status: int = 200, **known: object) -> Response:
-    text = render_template(template, is_possible=_admin().is_possible, **known)
+    text = render_template(template, is_enabled=_admin().is_enabled, **known)
     return Response(text, status=status, mimetype="text/html", headers=_PAGE_HEADERS)
 
 
@@ -267,11 +270,11 @@ def _sign_in_again(error: ApiError, *, is_wrong: bool) -> Response:
     return response
 
 
-def _back(session: Session | None = None, *, said: str | None = None) -> AnyResponse:
-    """To the page again (RFC 9110 section 15.4.4); what was done is said there."""
+def _back(session: Session | None = None, *, message: str | None = None) -> AnyResponse:
+    """A redirect to the page (RFC 9110 section 15.4.4), which shows the message."""
     query = ""
-    if session is not None and session.id is not None and said is not None:
-        query = "?" + urlencode({"said": session.signed(said)})
+    if session is not None and session.id is not None and message is not None:
+        query = "?" + urlencode({"said": session.signed(message)})
     response = redirect(f"/status{query}", 303)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,10 +1,10 @@
-"""Sessions on the status page: a random id in a cookie, and a proof of it in Redis.
+"""Sign-in sessions of the status page: a random id in a cookie, and a proof of it in Redis.
 
-Redis decides, so a session that was signed out is over at every reader at once. The cookie holds
-nothing that depends on `ADMIN_TOKEN`: a cookie that was signed with the token would let anybody try
-tokens at home, and each answer to a forged one would tell whether a guess is right.
-`session:{digest}` holds a MAC of the id, keyed with the token: whoever can write to Redis makes no
-session without the token, and a new token ends every session.
+Redis decides, so a session that was signed out ends at every reader at once. The cookie holds
+nothing that depends on `ADMIN_TOKEN`: a cookie signed with the token would let anybody test tokens
+offline, and each response to a forged one would tell whether a guess is right.
+`session:{digest}` holds a MAC of the id, keyed with the token: a client that can write to Redis but
+lacks the token cannot make a session, and a new token ends every session.
 """
 
 import hashlib
@@ -20,32 +20,32 @@ from shared.redis import keys
 
 LIFETIME_S = 12 * 3600
 _ID_BYTES = 18
-_ID = re.compile(r"[A-Za-z0-9_-]{24}")  # these, in base64
-_NOTE_S = 60  # seconds that a note lasts
+_ID = re.compile(r"[A-Za-z0-9_-]{24}")  # `_ID_BYTES` in base64
+_NOTE_S = 60  # seconds that a signed note is valid
 
 
 @dataclass(frozen=True)
 class Session:
-    """Somebody who gave the token.
+    """The session of an operator.
 
     Args:
-        id: what the cookie holds, a secret; None for a program that gives the token itself.
+        id: the cookie's value, a secret; None for a program that sends the token itself.
     """
 
     id: str | None = field(default=None, repr=False)
 
     @property
     def csrf(self) -> str | None:
-        """What a form has to bring with it; None if nothing."""
+        """The CSRF token that a form must carry; None if it needs none."""
         return None if self.id is None else _mac(self.id, "csrf")
 
     def signed(self, text: str) -> str:
-        """A text that comes back by way of this session's browser; nobody else can make one."""
+        """A text that passes through this session's browser; nobody else can make one."""
         signed = self._signer().dumps(text)
         return signed.decode() if isinstance(signed, bytes) else signed
 
     def text(self, signed: str) -> str | None:
-        """What this session signed less than a minute ago; None for anything else."""
+        """The text that this session signed less than a minute ago; None for anything else."""
         if self.id is None:
             return None
         try:
@@ -63,10 +63,10 @@ class Session:
 
 
 class Sessions:
-    """All sessions; every method may raise `redis.RedisError`.
+    """All sessions; methods may raise `redis.RedisError`.
 
     Args:
-        redis: where their proofs are.
+        redis: where the proofs are stored.
         token: `ADMIN_TOKEN`.
     """
 
@@ -75,13 +75,13 @@ class Sessions:
         self._token = token
 
     def begin(self) -> str:
-        """Begin a session; returns what its cookie holds."""
+        """Begin a session; returns the value of its cookie."""
         session_id = secrets.token_urlsafe(_ID_BYTES)
         self._redis.set(_key(session_id), self._proof(session_id), ex=LIFETIME_S)
         return session_id
 
     def find(self, cookie: str) -> Session | None:
-        """The session of a cookie; None if there is none, or it is over."""
+        """The session of a cookie; None if it does not exist or has ended."""
         if not _ID.fullmatch(cookie):
             return None
         proof = self._redis.get(_key(cookie))

@@ -1,4 +1,4 @@
-"""`POST /webhooks/github`: being told of changes instead of asking for them.
+"""`POST /webhooks/github`: verifies GitHub's deliveries and invalidates the affected resources.
 
 https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
 """
@@ -22,23 +22,23 @@ from shared.redis.announcements import Announcement
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
-# GitHub sends up to 25 MB, of which we need two names. An event that is larger than this (a push
-# of thousands of commits) is refused, and its change seen when the content becomes stale.
+# GitHub sends up to 25 MB, of which we need two names. A larger event (a push of thousands of
+# commits) is refused; readers then see the change when the content becomes stale.
 MAX_BYTES = 5 * 1024 * 1024
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")
-_REMEMBER_DELIVERY = timedelta(days=3)  # so long GitHub offers a delivery again
+_REMEMBER_DELIVERY = timedelta(days=3)  # so long GitHub offers redelivery
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What the header fields of a delivery say.
+    """The header fields of a delivery.
 
     Args:
-        signature: of its body: `sha256=` and 64 hexadecimal digits.
-        id: of the delivery; the same when GitHub sends it again.
-        event: what happened.
+        signature: of the body: `sha256=` and 64 hexadecimal digits.
+        id: of the delivery; the same when GitHub redelivers it.
+        event: name of the event.
     """
 
     signature: str
@@ -47,33 +47,33 @@ class Delivery:
 
     @classmethod
     def of(cls, header: Callable[[str], str]) -> "Delivery":
-        """The delivery that a request is the head of; its body need not have come.
+        """The delivery of a request's header; the body need not have arrived.
 
         Args:
-            header: gives the value of a header field, empty where it is absent.
+            header: returns the value of a header field, empty if it is absent.
 
         Raises:
-            Unauthorized: there is no signature.
-            BadRequest: something else is missing.
+            Unauthorized: the signature is missing or malformed.
+            BadRequest: another field is missing or malformed.
         """
         delivery = cls(
             header("X-Hub-Signature-256"), header("X-GitHub-Delivery"), header("X-GitHub-Event")
         )
         if not _SIGNATURE.fullmatch(delivery.signature):
-            raise Unauthorized("X-Hub-Signature-256 is missing or odd.")
+            raise Unauthorized("X-Hub-Signature-256 is missing or malformed.")
         if not _DELIVERY_ID.fullmatch(delivery.id):
-            raise BadRequest("X-GitHub-Delivery is missing or odd.")
+            raise BadRequest("X-GitHub-Delivery is missing or malformed.")
         if not _EVENT.fullmatch(delivery.event):
-            raise BadRequest("X-GitHub-Event is missing or odd.")
+            raise BadRequest("X-GitHub-Event is missing or malformed.")
         return delivery
 
 
 class Signature:
-    """A signature, and what the body would be signed with, worked out as it comes.
+    """The claimed signature and the expected ones, which are computed as the body arrives.
 
     Args:
         claimed: value of `X-Hub-Signature-256`.
-        secrets: that it may be signed with.
+        secrets: the accepted secrets.
     """
 
     def __init__(self, claimed: str, secrets: Sequence[str]) -> None:
@@ -81,15 +81,15 @@ class Signature:
         self._expected = [hmac.new(secret.encode(), digestmod=hashlib.sha256) for secret in secrets]
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece of the body."""
+        """Add the next piece of the body."""
         for one in self._expected:
             one.update(piece)
 
     def check(self) -> None:
-        """Compare, in constant time, once the body is complete.
+        """Compare the signatures in constant time; call it when the body is complete.
 
         Raises:
-            Unauthorized: it was not signed with one of the secrets.
+            Unauthorized: the body is not signed with one of the secrets.
         """
         expected = [f"sha256={one.hexdigest()}".encode() for one in self._expected]
         if not any(hmac.compare_digest(self._claimed, one) for one in expected):
@@ -97,13 +97,13 @@ class Signature:
 
 
 class Webhooks:
-    """Takes deliveries; methods may raise `redis.RedisError`.
+    """Handles deliveries; methods may raise `redis.RedisError`.
 
     Args:
-        redis: where deliveries and tellings are noted.
-        queue: where refreshes are asked for.
-        catalogue: what is tracked.
-        secrets: that deliveries may be signed with.
+        redis: where deliveries are remembered and changes announced.
+        queue: the refresh queue.
+        catalogue: the tracked resources.
+        secrets: the accepted secrets.
     """
 
     def __init__(
@@ -115,18 +115,21 @@ class Webhooks:
         self._secrets = secrets
 
     def take(self, body: bytes, delivery: Delivery) -> list[Resource]:
-        """Have what an event touches refreshed, and say what that is.
+        """Invalidate the resources that an event affects, and enqueue their refreshes.
 
-        A storm of events about one resource makes a handful of refreshes: the mark that is left
-        for them is one, and so is the job, however often they are made.
+        A storm of events about one resource causes only a handful of refreshes: the resource has
+        one invalidation mark and one job, however often they are made. A redelivery does nothing.
 
         Args:
             body: of the delivery.
-            delivery: what its header fields say.
+            delivery: its header fields.
+
+            Returns:
+                The affected resources.
 
         Raises:
-            Unauthorized: it is not signed with a secret of ours.
-            BadRequest: it is not a delivery of GitHub's.
+            Unauthorized: the body is not signed with one of the secrets.
+            BadRequest: the body is not a JSON object.
         """
         signature = Signature(delivery.signature, self._secrets)
         signature.feed(body)
@@ -136,10 +139,10 @@ class Webhooks:
         if not self._redis.set(keys.delivery(delivery.id), 1, nx=True, ex=_REMEMBER_DELIVERY):
             return []
         for resource in resources:
-            self._tell(resource)
+            self._invalidate(resource)
         return resources
 
-    def _tell(self, resource: Resource) -> None:
+    def _invalidate(self, resource: Resource) -> None:
         self._queue.mark(resource)
         self._queue.ask(resource, urgent=True)
         number = self._redis.incr(keys.CHANGES)

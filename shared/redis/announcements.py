@@ -1,6 +1,6 @@
-"""What is said on the pub/sub channel: "look at this resource again", and how often it was said.
+"""Announcements on the pub/sub channel: "check this resource", with a sequence number.
 
-An announcement carries no content: pub/sub loses messages, so none may be needed for being right.
+An announcement carries no content: pub/sub loses messages, so correctness must not depend on any.
 """
 
 import json
@@ -13,19 +13,19 @@ class Announcement:
 
     Args:
         name: the name of the resource that was updated, confirmed, or failed to refresh.
-        number: the value of the changes counter; the next message's is one more.
+        number: the value of the changes counter, which grows by one with each message.
     """
 
     name: str
     number: int
 
     def to_json(self) -> str:
-        """The message; the refreshers' scripts spell it the same, inside Redis."""
+        """The message; the refreshers' Lua scripts produce the same JSON inside Redis."""
         return json.dumps({"name": self.name, "number": self.number})
 
 
 def parse(message: bytes) -> Announcement | None:
-    """The announcement in a message; None for one that is not ours to understand."""
+    """The announcement in a message; None if the message is malformed."""
     try:
         fields = json.loads(message)
         return Announcement(str(fields["name"]), int(fields["number"]))

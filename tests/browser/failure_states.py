@@ -1,4 +1,4 @@
-"""What goes wrong in pages while a test looks at them."""
+"""Failures in pages during a test."""
 
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,14 @@ _ABORTED = "net::ERR_ABORTED"
 
 
 class FailureStates:
-    """Errors on the console, exceptions that nobody caught, requests that failed."""
+    """Errors on the console, uncaught exceptions, and failed requests."""
 
     def __init__(self) -> None:
         self._seen: list[str] = []
         self._pages: list[Page] = []
 
     def watch(self, page: "Page") -> None:
-        """Note what goes wrong in a page from now on."""
+        """Record the failures in a page from now on."""
         self._pages.append(page)
         page.on("console", self._console)
         page.on("pageerror", self._error)
@@ -25,7 +25,7 @@ class FailureStates:
         page.on("response", self._response)
 
     def seen(self) -> list[str]:
-        """A line for each thing that went wrong so far, in order."""
+        """A line for each failure so far, in order."""
         for page in self._pages:
             if not page.is_closed():
                 page.evaluate("0")  # what was said before is heard with its answer

@@ -1,4 +1,4 @@
-"""The status page as people meet it: in a browser, on a phone, by keyboard, while things fail."""
+"""The status page in a browser: on a phone, by keyboard, while things fail."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def github() -> Iterator[FakeGitHubProcess]:
 
 @pytest.fixture(scope="module")
 def reader(github: FakeGitHubProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """A reader with a refresher, and two on-demand resources that were asked for."""
+    """A reader with a refresher, and two on-demand resources that were requested."""
     folder = tmp_path_factory.mktemp("status")
     known = {"CACHE_TTL": TTL, "BACKOFF_MAX": 4, "GITHUB_API_TOKEN": "ghp_0123456789abcdef"}
     with Fleet(folder, github.url, **known) as fleet:
@@ -66,17 +66,17 @@ def _all_is_well_afterwards(reader: Reader, github: FakeGitHubProcess) -> Iterat
 
 @pytest.fixture
 def failing(github: FakeGitHubProcess) -> None:
-    """GitHub answers 502."""
+    """GitHub responds with 502."""
     github.fault("status", status=502)
 
 
 def states(reader: Reader) -> list[str]:
-    """How the tracked resources are."""
+    """The states of the tracked resources."""
     return [row["state"] for row in reader.get("/status.json").json()["resources"]]
 
 
 def look(page: "Page", reader: Reader) -> None:
-    """Load the page, and see it brought up to date once."""
+    """Load the page, and wait for its first update."""
     page.goto(f"{reader.url}/status")
     page.wait_for_function("() => document.getElementById('live').textContent.startsWith('live')")
     # Whatever is replaced from now on was not loaded anew.
@@ -106,12 +106,12 @@ def row(page: "Page", table: str, name: str) -> Any:
 
 
 def focused(page: "Page") -> str:
-    """What a screen reader says of the element that has the focus."""
+    """The text of the focused element for a screen reader."""
     return str(page.evaluate("document.activeElement.textContent.trim().replace(/\\s+/g, ' ')"))
 
 
 def violations(page: "Page") -> list[str]:
-    """What axe finds that keeps people out, contrast included (WCAG 2.2 A and AA)."""
+    """The accessibility problems that axe finds, contrast included (WCAG 2.2 A and AA)."""
     try:
         page.evaluate(axe.source())
     except NodeMissing as missing:
@@ -137,7 +137,7 @@ def test_it_loads_and_comes_up_to_date_without_an_error(
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("is_operator", [False, True], ids=["anybody", "operator"])
-def test_nothing_keeps_anybody_from_using_it(
+def test_it_is_accessible(
     new_page: NewPage, reader: Reader, scheme: str, is_operator: bool
 ) -> None:
     page = new_page(color_scheme=scheme)
@@ -147,7 +147,9 @@ def test_nothing_keeps_anybody_from_using_it(
 
 @pytest.mark.usefixtures("failing")
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_also_not_when_everything_fails(new_page: NewPage, reader: Reader, scheme: str) -> None:
+def test_it_is_accessible_when_everything_fails(
+    new_page: NewPage, reader: Reader, scheme: str
+) -> None:
     page = new_page(color_scheme=scheme, viewport=PHONE)
     look(page, reader)
     wait_for(page, "GitHub is failing")
@@ -169,7 +171,7 @@ def test_on_a_phone_nothing_scrolls_sideways(
     assert beyond == []
 
 
-def test_it_says_in_plain_words_what_fails_since_when_what_is_served_and_what_comes_next(
+def test_a_failure_is_shown_with_its_start_reason_consequence_and_next_try(
     page: "Page", reader: Reader, github: FakeGitHubProcess, failure_states: FailureStates
 ) -> None:
     look(page, reader)
@@ -181,7 +183,7 @@ def test_it_says_in_plain_words_what_fails_since_when_what_is_served_and_what_co
         r"4 of 4 tracked resources cannot be refreshed\. "
         r"Failing since \d\d:\d\d:\d\d UTC \(\d+ s\): GitHub answered 502\. "
         r"The next try is (in \d+ s|due now)\. "
-        r"What is held is still served, at most \d+ s old\.",
+        r"Cached content is still served, at most \d+ s old\.",
         said,
     )
     assert page.title() == "! GitHub is failing"
@@ -240,7 +242,7 @@ def test_an_operator_has_a_resource_refreshed_by_keyboard_alone(
     said = page.inner_text("#said")
     assert said in {
         "/orgs/Netflix will be refreshed.",
-        "/orgs/Netflix is just being refreshed.",
+        "/orgs/Netflix is already being refreshed.",
     }
     eventually(lambda: github.page_requests("/orgs/Netflix") > asked, what="GitHub is asked")
     # It can be pressed again at once: bringing the page up to date takes the focus from nobody.
@@ -257,11 +259,13 @@ def test_an_operator_has_an_on_demand_resource_forgotten(page: "Page", reader: R
     assert page.inner_text("#said") == "/users/netflix will be forgotten."
     page.wait_for_function(
         "() => [...document.querySelectorAll('[aria-labelledby=on_demand] tr')].some("
-        "row => row.innerText.includes('/users/netflix') && row.innerText.includes('not held'))"
+        "row => row.innerText.includes('/users/netflix') && row.innerText.includes('not cached'))"
     )
 
 
-def test_who_did_not_sign_in_has_no_buttons_and_is_refused(page: "Page", reader: Reader) -> None:
+def test_without_a_session_there_are_no_buttons_and_actions_are_refused(
+    page: "Page", reader: Reader
+) -> None:
     look(page, reader)
     assert page.locator("form.act").count() == 0
     status = page.evaluate(
@@ -275,13 +279,13 @@ def test_a_wrong_token_is_refused_and_another_try_given(page: "Page", reader: Re
     page.goto(f"{reader.url}/status")
     page.fill("#token", "wrong")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=That is not the admin token.")
+    page.wait_for_selector("text=Wrong admin token.")
     page.fill("#token", TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Sign out")
 
 
-def test_without_javascript_it_says_and_does_the_same(new_page: NewPage, reader: Reader) -> None:
+def test_it_works_without_javascript(new_page: NewPage, reader: Reader) -> None:
     page = new_page(java_script_enabled=False)
     page.goto(f"{reader.url}/status")
     assert page.locator("section[aria-labelledby=resources] tbody tr").count() == 4
@@ -289,15 +293,13 @@ def test_without_javascript_it_says_and_does_the_same(new_page: NewPage, reader:
     page.fill("#token", TOKEN)
     page.click("text=Sign in")
     page.click("text=Pause refreshing")
-    assert "Refreshing is paused: no refresher begins anything new." in page.inner_text("#said")
+    assert "Refreshing is paused: refreshers start no new job." in page.inner_text("#said")
     assert "An operator has paused refreshing" in page.inner_text(".statements")
     page.click("text=Resume refreshing")
-    assert "Refreshing goes on." in page.inner_text("#said")
+    assert "Refreshing is resumed." in page.inner_text("#said")
 
 
-def test_what_is_selected_stays_selected_while_the_page_comes_up_to_date(
-    page: "Page", reader: Reader
-) -> None:
+def test_a_selection_stays_while_the_page_is_updated(page: "Page", reader: Reader) -> None:
     look(page, reader)
     page.evaluate(
         "getSelection().selectAllChildren("
@@ -307,18 +309,16 @@ def test_what_is_selected_stays_selected_while_the_page_comes_up_to_date(
     assert page.evaluate("getSelection().toString().trim()") == "/orgs/Netflix/repos"
 
 
-def test_a_reader_that_is_gone_is_not_shown_as_if_it_were_there(
-    page: "Page", reader: Reader
-) -> None:
+def test_a_reader_that_is_gone_is_reported(page: "Page", reader: Reader) -> None:
     look(page, reader)
     page.route("**/status.json", lambda route: route.abort())
-    page.wait_for_selector("text=this reader does not answer; as of")
+    page.wait_for_selector("text=this reader does not respond; as of")
     page.unroute("**/status.json")
     page.wait_for_selector("text=live, as of")
 
 
 @pytest.mark.parametrize(("scheme", "other"), [SCHEMES, SCHEMES[::-1]])
-def test_it_is_dark_for_who_wants_it_dark(
+def test_it_is_dark_in_a_dark_colour_scheme(
     new_page: NewPage, reader: Reader, scheme: str, other: str
 ) -> None:
     papers = {}
@@ -357,7 +357,7 @@ def budgets(reader: Reader) -> list[bool]:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_credential_that_sees_too_much_is_named_with_what_to_make_instead(
+def test_a_credential_that_sees_too_much_is_named_with_what_to_create_instead(
     new_page: NewPage, privileged: dict[str, Reader], scheme: str
 ) -> None:
     page = new_page(color_scheme=scheme)
@@ -369,13 +369,13 @@ def test_a_credential_that_sees_too_much_is_named_with_what_to_make_instead(
     assert page.title() == "! A credential sees more than the public"
     cards = page.inner_text(".cards")
     assert "sees more than the public: has the scope repo" in cards
-    assert "for what is asked without a credential" in cards
+    assert "for requests without a credential" in cards
     assert page.locator(".private").is_hidden()
     assert violations(page) == []
 
 
 @pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}])
-def test_that_private_repositories_are_served_is_marked_at_the_top(
+def test_served_private_repositories_are_marked_at_the_top(
     new_page: NewPage, privileged: dict[str, Reader], options: dict[str, Any]
 ) -> None:
     page = new_page(**options)
@@ -386,7 +386,7 @@ def test_that_private_repositories_are_served_is_marked_at_the_top(
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_what_is_private_is_marked_so_that_everybody_sees_it(
+def test_the_mark_of_private_repositories_is_visible(
     new_page: NewPage, privileged: dict[str, Reader], scheme: str
 ) -> None:
     page = new_page(color_scheme=scheme, viewport=PHONE)

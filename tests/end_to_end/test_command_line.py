@@ -159,7 +159,7 @@ def test_while_github_fails_commands_say_so(fleet: Fleet, github: FakeGitHubProc
     assert "failing" in fleet.cache("show", "/orgs/Netflix").stdout
     doctor = fleet.cache("doctor")
     assert "GitHub is failing" in doctor.stdout
-    assert "it answered 502" in doctor.stdout
+    assert "it responded 502" in doctor.stdout
     assert doctor.returncode == 0  # everything is served
     warmed = fleet.cache("warm", "--force", "--timeout", "30")
     assert warmed.returncode == 1
@@ -178,7 +178,7 @@ def test_without_content_or_refreshers_the_doctor_sees_problems(fleet: Fleet) ->
     assert problems == {"refreshers", "content"}
     refreshed = fleet.cache("refresh", "/orgs/Netflix")
     assert refreshed.returncode == 1
-    assert refreshed.stderr.startswith("Error: It is queued, but no refresher is alive")
+    assert refreshed.stderr.startswith("Error: It is queued, but no refresher is running")
 
 
 def test_without_redis_or_with_a_bad_setting_one_line_says_so(fleet: Fleet) -> None:
@@ -186,10 +186,10 @@ def test_without_redis_or_with_a_bad_setting_one_line_says_so(fleet: Fleet) -> N
     for arguments in (["list"], ["warm"], ["pause"]):
         ended = fleet.cache(*arguments)
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert ended.stderr == "Error: Redis does not answer (ConnectionError)\n"
+        assert ended.stderr == "Error: Redis does not respond (ConnectionError)\n"
     doctor = fleet.cache("doctor")
     assert doctor.returncode == 1
-    assert "Redis does not answer" in doctor.stdout
+    assert "Redis does not respond" in doctor.stdout
     assert "Traceback" not in doctor.stderr
     ended = fleet.cache("list", CACHE_TTL="soon")
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""`make run`: one command runs all of it, one Ctrl-C stops all of it, and nothing is forgotten."""
+"""`make run`: one command runs all of it, one Ctrl-C stops all of it, and nothing is removed."""
 
 import os
 import signal

@@ -48,10 +48,10 @@ def test_workers_readers_scheduler_and_command_line_speak_it(
 
 def test_a_wrong_certificate_is_refused_with_one_clear_line(fleet: Fleet, tmp_path: Path) -> None:
     wrong = {"REDIS_CA_FILE": Authority(tmp_path / "certificates", "wrong").file}
-    refused = "Redis's certificate is refused: "
+    refused = "Redis's certificate is rejected: "
     listed = fleet.cache("list", **wrong)
     assert listed.returncode == 1
-    assert listed.stderr.startswith(f"Error: Redis does not answer ({refused}")
+    assert listed.stderr.startswith(f"Error: Redis does not respond ({refused}")
     assert listed.stderr.count("\n") == 1
     assert refused in fleet.cache("doctor", **wrong).stdout
     worker = fleet.worker(**wrong)

@@ -1,4 +1,4 @@
-"""What is left of GitHub's limits, and a ring of what was: bounded, and of the last hours only."""
+"""What is left of GitHub's limits, and its history: bounded, of the last hours only."""
 
 import pytest
 from hypothesis import given
@@ -36,7 +36,7 @@ def ring(written: list[tuple[float, int]]) -> dict[bytes, bytes]:
 
 
 def know(redis: Redis, credential: str = ID, resource_class: str = "core", **known: object) -> None:
-    """Put a budget into Redis as refreshers do."""
+    """Store a budget as refreshers do."""
     fields = {"limit": 5000, "remaining": 4000, "reset": RESET, **known}
     redis.hset(keys.budget(credential, resource_class), mapping=fields)  # type: ignore[arg-type]
     redis.zadd(keys.BUDGETS, {name_of(credential, resource_class): NOW})
@@ -59,7 +59,7 @@ def test_a_ring_never_has_more_points_than_slots_nor_one_of_an_earlier_turn(
 
 
 @given(noted, st.integers(0, 200 * SLOT_SECONDS))
-def test_whatever_the_clock_did_there_are_no_more_points_than_slots_and_they_are_in_order(
+def test_the_ring_is_bounded_and_in_order_whatever_the_clock_did(
     written: list[tuple[float, int]], later: int
 ) -> None:
     found = points(ring(written), now=NOW + later)
@@ -107,7 +107,7 @@ def test_a_whole_budget(redis: Redis) -> None:
     ]
 
 
-def test_what_the_origin_did_not_say_is_not_known(redis: Redis) -> None:
+def test_unreported_values_are_unknown(redis: Redis) -> None:
     know(redis, "anonymous")
     redis.hset(keys.credential("anonymous"), mapping={"status": "200", "expires": ""})
     (found,) = budgets.read(redis, now=NOW)
@@ -115,7 +115,7 @@ def test_what_the_origin_did_not_say_is_not_known(redis: Redis) -> None:
     assert found.privileges == []
 
 
-def test_a_token_without_any_scope_is_not_one_of_which_nothing_is_known(redis: Redis) -> None:
+def test_no_scopes_is_not_the_same_as_unknown_scopes(redis: Redis) -> None:
     know(redis)
     redis.hset(keys.credential(ID), mapping={"scopes": ""})
     (found,) = budgets.read(redis, now=NOW)
@@ -157,12 +157,12 @@ def test_when_the_hour_is_over_all_is_left(redis: Redis, now: float, remaining: 
     assert [one.remaining for one in budgets.read(redis, now=now)] == [remaining]
 
 
-def test_less_than_nothing_is_nothing(redis: Redis) -> None:
+def test_a_negative_rest_is_0(redis: Redis) -> None:
     know(redis, remaining=-3)
     assert [one.remaining for one in budgets.read(redis, now=NOW)] == [0]
 
 
-def test_a_budget_that_redis_has_forgotten_is_not_one_that_is_spent(redis: Redis) -> None:
+def test_a_budget_that_expired_is_not_exhausted(redis: Redis) -> None:
     """It is kept for two hours, its name and its history for seven."""
     know(redis)
     redis.delete(keys.budget(ID, "core"))

@@ -186,7 +186,7 @@ def test_only_an_expanded_list_has_an_array() -> None:
 
 
 @given(entries)
-def test_no_bytes_that_an_entry_holds_go_uncounted(entry: Entry) -> None:
+def test_all_bytes_of_an_entry_are_counted(entry: Entry) -> None:
     held = [entry.body, *entry.encoded.values(), *(view.body for view in entry.views.values())]
     ends = [entry.ends or (), *(view.ends for view in entry.views.values())]
     assert entry.held_bytes >= sum(map(len, held)) + 8 * sum(map(len, ends))

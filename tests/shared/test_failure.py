@@ -29,7 +29,7 @@ def test_the_kind_is_read_back_as_a_kind(failure: Failure) -> None:
     assert type(Failure.from_json(failure.to_json()).kind) is FailureKind
 
 
-def test_nobody_asks_again_before_retry_at() -> None:
+def test_no_refresh_is_due_before_retry_at() -> None:
     failure = make_failure(retry_at=NOW + 5)
     assert failure.holds_back(NOW)
     assert failure.holds_back(NOW + 4.999)

@@ -1,4 +1,4 @@
-"""One line a thing: an object for machines, or words for people."""
+"""One line per event: an object for machines, or text for people."""
 
 import json
 import logging
@@ -74,7 +74,7 @@ logging.getLogger("refresher").warning("\\u00e9\\nsecond line", extra={"fields":
     }
 
 
-def test_what_a_line_is_about_does_not_take_the_place_of_what_every_line_has() -> None:
+def test_fields_do_not_overwrite_the_members_of_every_line() -> None:
     program = """
 fields = {"time": "never", "level": "mad", "logger": "someone", "event": "other", "status": 200}
 log.error("the truth", extra={"fields": fields})
@@ -98,12 +98,12 @@ except KeyError:
     assert line["exception"].endswith("KeyError: 'missing'")
 
 
-def test_what_is_no_json_is_logged_all_the_same() -> None:
+def test_a_value_that_is_not_json_is_logged_all_the_same() -> None:
     (line,) = objects('log.info("x", extra={"fields": {"odd": {1, 2}, "path": b"/"}})')
     assert (line["odd"], line["path"]) == ("{1, 2}", "b'/'")
 
 
-def test_everybody_s_warnings_are_logged_and_of_ours_what_is_of_interest() -> None:
+def test_warnings_of_libraries_are_logged_and_our_own_information() -> None:
     program = """
 for name in ("reader.access", "refresher", "gunicorn.error", "rq.worker", "pottery", "urllib3"):
     one = logging.getLogger(name)
@@ -162,7 +162,7 @@ _CLOCK = re.compile(r"\d\d:\d\d:\d\d \[")
 
 
 def written(log_format: LogFormat, record: logging.LogRecord) -> str:
-    """What the formatter that all processes share makes of a record."""
+    """A record as the processes' common formatter writes it."""
     formatter = logging_config(log_format)["formatters"]["line"]["()"](log_format=log_format)
     return str(formatter.format(record))
 
@@ -229,7 +229,7 @@ def test_a_console_shows_what_would_be_invisible(character: str) -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_a_number_that_json_has_no_word_for_is_a_text(number: float) -> None:
+def test_a_number_that_json_cannot_hold_becomes_text(number: float) -> None:
     def refuse(word: str) -> None:
         raise AssertionError(word)
 
@@ -246,7 +246,7 @@ def test_a_field_that_cannot_be_a_member_is_logged_all_the_same() -> None:
 
 @pytest.mark.parametrize("log_format", list(LogFormat))
 @pytest.mark.parametrize("name", ["gunicorn.error", "rq.worker", "rq.job", "urllib3"])
-def test_what_servers_and_queues_log_goes_the_same_way(name: str, log_format: LogFormat) -> None:
+def test_gunicorn_and_rq_log_in_the_same_format(name: str, log_format: LogFormat) -> None:
     said = str(InvalidRequestLine("GET /\x1b[31m\r\n12:00:00 [info     ] fine"))
     program = f"""
 one = logging.getLogger({name!r})

@@ -1,4 +1,4 @@
-"""Counts by measure and labels, histograms of them, and the refreshers' sums in Redis."""
+"""Counters by measure and labels, histograms, and the refreshers' sums in Redis."""
 
 from itertools import pairwise
 
@@ -78,19 +78,19 @@ def test_a_histogram_counts_for_each_bound_what_is_at_most_that(
     assert expected[-1] == ("+Inf", len(seen))
 
 
-def test_a_histogram_of_nothing_is_none() -> None:
+def test_without_counts_there_is_no_histogram() -> None:
     assert Measures({}).histograms(Measure.ORIGIN_SECONDS) == {}
     assert Measures({}).of(Measure.REQUESTS) == {}
 
 
 @given(st.dictionaries(st.tuples(st.sampled_from(Measure), labels), st.floats(0, 1e9)))
-def test_what_is_named_by_a_field_is_found_by_it(counts: dict[Counted, float]) -> None:
+def test_a_counter_is_found_by_its_field(counts: dict[Counted, float]) -> None:
     parsed = parse((field_of(*counted), value) for counted, value in counts.items())
     found = {(m, known): n for m, of in parsed.counts.items() for known, n in of.items()}
     assert found == counts
 
 
-def test_a_measure_of_another_version_is_left_out() -> None:
+def test_an_unknown_measure_is_left_out() -> None:
     parsed = parse([("tomorrows|x", 1.0), ("", 2.0), ("points|anonymous", 3.0)])
     assert parsed.counts == {Measure.POINTS: {("anonymous",): 3.0}}
 
@@ -113,10 +113,10 @@ class TestInRedis:
             Measure.FAILURES: {("timeout",): 1},
         }
 
-    def test_nothing_was_counted_in_an_empty_one(self, redis: Redis) -> None:
+    def test_an_empty_one_has_no_counters(self, redis: Redis) -> None:
         assert measures.read(redis) == Measures({})
 
-    def test_nothing_is_added_of_nothing(self, redis: Redis) -> None:
+    def test_adding_nothing_changes_nothing(self, redis: Redis) -> None:
         self.add(redis, {})
         assert redis.keys() == []
 

@@ -32,7 +32,7 @@ def queue(redis: Redis) -> RefreshQueue:
 
 @pytest.fixture
 def window_ends(redis: Redis) -> Callable[[], None]:
-    """The moment passes in which only the first of all askers is listened to."""
+    """The second passes in which only the first request counts."""
 
     def end() -> None:
         for key in redis.scan_iter(keys.asked(USER).replace(USER.id, "*")):
@@ -42,7 +42,7 @@ def window_ends(redis: Redis) -> Callable[[], None]:
 
 
 def take_next(redis: Redis) -> Job:
-    """What a worker does first."""
+    """Take a job from the queue, as a worker does first."""
     job_id = cast(bytes, redis.lpop(LIST)).decode()
     return Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
 
@@ -53,17 +53,17 @@ def fill(redis: Redis, count: int) -> None:
         queue.enqueue_call("x.y", description=f"refresh /users/u{number}")
 
 
-def test_a_refresh_that_is_asked_for_is_queued(redis: Redis, queue: RefreshQueue) -> None:
+def test_a_requested_refresh_is_queued(redis: Redis, queue: RefreshQueue) -> None:
     assert queue.ask(USER) is Asked.QUEUED
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_asking_twice_in_a_moment_makes_one_job(redis: Redis, queue: RefreshQueue) -> None:
+def test_two_requests_within_a_second_make_one_job(redis: Redis, queue: RefreshQueue) -> None:
     assert [queue.ask(USER), queue.ask(USER)] == [Asked.QUEUED, Asked.UNDER_WAY]
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_a_job_that_waits_is_not_doubled_later(
+def test_a_queued_job_is_not_doubled_later(
     redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None]
 ) -> None:
     queue.ask(USER)
@@ -78,7 +78,7 @@ def test_different_resources_do_not_wait_for_each_other(redis: Redis, queue: Ref
     assert queued_names(redis) == ["/users/mona", "/users/hubot"]
 
 
-def test_of_a_whole_fleet_asking_at_once_one_makes_a_job(redis: Redis) -> None:
+def test_simultaneous_requests_of_a_fleet_make_one_job(redis: Redis) -> None:
     barrier = Barrier(20)
 
     def ask(_: int) -> Asked:
@@ -92,7 +92,7 @@ def test_of_a_whole_fleet_asking_at_once_one_makes_a_job(redis: Redis) -> None:
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_within_the_moment_redis_is_asked_one_thing_only(redis: Redis, queue: RefreshQueue) -> None:
+def test_within_the_second_redis_gets_one_command_only(redis: Redis, queue: RefreshQueue) -> None:
     queue.ask(USER)
     before = redis.info("stats")["total_commands_processed"]
     queue.ask(USER)
@@ -100,19 +100,17 @@ def test_within_the_moment_redis_is_asked_one_thing_only(redis: Redis, queue: Re
     assert redis.info("stats")["total_commands_processed"] - before == 2
 
 
-def test_the_moment_ends_by_itself_after_a_second(redis: Redis, queue: RefreshQueue) -> None:
+def test_the_mark_of_a_request_expires_after_a_second(redis: Redis, queue: RefreshQueue) -> None:
     queue.ask(USER)
     assert 0 < redis.pttl(keys.asked(USER)) <= 1000
 
 
-def test_the_record_of_a_job_ends_by_itself_after_an_hour(
-    redis: Redis, queue: RefreshQueue
-) -> None:
+def test_the_id_of_a_queued_job_expires_after_an_hour(redis: Redis, queue: RefreshQueue) -> None:
     queue.ask(USER)
     assert 3590 < redis.ttl(keys.queued(USER)) <= 3600
 
 
-def test_a_lost_queue_is_healed_by_the_next_who_asks(
+def test_a_lost_queue_is_healed_by_the_next_request(
     redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None]
 ) -> None:
     queue.ask(USER)
@@ -122,7 +120,7 @@ def test_a_lost_queue_is_healed_by_the_next_who_asks(
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_a_worker_that_died_before_it_took_the_lock_blocks_nobody(
+def test_a_worker_that_died_before_it_took_the_lock_blocks_no_refresh(
     redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None]
 ) -> None:
     queue.ask(USER)
@@ -132,7 +130,7 @@ def test_a_worker_that_died_before_it_took_the_lock_blocks_nobody(
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_an_asker_that_died_before_its_job_was_queued_blocks_nobody(
+def test_a_reader_that_died_before_its_job_was_queued_blocks_no_refresh(
     redis: Redis, queue: RefreshQueue
 ) -> None:
     redis.set(keys.queued(USER), "a-job-that-never-was")
@@ -140,7 +138,7 @@ def test_an_asker_that_died_before_its_job_was_queued_blocks_nobody(
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_an_emptied_redis_blocks_nobody(redis: Redis, queue: RefreshQueue) -> None:
+def test_an_emptied_redis_blocks_no_refresh(redis: Redis, queue: RefreshQueue) -> None:
     queue.ask(USER)
     redis.flushall()
     queue.ask(USER)
@@ -148,7 +146,7 @@ def test_an_emptied_redis_blocks_nobody(redis: Redis, queue: RefreshQueue) -> No
 
 
 @pytest.mark.parametrize("resource", [USER, REPOS], ids=["on demand", "tracked"])
-def test_nothing_is_queued_while_somebody_holds_the_lock(
+def test_nothing_is_queued_while_the_lock_is_held(
     redis: Redis, queue: RefreshQueue, window_ends: Callable[[], None], resource: Resource
 ) -> None:
     redis.set(keys.running(resource), "someone")
@@ -160,13 +158,13 @@ def test_nothing_is_queued_while_somebody_holds_the_lock(
     assert queued_names(redis) == [resource.name]
 
 
-def test_the_lock_of_another_resource_is_no_hindrance(redis: Redis, queue: RefreshQueue) -> None:
+def test_the_lock_of_another_resource_does_not_matter(redis: Redis, queue: RefreshQueue) -> None:
     redis.set(keys.running(OTHER), "someone")
     queue.ask(USER)
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_a_full_queue_turns_away_what_is_on_demand(redis: Redis) -> None:
+def test_a_full_queue_turns_away_on_demand_resources(redis: Redis) -> None:
     queue = RefreshQueue(redis, limit=3)
     fill(redis, 2)
     assert queue.ask(USER) is Asked.QUEUED
@@ -175,20 +173,22 @@ def test_a_full_queue_turns_away_what_is_on_demand(redis: Redis) -> None:
     assert len(queued_names(redis)) == 3
 
 
-def test_a_full_queue_takes_what_is_tracked(redis: Redis) -> None:
+def test_a_full_queue_takes_tracked_resources(redis: Redis) -> None:
     queue = RefreshQueue(redis, limit=3)
     fill(redis, 3)
     assert queue.ask(REPOS) is Asked.QUEUED
     assert queued_names(redis)[0] == "/orgs/Netflix/repos"
 
 
-def test_what_nobody_waits_for_goes_to_the_end(redis: Redis, queue: RefreshQueue) -> None:
+def test_a_refresh_without_a_waiting_client_goes_to_the_end(
+    redis: Redis, queue: RefreshQueue
+) -> None:
     fill(redis, 1)
     queue.ask(USER)
     assert queued_names(redis) == ["/users/u0", "/users/mona"]
 
 
-def test_what_a_client_waits_for_goes_to_the_front_of_a_short_queue(
+def test_a_refresh_with_a_waiting_client_goes_to_the_front_of_a_short_queue(
     redis: Redis, queue: RefreshQueue
 ) -> None:
     fill(redis, SHORT_QUEUE - 1)
@@ -196,13 +196,15 @@ def test_what_a_client_waits_for_goes_to_the_front_of_a_short_queue(
     assert queued_names(redis)[0] == "/users/mona"
 
 
-def test_in_a_long_queue_nobody_on_demand_overtakes(redis: Redis, queue: RefreshQueue) -> None:
+def test_in_a_long_queue_no_on_demand_refresh_overtakes(redis: Redis, queue: RefreshQueue) -> None:
     fill(redis, SHORT_QUEUE)
     queue.ask(USER, urgent=True)
     assert queued_names(redis)[-1] == "/users/mona"
 
 
-def test_what_is_tracked_goes_to_the_front_of_any_queue(redis: Redis, queue: RefreshQueue) -> None:
+def test_a_tracked_resource_goes_to_the_front_of_any_queue(
+    redis: Redis, queue: RefreshQueue
+) -> None:
     fill(redis, SHORT_QUEUE + 1)
     queue.ask(REPOS)
     assert queued_names(redis)[0] == "/orgs/Netflix/repos"
@@ -217,7 +219,7 @@ def test_a_job_calls_the_refresher_by_its_dotted_name(redis: Redis, queue: Refre
     assert job.description == "refresh /orgs/Netflix/repos"
 
 
-def test_a_job_ends_and_is_forgotten_in_time(redis: Redis, queue: RefreshQueue) -> None:
+def test_a_job_has_a_time_limit_and_expires(redis: Redis, queue: RefreshQueue) -> None:
     queue.ask(USER)
     job = take_next(redis)
     assert (job.timeout, job.result_ttl, job.failure_ttl) == (900, 0, 600)
@@ -243,9 +245,7 @@ def test_a_job_has_an_id_that_rq_allows_and_that_no_other_job_has(
     assert re.fullmatch(r"[A-Za-z0-9_-]+", first)
 
 
-def test_a_refresh_ahead_tells_the_job_what_it_has_to_outlast(
-    redis: Redis, queue: RefreshQueue
-) -> None:
+def test_a_refresh_ahead_carries_the_freshness_to_exceed(redis: Redis, queue: RefreshQueue) -> None:
     queue.ask(REPOS, fresh_after=1_800_000_000.25)
     job = take_next(redis)
     assert job.args == [REPOS.name]
@@ -258,7 +258,7 @@ def test_any_other_refresh_has_no_such_condition(redis: Redis, queue: RefreshQue
 
 
 @pytest.mark.parametrize("is_running", [False, True])
-def test_what_a_person_asks_for_counts_as_called_for_until_a_refresh_has_seen_to_it(
+def test_a_forced_refresh_invalidates_until_a_refresh_has_handled_it(
     redis: Redis, queue: RefreshQueue, *, is_running: bool
 ) -> None:
     if is_running:

@@ -1,4 +1,4 @@
-"""What is tracked is refreshed before it goes stale, each thing at a moment of its own."""
+"""Tracked resources are refreshed before they become stale, each at a time of its own."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,21 +22,21 @@ def state(
     return EntryState(metadata, failure, invalidated_by)
 
 
-def test_what_is_fresh_for_long_is_left_alone() -> None:
+def test_content_that_stays_fresh_for_long_is_not_due() -> None:
     assert not AHEAD.wants_refresh(REPOS, state(NOW + 101), NOW)
 
 
-def test_what_ends_within_half_the_window_is_due() -> None:
+def test_content_that_ends_within_half_the_window_is_due() -> None:
     assert AHEAD.wants_refresh(REPOS, state(NOW + 50), NOW)
 
 
-def test_what_is_stale_missing_or_told_of_is_due() -> None:
+def test_stale_missing_and_invalidated_resources_are_due() -> None:
     assert AHEAD.wants_refresh(REPOS, state(NOW - 1), NOW)
     assert AHEAD.wants_refresh(REPOS, EntryState(None, None), NOW)
     assert AHEAD.wants_refresh(REPOS, state(NOW + 900, invalidated_by="x"), NOW)
 
 
-def test_what_failed_a_moment_ago_waits_for_its_next_try() -> None:
+def test_a_failed_resource_waits_for_its_next_try() -> None:
     failure = make_failure(at=NOW, retry_at=NOW + 5)
     assert not AHEAD.wants_refresh(REPOS, state(NOW + 1, failure=failure), NOW)
     assert AHEAD.wants_refresh(REPOS, state(NOW + 1, failure=failure), NOW + 6)
@@ -49,7 +49,7 @@ def test_it_is_due_in_the_first_half_of_the_window(fresh_until: float, window: f
     assert fresh_until - window <= due_at <= fresh_until - window / 2
 
 
-def test_resources_fetched_together_are_due_apart_and_another_time_apart_otherwise() -> None:
+def test_resources_fetched_together_are_due_at_different_times_each_round() -> None:
     resources = [Resource(f"/orgs/org{number}", kind=ORGANISATION) for number in range(100)]
     first, second = (
         [AHEAD.due_at(resource, make_metadata(fresh_until=until)) - until for resource in resources]

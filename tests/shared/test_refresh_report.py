@@ -1,4 +1,4 @@
-"""What refreshes report: stored as JSON, in a record and in a timeline that never grows."""
+"""Reports of refreshes: stored as JSON, in a record and in a timeline of limited length."""
 
 import json
 
@@ -82,7 +82,7 @@ def test_a_report_comes_back_from_json_as_it_was(report: RefreshReport) -> None:
 
 
 @given(reports)
-def test_what_is_not_known_is_not_in_the_json(report: RefreshReport) -> None:
+def test_unknown_values_are_not_in_the_json(report: RefreshReport) -> None:
     assert None not in json.loads(report.to_json()).values()
 
 
@@ -103,12 +103,12 @@ def test_what_is_not_known_is_not_in_the_json(report: RefreshReport) -> None:
         '{"at": 1, "resource": "/", "outcome": "updated", "seconds": 1, "tomorrow": 1}',
     ],
 )
-def test_anything_else_is_unreadable(text: bytes | str) -> None:
+def test_any_other_text_is_unreadable(text: bytes | str) -> None:
     with pytest.raises(UnreadableError):
         RefreshReport.from_json(text)
 
 
-def test_an_event_is_what_asked_the_origin_or_should_have() -> None:
+def test_an_event_requested_something_or_should_have() -> None:
     events = {outcome for outcome in RefreshOutcome if make_report(outcome=outcome).is_event}
     assert events == {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
@@ -122,7 +122,7 @@ def test_a_resource_is_tracked_or_on_demand() -> None:
 
 
 class TestRecord:
-    """How a resource's refreshes went so far."""
+    """The history of a resource's refreshes."""
 
     def test_of_none_is_empty(self, redis: Redis) -> None:
         assert record_of(redis, ORG) == Record()
@@ -140,7 +140,7 @@ class TestRecord:
         assert record_of(redis, ORG) == Record(None, refreshes=1, requests=3)
 
     @pytest.mark.parametrize(("resource", "expiry"), [(ORG, 30 * 24 * 3600), (USER, KEEP)])
-    def test_outlives_its_last_report_for_as_long_as_it_is_of_interest(
+    def test_expires_after_a_month_or_with_its_resource(
         self, redis: Redis, resource: Resource, expiry: int
     ) -> None:
         keep(redis, resource, make_report(resource))
@@ -155,7 +155,7 @@ class TestTimeline:
     def test_is_empty_at_first(self, redis: Redis) -> None:
         assert timeline(redis) == []
 
-    def test_has_the_newest_first_whatever_they_are_of(self, redis: Redis) -> None:
+    def test_has_the_newest_first_of_both_kinds(self, redis: Redis) -> None:
         one, three = (make_report(at=NOW + n) for n in (1, 3))
         two, four = (make_report(USER, NOW + n) for n in (2, 4))
         keep(redis, ORG, one, three)

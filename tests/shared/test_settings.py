@@ -15,7 +15,7 @@ HOST = "redis://127.0.0.1:6379/0"
 
 
 def problem(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
-    """What is said of a wrong environment."""
+    """The error message for a wrong environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
@@ -174,14 +174,14 @@ def test_a_bad_value_that_may_hold_a_secret_is_named_but_not_shown(
     ],
     ids=["brackets", "nfkc", "origin"],
 )
-def test_a_url_that_cannot_be_taken_apart_is_not_shown_either(
+def test_a_malformed_url_is_not_shown_either(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     assert SECRET not in problem(monkeypatch, **{name: value})
 
 
 @pytest.mark.parametrize("name", ["PORT", "ORGS", "CACHE_TTL"])
-def test_a_bad_value_of_two_lines_is_refused_in_one(
+def test_a_bad_value_of_two_lines_is_reported_in_one(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     assert "\n" not in problem(monkeypatch, **{name: "a/\nb"})
@@ -195,9 +195,9 @@ def test_an_origin_that_no_request_could_reach_is_refused(
     assert problem(monkeypatch, GITHUB_API_URL=value).startswith("GITHUB_API_URL: ")
 
 
-def test_a_proxy_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_is_not_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     said = problem(monkeypatch, TRUSTED_PROXIES="10.0.0.1, proxy.test")
-    assert "'proxy.test' is no IP address or network" in said
+    assert "'proxy.test' is not an IP address or network" in said
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_proxies_are_networks(
     assert settings == load()
 
 
-def test_nobody_is_trusted_who_is_not_named() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     assert load().trusted_networks == ()
 
 
@@ -282,14 +282,14 @@ def test_a_token_is_kept_as_it_is() -> None:
         ("redis://h/0?x=a@b", "p", "redis://:p@h/0?x=a@b"),
     ],
 )
-def test_the_password_is_put_where_the_url_holds_none(
+def test_the_password_is_added_if_the_url_holds_none(
     url: str, password: str | None, expected: str
 ) -> None:
     settings = make_settings(redis_url=url, cache_password=password)
     assert settings.redis_location == expected
 
 
-def test_locks_live_with_the_rest_unless_they_are_given_servers_of_their_own() -> None:
+def test_locks_are_on_the_main_redis_unless_they_have_servers_of_their_own() -> None:
     assert load().redlock_locations == ()
     settings = make_settings(
         redlock_urls="redis://a, rediss://u:own@b:1/2 ,unix:///c?db=1", cache_password="p"
@@ -304,7 +304,10 @@ def test_locks_live_with_the_rest_unless_they_are_given_servers_of_their_own() -
     ("urls", "said"),
     [
         ("redis://a,redis://b", "must name an odd number of servers: a majority of them decides"),
-        ("redis://a,redis://b,redis://a:6379/1", "names a server twice: what it says would count"),
+        (
+            "redis://a,redis://b,redis://a:6379/1",
+            "names a server twice: its vote would count double",
+        ),
         ("redis://a,redis://b,", "must be a URL, with a port below 65536 if any"),
         ("redis://a,http://b,redis://c", "must begin with redis://, rediss:// or unix://"),
         ("redis://a,redis://,redis://c", "must hold a host"),
@@ -314,9 +317,9 @@ def test_locks_live_with_the_rest_unless_they_are_given_servers_of_their_own() -
 def test_servers_for_locks_are_independent_and_odd_in_number(
     monkeypatch: pytest.MonkeyPatch, urls: str, said: str
 ) -> None:
-    invalidated_by = problem(monkeypatch, REDLOCK_URLS=urls)
-    assert invalidated_by.startswith(f"REDLOCK_URLS: {said}")
-    assert SECRET not in invalidated_by
+    message = problem(monkeypatch, REDLOCK_URLS=urls)
+    assert message.startswith(f"REDLOCK_URLS: {said}")
+    assert SECRET not in message
 
 
 CERTIFICATES = certifi.where()
@@ -331,7 +334,7 @@ CERTIFICATES = certifi.where()
         ("rediss://h?ssl_ca_certs=/own", "rediss://h?ssl_ca_certs=/own"),
     ],
 )
-def test_certificates_are_put_where_the_url_names_none(url: str, expected: str) -> None:
+def test_certificates_are_added_if_the_url_names_none(url: str, expected: str) -> None:
     assert make_settings(redis_url=url, redis_ca_file=CERTIFICATES).redis_location == expected
 
 
@@ -348,7 +351,7 @@ def test_certificates_for_a_redis_without_tls_are_a_mistake(
     assert said == "REDIS_CA_FILE needs a REDIS_URL that begins with rediss"
 
 
-def test_a_missing_redis_is_told_when_it_is_needed() -> None:
+def test_a_missing_redis_is_reported_when_it_is_needed() -> None:
     with pytest.raises(SettingsError, match=r"^REDIS_URL is not set"):
         _ = load().redis_location
 
@@ -365,7 +368,7 @@ def test_a_process_stops_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in said
 
 
-def test_a_process_stops_for_want_of_redis_only_where_it_needs_one() -> None:
+def test_a_process_stops_without_redis_only_if_it_needs_one() -> None:
     with pytest.raises(SystemExit, match="REDIS_URL"):
         load_or_exit()
     assert load_or_exit(needs_redis=False) == load()
@@ -389,7 +392,7 @@ class TestGitHubApp:
         assert settings.github_app_installation_id == 5678
         assert settings.app_private_key == PEM.replace("\\n", "\n")
 
-    def test_or_in_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_a_key_may_be_in_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         key = tmp_path / "app.pem"
         key.write_text("the key\n")
         settings = loaded(monkeypatch, **APP, GITHUB_APP_PRIVATE_KEY_FILE=str(key))
@@ -415,18 +418,18 @@ class TestGitHubApp:
             {"GITHUB_APP_PRIVATE_KEY": PEM},
         ],
     )
-    def test_half_an_app_is_refused_and_no_secret_told(
+    def test_an_incomplete_app_is_refused_without_showing_a_secret(
         self, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
     ) -> None:
-        invalidated_by = problem(monkeypatch, GITHUB_API_TOKEN=SECRET, **environment)
-        assert invalidated_by.startswith("GITHUB_APP_ID, GITHUB_APP_INSTALLATION_ID and one of")
-        assert SECRET not in invalidated_by
-        assert "base64" not in invalidated_by
+        message = problem(monkeypatch, GITHUB_API_TOKEN=SECRET, **environment)
+        assert message.startswith("GITHUB_APP_ID, GITHUB_APP_INSTALLATION_ID and one of")
+        assert SECRET not in message
+        assert "base64" not in message
 
     @pytest.mark.parametrize("value", ["0", "x", "-1"])
     def test_an_installation_is_a_number(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-        invalidated_by = problem(monkeypatch, GITHUB_APP_INSTALLATION_ID=value)
-        assert invalidated_by.startswith(f"GITHUB_APP_INSTALLATION_ID={value}: ")
+        message = problem(monkeypatch, GITHUB_APP_INSTALLATION_ID=value)
+        assert message.startswith(f"GITHUB_APP_INSTALLATION_ID={value}: ")
 
     def test_the_key_is_in_no_repr(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "base64" not in repr(loaded(monkeypatch, **APP, GITHUB_APP_PRIVATE_KEY=PEM))

@@ -1,4 +1,4 @@
-"""The version that readers say they run is the project's."""
+"""The version that readers report is the project's."""
 
 import tomllib
 from pathlib import Path

@@ -143,13 +143,13 @@ def test_one_program_is_taken_out_of_a_package_and_nothing_else(
     assert not debian.unpack("something", "usr/bin/another", folder)
 
 
-def test_what_cannot_be_brought_is_no_error(machine: Machine, tmp_path: Path) -> None:
+def test_a_failed_installation_is_no_error(machine: Machine, tmp_path: Path) -> None:
     machine.program("apt-get", "#!/bin/sh\nexit 100\n")
     assert not debian.install(["something"])
     assert not debian.unpack("something", "usr/bin/tool", tmp_path)
 
 
-def test_nothing_is_installed_but_by_root(
+def test_only_root_installs(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -174,7 +174,7 @@ def test_one_line_says_what_is_installed_and_one_what_cannot_be(
     ]
 
 
-def test_where_everything_is_there_nothing_is_said_or_done(
+def test_if_nothing_is_missing_nothing_is_printed_or_done(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(test_tools, "find", lambda program: machine.bin / program)

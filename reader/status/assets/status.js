@@ -1,20 +1,20 @@
-// Brings the page up to date every few seconds, in place: what has focus or is selected stays.
-// It decides nothing and words nothing: /status.json has the texts, by the names that stand in the
-// page's data-text and data-set attributes.
+// Updates the page every few seconds, in place: focus and selection stay. It decides nothing and
+// holds no texts of the page: /status.json has them, under the names in the page's data-text and
+// data-set attributes.
 "use strict";
 
-const INTERVAL = 3000; // milliseconds between two looks
+const INTERVAL = 3000; // milliseconds between two updates
 const live = document.getElementById("live");
 const said = document.getElementById("said");
 
-/** Puts the members of `row` where the elements below `root` name them, but not inside lists. */
+/** Writes the members of `row` into the elements below `root` that name them, except in lists. */
 function fill(root, row) {
   const elements = [root, ...root.querySelectorAll("[data-text], [data-set], [data-show]")];
   for (const element of elements) {
     const list = element.closest("[data-list]");
     if (list && list !== root && root.contains(list)) continue;
     const { text, set, show } = element.dataset;
-    if (text !== undefined) say(element, row[text]);
+    if (text !== undefined) setText(element, row[text]);
     if (show !== undefined) element.hidden = !row[show];
     for (const pair of set ? set.split(" ") : []) {
       const [attribute, name] = pair.split(":");
@@ -24,13 +24,13 @@ function fill(root, row) {
   }
 }
 
-/** Changes a text only where it differs, so that a selection survives. */
-function say(element, value) {
+/** Changes a text only if it differs, so that a selection survives. */
+function setText(element, value) {
   const text = String(value ?? "");
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Makes as many rows of a list as there are in `rows`; each keeps its element while it stays. */
+/** Gives a list one row for each of `rows`; a row keeps its element while it stays in the list. */
 function fillList(list, rows) {
   const template = list.querySelector("template");
   const before = [...list.children].filter((child) => child !== template);
@@ -55,20 +55,20 @@ function show(page) {
   for (const list of document.querySelectorAll("[data-list]")) fillList(list, page[list.dataset.list]);
 }
 
-async function look() {
+async function update() {
   try {
-    const answer = await fetch("/status.json", { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    if (!answer.ok) throw new Error(answer.statusText);
-    show(await answer.json());
+    const response = await fetch("/status.json", { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (!response.ok) throw new Error(response.statusText);
+    show(await response.json());
     live.textContent = "live, as of";
     document.body.classList.remove("silent");
   } catch {
-    live.textContent = "this reader does not answer; as of";
+    live.textContent = "this reader does not respond; as of";
     document.body.classList.add("silent");
   }
 }
 
-/** Has an action done without leaving the page. */
+/** Performs an action without leaving the page. */
 async function act(event) {
   const form = event.target.closest("form.act");
   if (!form || form.action.endsWith("/sign-out")) return;
@@ -77,27 +77,28 @@ async function act(event) {
   button.disabled = true;
   try {
     const headers = { Accept: "application/json" };
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers });
-    tell((await answer.json()).message);
+    const response = await fetch(form.action, { method: "POST", body: new FormData(form), headers });
+    showMessage((await response.json()).message);
   } catch {
-    tell("This reader does not answer. Nothing may have been done.");
+    showMessage("This reader does not respond. The action may not have been performed.");
   }
   button.disabled = false;
   button.focus();
-  await look();
+  await update();
 }
 
-function tell(text) {
+function showMessage(text) {
   const line = document.createElement("p");
   line.textContent = text;
   said.replaceChildren(line);
 }
 
 async function watch() {
-  if (!document.hidden) await look();
+  if (!document.hidden) await update();
   setTimeout(watch, INTERVAL);
 }
 
 document.addEventListener("submit", act);
-document.addEventListener("visibilitychange", () => document.hidden || look());
+document.addEventListener("visibilitychange", () => document.hidden || update());
+
 watch();

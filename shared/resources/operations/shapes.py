@@ -1,20 +1,20 @@
-"""The public shapes: what an anonymous client sees of the JSON that an operation answers.
+"""The public shapes: the keys of each operation's JSON that an anonymous client sees.
 
-`shapes.json` is made of GitHub's description by `python -m scripts.public_shapes`, and holds:
+`shapes.json` is generated from GitHub's description by `python -m scripts.public_shapes`:
 
 ==========  ===================================================================================
 member      meaning
 ==========  ===================================================================================
 shapes      shapes by name, GitHub's schemas
-operations  the shape of each operation's answer, by GitHub's id of the operation
-withheld    names of keys that are known to be shown to some only, `*` for any text in them:
-            they are dropped in silence
+operations  the shape of each operation's body, by GitHub's id of the operation
+withheld    names of keys that only some clients see, `*` for any text in them: they are dropped
+            silently
 ==========  ===================================================================================
 
 A shape is `"-"` (a scalar), `"*"` (anything), `"0"` (the key stays, its value is always null), the
-name of another shape, `[shape]` (a list), or an object: its keys are all that is let through.
-Among them `"*"` is the shape of the values of all other keys, and `"[]"` that of the items where
-the value may also be a list.
+name of another shape, `[shape]` (a list), or an object: only its keys pass. Among them,
+`"*"` is the shape of the values of all other keys, and `"[]"` that of the items if the value may
+also be a list.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ _SHAPES = Path(__file__).with_name("shapes.json")
 
 @dataclass(eq=False)
 class Shape:
-    """What is let through of a value; null always is.
+    """The part of a value that passes; null always does.
 
     Args:
-        members: of an object, by key; None where no object may be.
+        members: of an object, by key; None if no object may pass.
         others: of an object, the shape of values whose key is not among `members`.
-        items: of a list; None where no list may be.
-        is_free: anything is let through.
-        is_null: nothing is: the value becomes null.
+        items: of a list; None if no list may pass.
+        is_free: anything passes.
+        is_null: nothing passes: the value becomes null.
     """
 
     members: dict[str, "Shape"] | None = None
@@ -49,7 +49,7 @@ class Shape:
 
     @cached_property
     def is_scalar(self) -> bool:
-        """Whether neither an object nor a list may be there."""
+        """Whether neither an object nor a list may pass."""
         return not (self.is_free or self.is_null) and self.members is None and self.items is None
 
     @cached_property
@@ -63,7 +63,7 @@ FREE = Shape(is_free=True)
 NULL = Shape(is_null=True)
 _SIMPLE = {"-": SCALAR, "*": FREE, "0": NULL}
 
-# What GitHub sends with an error status; `block` says why something was taken down (451).
+# GitHub's error bodies; `block` says why something was taken down (451).
 ERROR = Shape(
     {
         **dict.fromkeys(("message", "documentation_url", "status"), SCALAR),
@@ -78,9 +78,9 @@ class Shapes:
     """All of `shapes.json`.
 
     Args:
-        operations: the shape of an operation's answer, by the operation's id.
-        withheld: keys that are dropped in silence, `*` for any text in them.
-        digest: tells one version of the file from another.
+        operations: the shape of each operation's body, by the operation's id.
+        withheld: keys that are dropped silently, `*` for any text in them.
+        digest: of the file; identifies its version.
     """
 
     operations: dict[str, Shape] = field(default_factory=dict)
@@ -88,25 +88,25 @@ class Shapes:
     digest: str = ""
 
     def is_withheld(self, place: str) -> bool:
-        """Whether it is known that only some may see what stands at `owner.plan`."""
+        """Whether only some clients see the key at a place such as `owner.plan`."""
         key = place.rpartition(".")[2]
         return any(fnmatchcase(key, pattern) for pattern in self.withheld)
 
 
 @cache
 def public_shapes() -> Shapes:
-    """The shapes that the project holds."""
-    held = _SHAPES.read_bytes()
-    return replace(shapes_from(json.loads(held)), digest=hashlib.sha256(held).hexdigest()[:16])
+    """The shapes in `shapes.json`."""
+    text = _SHAPES.read_bytes()
+    return replace(shapes_from(json.loads(text)), digest=hashlib.sha256(text).hexdigest()[:16])
 
 
-def shapes_from(held: dict[str, Any]) -> Shapes:
-    """The shapes that are written as in `shapes.json`.
+def shapes_from(content: dict[str, Any]) -> Shapes:
+    """The shapes in the form of `shapes.json`.
 
     Raises:
-        KeyError: a name that is referred to is missing.
+        KeyError: a shape that is referred to is missing.
     """
-    names: dict[str, Any] = held["shapes"]
+    names: dict[str, Any] = content["shapes"]
     made: dict[str, Shape] = {}
 
     def shape_of(written: Any) -> Shape:
@@ -123,5 +123,5 @@ def shapes_from(held: dict[str, Any]) -> Shapes:
         others, items = (shape_of(written[k]) if k in written else None for k in ("*", "[]"))
         return Shape(members, others, items)
 
-    operations = {operation: shape_of(one) for operation, one in held["operations"].items()}
-    return Shapes(operations, tuple(held.get("withheld", ())))
+    operations = {operation: shape_of(one) for operation, one in content["operations"].items()}
+    return Shapes(operations, tuple(content.get("withheld", ())))

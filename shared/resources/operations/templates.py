@@ -1,4 +1,4 @@
-"""Finding the template that a path matches: GitHub's routes, as far as its description tells."""
+"""Finds the template that a path matches: GitHub's routes, as far as its description tells."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,11 @@ _SPANNING = frozenset(
         *("{subject_digest}", "{tag}", "{tree_sha}"),
     }
 )
-# The one that may be empty: `/contents` is the root folder.
+# The only one that may be empty: `/contents` is the root folder.
 _OPTIONAL = "{path}"
-# Ids and numbers are integers in GitHub's description, with these exceptions. Any other text would
-# let an undocumented path pass for a documented one: `/user/{account_id}` is not `/user/emails`.
+# Ids and numbers are integers in GitHub's description, with these exceptions. Other text must not
+# match, or an undocumented path would pass for a documented one: `/user/emails` is not
+# `/user/{account_id}`.
 _NUMBERS = ("_id}", "_number}")
 _NOT_NUMBERS = frozenset(
     {
@@ -34,15 +35,15 @@ class _Node(Generic[Value]):
     parameters: dict[str, "_Node[Value]"] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
 
-    def words_below(self) -> Iterator[str]:
-        """Every literal segment anywhere below."""
+    def literals_below(self) -> Iterator[str]:
+        """All literal segments below this node."""
         yield from self.literals
         for child in (*self.literals.values(), *self.parameters.values()):
-            yield from child.words_below()
+            yield from child.literals_below()
 
 
 class Templates(Generic[Value]):
-    """Templates of paths, each with a value.
+    """Path templates, each with a value.
 
     Args:
         templates: pairs of a template, such as `/repos/{owner}/{repo}`, and its value.
@@ -62,7 +63,7 @@ class Templates(Generic[Value]):
         """The value of the template that a path matches; a literal goes before a parameter.
 
         Args:
-            segments: of the path, decoded; literals match in any case of letters, as at GitHub.
+            segments: of the path, decoded; literals match in any case, as at GitHub.
         """
         return _find(self._root, segments)
 
@@ -75,8 +76,8 @@ def _find(node: _Node[Value], segments: Sequence[str]) -> Value | None:
         return optional.values[0] if optional and optional.values else None
     literal = node.literals.get(segments[0].lower())
     if literal is not None:
-        # A word that GitHub documents is not a value of the parameter beside it: where nothing
-        # below the word matches, nothing does.
+        # A literal that GitHub documents is not a value of the parameter beside it: if nothing
+        # below the literal matches, nothing does.
         return _find(literal, segments[1:])
     for name, child in node.parameters.items():
         for taken in _lengths(name, segments, node):
@@ -87,15 +88,18 @@ def _find(node: _Node[Value], segments: Sequence[str]) -> Value | None:
 
 
 def _lengths(name: str, segments: Sequence[str], node: _Node[Value]) -> Iterator[int]:
-    """How many segments a parameter may take, the fewest first."""
+    """The numbers of segments that a parameter may span, the smallest first."""
     if name.endswith(_NUMBERS) and name not in _NOT_NUMBERS:
         if segments[0].isascii() and segments[0].isdigit():
             yield 1
         return
     yield 1
     if name in _SPANNING:
-        # What is documented below a parameter is not part of its value, or an undocumented path
-        # below a refused one would pass for a long name: no branch is `main/protection/more`.
-        words = {word for child in node.parameters.values() for word in child.words_below()}
+        # A segment that is documented below a parameter is not part of its value, or an
+        # undocumented path below a refused one would pass for a long name: no branch is
+        # `main/protection/more`.
+        literals = {
+            literal for child in node.parameters.values() for literal in child.literals_below()
+        }
         longer = range(2, len(segments) + 1)
-        yield from takewhile(lambda taken: segments[taken - 1].lower() not in words, longer)
+        yield from takewhile(lambda taken: segments[taken - 1].lower() not in literals, longer)

@@ -1,22 +1,16 @@
-"""What is wrong with a set-up is found, and what is well is not complained of."""
+"""Checks find what is wrong with a set-up, and do not complain about what is right."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from reader.cli.checks import (
-    Finding,
-    RedisFacts,
-    Verdict,
-    check_clocks,
-    check_content,
-    check_credentials,
-    check_github,
-    check_processes,
-    check_redis,
-    check_settings,
-)
+from reader.cli.checks.clocks import check_clocks
+from reader.cli.checks.credentials import check_credentials
+from reader.cli.checks.environment import check_settings
+from reader.cli.checks.finding import Finding, Verdict
+from reader.cli.checks.fleet import check_content, check_github, check_processes
+from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.fleet.snapshot import OriginView
 from shared.settings import REFRESHERS_ONLY
 from tests.builders import NOW, make_settings
@@ -47,7 +41,7 @@ def facts(*, save: str | None = "300 1", latency: float = 0.0005, **info: Any) -
 
 
 def bad(findings: Iterable[Finding]) -> list[tuple[str, str]]:
-    """What is not as it should be: the verdict, and the first words of what was found."""
+    """The verdict and text of each finding that is not ok."""
     return [
         (finding.verdict, finding.found)
         for finding in findings
@@ -55,11 +49,11 @@ def bad(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_sound_set_up_has_nothing_but_well_findings() -> None:
+def test_a_sound_set_up_has_only_ok_findings() -> None:
     findings = [
         *check_settings(make_settings(admin_token="a-token-of-24-characters"), {}),
         *check_redis(facts()),
-        *check_clocks(facts(), 0.4),
+        *check_clocks(0.001, 0.4),
         *check_credentials([make_budget()], NOW),
         *check_processes(make_fleet()),
         *check_content(make_fleet()),
@@ -80,7 +74,7 @@ class TestSettings:
         settings = make_settings(admin_token="a-token-of-24-characters")
         assert [one[0] for one in bad(check_settings(settings, {name: "x"}))] == [Verdict.NOTE]
 
-    def test_a_proxy_that_nobody_trusts(self) -> None:
+    def test_a_proxy_that_is_not_trusted(self) -> None:
         settings = make_settings(admin_token="a-token-of-24-characters")
         ((verdict, found),) = bad(check_settings(settings, {"FORWARDED_ALLOW_IPS": "*"}))
         assert verdict is Verdict.NOTE
@@ -90,7 +84,7 @@ class TestSettings:
         )
         assert bad(check_settings(trusting, {"FORWARDED_ALLOW_IPS": "*"})) == []
 
-    def test_copies_that_outlive_what_they_are_copies_of(self) -> None:
+    def test_copies_that_outlive_the_content(self) -> None:
         settings = make_settings(
             admin_token="a-token-of-24-characters", local_ttl=100, cache_ttl=60
         )
@@ -98,14 +92,14 @@ class TestSettings:
         assert verdict is Verdict.NOTE
         assert "LOCAL_TTL is longer than CACHE_TTL" in found
 
-    def test_nobody_who_may_act_is_only_noted(self) -> None:
+    def test_a_missing_admin_token_is_only_noted(self) -> None:
         assert [one[0] for one in bad(check_settings(make_settings(), {}))] == [Verdict.NOTE]
 
     def test_private_repositories_for_everybody_are_warned_of(self) -> None:
         settings = make_settings(admin_token="a-token-of-24-characters", include_private=True)
         ((verdict, found),) = bad(check_settings(settings, {}))
         assert verdict is Verdict.WARNING
-        assert "INCLUDE_PRIVATE=true: private repositories are served to everybody" in found
+        assert "INCLUDE_PRIVATE=true: private repositories are served to every client" in found
 
     def test_a_log_of_everything(self) -> None:
         settings = make_settings(admin_token="a-token-of-24-characters", access_log=1)
@@ -116,7 +110,7 @@ class TestRedis:
     @pytest.mark.parametrize(
         ("info", "verdict", "said"),
         [
-            ({"redis_version": "6.2.1"}, Verdict.PROBLEM, "Redis 6.2.1 answers"),
+            ({"redis_version": "6.2.1"}, Verdict.PROBLEM, "Redis 6.2.1 responds"),
             ({"rdb_last_bgsave_status": "err"}, Verdict.PROBLEM, "its last snapshot failed"),
             (
                 {"aof_last_write_status": "err"},
@@ -130,7 +124,7 @@ class TestRedis:
                 "maxmemory-policy is allkeys-lru",
             ),
             ({"maxmemory_policy": "volatile-lru"}, Verdict.WARNING, "maxmemory-policy is volatile"),
-            ({"evicted_keys": 3}, Verdict.WARNING, "it has thrown away 3 keys"),
+            ({"evicted_keys": 3}, Verdict.WARNING, "it has evicted 3 keys"),
             ({"maxmemory": 10_500_000}, Verdict.WARNING, "95 % of its memory is used"),
         ],
     )
@@ -143,10 +137,10 @@ class TestRedis:
         assert [one[0] for one in bad(check_redis(facts(save="")))] == [Verdict.WARNING]
         assert bad(check_redis(facts(save="", aof_enabled=1))) == []
 
-    def test_that_does_not_tell_is_only_noted(self) -> None:
+    def test_that_does_not_allow_config_is_only_noted(self) -> None:
         assert [one[0] for one in bad(check_redis(facts(save=None)))] == [Verdict.NOTE]
 
-    def test_that_tells_nothing_at_all_is_only_noted(self) -> None:
+    def test_that_does_not_allow_info_is_only_noted(self) -> None:
         ((verdict, found),) = bad(check_redis(RedisFacts({}, None, 0.0005, 0.001)))
         assert verdict is Verdict.NOTE
         assert "INFO is not allowed" in found
@@ -163,7 +157,7 @@ class TestRedis:
     [(0.5, None), (-4, None), (6, Verdict.WARNING), (-30, Verdict.WARNING), (90, Verdict.PROBLEM)],
 )
 def test_clocks_that_differ(offset: float, verdict: Verdict | None) -> None:
-    found = bad(check_clocks(facts(), offset))
+    found = bad(check_clocks(0.001, offset))
     assert [one[0] for one in found] == ([verdict] if verdict else [])
     if verdict:
         way = "ahead of" if offset > 0 else "behind"
@@ -199,7 +193,7 @@ class TestCredentials:
             Finding("credentials", Verdict.WARNING, f"{budget.credential}: {seen}", advice)
         ]
 
-    def test_that_see_more_are_warned_of_once_and_not_as_content(self) -> None:
+    def test_that_see_more_have_one_warning_and_none_on_content(self) -> None:
         budgets = [
             make_budget(resource_class=one, privileges=["may push"]) for one in ("core", "search")
         ]
@@ -215,11 +209,11 @@ class TestCredentials:
     def test_that_see_only_what_is_public(self, scopes: str | None) -> None:
         assert bad(check_credentials([make_budget(scopes=scopes)], NOW)) == []
 
-    def test_whose_fleet_asks_without_one_as_well_are_not_said_to_be_absent(self) -> None:
+    def test_beside_an_anonymous_budget_are_not_reported_as_missing(self) -> None:
         none = make_budget(credential="anonymous", limit=60, remaining=50)
         assert bad(check_credentials([none, make_budget()], NOW)) == []
 
-    def test_that_leave_something_to_be_asked_without_one_say_what_when_that_is_spent(
+    def test_whose_anonymous_budget_is_low_say_what_it_is_for(
         self,
     ) -> None:
         none = make_budget(credential="anonymous", limit=60, remaining=3)
@@ -232,7 +226,7 @@ class TestCredentials:
             Finding(
                 "credentials",
                 Verdict.WARNING,
-                "anonymous: 3 of 60 left until 10 min from now; it is for what is asked without a "
+                "anonymous: 3 of 60 left; resets in 10 min; it is for requests without a "
                 "credential",
                 "see docs/scaling.md",
             )
@@ -241,8 +235,8 @@ class TestCredentials:
     @pytest.mark.parametrize(
         ("known", "verdict", "said"),
         [
-            ({"aside_until": NOW + 60}, Verdict.PROBLEM, "GitHub refuses it"),
-            ({"remaining": 499}, Verdict.WARNING, "left until 10 min from now"),
+            ({"aside_until": NOW + 60}, Verdict.PROBLEM, "GitHub rejects it"),
+            ({"remaining": 499}, Verdict.WARNING, "left; resets in 10 min"),
             (
                 {"credential": "anonymous", "limit": 60, "remaining": 50},
                 Verdict.NOTE,
@@ -250,7 +244,7 @@ class TestCredentials:
             ),
         ],
     )
-    def test_that_are_refused_spent_or_absent(
+    def test_that_are_rejected_exhausted_or_missing(
         self, known: dict[str, Any], verdict: Verdict, said: str
     ) -> None:
         ((found, words),) = bad(check_credentials([make_budget(**known)], NOW))
@@ -261,25 +255,25 @@ class TestCredentials:
         ("expires", "verdict", "said"),
         [
             ("2027-02-15 08:00:00 UTC", None, ""),
-            ("2027-01-20 08:00:00 UTC", Verdict.WARNING, "it ends in 5 days"),
-            ("2027-01-15 10:00:00 +0100", Verdict.WARNING, "it ends in 1 h"),
-            ("2027-01-15 07:00:00 UTC", Verdict.PROBLEM, "it ended on 2027-01-15 07:00:00 UTC"),
-            ("some day", Verdict.NOTE, "it ends on some day"),
+            ("2027-01-20 08:00:00 UTC", Verdict.WARNING, "it expires in 5 days"),
+            ("2027-01-15 10:00:00 +0100", Verdict.WARNING, "it expires in 1 h"),
+            ("2027-01-15 07:00:00 UTC", Verdict.PROBLEM, "expired on 2027-01-15 07:00:00 UTC"),
+            ("some day", Verdict.NOTE, "it expires on some day"),
         ],
     )
-    def test_that_end(self, expires: str, verdict: Verdict | None, said: str) -> None:
+    def test_that_expire(self, expires: str, verdict: Verdict | None, said: str) -> None:
         found = bad(check_credentials([make_budget(expires=expires)], NOW))
         assert [one[0] for one in found] == ([verdict] if verdict else [])
         assert not verdict or found[0][1] == f"abc123: {said}"
 
-    def test_that_nobody_has_used_are_only_noted(self) -> None:
+    def test_that_have_not_been_used_are_only_noted(self) -> None:
         assert [one[0] for one in bad(check_credentials([], NOW))] == [Verdict.NOTE]
 
 
 class TestProcesses:
     def test_without_refreshers_there_is_a_problem(self) -> None:
         found = bad(check_processes(make_fleet(workers=[])))
-        assert found == [(Verdict.PROBLEM, "none is alive: nothing is refreshed")]
+        assert found == [(Verdict.PROBLEM, "none is running: nothing is refreshed")]
 
     def test_one_refresher_is_noted(self) -> None:
         found = bad(check_processes(make_fleet(workers=[make_worker()])))
@@ -295,7 +289,7 @@ class TestProcesses:
         assert (verdict, found) == (Verdict.NOTE, "they run versions 1.0 and 1.1")
 
 
-def test_what_fails_is_told_with_its_reason() -> None:
+def test_failing_content_is_reported_with_its_reason() -> None:
     missing = make_view("/", metadata=None)
     failing = make_stale(failure=failing_since(60))
     found = bad(check_content(make_fleet(missing, failing)))
@@ -310,13 +304,13 @@ def test_a_github_that_failed_last_is_warned_of() -> None:
     assert [one[0] for one in bad(check_github(make_fleet()))] == [Verdict.NOTE]
 
 
-def test_keys_of_githubs_that_nobody_knows_are_noted() -> None:
+def test_unknown_keys_of_githubs_are_noted() -> None:
     unknown = tuple(f"repos/get key_{number}" for number in range(5))
     fleet = make_fleet(origin=OriginView(NOW - 3, 200), unknown_fields=unknown)
     assert bad(check_github(fleet)) == [
         (
             Verdict.NOTE,
-            "it sends 5 keys that this release does not know, and that are therefore dropped: "
+            "it sends 5 keys that this release does not know and therefore drops: "
             "repos/get key_0, repos/get key_1, repos/get key_2 and 2 more",
         )
     ]

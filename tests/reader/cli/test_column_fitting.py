@@ -1,4 +1,4 @@
-"""A table fits into a narrow terminal, and what tells its rows apart stays."""
+"""A table fits into a narrow terminal, and its rows can still be told apart."""
 
 import pytest
 from hypothesis import given
@@ -9,8 +9,8 @@ from reader.cli.column_fitting import Column, fitting, shortened
 COLUMNS = (
     Column("Name", "name"),
     Column("State", "state"),
-    Column("First to go", "first", leaves=1),
-    Column("Second to go", "second", leaves=2),
+    Column("First to go", "first", drop_order=1),
+    Column("Second to go", "second", drop_order=2),
 )
 
 
@@ -30,9 +30,7 @@ def row(name: str) -> dict[str, str]:
         (20, "name state", 13),  # a state is never left out
     ],
 )
-def test_columns_are_left_out_for_the_name_in_their_order(
-    width: int, shown: str, room: int
-) -> None:
+def test_columns_are_left_out_in_order_to_fit_the_name(width: int, shown: str, room: int) -> None:
     found, first = fitting(COLUMNS, [row("n" * 100)], width)
     assert [column.name for column in found] == shown.split()
     assert first == room
@@ -43,7 +41,7 @@ def test_short_names_take_no_more_than_they_need() -> None:
     assert (len(found), first) == (4, 6)
 
 
-def test_the_head_counts_where_there_is_no_row() -> None:
+def test_the_heading_counts_without_rows() -> None:
     assert fitting(COLUMNS, [], 80)[1] == len("Name")
 
 
@@ -53,6 +51,6 @@ def test_both_ends_of_a_name_stay() -> None:
 
 
 @given(st.text(max_size=60), st.integers(1, 50))
-def test_what_is_shortened_fits(text: str, width: int) -> None:
+def test_a_shortened_text_fits(text: str, width: int) -> None:
     found = shortened(text, width)
     assert len(found) == min(len(text), width)

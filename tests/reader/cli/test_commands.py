@@ -1,4 +1,4 @@
-"""The command line on a real Redis, with somebody at work who does what refreshers do."""
+"""The command line on a real Redis, with a thread that plays the refresher."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def run(app: Flask) -> Run:
 
 
 def fresh(redis: Redis, resource: Resource, **known: Any) -> None:
-    """Have an entry in Redis that was confirmed just now."""
+    """Store an entry that was confirmed just now."""
     now = time.time()
     known = {"validated_at": now, "fresh_until": now + 1000, "version": int(now * 1e6), **known}
     entry = make_list_entry(3, **known) if resource.kind.is_list else make_entry(**known)
@@ -90,14 +90,14 @@ def report_of(redis: Redis, resource: Resource, **known: Any) -> None:
     with redis.pipeline() as pipeline:
         report = RefreshReport(**{**defaults, **known})
         refresh_report.note(pipeline, resource, report, keep_s=60)
-        if report.kind is None:  # it has seen to what it was told of
+        if report.kind is None:  # it has handled the invalidation
             pipeline.delete(keys.invalidated_by(resource))
         pipeline.execute()
 
 
 @pytest.fixture
 def a_worker(redis: Redis) -> str:
-    """A refresher that is registered, though it does nothing."""
+    """A registered refresher that does nothing."""
     key = "rq:worker:w1"
     redis.sadd("rq:workers", key)
     redis.sadd("rq:workers:refresh", key)
@@ -141,7 +141,7 @@ class TestList:
         assert shown[4].split()[-5:] == ["3", "31", "B", NOTHING, NOTHING]
         assert shown == [line.rstrip() for line in shown]
 
-    def test_leaves_on_demand_out_where_it_is_not_wanted(self, redis: Redis, run: Run) -> None:
+    def test_omits_on_demand_resources_on_request(self, redis: Redis, run: Run) -> None:
         fresh(redis, MONA)
         assert "/users/mona" not in run("list", "--no-on-demand").output
         for number in range(5):
@@ -155,7 +155,7 @@ class TestList:
         assert found["/orgs/Netflix"]["state"] == "fresh"
         assert found["/"]["age_seconds"] is None
 
-    def test_cuts_nothing_short_where_there_is_no_terminal(self, redis: Redis, run: Run) -> None:
+    def test_shortens_nothing_without_a_terminal(self, redis: Redis, run: Run) -> None:
         long = on_demand(f"/repos/{'o' * 39}/{'r' * 100}/contents/{'c' * 300}")
         fresh(redis, long)
         assert f"\n{long.name}  fresh " in run("list").output
@@ -176,31 +176,31 @@ class TestList:
 
 
 class TestShow:
-    def test_tells_all_that_is_known(self, redis: Redis, run: Run) -> None:
+    def test_shows_all_that_is_known(self, redis: Redis, run: Run) -> None:
         fresh(redis, REPOS, etag="the-tag")
         report_of(redis, REPOS, outcome=RefreshOutcome.UNCHANGED, not_modified=1)
         output = run("show", "/orgs/netflix/REPOS").output
         for said in ("/orgs/Netflix/repos", "fresh", '"the-tag"', "3 items", "unchanged at GitHub"):
             assert said in output
-        assert "1, by 1 request, of which 100 % were answered 304" in output
+        assert "1, with 1 request, of which 100 % were not modified (304)" in output
         assert "Took" in output
 
-    def test_tells_why_it_fails(self, redis: Redis, run: Run) -> None:
+    def test_shows_why_it_fails(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
         store_failure(redis, ORG, make_failure())
         assert "Failure       GitHub answered 502 (" in run("show", "/orgs/Netflix").output
         found = json.loads(run("show", "/orgs/Netflix", "--json").output)
         assert found["failure"]["status"] == 502
 
-    def test_says_how_to_get_what_is_not_held(self, run: Run) -> None:
+    def test_says_how_to_fetch_what_is_not_cached(self, run: Run) -> None:
         shown = run("show", "/users/mona?page=2")
         assert shown.exit_code == 0
         assert "cache refresh '/users/mona?page=2'" in shown.output  # as a shell wants it
 
-    def test_tells_who_is_at_it(self, redis: Redis, run: Run) -> None:
+    def test_shows_a_running_refresh(self, redis: Redis, run: Run) -> None:
         redis.set(keys.running(REPOS), "someone", ex=60)
         redis.set(keys.progress(REPOS), '{"page": 2, "pages": 3}')
-        assert "held: a refresher is at it" in run("show", "/orgs/Netflix/repos").output
+        assert "held by a refresher" in run("show", "/orgs/Netflix/repos").output
         found = json.loads(run("show", "/orgs/Netflix/repos", "--json").output)
         assert (found["refreshing"], found["page"], found["of_pages"]) == (True, 2, 3)
 
@@ -210,7 +210,7 @@ class TestShow:
             report_of(redis, ORG, at=now, job_id=job)
         assert run("show", "/orgs/Netflix").output.count("updated: new content") == 2
 
-    def test_has_names_in_its_json_that_stay(self, redis: Redis, run: Run) -> None:
+    def test_has_stable_keys_in_its_json(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
         found = json.loads(run("show", "/orgs/Netflix", "--json").output)
         assert sorted(found) == [
@@ -227,10 +227,10 @@ class TestShow:
         }
 
     @pytest.mark.parametrize("path", ["/user", "nonsense", "/orgs/Netflix/hooks", ""])
-    def test_refuses_what_is_not_to_be_had(self, run: Run, path: str) -> None:
+    def test_refuses_what_is_not_served(self, run: Run, path: str) -> None:
         shown = run("show", path)
         assert shown.exit_code == 1
-        assert "is not to be had here" in shown.output
+        assert "is not served by this cache" in shown.output
         assert shown.output.count("\n") == 1
 
 
@@ -263,7 +263,7 @@ class TestRefresh:
         ended = run("refresh", "/orgs/Netflix", "--no-wait")
         assert "will be refreshed, but refreshing is paused" in ended.output
 
-    def test_is_asked_for_again_where_its_job_was_lost(
+    def test_is_enqueued_again_if_its_job_was_lost(
         self, redis: Redis, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("reader.cli.wait._LOST", 0.2)
@@ -273,10 +273,10 @@ class TestRefresh:
         left_for_later.join()
         assert "/orgs/Netflix" in queued_names(redis)
 
-    def test_does_not_wait_on_when_refreshing_is_paused_meanwhile(
+    def test_stops_waiting_when_refreshing_is_paused_meanwhile(
         self, redis: Redis, run: Run
     ) -> None:
-        pausing = threading.Timer(0.3, lambda: suspend(redis))
+        pausing = threading.Timer(0.3, lambda: suspend(redis, now=time.time()))
         pausing.start()
         began = time.monotonic()
         ended = run("refresh", "/orgs/Netflix", "--timeout", "30")
@@ -284,20 +284,20 @@ class TestRefresh:
         assert "refreshing is paused" in ended.output
         assert time.monotonic() - began < 10
 
-    def test_does_not_wait_for_what_nobody_does(
+    def test_does_not_wait_if_nothing_is_refreshed(
         self, redis: Redis, run: Run, a_worker: str
     ) -> None:
         run("pause")
         assert "refreshing is paused" in run("refresh", "/orgs/Netflix").output
         run("resume")
         redis.delete(a_worker)
-        assert "no refresher is alive" in run("refresh", "/orgs/Netflix").output
+        assert "no refresher is running" in run("refresh", "/orgs/Netflix").output
 
 
 class TestPurge:
     @pytest.mark.usefixtures("a_worker")
     @pytest.mark.parametrize("is_stored", [True, False])
-    def test_asks_for_it_and_waits(self, redis: Redis, run: Run, is_stored: bool) -> None:
+    def test_enqueues_it_and_waits(self, redis: Redis, run: Run, is_stored: bool) -> None:
         if is_stored:
             fresh(redis, MONA)
         writer = EntryWriter(redis, make_settings())
@@ -305,12 +305,12 @@ class TestPurge:
         forget.start()
         ended = run("purge", "/users/mona")
         assert not forget.is_alive()
-        assert (ended.exit_code, ended.output) == (0, "/users/mona is forgotten.\n")
+        assert (ended.exit_code, ended.output) == (0, "/users/mona is removed.\n")
 
-    def test_does_not_wait_for_what_nobody_does(self, run: Run) -> None:
+    def test_does_not_wait_if_nothing_is_refreshed(self, run: Run) -> None:
         ended = run("purge", "/users/mona")
         assert ended.exit_code == 1
-        assert "It is queued, but no refresher is alive" in ended.output
+        assert "It is queued, but no refresher is running" in ended.output
 
     def test_refuses_what_is_tracked(self, run: Run) -> None:
         ended = run("purge", "/orgs/Netflix")
@@ -322,7 +322,7 @@ class TestPurge:
 class TestWarm:
     NAMES = ("/", "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos")
 
-    def test_has_everything_refreshed_that_is_not_fresh(self, redis: Redis, run: Run) -> None:
+    def test_refreshes_everything_that_is_not_fresh(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
 
         def work(resource: Resource) -> None:
@@ -336,14 +336,14 @@ class TestWarm:
         assert "4 tracked resources fresh." in ended.output
         assert "/orgs/Netflix/repos: updated: new content was stored" in ended.output
 
-    def test_asks_for_nothing_where_all_is_fresh(self, redis: Redis, run: Run) -> None:
+    def test_enqueues_nothing_if_all_is_fresh(self, redis: Redis, run: Run) -> None:
         for name in self.NAMES:
             fresh(redis, tracked(name))
         redis.delete("rq:queue:refresh")
         assert run("warm").exit_code == 0
         assert queued_names(redis) == []
 
-    def test_can_be_told_to_refresh_all_the_same(self, redis: Redis, run: Run) -> None:
+    def test_refreshes_fresh_resources_with_force(self, redis: Redis, run: Run) -> None:
         for name in self.NAMES:
             fresh(redis, tracked(name))
         with a_refresher(redis, lambda resource: report_of(redis, resource), *self.NAMES):
@@ -358,7 +358,7 @@ class TestWarm:
         assert ended.exit_code == 1
         assert "Failed: /orgs/Netflix/repos" in ended.output
 
-    def test_does_not_put_up_with_a_next_try_that_is_far_off(self, redis: Redis, run: Run) -> None:
+    def test_retries_before_a_distant_next_try(self, redis: Redis, run: Run) -> None:
         for name in self.NAMES[:-1]:
             fresh(redis, tracked(name))
         store_failure(redis, REPOS, make_failure(retry_at=time.time() + 3600))
@@ -376,13 +376,13 @@ class TestWarm:
             assert run("warm", "--timeout", "10").exit_code == 0
         assert asked == [{"force": True}]
 
-    def test_does_not_wait_for_what_nobody_does(
+    def test_does_not_wait_if_nothing_is_refreshed(
         self, redis: Redis, run: Run, a_worker: str
     ) -> None:
         redis.delete(a_worker)
         ended = run("warm")
         assert ended.exit_code == 1
-        assert "no refresher is alive" in ended.output
+        assert "no refresher is running" in ended.output
 
     def test_ends_in_time(self, run: Run) -> None:
         ended = run("warm", "--timeout", "0.3")
@@ -398,12 +398,12 @@ def test_refreshers_are_paused_and_resumed(redis: Redis, run: Run) -> None:
 
 
 class TestDoctor:
-    def test_ends_with_1_where_there_is_a_problem(self, run: Run) -> None:
+    def test_exits_with_1_if_there_is_a_problem(self, run: Run) -> None:
         found = run("doctor")
         assert found.exit_code == 1
-        assert "none is alive: nothing is refreshed" in found.output
+        assert "none is running: nothing is refreshed" in found.output
 
-    def test_says_what_it_can_where_little_is_allowed(
+    def test_reports_what_it_can_if_little_is_allowed(
         self, redis: Redis, redis_server: EmbeddedRedis, make_app: MakeApp
     ) -> None:
         redis.acl_setuser(
@@ -426,7 +426,7 @@ class TestDoctor:
         assert {"clocks", "refreshers", "queue", "credentials", "content"} <= set(said)
 
     @pytest.mark.usefixtures("a_worker")
-    def test_ends_with_0_where_there_is_none(self, redis: Redis, run: Run) -> None:
+    def test_exits_with_0_without_a_problem(self, redis: Redis, run: Run) -> None:
         for name in TestWarm.NAMES:
             fresh(redis, tracked(name))
         found = run("doctor", "--json")
@@ -436,9 +436,9 @@ class TestDoctor:
 
     def test_reads_what_a_real_server_says(self, run: Run) -> None:
         found = {one["found"] for one in json.loads(run("doctor", "--json").output)}
-        assert any("answers in" in one for one in found)
+        assert any("responds in" in one for one in found)
         assert any("nothing is evicted" in one for one in found)
-        assert any("content outlives a restart, by snapshots" in one for one in found)
+        assert any("content survives a restart, by snapshots" in one for one in found)
 
 
 class TestWithoutRedis:
@@ -455,12 +455,12 @@ class TestWithoutRedis:
             *(["pause"], ["resume"]),
         ],
     )
-    def test_one_line_says_so(self, run: Run, command: list[str]) -> None:
+    def test_each_command_ends_with_one_line(self, run: Run, command: list[str]) -> None:
         ended = run(*command)
         assert ended.exit_code == 1
-        assert ended.output == "Error: Redis does not answer (ConnectionError)\n"
+        assert ended.output == "Error: Redis does not respond (ConnectionError)\n"
 
-    def test_the_doctor_says_what_can_be_said(self, run: Run) -> None:
+    def test_the_doctor_reports_what_it_can(self, run: Run) -> None:
         found = json.loads(run("doctor", "--json").output)
         assert {one["about"] for one in found} == {"settings", "redis"}
         assert found[-1]["verdict"] == "problem"
@@ -469,12 +469,12 @@ class TestWithoutRedis:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (AuthenticationError("WRONGPASS"), "Redis refuses the password, or wants one"),
-        (ReadOnlyError("You can't write"), "Redis refuses what it is asked for: You can't write"),
-        (RedisTimeoutError("Timeout"), "Redis does not answer"),
+        (AuthenticationError("WRONGPASS"), "Redis refuses the password, or requires one"),
+        (ReadOnlyError("You can't write"), "Redis refuses the command: You can't write"),
+        (RedisTimeoutError("Timeout"), "Redis does not respond"),
     ],
 )
-def test_what_redis_refuses_is_not_called_silence(error: RedisError, said: str) -> None:
+def test_a_refusal_by_redis_is_not_reported_as_an_outage(error: RedisError, said: str) -> None:
     assert complaint(error).startswith(said)
 
 
@@ -495,7 +495,7 @@ def test_help_needs_no_redis() -> None:
         assert "REDIS_URL is not set" not in ran.stderr
 
 
-def test_nothing_that_a_reader_imports_loads_what_only_commands_need() -> None:
+def test_a_reader_does_not_import_what_only_commands_need() -> None:
     # What structlog imports for gunicorn's logs is its own matter.
     program = (
         "import sys, reader.asgi, reader.front.worker\n"

@@ -1,4 +1,4 @@
-"""What people read of resources is true, and short where there is little room."""
+"""The output for people is true, and short if the terminal is narrow."""
 
 from typing import Any
 
@@ -37,29 +37,27 @@ def facts(view: TrackedView, **known: Any) -> dict[str, str]:
     [
         (make_view(), {}, "in 15 min"),
         (make_stale(), {}, "now"),
-        (make_view(resource=MONA), {}, "when asked"),
+        (make_view(resource=MONA), {}, "on request"),
         (make_view(failure=failing_since(60)), {}, "try in 12 s"),
         (make_view(failure=failing_since(60, retry_at=NOW - 1)), {}, "try now"),
         (make_view(is_running=True), {}, "running"),
         (make_view(is_running=True, reading=(2, 3)), {}, "page 2 of 3"),
         (make_view(), {"suspended": True}, "paused"),
-        (make_view(), {"workers": []}, "nobody there"),
+        (make_view(), {"workers": []}, "no refresher"),
     ],
 )
-def test_what_comes_next_is_said_in_few_words(
-    view: TrackedView, fleet: dict[str, Any], said: str
-) -> None:
+def test_the_next_refresh_is_short(view: TrackedView, fleet: dict[str, Any], said: str) -> None:
     found = row(view, make_fleet(view, **fleet))["next"]
     assert found == said
     assert len(found) <= 12
 
 
-def test_what_is_missing_at_github_is_not_taken_for_content() -> None:
+def test_a_404_of_githubs_is_marked() -> None:
     metadata = make_metadata(status=404, validated_at=NOW - 1, fresh_until=NOW + 59)
     assert row(make_view(resource=MONA, metadata=metadata))["state"] == "fresh 404"
 
 
-def test_nothing_is_said_of_what_is_not_held() -> None:
+def test_a_missing_resource_has_no_facts_on_content() -> None:
     found = row(make_view(metadata=None))
     assert found["state"] == "missing"
     assert {found[name] for name in ("age", "items", "size", "encoded", "outcome")} == {NOTHING}
@@ -82,12 +80,15 @@ def test_how_the_last_refresh_ended(known: dict[str, Any], said: str) -> None:
     [
         (make_view(), "fresh for another 15 min"),
         (make_stale(), "stale for 3 min 20 s"),
-        (make_view(invalidated_by=True), "stale: GitHub told of a change"),
-        (make_view(metadata=None), "missing: nothing is held"),
-        (make_stale(failure=failing_since(9)), "failing; what is held is stale for 3 min 20 s"),
+        (make_view(invalidated_by=True), "stale: invalidated by a change"),
+        (make_view(metadata=None), "missing: nothing is cached"),
+        (
+            make_stale(failure=failing_since(9)),
+            "failing; the cached content is stale for 3 min 20 s",
+        ),
     ],
 )
-def test_a_state_says_since_when_or_for_how_long(view: TrackedView, said: str) -> None:
+def test_a_state_has_its_duration(view: TrackedView, said: str) -> None:
     assert facts(view)["State"] == said
 
 
@@ -98,13 +99,13 @@ def test_a_failure_says_why_how_often_and_when_it_is_tried_again() -> None:
     assert found["Next refresh"] == "in 12 s"
 
 
-def test_what_it_cost_is_on_record() -> None:
+def test_the_number_of_requests_is_shown() -> None:
     view = recorded(make_view(), refreshes=4, requests=10, not_modified=9)
-    assert facts(view)["Refreshes"] == "4, by 10 requests, of which 90 % were answered 304"
+    assert facts(view)["Refreshes"] == "4, with 10 requests, of which 90 % were not modified (304)"
     assert facts(make_view(record=Record()))["Refreshes"] == "none is on record"
 
 
-def test_who_waits_in_the_queue_is_said() -> None:
+def test_a_queued_refresh_is_shown() -> None:
     assert facts(make_stale(), is_queued=True)["Next refresh"] == "now, and one is queued"
 
 

@@ -1,4 +1,4 @@
-"""Reader processes report in Redis, and are gone when they report no more."""
+"""Reader processes are shown while they report, and no longer."""
 
 from dataclasses import replace
 from typing import Any
@@ -37,12 +37,12 @@ def make_report(pid: int = 7, **known: Any) -> ReaderReport:
     return ReaderReport(**{**defaults, **known})
 
 
-def test_nobody_is_there_at_first(redis: Redis) -> None:
+def test_there_are_no_processes_at_first(redis: Redis) -> None:
     assert readers(redis) == []
     assert popular(redis, now=NOW, count=20) == []
 
 
-def test_who_reports_is_there_as_it_said_last(redis: Redis) -> None:
+def test_a_process_is_shown_as_it_last_reported(redis: Redis) -> None:
     say(redis, make_report(), {})
     last = make_report(at=NOW + 5, requests=2000)
     say(redis, last, {})
@@ -56,7 +56,7 @@ def test_processes_are_in_order_of_their_node_and_number(redis: Redis) -> None:
     assert [one.id for one in readers(redis)] == ["another:5000/9", "one:5000/7", "one:5000/12"]
 
 
-def test_who_leaves_is_gone_at_once_and_others_stay(redis: Redis) -> None:
+def test_a_process_that_leaves_is_gone_at_once(redis: Redis) -> None:
     say(redis, make_report(7), {})
     say(redis, make_report(8), {})
     leave(redis, make_report(7).id)
@@ -65,7 +65,7 @@ def test_who_leaves_is_gone_at_once_and_others_stay(redis: Redis) -> None:
     leave(redis, "nobody")
 
 
-def test_who_falls_silent_is_gone_when_its_report_expires(redis: Redis) -> None:
+def test_a_silent_process_is_gone_when_its_report_expires(redis: Redis) -> None:
     say(redis, make_report(7), {})
     assert 15 <= redis.ttl(keys.reader(make_report(7).id)) <= 20
     redis.delete(keys.reader(make_report(7).id))  # it is over
@@ -89,7 +89,7 @@ def test_a_report_of_another_version_is_left_out(redis: Redis, text: str) -> Non
 
 
 class TestPopular:
-    """What is asked for most on demand."""
+    """The most requested on-demand resources."""
 
     def test_is_added_up_over_processes_and_the_last_hour(self, redis: Redis) -> None:
         say(redis, make_report(7), {"/users/a": 3, "/users/b": 1})
@@ -117,7 +117,7 @@ class TestPopular:
         hour = POPULAR_SLOT_S * POPULAR_SLOTS
         assert hour < redis.ttl(slot) <= hour + POPULAR_SLOT_S
 
-    def test_keeps_those_asked_for_most_of_too_many(self, redis: Redis) -> None:
+    def test_keeps_the_most_requested_of_too_many(self, redis: Redis) -> None:
         names = {f"/users/{number}": number for number in range(1, 701)}
         say(redis, make_report(), names)
         found = popular(redis, now=NOW, count=10_000)

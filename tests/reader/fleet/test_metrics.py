@@ -1,4 +1,4 @@
-"""What Prometheus reads: names, labels from closed sets, and exactly what was counted."""
+"""The text for Prometheus: names, labels from closed sets, and exactly what was counted."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ Samples = dict[str, dict[Labels, float]]
 
 
 def families(text: bytes) -> dict[str, Metric]:
-    """What a text exposes, by name; each stands there once, and explains itself."""
+    """The metrics of a text, by name; each occurs once, with a help text."""
     found = list(text_string_to_metric_families(text.decode()))
     assert len({one.name for one in found}) == len(found)
     assert all(one.name.startswith(PREFIX) for one in found)
@@ -52,12 +52,12 @@ def samples(text: bytes) -> Samples:
 
 
 def node_of(counts: Counts) -> Samples:
-    """What is exposed of a node that has counted this."""
+    """The metrics of a node with these counters."""
     return samples(expose(NodeView(Measures(counts), {}, 1), [], None))
 
 
 def fleet_of(counts: Counts, **known: Any) -> Samples:
-    """What is exposed of a fleet whose refreshers have counted this."""
+    """The metrics of a fleet whose refreshers have these counters."""
     fleet = replace(Fleet(NOW, measures=Measures(counts)), **known)
     return samples(expose(NOTHING, [], fleet))
 

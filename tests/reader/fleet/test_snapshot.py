@@ -1,4 +1,4 @@
-"""The whole fleet at one moment, made of what its other processes really write."""
+"""A snapshot of the fleet, from what its other processes really write."""
 
 import threading
 import time
@@ -48,18 +48,18 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
-    """Has refreshers refresh a resource."""
-    tools = make_context(redis, make_settings(github.url), clock=time.time)
+    """Refreshes a resource as a refresher does."""
+    context = make_context(redis, make_settings(github.url), clock=time.time)
 
     def make(resource: Resource) -> None:
-        refresh(resource, tools, force=True)
-        tools.reporter.meter.flush()
+        refresh(resource, context, force=True)
+        context.reporter.meter.flush()
 
     yield make
-    tools.origin.close()
+    context.origin.close()
 
 
-def test_an_empty_redis_is_a_fleet_of_nobody(redis: Redis) -> None:
+def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:
     fleet = make_watch(redis, NOW).snapshot()
     assert [view.metadata for view in fleet.tracked] == [None] * 4
     assert not any(
@@ -72,7 +72,7 @@ def test_an_empty_redis_is_a_fleet_of_nobody(redis: Redis) -> None:
 
 
 class TestTracked:
-    """Each tracked resource, and how its refreshes go."""
+    """The state of each tracked resource and of its refreshes."""
 
     def test_shows_what_refreshers_stored(self, redis: Redis, refreshed: Refreshed) -> None:
         for resource in (ORG, REPOS):
@@ -98,7 +98,7 @@ class TestTracked:
         assert record.last is not None
         assert record.last.outcome == "unchanged"
 
-    def test_shows_failures_and_what_github_told_of(self, redis: Redis) -> None:
+    def test_shows_failures_and_invalidations(self, redis: Redis) -> None:
         store_failure(redis, ORG, make_failure(attempts=3))
         redis.set(keys.invalidated_by(MEMBERS), "a delivery")
         found = views(make_watch(redis).snapshot())
@@ -106,13 +106,13 @@ class TestTracked:
         assert found[MEMBERS.name].invalidated_by
         assert not found[ORG.name].invalidated_by
 
-    def test_is_not_fresh_where_github_told_of_a_change(self) -> None:
+    def test_is_not_fresh_if_it_is_invalidated(self) -> None:
         assert TrackedView(ORG, NOW, make_metadata()).is_fresh
         assert not TrackedView(ORG, NOW, make_metadata(), invalidated_by=True).is_fresh
         assert not TrackedView(ORG, NOW, make_metadata(fresh_until=NOW)).is_fresh
         assert not TrackedView(ORG, NOW, None).is_fresh
 
-    def test_has_an_age_that_is_never_below_nothing(self) -> None:
+    def test_never_has_a_negative_age(self) -> None:
         assert TrackedView(ORG, NOW, make_metadata(validated_at=NOW - 7)).age == 7
         assert TrackedView(ORG, NOW, make_metadata(validated_at=NOW + 7)).age == 0
 
@@ -126,7 +126,7 @@ class TestTracked:
 
 
 class TestOnDemand:
-    """What was asked for most."""
+    """The most requested on-demand resources."""
 
     def test_is_shown_with_what_is_stored_of_it(self, redis: Redis, refreshed: Refreshed) -> None:
         refreshed(USER)
@@ -137,7 +137,7 @@ class TestOnDemand:
         assert user.view.record.refreshes == 1
         assert (nobody.name, nobody.requests, nobody.view.metadata) == ("/users/nobody", 2, None)
 
-    def test_is_left_out_where_it_may_no_longer_be_had(self, redis: Redis) -> None:
+    def test_is_left_out_if_it_is_no_longer_served(self, redis: Redis) -> None:
         report_names(redis, {"/user": 9, "/users/a?access_token=s3cret": 8, USER.name: 7})
         assert [one.name for one in make_watch(redis).snapshot().on_demand] == [USER.name]
 
@@ -148,12 +148,12 @@ class TestOnDemand:
 
 
 def report_names(redis: Redis, names: dict[str, int]) -> None:
-    """A reader reports what it was asked for."""
+    """A reader reports the names requested from it."""
     now = time.time()
     say(redis, ReaderReport("one:5000", 7, "1", now, now, 1, 1.0, 1, 1, 1, 1, 0), names)
 
 
-def test_everybody_who_is_there_is_shown(redis: Redis) -> None:
+def test_all_running_processes_are_shown(redis: Redis) -> None:
     report_names(redis, {})
     queue = Queue(QUEUE, connection=redis)
     Worker([queue], connection=redis, name="a-refresher").register_birth()  # type: ignore[no-untyped-call]
@@ -195,7 +195,7 @@ def test_how_the_origin_answered_last(
     assert make_watch(redis).snapshot().origin == expected
 
 
-def test_keys_of_answers_that_nobody_knows_are_shown_for_a_week(redis: Redis) -> None:
+def test_unknown_keys_are_shown_for_a_week(redis: Redis) -> None:
     week = 7 * 24 * 3600
     seen = {"repos/get b": NOW, "repos/get a": NOW - week + 1, "orgs/get old": NOW - week}
     redis.hset(keys.UNKNOWN_FIELDS, mapping=seen)  # type: ignore[arg-type]
@@ -212,9 +212,9 @@ def test_pauses_are_shown(redis: Redis) -> None:
 
 
 class TestLooking:
-    """Many that ask make one look."""
+    """Callers at the same time share one snapshot."""
 
-    def test_serves_everybody_for_a_second(self, redis: Redis) -> None:
+    def test_serves_all_callers_for_a_second(self, redis: Redis) -> None:
         now = [NOW]
         watch = FleetWatch(redis, CATALOGUE, clock=lambda: now[0])
         first = watch.snapshot()
@@ -226,15 +226,15 @@ class TestLooking:
         now[0] = NOW - 60  # the clock was set back
         assert watch.snapshot() is not again
 
-    def test_is_made_anew_once_something_was_done(self, redis: Redis) -> None:
+    def test_is_repeated_after_a_change(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
         first = watch.snapshot()
         RefreshQueue(redis, limit=10).ask(ORG)
         assert watch.snapshot() is first
-        watch.forget()
+        watch.discard()
         assert watch.snapshot().queue_length == 1
 
-    def test_of_many_at_once_is_one(self, redis: Redis) -> None:
+    def test_by_many_at_once_reads_redis_once(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
         before = commands(redis, "zunion")
         barrier = threading.Barrier(20)

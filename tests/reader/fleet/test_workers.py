@@ -23,7 +23,7 @@ MakeWorker = Callable[..., Worker]
 
 @pytest.fixture
 def make_worker(redis: Redis) -> MakeWorker:
-    """Workers of RQ's that are registered and do nothing."""
+    """Registered RQ workers that do nothing."""
 
     def make(name: str, queue: str = QUEUE) -> Worker:
         of = Queue(queue, connection=redis, serializer=JSONSerializer)
@@ -49,7 +49,7 @@ def test_a_whole_view(redis: Redis, make_worker: MakeWorker) -> None:
     assert found.heard_at == pytest.approx(before, abs=2)
 
 
-def test_each_tells_what_it_is_doing(redis: Redis, make_worker: MakeWorker) -> None:
+def test_each_has_its_current_job(redis: Redis, make_worker: MakeWorker) -> None:
     busy = make_worker("busy")
     make_worker("asleep").set_state(WorkerStatus.SUSPENDED)
     RefreshQueue(redis, limit=10).ask(on_demand("/users/mona"))
@@ -61,19 +61,19 @@ def test_each_tells_what_it_is_doing(redis: Redis, make_worker: MakeWorker) -> N
     assert found == [("asleep", "suspended", None), ("busy", "busy", "refresh /users/mona")]
 
 
-def test_each_tells_how_many_jobs_it_has_done(redis: Redis, make_worker: MakeWorker) -> None:
+def test_each_has_its_number_of_jobs(redis: Redis, make_worker: MakeWorker) -> None:
     worker = make_worker("one")
     redis.hset(worker.key, mapping={"successful_job_count": 12, "failed_job_count": 3})
     assert [(one.done, one.failed) for one in workers(redis)] == [(12, 3)]
 
 
-def test_who_signed_off_is_gone(redis: Redis, make_worker: MakeWorker) -> None:
+def test_a_worker_that_ended_is_gone(redis: Redis, make_worker: MakeWorker) -> None:
     make_worker("one").register_death()  # type: ignore[no-untyped-call]
     make_worker("two")
     assert [one.name for one in workers(redis)] == ["two"]
 
 
-def test_who_was_killed_is_gone_when_its_sign_of_life_expires(
+def test_a_killed_worker_is_gone_when_its_heartbeat_expires(
     redis: Redis, make_worker: MakeWorker
 ) -> None:
     redis.delete(make_worker("one").key)
@@ -81,7 +81,7 @@ def test_who_was_killed_is_gone_when_its_sign_of_life_expires(
     assert [one.name for one in workers(redis)] == ["two"]
 
 
-def test_others_workers_are_none_of_ours(redis: Redis, make_worker: MakeWorker) -> None:
+def test_workers_of_other_queues_are_left_out(redis: Redis, make_worker: MakeWorker) -> None:
     make_worker("one", "somebody-elses-queue")
     assert workers(redis) == []
 
@@ -95,7 +95,7 @@ def test_a_worker_of_which_little_is_known_is_shown(redis: Redis, make_worker: M
     assert (found.heard_at, found.started_at, found.job) == (None, None, None)
 
 
-def test_looking_leaves_the_connection_s_time_limits_as_they_are(
+def test_reading_them_leaves_the_connections_timeouts_unchanged(
     redis: Redis, make_worker: MakeWorker
 ) -> None:
     make_worker("one")

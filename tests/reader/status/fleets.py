@@ -1,4 +1,4 @@
-"""Fleets to look at; a test names only what matters to it."""
+"""Builders of fleets; a test names only what matters to it."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ def make_stale(name: str = "/orgs/Netflix", *, age: float = 1200, **known: Any) 
 
 
 def failing_since(seconds: float, **known: Any) -> Failure:
-    """The record of refreshes that began to fail so many seconds ago; the next try is in 12 s."""
+    """The record of refreshes that have failed for so many seconds; the next try is in 12 s."""
     defaults = {"since": NOW - seconds, "at": NOW - 3, "retry_at": NOW + 12, "attempts": 7}
     return make_failure(**{**defaults, **known})
 
@@ -81,7 +81,7 @@ def make_reader(**known: Any) -> ReaderReport:
 
 
 def make_budget(**known: Any) -> CredentialBudget:
-    """The budget of a token of which a fifth is spent, ten minutes before it starts anew."""
+    """The budget of a token with four fifths left, ten minutes before its reset."""
     defaults: dict[str, Any] = {
         "credential": "abc123",
         "resource_class": "core",
@@ -93,7 +93,7 @@ def make_budget(**known: Any) -> CredentialBudget:
 
 
 def make_fleet(*views: TrackedView, **known: Any) -> Fleet:
-    """A fleet that is well: everything fresh, a reader, two idle refreshers."""
+    """A healthy fleet: everything fresh, a reader, two idle refreshers."""
     everything = views or tuple(make_view(resource.name) for resource in CATALOGUE.tracked[:4])
     workers = [make_worker(), make_worker(name="w2", pid=8)]
     return Fleet(
@@ -108,7 +108,7 @@ def make_fleet(*views: TrackedView, **known: Any) -> Fleet:
 
 
 def make_page_input(fleet: Fleet | None = None, **known: Any) -> PageInput:
-    """A look at a fleet that is well."""
+    """The page's input for a healthy fleet."""
     defaults: dict[str, Any] = {
         "now": NOW,
         "fleet": fleet or make_fleet(),
@@ -121,5 +121,5 @@ def make_page_input(fleet: Fleet | None = None, **known: Any) -> PageInput:
 
 
 def recorded(view: TrackedView, **known: Any) -> TrackedView:
-    """The same resource, whose refreshes are on record."""
+    """The same resource with a record of refreshes."""
     return replace(view, record=Record(**{"last": make_report(), **known}))

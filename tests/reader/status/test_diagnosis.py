@@ -1,4 +1,4 @@
-"""What is the matter, said so that a person who was just woken understands it."""
+"""Statements are clear enough for an operator who was just woken up."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ from tests.reader.status.fleets import (
 )
 
 
-def test_a_resource_is_what_is_worst_of_it() -> None:
+def test_a_resources_state_is_its_worst_one() -> None:
     failure = failing_since(60)
     assert state_of(make_view()) is State.FRESH
     assert state_of(make_view(invalidated_by=True)) is State.STALE
@@ -29,16 +29,16 @@ def test_a_resource_is_what_is_worst_of_it() -> None:
     assert state_of(make_view(metadata=None, failure=failure)) is State.MISSING
 
 
-def test_when_all_is_well_that_is_said_once() -> None:
+def test_a_healthy_fleet_has_one_statement() -> None:
     (said,) = diagnose(make_fleet(), [], now=NOW)
     assert said.level is Level.GOOD
     assert said.title == "Everything is fresh"
     assert said.text == (
-        "4 tracked resources can be served and will stay fresh for 15 min at least."
+        "4 tracked resources can be served and will stay fresh for at least 15 min."
     )
 
 
-def test_what_fails_is_said_with_since_when_why_what_is_served_and_what_comes_next() -> None:
+def test_a_failure_is_stated_with_its_start_reason_consequence_and_next_try() -> None:
     old = make_stale("/orgs/Netflix/repos", age=1860, failure=failing_since(740))
     fleet = make_fleet(old, make_stale("/", failure=failing_since(300)), make_view())
     said = diagnose(fleet, [], now=NOW)
@@ -47,40 +47,40 @@ def test_what_fails_is_said_with_since_when_why_what_is_served_and_what_comes_ne
     assert said[0].text == (
         "2 of 3 tracked resources cannot be refreshed. "
         "Failing since 07:47:40 UTC (12 min 20 s): GitHub answered 502. The next try is in 12 s. "
-        "What is held is still served, at most 31 min old."
+        "Cached content is still served, at most 31 min old."
     )
 
 
 @pytest.mark.parametrize(
     ("kind", "title"),
     [
-        (FailureKind.RATE_LIMITED, "GitHub's rate limit is met"),
-        (FailureKind.UNAUTHORIZED, "GitHub refuses our credentials"),
-        (FailureKind.INTERNAL, "Refreshes fail by our own fault"),
+        (FailureKind.RATE_LIMITED, "GitHub's rate limit is reached"),
+        (FailureKind.UNAUTHORIZED, "GitHub rejects our credentials"),
+        (FailureKind.INTERNAL, "Refreshes fail with an internal error"),
         (FailureKind.TIMEOUT, "GitHub is failing"),
     ],
 )
-def test_who_is_to_blame_is_said_first(kind: FailureKind, title: str) -> None:
+def test_the_title_names_the_cause(kind: FailureKind, title: str) -> None:
     fleet = make_fleet(make_view(failure=failing_since(5, kind=kind)))
     assert diagnose(fleet, [], now=NOW)[0].title == title
 
 
-def test_a_try_that_is_due_is_not_said_to_be_in_the_past() -> None:
+def test_an_overdue_try_is_due_now() -> None:
     fleet = make_fleet(make_view(failure=failing_since(60, retry_at=NOW - 5)))
     assert "The next try is due now." in diagnose(fleet, [], now=NOW)[0].text
 
 
-def test_what_cannot_be_served_comes_first_with_its_reason() -> None:
+def test_missing_resources_come_first_with_the_reason() -> None:
     missing = make_view("/orgs/Netflix/members", metadata=None, failure=failing_since(90))
     said = diagnose(make_fleet(make_stale(), missing, workers=[]), [], now=NOW)
     assert [one.level for one in said] == [Level.BAD, Level.WARN, Level.NOTE]
     assert said[0].title == "1 resource missing"
     assert said[0].text.startswith(
-        "/orgs/Netflix/members cannot be served: nothing is held of it yet. Failing since"
+        "/orgs/Netflix/members cannot be served: nothing is cached yet. Failing since"
     )
 
 
-def test_what_is_stale_while_nobody_refreshes_is_not_said_to_be_on_its_way() -> None:
+def test_stale_content_without_refreshers_is_not_said_to_be_on_its_way() -> None:
     well, idle = make_fleet(make_stale()), make_fleet(make_stale(), workers=[])
     assert "The refresh is queued, or about to be." in diagnose(well, [], now=NOW)[0].text
     texts = [one.text for one in diagnose(idle, [], now=NOW)]
@@ -88,17 +88,17 @@ def test_what_is_stale_while_nobody_refreshes_is_not_said_to_be_on_its_way() -> 
     assert texts[0].startswith("Nothing is refreshed: start `rq worker refresh`")
 
 
-def test_what_an_operator_and_github_have_stopped_is_said() -> None:
+def test_pauses_by_an_operator_and_by_github_are_stated() -> None:
     fleet = make_fleet(suspended=True, suspended_since=NOW - 120, origin_paused_until=NOW + 45)
     said = {one.title: one.text for one in diagnose(fleet, [], now=NOW)}
     assert said == {
         "Refreshing is paused": (
             "An operator has paused refreshing since 07:58:00 UTC (2 min). "
-            "Content is served, and grows old."
+            "Content is served, and ages."
         ),
         "GitHub asked for a pause": (
-            "GitHub said that a secondary limit was met. No refresher asks anything for another "
-            "45 s, then work goes on by itself."
+            "GitHub reported a secondary rate limit. No refresher sends it a request for 45 s; "
+            "then work resumes by itself."
         ),
     }
 
@@ -111,7 +111,7 @@ def test_readers_of_several_versions_are_noted() -> None:
 
 
 class TestACredentialThatSeesTooMuch:
-    def test_is_named_with_what_shows_it_and_what_to_make_instead(self) -> None:
+    def test_is_named_with_its_signs_and_what_to_create_instead(self) -> None:
         privileges = ["has the scope repo", "may push to a repository"]
         budget = make_budget(scopes="repo", privileges=privileges)
         said = diagnose(make_fleet(budgets=[budget]), [], now=NOW)
@@ -120,12 +120,12 @@ class TestACredentialThatSeesTooMuch:
             (Level.GOOD, "Everything is fresh"),
         ]
         assert said[0].text == (
-            "Only what is public is served all the same, but a fault could expose the rest. "
+            "Only public content is served all the same, but a bug could expose the rest. "
             "abc123 has the scope repo and may push to a repository: make a classic token without "
             "any scope, of an account that belongs to no organisation."
         )
 
-    def test_is_not_described_without_end(self) -> None:
+    def test_has_a_bounded_description(self) -> None:
         privileges = [f"has the scope s{number}" for number in range(9)]
         budget = make_budget(scopes="s1", privileges=privileges)
         text = diagnose(make_fleet(budgets=[budget]), [], now=NOW)[0].text
@@ -159,11 +159,11 @@ class TestACredentialThatSeesTooMuch:
         titles = [one.title for one in diagnose(fleet, [], now=NOW)]
         assert titles == [
             "1 resource missing",
-            "No refresher is alive",
+            "No refresher is running",
             "A credential sees more than the public",
         ]
 
-    def test_is_only_noted_where_private_repositories_are_let_in(self) -> None:
+    def test_is_only_noted_if_private_repositories_are_served(self) -> None:
         fleet = make_fleet(budgets=[make_budget(privileges=["sees what is private"])])
         said = diagnose(fleet, [], now=NOW, include_private=True)
         assert [one.level for one in said] == [Level.NOTE, Level.NOTE, Level.GOOD]
@@ -172,7 +172,7 @@ class TestACredentialThatSeesTooMuch:
 
 
 @pytest.mark.parametrize("is_away", [False, True])
-def test_private_repositories_that_are_let_in_are_told_of(is_away: bool) -> None:
+def test_served_private_repositories_are_noted(is_away: bool) -> None:
     fleet = None if is_away else make_fleet()
     said = diagnose(fleet, [make_view()], now=NOW, include_private=True)
     assert (Level.NOTE, "Private repositories are served to everybody") in [
@@ -183,16 +183,16 @@ def test_private_repositories_that_are_let_in_are_told_of(is_away: bool) -> None
 
 
 class TestWhileRedisIsAway:
-    def test_it_is_said_what_is_served_from_memory(self) -> None:
+    def test_it_states_what_is_served_from_memory(self) -> None:
         held = [make_view(), make_stale("/", age=4000)]
         (said,) = diagnose(None, held, now=NOW, away_since=NOW - 30)
         assert said.level is Level.WARN
         assert said.text.startswith(
-            "Redis does not answer since 07:59:30 UTC (30 s). This reader serves all 2 tracked "
+            "Redis does not respond since 07:59:30 UTC (30 s). This reader serves all 2 tracked "
             "resources from its memory, at most 1 h 6 min old; "
         )
 
-    def test_it_is_worse_where_something_is_not_in_memory(self) -> None:
+    def test_it_is_worse_if_a_resource_is_not_in_memory(self) -> None:
         held = [make_view(), replace(make_view("/"), metadata=None)]
         (said,) = diagnose(None, held, now=NOW)
         assert said.level is Level.BAD
@@ -203,7 +203,7 @@ class TestWhileRedisIsAway:
         assert "memory, at most" not in said.text
 
 
-def test_the_worst_comes_first_whatever_else_there_is() -> None:
+def test_statements_are_ordered_the_worst_first() -> None:
     missing = make_view("/", metadata=None)
     fleet = make_fleet(missing, make_stale(), workers=[make_worker()], suspended=True)
     levels = [one.level for one in diagnose(fleet, [], now=NOW)]

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Numbers and times are formatted for people."""
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, said: str) -> None
     assert formatting.duration(seconds) == said
 
 
-def test_what_changes_while_it_is_looked_at_is_said_in_whole_seconds() -> None:
+def test_a_duration_on_a_live_page_is_in_whole_seconds() -> None:
     assert [formatting.about(seconds) for seconds in (-3, 0.4, 12.4)] == ["0 s", "0 s", "12 s"]
 
 
@@ -56,16 +56,18 @@ def test_a_size_has_three_digits(number: float, said: str) -> None:
         (99999, 100000, "99.9 %"), (1, 100000, "0.1 %"),
     ],
 )  # fmt: skip
-def test_only_all_is_all_and_only_none_is_none(part: int, whole: int, said: str) -> None:
+def test_only_all_is_100_percent_and_only_none_is_0_percent(
+    part: int, whole: int, said: str
+) -> None:
     assert formatting.share(part, whole) == said
 
 
-def test_a_moment_of_another_day_has_its_date() -> None:
+def test_a_time_of_another_day_has_its_date() -> None:
     assert formatting.clock(NOW, NOW) == "08:00:00 UTC"
     assert formatting.clock(NOW - 86400, NOW) == "14 Jan 08:00 UTC"
 
 
-def test_a_few_names_are_all_said_and_many_are_counted() -> None:
+def test_a_few_names_are_all_listed_and_many_are_counted() -> None:
     assert formatting.listed(["/a"]) == "/a"
     assert formatting.listed(["/a", "/b", "/c"]) == "/a, /b and /c"
     assert formatting.listed(["/a", "/b", "/c", "/d"]) == "/a, /b, /c and 1 more"

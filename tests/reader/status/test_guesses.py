@@ -1,8 +1,8 @@
-"""How many wrong tokens are answered, and how soon."""
+"""Which wrong tokens get a response, and how soon."""
 
 from redis import Redis
 
-from reader.status.guesses import ANSWERED, AT_ONCE, LONGEST, Guesses, Slowing, slowing
+from reader.status.guesses import ANSWERED, AT_ONCE, LONGEST, Guesses, Throttling, throttling
 from shared.redis import keys
 from tests.builders import absent_redis
 
@@ -14,12 +14,14 @@ def counted_at(now: float) -> Guesses:
     return Guesses(clock=lambda: now)
 
 
-def test_a_few_are_answered_at_once_then_later_and_later_and_then_not_at_all() -> None:
-    assert {slowing(lately) for lately in range(1, AT_ONCE + 1)} == {Slowing(0, is_answered=True)}
-    assert slowing(AT_ONCE + 1) == Slowing(0.5, is_answered=True)
-    assert slowing(ANSWERED) == Slowing(LONGEST, is_answered=True)
-    assert slowing(ANSWERED + 1) == Slowing(LONGEST, is_answered=False)
-    waits = [slowing(lately).seconds for lately in range(1, 10_000)]
+def test_a_few_get_a_response_at_once_further_ones_later_and_the_rest_none() -> None:
+    assert {throttling(lately) for lately in range(1, AT_ONCE + 1)} == {
+        Throttling(0, is_answered=True)
+    }
+    assert throttling(AT_ONCE + 1) == Throttling(0.5, is_answered=True)
+    assert throttling(ANSWERED) == Throttling(LONGEST, is_answered=True)
+    assert throttling(ANSWERED + 1) == Throttling(LONGEST, is_answered=False)
+    waits = [throttling(lately).seconds for lately in range(1, 10_000)]
     assert waits == sorted(waits)
     assert max(waits) == LONGEST
 
@@ -29,7 +31,7 @@ def test_all_readers_count_together(redis: Redis) -> None:
     assert [one.count(redis) for one in (*readers, *readers)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_those_of_the_minute_before_count_and_earlier_ones_do_not(redis: Redis) -> None:
+def test_those_of_the_previous_minute_count_and_earlier_ones_do_not(redis: Redis) -> None:
     for _ in range(3):
         counted_at(NOW).count(redis)
     one = counted_at(NOW + 60)
@@ -38,7 +40,7 @@ def test_those_of_the_minute_before_count_and_earlier_ones_do_not(redis: Redis) 
     assert counted_at(NOW + 240).count(redis) == 1
 
 
-def test_they_are_forgotten(redis: Redis) -> None:
+def test_they_expire(redis: Redis) -> None:
     counted_at(NOW).count(redis)
     assert 120 < redis.ttl(keys.guesses(MINUTE)) <= 180
 

@@ -1,4 +1,4 @@
-"""What the page shows, and `/status.json` says."""
+"""The content of the page and of `/status.json`."""
 
 import json
 import re
@@ -40,14 +40,14 @@ def resource(view: TrackedView, **fleet: Any) -> dict[str, Any]:
     return rows("resources", make_fleet(view, **fleet))[0]
 
 
-def test_all_of_it_is_json() -> None:
+def test_the_page_is_serialisable_as_json() -> None:
     view = recorded(make_view(failure=failing_since(60), encoded={"br": 10}))
     fleet = make_fleet(view, budgets=[make_budget()], timeline=[make_report()])
     page = page_of(make_page_input(fleet))
     assert json.loads(json.dumps(page, allow_nan=False)) == page
 
 
-def test_a_tracked_list_is_shown_with_all_that_is_asked_of_it() -> None:
+def test_a_tracked_list_is_shown_with_all_columns() -> None:
     view = recorded(
         make_view("/orgs/Netflix/repos", metadata=LIST, encoded={"br": 66_900, "gzip": 83_700}),
         refreshes=10,
@@ -75,11 +75,11 @@ def test_a_tracked_list_is_shown_with_all_that_is_asked_of_it() -> None:
     assert {name: shown[name] for name in expected} == expected
 
 
-def test_the_bar_of_what_is_stale_is_full_and_no_longer() -> None:
+def test_the_bar_of_stale_content_is_full_and_no_longer() -> None:
     assert resource(make_stale(age=9000))["age_bar"] == 100
 
 
-def test_a_failure_is_told_instead_of_what_went_before() -> None:
+def test_a_failure_replaces_the_outcome_before_it() -> None:
     shown = resource(recorded(make_view(failure=failing_since(60))))
     assert shown["outcome_words"] == (
         "failed 7 times in a row since 07:59:00 UTC: GitHub answered 502"
@@ -88,11 +88,11 @@ def test_a_failure_is_told_instead_of_what_went_before() -> None:
     assert shown["reason"] == "GitHub answered 502"
 
 
-def test_the_next_refresh_is_said_as_it_is() -> None:
+def test_the_next_refresh_is_shown_for_each_state() -> None:
     fresh, stale = make_view(), make_stale()
     assert resource(fresh)["next"] == "in 15 min"
     assert resource(stale)["next"] == "now"
-    assert resource(stale, workers=[])["next"] == "when a refresher is there"
+    assert resource(stale, workers=[])["next"] == "when a refresher is running"
     assert resource(fresh, suspended=True)["next"] == "when refreshing is resumed"
     assert resource(make_view(is_running=True))["next"] == "running"
     reading = make_view(is_running=True, reading=(12, 70))
@@ -100,12 +100,12 @@ def test_the_next_refresh_is_said_as_it_is() -> None:
     assert resource(fresh, suspended=True)["next_at"] is None
 
 
-def test_with_a_scheduler_it_is_earlier_than_the_end_of_freshness() -> None:
+def test_with_a_scheduler_the_next_refresh_comes_before_the_end_of_freshness() -> None:
     ahead = resource(make_view(), schedulers=1)["next_at"]
     assert "2027-01-15T08:13:20Z" <= ahead <= "2027-01-15T08:14:10Z"
 
 
-def test_what_is_missing_has_no_numbers() -> None:
+def test_a_missing_resource_has_no_numbers() -> None:
     shown = resource(make_view(metadata=None))
     assert (shown["state"], shown["age"], shown["size"]) == ("missing", NOTHING, NOTHING)
     assert (shown["age_seconds"], shown["items"], shown["age_bar"]) == (None, None, 0)
@@ -119,7 +119,7 @@ def test_processes_of_one_node_are_one_row() -> None:
     assert (shown["state"], shown["level"]) == ("1 missing", "bad")
 
 
-def test_a_refresher_is_shown_with_what_it_does() -> None:
+def test_a_refresher_is_shown_with_its_job() -> None:
     worker = make_worker(state="busy", job="refresh /orgs/Netflix/repos", failed=1)
     (shown,) = rows("workers", make_fleet(workers=[worker]))
     assert (shown["state"], shown["job"]) == ("busy", "refresh /orgs/Netflix/repos")
@@ -128,10 +128,10 @@ def test_a_refresher_is_shown_with_what_it_does() -> None:
 
 
 class TestBudgets:
-    def test_tell_what_is_left_and_until_when(self) -> None:
+    def test_show_what_is_left_and_until_when(self) -> None:
         (shown,) = rows("budgets", make_fleet(budgets=[make_budget()]))
         assert (shown["left"], shown["bar"]) == ("4\u202f000 of 5\u202f000", 80)
-        assert shown["reset"] == "starts anew in 10 min"
+        assert shown["reset"] == "resets in 10 min"
 
     def test_that_are_nearly_spent_or_set_aside_are_marked(self) -> None:
         shown = rows(
@@ -139,9 +139,9 @@ class TestBudgets:
             make_fleet(budgets=[make_budget(remaining=400), make_budget(aside_until=NOW + 60)]),
         )
         assert [one["level"] for one in shown] == ["warn", "bad"]
-        assert shown[1]["reset"] == "not used for another 1 min: GitHub refuses it"
+        assert shown[1]["reset"] == "not used for 1 min: GitHub rejects it"
 
-    def test_tell_what_shows_that_a_credential_sees_more_than_the_public(self) -> None:
+    def test_show_the_signs_that_a_credential_sees_more_than_the_public(self) -> None:
         found = ["has the scope repo", "sees what is private"]
         one, other = rows(
             "budgets",
@@ -153,28 +153,28 @@ class TestBudgets:
         )
         assert other["sees"] == ""
 
-    def test_of_what_is_asked_without_a_credential_say_so_where_there_is_one(self) -> None:
+    def test_for_anonymous_requests_say_so_beside_those_of_a_credential(self) -> None:
         none = make_budget(credential="anonymous", limit=60, remaining=2)
         (alone,) = rows("budgets", make_fleet(budgets=[none]))
         assert (alone["used_for"], alone["level"]) == ("", "warn")
         shown, _ = rows("budgets", make_fleet(budgets=[none, make_budget()]))
-        assert shown["used_for"] == "for what is asked without a credential"
+        assert shown["used_for"] == "for requests without a credential"
         assert shown["level"] == "note"
 
-    def test_have_a_line_of_what_was_left(self) -> None:
+    def test_have_a_sparkline_of_what_was_left(self) -> None:
         history = [Point(NOW - SLOTS * SLOT_SECONDS / 2, 5000), Point(NOW - 300, 2500)]
         line = sparkline(make_budget(history=history), NOW)
         assert line == "90.0,0.0 177.5,16.0 180.0,6.4"
 
-    def test_without_a_history_have_none(self) -> None:
+    def test_without_a_history_have_no_sparkline(self) -> None:
         assert sparkline(make_budget(), NOW) == ""
 
-    def test_never_leave_the_picture(self) -> None:
+    def test_have_a_sparkline_inside_its_picture(self) -> None:
         history = [Point(NOW - 2 * SLOTS * SLOT_SECONDS, 9000)]
         assert sparkline(make_budget(history=history), NOW).startswith("0.0,0.0 ")
 
 
-def test_the_timeline_tells_what_failed_and_why() -> None:
+def test_the_timeline_shows_failures_with_their_reason() -> None:
     failed = make_report(
         outcome=RefreshOutcome.FAILED, kind=FailureKind.STATUS, reason="GitHub answered 502"
     )
@@ -184,10 +184,10 @@ def test_the_timeline_tells_what_failed_and_why() -> None:
         "failed: GitHub answered 502",
     ]
     assert [one["level"] for one in shown] == ["good", "warn"]
-    assert shown[0]["cost"] == "1 request, 1 unmodified"
+    assert shown[0]["cost"] == "1 request, 1 not modified"
 
 
-def test_on_demand_content_is_shown_with_how_often_it_is_asked_for() -> None:
+def test_on_demand_content_is_shown_with_its_number_of_requests() -> None:
     mona, gone = on_demand("/users/mona"), on_demand("/users/gone")
     asked = [
         OnDemandView(mona.name, 1234, TrackedView(mona, NOW, make_metadata())),
@@ -196,7 +196,7 @@ def test_on_demand_content_is_shown_with_how_often_it_is_asked_for() -> None:
     shown = rows("on_demand", make_fleet(on_demand=asked))
     assert [(one["times"], one["state"]) for one in shown] == [
         ("1\u202f234", "fresh"),
-        ("2", "not held"),
+        ("2", "not cached"),
     ]
 
 
@@ -211,21 +211,21 @@ def test_the_tiles_sum_up_the_fleet() -> None:
     assert tiles == {
         "requests": ("40.0", "2 nodes"),
         "hits": ("95 %", "in the last minute"),
-        "budget": ("10 %", "GitHub answered 304, 7 s ago"),
-        "queue": ("3", "0 tracked running"),
+        "budget": ("10 %", "GitHub: 304, 7 s ago"),
+        "queue": ("3", "0 tracked in progress"),
         "workers": ("2", "0 busy"),
         "readers": ("2", "no scheduler"),
     }
 
 
-def test_what_is_asked_without_a_credential_is_none_of_what_is_left_of_the_limit() -> None:
+def test_the_anonymous_budget_does_not_count_as_what_is_left_of_the_limit() -> None:
     spent = make_budget(credential="anonymous", limit=60, remaining=0)
     for budgets, value in (([spent, make_budget()], "80 %"), ([spent], "0 %")):
         tiles = rows("tiles", make_fleet(budgets=budgets))
         assert [one["value"] for one in tiles if one["key"] == "budget"] == [value]
 
 
-def test_private_repositories_that_are_let_in_are_marked() -> None:
+def test_served_private_repositories_are_marked() -> None:
     assert page_of(make_page_input())["private"] is False
     page = page_of(make_page_input(settings=make_settings(include_private=True)))
     assert page["private"] is True
@@ -242,7 +242,7 @@ def test_without_redis_the_readers_own_content_is_shown() -> None:
     assert (page["redis"], page["tiles"], page["title"]) == (False, [], "! Redis is away")
 
 
-def test_every_name_that_the_template_places_is_in_the_page() -> None:
+def test_every_key_in_the_template_is_in_the_page() -> None:
     view = recorded(make_view(failure=failing_since(60), encoded={"br": 1}))
     mona = on_demand("/users/mona")
     fleet = make_fleet(

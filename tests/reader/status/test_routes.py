@@ -1,4 +1,4 @@
-"""The status page's paths: who sees it, who may act, and what then happens."""
+"""The status page's paths: who may read it, who may act, and the effect of each action."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ ORG, MONA = tracked("/orgs/Netflix"), on_demand("/users/mona")
 
 @pytest.fixture
 def client(make_app: MakeApp) -> FlaskClient:
-    """Somebody before a reader with an admin token."""
+    """A client of a reader with an admin token."""
     return make_app(admin_token=TOKEN).test_client()
 
 
@@ -36,13 +36,13 @@ def sign_in(client: FlaskClient, token: str = TOKEN) -> Any:
 
 
 def csrf_of(client: FlaskClient) -> str:
-    """The word that the page's forms bring with them."""
+    """The CSRF token in the page's forms."""
     text = client.get("/status").text
     return text.partition('name="csrf" value="')[2].partition('"')[0]
 
 
 def jobs(redis: Redis) -> list[tuple[str, Mapping[str, Any]]]:
-    """What is queued: the function's name, and its keywords."""
+    """The queued jobs: the function's name, and its keyword arguments."""
     found = []
     for job in redis.lrange("rq:queue:refresh", 0, -1):
         assert isinstance(job, bytes)
@@ -59,21 +59,21 @@ class TestWhoLooks:
         assert anybody.get("/status").status_code == 200
         assert anybody.get("/status.json").status_code == 200
 
-    def test_without_a_token_a_page_that_is_not_public_is_not_there(
+    def test_a_page_that_is_not_public_is_404_without_an_admin_token(
         self, make_app: MakeApp
     ) -> None:
         anybody = make_app(status_public=False).test_client()
         assert anybody.get("/status").status_code == 404
         assert anybody.get("/status.json").status_code == 404
 
-    def test_whoever_gives_the_token_sees_it(self, make_app: MakeApp) -> None:
+    def test_a_client_with_the_token_sees_it(self, make_app: MakeApp) -> None:
         somebody = make_app(status_public=False, admin_token=TOKEN).test_client()
         refused = somebody.get("/status")
         assert refused.status_code == 401
         assert "Tracked resources" not in refused.text
         assert "Admin token" in refused.text
-        invalidated_by = somebody.get("/status.json")
-        assert (invalidated_by.status_code, invalidated_by.headers["WWW-Authenticate"]) == (
+        refused = somebody.get("/status.json")
+        assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (
             401,
             "Bearer",
         )
@@ -100,7 +100,7 @@ class TestThePage:
             with client.get(f"/status/assets/{name}") as asset:
                 assert asset.status_code == 200
 
-    def test_is_of_this_moment_only(self, client: FlaskClient) -> None:
+    def test_is_not_cached(self, client: FlaskClient) -> None:
         for path in ("/status", "/status.json"):
             assert client.get(path).headers["Cache-Control"] == "no-store"
 
@@ -108,32 +108,32 @@ class TestThePage:
         for path in ("/status", "/status.json"):
             assert "Access-Control-Allow-Origin" not in client.get(path).headers
 
-    def test_escapes_what_clients_ask_for(self, redis: Redis, client: FlaskClient) -> None:
+    def test_escapes_what_clients_request(self, redis: Redis, client: FlaskClient) -> None:
         odd = on_demand("/users/<script>alert(1)")
         client.get("/status")
         redis.zadd(keys.popular(int(time.time() // 600)), {odd.name: 3})
-        client.application.extensions["process"].start().fleet.forget()
+        client.application.extensions["process"].start().fleet.discard()
         text = client.get("/status").text
         assert "<script>alert" not in text
         assert "alert(1)" in text
 
-    def test_says_what_the_json_says(self, client: FlaskClient) -> None:
+    def test_shows_the_texts_of_the_json(self, client: FlaskClient) -> None:
         title = client.get("/status.json").json["title"]  # type: ignore[index]
         assert f'<title data-text="title">{title}</title>' in client.get("/status").text
 
-    def test_shows_no_button_to_who_may_not_press_it(self, client: FlaskClient) -> None:
+    def test_shows_no_buttons_to_clients_without_a_session(self, client: FlaskClient) -> None:
         assert "Refresh now" not in client.get("/status").text
         sign_in(client)
         assert "Refresh now" in client.get("/status").text
 
-    def test_without_a_token_says_that_it_is_read_only(self, make_app: MakeApp) -> None:
+    def test_without_an_admin_token_says_that_it_is_read_only(self, make_app: MakeApp) -> None:
         text = make_app().test_client().get("/status").text
         assert "read-only" in text
         assert "password" not in text
 
 
 class TestSigningIn:
-    def test_gives_a_cookie_that_no_script_reads_and_no_other_site_sends(
+    def test_sets_a_cookie_that_no_script_reads_and_no_other_site_sends(
         self, client: FlaskClient
     ) -> None:
         answered = sign_in(client)
@@ -150,18 +150,16 @@ class TestSigningIn:
         )
         assert "Secure" in answered.headers["Set-Cookie"]
 
-    def test_with_another_token_gives_none(self, client: FlaskClient) -> None:
+    def test_with_a_wrong_token_sets_no_cookie(self, client: FlaskClient) -> None:
         answered = sign_in(client, "wrong")
         assert answered.status_code == 401
         assert "Set-Cookie" not in answered.headers
-        assert "not the admin token" in answered.text
+        assert "Wrong admin token" in answered.text
 
-    def test_is_not_possible_where_there_is_no_token(self, make_app: MakeApp) -> None:
+    def test_is_not_possible_without_an_admin_token(self, make_app: MakeApp) -> None:
         assert sign_in(make_app().test_client(), "").status_code == 403
 
-    def test_ends_with_signing_out_also_for_whoever_kept_the_cookie(
-        self, client: FlaskClient
-    ) -> None:
+    def test_ends_with_signing_out_also_for_copies_of_the_cookie(self, client: FlaskClient) -> None:
         sign_in(client)
         cookie = client.get_cookie(COOKIE)
         assert cookie is not None
@@ -188,7 +186,7 @@ class TestGuessing:
         for _ in range(times):
             assert client.post("/status/pause", headers=self.WRONG).status_code == 401
 
-    def test_more_than_a_few_wrong_tokens_are_too_many_in_whichever_way(
+    def test_more_than_a_few_wrong_tokens_are_too_many_on_every_path(
         self, client: FlaskClient, make_app: MakeApp
     ) -> None:
         self.guess(client, AT_ONCE - 1)
@@ -201,34 +199,32 @@ class TestGuessing:
             sign_in(client, "wrong"),
         ):
             assert (answered.status_code, answered.headers["Retry-After"]) == (429, "60")
-        assert "not the admin token" in private.get("/status", headers=self.WRONG).text
+        assert "Wrong admin token" in private.get("/status", headers=self.WRONG).text
 
-    def test_the_right_token_is_taken_all_the_same(self, client: FlaskClient) -> None:
+    def test_the_correct_token_is_accepted_all_the_same(self, client: FlaskClient) -> None:
         for _ in range(100):
             client.post("/status/pause", headers=self.WRONG)
         assert client.post("/status/resume", headers=BEARER).status_code == 202
         assert sign_in(client).status_code == 303
 
-    def test_what_gives_no_token_is_no_guess(self, redis: Redis, client: FlaskClient) -> None:
+    def test_a_request_without_a_token_is_no_guess(self, redis: Redis, client: FlaskClient) -> None:
         client.set_cookie(COOKIE, "a" * 24)
         for path in ("/status", "/status.json"):
             assert client.get(path).status_code == 200
         assert client.post("/status/pause").status_code == 401
         assert list(redis.scan_iter(match="*:guesses:*")) == []
 
-    def test_what_everybody_may_see_tells_nothing_of_a_token_that_is_given(
-        self, redis: Redis, client: FlaskClient
-    ) -> None:
-        """So it need not be slowed: a client may send GitHub's token everywhere."""
+    def test_a_public_page_does_not_check_a_token(self, redis: Redis, client: FlaskClient) -> None:
+        """So it needs no delay: a client may send GitHub's token everywhere."""
         pages = [client.get("/status", headers=headers).text for headers in (BEARER, self.WRONG)]
         assert "Refresh now" not in pages[0]
         assert "Refresh now" not in pages[1]
         assert list(redis.scan_iter(match="*:guesses:*")) == []
 
-    def test_nothing_that_is_signed_with_a_guess_tells_whether_it_is_right(
+    def test_nothing_that_is_signed_with_a_guess_shows_whether_it_is_right(
         self, client: FlaskClient
     ) -> None:
-        """Cookies and notes were once signed with the token: each page was an answer to a guess."""
+        """Cookies and notes were once signed with the token: each page tested a guess."""
         signer = URLSafeTimedSerializer(
             TOKEN,
             salt="api-read-cache admin",
@@ -249,9 +245,7 @@ class TestActing:
         assert answered.json == {"message": "/orgs/Netflix will be refreshed."}
         assert (JOB, {"force": True}) in jobs(redis)
 
-    def test_the_request_is_known_by_its_id_in_the_job(
-        self, redis: Redis, client: FlaskClient
-    ) -> None:
+    def test_the_job_carries_the_request_id(self, redis: Redis, client: FlaskClient) -> None:
         client.post(
             "/status/refresh",
             data={"resource": ORG.name},
@@ -262,12 +256,12 @@ class TestActing:
         metas = [json.loads(redis.hget(f"rq:job:{one.decode()}", "meta") or "{}") for one in ids]
         assert [meta.get("request_id") for meta in metas].count("by-hand-7") == 1
 
-    def test_what_is_being_refreshed_is_not_asked_for_twice(
+    def test_a_running_refresh_is_not_enqueued_again(
         self, redis: Redis, client: FlaskClient
     ) -> None:
         redis.set(keys.running(ORG), "somebody")
         answered = client.post("/status/refresh", data={"resource": ORG.name}, headers=BEARER)
-        assert answered.json == {"message": "/orgs/Netflix is just being refreshed."}
+        assert answered.json == {"message": "/orgs/Netflix is already being refreshed."}
 
     def test_an_on_demand_resource_is_forgotten_by_a_refresher(
         self, redis: Redis, client: FlaskClient
@@ -278,7 +272,7 @@ class TestActing:
         assert (FORGET_JOB, {}) in jobs(redis)
         assert "forget /users/mona" in queued_names(redis)
 
-    def test_what_is_tracked_is_not_forgotten(self, redis: Redis, client: FlaskClient) -> None:
+    def test_a_tracked_resource_is_not_forgotten(self, redis: Redis, client: FlaskClient) -> None:
         answered = client.post("/status/forget", data={"resource": ORG.name}, headers=BEARER)
         assert answered.status_code == 400
         assert FORGET_JOB not in [name for name, _ in jobs(redis)]
@@ -299,7 +293,7 @@ class TestActing:
         assert not redis.exists(keys.SUSPENDED)
 
     @pytest.mark.parametrize("name", ["", "/user", "/orgs/Netflix/hooks", "nonsense"])
-    def test_what_is_not_to_be_had_is_not_refreshed(self, client: FlaskClient, name: str) -> None:
+    def test_an_unknown_resource_is_not_refreshed(self, client: FlaskClient, name: str) -> None:
         answered = client.post("/status/refresh", data={"resource": name}, headers=BEARER)
         assert answered.status_code == 404
 
@@ -311,7 +305,7 @@ class TestRefusing:
     ACTIONS = ("refresh", "forget", "pause", "resume", "sign-out")
 
     @pytest.mark.parametrize("action", ACTIONS)
-    def test_whoever_gives_no_token(self, redis: Redis, client: FlaskClient, action: str) -> None:
+    def test_a_client_without_a_token(self, redis: Redis, client: FlaskClient, action: str) -> None:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": f"{COOKIE}=made-up"}):
             answered = client.post(
                 f"/status/{action}", data={"resource": ORG.name}, headers=headers
@@ -322,7 +316,7 @@ class TestRefusing:
         assert not any(known.get("force") for _, known in jobs(redis))
 
     @pytest.mark.parametrize("action", ACTIONS)
-    def test_everybody_where_there_is_no_token(self, make_app: MakeApp, action: str) -> None:
+    def test_every_client_without_an_admin_token(self, make_app: MakeApp, action: str) -> None:
         answered = make_app().test_client().post(f"/status/{action}", headers=BEARER)
         assert answered.status_code == 403
 
@@ -335,7 +329,7 @@ class TestRefusing:
         assert answered.status_code == 403
         assert not is_suspended(redis)
 
-    def test_also_one_that_knows_the_word_but_comes_from_elsewhere(
+    def test_also_one_with_the_csrf_token_but_from_another_site(
         self, redis: Redis, client: FlaskClient
     ) -> None:
         sign_in(client)
@@ -347,12 +341,12 @@ class TestRefusing:
         assert answered.status_code == 403
         assert not is_suspended(redis)
 
-    def test_looking_at_the_path_of_an_action(self, client: FlaskClient) -> None:
+    def test_a_get_of_an_actions_path(self, client: FlaskClient) -> None:
         assert client.get("/status/pause", headers=BEARER).status_code in {404, 405}
 
 
 class TestAForm:
-    def test_leads_back_to_the_page_which_says_what_was_done(
+    def test_redirects_to_the_page_which_says_what_was_done(
         self, redis: Redis, client: FlaskClient
     ) -> None:
         sign_in(client)
@@ -360,23 +354,23 @@ class TestAForm:
         assert answered.status_code == 303
         assert is_suspended(redis)
         text = client.get(answered.headers["Location"]).text
-        assert "Refreshing is paused: no refresher begins anything new." in text
+        assert "Refreshing is paused: refreshers start no new job." in text
 
-    def test_that_cannot_be_done_says_why(self, client: FlaskClient) -> None:
+    def test_that_fails_says_why(self, client: FlaskClient) -> None:
         sign_in(client)
         data = {"csrf": csrf_of(client), "resource": ORG.name}
         answered = client.post("/status/forget", data=data)
-        assert "is tracked, and always kept" in client.get(answered.headers["Location"]).text
+        assert "is tracked and cannot be forgotten" in client.get(answered.headers["Location"]).text
 
-    def test_cannot_have_the_page_say_what_somebody_else_wants(self, client: FlaskClient) -> None:
+    def test_cannot_make_the_page_show_a_forged_message(self, client: FlaskClient) -> None:
         assert "Call this number" not in client.get("/status?said=Call+this+number").text
 
 
-def test_a_redis_that_is_away_is_said_so(make_app: MakeApp) -> None:
+def test_a_redis_that_is_away_is_shown(make_app: MakeApp) -> None:
     port = absent_redis().connection_pool.connection_kwargs["port"]
     client = make_app(redis_url=f"redis://127.0.0.1:{port}", admin_token=TOKEN).test_client()
     assert client.get("/status.json").json["redis"] is False  # type: ignore[index]
-    assert "Redis does not answer" in client.get("/status").text
+    assert "Redis does not respond" in client.get("/status").text
     answered = client.post("/status/pause", headers=BEARER)
     assert (answered.status_code, answered.headers["Retry-After"]) == (503, "1")
 
@@ -388,7 +382,7 @@ class TestWithoutRedis:
         known = {"redis_url": f"redis://127.0.0.1:{port}", "admin_token": TOKEN}
         return make_app(**known, status_public=False).test_client()
 
-    def test_no_session_is_believed_and_the_answer_says_why(self, client: FlaskClient) -> None:
+    def test_no_session_is_accepted_and_the_response_says_why(self, client: FlaskClient) -> None:
         client.set_cookie(COOKIE, "a" * 24)
         for answered in (
             client.get("/status"),
@@ -410,7 +404,7 @@ class TestWithoutRedis:
         ]
         assert statuses == [401] * AT_ONCE + [429]
 
-    def test_a_page_for_everybody_is_shown_as_to_everybody(self, make_app: MakeApp) -> None:
+    def test_a_public_page_is_shown_as_without_a_session(self, make_app: MakeApp) -> None:
         port = absent_redis().connection_pool.connection_kwargs["port"]
         known = {"redis_url": f"redis://127.0.0.1:{port}", "admin_token": TOKEN}
         client = make_app(**known).test_client()

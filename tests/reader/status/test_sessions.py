@@ -1,4 +1,4 @@
-"""A session is what Redis says it is, and nobody makes one without the token."""
+"""A session exists in Redis only, and cannot be made without the token."""
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ def test_a_session_is_good_for_every_reader_with_the_same_token_and_for_no_other
     assert Sessions(redis, "another-token-of-24-chars").find(cookie) is None
 
 
-def test_a_session_that_was_ended_is_over_for_all(redis: Redis, sessions: Sessions) -> None:
+def test_a_session_that_was_ended_is_over_at_every_reader(redis: Redis, sessions: Sessions) -> None:
     cookie, other = sessions.begin(), sessions.begin()
     sessions.end(Session(cookie))
     assert Sessions(redis, TOKEN).find(cookie) is None
@@ -53,8 +53,10 @@ def test_redis_holds_neither_what_the_cookie_holds_nor_the_token(
         assert secret not in repr(sessions.find(cookie))
 
 
-def test_whoever_writes_to_redis_makes_no_session(redis: Redis, sessions: Sessions) -> None:
-    """Neither of another session's proof, nor of one that is made with another token."""
+def test_write_access_to_redis_is_not_enough_to_make_a_session(
+    redis: Redis, sessions: Sessions
+) -> None:
+    """Neither with another session's proof, nor with one made with another token."""
     cookie = sessions.begin()
     ((key, proof),) = all_of(redis).items()
     forged = Sessions(redis, "another-token-of-24-chars").begin()
@@ -67,7 +69,7 @@ def test_whoever_writes_to_redis_makes_no_session(redis: Redis, sessions: Sessio
 
 
 @pytest.mark.parametrize("text", ["", "x", "a" * 24, "é" * 24, "a" * 23 + "\n", "*" * 24, "\0"])
-def test_no_text_is_a_cookie(sessions: Sessions, text: str) -> None:
+def test_no_other_text_is_a_cookie(sessions: Sessions, text: str) -> None:
     sessions.begin()
     assert sessions.find(text) is None
 
@@ -81,20 +83,20 @@ def test_no_cookie_can_be_changed(redis_server: EmbeddedRedis, at: int, characte
         assert (sessions.find(changed) is None) == (changed != cookie)
 
 
-def test_what_cannot_be_a_cookie_is_not_looked_up() -> None:
+def test_a_malformed_cookie_is_not_looked_up() -> None:
     assert Sessions(absent_redis(), TOKEN).find("made-up") is None
 
 
 def test_a_note_is_read_by_its_own_session_only() -> None:
     one, other = Session("a" * 24), Session("b" * 24)
-    signed = one.signed("Refreshing goes on.")
-    assert one.text(signed) == "Refreshing goes on."
+    signed = one.signed("Refreshing is resumed.")
+    assert one.text(signed) == "Refreshing is resumed."
     assert other.text(signed) is None
     assert Session().text(signed) is None
     assert one.text("made-up") is None
 
 
-def test_an_old_note_is_worth_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_note_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session("a" * 24)
     note = session.signed("x")
     monkeypatch.setattr("itsdangerous.timed.TimestampSigner.get_timestamp", lambda _: 2**33)

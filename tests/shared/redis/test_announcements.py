@@ -26,7 +26,7 @@ def test_no_json_makes_parsing_fail(value: object) -> None:
 
 
 @given(st.text(), st.integers(0, 2**63))
-def test_an_announcement_is_read_as_it_was_said(name: str, number: int) -> None:
+def test_an_announcement_is_read_as_it_was_written(name: str, number: int) -> None:
     message = json.dumps({"name": name, "number": number}).encode()
     assert parse(message) == Announcement(name, number)
 
@@ -37,7 +37,7 @@ def test_an_announcement_is_read_as_it_was_said(name: str, number: int) -> None:
      b'{"name": "/", "number": null}', b'{"name": "/", "number": "x"}',
      b'{"name": "/", "number": NaN}', b'{"name": "/", "number": "' + b"9" * 5000 + b'"}'],
 )  # fmt: skip
-def test_what_is_not_ours_is_no_announcement(message: bytes) -> None:
+def test_another_message_is_no_announcement(message: bytes) -> None:
     assert parse(message) is None
 
 

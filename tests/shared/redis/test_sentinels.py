@@ -43,7 +43,7 @@ def test_no_sentinel_is_forgotten_when_two_threads_ask_at_once() -> None:
     assert left[0].name == "up", "it is asked first from now on"
 
 
-def test_a_client_of_another_makers_keeps_them_too() -> None:
+def test_a_client_that_rq_made_keeps_them_too() -> None:
     theirs = Sentinel([("a", 1), ("b", 2)])  # type: ignore[no-untyped-call]
     client = theirs.master_for("cache")  # type: ignore[no-untyped-call]
     keep_all_sentinels(client)

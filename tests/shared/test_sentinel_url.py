@@ -3,13 +3,13 @@
 import pytest
 
 from shared.errors import SettingsError
-from shared.redis.sentinel_url import is_sentinel_url, parse
+from shared.sentinel_url import is_sentinel_url, parse
 from shared.settings import load
 
 SECRET = "s3cret-in-a-url"
 
 
-def test_every_part_is_taken() -> None:
+def test_every_part_is_parsed() -> None:
     url = parse(
         "rediss+sentinel://me:p%40ss@a.example:1,b.example,[::1]:3/my%20master/2"
         "?sentinel_username=asks&sentinel_password=q%26a&ssl_ca_certs=/ca.pem&socket_timeout=2"
@@ -22,7 +22,7 @@ def test_every_part_is_taken() -> None:
     assert url.sentinel_options == {"username": "asks", "password": "q&a", **tls}
 
 
-def test_little_is_enough() -> None:
+def test_a_host_and_a_master_are_enough() -> None:
     url = parse("redis+sentinel://a/cache")
     assert (url.sentinels, url.master) == ((("a", 26379),), "cache")
     assert url.options == {"db": 0}

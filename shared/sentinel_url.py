@@ -1,10 +1,10 @@
-"""A Redis that sentinels watch, as a URL: who to ask for the master, and how to speak to it.
+"""URLs of a Redis behind sentinels: the sentinels, the master's name, and connection options.
 
     redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db][?options]
 
-The form of the packages redis-sentinel-url and limits; `rediss+sentinel` for TLS, to the sentinels
-as well. User and password are the master's. Options are those of redis-py's URLs, and for the
-sentinels, which have users of their own, `sentinel_username` and `sentinel_password`.
+The format of the packages redis-sentinel-url and limits; `rediss+sentinel` uses TLS, for the
+sentinels as well. User and password are the master's. The options are those of redis-py's URLs,
+plus `sentinel_username` and `sentinel_password` for the sentinels, which have their own users.
 """
 
 import re
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from redis.connection import parse_url
 
 SCHEMES = ("redis+sentinel", "rediss+sentinel")
-PORT = 26379  # the sentinels' own
+PORT = 26379  # default port of a sentinel
 
 _FORM = re.compile(
     r"(?P<scheme>rediss?)\+sentinel://"
@@ -29,12 +29,12 @@ _OF_SENTINELS = "sentinel_"
 
 @dataclass(frozen=True)
 class SentinelUrl:
-    """What such a URL says.
+    """The parts of a sentinel URL.
 
     Args:
-        sentinels: host and port of each, in the order in which they are asked.
-        master: the name that they know it by.
-        options: arguments of a connection to the master; the password is among them.
+        sentinels: host and port of each, in the order in which they are queried.
+        master: the master's name.
+        options: arguments of a connection to the master, including the password.
         sentinel_options: arguments of a connection to a sentinel.
     """
 
@@ -45,15 +45,15 @@ class SentinelUrl:
 
 
 def is_sentinel_url(location: str) -> bool:
-    """Whether a Redis URL names sentinels, not a Redis."""
+    """Whether a URL names sentinels instead of a Redis."""
     return location.partition("://")[0] in SCHEMES
 
 
 def parse(location: str) -> SentinelUrl:
-    """Take such a URL apart.
+    """Parse a sentinel URL.
 
     Raises:
-        ValueError: it is none; the message holds nothing of it.
+        ValueError: it is malformed; the message quotes nothing of it.
     """
     parts = _FORM.fullmatch(location)
     if parts is None:
@@ -66,10 +66,10 @@ def parse(location: str) -> SentinelUrl:
     own = {name for name in options if name.startswith(_OF_SENTINELS)}
     of_sentinels = {name.removeprefix(_OF_SENTINELS): options.pop(name) for name in own}
     if of_sentinels.keys() - {"username", "password"}:
-        raise ValueError("knows sentinel_username and sentinel_password alone for sentinels")
+        raise ValueError("supports only sentinel_username and sentinel_password for sentinels")
     tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
     if scheme == "redis" and tls:
-        raise ValueError("must begin with rediss+sentinel:// for options of TLS")
+        raise ValueError("must begin with rediss+sentinel:// if it has TLS options")
     if scheme == "rediss":
         tls["ssl"] = True
     return SentinelUrl(
@@ -84,5 +84,5 @@ def _hosts(named: str) -> Iterator[tuple[str, int]]:
     for one in named.split(","):
         host = _HOST.fullmatch(one)
         if host is None or not 0 < int(host["port"] or PORT) < 65536:
-            raise ValueError("must name the sentinels as host:port, with commas between")
+            raise ValueError("must name the sentinels as host:port, separated by commas")
         yield host["v6"] or unquote(host["name"]), int(host["port"] or PORT)

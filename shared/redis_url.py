@@ -1,25 +1,25 @@
-"""Taking apart the URLs that settings hold: what is wrong with one is said without quoting it.
+"""Checks and completes the URLs in settings; error messages never quote a URL.
 
-A URL may hold a password, and so no error here, nor one of the standard library's, shows any of it.
+A URL may hold a password, so no error here, nor one of the standard library's, shows any of it.
 """
 
 import re
 from urllib.parse import SplitResult, quote, urlsplit
 
-from shared.redis import sentinel_url
+from shared import sentinel_url
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _TLS_SCHEMES = ("rediss", "rediss+sentinel")
 
 
 def split_url(value: str) -> SplitResult:
-    """Take a URL apart.
+    """Parse a URL.
 
     Raises:
-        ValueError: it is no URL.
+        ValueError: it is malformed.
     """
     try:
-        # Line breaks, which `urlsplit` drops in silence, and spaces belong in no URL.
+        # `urlsplit` silently drops line breaks; neither these nor spaces belong in a URL.
         if not re.fullmatch(r"[!-~]+", value):
             raise ValueError
         parts = urlsplit(value)
@@ -30,10 +30,10 @@ def split_url(value: str) -> SplitResult:
 
 
 def check_redis(value: str) -> None:
-    """Whether it names a Redis, or the sentinels that know where one is.
+    """Check that a URL names a Redis, or the sentinels that know one.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it names neither.
     """
     if sentinel_url.is_sentinel_url(value):
         sentinel_url.parse(value)
@@ -44,10 +44,10 @@ def check_redis(value: str) -> None:
 
 
 def server(value: str) -> str:
-    """Which one server a URL names, in a form that is equal for equal ones.
+    """The server of a URL, in a form that is equal for URLs of the same server.
 
     Raises:
-        ValueError: it names none.
+        ValueError: it names no server.
     """
     parts = split_url(value)
     if parts.scheme not in _REDIS_SCHEMES:
@@ -62,12 +62,12 @@ def server(value: str) -> str:
 
 
 def uses_tls(url: str) -> bool:
-    """Whether what a Redis URL names is spoken to with TLS."""
+    """Whether a Redis URL uses TLS."""
     return url.partition("://")[0] in _TLS_SCHEMES
 
 
 def with_password(url: str, password: str | None) -> str:
-    """A Redis URL with a password where it holds none."""
+    """A Redis URL with this password, unless it holds one already."""
     scheme, _, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     userinfo, at, _ = authority.rpartition("@")
@@ -78,7 +78,7 @@ def with_password(url: str, password: str | None) -> str:
 
 
 def with_certificates(url: str, file: str | None) -> str:
-    """A Redis URL, of one that uses TLS, with a file of certificates where it names none."""
+    """A Redis URL with this certificate file, if it uses TLS and names none already."""
     if file is None or not uses_tls(url) or "ssl_ca_certs=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}ssl_ca_certs={quote(file, safe='/')}"

@@ -1,0 +1,83 @@
+"""Checks of the fleet: refreshers, queue, readers, content, and GitHub's responses."""
+
+from collections.abc import Iterator
+
+from reader.cli.checks.finding import VERDICTS, Finding, Verdict
+from reader.fleet.snapshot import Fleet
+from reader.status.diagnosis import Topic, diagnose
+from reader.status.formatting import about, listed, plural
+
+_LONG_QUEUE = 100
+# Topics of the status page's statements that other checks cover in their own words.
+_CHECKED_ELSEWHERE = {Topic.REFRESHERS, Topic.PAUSE, Topic.VERSIONS, Topic.PRIVILEGES}
+
+
+def check_processes(fleet: Fleet) -> Iterator[Finding]:
+    """Check that refreshers and readers are running, and that the queue is short."""
+    subject, workers = "refreshers", len(fleet.workers)
+    if not workers:
+        advice = "start them as the Procfile does: rq worker ... refresh"
+        yield Finding(subject, Verdict.PROBLEM, "none is running: nothing is refreshed", advice)
+    elif workers == 1:
+        found = "only one is running: a large list delays everything else"
+        yield Finding(subject, Verdict.NOTE, found, "run at least two")
+    else:
+        yield Finding(subject, Verdict.OK, f"{workers} are running")
+    if fleet.suspended:
+        yield Finding(
+            subject,
+            Verdict.WARNING,
+            "refreshing is paused by an operator",
+            "flask --app reader cache resume",
+        )
+    long = fleet.queue_length > _LONG_QUEUE
+    yield Finding(
+        "queue",
+        Verdict.WARNING if long else Verdict.OK,
+        f"{plural(fleet.queue_length, 'refresh', 'refreshes')} queued",
+        "run more refreshers, or find out what they are waiting for" if long else "",
+    )
+    yield from _check_readers(fleet)
+
+
+def _check_readers(fleet: Fleet) -> Iterator[Finding]:
+    subject, readers = "readers", fleet.readers
+    if not readers:
+        found = "none has reported: none is running with this Redis"
+        yield Finding(subject, Verdict.WARNING, found, "start them as the Procfile does")
+        return
+    nodes = {reader.node for reader in readers}
+    processes = plural(len(readers), "process", "processes")
+    yield Finding(subject, Verdict.OK, f"{processes} on {plural(len(nodes), 'node')}")
+    versions = sorted({reader.version for reader in readers})
+    if len(versions) > 1:
+        found = f"they run versions {listed(versions)}"
+        yield Finding(subject, Verdict.NOTE, found, "finish the deployment that is under way")
+
+
+def check_content(fleet: Fleet) -> Iterator[Finding]:
+    """Check that tracked resources can be served and stay fresh, as the status page does."""
+    for statement in diagnose(fleet, [], now=fleet.now):
+        if statement.topic not in _CHECKED_ELSEWHERE:
+            found = f"{statement.title}. {statement.text}"
+            yield Finding("content", VERDICTS[statement.level], found)
+
+
+def check_github(fleet: Fleet) -> Iterator[Finding]:
+    """Check GitHub's last response, and for keys that this release does not know."""
+    origin, unknown = fleet.origin, list(fleet.unknown_fields)
+    if unknown:
+        yield Finding(
+            "github",
+            Verdict.NOTE,
+            f"it sends {plural(len(unknown), 'key')} that this release does not know and "
+            f"therefore drops: {listed(unknown)}",
+            "update, or report them if this is the newest release",
+        )
+    if origin.answered_at is None:
+        yield Finding("github", Verdict.NOTE, "no refresher has had a response yet")
+        return
+    ago = about(fleet.now - origin.answered_at)
+    bad = origin.status is not None and origin.status >= 500
+    found = f"it responded {origin.status}, {ago} ago"
+    yield Finding("github", Verdict.WARNING if bad else Verdict.OK, found)

@@ -1,0 +1,45 @@
+"""Operator actions take effect at once, also on the page."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from reader.fleet.snapshot import FleetWatch
+from reader.process import ReaderProcess
+from reader.status.actions import Action, perform
+from shared.queueing import RefreshQueue
+from shared.resources.catalogue import Catalogue
+from tests.builders import NOW, tracked
+
+ORG = tracked("/orgs/Netflix")
+
+
+@pytest.fixture
+def fleet(redis: Redis) -> FleetWatch:
+    """Its clock stands still, so a snapshot lasts until it is discarded."""
+    return FleetWatch(redis, Catalogue(("Netflix",)), clock=lambda: NOW)
+
+
+@pytest.fixture
+def process(redis: Redis, fleet: FleetWatch) -> ReaderProcess:
+    parts = SimpleNamespace(fleet=fleet, redis=redis, queue=RefreshQueue(redis, limit=10))
+    process = SimpleNamespace(catalogue=Catalogue(("Netflix",)), start=lambda: parts)
+    return cast(ReaderProcess, process)
+
+
+def test_the_next_snapshot_shows_a_queued_refresh(
+    process: ReaderProcess, fleet: FleetWatch
+) -> None:
+    assert fleet.snapshot().queue_length == 0
+    perform(Action.REFRESH, ORG.name, process=process, now=NOW, request_id="r1")
+    assert fleet.snapshot().queue_length == 1
+
+
+def test_a_pause_lasts_since_the_first_of_two(process: ReaderProcess, fleet: FleetWatch) -> None:
+    perform(Action.PAUSE, "", process=process, now=NOW - 60, request_id="r1")
+    perform(Action.PAUSE, "", process=process, now=NOW, request_id="r2")
+    assert fleet.snapshot().suspended_since == NOW - 60
+    perform(Action.RESUME, "", process=process, now=NOW, request_id="r3")
+    assert fleet.snapshot().suspended_since is None
