@@ -96,7 +96,7 @@ def test_what_is_due_is_looked_at_without_its_body(settled: Bench) -> None:
 
 
 def test_an_unchanged_entry_keeps_its_very_bytes(bench: Bench) -> None:
-    entry = store_entry(bench.redis, REPOS, compressed(make_list_entry(5)))
+    store_entry(bench.redis, REPOS, compressed(make_list_entry(5)))
     check(bench, REPOS)
     before = bench.local.peek(REPOS)
     later = compressed(make_list_entry(5, validated_at=NOW + 60, fresh_until=NOW + 1060))
