@@ -40,6 +40,7 @@ from shared.settings import Settings, load_or_exit
 log = logging.getLogger("refresher")
 
 LEFT = "left"  # for refreshers with other settings
+REFUSED = "refused"  # not a resource that may be fetched or forgotten
 
 
 def refresh(name: str, *, force: bool = False, fresh_after: float | None = None) -> str:
@@ -57,7 +58,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     catalogue = Catalogue.of(settings)
     resource = _named(name, catalogue)
     if resource is None:
-        return "refused"
+        return REFUSED
     if _is_for_others(resource):
         return LEFT
     with _context(settings, catalogue, resource) as context:
@@ -85,11 +86,11 @@ def forget(name: str) -> str:
     settings = _begin()
     resource = _named(name, Catalogue.of(settings))
     if resource is None:
-        return "refused"
+        return REFUSED
     if _is_for_others(resource):
         return LEFT
     if resource.tracked:
-        return "refused"
+        return REFUSED
     with closing(connect(settings)) as redis:
         EntryWriter(redis, settings).forget(resource)
     log.info("%s was forgotten", name, extra={"fields": {"resource": name, **_asked_with()}})

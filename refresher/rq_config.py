@@ -11,9 +11,9 @@ from shared.errors import SettingsError
 from shared.logs import logging_config
 from shared.queueing import QUEUE
 from shared.redis.connection import sentinel_arguments
-from shared.redis.sentinel_url import is_sentinel_url
 from shared.resources.operations import operations
 from shared.resources.operations.shapes import public_shapes
+from shared.sentinel_url import is_sentinel_url
 from shared.settings import load_or_exit, stop
 
 _settings = load_or_exit()

@@ -12,7 +12,11 @@ Imports neither `reader` nor `refresher`.
 - `refresh_report`, `failure`: the records of a refresh and of a failed one.
 - `measures`, `budgets`: counters, and what is left of GitHub's rate limits.
 - `entry`, `json_array`: a resource's entry, and a JSON array that is sliced without parsing.
+- `stored_form`: what an entry was made for, and when it counts as absent or as incomplete.
+- `encodings`: the table of content codings that entries are stored in.
+- `clock`: the clocks and the sleep that a process hands to its parts.
+- `redis_url`, `sentinel_url`: check and parse the URLs in settings.
 - `github_form`: GitHub's content type and error body.
 - `redis/`: keys, connections, entries and announcements.
-- `resources/`: identity, kinds and allow list of resources.
+- `resources/`: kinds, names and decisions of resources.
 """

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-from shared.redis import redis_url
+from shared import redis_url
 
 SHORTEST_ADMIN_TOKEN = 16  # characters; fewer would allow a word that is easy to guess
 # GitHub: letters, digits and single hyphens, at most 39 characters.

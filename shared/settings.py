@@ -20,8 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared import redis_url
 from shared.errors import SettingsError
-from shared.redis import redis_url
 from shared.setting_types import (
     AdminToken,
     Bytes,

@@ -10,7 +10,7 @@ from redis import RedisError
 from werkzeug.wrappers import Response as AnyResponse
 
 from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, Unavailable
-from reader.response.health import json_response
+from reader.response.response import json_response
 from reader.status.actions import Action, log, perform
 from reader.status.admin import COOKIE, Admin
 from reader.status.guesses import MINUTE_S, Guesses, throttling

@@ -1,0 +1,6 @@
+"""Requests and responses as Flask and ASGI have them.
+
+- `request`: the parts of a request that Flask knows; sending a response unchanged through Flask.
+- `request_hooks`: id, count and access log of each request that Flask serves.
+- `delayed_responses`: responses that wait in the event loop, without a thread.
+"""

@@ -4,12 +4,11 @@
 whether to go on, and the list as its last step.
 """
 
-import re
 from collections.abc import Collection, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from refresher.content import pagination
 from refresher.content.items import Item, split
 from refresher.content.list_consistency import MAX_READINGS, Reading, is_settled
 from refresher.content.narrowing import Findings
@@ -26,8 +25,6 @@ from shared.outcomes import FailureKind
 from shared.resources.operations.shapes import Shape
 from shared.resources.resource import Resource
 
-PER_PAGE = 100  # GitHub's maximum
-_NUMBER = re.compile(r"[0-9]{1,6}")
 # Failures of one credential that another one need not have.
 _OF_A_CREDENTIAL = frozenset({FailureKind.RATE_LIMITED, FailureKind.UNAUTHORIZED})
 _NOTHING = Validator(None, "", lambda: b"[]")
@@ -178,7 +175,7 @@ class ListReader:
         Args:
             known: the stored pages; empty to read without conditions.
             known_ids: ids of the items of the stored entry.
-            is_made_anew: give the items even if no page changed, from the bodies that are known.
+            is_made_anew: return the items even if no page changed, from the stored bodies.
 
         Raises:
             OriginError: a page could not be read, or the list kept changing.
@@ -205,7 +202,7 @@ class ListReader:
                     items[page.url] = self._split(page.body.unpacked(), Findings())
                     self._check_size(items)
             reading = Reading([[item.id for item in items[page.url]] for page in pages])
-            if is_settled(reading, before=before, full_page=PER_PAGE):
+            if is_settled(reading, before=before, full_page=pagination.PER_PAGE):
                 yield ReadList([item for page in pages for item in items[page.url]], pages)
                 return
             before = reading.ids
@@ -266,18 +263,18 @@ class ListReader:
             else:
                 findings = Findings()
                 items[url] = self._downloaded(response, findings)
-                self._check_size(items)
                 pages.append(Page.of(response, url, len(items[url])))
                 still_empty = page is not None and page.items == 0 and not items[url]
                 downloaded = downloaded or not still_empty
             if len(pages) == 1:
-                following = _following(response)
-                length = len(known) if _is_mute(response) else 1 + len(following)
+                following = pagination.following(response)
+                length = len(known) if pagination.is_mute(response) else 1 + len(following)
             yield PageRead(len(pages), max(length, len(pages)), response, findings)
+            self._check_size(items)
             if len(pages) == 1 and not known and following[:1] == [pages[0].next_url]:
                 responses.expect(following[: self.limits.max_pages - 1])
-            url = pages[-1].next_url or (_beyond(pages[-1]) if _is_mute(response) else None)
-        return _without_end(pages), downloaded
+            url = pagination.url_after(pages[-1], response)
+        return pagination.without_end(pages), downloaded
 
     def _downloaded(self, response: GitHubResponse, findings: Findings) -> list[Item]:
         """The items of a page that changed."""
@@ -287,7 +284,7 @@ class ListReader:
 
     @property
     def _first_url(self) -> str:
-        return self.origin.url_of(f"{self.path}?per_page={PER_PAGE}")
+        return self.origin.url_of(f"{self.path}?per_page={pagination.PER_PAGE}")
 
     def _ask(self, known: Mapping[str, Page], view: _View, url: str) -> GitHubResponse:
         page = known.get(url)
@@ -322,48 +319,5 @@ class ListReader:
             raise OriginError(FailureKind.TOO_LARGE, reason)
 
 
-def _is_mute(response: GitHubResponse) -> bool:
-    """Whether a response does not say which pages there are: a 304 may lack `Link`."""
-    return response.status == 304 and not response.links
-
-
 def _urls(pages: Sequence[Page]) -> list[str]:
     return [page.url for page in pages]
-
-
-def _following(response: GitHubResponse) -> list[str]:
-    """URLs of the pages after the first one; empty if its `Link` does not number them."""
-    next_url, last_url = response.links.get("next"), response.links.get("last")
-    if next_url is None or last_url is None:
-        return []
-    last = dict(parse_qsl(urlsplit(last_url).query)).get("page", "")
-    number = int(last) if _NUMBER.fullmatch(last) else 1
-    return [_with_page(next_url, page) for page in range(2, number + 1)]
-
-
-def _with_page(url: str, number: int) -> str:
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query)) | {"page": str(number)}
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-def _beyond(page: Page) -> str | None:
-    """URL of the page after a full last page that did not change; there may be one now.
-
-    A full last page returns 304 even if a further page now exists: the ETag covers the page's own
-    body only. `Link` would tell, but a 304 may lack it.
-    """
-    if page.items != PER_PAGE:
-        return None
-    number = int(dict(parse_qsl(urlsplit(page.url).query)).get("page", "1"))
-    return _with_page(page.url, number + 1)
-
-
-def _without_end(pages: list[Page]) -> list[Page]:
-    """The pages without an empty last one; the page before it becomes the last."""
-    if len(pages) < 2 or pages[-1].items != 0:
-        return pages
-    before, empty = pages[-2], pages[-1]
-    kept = [*pages[:-2], replace(before, next_url=None)]
-    # After a full page, the empty one will be requested again, and its ETag is useful.
-    return [*kept, empty] if before.items == PER_PAGE else kept

@@ -32,5 +32,5 @@ class Storage:
         return cls(redis, Store(redis), EntryWriter(redis, settings))
 
     def pages(self, resource: Resource) -> KnownPages:
-        """The stored pages of a resource; none if they would give other content now."""
+        """The stored pages of a resource; empty if none are stored."""
         return page_store.load(self.redis, resource)

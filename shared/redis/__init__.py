@@ -2,7 +2,6 @@
 
 - `keys`: the table of all keys, the only module that spells them.
 - `connection`: creates clients, with their timeouts.
-- `redis_url`, `sentinel_url`: check and parse the URLs in settings.
 - `sentinels`: a sentinel client that several threads can use at once.
 - `store`: reads entries and their state.
 - `announcements`: the messages on the pub/sub channel.

@@ -8,7 +8,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.redis import sentinel_url
+from shared import sentinel_url
 from shared.redis.sentinels import AllSentinels
 from shared.settings import Settings
 

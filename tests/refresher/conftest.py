@@ -71,10 +71,16 @@ def context_for(redis: Redis) -> Iterator[MakeContext]:
         clock: Callable[[], float] | None = None,
         chance: float = 0.0,
         budgeted: bool = False,
+        stopwatch: Callable[[], float] = SYSTEM.monotonic,
         **settings: Any,
     ) -> RefreshContext:
         context = make_context(
-            redis, make_settings(url, **settings), clock=clock, chance=chance, budgeted=budgeted
+            redis,
+            make_settings(url, **settings),
+            clock=clock,
+            chance=chance,
+            budgeted=budgeted,
+            stopwatch=stopwatch,
         )
         made.append(context)
         return context

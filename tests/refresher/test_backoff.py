@@ -1,4 +1,4 @@
-"""Pauses double up to a limit, vary by chance, and are never shorter than what GitHub asks."""
+"""Pauses double up to a limit, have jitter, and are never shorter than GitHub asks for."""
 
 import pytest
 from hypothesis import given

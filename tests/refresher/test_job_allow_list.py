@@ -1,4 +1,4 @@
-"""Jobs call what refreshers offer, and nothing else."""
+"""Jobs may call only the functions on the allow list."""
 
 import json
 
@@ -22,7 +22,7 @@ restrict(Restricted)
 
 
 def stored(redis: Redis, function: str, **options: object) -> Restricted:
-    """A job as a worker finds it that somebody else put there."""
+    """A job with any function, as a worker finds it in the queue."""
     job = Job.create(function, connection=redis, serializer=JSONSerializer, **options)  # type: ignore[arg-type]
     job.save()
     return fetched(redis, job)

@@ -1,6 +1,7 @@
-"""What RQ runs: a job makes everything it needs from the environment, and leaves nothing open."""
+"""A job makes everything that it needs from the environment, and leaves nothing open."""
 
 import json
+import os
 from typing import Any, cast
 
 import pytest
@@ -33,7 +34,7 @@ def _environment(
 
 
 def perform_next(redis: Redis) -> Any:
-    """Do the next job of the queue as RQ does, in this process; gives its result."""
+    """Run the next job of the queue as RQ does, in this process; return its result."""
     job_id = cast(bytes, redis.lpop("rq:queue:refresh")).decode()
     job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
     return job.perform()
@@ -103,6 +104,17 @@ def test_a_job_closes_its_connections(github: FakeGitHub, redis: Redis) -> None:
     assert eventually(lambda: github.counters()["connections"] == 1)
 
 
+def test_a_work_horse_ends_once_its_worker_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents, exits = iter([7, 7, 1]), list[int]()
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(os, "_exit", exits.append)
+    check = jobs._end_with_parent()
+    check()
+    assert exits == []
+    check()
+    assert exits == [1]
+
+
 def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_done(
     github: FakeGitHub, redis: Redis
 ) -> None:
@@ -115,7 +127,7 @@ def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_do
 
 
 class TestWhoAsked:
-    """A refresh is known by the request that it was asked for with."""
+    """A refresh is reported with the ids of its request and its job."""
 
     def test_is_in_the_report(self, redis: Redis) -> None:
         RefreshQueue(redis, limit=10).ask(ORG, request_id="abc-123")

@@ -63,6 +63,20 @@ def imported_parts(tree: ast.Module) -> Iterator[str]:
             yield part_of(name.removeprefix("refresher."))
 
 
+def test_each_package_says_what_its_modules_are_for() -> None:
+    unnamed = [
+        name
+        for name in modules()
+        if name and f"`{name.rpartition('.')[2]}`" not in (docstring_of_package(name) or "")
+    ]
+    assert unnamed == []
+
+
+def docstring_of_package(module: str) -> str | None:
+    """The docstring of the package right above a module."""
+    return ast.get_docstring(modules()[module.rpartition(".")[0]])
+
+
 def test_each_part_imports_lower_ones_only() -> None:
     level = {part: at for at, parts in enumerate(LAYERS) for part in parts}
     assert {part_of(module) for module in modules()} - {""} == set(level)

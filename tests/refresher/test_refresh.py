@@ -1,4 +1,4 @@
-"""A refresh stores what the origin says, or leaves what is stored as it was."""
+"""A refresh stores what GitHub has, or leaves the stored entry unchanged."""
 
 import gzip
 import json
@@ -71,7 +71,7 @@ def on_demand(name: str) -> Resource:
 
 
 class TestTheDecision:
-    """Whether the origin needs to be asked, once the lock is held."""
+    """Whether GitHub must be asked, once the lock is held."""
 
     METADATA = make_metadata(validated_at=0, fresh_until=100)
     FAILURE = Failure(FailureKind.TIMEOUT, "x", None, 1, since=0, at=0, retry_at=50)
@@ -102,7 +102,7 @@ class TestTheDecision:
 
 
 class TestTheFailure:
-    """What is recorded of an error."""
+    """The failure that is recorded for an error."""
 
     def test_is_github_s_own_where_it_has_one(self) -> None:
         error = OriginError(FailureKind.STATUS, "GitHub answered 502", status=502)
@@ -127,7 +127,7 @@ class TestTheFailure:
 
 
 class TestSuccess:
-    """What ends well."""
+    """Refreshes that succeed."""
 
     def test_a_cold_list_is_stored_expanded_and_ranked(
         self, large_github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
@@ -274,7 +274,7 @@ FAULT_NAMES = ["-".join([fault, *map(str, options.values())]) for fault, options
 
 
 class TestFailure:
-    """Whatever the origin does, the stored entry stays as it was."""
+    """Whatever GitHub does, the stored entry stays unchanged."""
 
     def test_a_304_that_nobody_asked_for_is_a_failure(
         self, github: FakeGitHub, context_for: MakeContext, store: Store
@@ -478,7 +478,7 @@ def raiser(error: Exception) -> Callable[[], None]:
 
 
 class TestFencing:
-    """A refresher that lost its lock on the way writes nothing."""
+    """A refresher that lost its lock writes nothing."""
 
     # Readings of the clock: 1 to decide whether GitHub is asked, 2 as the age of what it sends,
     # 3 to check the response.
@@ -554,23 +554,40 @@ class TestFencing:
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
         self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
-        # The first page is judged, the lock vanishes, and the second takes longer than it lives.
-        large_github.fault("slow", delay=2.5, path=SECOND_PAGE)
-        clock.at_call(2, lambda: redis.delete(keys.lock(REPOS)))
-        context = context_for(large_github.url, clock=clock, lock_ttl=1)
+        # The second page takes longer than the lock lives: reading 4 of the clock checks that page.
+        stopwatch = ManualClock()
+        clock.at_call(4, lambda: let_expire(redis, REPOS, stopwatch))
+        context = context_for(large_github.url, clock=clock, stopwatch=stopwatch)
         assert refresh(REPOS, context) is RefreshOutcome.FENCED
         assert large_github.counters()["total"] == 2
         assert not redis.exists(keys.entry(REPOS), keys.failure(REPOS))
+
+    def test_a_lock_that_is_lost_before_the_first_page_stops_the_reading(
+        self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
+    ) -> None:
+        stopwatch = ManualClock()
+        clock.at_call(2, lambda: let_expire(redis, REPOS, stopwatch))
+        context = context_for(
+            large_github.url, clock=clock, stopwatch=stopwatch, github_concurrency=4
+        )
+        assert refresh(REPOS, context) is RefreshOutcome.FENCED
+        assert large_github.counters()["total"] == 0
 
     def test_a_lock_that_is_lost_while_the_last_answer_comes_stores_nothing(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
         # Nobody has drawn a newer token yet: the fence alone would let the write pass.
-        github.fault("slow", delay=2.5)
-        clock.at_call(1, lambda: redis.delete(keys.lock(ORG)))
-        context = context_for(github.url, clock=clock, lock_ttl=1)
+        stopwatch = ManualClock()
+        clock.at_call(3, lambda: let_expire(redis, ORG, stopwatch))
+        context = context_for(github.url, clock=clock, stopwatch=stopwatch)
         assert refresh(ORG, context) is RefreshOutcome.FENCED
         assert not redis.exists(keys.entry(ORG))
+
+
+def let_expire(redis: Redis, resource: Resource, stopwatch: ManualClock) -> None:
+    """A resource's lock expires, and its holder's stopwatch shows that it has."""
+    redis.delete(keys.lock(resource))
+    stopwatch.now += 1000
 
 
 def take_over(redis: Redis, other: Any) -> None:
@@ -580,7 +597,7 @@ def take_over(redis: Redis, other: Any) -> None:
 
 
 class TestOnDemand:
-    """What clients ask for beside what is tracked."""
+    """Resources that clients request on demand."""
 
     @pytest.mark.parametrize("status", [404, 409, 410, 422, 451])
     def test_a_negative_answer_is_content(
@@ -657,7 +674,7 @@ class TestOnDemand:
 
 
 class TestPrivacy:
-    """What the token may see and the public may not is answered as if it were not there."""
+    """What only the token may see is stored as if it did not exist."""
 
     @pytest.fixture
     def private_name(self, github: FakeGitHub) -> str:
@@ -823,7 +840,7 @@ class TestPrivacy:
 
 
 class TestAResourceThatBecomesTracked:
-    """ORGS gets another organisation, one that clients asked for before."""
+    """An organisation that clients requested before is added to ORGS."""
 
     def test_is_expanded_and_ranked_by_its_first_refresh(
         self, github: FakeGitHub, context_for: MakeContext, store: Store

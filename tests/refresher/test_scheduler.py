@@ -1,4 +1,4 @@
-"""The scheduler asks for refreshes ahead, once for all schedulers, through outages of Redis."""
+"""The scheduler requests refreshes ahead, once for all schedulers, and survives a Redis outage."""
 
 import time
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def test_a_window_is_looked_into_several_times(redis: Redis, ttl: float, interva
 class TestOutages:
     @pytest.fixture
     def absent(self) -> Iterator[Redis]:
-        """A client of a Redis that is not there."""
+        """A client of a Redis that does not run."""
         client = connect(load(redis_url=f"redis://127.0.0.1:{free_port()}"))
         yield client
         client.close()

@@ -1,4 +1,4 @@
-"""The worker outlives its Redis; what it does as a process is tested end to end."""
+"""The worker survives a Redis outage; the process itself is tested end to end."""
 
 from collections.abc import Iterator
 
@@ -16,13 +16,13 @@ from shared.settings import load
 
 
 def make_worker(redis: Redis) -> RefreshWorker:
-    """A worker that is not at work."""
+    """A worker without a job."""
     return RefreshWorker([Queue(QUEUE, connection=redis)], connection=redis, name="tested")
 
 
 @pytest.fixture
 def absent() -> Iterator[Redis]:
-    """A client of a Redis that is not there."""
+    """A client of a Redis that does not run."""
     client = connect(load(redis_url=f"redis://127.0.0.1:{free_port()}"))
     yield client
     client.close()
@@ -69,7 +69,7 @@ def test_signing_off_takes_the_worker_off_the_list(redis: Redis) -> None:
 
 
 class Interrupted(RefreshWorker):
-    """A worker whose Redis goes away between two of RQ's steps, once, and then says goodbye."""
+    """A worker whose Redis goes away once between two of RQ's steps, and which then ends."""
 
     away = 1
 

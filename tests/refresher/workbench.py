@@ -109,10 +109,12 @@ def make_context(
     clock: Callable[[], float] | None = None,
     chance: float = 0.0,
     budgeted: bool = False,
+    stopwatch: Callable[[], float] = SYSTEM.monotonic,
 ) -> RefreshContext:
     """Everything that a refresh needs; close `context.origin` at the end.
 
     With a budget all credentials of the settings are used, as in a fleet; otherwise the first.
+    Locks live by the stopwatch.
     """
     rate_limiter = make_budget(redis, settings, tracked=False) if budgeted else None
     meter = Meter(redis, SYSTEM)
@@ -126,7 +128,9 @@ def make_context(
         Storage.of(redis, settings),
         GitHubClient(settings, rate_limiter, observe=observe, clock=SYSTEM),
         Admission(
-            RefreshLocks(redis, lifetime=settings.lock_ttl, clock=SYSTEM),
+            RefreshLocks(
+                redis, lifetime=settings.lock_ttl, clock=replace(SYSTEM, monotonic=stopwatch)
+            ),
             LargeListLimit(redis, Catalogue.of(settings)),
         ),
         Reporter(redis, meter, SYSTEM, keep_s=600),

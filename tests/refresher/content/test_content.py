@@ -42,12 +42,12 @@ DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def encoded(body: bytes) -> Mapping[str, bytes]:
-    """What a body is stored as, beside itself."""
+    """The compressed forms of a body."""
     return Content(200, body).entry(REPOS, version=1, now=0, lifetime=1).encoded
 
 
 def of_response(response: GitHubResponse, *, shape: Shape = FREE, tracked: bool = False) -> Content:
-    """The content of a response, of any shape and on demand unless said otherwise."""
+    """The content of a response; by default of any shape and for an on-demand resource."""
     page, question = Page.of(response, response.url), Question("/x", "", shape, anonymously=False)
     return contents.of_response(
         response, page, question=question, tracked=tracked, findings=Findings()
@@ -100,7 +100,7 @@ class TestAList:
 
 
 class TestAnAnswer:
-    """Anything else: GitHub's own bytes."""
+    """Resources other than lists keep GitHub's own bytes."""
 
     def test_is_kept_byte_for_byte(self) -> None:
         body = b'\n { "a" : "\\u00e9", "b":"\xc3\xa9" }\n'
@@ -204,7 +204,7 @@ class TestAnAnswer:
 
 
 class TestWithoutHidden:
-    """What is for everyone of a response that should have held nothing else."""
+    """The public part of a response that should have been public as a whole."""
 
     SHAPE = Shape(items=Shape({}, others=FREE))
 
@@ -233,7 +233,7 @@ def test_what_may_not_be_seen_looks_like_what_is_not_there() -> None:
 
 
 class TestTheEtag:
-    """A strong tag: another one for whatever a client could tell apart, and only for that."""
+    """A strong entity tag changes if and only if a client could see a difference."""
 
     BASE = Content(200, b"[]", JSON, links=(("next", "page=2"),))
 
@@ -269,7 +269,7 @@ class TestTheEtag:
 
 
 class TestTheEntry:
-    """What a content becomes at a moment."""
+    """The entry that content becomes at a given time."""
 
     def test_has_its_version_and_its_lifetime(self) -> None:
         content = make_list({"id": 1}, {"id": 2})

@@ -1,4 +1,4 @@
-"""Pages of JSON are taken apart without changing a byte of their items."""
+"""Pages of JSON are split into items without changing a byte of them."""
 
 import json
 import re
@@ -77,12 +77,12 @@ def lists_of_objects(draw: st.DrawFn) -> tuple[list[str], str]:
 
 
 def items_of(body: bytes, *, kind: Kind = MEMBERS) -> list[Item]:
-    """The items of a page of whatever shape."""
+    """The items of a page of any shape."""
     return split(body, ANYTHING, Findings(), kind=kind)
 
 
 def kind_of_refusal(body: bytes) -> FailureKind:
-    """Why a page is refused; fails where it is not."""
+    """Why a page is refused; fails if it is not."""
     with pytest.raises(OriginError) as refused:
         items_of(body, kind=MEMBERS)
     return refused.value.kind

@@ -36,7 +36,7 @@ layouts = st.sampled_from(
 
 
 def without(value: Any, data: st.DataObject) -> Any:
-    """The value less some members of its objects; the same object where nothing was taken."""
+    """The value without some members of its objects; the identical object if none was removed."""
     if isinstance(value, dict):
         kept = {
             key: without(one, data)
@@ -65,7 +65,7 @@ def test_what_is_left_is_written_as_if_the_rest_had_never_been_there(
 
 
 def _lost_all_members(value: Any, left: Any) -> bool:
-    """Whether an object was emptied: its layout is then one of our own."""
+    """Whether an object was emptied: then its white space is not the original one."""
     if isinstance(value, dict):
         return bool(value) and (
             not left or any(_lost_all_members(value[key], left[key]) for key in left)

@@ -1,4 +1,4 @@
-"""A list that moves while it is read is not believed before it is whole."""
+"""A list that changes while it is read is believed only when it is complete."""
 
 from collections.abc import Callable, Hashable, Sequence
 
@@ -67,7 +67,7 @@ def read(items: list[int], changes: Sequence[Sequence[Change]] = ()) -> Reading:
 
 
 def unique(changes: Sequence[Sequence[Change]]) -> Sequence[Sequence[Change]]:
-    """The same changes, where none brings an item that is there already: ids are unique."""
+    """The same changes without those that would add an existing item: ids are unique."""
 
     def guarded(change: Change) -> Change:
         def apply(current: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""A list is read page after page, each item once, until it holds still."""
+"""A list is read page by page, each item once, until it is consistent."""
 
 import json
 from collections.abc import Generator, Hashable, Iterable, Sequence
@@ -55,7 +55,7 @@ def read(origin: GitHubClient, resource: Resource = REPOS, **known: Any) -> Read
 
 
 def progress(read: Iterable[Step]) -> list[tuple[int, int]]:
-    """The number of each page that was read, and of how many."""
+    """The number of each page that was read, and the number of all pages."""
     return [(step.number, step.pages) for step in read if isinstance(step, PageRead)]
 
 
@@ -65,7 +65,7 @@ def values(read: ReadList) -> list[Any]:
 
 
 def asked(github: FakeGitHub) -> list[str]:
-    """The paths asked for, in order."""
+    """The paths of the requests, in order."""
     return [seen["path"] for seen in github.recent()]
 
 
@@ -139,7 +139,7 @@ def test_with_a_token_private_items_are_read_and_marked(make_origin: MakeOrigin)
 
 
 class TestAMovingList:
-    """Whatever moves while the list is read: nothing is lost, nothing is there twice."""
+    """If items move while the list is read, none is lost and none is there twice."""
 
     CHANGES: tuple[tuple[str, int, str, dict[str, Any]], ...] = (
         ("an item moves to the front", 1, "move", {"repo": 220, "to": 0}),
@@ -202,7 +202,7 @@ class TestAMovingList:
 
 
 class TestAListThatIsNone:
-    """What a list must not do to us."""
+    """Lists that are refused."""
 
     def refusal(self, origin: GitHubClient, **options: Any) -> OriginError:
         with pytest.raises(OriginError) as refused:
@@ -276,7 +276,7 @@ def test_a_list_of_too_many_bytes_is_refused(
 
 
 class TestConcurrency:
-    """Several pages at once, where the settings allow it."""
+    """Several pages are requested at once, if the settings allow it."""
 
     @pytest.mark.parametrize("concurrency", [2, 8])
     def test_a_list_is_the_same_and_costs_the_same(

@@ -1,4 +1,4 @@
-"""A list is whole though credentials differ in what they see, and so in where its pages end."""
+"""A list is complete although credentials see different items, and so different pages."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Fleet = Callable[..., RefreshContext]
 
 @pytest.fixture
 def github() -> Iterator[FakeGitHub]:
-    """Four pages of repositories to a stranger, five to an owner."""
+    """A stranger sees four pages of repositories, an owner five."""
     viewers = {
         OWNER: {"role": "owner", "scopes": "repo, admin:org"},
         STRANGER: {"role": "stranger", "scopes": ""},
@@ -38,7 +38,7 @@ def stored(redis: Redis) -> Any:
 
 @pytest.fixture
 def fleet(github: FakeGitHub, context_for: MakeContext, clock: ManualClock) -> Fleet:
-    """A refresher of a fleet that has some tokens."""
+    """Contexts of a fleet with these tokens."""
 
     def make(tokens: str = f"{OWNER},{STRANGER}", *, concurrency: int = 1) -> RefreshContext:
         known = {"github_api_token": tokens, "github_concurrency": concurrency, "cache_ttl": TTL}

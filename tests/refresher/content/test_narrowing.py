@@ -1,4 +1,4 @@
-"""JSON is cut down to its public shape, the same from whatever a credential added to it."""
+"""JSON is reduced to its public shape, which does not depend on the credential."""
 
 import json
 from typing import Any
@@ -62,7 +62,7 @@ def public(value: Any, shape: Shape = REPO) -> tuple[str, Findings]:
 
 
 def widened(value: Any, data: st.DataObject) -> Any:
-    """The value with members that no shape has, anywhere but in what is free."""
+    """The value with additional members that no shape has, except in free-form parts."""
     if isinstance(value, list):
         return [widened(one, data) for one in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A page is kept with what the next conditional request needs."""
+"""A page is stored with everything that the next conditional request needs."""
 
 import gzip
 

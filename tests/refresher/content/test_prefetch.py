@@ -1,4 +1,4 @@
-"""Pages asked for ahead of their turn, no more of them at once than allowed."""
+"""Pages are requested ahead, never more at once than allowed."""
 
 from threading import Barrier, Event, Lock, Thread
 
@@ -18,7 +18,7 @@ def answer_to(url: str) -> GitHubResponse:
 
 
 class Asked:
-    """Answers at once, and remembers what it was asked."""
+    """Responds at once, and remembers the requests."""
 
     def __init__(self) -> None:
         self.urls: list[str] = []

@@ -1,4 +1,4 @@
-"""GitHub's marks of what is not for everyone."""
+"""GitHub's fields that mark an object as not public."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Views are ordered by value, best first, and by full name where values tie."""
+"""Views are ordered by value, highest first, and by full name if values are equal."""
 
 import json
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def repositories(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def expected(repositories: list[dict[str, Any]], metric: str) -> list[list[Any]]:
-    """The view, by a comparison written down the way the specification is."""
+    """The view, by a comparison that follows the specification word by word."""
 
     def shown(repository: dict[str, Any]) -> Any:
         value = repository.get(FIELDS[metric])

@@ -1,4 +1,4 @@
-"""A body is read whole and decompressed, or not at all; never more of it than is allowed."""
+"""A body is read completely and decompressed, or refused; never more of it than allowed."""
 
 import gzip
 import io
@@ -49,12 +49,12 @@ def read(
     max_bytes: int = 1_000_000,
     is_late: Callable[[], bool] = lambda: False,
 ) -> bytes:
-    """Read a body with room and time enough."""
+    """Read a body with enough room and time."""
     return read_body(response, max_bytes=max_bytes, is_late=is_late)
 
 
 def refusal(response: requests.Response, **limits: int) -> FailureKind:
-    """Why a body is refused; fails where it is not."""
+    """Why a body is refused; fails if it is not."""
     with pytest.raises(OriginError) as refused:
         read(response, **limits)  # type: ignore[arg-type]
     assert refused.value.status == 200

@@ -49,7 +49,7 @@ def make_budget(redis: Redis, clock: ManualClock) -> MakeBudget:
 
 
 def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, str]:
-    """What a response says of the primary limit."""
+    """The header fields that report a primary limit."""
     return {
         "X-RateLimit-Limit": str(limit),
         "X-RateLimit-Remaining": str(remaining),
@@ -58,7 +58,7 @@ def said(remaining: int, *, limit: int = 5000, reset: int = RESET) -> dict[str, 
 
 
 def ask(budget: Budget, remaining: int, **known: int) -> Reservation:
-    """One request whose response says what remains."""
+    """One request whose response reports what remains."""
     reservation = budget.reserve()
     budget.settle(reservation, 200, said(remaining, **known))
     return reservation
@@ -72,7 +72,7 @@ def refusal(budget: Budget) -> OriginError:
 
 
 def left(redis: Redis, token: str = TOKEN, resource_class: str = CORE) -> int:
-    """What Redis holds as remaining."""
+    """The remaining requests in Redis."""
     value = redis.hget(keys.budget(Token(token).id, resource_class), "remaining")
     assert value is not None
     return int(value)
@@ -256,7 +256,7 @@ def test_a_server_without_limits_is_not_limited(make_budget: MakeBudget) -> None
 
 
 class TestAnOriginWithABudget:
-    """The budget as requests meet it."""
+    """The budget as the client uses it."""
 
     def test_a_spent_credential_is_replaced_within_the_request(
         self, make_budget: MakeBudget, clock: ManualClock
@@ -319,7 +319,7 @@ def test_what_a_refusal_says_is_of_the_anonymous_limit_and_ignored(
 
 
 class TestClasses:
-    """GitHub's other limits are counted apart, once a response has named them."""
+    """GitHub's other limits have budgets of their own, once a response has named them."""
 
     SBOM = "/repos/netflix/hystrix/dependency-graph/sbom"
     ELSEWHERE = "/repos/netflix/eureka/dependency-graph/sbom"
@@ -373,7 +373,7 @@ class TestClasses:
 
 
 class TestHistory:
-    """What was left over the last hours, for whoever looks."""
+    """The history of a budget over the last hours."""
 
     CREDENTIAL = Token(TOKEN).id
 
@@ -463,7 +463,7 @@ class TestHistory:
 
 
 class TestWithoutACredential:
-    """What a credential would see more of is asked without one, by a budget of its own."""
+    """Requests without a credential have a budget of their own."""
 
     def test_is_60_an_hour_for_the_whole_fleet_and_nothing_is_reserved(
         self, make_budget: MakeBudget, clock: ManualClock

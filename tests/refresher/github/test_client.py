@@ -1,4 +1,4 @@
-"""One request to the origin: what it carries, whom it trusts, and how it fails."""
+"""One request to GitHub: its header fields, which hosts it trusts, and how it fails."""
 
 import json
 import time
@@ -24,7 +24,7 @@ LIST = "/orgs/Netflix/repos"
 
 @pytest.fixture
 def elsewhere() -> Iterator[FakeGitHub]:
-    """Another host: to the web, another port is one."""
+    """Another host; on the web, another port is one, too."""
     with FakeGitHub(repos=1, members=1, anonymous_limit=1_000_000) as github:
         yield github
 
@@ -184,7 +184,7 @@ def test_the_origin_is_its_scheme_host_port_and_base(
 
 
 class TestRedirects:
-    """Redirects are followed at the origin, and lead nowhere else."""
+    """Redirects are followed on GitHub, and not to other hosts."""
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_to_the_same_host_the_token_goes_along(

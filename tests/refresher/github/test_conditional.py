@@ -1,4 +1,4 @@
-"""What makes a request conditional, and outlives a credential."""
+"""Conditional requests work across a change of the credential."""
 
 from refresher.github.conditional import Identity, Validator
 

@@ -1,4 +1,4 @@
-"""What moved for good is asked for where it is; what is only elsewhere today is not."""
+"""A permanent redirect is remembered; a temporary one is not."""
 
 from redis import Redis
 
@@ -12,14 +12,14 @@ from tests.refresher.workbench import ORG, TOKEN
 
 
 def asked(github: FakeGitHub) -> list[tuple[str, int]]:
-    """What was asked for and how it was answered; forgotten then."""
+    """The requests and their statuses since the last call."""
     seen = [(one["path"], one["status"]) for one in github.recent()]
     github.reset_counters()
     return seen
 
 
 def body(store: Store, resource: Resource) -> bytes:
-    """What is stored."""
+    """The stored entry."""
     entry = store.read(resource)
     assert entry is not None
     return entry.body

@@ -1,4 +1,4 @@
-"""The public of an enterprise server is what it shows without a credential."""
+"""Public data of an enterprise server is what it shows without a credential."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.refresher.workbench import ORG, REPOS, TOKEN, USER_VIEW
 
 @pytest.fixture
 def enterprise() -> Iterator[FakeGitHub]:
-    """An enterprise server that everybody may ask."""
+    """An enterprise server that is not in private mode."""
     with FakeGitHub(repos=5, members=2, prefix="/api/v3", anonymous_limit=1_000_000) as github:
         yield github
 

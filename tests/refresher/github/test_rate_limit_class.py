@@ -1,4 +1,4 @@
-"""GitHub's classes of limits are learned by the shape of addresses."""
+"""Classes of rate limits are remembered by the shape of paths."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A refresh downloads the pages that changed and no others, and pays for nothing else."""
+"""A refresh downloads, and pays for, only the pages that changed."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ FIRST = "/orgs/Netflix/repos?per_page=100"
 
 
 def responses(github: FakeGitHub) -> list[tuple[str, int]]:
-    """What was asked for and how it was answered, in order."""
+    """The requests and their statuses, in order."""
     return [(seen["path"], seen["status"]) for seen in github.recent()]
 
 
@@ -156,5 +156,5 @@ def test_an_entry_that_is_gone_is_not_confirmed(
 
 
 def assert_is_true(github: FakeGitHub, body: bytes) -> None:
-    """The stored list is the world's, item by item."""
+    """Assert that the stored list equals the true list."""
     assert json.loads(body) == github.repos()

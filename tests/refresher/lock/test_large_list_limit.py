@@ -1,4 +1,4 @@
-"""Large lists never take all refreshers."""
+"""Large lists never occupy all refreshers."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ def large_list_limit(redis: Redis) -> LargeListLimit:
 
 @pytest.fixture
 def workers(redis: Redis) -> Workers:
-    """So many workers are alive."""
+    """A number of workers are alive."""
 
     def register(count: int) -> None:
         for number in range(count):

@@ -1,4 +1,4 @@
-"""Each request to the origin is counted once: for the fleet, and for the refresh that made it."""
+"""Each request to GitHub is counted once for the fleet and once for its refresh."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ def meter(redis: Redis) -> Meter:
 
 
 class TestExpense:
-    """What one refresh costs."""
+    """Cost of one refresh."""
 
     def test_has_all_requests_and_the_last_that_was_said(self, meter: Meter) -> None:
         with meter.expense() as expense:
@@ -69,7 +69,7 @@ class TestExpense:
 
 
 class TestCounts:
-    """What goes to Redis."""
+    """The counters in Redis."""
 
     def test_are_by_status_and_by_credential(self, redis: Redis, meter: Meter) -> None:
         for status, credential in (
@@ -156,7 +156,7 @@ class TestCounts:
 
 
 class TestTheOrigin:
-    """How GitHub answered last, and what it tells of a credential."""
+    """The status of GitHub's last response, and the fields that describe a credential."""
 
     def test_is_known_by_its_last_answer(self, redis: Redis, meter: Meter) -> None:
         before = time.time()
@@ -200,7 +200,7 @@ class TestTheOrigin:
 
 
 class TestAgainstTheStandIn:
-    """Our points are those that GitHub takes."""
+    """The points that are counted equal those of the stand-in GitHub."""
 
     @pytest.fixture
     def origin(

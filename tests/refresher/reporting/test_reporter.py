@@ -171,7 +171,7 @@ def test_a_refresh_inside_another_has_its_own_report(reporter: Reporter, redis: 
 
 
 class TestProgress:
-    """How far the reading of a list has come."""
+    """How many pages of a list have been read."""
 
     def test_is_shown_for_a_minute_at_the_most(self, reporter: Reporter, redis: Redis) -> None:
         reporter.progress(REPOS, 2, 3)

@@ -74,7 +74,7 @@ def store(redis: Redis) -> Store:
 
 @pytest.fixture
 def heard(redis: Redis) -> Iterator[Callable[[], list[Announcement | None]]]:
-    """What was announced since the last call."""
+    """The announcements since the last call."""
     with redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
         pubsub.subscribe(keys.ANNOUNCE)
         while not pubsub.subscribed:
@@ -96,7 +96,7 @@ def heard(redis: Redis) -> Iterator[Callable[[], list[Announcement | None]]]:
 
 
 def stored(writer: EntryWriter, resource: Resource, content: Content, now: float = NOW) -> int:
-    """Store content as the holder of the lock does; gives its version."""
+    """Store content as the holder of the lock does; return its version."""
     token = writer.draw_token(resource)
     assert writer.store(resource, content, token=token, now=now)
     return token
@@ -133,7 +133,7 @@ class TestTokens:
 
 
 class TestFencing:
-    """Nobody writes but the last who drew a token."""
+    """Only the refresher that drew the last token can write."""
 
     @every_write
     def test_the_newest_token_writes(self, writer: EntryWriter, write: Write) -> None:
@@ -194,7 +194,7 @@ def everything(redis: Redis) -> dict[bytes, object]:
 
 
 class TestStore:
-    """New content replaces the old, whole."""
+    """New content replaces the old content completely."""
 
     def test_what_is_stored_is_read_again(self, writer: EntryWriter, store: Store) -> None:
         version = stored(writer, REPOS, RICH)
@@ -258,7 +258,7 @@ class TestStore:
 
 
 class TestConfirm:
-    """Unchanged content: only its freshness moves on."""
+    """Of unchanged content, only the freshness is renewed."""
 
     def test_changes_the_freshness_and_nothing_else_of_the_entry(
         self, redis: Redis, writer: EntryWriter
@@ -332,7 +332,7 @@ class TestFailures:
 
 
 class TestForget:
-    """Nothing of a resource is left, and nothing that is under way brings it back."""
+    """Nothing of a resource is left, and no refresh that is under way brings it back."""
 
     def test_removes_all_that_is_stored_of_it_and_of_nothing_else(
         self, redis: Redis, writer: EntryWriter
@@ -441,7 +441,7 @@ class TestAnnouncements:
 
 
 class TestExpiry:
-    """Tracked content is kept for ever, the rest for as long as it is asked for."""
+    """Tracked content never expires; other content expires when it is no longer requested."""
 
     def expiries(self, redis: Redis, resource: Resource) -> list[int]:
         return [redis.ttl(keys.entry(resource)), redis.ttl(keys.pages(resource))]

@@ -1,4 +1,4 @@
-"""On-demand content in Redis is bounded in bytes; what was refreshed longest ago goes first."""
+"""On-demand content is bounded in bytes; the least recently refreshed is evicted first."""
 
 import os
 import time
@@ -32,7 +32,7 @@ def write(writer: EntryWriter, one: Resource, size: int = 10_000) -> None:
 
 
 def held(redis: Redis) -> set[int]:
-    """Which of the first hundred are in Redis."""
+    """Which of the first hundred resources are in Redis."""
     return {n for n in range(100) if redis.exists(keys.entry(resource(n)))}
 
 

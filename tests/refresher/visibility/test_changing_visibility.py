@@ -1,4 +1,4 @@
-"""What changes behind the cache's back never lets out more than GitHub tells anybody now."""
+"""Changes at GitHub between two requests never reveal more than the public sees now."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def fetch(context_for: MakeContext, github: FakeGitHub, redis: Redis, clock: ManualClock) -> Fetch:
-    """Refreshes a path with a credential and gives what is stored then."""
+    """Refreshes a path with a credential and returns the stored entry."""
 
     def fetch(path: str, *, token: str = OWNER, **settings: Any) -> Entry:
         known = {"github_api_token": token, **settings}

@@ -1,4 +1,4 @@
-"""Whatever credential is used, what is stored is what GitHub tells a client without one.
+"""With any credential, the stored content is what GitHub shows to a client without one.
 
 Over all operations that are not refused, as the stand-in GitHub responds to them, of public and
 private repositories: with each kind of credential the stored response equals, byte for byte, the
@@ -74,7 +74,7 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[FakeGitHub]:
-    """A GitHub with something to hide; it limits nobody."""
+    """A GitHub with private data and without limits."""
     app = app_entry() | {"role": "owner"}
     with FakeGitHub(
         repos=12,
@@ -91,7 +91,7 @@ def world() -> Iterator[FakeGitHub]:
 
 
 def served(world: FakeGitHub, visibilities: Collection[str] = VISIBILITIES) -> list[Resource]:
-    """Whatever a client may ask for: every operation, of repositories of these visibilities."""
+    """Every operation that a client may request, for repositories of these visibilities."""
     shown = world.repos(private=True)
     by_visibility = {repo["visibility"]: repo["name"] for repo in shown}
     assert by_visibility.keys() == VISIBILITIES
@@ -107,7 +107,7 @@ def served(world: FakeGitHub, visibilities: Collection[str] = VISIBILITIES) -> l
 def stored_with(
     world: FakeGitHub, redis: Redis, resources: list[Resource], credentials: Mapping[str, Any]
 ) -> dict[str, Stored | RefreshOutcome]:
-    """What is stored of each resource in a fleet that has these credentials and nothing else."""
+    """The stored entry of each resource in a fleet that has only these credentials."""
     redis.flushdb()
     settings = make_settings(world.url, **credentials)
     context = make_context(redis, settings, budgeted=True)
@@ -128,7 +128,7 @@ def _stored(resource: Resource, context: RefreshContext) -> Stored | RefreshOutc
 
 @pytest.fixture(scope="module")
 def anonymous(world: FakeGitHub, redis_server: EmbeddedRedis) -> dict[str, Stored | RefreshOutcome]:
-    """What is stored with no credential at all."""
+    """The stored entries of a fleet without a credential."""
     with Redis.from_url(redis_server.url) as redis:
         return stored_with(world, redis, served(world), {})
 

@@ -1,4 +1,4 @@
-"""What lies below a repository is as visible as the repository."""
+"""A resource below a repository is as visible as the repository."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Credentials that see more than the public are found by what GitHub says and shows, and named."""
+"""Credentials that see more than public data are detected and named."""
 
 import logging
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def make(redis: Redis, clock: ManualClock) -> Callable[..., Privileges]:
-    """What one process of the fleet learns."""
+    """Makes the knowledge of one process of the fleet."""
 
     def make(policy: PrivilegedCredentials = PrivilegedCredentials.WARN) -> Privileges:
         return Privileges(redis, policy, clock=at(clock))
@@ -61,7 +61,7 @@ def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def exchange(credential: Credential, scopes: str | None = None, status: int = 200) -> Exchange:
-    """A request of a credential's, to which GitHub names scopes, or none."""
+    """An exchange of a credential; its response names these scopes, or has no such field."""
     headers = {} if scopes is None else {"X-OAuth-Scopes": scopes}
     return Exchange(status, 0.1, credential, CaseInsensitiveDict(headers))
 
@@ -278,7 +278,7 @@ class TestWhatWasFoundSince:
 class TestCredentialsThatSeeNoMore:
     @pytest.fixture
     def github_says(self, redis: Redis) -> Callable[..., None]:
-        """What GitHub said of a credential is known, as refreshers bring it to Redis."""
+        """Stores in Redis what GitHub said about a credential, as refreshers do."""
 
         def tell(credential: Credential, scopes: str | None) -> None:
             meter = Meter(redis, SYSTEM)

@@ -1,4 +1,4 @@
-"""A GitHub App's tokens: got once for the fleet, renewed in time, never seen by anybody."""
+"""A GitHub App's token is requested once for the fleet, renewed in time, and never shown."""
 
 import logging
 import time
@@ -39,7 +39,7 @@ MakeInstallation = Callable[..., AppInstallation]
 
 @pytest.fixture
 def github() -> Iterator[FakeGitHub]:
-    """A GitHub that nobody but the App may ask."""
+    """A GitHub that serves only the App."""
     with FakeGitHub(repos=250, members=1, apps=[app_entry()], tokens=[]) as github:
         yield github
 
@@ -63,7 +63,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def installation(redis: Redis, github: FakeGitHub, clock: ManualClock) -> MakeInstallation:
-    """The installation as each refresher of a fleet has it."""
+    """Makes the installation as each refresher of a fleet has it."""
 
     def make(**known: Any) -> AppInstallation:
         found = installation_of(app_settings(github, **known), redis, clock=at(clock))

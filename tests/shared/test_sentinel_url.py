@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import SettingsError
-from shared.redis.sentinel_url import is_sentinel_url, parse
+from shared.sentinel_url import is_sentinel_url, parse
 from shared.settings import load
 
 SECRET = "s3cret-in-a-url"

@@ -6,7 +6,7 @@ A URL may hold a password, so no error here, nor one of the standard library's, 
 import re
 from urllib.parse import SplitResult, quote, urlsplit
 
-from shared.redis import sentinel_url
+from shared import sentinel_url
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _TLS_SCHEMES = ("rediss", "rediss+sentinel")
