@@ -56,7 +56,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 quick-tests: $(READY)
-	@$(BIN)/python -m pytest -n 2 --quiet -m "not processes and not slow and not shipping" \
+	@$(BIN)/python -m pytest -n 3 --quiet -m "not processes and not slow and not shipping" \
 	  --hypothesis-profile=quick $(ARGS)
 
 test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers

@@ -17,12 +17,14 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         "tests/fakegithub/test_apps.py::test_a_process_of_its_own",
         "tests/fakegithub/test_viewers.py::TestCredential::test_is_known_to_a_process_of_its_own",
         "tests/fakegithub/test_world.py::test_a_process_of_its_own",
+        "tests/refresher/lock/test_refresh_lock.py::TestIndependentMasters",
     ),
     "slow": (
         "tests/refresher/visibility/test_only_public.py",  # every operation, seven credentials
         "tests/reader/telemetry/test_process_files.py",  # an interpreter for each process
         *("tests/bench/test_cost.py", "tests/bench/test_scaling.py", "tests/bench/test_plot.py"),
-        "tests/fuzz/",
+        *("tests/bench/test_load.py", "tests/fuzz/"),
+        "tests/shipping/test_deploy.py::test_each_alert_fires",
     ),
     "shipping": (
         *("tests/browser/", "tests/clients/test_octokit.py", "tests/shipping/test_debian.py"),
