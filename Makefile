@@ -57,6 +57,7 @@ types: $(READY)
 
 quick-tests: $(READY)
 	@$(BIN)/python -m pytest -n 3 --quiet -m "not processes and not slow and not shipping" \
+	  --ignore=tests/browser --ignore=tests/clients --ignore=tests/end_to_end \
 	  --hypothesis-profile=quick $(ARGS)
 
 test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers

@@ -19,7 +19,9 @@ from tests.categories import markers_of, refusing_servers
 from tests.end_to_end import fleet
 from tests.end_to_end.forks import Forks
 
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "deterministic", derandomize=True, deadline=None, database=None, max_examples=60
+)
 settings.register_profile("quick", settings.get_profile("deterministic"), max_examples=15)
 settings.load_profile("deterministic")
 
