@@ -24,9 +24,9 @@ from redis import Redis
 
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
-from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
+from refresher.lock.start_conditions import StartConditions
 from refresher.refresh import RefreshContext, RefreshPolicy, refresh
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
@@ -139,7 +139,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             context = RefreshContext(
                 Storage.of(redis, known),
                 origin,
-                Admission(locks, LargeListLimit(redis, Catalogue((ORG,)))),
+                StartConditions(locks, LargeListLimit(redis, Catalogue((ORG,)))),
                 Reporter(redis, meter, clock, keep_s=600),
                 Privileges(redis, known.privileged_credentials, clock=clock),
                 RefreshPolicy.of(known, chance=random.random),

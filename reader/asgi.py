@@ -11,7 +11,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from reader.app import create_app
-from reader.bodies.body_reader import Bodies, Incoming, Message, Receive
+from reader.bodies.body_reader import Bodies, Incoming
 from reader.bodies.wanted_bodies import WEBHOOK, wanted
 from reader.errors import ApiError
 from reader.process import ReaderProcess
@@ -20,7 +20,8 @@ from reader.response.respond import refuse
 from reader.response.response import CACHE_NAME, HttpResponse
 from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import HEADER
-from reader.web.delayed_responses import DelayedResponses, Send
+from reader.web.asgi_types import Message, Receive, Send
+from reader.web.delayed_responses import DelayedResponses
 
 _AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 # Fields that tell the length of a body; replaced after it was read, or if it is not wanted.

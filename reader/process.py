@@ -75,6 +75,7 @@ class ReaderProcess:
     ) -> None:
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
+        self.address = f"{socket.gethostname()}:{settings.port}"  # of its node
         self.clock = clock
         self.stopwatch = stopwatch
         self._lock = Lock()
@@ -163,7 +164,7 @@ class ReaderProcess:
             telemetry=telemetry,
             reporter=self._make_reporter(telemetry, local, lookup, redis),
             webhooks=Webhooks(redis, queue, catalogue, settings.webhook_secrets),
-            fleet=FleetWatch(redis, catalogue),
+            fleet=FleetWatch(redis, catalogue, clock=self.clock),
         )
 
     def _make_telemetry(self, counters: Counters) -> RequestTelemetry:
@@ -183,7 +184,7 @@ class ReaderProcess:
 
         folder, pid = os.environ.get(process_files.FOLDER), os.getpid()
         return ProcessReporter(
-            ProcessIdentity(f"{socket.gethostname()}:{self.settings.port}", pid),
+            ProcessIdentity(self.address, pid),
             state,
             telemetry=telemetry,
             process_files=ProcessFiles(Path(folder) if folder else None, pid=pid),

@@ -22,9 +22,10 @@ from refresher.github.client import GitHubClient
 from refresher.github.private_mode import check_open
 from refresher.github.question import Question, question_of
 from refresher.github.response import GitHubResponse
-from refresher.lock.admission import Admission
 from refresher.lock.refresh_lock import HeldLock
+from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.reporter import Ended, Reporter
+from refresher.storage.change_detection import is_made_anew, is_new, is_same
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
 from refresher.storage.storage import Storage
@@ -71,7 +72,7 @@ class RefreshContext:
     Args:
         storage: the fleet's Redis.
         origin: GitHub.
-        admission: the locks, and the limit of large lists.
+        conditions: the locks, and the limit of large lists.
         reporter: reports how each refresh ended.
         privileges: what is known about the credentials.
         policy: the rules of refreshes.
@@ -80,7 +81,7 @@ class RefreshContext:
 
     storage: Storage
     origin: GitHubClient
-    admission: Admission
+    conditions: StartConditions
     reporter: Reporter
     privileges: Privileges
     policy: RefreshPolicy
@@ -147,7 +148,7 @@ def refresh(
 def _refresh(
     resource: Resource, context: RefreshContext, *, force: bool, fresh_after: float | None
 ) -> Ended:
-    locks = context.admission.locks
+    locks = context.conditions.locks
     try:
         with locks.take(resource) as held:
             if held is None:
@@ -171,7 +172,7 @@ def _refresh_locked(
     outcome = reason_not_to(state, context.clock.now(), force=force, fresh_after=fresh_after)
     if outcome is not None:
         return Ended(outcome, state)
-    if context.admission.large_lists.holds_back(resource):
+    if context.conditions.large_lists.holds_back(resource):
         return Ended(RefreshOutcome.HELD_BACK, state)
     return _Attempt(resource, context, held, token, state).run()
 
@@ -220,7 +221,7 @@ class _Attempt:
         askers = access.askers()
         if askers is None:
             return contents.not_found()
-        if self.resource.kind.is_list:
+        if self.resource.kind.is_expanded:
             read = self._fetch_list(access, askers, known)
         else:
             read = ResponseReader(access, self, self.context.clock).read(known, askers)
@@ -247,8 +248,8 @@ class _Attempt:
     ) -> PublicContent | RefreshOutcome:
         """Read the list page by page, as long as the lock is held."""
         reader, is_of_a_credential = self._list_reader(access.question, askers), False
-        is_made_anew = self._is_made_anew(known)
-        with closing(reader.read(known.pages, known.ids, is_made_anew=is_made_anew)) as steps:
+        anew = is_made_anew(self.state, known)
+        with closing(reader.read(known.pages, known.ids, is_made_anew=anew)) as steps:
             while not self.held.is_lost:
                 match next(steps):
                     case PageRead() as page:
@@ -284,7 +285,7 @@ class _Attempt:
         """Report a page; return whether the list must be left for later: it is a large one."""
         if page.findings is not None:
             self.note_findings(page.response, page.findings)
-        if page.number == 1 and self.context.admission.must_wait(self.resource, page.pages):
+        if page.number == 1 and self.context.conditions.must_wait(self.resource, page.pages):
             return True
         if page.is_one_of_several:
             self.context.reporter.progress(self.resource, page.number, page.pages)
@@ -305,27 +306,22 @@ class _Attempt:
         if self.state.metadata is None:
             return KnownPages()
         known = self.context.storage.pages(self.resource)
-        is_list = self.resource.kind.is_list
-        return KnownPages() if self._is_made_anew(known) and not is_list else known
-
-    def _is_made_anew(self, known: KnownPages) -> bool:
-        """Whether the entry is made anew even if GitHub says that nothing changed."""
-        return known.is_outdated or not self.state.is_complete
+        is_expanded = self.resource.kind.is_expanded
+        return KnownPages() if is_made_anew(self.state, known) and not is_expanded else known
 
     def _store(
         self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
     ) -> RefreshOutcome:
         """Write the entry anew if its content, or what is derived of it, has changed."""
         writer, before = self.context.writer, self.state.metadata
-        if isinstance(content, Content) and self._is_to_be_written(content):
-            is_same = before is not None and before.etag == content.etag
+        if isinstance(content, Content) and is_new(self.state, content):
             stored = writer.store(
                 self.resource,
                 content,
                 token=self.token,
                 now=asked_at,
                 invalidated_by=self.state.invalidated_by,
-                changed_at=before.changed_at if before is not None and is_same else None,
+                changed_at=before.changed_at if before and is_same(self.state, content) else None,
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(
@@ -337,10 +333,6 @@ class _Attempt:
             invalidated_by=self.state.invalidated_by,
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
-
-    def _is_to_be_written(self, content: Content) -> bool:
-        before = self.state.metadata
-        return before is None or before.etag != content.etag or not self.state.is_complete
 
     def _fail(self, error: OriginError) -> Ended:
         policy = self.context.policy

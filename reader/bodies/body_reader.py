@@ -9,14 +9,11 @@ that: behind a load balancer, all clients have the same address.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from reader.errors import ApiError, BadRequest, Unavailable
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+from reader.web.asgi_types import Receive
 
 DEADLINE = 10.0  # seconds for a whole body, from the end of its request's head
 MOST = 64  # bodies that are read at once

@@ -5,11 +5,8 @@ response is sent at once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-from reader.bodies.body_reader import Message
-
-Send = Callable[[Message], Awaitable[None]]
+from reader.web.asgi_types import Message, Send
 
 # Responses of a process that are never sent; each keeps one of its connections open.
 MOST_DELAYED = 256

@@ -21,9 +21,9 @@ from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
 from refresher.github.response import GitHubResponse
-from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import HeldLock, RefreshLocks
+from refresher.lock.start_conditions import StartConditions
 from refresher.refresh import RefreshContext, RefreshPolicy
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
@@ -127,7 +127,7 @@ def make_context(
     return RefreshContext(
         Storage.of(redis, settings),
         GitHubClient(settings, rate_limiter, observe=observe, clock=SYSTEM),
-        Admission(
+        StartConditions(
             RefreshLocks(
                 redis, lifetime=settings.lock_ttl, clock=replace(SYSTEM, monotonic=stopwatch)
             ),

@@ -131,7 +131,7 @@ class StillProcess(ReaderProcess):
             telemetry=bench.telemetry,
             reporter=bench.reporter,
             webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets),
-            fleet=FleetWatch(redis, self.catalogue),
+            fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
         )
 
     def start(self) -> Components:
