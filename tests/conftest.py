@@ -1,6 +1,7 @@
 """What tests of every kind share: a real Redis, and nothing of the machine's own settings.
 
-Property tests draw the same examples in every run, and leave nothing on disk.
+Property tests draw the same examples in every run, fewer in `make check` than in `make test`, and
+leave nothing on disk.
 """
 
 import os
