@@ -22,12 +22,13 @@ from uuid import uuid4
 import requests
 from redis import Redis
 
+from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
-from refresher.refresh import RefreshContext, RefreshPolicy, refresh
+from refresher.refresh import refresh
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage

@@ -15,13 +15,13 @@ from redis import Redis
 from rq import get_current_job
 from rq.suspension import is_suspended
 
+from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
-from refresher.refresh import RefreshContext, RefreshPolicy
 from refresher.refresh import refresh as refresh_resource
 from refresher.reporting.meter import Meter, metered
 from refresher.reporting.reporter import Ended, Reporter

@@ -17,6 +17,7 @@ from refresher.content.items import split
 from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
+from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
@@ -24,7 +25,6 @@ from refresher.github.response import GitHubResponse
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import HeldLock, RefreshLocks
 from refresher.lock.start_conditions import StartConditions
-from refresher.refresh import RefreshContext, RefreshPolicy
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
