@@ -61,10 +61,19 @@ def imported_names(module: str, node: ast.AST) -> Iterator[str]:
         yield str(node.args[0].value)
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below a node, without its expressions, which are most of a tree."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for child in getattr(node, name, ()):
+            yield child
+            yield from statements(child)
+
+
 @cache
 def imports(module: str) -> frozenset[str]:
     """Everything that a module imports, anywhere in its text."""
-    nodes = ast.walk(tree_of(module))
+    calls = re.search(r"import_module|__import__", modules()[module].read_text())
+    nodes = ast.walk(tree_of(module)) if calls else statements(tree_of(module))
     return frozenset(name for node in nodes for name in imported_names(module, node))
 
 
