@@ -155,6 +155,69 @@ def test_another_schema_is_refused_whatever_else_it_holds() -> None:
         metadata_from([b'{"schema": 99, "unheard": "of"}', b"1", b"2"])
 
 
+DEEP = b"[" * 100_000
+DAMAGED: dict[str, list[object]] = {
+    "status": ["200", None, 200.5, True],
+    "version": ["1", None, 1.5],
+    "etag": [1, None],
+    "content_type": [1, None],
+    "changed_at": ["1", None],
+    "size": ["1", None],
+    "form": [None, 1, [], {}, "members", {"kind": "members"}],
+    "derived": [None, 1, "br", ["br"], {"br": "1"}, {"br": None}, {"br": [1]}, {"br": 1.5}],
+    "items": ["1", 1.5, [1]],
+    "links": [None, 1, [1], [["next"]], [["next", 1]]],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in DAMAGED.items() for value in values]
+)
+def test_metadata_with_a_value_of_another_type_is_refused(name: str, value: object) -> None:
+    fields = as_redis_returns(make_entry())
+    fields[b"meta"] = json.dumps({**json.loads(fields[b"meta"]), name: value}).encode()
+    with pytest.raises(UnreadableError):
+        metadata_from([fields[name.encode()] for name in METADATA_FIELDS])
+
+
+@pytest.mark.parametrize("meta", [b"", b"{", b"[]", b"1", b"null", b"{}", b"\xff", DEEP])
+def test_metadata_that_is_no_object_is_refused(meta: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        metadata_from([meta, b"1", b"2"])
+
+
+@pytest.mark.parametrize("time", [b"", b"soon", b"nan", b"inf", b"-inf", b"1e999"])
+@pytest.mark.parametrize("name", ["validated_at", "fresh_until"])
+def test_a_time_that_is_no_finite_number_is_refused(name: str, time: bytes) -> None:
+    fields = {**as_redis_returns(make_entry()), name.encode(): time}
+    with pytest.raises(UnreadableError):
+        metadata_from([fields[name.encode()] for name in METADATA_FIELDS])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {b"view:stars": b"[]"},  # without its ends
+        {b"view:stars": b"[]", b"view:stars:ends": b"1234567"},
+        {b"ends": b"1234567"},
+        {b"view:\xff": b"[]"},
+    ],
+    ids=str,
+)
+def test_an_entry_with_damaged_derived_data_is_refused(damage: dict[bytes, bytes]) -> None:
+    with pytest.raises(UnreadableError):
+        entry_from({**as_redis_returns(make_entry()), **damage})
+
+
+def test_metadata_of_a_release_that_did_not_record_derived_data_is_readable() -> None:
+    fields = as_redis_returns(make_entry())
+    known = json.loads(fields[b"meta"])
+    del known["derived"]
+    read = metadata_from([json.dumps(known).encode(), b"1", b"2"])
+    assert read is not None
+    assert read.derived == {}
+
+
 def test_content_is_fresh_until_it_is_not() -> None:
     known = make_metadata(fresh_until=NOW + 10)
     assert known.is_fresh(NOW + 9.999)
