@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gunicorn.glogging import Logger
 
+from reader.telemetry.process_files import FOLDER
 from shared import settings
 from shared.logs import logging_config
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
-# Where a platform gives all processes the same environment, readers begin once more without what is
-# the refreshers': taken out of `os.environ` alone, it would still stand in /proc and in memory.
+# If a platform gives all processes the same environment, readers start once more without the
+# refreshers' variables: removed from `os.environ` alone, they would stay in /proc and in memory.
 if any(name in os.environ for name in settings.REFRESHERS_ONLY):
     for _name in settings.REFRESHERS_ONLY:
         os.environ.pop(_name, None)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 # nosec B606
 
-# A connection is a file, and 1,024 of them, as most systems begin with, are few.
+# Each connection is an open file, and the usual limit of 1,024 is too low.
 _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
@@ -35,40 +36,39 @@ _settings = settings.load_or_exit()
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-# The front: what is in memory is answered straight from the socket (see reader/front).
+# The front: hits are served straight from the socket (see reader/front).
 worker_class = "reader.front.worker.FrontWorker"
-# For the requests that the front hands over: gunicorn-h1c, which "auto" would take where it is
-# installed, buffers a head without an end for as long as it comes.
+# For the requests that the front hands over. "auto" would use gunicorn-h1c if it is installed,
+# which buffers a head without end as long as bytes arrive.
 http_parser = "python"
-# One that cannot start must not serve.
+# A process that cannot start must not serve.
 asgi_lifespan = "on"
-# What a proxy says of its client counts only where TRUSTED_PROXIES names it
-# (reader/response/client_url.py).
+# `X-Forwarded-*` counts only from the proxies in TRUSTED_PROXIES (reader/response/client_url.py).
 forwarded_allow_ips = ""
 secure_scheme_headers = {}
-# Between them a client's next request finds its connection open; a balancer's idle timeout is
-# often 60 s, and the side that closes first should not be ours.
+# Seconds that an idle connection stays open for the client's next request. A load balancer's idle
+# timeout is often 60 s, and the balancer should be the side that closes first.
 keepalive = 75
-# All that may wait in the kernel while the front is busy with others, as in a reload.
+# Connections that may wait in the kernel while the front is busy, as in a reload.
 backlog = 2048
-# Of each process. Beyond, the oldest of the idle ones is closed; where none is idle, a 503.
+# For each process. Beyond it the oldest idle connection is closed; if none is idle, a 503 is sent.
 worker_connections = 4096
 # A head may be as large as the front allows, which is half of gunicorn's own limits.
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
-# In-flight requests may be waiting for content.
+# Requests under way may be waiting for content.
 graceful_timeout = int(_settings.miss_wait) + 5
-# gunicorn's own remote control: nobody uses it, and two servers of one user would share its file.
+# gunicorn's own remote control: unused, and two servers of one user would share its file.
 control_socket_disable = True
-# Readers are told apart from the arbiter in `ps`.
+# The name in `ps`.
 proc_name = "api-read-cache reader"
-# Ours (ACCESS_LOG) knows how a request was served, and leaves out what clients put into queries.
+# Our own access log (ACCESS_LOG) has the outcome of each request, and omits queries.
 accesslog = None
 
 
 class _Logger(Logger):  # type: ignore[misc]
-    """gunicorn's, but in our form; `logconfig_dict` would turn its access log on."""
+    """gunicorn's logger in our format; `logconfig_dict` would turn its access log on."""
 
     def setup(self, cfg: "Config") -> None:
         super().setup(cfg)
@@ -78,27 +78,23 @@ class _Logger(Logger):  # type: ignore[misc]
 logger_class = _Logger
 
 
-# Where the processes of this gunicorn share what they count (reader/telemetry/process_files.py).
-_COUNTS = "API_READ_CACHE_COUNTS"
-
-
 def on_starting(server: "Arbiter") -> None:  # noqa: ARG001
-    """Make the folder for the counts."""
-    os.environ[_COUNTS] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
+    """Make the folder in which the processes of this gunicorn share their counts."""
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
 
 
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001
-    """Leave nothing behind."""
-    shutil.rmtree(Path(os.environ[_COUNTS]), ignore_errors=True)
+    """Delete the folder."""
+    shutil.rmtree(Path(os.environ[FOLDER]), ignore_errors=True)
 
 
 def post_worker_init(worker: "Worker") -> None:
-    """Under a worker class for WSGI: load what is tracked, and ask for what is missing."""
+    """With a worker class for WSGI: start the components, which load the tracked resources."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["process"].start()
 
 
 def when_ready(server: "Arbiter") -> None:
-    """Say where the readers are."""
+    """Log where the readers listen."""
     server.log.info("readers listen on port %d", _settings.port)

@@ -10,37 +10,41 @@ from reader.cli.commands import cache
 from reader.cli.help import settings_for_help
 from reader.errors import ApiError
 from reader.process import ReaderProcess
-from reader.response.error_response import refusal
+from reader.response.respond import refuse
 from reader.routes import allowed_methods, routes
 from reader.status.routes import register as register_status
 from reader.web.request import response
-from reader.web.request_hooks import note_requests
+from reader.web.request_hooks import add_request_hooks
 from shared import settings as settings_of_process
 from shared.settings import Settings
 
 log = logging.getLogger("reader")
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, process: ReaderProcess | None = None) -> Flask:
     """The application of a reader process; it connects to nothing before the first request.
 
     Args:
-        settings: the environment's when None.
+        settings: those of the environment if None.
+        process: that the application belongs to; made from the settings if None.
 
     Raises:
         SystemExit: the environment's settings are wrong.
     """
     app = Flask("reader", static_folder=None)
-    # Flask would answer OPTIONS itself, without what browsers ask it for.
+    # Flask's own responses to OPTIONS lack the CORS fields that browsers ask for.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # Of all bodies but a webhook's, which has its own.
+    # For all bodies except a webhook's, which has a limit of its own.
     app.config["MAX_CONTENT_LENGTH"] = FORM_MAX_BYTES
-    # `//` and a trailing slash name other things, at GitHub and so here.
+    # A path with `//` or a trailing slash names another resource, at GitHub and so here.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    settings = settings or settings_for_help() or settings_of_process.load_or_exit()
-    app.extensions["process"] = ReaderProcess(settings)
-    note_requests(app)
+    if process is None:
+        process = ReaderProcess(
+            settings or settings_for_help() or settings_of_process.load_or_exit()
+        )
+    app.extensions["process"] = process
+    add_request_hooks(app)
     register_status(app)
     app.register_blueprint(routes)
     app.cli.add_command(cache)
@@ -51,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _refuse(error: ApiError) -> Response:
-    return response(refusal(error))
+    return response(refuse(error))
 
 
 def _refuse_as_flask_does(error: HTTPException) -> Response:

@@ -1,33 +1,30 @@
-"""What gunicorn serves behind the front: `gunicorn reader.asgi:app`.
+"""The ASGI application behind the front: `gunicorn reader.asgi:app`.
 
-The Flask application in a pool of threads, and before it what must never wait for one of them.
+It runs the Flask application in a pool of threads, and itself does what must never wait for one of
+them: health checks, and reading bodies.
 """
 
 import re
-import time
-from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from reader.app import create_app
-from reader.bodies.body_reader import Bodies, Incoming, Message, Receive
+from reader.bodies.body_reader import Bodies, Incoming
 from reader.bodies.wanted_bodies import WEBHOOK, wanted
 from reader.errors import ApiError
-from reader.front.rendered_responses import SERVER
 from reader.process import ReaderProcess
-from reader.response.error_response import refusal
-from reader.response.health import healthcheck, livez
-from reader.response.response import HttpResponse
-from reader.telemetry.counters import RequestLabels, Route, served_by_status
+from reader.response.health import health
+from reader.response.respond import refuse
+from reader.response.response import CACHE_NAME, HttpResponse
+from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import HEADER
+from reader.web.asgi_types import Message, Receive, Send
 from reader.web.delayed_responses import DelayedResponses
 
-Send = Callable[[Message], Awaitable[None]]
-
 _AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
-# What says how long a body is; once it was read, or is not wanted, it says something else.
+# Fields that tell the length of a body; replaced after it was read, or if it is not wanted.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -47,10 +44,10 @@ class Application:
             app,  # type: ignore[arg-type]
             workers=process.settings.reader_threads,
         )
-        self._held = DelayedResponses()
+        self._delayed = DelayedResponses()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request, or the beginning and the end of the process."""
+        """Serve one request, or the start and the end of the process."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
@@ -61,23 +58,46 @@ class Application:
             await self._flask(scope, receive, send)  # type: ignore[arg-type]
 
     async def _serve(self, scope: Message, incoming: Incoming, send: Send) -> None:
-        began = time.perf_counter()
+        telemetry = self.process.start().telemetry
+        began = telemetry.stopwatch()
+        response, route, body = await self._respond(scope, incoming)
+        if response is None:
+            scope = _with_body(scope, body)
+            send = self._delayed.holding(scope, send)  # the very scope that Flask gets
+            await self._flask(scope, _whole(body), send)  # type: ignore[arg-type]
+            return
+        request = telemetry.begin(
+            method=scope["method"],
+            target=scope["path"],
+            client=str((scope.get("client") or ("",))[0]),
+            sent_id=_header(scope, HEADER).encode("latin-1"),
+            began=began,
+        )
+        response.headers[HEADER] = request.id
+        await _send(response, send, is_head=scope["method"] == "HEAD")
+        telemetry.end(request, RequestLabels.without_content(route, response.status))
+
+    async def _respond(
+        self, scope: Message, incoming: Incoming
+    ) -> tuple[HttpResponse | None, Route, bytes]:
+        """The response and its route; None, and the body of the request, if Flask has to serve."""
         response = self._health(scope)
         if response is not None:
-            await self._send(response, scope, send, route=Route(scope["path"]), began=began)
-            return
+            return response, Route(scope["path"]), b""
         try:
-            body = await self._body(scope, incoming)
+            return None, Route.OTHER, await self._body(scope, incoming)
         except ApiError as error:
             route = Route.WEBHOOK if scope["path"] == WEBHOOK else Route.STATUS_ACTION
-            await self._send(refusal(error), scope, send, route=route, began=began)
-            return
-        scope = _with_body(scope, body)
-        send = self._held.holding(scope, send)  # the very scope that Flask gets
-        await self._flask(scope, _whole(body), send)  # type: ignore[arg-type]
+            return refuse(error), route, b""
+
+    def _health(self, scope: Message) -> HttpResponse | None:
+        if scope["method"] not in {"GET", "HEAD"}:
+            return None
+        local, tracked = self.process.start().local, self.process.catalogue.tracked
+        return health(scope["path"], lambda: local.missing(tracked))
 
     async def _body(self, scope: Message, incoming: Incoming) -> bytes:
-        """The body of a request; empty where none is wanted."""
+        """The body of a request; empty if none is wanted."""
         if scope["method"] != "POST":
             return b""
         asked = wanted(scope["path"], lambda name: _header(scope, name), self.process.settings)
@@ -90,32 +110,6 @@ class Application:
             signature.check()
         return body
 
-    async def _send(
-        self, response: HttpResponse, scope: Message, send: Send, *, route: Route, began: float
-    ) -> None:
-        """Send an answer of ours, and have it counted."""
-        method, target = scope["method"], scope["path"]
-        request_id = self.process.reporter.request_ids.of(_header(scope, HEADER).encode("latin-1"))
-        response.headers[HEADER] = request_id
-        await _send_answer(response, send, is_head=method == "HEAD")
-        self.process.reporter.answered(
-            RequestLabels(route, served_by_status(response.status), response.status),
-            method=method,
-            target=target,
-            seconds=time.perf_counter() - began,
-            request_id=request_id,
-            client=str((scope.get("client") or ("",))[0]),
-        )
-
-    def _health(self, scope: Message) -> HttpResponse | None:
-        if scope["method"] not in {"GET", "HEAD"}:
-            return None
-        if scope["path"] == "/livez":
-            return livez()
-        if scope["path"] == "/healthcheck":
-            return healthcheck(self.process.missing())
-        return None
-
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self.process.start()
@@ -126,7 +120,7 @@ class Application:
 
 
 def _in_origin_form(scope: Message) -> Message:
-    """`http://host/path` is `/path` here: every server has to take it (RFC 9112 section 3.2.2)."""
+    """Take `http://host/path` for `/path`: every server has to (RFC 9112 section 3.2.2)."""
     named = _AUTHORITY.match(scope["raw_path"])
     if named is None:
         return scope
@@ -135,20 +129,20 @@ def _in_origin_form(scope: Message) -> Message:
     return {**scope, "raw_path": path, "path": decoded}
 
 
-async def _send_answer(response: HttpResponse, send: Send, *, is_head: bool) -> None:
+async def _send(response: HttpResponse, send: Send, *, is_head: bool) -> None:
     headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if is_head else response.body})
 
 
 def _header(scope: Message, name: str) -> str:
-    """The value of a header field as WSGI has it; empty where it is absent."""
+    """The value of a header field as WSGI has it; empty if absent."""
     wire = name.lower().encode()
     return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == wire)
 
 
 def _with_body(scope: Message, body: bytes) -> Message:
-    """A request with a body that is known, which may be none."""
+    """The scope of a request with a body that is known; it may be empty."""
     headers = [(name, value) for name, value in scope["headers"] if name not in _FRAMING]
     if body:
         headers.append((b"content-length", str(len(body)).encode()))
@@ -156,7 +150,7 @@ def _with_body(scope: Message, body: bytes) -> Message:
 
 
 def _whole(body: bytes) -> Receive:
-    """What receives a body that is known."""
+    """A `receive` that returns a body that is known."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -165,15 +159,15 @@ def _whole(body: bytes) -> Receive:
 
 
 def _ignore(piece: bytes) -> None:
-    """Nothing is worked out of it."""
+    """Do nothing with a piece of a body."""
 
 
 def _signed(send: Send) -> Send:
-    """Name the server as the front does."""
+    """A `send` that names the server, as the front does."""
 
     async def send_signed(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"server", SERVER.encode())]
+            message["headers"] = [*message["headers"], (b"server", CACHE_NAME.encode())]
         await send(message)
 
     return send_signed

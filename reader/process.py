@@ -1,103 +1,112 @@
-"""A reader node: the parts of one reader process, put together."""
+"""A reader process: its components, put together here and nowhere else.
+
+The composition root: clocks, randomness and the environment enter here, and are handed on.
+"""
 
 import os
+import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
+from uuid import uuid4
 
 from redis import Redis, RedisError
 
 from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache
-from reader.cache.lookup import Lookup
+from reader.cache.lookup import Lookup, WaitLimits
+from reader.cache.refresh_requests import RefreshRequests
 from reader.cache.subscriber import Subscriber
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
-from reader.fleet.process_reporter import ProcessReporter
+from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
+from reader.telemetry import process_files
 from reader.telemetry.access_log import AccessLog
+from reader.telemetry.counters import Counters
 from reader.telemetry.process_files import ProcessFiles
+from reader.telemetry.request_ids import RequestIds
+from reader.telemetry.request_telemetry import RequestTelemetry
 from reader.webhooks.receiver import Webhooks
 from shared.queueing import RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
-from shared.resources.resource import Resource
 from shared.settings import Settings
 
 # Threads that never wait for content, so that hits and health checks always find one.
 SPARE_THREADS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Components:
-    """What runs in one process; made anew in each, since threads do not survive a fork."""
+    """The components of one process; made anew after a fork, which threads do not survive."""
 
     pid: int
-    lookup: Lookup
+    redis: Redis
+    queue: RefreshQueue
     local: LocalCache
+    lookup: Lookup
     synchronizer: Synchronizer
     subscriber: Subscriber
-    webhooks: Webhooks
+    telemetry: RequestTelemetry
     reporter: ProcessReporter
+    webhooks: Webhooks
     fleet: FleetWatch
-    queue: RefreshQueue
-    redis: Redis
 
 
 class ReaderProcess:
-    """One reader process: finds content for requests, and starts its threads when first used.
+    """One reader process; it connects to nothing and starts no thread before its first use.
 
     Args:
         settings: of the process.
+        clock: returns Unix time in seconds.
+        stopwatch: returns seconds from any fixed point; never set back.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
+        self.address = f"{socket.gethostname()}:{settings.port}"  # of its node
+        self.clock = clock
+        self.stopwatch = stopwatch
         self._lock = Lock()
-        self._parts: Components | None = None
+        self._components: Components | None = None
 
     def start(self) -> Components:
-        """The running parts of this process; starts them where they do not run yet."""
-        parts = self._parts
-        if parts is not None and parts.pid == os.getpid():
-            return parts
+        """The running components of this process; starts them if they do not run yet."""
+        running = self._components
+        if running is not None and running.pid == os.getpid():
+            return running
         with self._lock:
-            if self._parts is None or self._parts.pid != os.getpid():
-                self._parts = self._make()
-                self._parts.subscriber.start()
-                self._parts.synchronizer.start()
-                self._parts.reporter.start()
-            return self._parts
+            if self._components is None or self._components.pid != os.getpid():
+                self._components = self._make()
+                self._components.subscriber.start()
+                self._components.synchronizer.start()
+                self._components.reporter.start()
+            return self._components
 
     def stop(self) -> None:
         """End the threads of this process."""
         with self._lock:
-            if self._parts is not None:
-                self._parts.subscriber.stop()
-                self._parts.synchronizer.stop()
-                self._parts.reporter.stop()
-            self._parts = None
-
-    @property
-    def lookup(self) -> Lookup:
-        """Where content is found."""
-        return self.start().lookup
-
-    @property
-    def reporter(self) -> ProcessReporter:
-        """What counts and logs the requests of this process."""
-        return self.start().reporter
-
-    def missing(self) -> list[Resource]:
-        """The tracked resources that cannot be served from this process's memory yet."""
-        return self._missing_in(self.start().local)
+            if self._components is not None:
+                self._components.subscriber.stop()
+                self._components.synchronizer.stop()
+                self._components.reporter.stop()
+            self._components = None
 
     def tracked(self) -> list[TrackedView]:
         """The tracked resources as this process holds them."""
-        parts, now = self.start(), time.time()
-        held = [(resource, parts.local.peek(resource)) for resource in self.catalogue.tracked]
+        local, now = self.start().local, self.clock()
+        held = [(resource, local.peek(resource)) for resource in self.catalogue.tracked]
         return [
             TrackedView(resource, now, one.entry.metadata if one else None)
             for resource, one in held
@@ -105,66 +114,81 @@ class ReaderProcess:
 
     def fleet(self) -> Fleet | None:
         """The whole fleet; None while Redis is away, without waiting for it once that is known."""
-        parts = self.start()
-        if parts.synchronizer.away_since is not None:
+        components = self.start()
+        if components.synchronizer.away_since is not None:
             return None
         try:
-            return parts.fleet.snapshot()
+            return components.fleet.snapshot()
         except (RedisError, TimeoutError):
             return None
 
-    def _missing_in(self, local: LocalCache) -> list[Resource]:
-        return [resource for resource in self.catalogue.tracked if local.peek(resource) is None]
-
     def _make(self) -> Components:
-        settings = self.settings
+        settings, catalogue = self.settings, self.catalogue
         redis = connect(settings)
         store = Store(redis)
         queue = RefreshQueue(redis, limit=settings.queue_max)
+        counters = Counters()
         waiters = Waiters()
         local = LocalCache(
-            settings.local_max_bytes, next_check=CheckSchedule(settings.local_ttl).next_check
-        )
-        reporter = ProcessReporter(
-            local,
-            redis,
-            process_files=ProcessFiles.of_process(),
-            access_log=AccessLog(settings.access_log),
-            port=settings.port,
-            missing=lambda: len(self._missing_in(local)),
+            settings.local_max_bytes,
+            keep=settings.on_demand_keep,
+            next_check=CheckSchedule(settings.local_ttl).next_check,
         )
         synchronizer = Synchronizer(
-            self.catalogue,
+            catalogue,
             local=local,
             waiters=waiters,
             store=store,
-            queue=queue,
-            counters=reporter.counters,
-            keep=settings.on_demand_keep,
-            clock=time.time,
+            refresh_requests=RefreshRequests(queue, counters),
+            counters=counters,
+            clock=self.clock,
         )
         lookup = Lookup(
             local=local,
             store=store,
             synchronizer=synchronizer,
             waiters=waiters,
-            miss_wait=settings.miss_wait,
-            max_waiting=settings.reader_threads - SPARE_THREADS,
-            clock=time.time,
-            stopwatch=time.monotonic,
+            limits=WaitLimits(settings.miss_wait, settings.reader_threads - SPARE_THREADS),
+            clock=self.clock,
+            stopwatch=self.stopwatch,
         )
-        reporter.waiting = lambda: lookup.waiting
-        subscriber = Subscriber(redis, catalogue=self.catalogue, synchronizer=synchronizer)
-        webhooks = Webhooks(redis, queue, self.catalogue, settings.webhook_secrets)
+        telemetry = self._make_telemetry(counters)
         return Components(
-            os.getpid(),
-            lookup,
-            local,
-            synchronizer,
-            subscriber,
-            webhooks,
-            reporter,
-            FleetWatch(redis, self.catalogue),
-            queue,
-            redis,
+            pid=os.getpid(),
+            redis=redis,
+            queue=queue,
+            local=local,
+            lookup=lookup,
+            synchronizer=synchronizer,
+            subscriber=Subscriber(redis, catalogue=catalogue, synchronizer=synchronizer),
+            telemetry=telemetry,
+            reporter=self._make_reporter(telemetry, local, lookup, redis),
+            webhooks=Webhooks(redis, queue, catalogue, settings.webhook_secrets),
+            fleet=FleetWatch(redis, catalogue, clock=self.clock),
+        )
+
+    def _make_telemetry(self, counters: Counters) -> RequestTelemetry:
+        return RequestTelemetry(
+            counters,
+            RequestIds(uuid4().hex[:15]),
+            AccessLog(self.settings.access_log, clock=self.clock),
+            stopwatch=self.stopwatch,
+        )
+
+    def _make_reporter(
+        self, telemetry: RequestTelemetry, local: LocalCache, lookup: Lookup, redis: Redis
+    ) -> ProcessReporter:
+        def state() -> ProcessState:
+            missing = len(local.missing(self.catalogue.tracked))
+            return ProcessState(*local.usage(), missing=missing, waiting=lookup.waiting)
+
+        folder, pid = os.environ.get(process_files.FOLDER), os.getpid()
+        return ProcessReporter(
+            ProcessIdentity(self.address, pid),
+            state,
+            telemetry=telemetry,
+            process_files=ProcessFiles(Path(folder) if folder else None, pid=pid),
+            redis=redis,
+            clock=self.clock,
+            stopwatch=self.stopwatch,
         )

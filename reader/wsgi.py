@@ -1,4 +1,4 @@
-"""What gunicorn serves: `gunicorn reader.wsgi:app`."""
+"""The WSGI application, for a gunicorn without the front: `gunicorn reader.wsgi:app`."""
 
 from reader.app import create_app
 

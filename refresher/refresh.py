@@ -220,7 +220,7 @@ class _Attempt:
         askers = access.askers()
         if askers is None:
             return contents.not_found()
-        if self.resource.kind.is_list:
+        if self.resource.kind.is_expanded:
             read = self._fetch_list(access, askers, known)
         else:
             read = ResponseReader(access, self, self.context.clock).read(known, askers)
@@ -305,8 +305,8 @@ class _Attempt:
         if self.state.metadata is None:
             return KnownPages()
         known = self.context.storage.pages(self.resource)
-        is_list = self.resource.kind.is_list
-        return KnownPages() if self._is_made_anew(known) and not is_list else known
+        is_expanded = self.resource.kind.is_expanded
+        return KnownPages() if self._is_made_anew(known) and not is_expanded else known
 
     def _is_made_anew(self, known: KnownPages) -> bool:
         """Whether the entry is made anew even if GitHub says that nothing changed."""

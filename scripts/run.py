@@ -23,6 +23,8 @@ from honcho.printer import Printer
 from scripts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
 from scripts.running import DATA, ROOT, findable
 from shared.errors import SettingsError
+from shared.resources.kinds import TRACKED
+from shared.resources.views import rankings
 from shared.settings import Settings, load
 
 REFRESHERS = 2  # so that a large list never holds up everything else
@@ -117,14 +119,9 @@ def _say_when_ready(settings: Settings) -> None:
             complain_at = time.monotonic() + _PATIENCE
         time.sleep(_POLL)
     org = settings.orgs[0]
-    tries = [
-        f"{base}/orgs/{org}",
-        f"{base}/orgs/{org}/repos",
-        f"{base}/orgs/{org}/members",
-        f"{base}/view/top/10/stars",
-        f"{base}/healthcheck",
-    ]
-    curls = "".join(f"  curl -s {url}\n" for url in tries)
+    paths = [kind.template.replace("{org}", org) for kind in TRACKED if kind.is_of_an_organisation]
+    paths += [f"/view/top/10/{next(iter(rankings()))}", "/healthcheck"]
+    curls = "".join(f"  curl -s {base}{path}\n" for path in paths)
     print(f"\nReady. Try:\n{curls}  {base}/status in a browser\n", flush=True)
 
 

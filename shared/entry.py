@@ -7,12 +7,12 @@ field               meaning
 ==================  ==========================================================================
 meta                JSON, changes with the version only: see `Metadata`; with `schema`
 name                the resource's name: its key has only a digest
-validated_at        Unix time in seconds when the origin last confirmed the content
-fresh_until         Unix time in seconds when it becomes stale
+validated_at        Unix time in seconds at which GitHub last confirmed the content
+fresh_until         Unix time in seconds at which it becomes stale
 body                the representation, uncompressed
 body:{encoding}     the same, compressed once by the refresher, for each of `ENCODINGS`; absent
-                    where that saves nothing
-ends                of an expanded list: where each item ends, see `json_array.pack_ends`
+                    if that saves nothing
+ends                of a expanded list: where each item ends, see `json_array.pack_ends`
 view:{name}         of a ranked list: `[[name of the item, value], ...]`, best first
 view:{name}:ends    where each of its items ends
 ==================  ==========================================================================
@@ -45,27 +45,27 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "items": (int, type(None)),
 }
 
-# What is read to look at an entry without its body, in the order that `metadata_from` takes it.
+# The fields that are read without the body, in the order of `metadata_from`.
 METADATA_FIELDS = ("meta", "validated_at", "fresh_until")
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """All that can be known of an entry without its body.
+    """Everything about an entry except its bodies.
 
     Args:
         status: HTTP status of the representation: 200, or a cached negative answer.
-        version: grows when, and only when, the content changes.
+        version: grows whenever the stored bodies change.
         etag: opaque part of the strong entity tag of the uncompressed representation.
         content_type: media type of the body.
-        changed_at: Unix time in seconds when this version was stored.
+        changed_at: Unix time in seconds at which the content last changed.
         size: bytes of the uncompressed body.
-        items: items of an expanded list; None for anything else.
+        items: number of items of a expanded list; None for anything else.
         links: of an on-demand page, GitHub's `Link` as (relation, query) pairs.
         form: what the entry was made for.
         derived: what our own code derived of the body, with the version of each.
-        validated_at: Unix time in seconds when the origin last confirmed the content.
-        fresh_until: Unix time in seconds when it becomes stale.
+        validated_at: Unix time in seconds at which GitHub last confirmed the content.
+        fresh_until: Unix time in seconds at which it becomes stale.
     """
 
     status: int
@@ -86,7 +86,7 @@ class Metadata:
         return now < self.fresh_until
 
     def is_newer_than(self, other: "Metadata") -> bool:
-        """Whether the origin confirmed this one later: what must not be replaced by `other`."""
+        """Whether GitHub confirmed this one later, so that `other` must not replace it."""
         return (self.validated_at, self.version) > (other.validated_at, other.version)
 
 
@@ -95,10 +95,10 @@ class Entry:
     """A resource's stored representation with its metadata.
 
     Args:
-        metadata: what is known of it.
+        metadata: everything except the bodies.
         body: the representation, uncompressed.
-        encoded: the same, compressed, by the name of the coding; none where that saves nothing.
-        ends: of an expanded list, where its items end; None for anything else.
+        encoded: the same, compressed, by the name of the coding; absent if that saves nothing.
+        ends: of a expanded list, where its items end; None for anything else.
         views: of a ranked list, the pre-ordered views by the name of their ranking.
     """
 
@@ -110,19 +110,19 @@ class Entry:
 
     @cached_property
     def array(self) -> JsonArray | None:
-        """The body of an expanded list, ready to be cut; None for anything else."""
+        """The body of a expanded list, ready to be sliced; None for anything else."""
         return None if self.ends is None else JsonArray(self.body, self.ends)
 
     @cached_property
     def held_bytes(self) -> int:
-        """About how many bytes of memory the entry takes."""
+        """Approximate size of the entry in memory, in bytes."""
         views = sum(len(view.body) + 8 * len(view) for view in self.views.values())
         bodies = len(self.body) + sum(map(len, self.encoded.values()))
         return bodies + 8 * len(self.ends or ()) + views + 2048
 
 
 def content_fields(entry: Entry) -> dict[str, bytes]:
-    """The fields of an entry's hash but for its freshness: what a new version writes."""
+    """The fields of an entry's hash that a new version writes: all except its freshness."""
     fields = {"meta": _encode_metadata(entry.metadata), "body": entry.body}
     for encoding, body in entry.encoded.items():
         fields[f"body:{encoding}"] = body
@@ -135,7 +135,7 @@ def content_fields(entry: Entry) -> dict[str, bytes]:
 
 
 def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
-    """The metadata in the values of `METADATA_FIELDS`; None where there is no entry.
+    """The metadata in the values of `METADATA_FIELDS`; None if there is no entry.
 
     Raises:
         UnreadableError: it was written under another schema, or is damaged.
@@ -174,7 +174,7 @@ def _time(value: bytes) -> float:
 
 
 def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:
-    """The entry in all fields of its hash; None where there is none.
+    """The entry in the fields of its hash; None if there is no entry.
 
     Raises:
         UnreadableError: it was written under another schema, or is damaged.

@@ -33,7 +33,7 @@ class StoredForm:
 
     Args:
         kind: name of the resource's kind.
-        expansion: number of the rule by which pages are joined.
+        expansion: number of the rule by which pages are expanded.
         visibility: rule of what is public.
     """
 

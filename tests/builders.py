@@ -131,8 +131,8 @@ def redis_fields(entry: Entry) -> dict[str, bytes | float]:
     return {**content_fields(entry), **freshness}
 
 
-def store_entry(redis: Redis, resource: Resource, entry: Entry) -> None:
-    """Put an entry in Redis as a refresher does, but for announcing it."""
+def store_entry(redis: Redis, resource: Resource, entry: Entry) -> Entry:
+    """Put an entry in Redis as a refresher does, except for announcing it; return it as stored."""
     form, derived = resource.stored_form, resource.kind.derived
     entry = replace(entry, metadata=replace(entry.metadata, form=form, derived=derived))
     with redis.pipeline() as pipeline:
@@ -140,6 +140,7 @@ def store_entry(redis: Redis, resource: Resource, entry: Entry) -> None:
         pairs = redis_fields(entry).items()
         pipeline.hset(keys.entry(resource), items=[part for pair in pairs for part in pair])
         pipeline.execute()
+    return entry
 
 
 def store_failure(redis: Redis, resource: Resource, failure: Failure) -> None:

@@ -1,37 +1,34 @@
-"""Reading the bodies that strangers send: in the event loop, and within bounds.
+"""Reads the bodies of requests in the event loop, within limits for all of them together.
 
-A body takes no thread while it comes, and has one deadline for the whole of it, so that a client
-that drips costs a connection for seconds and nothing more. A process reads `MOST` bodies at once
-and holds `MOST_BYTES` of them. A newcomer is never refused because of those before it: beyond the
-first bound the slowest gives way, beyond the second the largest. So a delivery of GitHub's, which
-comes in one piece, is read whatever else comes. Bounds for each address would not do that: behind a
-balancer, all clients have the same one.
+A body takes no thread while it arrives, and has one deadline for the whole of it: a client that
+sends it drop by drop costs a connection for seconds and nothing more. A process reads `MOST` bodies
+at once, of `MOST_BYTES` in total. A new body is never refused because of earlier ones: beyond the
+first limit the slowest body is given up, beyond the second the largest. So a delivery of GitHub's,
+which comes in one piece, is read whatever else arrives. Limits for each address would not achieve
+that: behind a load balancer, all clients have the same address.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from reader.errors import ApiError, BadRequest, Unavailable
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+from reader.web.asgi_types import Receive
 
 DEADLINE = 10.0  # seconds for a whole body, from the end of its request's head
 MOST = 64  # bodies that are read at once
 MOST_BYTES = 24 * 1024 * 1024  # of all bodies that are being read
-GRACE = 1.0  # seconds after which a body's speed tells something
-# What is taken of a body that nobody wants, once its request is answered: with less than this to
-# come, the connection can be kept.
-DISCARDED = 64 * 1024  # bytes
+GRACE = 1.0  # seconds after which the speed of a body is meaningful
+# Bytes that are read of an unwanted body after the response: if no more are to come, the connection
+# can be kept.
+DISCARDED = 64 * 1024
 LINGER = 1.0  # seconds
 _TINY = 4 * 1024  # bytes of a piece
 _JOINED = 64 * 1024  # bytes of tiny pieces
 
 
 class TooLarge(ApiError):  # noqa: N818 - named as HTTP names it
-    """The body is larger than anything that is meant; 413, named as Werkzeug names it."""
+    """The body is too large; 413, named as Werkzeug names it."""
 
     def __init__(self) -> None:
         super().__init__(413, "Request Entity Too Large")
@@ -45,31 +42,31 @@ class TooSlow(ApiError):  # noqa: N818
 
 
 class GivenUp(Unavailable):
-    """The body gave way to others; 503."""
+    """The body was given up in favour of others; 503."""
 
     def __init__(self) -> None:
         super().__init__("Too many bodies arrive at once.", retry_after=1)
 
 
 class Incoming:
-    """The body of one request, as it comes.
+    """The body of one request, as it arrives.
 
     Args:
-        receive: gives the next message of the server.
+        receive: returns the next message of the server.
         headers: the request's header fields, with lower-case names.
     """
 
     def __init__(self, receive: Receive, headers: Iterable[tuple[bytes, bytes]]) -> None:
         declared = dict(headers)
         self._receive = receive
-        self.length = int(declared.get(b"content-length", b"0"))  # of digits: the server looks
+        self.length = int(declared.get(b"content-length", b"0"))  # digits: checked by the server
         self.is_over = not self.length and b"transfer-encoding" not in declared
 
     async def next(self) -> bytes:
         """The next piece; empty at the end.
 
         Raises:
-            BadRequest: the client is gone.
+            BadRequest: the client has disconnected.
         """
         if self.is_over:
             return b""
@@ -81,7 +78,7 @@ class Incoming:
         return piece
 
     async def discard(self) -> None:
-        """Take the rest of a body that nobody wants, if it is small and comes soon."""
+        """Read and drop the rest of an unwanted body, if it is small and comes soon."""
         with suppress(TimeoutError, BadRequest):
             async with asyncio.timeout(LINGER):
                 left = DISCARDED
@@ -102,8 +99,9 @@ class _Reading:
     def hold(self, piece: bytes) -> None:
         """Keep a piece.
 
-        As it is: one buffer that grows would leave holes in memory, larger than what it holds. Only
-        tiny pieces are put together, since each would cost more than it says.
+        Pieces are kept as they are: one growing buffer would leave holes in memory that are larger
+        than the body. Only tiny pieces are joined, since an object for each costs more than its
+        bytes.
         """
         self.size += len(piece)
         if len(piece) >= _TINY:
@@ -116,17 +114,17 @@ class _Reading:
         last += piece
 
     def let_go(self) -> None:
-        """Keep nothing."""
+        """Drop all pieces."""
         self.size = 0
         self._pieces.clear()
 
     def whole(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         return b"".join(self._pieces)
 
 
 class Bodies:
-    """The bodies that a process is reading; for the thread of its event loop."""
+    """The bodies that a process is reading; for the thread of its event loop only."""
 
     def __init__(self) -> None:
         self._all: dict[_Reading, None] = {}  # the oldest first
@@ -137,14 +135,14 @@ class Bodies:
 
         Args:
             incoming: the body.
-            limit: bytes that it may have.
+            limit: of its size in bytes.
             feed: called with each piece, in order.
 
         Raises:
-            TooLarge: it has more than that, or says so.
-            TooSlow: it did not come in time.
-            GivenUp: it gave way to others.
-            BadRequest: the client is gone.
+            TooLarge: it is larger, or its Content-Length is.
+            TooSlow: it did not arrive in time.
+            GivenUp: it was given up in favour of others.
+            BadRequest: the client has disconnected.
         """
         if incoming.length > limit:
             raise TooLarge
@@ -152,7 +150,7 @@ class Bodies:
         reading = _Reading(loop.time(), asyncio.timeout(DEADLINE))
         self._all[reading] = None
         if len(self._all) > MOST:
-            # Later: what has come already is read at once, and then needs no place.
+            # Later: a body that has already arrived is read at once, and then needs no place.
             loop.call_soon(self._bound_number)
         try:
             async with reading.deadline:
@@ -193,6 +191,6 @@ class Bodies:
 
 
 def _slowest(readings: list[_Reading], now: float) -> _Reading:
-    """The one with the fewest bytes a second; while all are young, the oldest."""
+    """The body with the fewest bytes a second; while all are younger than `GRACE`, the oldest."""
     known = [one for one in readings if now - one.began >= GRACE]
     return min(known, key=lambda one: one.size / (now - one.began), default=readings[0])

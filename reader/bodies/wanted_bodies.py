@@ -1,7 +1,7 @@
-"""Which requests bring a body that is wanted, and what they must show before it is read.
+"""Which requests may bring a body, and what they must show before it is read.
 
-Everything else is served as if it had none. What is asked for here is only well-formed, and never
-compared with a secret: whether a body is read would tell a right guess from a wrong one.
+All other requests are served as if they had no body. Here credentials are only checked for their
+form and never compared with a secret: whether a body is read would reveal a right guess.
 """
 
 import re
@@ -18,9 +18,9 @@ WEBHOOK = "/webhooks/github"
 _SIGN_IN = "/status/sign-in"
 _FORMS = frozenset({_SIGN_IN, "/status/sign-out", *(f"/status/{name}" for name in Action)})
 POSTED_TO = frozenset({WEBHOOK, *_FORMS})
-# The longest form names a resource, which has 1,024 bytes at the most, three for each in a form.
+# The longest form names a resource of up to 1,024 bytes, each of which takes three in a form.
 FORM_MAX_BYTES = 8 * 1024
-# Those that Werkzeug reads.
+# The media types of forms that Werkzeug reads.
 _FORM_TYPE = re.compile(r"(?:application/x-www-form-urlencoded|multipart/form-data)\s*(?:;|$)")
 
 
@@ -28,8 +28,8 @@ class Wanted(NamedTuple):
     """A body that is to be read.
 
     Args:
-        limit: bytes that it may have.
-        signature: that it has to match; None for any.
+        limit: of its size in bytes.
+        signature: that it has to match; None if it needs none.
     """
 
     limit: int
@@ -37,22 +37,22 @@ class Wanted(NamedTuple):
 
 
 def may_bring_a_body(method: str, target: str) -> bool:
-    """Whether a request may bring a body that is wanted; its target may be a whole URL."""
+    """Whether a request may bring a body that is read; its target may be a whole URL."""
     path = unquote(target.partition("?")[0])
     return method == "POST" and path.endswith(tuple(POSTED_TO))
 
 
 def wanted(path: str, header: Callable[[str], str], settings: Settings) -> Wanted | None:
-    """What is to be read of a request with the method POST; None for nothing.
+    """The body that is read of a request with the method POST; None for none.
 
     Args:
         path: decoded.
-        header: gives the value of a header field, empty where it is absent.
+        header: returns the value of a header field, empty if absent.
         settings: of the process.
 
     Raises:
         Unauthorized: a delivery has no signature.
-        BadRequest: a delivery lacks something else.
+        BadRequest: a delivery lacks another field.
     """
     if path == WEBHOOK and settings.webhook_secrets:
         delivery = Delivery.of(header)

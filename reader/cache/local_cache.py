@@ -1,7 +1,7 @@
-"""The local cache (L1): what a reader process holds in memory."""
+"""The local cache (L1): the entries that a reader process holds in memory."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -14,9 +14,9 @@ class Held:
     """An entry in memory.
 
     Args:
-        resource: what it is of.
-        entry: the entry; never changed, only replaced.
-        look_at: Unix time in seconds when Redis is to be looked at again.
+        resource: of the entry.
+        entry: never changed, only replaced.
+        check_at: Unix time in seconds when it is next checked in Redis.
         asked_at: Unix time in seconds of the last request for it.
     """
 
@@ -28,11 +28,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Usage:
-    """How much is held.
+    """How much memory entries take.
 
     Args:
         entries: their number.
-        bytes: that they take, about.
+        bytes: their approximate size.
     """
 
     entries: int
@@ -40,30 +40,34 @@ class Usage:
 
 
 class LocalCache:
-    """Entries by resource. Tracked ones stay; the others are bounded in bytes, oldest use first.
+    """Entries by resource. Tracked entries stay; on-demand ones are bounded in bytes (LRU).
 
-    Not a store of truth: everything here can be thrown away and read again from Redis. An entry
-    is only ever replaced by one that the origin confirmed later:
+    Not a store of truth: everything here can be dropped and read again from Redis. An entry is only
+    ever replaced by one that the origin confirmed later:
 
-        request: reads version 1 from Redis    caretaker: reads version 2, puts it
+        request: reads version 1 from Redis    synchronizer: reads version 2, puts it
         request: puts version 1                -> refused, version 2 stays
 
     Args:
-        max_bytes: of the entries that are not tracked.
-        next_look: gives the time of the next look from an entry's metadata and now.
+        max_bytes: of all on-demand entries.
+        keep: seconds for which an on-demand entry is held without a request for it.
+        next_check: returns when an entry is next checked, from its metadata and now.
     """
 
-    def __init__(self, max_bytes: int, *, next_check: Callable[[Metadata, float], float]) -> None:
+    def __init__(
+        self, max_bytes: int, *, keep: float, next_check: Callable[[Metadata, float], float]
+    ) -> None:
         self._max_bytes = max_bytes
+        self._keep = keep
         self._next_check = next_check
         self._lock = Lock()
         self._tracked: dict[str, Held] = {}
         self._on_demand: OrderedDict[str, Held] = OrderedDict()
         self._on_demand_bytes = 0
-        self.generation = 0  # grows after each change of what would be answered
+        self.generation = 0  # grows after each change that changes a response
 
     def get(self, resource: Resource, now: float) -> Held | None:
-        """What is held of a resource, marking it as asked for."""
+        """The held entry of a resource for a request; None if there is none."""
         held = self._tracked.get(resource.id)
         if held is not None or resource.tracked:
             return held
@@ -75,13 +79,17 @@ class LocalCache:
         return held
 
     def peek(self, resource: Resource) -> Held | None:
-        """What is held of a resource, without marking it."""
+        """The held entry of a resource, without a request for it; None if there is none."""
         return self._tracked.get(resource.id) or self._on_demand.get(resource.id)
 
-    def put(self, resource: Resource, entry: Entry, now: float) -> Entry:
-        """Hold an entry unless a newer one is held; return the one that is newer.
+    def missing(self, resources: Iterable[Resource]) -> list[Resource]:
+        """Those of the resources that are not held."""
+        return [resource for resource in resources if self.peek(resource) is None]
 
-        One that is larger than all the room there is is not held at all.
+    def put(self, resource: Resource, entry: Entry, now: float) -> Entry:
+        """Hold an entry unless a newer one is held; return the newer of the two.
+
+        An on-demand entry that is larger than `max_bytes` is returned and not held.
         """
         with self._lock:
             before = self.peek(resource)
@@ -97,7 +105,7 @@ class LocalCache:
             return entry
 
     def confirm(self, resource: Resource, metadata: Metadata, now: float) -> None:
-        """Take over newer metadata of the version that is held, and set the next look."""
+        """Apply newer metadata to the held version, and schedule its next check."""
         with self._lock:
             held = self.peek(resource)
             if held is None or held.entry.metadata.version != metadata.version:
@@ -109,14 +117,14 @@ class LocalCache:
             self.generation += 1
 
     def postpone(self, resource: Resource, check_at: float) -> None:
-        """Set the next look at what is held of a resource."""
+        """Set the time of the next check of a resource, if it is held."""
         with self._lock:
             held = self.peek(resource)
             if held is not None:
                 self._hold(replace(held, check_at=check_at))
 
     def forget(self, resource: Resource, version: int) -> None:
-        """Let go of an on-demand entry of that version or an older one: it is not to be served."""
+        """Drop the on-demand entry of a resource if it has this version or an older one."""
         with self._lock:
             held = self._on_demand.get(resource.id)
             if held is not None and held.entry.metadata.version <= version:
@@ -124,23 +132,23 @@ class LocalCache:
                 self._on_demand_bytes -= held.entry.held_bytes
                 self.generation += 1
 
-    def drop_unasked(self, since: float) -> None:
-        """Let go of on-demand entries that nobody asked for since then (Unix time, seconds)."""
+    def drop_unasked(self, now: float) -> None:
+        """Drop on-demand entries that were not requested for longer than `keep`."""
         with self._lock:
             while self._on_demand:
                 oldest = next(iter(self._on_demand.values()))
-                if oldest.asked_at >= since:
+                if oldest.asked_at >= now - self._keep:
                     return
                 self._drop_oldest()
 
     def resources(self) -> list[Resource]:
-        """Everything held."""
+        """The resources of all held entries."""
         with self._lock:
             held = [*self._tracked.values(), *self._on_demand.values()]
         return [one.resource for one in held]
 
     def usage(self) -> tuple[Usage, Usage]:
-        """How much is held that is tracked, and how much on demand."""
+        """Memory taken by tracked entries, and by on-demand entries."""
         with self._lock:
             tracked = [held.entry.held_bytes for held in self._tracked.values()]
             on_demand = Usage(len(self._on_demand), self._on_demand_bytes)
@@ -148,7 +156,7 @@ class LocalCache:
 
     @property
     def on_demand_bytes(self) -> int:
-        """About how many bytes the entries take that are not tracked."""
+        """Approximate size of all on-demand entries."""
         return self._on_demand_bytes
 
     def _hold(self, held: Held) -> None:

@@ -1,4 +1,4 @@
-"""The read path: local cache, then Redis, then wait for a refresher."""
+"""The read path of a request: local cache, then Redis, then a wait for a refresher."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,35 +17,50 @@ from shared.outcomes import Served
 from shared.redis.store import Store
 from shared.resources.resource import Resource
 
-# Seconds between looks while waiting: only for the announcement that got lost.
+# Seconds between checks while waiting: needed only if an announcement was lost.
 _POLL = 1.0
+# Seconds of `Retry-After`.
+_PAUSED = 60
+_QUEUE_FULL = 5
 
 
 @dataclass(frozen=True)
 class Found:
-    """Content for a client.
+    """An entry for a request.
 
     Args:
-        entry: the content, fresh or stale.
-        served: where it came from.
+        entry: fresh or stale.
+        served: where it was found.
     """
 
     entry: Entry
     served: Served
 
 
+@dataclass(frozen=True)
+class WaitLimits:
+    """Limits of the wait for content that is nowhere yet.
+
+    Args:
+        seconds: that a request waits at most.
+        requests: that may wait at once, so that threads are left for hits.
+    """
+
+    seconds: float
+    requests: int
+
+
 class Lookup:
-    """Finds the entry that answers a request, in as few steps as there are.
+    """Finds the entry for a request.
 
     Args:
         local: the local cache.
         store: Redis.
-        caretaker: told what is due for another look.
-        arrivals: where threads wait for what is nowhere yet.
-        miss_wait: seconds that a client waits at the most.
-        max_waiting: threads that may wait at once, so that others are left for hits.
-        clock: gives Unix time in seconds.
-        stopwatch: gives seconds from any fixed point, never set back.
+        synchronizer: checks entries that are due or stale.
+        waiters: for content that is nowhere yet.
+        limits: of the wait for it.
+        clock: returns Unix time in seconds.
+        stopwatch: returns seconds from any fixed point; never set back.
     """
 
     def __init__(
@@ -55,8 +70,7 @@ class Lookup:
         store: Store,
         synchronizer: Synchronizer,
         waiters: Waiters,
-        miss_wait: float,
-        max_waiting: int,
+        limits: WaitLimits,
         clock: Callable[[], float],
         stopwatch: Callable[[], float],
     ) -> None:
@@ -64,8 +78,7 @@ class Lookup:
         self._store = store
         self._synchronizer = synchronizer
         self._waiters = waiters
-        self._miss_wait = miss_wait
-        self._max_waiting = max_waiting
+        self._limits = limits
         self._waiting = 0
         self._lock = Lock()
         self._clock = clock
@@ -73,41 +86,48 @@ class Lookup:
         self._flights: SingleFlight[Found | None] = SingleFlight()
 
     def get(self, resource: Resource, *, request_id: str | None = None) -> Found:
-        """The content of a resource, fresh or stale.
+        """The entry of a resource, fresh or stale.
 
         Args:
-            resource: what is asked for.
-            request_id: of the client's request; a refresh that it causes is known by it.
+            resource: of the request.
+            request_id: of the client's request; a refresh that it causes carries it.
 
         Raises:
             Unavailable: there is none, and none came in time.
         """
+        entry = self.in_memory(resource, request_id=request_id)
+        if entry is None:
+            return self._miss(resource, request_id)
+        return Found(entry, Served.LOCAL)
+
+    def in_memory(self, resource: Resource, *, request_id: str | None) -> Entry | None:
+        """The entry of a resource if it is in memory, for a request; schedules a check if due."""
         now = self._clock()
         held = self._local.get(resource, now)
         if held is None:
-            return self._miss(resource, request_id)
+            return None
         if held.check_at <= now:
             self._synchronizer.schedule_check(resource, request_id)
-        return Found(held.entry, Served.LOCAL)
+        return held.entry
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for content."""
+        """Number of requests that wait for content."""
         return self._waiting
 
     def _miss(self, resource: Resource, request_id: str | None) -> Found:
         with self._lock:
-            if self._waiting >= self._max_waiting:
+            if self._waiting >= self._limits.requests:
                 raise Unavailable("Too many requests are waiting for content.", retry_after=1)
             self._waiting += 1
         try:
-            return self._wait(resource, self._stopwatch() + self._miss_wait, request_id)
+            return self._wait(resource, self._stopwatch() + self._limits.seconds, request_id)
         finally:
             with self._lock:
                 self._waiting -= 1
 
     def _wait(self, resource: Resource, deadline: float, request_id: str | None) -> Found:
-        """Lead the flight for the resource, or wait for its leader; lead on when he gives up."""
+        """Lead the flight for the resource, or wait for its leader and lead when that gives up."""
         while (remaining := deadline - self._stopwatch()) > 0:
             try:
                 found = self._flights.do(
@@ -122,8 +142,8 @@ class Lookup:
         raise Unavailable("The content is still being fetched from GitHub.", retry_after=1)
 
     def _fetch(self, resource: Resource, deadline: float, request_id: str | None) -> Found | None:
-        """The content from Redis, as soon as it is there; None when the time is up."""
-        # What landed between this request's miss and its take-off need not be read again.
+        """The entry from Redis as soon as it is there; None when the time is up."""
+        # Another flight may have loaded it between this request's miss and the start of its own.
         held = self._local.get(resource, self._clock())
         if held is not None:
             return Found(held.entry, Served.REDIS)
@@ -151,8 +171,8 @@ class Lookup:
     ) -> Found | None:
         is_silent = True
         while (remaining := deadline - self._stopwatch()) > 0:
-            # Asks for a refresh where one is called for. News that brings nothing is no reason to
-            # look again at once: what comes next is announced.
+            # The check requests a refresh if one is due. A result without an entry is no reason to
+            # check again at once: the next change is announced.
             if is_silent:
                 self._synchronizer.schedule_check(resource, request_id)
             result = waiter.wait(min(_POLL, remaining))
@@ -161,18 +181,18 @@ class Lookup:
             entry = held.entry if held else None
             if entry is None and result is not None:
                 self._give_up_early(result, remaining)
-                # Held for less than a moment: too large for the local cache.
+                # The entry may be too large for the local cache.
                 entry = self._read(resource) if result.state.metadata else None
             if entry is not None:
                 return Found(entry, Served.WAITED)
         return None
 
     def _give_up_early(self, result: CheckResult, remaining: float) -> None:
-        """Send the client away at once when nothing can come while it waits."""
+        """End the wait at once if no content can come before its end."""
         if result.suspended and result.state.metadata is None:
-            raise Unavailable("Refreshing is paused by an operator.", retry_after=60)
+            raise Unavailable("Refreshing is paused by an operator.", retry_after=_PAUSED)
         if result.turned_away:
-            raise Unavailable("Too many refreshes are queued.", retry_after=5)
+            raise Unavailable("Too many refreshes are queued.", retry_after=_QUEUE_FULL)
         failure = result.state.failure
         if result.state.metadata is None and failure is not None:
             pause = failure.retry_at - self._clock()

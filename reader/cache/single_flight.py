@@ -1,6 +1,6 @@
-"""Single flight: of many threads that want the same thing at once, one does the work.
+"""Single flight: if many threads want the same result at once, one of them does the work.
 
-After groupcache's `singleflight`, with a time limit for those who wait.
+Like groupcache's `singleflight`, with a time limit for the threads that wait.
 """
 
 from collections.abc import Callable, Hashable
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 class SingleFlight(Generic[Result]):
     """Merges simultaneous calls with the same key into one.
 
-    Not a cache: when the call is over the next one does the work again.
+    Not a cache: after the call the next one does the work again.
     """
 
     def __init__(self) -> None:
@@ -25,8 +25,8 @@ class SingleFlight(Generic[Result]):
         """Do the work, or wait for the thread that is doing it, and return its result.
 
         Args:
-            key: calls with the same key are merged.
-            work: called by one of them; what it raises is raised by all.
+            key: simultaneous calls with the same key are merged.
+            work: called by one of them; an error that it raises is raised in all.
             timeout: seconds that the others wait.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The thread of a reader process that hears announcements."""
+"""The thread of a reader process that receives announcements from Redis pub/sub."""
 
 import logging
 from threading import Event, Thread
@@ -11,17 +11,17 @@ from shared.resources.catalogue import Catalogue
 
 log = logging.getLogger("reader")
 
-_POLL = 1.0  # seconds; how soon a stop is noticed
+_POLL = 1.0  # seconds after which a stop is noticed
 _PAUSE = 0.5  # seconds before subscribing again after an error
 
 
 class Subscriber:
-    """Passes announcements on to the caretaker, and subscribes again after any interruption.
+    """Passes announcements on to the synchronizer; subscribes again after any interruption.
 
     Args:
         redis: a client; the subscription takes a connection of its own from it.
         catalogue: finds the resource that an announcement names.
-        caretaker: told of each announcement, and of each (re)subscription.
+        synchronizer: receives each announcement, and learns of each subscription.
     """
 
     def __init__(self, redis: Redis, *, catalogue: Catalogue, synchronizer: Synchronizer) -> None:
@@ -31,8 +31,8 @@ class Subscriber:
         self._stopped = Event()
 
     def start(self) -> None:
-        """Begin; call it in the process that is to hear, after any fork."""
-        Thread(target=self._run, name="listener", daemon=True).start()
+        """Start the thread; call it after any fork."""
+        Thread(target=self._run, name="subscriber", daemon=True).start()
 
     def stop(self) -> None:
         """End the thread within about a second."""
@@ -45,21 +45,22 @@ class Subscriber:
             except RedisError:
                 self._stopped.wait(_PAUSE)
             except Exception:
-                log.exception("unexpected error while listening to announcements")
+                log.exception("unexpected error while receiving announcements")
                 self._stopped.wait(_PAUSE)
 
     def _listen(self) -> None:
+        """Subscribe once; receive until stopped, or until the synchronizer finds a loss."""
+        losses = self._synchronizer.losses
         with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
-            self._synchronizer.is_deaf.clear()
             pubsub.subscribe(keys.ANNOUNCE)
             # A connection whose other end vanished stays silent for ever and never fails.
-            while not self._stopped.is_set() and not self._synchronizer.is_deaf.is_set():
+            while not self._stopped.is_set() and self._synchronizer.losses == losses:
                 message = pubsub.get_message(timeout=_POLL)
                 if message is not None:
-                    self._hear(message["type"], message["data"])
+                    self._receive(message["type"], message["data"])
 
-    def _hear(self, kind: str, data: bytes) -> None:
-        # redis-py subscribes again by itself after a lost connection; that shows here too.
+    def _receive(self, kind: str, data: bytes) -> None:
+        # redis-py subscribes again by itself after a lost connection; that arrives here too.
         if kind == "subscribe":
             self._synchronizer.subscribed()
             return

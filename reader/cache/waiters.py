@@ -1,4 +1,4 @@
-"""Waiting for content that is nowhere yet: who waits, and the signal that something was learnt."""
+"""Waiting for content that is neither in memory nor in Redis: who waits, and the signal to them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from shared.resources.resource import Resource
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a look at Redis taught.
+    """The result of checking a resource in Redis.
 
     Args:
-        look: what it holds.
-        turned_away: a refresh was called for, but the queue is full.
-        suspended: an operator has refreshing paused.
+        state: of the resource.
+        turned_away: a refresh was due, but the queue is full.
+        suspended: an operator has paused refreshing.
     """
 
     state: EntryState
@@ -27,9 +27,9 @@ class CheckResult:
 class Waiter:
     """One thread's wait for a resource.
 
-    It begins before the first look at Redis, so that no news can fall in between:
+    It begins before the first read of Redis, so that no news can be missed in between:
 
-        waiter: looks, finds nothing     refresher: stores, announces    waiter: begins to wait
+        waiter: reads, finds nothing     refresher: stores, announces    waiter: begins to wait
 
     would lose the announcement; with the wait begun first it is remembered.
     """
@@ -39,13 +39,13 @@ class Waiter:
         self._result: CheckResult | None = None
 
     def tell(self, result: CheckResult) -> None:
-        """Say what was just learnt."""
+        """Hand over the result of a check."""
         with self._condition:
             self._result = result
             self._condition.notify_all()
 
     def wait(self, seconds: float) -> CheckResult | None:
-        """Wait for news and take it; None when there was none in so many seconds."""
+        """Wait for a result and take it; None if none came in so many seconds."""
         with self._condition:
             self._condition.wait_for(lambda: self._result is not None, seconds)
             result, self._result = self._result, None
@@ -53,14 +53,14 @@ class Waiter:
 
 
 class Waiters:
-    """The resources that threads of this process wait for, one thread each."""
+    """The waiters of a process: at most one for a resource, by single flight."""
 
     def __init__(self) -> None:
         self._waiters: dict[str, Waiter] = {}
 
     @contextmanager
     def waiting_for(self, resource: Resource) -> Iterator[Waiter]:
-        """Be told of news of a resource until the block is left."""
+        """A waiter that receives the results of checks of a resource inside the block."""
         waiter = self._waiters[resource.id] = Waiter()
         try:
             yield waiter
@@ -73,7 +73,7 @@ class Waiters:
         return resource.id in self._waiters
 
     def tell(self, resource: Resource, result: CheckResult) -> None:
-        """Tell whoever waits for a resource what was just learnt of it."""
+        """Hand the result of a check to the waiter for a resource, if there is one."""
         waiter = self._waiters.get(resource.id)
         if waiter is not None:
             waiter.tell(result)

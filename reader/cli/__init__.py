@@ -4,7 +4,6 @@ It reads Redis as the status page does, and like a reader it does none of the wo
 enqueues refreshes and removals for the refreshers, and waits until they are done.
 
 - `commands`: the commands and their options.
-- `context`, `clock`: what a command works with.
 - `wait`: enqueues a refresh or a removal, and waits for it; `warm`: for all tracked resources.
 - `doctor`: gathers facts for `checks`, pure functions that say what is wrong.
 - `documents`: JSON documents of `--json`; `tables`: the same for people.

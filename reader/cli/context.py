@@ -3,17 +3,17 @@
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import click
 from flask import current_app
 from redis import Redis, RedisError, exceptions
 
-from reader.cli.clock import Clock
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
 from reader.process import ReaderProcess
 from reader.status.page_input import PageInput
+from shared.clock import SYSTEM, Clock
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
@@ -45,7 +45,7 @@ class CommandContext:
     queue: RefreshQueue
     watch: FleetWatch
     store: Store
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = SYSTEM
 
     def fleet(self) -> Fleet:
         """The fleet at present."""
@@ -116,7 +116,7 @@ def command_context() -> Iterator[CommandContext]:
             redis,
             process.catalogue,
             RefreshQueue(redis, limit=process.settings.queue_max),
-            FleetWatch(redis, process.catalogue),
+            FleetWatch(redis, process.catalogue, clock=SYSTEM.now),
             Store(redis),
         )
     except RedisError as error:

@@ -12,11 +12,11 @@ from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_github, check_processes
 from reader.cli.checks.redis_server import RedisFacts, check_redis
-from reader.cli.clock import Clock
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
 from reader.status.diagnosis import LEVEL_SIGNS
+from shared.clock import Clock
 
 _LEVELS = {verdict: level for level, verdict in VERDICTS.items()}
 

@@ -1,22 +1,22 @@
-"""What a reader process knows of itself, and the thread that tells others of it."""
+"""The thread by which a reader process reports its counts and its state to others.
+
+Once a second it writes counts and gauges to a file for the other processes of the node, and every
+few seconds a report to Redis for the whole fleet.
+"""
 
 import logging
-import os
-import socket
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Event, Lock, Thread
 from typing import NamedTuple
 
 from redis import Redis, RedisError
 
-from reader.cache.local_cache import LocalCache
+from reader.cache.local_cache import Usage
 from reader.fleet.heartbeats import INTERVAL, ReaderReport, leave, report
-from reader.telemetry.access_log import AccessLog
-from reader.telemetry.counters import Counters, RequestLabels
+from reader.telemetry.counters import Counter
 from reader.telemetry.process_files import ProcessFiles
-from reader.telemetry.request_ids import RequestIds
+from reader.telemetry.request_telemetry import RequestTelemetry
 from shared.measures import Measure, Measures
 from shared.outcomes import Served
 from shared.version import VERSION
@@ -24,123 +24,129 @@ from shared.version import VERSION
 log = logging.getLogger("reader")
 
 _TICK = 1.0  # seconds
-_LATELY = 12  # reports back that "lately" begins: a minute
+_SAMPLES = 12  # reports of which "lately" consists: a minute
 _CONTENT = frozenset({Served.LOCAL, Served.REDIS, Served.WAITED})
 
 
+class ProcessIdentity(NamedTuple):
+    """A process among all others.
+
+    Args:
+        node: host and port.
+        pid: of the process.
+    """
+
+    node: str
+    pid: int
+
+
+class ProcessState(NamedTuple):
+    """The state of a process at one moment.
+
+    Args:
+        tracked: memory taken by tracked entries.
+        on_demand: memory taken by on-demand entries.
+        missing: number of tracked resources that cannot be served.
+        waiting: number of requests that wait for content.
+    """
+
+    tracked: Usage
+    on_demand: Usage
+    missing: int
+    waiting: int
+
+
 class _Sample(NamedTuple):
-    at: float  # seconds of a clock that is never set back
+    at: float  # seconds of the stopwatch
     requests: float
     content: float
     hits: float
 
 
 class ProcessReporter:
-    """Counts, ids and logs of one reader process; made after the fork.
+    """Reports one reader process; made after the fork.
 
     Args:
-        local: what is held.
-        redis: where the process reports to.
-        node_counts: of the gunicorn that it belongs to.
-        access_log: notes requests.
-        port: that it listens on.
-        missing: gives how many tracked resources cannot be served.
+        identity: of the process.
+        state: returns the state of the process.
+        telemetry: its counters and access log.
+        process_files: of the node.
+        redis: for reports to the fleet.
+        clock: returns Unix time in seconds.
+        stopwatch: returns seconds from any fixed point; never set back.
     """
 
     def __init__(
         self,
-        local: LocalCache,
-        redis: Redis,
+        identity: ProcessIdentity,
+        state: Callable[[], ProcessState],
         *,
+        telemetry: RequestTelemetry,
         process_files: ProcessFiles,
-        access_log: AccessLog,
-        port: int,
-        missing: Callable[[], int],
+        redis: Redis,
+        clock: Callable[[], float],
+        stopwatch: Callable[[], float],
     ) -> None:
-        self.counters = Counters()
-        self.request_ids = RequestIds()
-        self.access_log = access_log
-        # How many connections there are, and how many requests wait: set by those who know.
-        self.connections: Callable[[], int] = lambda: 0
-        self.waiting: Callable[[], int] = lambda: 0
-        self._local = local
-        self._redis = redis
+        self._identity = identity
+        self._state = state
+        self._telemetry = telemetry
+        self._counters = telemetry.counters
         self._process_files = process_files
-        self._node = f"{socket.gethostname()}:{port}"
-        self._missing = missing
-        self._started_at = time.time()
-        self._samples: deque[_Sample] = deque([self._sample()], maxlen=_LATELY)
+        self._redis = redis
+        self._clock = clock
+        self._stopwatch = stopwatch
+        self._connections = 0
+        self._started_at = clock()
+        self._samples: deque[_Sample] = deque([self._sample()], maxlen=_SAMPLES)
         self._stopped = Event()
         self._writing = Lock()
-        self._thread = Thread(target=self._run, name="observer", daemon=True)
+        self._thread = Thread(target=self._run, name="reporter", daemon=True)
 
     def start(self) -> None:
-        """Begin to tell others; call it in the process that is meant, after any fork."""
+        """Start the thread; call it after any fork."""
         self._process_files.begin()
         self._thread.start()
 
     def stop(self) -> None:
-        """Write down the last counts, and sign off."""
+        """Write the last counts, and end the thread, which removes the process from the fleet."""
         self._stopped.set()
         self.write()
 
-    def answered(
-        self,
-        labels: RequestLabels,
-        *,
-        method: str,
-        target: str,
-        seconds: float,
-        request_id: str,
-        client: str,
-    ) -> None:
-        """Count an answer, and log it where it is this one's turn.
+    def add(self, counters: Iterable[Counter], *, connections: int) -> None:
+        """Add what the front's thread has counted since the last call.
 
         Args:
-            kind: what it is counted as.
-            method: of the request.
-            target: path and query of the request.
-            seconds: that it took.
-            request_id: given or taken.
-            client: IP address of the peer.
+            counters: that the thread increments no more.
+            connections: number of open connections.
         """
-        self.counters.answered(labels, seconds)
-        if self.access_log.wants_next():
-            self.access_log.note(
-                method=method,
-                target=target,
-                status=labels.status,
-                served=labels.served,
-                seconds=seconds,
-                request_id=request_id,
-                client=client,
-            )
+        self._counters.add(counters)
+        self._connections = connections
 
     def node(self) -> tuple[Measures, Mapping[str, float], int]:
-        """Counts and gauges of all processes of this node, and how many processes they are."""
-        return self._process_files.sums(self.counters.counts(), self.gauges())
+        """Counts and gauges of all processes of this node, and the number of processes."""
+        return self._process_files.sums(self._counters.counts(), self.gauges())
 
     def gauges(self) -> Mapping[str, float]:
-        """How much there is of what comes and goes, in this process."""
-        tracked, on_demand = self._local.usage()
+        """The gauges of this process."""
+        tracked, on_demand, _, waiting = self._state()
         return {
             "local_entries|tracked": tracked.entries,
             "local_entries|on-demand": on_demand.entries,
             "local_bytes|tracked": tracked.bytes,
             "local_bytes|on-demand": on_demand.bytes,
-            "connections": self.connections(),
-            "waiting_requests": self.waiting(),
+            "connections": self._connections,
+            "waiting_requests": waiting,
         }
 
     def write(self) -> None:
-        """Write what was counted where the node's other processes find it."""
-        with self._writing:  # or the end of a process might be overwritten by what came before
-            self.access_log.write()
-            self._process_files.write(self.counters.counts(), self.gauges())
+        """Write the access log, and the file for the other processes of the node."""
+        with self._writing:  # or an older file could replace the last one of an ending process
+            self._telemetry.access_log.write()
+            self._process_files.write(self._counters.counts(), self.gauges())
 
     def report(self) -> None:
-        """Say in Redis how the process is; may raise `redis.RedisError`."""
-        report(self._redis, self._report(), self.counters.take_names())
+        """Report the process in Redis; may raise `redis.RedisError`."""
+        report(self._redis, self._report(), self._counters.take_names())
 
     def _run(self) -> None:
         is_away = False
@@ -148,13 +154,14 @@ class ProcessReporter:
         while not self._stopped.wait(_TICK):
             try:
                 self.write()
-                if time.monotonic() >= next_report:
-                    next_report = time.monotonic() + INTERVAL
+                now = self._stopwatch()
+                if now >= next_report:
+                    next_report = now + INTERVAL
                     self._samples.append(self._sample())
                     self.report()
                     is_away = False
             except RedisError:
-                is_away = True  # the caretaker has said so
+                is_away = True  # the synchronizer has logged it
             except Exception:
                 log.exception("unexpected error while reporting")
         if not is_away:
@@ -164,30 +171,30 @@ class ProcessReporter:
                 return
 
     def _report(self) -> ReaderReport:
-        tracked, on_demand = self._local.usage()
+        tracked, on_demand, missing, _ = self._state()
         first, last = self._samples[0], self._samples[-1]
         before = self._samples[-2] if len(self._samples) > 1 else first
         return ReaderReport(
-            node=self._node,
-            pid=os.getpid(),
+            node=self._identity.node,
+            pid=self._identity.pid,
             version=VERSION,
             started_at=self._started_at,
-            at=time.time(),
+            at=self._clock(),
             requests=int(last.requests),
             per_second=round((last.requests - before.requests) / max(last.at - before.at, 0.1), 1),
             content=int(last.content - first.content),
             hits=int(last.hits - first.hits),
             local_entries=tracked.entries + on_demand.entries,
             local_bytes=tracked.bytes + on_demand.bytes,
-            missing=self._missing(),
+            missing=missing,
         )
 
     def _sample(self) -> _Sample:
         requests = content = hits = 0.0
-        for (measure, labels), number in self.counters.counts().items():
+        for (measure, labels), number in self._counters.counts().items():
             if measure is not Measure.REQUESTS:
                 continue
             requests += number
             content += number if labels[1] in _CONTENT else 0
             hits += number if labels[1] == Served.LOCAL else 0
-        return _Sample(time.monotonic(), requests, content, hits)
+        return _Sample(self._stopwatch(), requests, content, hits)

@@ -1,7 +1,6 @@
 """A snapshot of the whole fleet from Redis: the data of `/status`, `/metrics` and the CLI."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -174,9 +173,7 @@ class FleetWatch:
         clock: returns Unix time in seconds.
     """
 
-    def __init__(
-        self, redis: Redis, catalogue: Catalogue, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, redis: Redis, catalogue: Catalogue, *, clock: Callable[[], float]) -> None:
         self._redis = redis
         self._catalogue = catalogue
         self._clock = clock

@@ -1,15 +1,16 @@
-"""The front: answers what is in memory straight from the socket, and hands over everything else.
+"""The front: serves hits straight from the socket, and hands over everything else.
 
-    socket ─> protocol.Front ── plain GET or HEAD of something held ──> bytes out
+    socket ─> connection.FrontConnection ── plain GET or HEAD of an entry in memory ──> bytes out
                   │ anything else, with the connection, byte for byte
-                  └─> borrowed.Borrowed (gunicorn's protocol) ─> reader.asgi ─> Flask
+                  └─> gunicorn_protocol.GunicornProtocol ─> reader.asgi ─> Flask
 
-An accelerator and nothing more: what it sends is what `reader.routes` would have sent, since both
-take it from `reader.response.response`. Leave it out (`gunicorn -k gthread reader.wsgi:app`) and
-every answer is the same, only slower.
+It is an accelerator and nothing more: it sends what `reader.routes` would have sent, since both
+call `reader.response.respond`. Without it (`gunicorn -k gthread reader.wsgi:app`) every response is
+the same, only slower.
 
-One module for each thing it has to know: `head` (which requests are plain), `answers` (bytes for a
-request, made at most once a second), `protocol` (one connection), `connections` (their limits),
-`borrowed` (gunicorn's insides), `process` (what they know of the one they are in) and `worker` (how
-gunicorn runs it all).
+- `worker`: gunicorn's worker class. `worker_interface`: what a connection knows of it.
+- `connection`: one connection. `connection_limits`: limits of number and time for all.
+- `request_head`: parses plain requests. `rendered_responses`: bytes of responses, rendered at most
+  once a second.
+- `gunicorn_protocol`: gunicorn's own protocol, and all that we know of its internals.
 """

@@ -1,4 +1,4 @@
-"""One connection: plain requests for what is held are answered here, all others handed over."""
+"""One connection: serves hits itself, and hands all other requests over to gunicorn."""
 
 import asyncio
 import fcntl
@@ -6,7 +6,6 @@ import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
-from time import perf_counter
 from typing import cast
 
 from reader.errors import ApiError
@@ -15,27 +14,28 @@ from reader.front.gunicorn_protocol import GunicornProtocol
 from reader.front.rendered_responses import Found, RenderedResponses, render
 from reader.front.request_head import MAX_HEAD
 from reader.front.worker_interface import WorkerInterface
-from reader.response.error_response import refusal
+from reader.response.respond import refuse
 from reader.telemetry.access_log import AccessLog
-from reader.telemetry.counters import QUICK, RequestLabels, Route, served_by_status
+from reader.telemetry.counters import QUICK, RequestLabels, Route
 
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
-_HIGH_WATER = 64 * 1024  # bytes not yet taken by the client beyond which it is not read from
+_HIGH_WATER = 64 * 1024  # bytes the client has not taken, beyond which nothing is read from it
 _END = b"\r\n\r\n"
 
 
 class FrontConnection(asyncio.Protocol):
     """A connection.
 
-    Flow control: while the client does not take its answers, nothing more is read from it, so that
-    it costs us one answer and what the loop reads at once (256 kB). Bodies are never copied.
+    Flow control: while the client does not take its responses, nothing more is read from it, so
+    that it costs us one response and what the loop reads at once (256 kB). Bodies are never copied.
 
     Args:
-        worker: gunicorn's worker, whose process this is.
+        worker: gunicorn's worker of this process.
     """
 
     def __init__(self, worker: WorkerInterface) -> None:
         self._worker = worker
+        self._stopwatch = worker.stopwatch
         self._transport: asyncio.Transport
         self._responses: RenderedResponses
         self._new_id: Callable[[], bytes]
@@ -47,7 +47,7 @@ class FrontConnection(asyncio.Protocol):
         self._closing = False
         self._gunicorn: GunicornProtocol | None = None
         self._requests = 0
-        self._since = worker.now  # when what it is waited for began
+        self._since = worker.now  # when the current wait began
         self._untaken = 0
         self._moved_at = worker.now
 
@@ -61,24 +61,24 @@ class FrontConnection(asyncio.Protocol):
             peer=self._peer,
             scheme="https" if transport.get_extra_info("ssl_object") else "http",
         )
-        self._new_id = self._worker.reporter.request_ids.new
-        self._access_log = self._worker.reporter.access_log
+        self._new_id = self._worker.telemetry.ids.new
+        self._access_log = self._worker.telemetry.access_log
         self._logs = self._access_log.is_on
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if not self._worker.connections.admit(self):
             self._refuse(503, "Too many connections.")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """The client, or we, have closed it."""
+        """Forget the connection; either side has closed it."""
         self._worker.nr_conns -= 1
         self._forget()
 
     def data_received(self, data: bytes) -> None:
-        """Answer whatever is complete, in order."""
-        began = perf_counter()
+        """Serve each complete request, in order."""
+        began = self._stopwatch()
         if not (self._received or self._paused or self._closing):
             found = self._responses.find_again(data)
-            if found is not None:  # one whole request: nothing else was ever answered
+            if found is not None:  # one whole request: nothing else is ever remembered
                 self._send(found, data, began)
                 self._since = self._worker.now
                 return
@@ -110,12 +110,12 @@ class FrontConnection(asyncio.Protocol):
             self._since = self._worker.now
 
     def pause_writing(self) -> None:
-        """The client does not take what it asked for: let it ask for no more."""
+        """Stop reading requests: the client does not take its responses."""
         self._paused = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It has taken enough; go on with what it has asked for meanwhile."""
+        """Go on with the requests that have arrived: the client has taken enough."""
         self._paused = False
         if self._closing:
             return
@@ -125,17 +125,17 @@ class FrontConnection(asyncio.Protocol):
             self.data_received(received)
 
     def eof_received(self) -> bool:
-        """It will send nothing more; what it asked for is still on its way."""
+        """Close after the responses under way: the client will send nothing more."""
         self.close()
         return True
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for a request and nothing else."""
+        """Whether it only waits for the next request."""
         return not (self._received or self._gunicorn or self._paused or self._closing)
 
     def close(self) -> None:
-        """End it once the client has taken its answers."""
+        """End it once the client has taken its responses."""
         self._closing = True
         self._transport.close()
 
@@ -168,7 +168,7 @@ class FrontConnection(asyncio.Protocol):
 
     @property
     def _patience(self) -> float:
-        """Seconds that it may wait for the next request."""
+        """Seconds that the connection may wait for the next request."""
         if not self._worker.alive:
             return LINGER
         return float(self._worker.cfg.keepalive) if self._requests else REQUEST_TIMEOUT
@@ -189,8 +189,8 @@ class FrontConnection(asyncio.Protocol):
             self._transport.writelines((head, body))
         else:
             self._transport.write(head)
-        # As `Tally.count`; a call costs as much as all the rest of it.
-        took = perf_counter() - began
+        # As `Counter.count`; a call would cost as much as all the rest.
+        took = self._stopwatch() - began
         counter.requests += 1
         counter.seconds += took
         if took > QUICK:
@@ -215,11 +215,11 @@ class FrontConnection(asyncio.Protocol):
         )
 
     def _hand_over(self, data: bytes) -> None:
-        """Let gunicorn and the application do it, and everything that is pipelined behind."""
+        """Have gunicorn and the application serve it, and all that is pipelined behind it."""
         self._received = b""
         self._since = self._worker.now
         self._requests += 1
-        self._worker.nr_conns -= 1  # it is about to be counted by gunicorn's protocol
+        self._worker.nr_conns -= 1  # gunicorn's protocol counts it, too
         self._gunicorn = GunicornProtocol(
             self._worker, give_back=self._take_back, lost=self._forget
         )
@@ -228,7 +228,7 @@ class FrontConnection(asyncio.Protocol):
         self._gunicorn.data_received(data)
 
     def _take_back(self, received: bytes) -> None:
-        """The request is answered; the next one may be for something that is held."""
+        """Continue after gunicorn's response; the next request may be a hit."""
         self._gunicorn = None
         self._since = self._worker.now
         self._transport.set_protocol(self)
@@ -244,15 +244,14 @@ class FrontConnection(asyncio.Protocol):
         self._worker.connections.forget(self)
 
     def _refuse(self, status: int, message: str) -> None:
-        self._received = b""  # it is refused once
+        self._received = b""  # it gets one refusal
         headers = {"Retry-After": "1"} if status == 503 else {}
-        counter = self._worker.local_counters.of(
-            RequestLabels(Route.OTHER, served_by_status(status), status)
-        )
+        labels = RequestLabels.without_content(Route.OTHER, status)
+        counter = self._worker.local_counters.of(labels)
         serialized = render(
-            refusal(ApiError(status, message, headers)),
+            refuse(ApiError(status, message, headers)),
             counter,
-            now=self._worker.time(),
+            now=self._worker.clock(),
             is_head=False,
             closes=True,
         )
@@ -261,7 +260,7 @@ class FrontConnection(asyncio.Protocol):
         self.close()
 
     def _untaken_bytes(self) -> int:
-        """What the client has yet to take, here and in the kernel, whose buffers are large."""
+        """Bytes that the client has not taken, here and in the kernel, whose buffers are large."""
         size = self._transport.get_write_buffer_size()
         with suppress(OSError, AttributeError, ValueError):
             descriptor = self._transport.get_extra_info("socket").fileno()
@@ -271,7 +270,7 @@ class FrontConnection(asyncio.Protocol):
 
 
 def _may_become_a_request(data: bytes) -> bool:
-    """Whether what has arrived so far can be the beginning of a request; gunicorn refuses others.
+    """Whether these bytes can be the beginning of a request; gunicorn refuses others.
 
     Methods are upper-case, and lines end in CRLF.
     """

@@ -1,4 +1,4 @@
-"""The connections of a process, and what bounds them in number and in time.
+"""The connections of a process, bounded in number and in time.
 
 Progress is what counts, not age: an honest slow client is served for as long as it takes.
 """
@@ -10,22 +10,22 @@ from typing import Protocol
 log = logging.getLogger("reader")
 
 REQUEST_TIMEOUT = 15.0  # seconds for a request's head, from the connection or its first byte on
-STALL_TIMEOUT = 60.0  # seconds in which a client has not taken a single byte of its answer
+STALL_TIMEOUT = 60.0  # seconds without the client taking a single byte of its response
 LINGER = 3.0  # seconds that idle connections are kept after SIGTERM: requests may be on their way
 
 
 class Bounded(Protocol):
-    """A connection that can be looked after."""
+    """A connection with time limits."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for a request and nothing else."""
+        """Whether it only waits for the next request."""
 
     def check_timeouts(self, now: float) -> None:
-        """End it if it has taken too long."""
+        """End it if it has exceeded a time limit."""
 
     def close(self) -> None:
-        """End it in peace."""
+        """End it after its response."""
 
     def abort(self) -> None:
         """End it now."""
@@ -35,7 +35,7 @@ class ConnectionLimits:
     """All connections of a process, the oldest first.
 
     Args:
-        limit: how many there may be.
+        limit: of their number.
     """
 
     def __init__(self, limit: int) -> None:
@@ -49,7 +49,7 @@ class ConnectionLimits:
         return iter(list(self._all))
 
     def admit(self, connection: Bounded) -> bool:
-        """Take a connection in, closing an idle one where there are too many; False: no room."""
+        """Admit a connection, closing an idle one at the limit; False if none is idle."""
         if len(self._all) >= self._limit:
             idle = next((other for other in self._all if other.is_idle), None)
             if idle is None:
@@ -60,17 +60,17 @@ class ConnectionLimits:
         return True
 
     def forget(self, connection: Bounded) -> None:
-        """A connection is gone."""
+        """Remove a connection that has ended."""
         self._all.pop(connection, None)
 
     def check_timeouts(self, now: float) -> None:
-        """End those that have taken too long; call it about once a second.
+        """End the connections that have exceeded a time limit; call it about once a second.
 
-        Outlives every error: who calls it keeps the time of the whole process.
+        Survives every error: its caller is the timer of the whole process.
         """
         for connection in self:
             try:
                 connection.check_timeouts(now)
             except Exception:
-                log.exception("unexpected error while looking after a connection")
+                log.exception("unexpected error while checking a connection")
                 self.forget(connection)

@@ -1,25 +1,24 @@
-"""gunicorn's own protocol, borrowed for what the front does not answer itself.
+"""gunicorn's own protocol, for the requests that the front does not serve itself.
 
-The one place that knows gunicorn's insides. It relies on these of gunicorn 27, and
-`tests/reader/front/test_gunicorn_protocol.py` fails when one of them moves:
+Only this module knows gunicorn's internals. It relies on these of gunicorn 27, and
+`tests/reader/front/test_gunicorn_protocol.py` fails when one of them changes:
 
-- `gunicorn.workers.gasgi` makes a protocol of each connection by its global name `ASGIProtocol`;
-- `ASGIProtocol._arm_keepalive_timer` is called when a request was answered, nothing is pipelined
-  behind it, and the connection is to be kept; `_awaiting_request` is true while it waits for the
-  next one, `req_count` says for the how manieth;
-- `_feed_callback_parser` takes all bytes, those replayed from behind a request as well, and after
-  it `_current_request` is None for as long as a head is not complete;
-- with `_closed` set, `_request_ready` ends the connection's task, and nothing is closed by it;
-- `_will_close` decides whether an answer announces the end of the connection, and
-  `_close_transport` ends it: also without a word, when the process is told to end in between;
+- `gunicorn.workers.gasgi` makes the protocol of each connection by its global name `ASGIProtocol`;
+- `ASGIProtocol._arm_keepalive_timer` is called after a response, if no request is pipelined behind
+  it and the connection is kept; `_awaiting_request` is true while it waits for the next request;
+  `req_count` is the number of the current request on this connection;
+- `_feed_callback_parser` receives all bytes, including those replayed from behind a request; after
+  it, `_current_request` is None as long as a head is not complete;
+- with `_closed` set, `_request_ready` ends the connection's task without closing anything;
+- `_will_close` decides whether a response announces the end of the connection, and
+  `_close_transport` ends it: also unannounced, if the process is told to end in between;
 - `_on_headers_complete` and `_on_body` are called with what the parser finds, the latter with each
-  piece of a body; `_http1_buffered` says how many bytes of it wait, and beyond `_max_buffer_size`
-  nothing more is read from the socket until `_resume_reading`;
-- a `ParseError` that `_on_body` raises is a 400, and the end of the connection;
+  piece of a body; `_http1_buffered` is the number of its bytes that wait, and beyond
+  `_max_buffer_size` nothing more is read from the socket until `_resume_reading`;
+- a `ParseError` that `_on_body` raises becomes a 400 and the end of the connection;
 - `_body_receiver._complete` is true once the whole body of the current request has come;
-- `_send_error_response` takes the status of what the parser refuses;
-- `worker.nr_conns` counts connections: one more in `connection_made`, one less in
-  `connection_lost`.
+- `_send_error_response` takes the status for a request that the parser refuses;
+- `worker.nr_conns` counts connections: `connection_made` adds one, `connection_lost` removes one.
 """
 
 import asyncio
@@ -36,26 +35,25 @@ from reader.front.worker_interface import WorkerInterface
 from reader.telemetry.counters import RequestLabels, Route
 from shared.outcomes import Served
 
-# Pieces of a body that may be of any size; those of a body in more pieces have this many bytes in
-# the mean. Taking a piece costs as much as taking kilobytes: chunks of two bytes would make 100 kB
-# hold up everybody for a tenth of a second.
+# A body of up to so many pieces may have pieces of any size; those of a body with more pieces need
+# this mean size in bytes. Taking a piece costs as much as taking kilobytes: 100 kB in chunks of two
+# bytes would hold up all other requests for a tenth of a second.
 _FEW_PIECES = 1000
 _SMALL_PIECE = 64
 
 
 def use_for_connections(make: Callable[[Any], asyncio.Protocol]) -> None:
-    """Have this process's connections begin with a protocol of ours."""
+    """Have gunicorn make a protocol of ours for each new connection of this process."""
     gasgi.ASGIProtocol = make
 
 
 class GunicornProtocol(ASGIProtocol):  # type: ignore[misc]
-    """Serves requests by gunicorn and the application, then gives the connection back.
+    """Serves requests through gunicorn and the application, then gives the connection back.
 
     Args:
         worker: gunicorn's.
-        give_back: called when gunicorn has nothing more to do with the connection, with the bytes
-            that have come since.
-        lost: called when the connection is lost meanwhile.
+        give_back: called after the response, with the bytes that have arrived since.
+        lost: called if the connection is lost before that.
     """
 
     _closed: bool
@@ -71,7 +69,7 @@ class GunicornProtocol(ASGIProtocol):  # type: ignore[misc]
         self._give_back = give_back
         self._lost = lost
         self._holds_part = False  # of a request's head
-        self._is_kept = False  # by what the last answer said
+        self._is_kept = False  # as the last response said
         self._takes_body = False  # of the current request
         self._dropped = 0  # bytes of the current request's body
         self._pieces = self._size = 0  # of that body
@@ -84,10 +82,10 @@ class GunicornProtocol(ASGIProtocol):  # type: ignore[misc]
         return self._current_request is None
 
     def data_received(self, data: bytes) -> None:
-        """Serve a request, or give it back where the one before it is answered.
+        """Serve a request, or give the connection back if the previous response is sent.
 
-        The application may still be tidying up behind that one; a quick client's next request
-        would never find the connection idle.
+        The application may still be cleaning up after that response: the next request of a fast
+        client would never find the connection idle.
         """
         if self._awaiting_request and self.req_count > 1 and self._may_be_given_back():
             self._end(data)
@@ -120,7 +118,7 @@ class GunicornProtocol(ASGIProtocol):  # type: ignore[misc]
         return skips
 
     def _on_body(self, chunk: bytes) -> None:
-        """Keep nothing of a body that nobody will ask for, and have no body come in crumbs."""
+        """Drop the pieces of a body that is not wanted; refuse too many small pieces."""
         self._pieces += 1
         self._size += len(chunk)
         if self._pieces > _FEW_PIECES and self._size < self._pieces * _SMALL_PIECE:
@@ -141,7 +139,7 @@ class GunicornProtocol(ASGIProtocol):  # type: ignore[misc]
         return closes
 
     def _owes_much(self, request: Any) -> bool:
-        """Whether the rest of a body that is refused is too much, or perhaps never sent."""
+        """Whether the rest of a refused body is too large, or may never be sent."""
         receiver = self._body_receiver
         if receiver is None or receiver._complete:
             return False
@@ -150,11 +148,12 @@ class GunicornProtocol(ASGIProtocol):  # type: ignore[misc]
 
     def _send_error_response(self, status: int, *arguments: Any) -> None:
         self._is_kept = False
-        self.worker.local_counters.of(RequestLabels(Route.OTHER, Served.REFUSED, status)).count(0.0)
+        labels = RequestLabels(Route.OTHER, Served.REFUSED, status)
+        self.worker.local_counters.of(labels).count(0.0)
         super()._send_error_response(status, *arguments)
 
     def _close_transport(self) -> None:
-        """Close it, or give it back where the client was told that it may ask again."""
+        """Close it, or give it back if the response said that the connection is kept."""
         receiver = self._body_receiver
         is_whole = receiver is None or receiver._complete
         ends_unsaid = self._is_kept and not self.worker.alive and self._websocket is None

@@ -1,15 +1,15 @@
-"""Which requests the front understands: plain ones, read strictly. A pure function of their bytes.
+"""Parses the heads of plain requests, strictly: a pure function of their bytes.
 
-Whatever is malformed or unusual is none, and left to gunicorn's parser to refuse or to serve: the
-front must never read a request otherwise than what stands behind it would.
+A malformed or unusual request is not plain. gunicorn's parser refuses or serves it: the front must
+never read a request in another way than gunicorn does.
 """
 
 from typing import NamedTuple
 
 from reader.telemetry.request_ids import taken
 
-# The longest head that is read here; gunicorn's own limits for a line and a field are beyond it or
-# the same, so what it would refuse is not answered.
+# The longest head that is parsed here. gunicorn's own limits for a line and a field are not below
+# ours, so the front never serves a request that gunicorn would refuse.
 MAX_HEAD = 8000  # bytes
 _MAX_LINE = 4000  # bytes; gunicorn refuses from 4094
 _MAX_FIELDS = 90  # gunicorn refuses from 100
@@ -19,15 +19,15 @@ _METHODS = {"GET": False, "HEAD": True}
 
 
 class ParsedRequest(NamedTuple):
-    """What a plain request asks for: all of it that an answer can depend on.
+    """The parts of a plain request that a response can depend on.
 
-    Not who asks: `Authorization` and `Cache-Control` are read by nobody.
+    `Authorization` and `Cache-Control` are not among them: no response depends on those.
 
     Args:
         target: path and query.
         is_head: HEAD, else GET.
-        closes: the client wants the connection closed after the answer.
-        host: and the other fields' values; None where they are absent.
+        closes: the client wants the connection closed after the response.
+        host: value of the field; None if absent, as for the other fields.
     """
 
     target: str
@@ -41,7 +41,7 @@ class ParsedRequest(NamedTuple):
     forwarded_proto: str | None
 
 
-# What a line means: where a field's value stands in what is asked, or one of these.
+# The meaning of a line: the index of its value in the parsed request, or one of these.
 _USUAL, _KEEPS, _CLOSES, _UNUSUAL, _CONNECTION = -1, -2, -3, -4, -5
 _MEANINGS = {
     "host": 0,
@@ -50,9 +50,9 @@ _MEANINGS = {
     "if-modified-since": 3,
     "x-forwarded-host": 4,
     "x-forwarded-proto": 5,
-    "content-type": 6,  # read by nobody; gunicorn refuses two of them
+    "content-type": 6,  # ignored; gunicorn refuses two of them
     "connection": _CONNECTION,
-    # These make a request another one.
+    # These change what a request means.
     "content-length": _UNUSUAL,
     "expect": _UNUSUAL,
     "http2-settings": _UNUSUAL,
@@ -65,14 +65,14 @@ _MEANINGS = {
     "upgrade": _UNUSUAL,
 }
 _CONNECTIONS = {"keep-alive": _KEEPS, "close": _CLOSES}
-# Clients send the same lines again and again: each is taken apart once.
+# Clients send the same lines again and again: each is parsed once.
 _MAX_LINES = 1024
 _MAX_REMEMBERED = 256  # bytes of a line
 _lines: dict[bytes, int] = {}
 
 
 def read_head(head: bytes) -> ParsedRequest | None:
-    """What a request asks for; None where it is not a plain one.
+    """Parse a head; None if the request is not plain.
 
     Stricter than RFC 9112 sections 3 and 5: one space between the parts of the first line, CRLF at
     the end of each line and no CR or LF elsewhere, no control character, no tab, no white space
@@ -85,15 +85,15 @@ def read_head(head: bytes) -> ParsedRequest | None:
     return None if normalized is None else parse(normalized[0])
 
 
-# What is left of a request: the first line and those that an answer can depend on, and the value
-# of `X-Request-Id`, None where it has none that can be taken. A plain pair: it is made for each.
+# The first line of a request with the lines that a response can depend on, and the value of
+# `X-Request-Id`, None if it cannot be used. A tuple, not a class: one is made for each request.
 NormalizedHead = tuple[tuple[bytes, ...], bytes | None]
 
 
 def normalize(head: bytes) -> NormalizedHead | None:
-    """What of a request matters; None if it is not plain.
+    """The lines of a request that matter; None if it is not plain.
 
-    Requests that differ in nothing but who asks, and by what, are the same when sifted.
+    Requests that differ only in client and credentials are the same when normalized.
 
     Args:
         head: as for `read_head`.
@@ -108,7 +108,7 @@ def normalize(head: bytes) -> NormalizedHead | None:
     for line in lines[1:]:
         meaning = _lines.get(line)
         if meaning is None:
-            if line[:13].lower() == b"x-request-id:":  # which is another one each time
+            if line[:13].lower() == b"x-request-id:":  # which differs each time
                 if request_id is not None:
                     return None
                 request_id = taken(line[13:].strip(b" "))
@@ -123,9 +123,9 @@ def normalize(head: bytes) -> NormalizedHead | None:
 
 
 def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
-    """What the lines that `sift` left ask for; None where the first one is not plain.
+    """Parse the lines that `normalize` returned.
 
-    The same where a field is said twice that may be said once.
+    None if the first line is not plain, or a field stands twice that may stand once.
     """
     method, _, rest = lines[0].decode("latin-1").partition(" ")
     target, _, version = rest.partition(" ")
@@ -146,7 +146,7 @@ def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
 
 
 def _meaning(line: bytes) -> int:
-    """What a field means."""
+    """The meaning of a line."""
     name, colon, value = line.decode("latin-1").partition(":")
     if not colon or not name or not _TOKEN.issuperset(name) or not value.isprintable():
         return _UNUSUAL

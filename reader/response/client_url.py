@@ -1,21 +1,22 @@
-"""The address that a client used, which `Link` has to lead back to.
+"""The URL that a client used, which `Link` has to lead back to.
 
-Behind a balancer it is told by `X-Forwarded-Host` and `X-Forwarded-Proto`, which count only from a
-proxy that the settings name: anybody can send them.
+Behind a load balancer `X-Forwarded-Host` and `X-Forwarded-Proto` tell it. They count only if the
+peer is a trusted proxy (`TRUSTED_PROXIES`), since anybody can send them.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from reader.errors import BadRequest
 
 Network = IPv4Network | IPv6Network
 
-# RFC 3986 section 3.2.2, without what no host of the web has. Labels are as long as DNS has them:
-# Flask refuses longer and empty ones before it asks us.
+# RFC 3986 section 3.2.2, without the forms that no host of the web has. Labels have at most the
+# length that DNS allows: Flask refuses longer and empty ones before our code runs.
 _LABEL = "[A-Za-z0-9_-]{1,63}"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")
 _SCHEMES = frozenset({"http", "https"})
@@ -23,11 +24,11 @@ _SCHEMES = frozenset({"http", "https"})
 
 @dataclass(frozen=True)
 class Address:
-    """What a request says about where it was sent.
+    """What a request says about the address it was sent to.
 
     Args:
-        scheme: of the connection that reached us.
-        host: value of `Host`; None where there is none.
+        scheme: of the connection.
+        host: value of `Host`; None if absent.
         forwarded_host: value of `X-Forwarded-Host`, if the peer is trusted.
         forwarded_proto: value of `X-Forwarded-Proto`, if the peer is trusted.
     """
@@ -42,7 +43,7 @@ class Address:
         """Scheme and authority.
 
         Raises:
-            BadRequest: `Host` is no host (RFC 9112 section 3.2).
+            BadRequest: the value of `Host` is not a host (RFC 9112 section 3.2).
         """
         proto = _nearest(self.forwarded_proto).lower()
         scheme = proto if proto in _SCHEMES else self.scheme
@@ -52,9 +53,41 @@ class Address:
         forwarded = _nearest(self.forwarded_host)
         return f"{scheme}://{forwarded if _is_host(forwarded) else host}"
 
+    def url_of(self, target: str) -> str:
+        """The URL of a request target, without its query.
+
+        Raises:
+            BadRequest: the value of `Host` is not a host.
+        """
+        return self.origin + path_of(target)
+
+
+class Peer(NamedTuple):
+    """The other end of a connection.
+
+    Args:
+        scheme: of the connection.
+        is_trusted: whether it is a proxy whose `X-Forwarded-*` fields count.
+    """
+
+    scheme: str
+    is_trusted: bool = False
+
+    def address(
+        self, host: str | None, *, forwarded_host: str | None, forwarded_proto: str | None
+    ) -> Address:
+        """The address that a request over this connection was sent to.
+
+        Args:
+            host: value of the field of that name; None if absent, as for the other two.
+        """
+        if not self.is_trusted:
+            return Address(self.scheme, host)
+        return Address(self.scheme, host, forwarded_host, forwarded_proto)
+
 
 def _is_host(text: str) -> bool:
-    """Whether it names a host, with a port or without; between brackets stands an IPv6 address."""
+    """Whether it names a host, with or without a port; brackets enclose an IPv6 address."""
     if not _HOST.fullmatch(text):
         return False
     try:
@@ -64,16 +97,16 @@ def _is_host(text: str) -> bool:
 
 
 def path_of(target: str) -> str:
-    """The path of a target, encoded in one way, so that it can stand in a header."""
+    """The path of a target in its one percent-encoded form, which is safe in a header field."""
     return quote(unquote(target.partition("?")[0]), safe="/!$&'()*+,;=:@~-._")
 
 
 def is_trusted(peer: str, networks: Sequence[Network]) -> bool:
-    """Whether what a peer says of the client is believed.
+    """Whether a peer is a trusted proxy.
 
     Args:
-        peer: IP address; anything else is nobody that we know.
-        networks: of the proxies.
+        peer: its IP address; any other text is not trusted.
+        networks: of the trusted proxies.
     """
     try:
         address = ip_address(peer)
@@ -84,5 +117,5 @@ def is_trusted(peer: str, networks: Sequence[Network]) -> bool:
 
 
 def _nearest(value: str | None) -> str:
-    """What the proxy next to us said, where several said something."""
+    """The last element of a list: the proxy next to us has appended it."""
     return (value or "").rpartition(",")[2].strip()

@@ -1,33 +1,33 @@
-"""Whether a reader is well: asked by balancers, every few seconds, whatever else goes on."""
+"""The responses of `/livez` and `/healthcheck`, which balancers ask for every few seconds.
 
-import json
-from collections.abc import Sequence
+The ASGI application sends them without a thread, Flask where it is served without ASGI
+(`gunicorn reader.wsgi:app`).
+"""
 
-from reader.response.response import CORS_HEADERS, HttpResponse
-from shared.github_form import JSON
+from collections.abc import Callable, Sequence
+
+from reader.response.response import HttpResponse, json_response
 from shared.resources.resource import Resource
 
-
-def livez() -> HttpResponse:
-    """The process answers at all."""
-    return json_response({"status": "ok"})
+LIVEZ = "/livez"
+HEALTHCHECK = "/healthcheck"
 
 
-def healthcheck(missing: Sequence[Resource]) -> HttpResponse:
-    """200 once every tracked resource can be served, else 503 that names what is missing."""
-    if missing:
-        names = [resource.name for resource in missing]
+def health(path: str, missing: Callable[[], Sequence[Resource]]) -> HttpResponse | None:
+    """The response to a health check; None for any other path.
+
+    `/livez` is 200 as long as the process responds at all. `/healthcheck` is 200 once every
+    tracked resource can be served, else 503 with the names of those that cannot.
+
+    Args:
+        path: of a GET or HEAD request, decoded.
+        missing: returns the tracked resources that cannot be served yet.
+    """
+    if path == LIVEZ:
+        return json_response({"status": "ok"})
+    if path != HEALTHCHECK:
+        return None
+    names = [resource.name for resource in missing()]
+    if names:
         return json_response({"status": "unavailable", "missing": names}, status=503)
     return json_response({"status": "ok"})
-
-
-def json_response(value: object, *, status: int = 200) -> HttpResponse:
-    """JSON that is of this moment only."""
-    body = json.dumps(value).encode()
-    headers = {
-        "Content-Type": JSON,
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        **CORS_HEADERS,
-    }
-    return HttpResponse(status, headers, body)

@@ -1,4 +1,4 @@
-"""Pages of an expanded list, as GitHub counts them, with GitHub's `Link`.
+"""Pages of an expanded list, numbered and linked as GitHub does it; the one place that slices.
 
 https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 """
@@ -6,24 +6,29 @@ https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
+from reader.errors import Unavailable
 from reader.response.representation import Representation
 from shared.entry import Entry
-from shared.json_array import JsonArray
 
 DEFAULT_PER_PAGE = 30
 MAX_PER_PAGE = 100
-# More digits than any list has items.
+# More digits than the number of items of any list has.
 _MAX_DIGITS = 15
 
 
 def page(entry: Entry, query: str) -> Representation:
-    """The page of an expanded list that a query names, with GitHub's `Link`.
+    """One page of an expanded list, with GitHub's `Link`.
 
     Args:
         entry: of an expanded list.
-        query: of nothing but `page` and `per_page`; a value GitHub would ignore counts as absent.
+        query: only `page` and `per_page`; a value that GitHub would ignore counts as absent.
+
+    Raises:
+        Unavailable: the entry was stored without the ends of its items; a refresh adds them.
     """
-    array = _array(entry)
+    array = entry.array
+    if array is None:
+        raise Unavailable("The stored list cannot be cut into pages yet.", retry_after=1)
     asked = dict(parse_qsl(query, keep_blank_values=True))
     per_page = min(_positive(asked.get("per_page"), DEFAULT_PER_PAGE), MAX_PER_PAGE)
     number = _positive(asked.get("page"), 1)
@@ -41,11 +46,6 @@ def is_page_query(query: str) -> bool:
     return bool(names) and names <= {"page", "per_page"}
 
 
-def _array(entry: Entry) -> JsonArray:
-    assert entry.array is not None, "only expanded lists have pages"
-    return entry.array
-
-
 def _positive(text: str | None, default: int) -> int:
     if text is None or not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
         return default
@@ -53,7 +53,10 @@ def _positive(text: str | None, default: int) -> int:
 
 
 def _page_links(number: int, last: int, kept: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """GitHub's relations in GitHub's order; on the first page no way back, on the last none on."""
+    """GitHub's relations in GitHub's order.
+
+    The first page has no `prev` and `first`, the last page no `next` and `last`.
+    """
     pages = []
     if number > 1:
         pages.append(("prev", min(number - 1, last)))

@@ -1,4 +1,4 @@
-"""One representation of an entry: what is sent of it, and the whole of it."""
+"""A representation of an entry: the bytes and metadata that a response sends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from shared.entry import Entry, Metadata
 
 @dataclass(frozen=True)
 class Representation:
-    """One selected representation of an entry (RFC 9110 section 3.2).
+    """The selected representation of an entry (RFC 9110 section 3.2).
 
     Args:
         metadata: of the entry.
         body: uncompressed.
         tag: opaque part of the strong entity tag of `body`.
-        encoded: the same compressed, by the name of the content coding, where that is stored.
-        links: the `Link` header as (relation, query) pairs, on the path that was asked for.
+        encoded: the compressed body by content coding, as far as it is stored.
+        links: the `Link` header as (relation, query) pairs, on the path of the request.
     """
 
     metadata: Metadata
@@ -36,7 +36,7 @@ class Representation:
 
 
 def whole(entry: Entry) -> Representation:
-    """The entry as it is stored."""
+    """The whole entry, as it is stored."""
     metadata = entry.metadata
     return Representation(
         metadata, entry.body, metadata.etag, encoded=entry.encoded, links=tuple(metadata.links)

@@ -1,9 +1,12 @@
-"""The HTTP answer that a representation gives to a request: a pure function of the two and now.
+"""The HTTP response for a representation: a pure function of it, the request's fields and now.
 
-No framework, no clock, no socket: whatever serves a request sends exactly this.
+Here are decided: the content coding and the ETag that is sent, 304, `Link`, `Age`, `Cache-Control`
+and `Cache-Status`.
 """
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor
 
@@ -11,21 +14,23 @@ from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etag
 
 from reader.response.representation import Representation
 from shared.encodings import ENCODINGS
+from shared.github_form import JSON
 from shared.outcomes import Served
 
+# In `Cache-Status`, and the value of `Server`.
 CACHE_NAME = "api-read-cache"
-# Seconds that others may send a copy of ours when it is stale (RFC 5861): while they ask us again,
-# and when they cannot reach us. We ourselves do both for as long as it takes.
+# Seconds for which other caches may send a stale response of ours (RFC 5861): while they revalidate
+# it, and when they cannot reach us. A reader itself sends stale content without a limit.
 STALE_WHILE_REVALIDATE = 60
 STALE_IF_ERROR = 86400
-# The three forms of HTTP-date (RFC 9110 section 5.6.7). `parse_date` alone would take mail's dates,
-# and fail on a year of many digits.
+# The three forms of HTTP-date (RFC 9110 section 5.6.7). `parse_date` alone would also accept the
+# dates of e-mail, and raise an error for a year of many digits.
 _HTTP_DATE = re.compile(
     r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
     r"|[A-Z][a-z]{5,8}, [0-9]{2}-[A-Z][a-z]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}"
 )
-# As api.github.com answers (recorded responses), so that pages in a browser can read them.
+# As api.github.com sends them (recorded responses), so that pages in a browser can read responses.
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
@@ -38,14 +43,14 @@ CORS_HEADERS = {
 
 
 @dataclass(frozen=True)
-class Conditions:
-    """What a request says about the answer it wants.
+class RequestFields:
+    """The parts of a request, besides its target, that a response with content depends on.
 
     Args:
-        url: scheme, host and path that the client used; its `Link` targets begin with it.
-        accept_encoding: the header field's value; None where it is absent.
-        if_none_match: the header field's value; None where it is absent.
-        if_modified_since: the header field's value; None where it is absent.
+        url: scheme, authority and path that the client used; `Link` targets begin with it.
+        accept_encoding: the field's value; None if absent, as for the others.
+        if_none_match: the field's value.
+        if_modified_since: the field's value.
     """
 
     url: str
@@ -56,12 +61,12 @@ class Conditions:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """Status, header fields and body, ready to be sent.
+    """Status, header fields and body of a response.
 
     Args:
         status: HTTP status.
         headers: header fields in the order to send them.
-        body: empty for a 304; for HEAD the sender leaves it out.
+        body: empty for a 304; for HEAD the sender omits it.
     """
 
     status: int
@@ -70,17 +75,19 @@ class HttpResponse:
 
 
 def to_response(
-    representation: Representation, conditions: Conditions, *, served: Served, now: float
+    representation: Representation, fields: RequestFields, *, served: Served, now: float
 ) -> HttpResponse:
-    """What to send for a representation.
+    """The response that sends a representation, or 304 if the client has it.
+
+    The ETag is that of the uncompressed representation, with the content coding appended.
 
     Args:
-        representation: what was found.
-        conditions: what the client wants of it.
-        served: how it was found.
+        representation: of the entry that was found.
+        fields: of the request.
+        served: where the entry was found.
         now: Unix time in seconds.
     """
-    body, encoding = _encode(representation, conditions.accept_encoding)
+    body, encoding = _encode(representation, fields.accept_encoding)
     tag = representation.tag if encoding is None else f"{representation.tag}-{encoding}"
     headers = {
         "ETag": f'"{tag}"',
@@ -90,26 +97,44 @@ def to_response(
     }
     if representation.links:
         headers["Link"] = ", ".join(
-            f'<{conditions.url}?{query}>; rel="{relation}"'
-            for relation, query in representation.links
+            f'<{fields.url}?{query}>; rel="{relation}"' for relation, query in representation.links
         )
-    if representation.status == 200 and _is_known(representation, tag, conditions):
+    if representation.status == 200 and _is_known(representation, tag, fields):
         return HttpResponse(304, headers)
     headers["Content-Type"] = representation.content_type
     if encoding is not None:
         headers["Content-Encoding"] = encoding
-    if representation.status != 204:  # which has no content to have a length (RFC 9110 8.6)
+    if representation.status != 204:  # it has no Content-Length (RFC 9110 section 8.6)
         headers["Content-Length"] = str(len(body))
     return HttpResponse(representation.status, headers, body)
+
+
+def json_response(
+    value: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """A JSON response of a reader's own, which no cache may store.
+
+    Args:
+        headers: further header fields.
+    """
+    body = json.dumps(value).encode()
+    fields = {
+        "Content-Type": JSON,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        **CORS_HEADERS,
+        **(headers or {}),
+    }
+    return HttpResponse(status, fields, body)
 
 
 def _encode(
     representation: Representation, accept_encoding: str | None
 ) -> tuple[bytes, str | None]:
-    """The body in the stored encoding that the client likes best (RFC 9110 section 12.5.3).
+    """The body in the stored content coding that the client prefers (RFC 9110 section 12.5.3).
 
-    Where it likes several equally, the smallest. Where it likes none of them, and refuses to have
-    it plain as well, it gets it plain: better than nothing.
+    If it prefers several equally: the first of `ENCODINGS`. If it accepts none, and refuses
+    `identity` too, the body is sent uncompressed nevertheless: that is better than an error.
     """
     if accept_encoding is not None and representation.encoded:
         accepted = parse_accept_header(accept_encoding)
@@ -126,7 +151,7 @@ def _encode(
 def _freshness(representation: Representation, served: Served, now: float) -> dict[str, str]:
     """`Age`, `Cache-Control`, `Last-Modified` and `Cache-Status` (RFC 9111 and RFC 9211).
 
-    What is left of the freshness is `max-age` less `Age`, so `max-age` is the whole of it.
+    `max-age` is the whole freshness lifetime, since caches subtract `Age` from it.
     """
     metadata = representation.metadata
     lifetime = max(0, round(metadata.fresh_until - metadata.validated_at))
@@ -143,15 +168,15 @@ def _freshness(representation: Representation, served: Served, now: float) -> di
     }
 
 
-def _is_known(representation: Representation, tag: str, conditions: Conditions) -> bool:
-    """Whether the client holds what it would be sent (RFC 9110 section 13.2.2).
+def _is_known(representation: Representation, tag: str, fields: RequestFields) -> bool:
+    """Whether the client has the representation that it would be sent (RFC 9110 section 13.2.2).
 
-    `If-None-Match` by weak comparison; only without it `If-Modified-Since`, and that only where it
-    is one date and nothing else.
+    `If-None-Match` uses weak comparison. Only without it `If-Modified-Since` counts, and only if
+    its value is a single valid date.
     """
-    if conditions.if_none_match is not None:
-        return parse_etags(conditions.if_none_match).contains_weak(tag)
-    if not _HTTP_DATE.fullmatch(conditions.if_modified_since or ""):
+    if fields.if_none_match is not None:
+        return parse_etags(fields.if_none_match).contains_weak(tag)
+    if not _HTTP_DATE.fullmatch(fields.if_modified_since or ""):
         return False
-    since = parse_date(conditions.if_modified_since)
+    since = parse_date(fields.if_modified_since)
     return since is not None and int(representation.metadata.changed_at) <= since.timestamp()

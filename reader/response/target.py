@@ -65,7 +65,7 @@ def parse_target(catalogue: Catalogue, target: str) -> Target:
         return _view(catalogue, segments, query)
     if is_page_query(query):
         listed = catalogue.find(path)
-        if listed is not None and listed.kind.is_list:
+        if listed is not None and listed.kind.is_expanded:
             return Target(listed, partial(page, query=query), listed.kind.route)
     found = catalogue.find(path, query)
     if found is None:

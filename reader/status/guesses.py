@@ -7,7 +7,6 @@ early learns from the silence that its guess was wrong; what such a client canno
 token's length, see docs/security.md.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
@@ -61,7 +60,7 @@ class Guesses:
         clock: returns Unix time in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = Lock()
         self._own: dict[int, int] = {}  # by minute

@@ -1,7 +1,5 @@
 """The paths of the status page: `/status`, `/status.json`, and the operator's actions."""
 
-import socket
-import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -10,7 +8,7 @@ from redis import RedisError
 from werkzeug.wrappers import Response as AnyResponse
 
 from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, Unavailable
-from reader.response.health import json_response
+from reader.response.response import json_response
 from reader.status.actions import Action, log, perform
 from reader.status.admin import COOKIE, Admin
 from reader.status.guesses import MINUTE_S, Guesses, throttling
@@ -45,7 +43,8 @@ _PROOF = "Give ADMIN_TOKEN: `Authorization: Bearer ...`, or sign in on /status."
 
 def register(app: Flask) -> None:
     """Register the status page with an application."""
-    app.extensions["admin"] = Admin(app.extensions["process"].settings.admin_token, Guesses())
+    served_by = app.extensions["process"]
+    app.extensions["admin"] = Admin(served_by.settings.admin_token, Guesses(served_by.clock))
     app.register_blueprint(status_routes)
 
 
@@ -119,7 +118,7 @@ def act(action: str) -> AnyResponse:
     name = request.form.get("resource", "")
     try:
         message = perform(
-            Action(action), name, process=process(), now=time.time(), request_id=g.request_id
+            Action(action), name, process=process(), now=process().clock(), request_id=g.request_id
         )
     except (RedisError, TimeoutError) as error:
         raise Unavailable("The cache's store cannot be reached.", retry_after=1) from error
@@ -249,11 +248,11 @@ def _page() -> JsonObject:
     fleet, settings = process().fleet(), process().settings
     return page_of(
         PageInput(
-            now=time.time(),
+            now=process().clock(),
             fleet=fleet,
             held=process().tracked(),
             away_since=process().start().synchronizer.away_since,
-            reader=f"{socket.gethostname()}:{settings.port}",
+            reader=process().address,
             settings=settings,
         )
     )

@@ -1,8 +1,8 @@
-"""The access log: some requests, or all, a line each."""
+"""The access log: one line for each of some requests, or of all."""
 
 import logging
-import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from typing import NamedTuple
@@ -13,15 +13,15 @@ _MOST_WAITING = 10_000  # lines
 
 
 class Access(NamedTuple):
-    """One answered request.
+    """One request with its response.
 
     Args:
         method: of the request.
-        path: without its query, in which clients have sent secrets before.
-        status: of the answer.
-        served: how it was come by.
-        seconds: that it took.
-        request_id: given or taken.
+        path: without the query, in which clients have sent secrets before.
+        status: of the response.
+        served: the `Served` outcome.
+        seconds: the response took.
+        request_id: sent by the client, or new.
         client: IP address of the peer.
         at: Unix time in seconds.
     """
@@ -37,25 +37,27 @@ class Access(NamedTuple):
 
 
 class AccessLog:
-    """Notes accesses where they happen, and writes them where there is time.
+    """Notes requests in memory, and writes them to the log later, from another thread.
 
-    A standard error that nobody reads would otherwise hold up the front. Where more is noted than
-    written, the oldest lines are lost, and it says how many.
+    If writing blocked, a standard error that nobody reads would hold up the front. If more requests
+    are noted than written, the oldest lines are lost, and a warning tells how many.
 
     Args:
-        share: of requests, from 0 to 1; one in so many is noted, the first one first.
+        share: of requests that are logged, from 0 to 1; the first request is one of them.
+        clock: returns Unix time in seconds.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self.is_on = share > 0
         self._interval = 1 / share if share else 0.0
-        self._numbers = count(1)  # of requests; the one thing that two threads share
+        self._numbers = count(1)  # of requests; the only object that two threads share
         self._due = 1.0
         self._waiting: deque[Access] = deque(maxlen=_MOST_WAITING)
         self._lost = 0
 
     def wants_next(self) -> bool:
-        """Whether the next request should be noted; call it once for each."""
+        """Whether to note the next request; call it once for each request."""
         if not self.is_on or next(self._numbers) < self._due:
             return False
         self._due += self._interval
@@ -72,22 +74,22 @@ class AccessLog:
         request_id: str,
         client: str,
     ) -> None:
-        """Note a request; `target` is what it asked for, path and query."""
+        """Note a request; `target` is its path and query."""
         self._lost += len(self._waiting) == _MOST_WAITING
         path = target.partition("?")[0]
         self._waiting.append(
-            Access(method, path, status, served, seconds, request_id, client, time.time())
+            Access(method, path, status, served, seconds, request_id, client, self._clock())
         )
 
     def write(self) -> None:
-        """Write what was noted; two may do so at once when the process ends."""
+        """Write the noted requests; two threads may do so at once when the process ends."""
         lost, self._lost = self._lost, 0
         if lost:
             log.warning("%d lines of the access log are lost", lost)
         for _ in range(len(self._waiting)):
             try:
                 access = self._waiting.popleft()
-            except IndexError:  # the other one was quicker
+            except IndexError:  # the other thread was quicker
                 return
             log.info(
                 "%s %s %d",

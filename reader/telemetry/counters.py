@@ -1,6 +1,6 @@
-"""Counting answers: plain numbers where they are sent, added up once a second.
+"""Counters of requests: plain numbers in the thread that sends, added up once a second.
 
-The front answers some ten thousand requests a second from one thread, so each of its answers
+The front serves some ten thousand requests a second from one thread, so each of its responses
 carries the `Counter` that counts it: no look-up, no lock. Flask's threads count with a lock.
 """
 
@@ -13,14 +13,14 @@ from typing import NamedTuple
 from shared.measures import BOUNDS, BUCKETS, SUM, Counted, Measure, bucket_of
 from shared.outcomes import Served
 
-# Most answers of the front take less than this many seconds, and are not looked up in the buckets.
+# Most responses of the front take less than this many seconds, and need no search of the buckets.
 QUICK = BOUNDS[Measure.REQUEST_SECONDS][0]
 _QUICK_BUCKET = BUCKETS[Measure.REQUEST_SECONDS][0]
-_MAX_NAMES = 2000  # on-demand names that are counted apart between two reports
+_MAX_NAMES = 2000  # on-demand names that are counted individually between two reports
 
 
 class Route(StrEnum):
-    """Route labels of what is not a resource; those of resources stand in the table of kinds."""
+    """Route labels of paths that are not resources; the table of kinds has those of resources."""
 
     VIEW = "/view/{direction}/{count}/{metric}"
     HEALTHCHECK = "/healthcheck"
@@ -35,7 +35,7 @@ class Route(StrEnum):
 
 
 def served_by_status(status: int) -> Served:
-    """How an answer was come by that is not content."""
+    """The `Served` outcome of a response that carries no cached content, by its status."""
     if status < 400:
         return Served.OWN
     if status < 500:
@@ -44,14 +44,14 @@ def served_by_status(status: int) -> Served:
 
 
 class RequestLabels(NamedTuple):
-    """A kind of answer.
+    """The labels under which a request and its response are counted.
 
     Args:
-        route: what was asked for.
-        served: how it was come by.
+        route: path template of the request.
+        served: outcome.
         status: HTTP status.
-        is_stale: the content was.
-        name: of an on-demand resource; None for anything else.
+        is_stale: whether the response carries stale content.
+        name: of an on-demand resource; None for any other.
     """
 
     route: str
@@ -60,9 +60,14 @@ class RequestLabels(NamedTuple):
     is_stale: bool = False
     name: str | None = None
 
+    @classmethod
+    def without_content(cls, route: Route, status: int) -> "RequestLabels":
+        """The labels of a response that carries no cached content."""
+        return cls(route, served_by_status(status), status)
+
 
 class Counter:
-    """The answers of one kind that one thread has sent; nobody else writes to it."""
+    """The requests with the same labels that one thread has served; only that thread writes."""
 
     __slots__ = ("labels", "requests", "seconds", "slow")
 
@@ -70,10 +75,10 @@ class Counter:
         self.labels = labels
         self.requests = 0
         self.seconds = 0.0
-        self.slow: list[float] = []  # seconds of each answer that took more than `QUICK`
+        self.slow: list[float] = []  # seconds of each response that took more than `QUICK`
 
     def count(self, seconds: float) -> None:
-        """One more answer, which took so many seconds."""
+        """Count one more request, which took so many seconds."""
         self.requests += 1
         self.seconds += seconds
         if seconds > QUICK:
@@ -81,26 +86,26 @@ class Counter:
 
 
 class LocalCounters:
-    """The tallies of one thread."""
+    """The counters of one thread."""
 
     def __init__(self) -> None:
         self._counters: dict[RequestLabels, Counter] = {}
 
     def of(self, labels: RequestLabels) -> Counter:
-        """The tally of a kind, until they are taken."""
+        """The counter for some labels, valid until the next `take`."""
         counter = self._counters.get(labels)
         if counter is None:
             counter = self._counters[labels] = Counter(labels)
         return counter
 
     def take(self) -> list[Counter]:
-        """All tallies, to be added up; whoever still holds one must count with it no more."""
+        """All counters, to be added up; callers must not increment them afterwards."""
         taken, self._counters = self._counters, {}
         return list(taken.values())
 
 
 class Counters:
-    """All that a reader process has counted since it began; for any thread."""
+    """All that a reader process has counted since its start; for any thread."""
 
     def __init__(self) -> None:
         self._counts: collections.Counter[Counted] = collections.Counter()
@@ -108,35 +113,35 @@ class Counters:
         self._lock = Lock()
 
     def count(self, measure: Measure, *labels: str, by: float = 1) -> None:
-        """Add to a count."""
+        """Add to the count of a measure."""
         with self._lock:
             self._add((measure, labels), by)
 
     def add(self, local_counters: Iterable[Counter]) -> None:
-        """Add up tallies that are counted with no more."""
+        """Add up counters that no thread increments any more."""
         with self._lock:
             for counter in local_counters:
                 self._add_counter(counter)
 
     def answered(self, labels: RequestLabels, seconds: float) -> None:
-        """Count one answer."""
+        """Count one request."""
         counter = Counter(labels)
         counter.count(seconds)
         self.add([counter])
 
     def counts(self) -> Mapping[Counted, float]:
-        """Everything, at this moment."""
+        """A copy of all counts."""
         with self._lock:
             return dict(self._counts)
 
     def take_names(self) -> Mapping[str, int]:
-        """How often on-demand resources were asked for since this was called last."""
+        """Numbers of requests by on-demand name since the last call."""
         with self._lock:
             names, self._names = self._names, collections.Counter()
             return names
 
     def _add(self, counted: Counted, by: float) -> None:
-        # A Counter's values are numbers of any kind; its type says whole ones.
+        # A Counter's values may be any numbers, but its type allows only integers.
         self._counts[counted] += by  # type: ignore[assignment]
 
     def _add_counter(self, counter: Counter) -> None:

@@ -1,11 +1,11 @@
-"""What all reader processes of one gunicorn have counted, together: whichever of them is asked.
+"""The counts of all reader processes of one node (a gunicorn), through files in a shared folder.
 
-Each writes its own counts into a file of a folder that they share, about once a second; whoever is
-asked adds the files up. It needs neither Redis, which is away just when one wants to know, nor
-shared memory, which costs each observation more than the front's whole answer.
+Each process writes its own counts into a file about once a second. The process that serves
+`/metrics` adds the files up. This needs neither Redis, which is away just when one wants to see
+metrics, nor shared memory, which costs more for each request than the front's whole response.
 
-A process that ended has counted nevertheless, or the sums would go down: whoever begins adds the
-files of those that are no more to one file.
+The counts of a process that has ended must stay in the sums, or these would decrease: each process
+that starts adds the files of ended processes to one file.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from shared.measures import Counted, Measures, field_of, parse
 
-# gunicorn.conf.py sets it, for the processes that gunicorn forks.
+# Environment variable that gunicorn.conf.py sets for the processes that gunicorn forks.
 FOLDER = "API_READ_CACHE_COUNTS"
 _ENDED = "ended"
 
@@ -26,26 +26,22 @@ _ENDED = "ended"
 class ProcessFiles:
     """The files of one node.
 
-    Not a store: it is thrown away when gunicorn ends.
+    Not a store: the folder is deleted when gunicorn ends.
 
     Args:
-        folder: where they are; None for a process that has no siblings.
+        folder: of the files; None for a process that has no siblings.
+        pid: of this process.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, pid: int) -> None:
         self._folder = folder
-
-    @classmethod
-    def of_process(cls) -> "ProcessFiles":
-        """Those of the gunicorn that this process belongs to."""
-        folder = os.environ.get(FOLDER)
-        return cls(Path(folder) if folder else None)
+        self._pid = pid
 
     def begin(self) -> None:
-        """Add up the files of those that are no more; call it once in each process."""
+        """Add up the files of ended processes; call it once in each process."""
         with self._locked(fcntl.LOCK_EX):
             files = self._files()
-            gone = [name for name in files if name != _ENDED and not _is_another_alive(name)]
+            gone = [name for name in files if name != _ENDED and not self._is_another_alive(name)]
             if self._folder is None or not gone:
                 return
             sums = Counter(files.get(_ENDED, {"counts": {}})["counts"])
@@ -56,14 +52,14 @@ class ProcessFiles:
                 (self._folder / f"{name}.json").unlink(missing_ok=True)
 
     def write(self, counts: Mapping[Counted, float], gauges: Mapping[str, float]) -> None:
-        """Write down what this process has counted, and how it is."""
+        """Write the counts and gauges of this process to its file."""
         fields = {field_of(*counted): value for counted, value in counts.items()}
-        self._put(str(os.getpid()), {"counts": fields, "gauges": gauges})
+        self._put(str(self._pid), {"counts": fields, "gauges": gauges})
 
     def sums(
         self, counts: Mapping[Counted, float], gauges: Mapping[str, float]
     ) -> tuple[Measures, Mapping[str, float], int]:
-        """All counts and all gauges added up, and of how many processes that run.
+        """The sums of all counts, those of all gauges, and the number of running processes.
 
         Args:
             counts: of this process, which are newer than its file.
@@ -71,20 +67,20 @@ class ProcessFiles:
         """
         with self._locked(fcntl.LOCK_SH):
             files = self._files()
-        files.pop(str(os.getpid()), None)
+        files.pop(str(self._pid), None)
         fields, levels, processes = Counter[str](), Counter[str](), 1
         fields.update({field_of(*counted): value for counted, value in counts.items()})
         levels.update(gauges)
         for name, known in files.items():
             fields.update(known["counts"])
-            if name != _ENDED and _is_another_alive(name):
+            if name != _ENDED and self._is_another_alive(name):
                 levels.update(known["gauges"])
                 processes += 1
         return parse(fields.items()), levels, processes
 
     @contextmanager
     def _locked(self, operation: int) -> Iterator[None]:
-        """Nobody reads while somebody adds up, or would see the same counts twice."""
+        """Exclude readers while a process adds up, or they would see the same counts twice."""
         if self._folder is None or not self._folder.exists():
             yield
             return
@@ -96,7 +92,7 @@ class ProcessFiles:
         if self._folder is None:
             return
         written = self._folder / f"{name}.new"
-        # The folder may have been tidied away under us: then this process counts for itself.
+        # The folder may have been deleted meanwhile: then this process counts for itself.
         with suppress(OSError):
             written.write_text(json.dumps(known))
             written.replace(self._folder / f"{name}.json")
@@ -108,15 +104,14 @@ class ProcessFiles:
                 found[file.stem] = json.loads(file.read_text())
         return found
 
-
-def _is_another_alive(pid: str) -> bool:
-    """Whether a process of that number runs that is not this one."""
-    if int(pid) == os.getpid():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it runs, for somebody else
-    return True
+    def _is_another_alive(self, pid: str) -> bool:
+        """Whether a process with that id runs and is not this one."""
+        if int(pid) == self._pid:
+            return False
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # it runs under another user
+        return True

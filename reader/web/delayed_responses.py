@@ -1,41 +1,38 @@
-"""Answers that are held back for a while, in the event loop: no thread waits with them.
+"""Responses that are held back for a while in the event loop, so that no thread waits.
 
-A handler says so in its request's ASGI scope. A server for WSGI has no such scope: there the answer
-goes at once.
+A handler asks for it in the ASGI scope of its request. A WSGI server has no such scope: there the
+response is sent at once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
+from reader.web.asgi_types import Message, Send
 
-# Of a process, of those that are never sent; each holds one of its connections.
+# Responses of a process that are never sent; each keeps one of its connections open.
 MOST_DELAYED = 256
 _SCOPE_KEY = "api-read-cache.held"
 
 
 def hold(scope: Message | None, *, seconds: float, is_sent: bool) -> None:
-    """Have the answer to a request held back.
+    """Have the response to a request held back.
 
     Args:
-        scope: of the request; None if the server has none.
-        seconds: how long.
-        is_sent: False to close the connection then, without an answer.
+        scope: of the request; None for a WSGI server.
+        seconds: of the delay.
+        is_sent: False to close the connection then, without a response.
     """
     if scope is not None:
         scope[_SCOPE_KEY] = (seconds, is_sent)
 
 
 class DelayedResponses:
-    """The answers of one process that are held back."""
+    """The responses of one process that are held back."""
 
     def __init__(self) -> None:
         self._unsent = 0
 
     def holding(self, scope: Message, send: Send) -> Send:
-        """What sends a request's answer, and waits before it if a handler says so."""
+        """A `send` that waits before the response to a request if its handler asked for that."""
 
         async def send_later(message: Message) -> None:
             if message["type"] == "http.response.start" and _SCOPE_KEY in scope:
@@ -46,10 +43,10 @@ class DelayedResponses:
         return send_later
 
     async def _drop(self, seconds: float) -> None:
-        """Close the connection after some seconds; at once if too many wait for that.
+        """Close the connection after some seconds; at once if too many others wait for that.
 
         Raises:
-            asyncio.CancelledError: always; gunicorn then closes it without a word.
+            asyncio.CancelledError: always; gunicorn then closes it without a response.
         """
         if self._unsent < MOST_DELAYED:
             self._unsent += 1

@@ -1,4 +1,4 @@
-"""What a request says, as Flask has it, and the answers that Flask sends as they stand."""
+"""The current request as Flask has it, and responses that Flask sends unchanged."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -7,15 +7,15 @@ from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from reader.process import ReaderProcess
-from reader.response.client_url import Address, is_trusted
-from reader.response.response import HttpResponse
+from reader.response.client_url import Address, Peer, is_trusted
+from reader.response.response import HttpResponse, RequestFields
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
 def process() -> ReaderProcess:
-    """The reader that is asked."""
+    """The reader process that serves the request."""
     found = current_app.extensions["process"]
     assert isinstance(found, ReaderProcess)
     return found
@@ -24,9 +24,9 @@ def process() -> ReaderProcess:
 def target() -> str:
     """The request target as the client sent it.
 
-    WSGI's own PATH_INFO is decoded, and so cannot tell `%2F` from `/`; RAW_URI, which gunicorn
-    and Werkzeug set, is not, nor is an ASGI server's `raw_path`. A server without either gets the
-    decoded path, encoded again.
+    WSGI's own PATH_INFO is decoded, so `%2F` and `/` are the same in it. RAW_URI, which gunicorn
+    and Werkzeug set, is not decoded, nor is an ASGI server's `raw_path`. With neither of them,
+    the target is the decoded path, encoded again.
     """
     environ = request.environ
     query = environ.get("QUERY_STRING", "")
@@ -35,15 +35,37 @@ def target() -> str:
     return raw if raw.startswith("/") else _joined(quote(request.path), query)
 
 
+def address() -> Address:
+    """The address that the client used."""
+    is_proxy = is_trusted(client(), process().settings.trusted_networks)
+    return Peer(request.environ["wsgi.url_scheme"], is_proxy).address(
+        header("Host"),
+        forwarded_host=header("X-Forwarded-Host"),
+        forwarded_proto=header("X-Forwarded-Proto"),
+    )
+
+
 def origin() -> str:
-    """Scheme and authority that the client used."""
-    trusts = is_trusted(client(), process().settings.trusted_networks)
-    return Address(
-        scheme=request.environ["wsgi.url_scheme"],
-        host=header("Host"),
-        forwarded_host=header("X-Forwarded-Host") if trusts else None,
-        forwarded_proto=header("X-Forwarded-Proto") if trusts else None,
-    ).origin
+    """Scheme and authority that the client used.
+
+    Raises:
+        BadRequest: the value of `Host` is not a host.
+    """
+    return address().origin
+
+
+def fields() -> RequestFields:
+    """The fields that a response with content depends on.
+
+    Raises:
+        BadRequest: the value of `Host` is not a host.
+    """
+    return RequestFields(
+        url=address().url_of(target()),
+        accept_encoding=header("Accept-Encoding"),
+        if_none_match=header("If-None-Match"),
+        if_modified_since=header("If-Modified-Since"),
+    )
 
 
 def client() -> str:
@@ -52,14 +74,14 @@ def client() -> str:
 
 
 def header(name: str) -> str | None:
-    """The value of a header field; None where it is absent."""
+    """The value of a header field; None if absent."""
     return request.headers.get(name)
 
 
 def response(ready: HttpResponse) -> Response:
-    """What Flask sends of an answer: exactly that."""
+    """A Flask response that sends another response unchanged."""
     sent = _Exact(ready.body, status=ready.status)
-    # Flask's own Content-Type and Content-Length give way to the answer's.
+    # Flask's own Content-Type and Content-Length are replaced.
     sent.headers.clear()
     sent.headers.extend(ready.headers)
     sent.automatically_set_content_length = False
@@ -67,10 +89,10 @@ def response(ready: HttpResponse) -> Response:
 
 
 class _Exact(Response):
-    """Sent as it stands, which is as the front sends it; Werkzeug takes fields from a 304."""
+    """A response that is sent unchanged, as by the front; Werkzeug would remove fields of a 304."""
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
-        """The fields as they are."""
+        """The fields, unchanged."""
         return self.headers
 
 

@@ -1,14 +1,12 @@
-"""Each request of Flask's is named, counted, and logged where it is its turn."""
-
-import time
+"""Flask hooks: give each request an id, count it, and log it if it is sampled."""
 
 from flask import Flask, Response, g, request
 
-from reader.telemetry.counters import RequestLabels, Route, served_by_status
+from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import HEADER
 from reader.web.request import client, header, process, target
 
-# Those whose rules are spelled as they are counted.
+# The routes whose rule in Flask is spelled like their label.
 _OWN_ROUTES = frozenset(
     {
         *(Route.HEALTHCHECK, Route.LIVEZ, Route.METRICS, Route.WEBHOOK),
@@ -17,33 +15,31 @@ _OWN_ROUTES = frozenset(
 )
 
 
-def note_requests(app: Flask) -> None:
-    """Have the requests of an application noted.
+def add_request_hooks(app: Flask) -> None:
+    """Add the hooks to an application.
 
-    A view that sends content says what it is counted as in `g.labels`; one that only knows what was
-    asked for, in `g.route`.
+    A view that sends content sets `g.labels`; a view that only knows the route sets `g.route`.
     """
     app.before_request(_begin)
     app.after_request(_end)
 
 
 def _begin() -> None:
-    g.began = time.perf_counter()
-    sent = header(HEADER) or ""
-    g.request_id = process().reporter.request_ids.of(sent.encode("latin-1", "replace"))
+    telemetry = process().start().telemetry
+    g.request = telemetry.begin(
+        method=request.method,
+        target=target(),
+        client=client(),
+        sent_id=(header(HEADER) or "").encode("latin-1", "replace"),
+        began=telemetry.stopwatch(),
+    )
+    g.request_id = g.request.id
 
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
-    status = response.status_code
-    process().reporter.answered(
-        g.get("labels") or RequestLabels(_route(), served_by_status(status), status),
-        method=request.method,
-        target=target(),
-        seconds=time.perf_counter() - g.began,
-        request_id=g.request_id,
-        client=client(),
-    )
+    labels = g.get("labels") or RequestLabels.without_content(_route(), response.status_code)
+    process().start().telemetry.end(g.request, labels)
     return response
 
 

@@ -1,4 +1,4 @@
-"""What the origin said, in the form it is stored in: expanded, public, ready to be sent."""
+"""GitHub's content in the form in which it is stored: expanded, public, ready to be sent."""
 
 import hashlib
 import json
@@ -25,27 +25,27 @@ from shared.resources.kinds import Kind
 from shared.resources.operations.shapes import ERROR, Shape
 from shared.resources.resource import Resource
 
-# Below this the header fields weigh more than what compression saves.
+# Bytes below which compression saves less than its header fields take.
 _WORTH_COMPRESSING = 512
 _WHITESPACE = " \t\n\r"  # JSON's own (RFC 8259 section 2)
 NOT_FOUND = "Not Found"  # GitHub's words
-# GitHub's order of relations.
+# GitHub's order of relations in `Link`.
 _RELATIONS = ("prev", "next", "last", "first")
 
 
 @dataclass(frozen=True)
 class Content:
-    """A resource's content as the origin gave it, but for when.
+    """A resource's content, without the times of its entry.
 
     Args:
         status: HTTP status.
         body: uncompressed.
         content_type: media type of the body.
-        ends: of an expanded list, where its items end.
+        ends: of an expanded list, where its items end; None for anything else.
         links: of an on-demand page, `Link` as (relation, query) pairs.
-        views: of a ranked list.
-        ids: of an expanded list, the items' ids, in order, private ones included.
-        pages: what it was read from.
+        views: of a ranked list, by the name of their ranking.
+        ids: of an expanded list, the ids of its items in order, private ones included.
+        pages: the pages of GitHub that it was made from.
     """
 
     status: int
@@ -59,7 +59,7 @@ class Content:
 
     @property
     def etag(self) -> str:
-        """Opaque part of the strong entity tag: a digest of all that a client can see."""
+        """Opaque part of the strong entity tag: a digest of everything that a client can see."""
         shape = "array" if self.ends is not None else "whole"
         seen = json.dumps([shape, self.status, self.content_type, list(self.links)]).encode()
         return hashlib.sha256(seen + b"\n" + self.body).hexdigest()[:32]
@@ -100,7 +100,7 @@ class Content:
 
 
 def of_list(read: ReadList, kind: Kind) -> Content:
-    """The content of an expanded list, less the items that are not for everyone."""
+    """The content of an expanded list, without its non-public items."""
     shown = [item for item in read.items if not item.private]
     array = JsonArray.join(item.text for item in shown)
     return Content(
@@ -116,19 +116,19 @@ def of_list(read: ReadList, kind: Kind) -> Content:
 def of_response(
     response: GitHubResponse, page: Page, *, question: Question, tracked: bool, findings: Findings
 ) -> Content:
-    """The content of anything else: GitHub's own answer, less what only some may see.
+    """The content of a single response: GitHub's own body, without its non-public parts.
 
-    Of a repository that is private nothing is kept: it is a 404.
+    A private repository becomes a 404; nothing of it is kept.
 
     Args:
-        answer: that passed `verdict.check`.
-        page: the same, as it is kept.
-        question: what was asked.
-        tracked: of a tracked resource, which is a single object.
-        findings: what was found is added to it; content that `Findings.hides` is not to be stored.
+        response: a response that passed `response_check.check`.
+        page: the same response in the form in which it is kept.
+        question: the request.
+        tracked: the resource is tracked, so it must be a single object.
+        findings: collects what was found; content that `Findings.hides` must not be stored.
 
     Raises:
-        OriginError: it is not JSON, or not of the shape that it should have.
+        OriginError: the body is not JSON, or has another shape than GitHub describes.
     """
     if response.status == 204:
         return Content(204, b"")
@@ -154,21 +154,21 @@ def of_response(
 
 
 def _is_of(shape: Shape, value: Any, left: Any) -> bool:
-    """Whether a value is what its shape describes: an error that is sent with a 200 is not."""
+    """Whether a value has the described shape; an error that is sent with a 200 has not."""
     is_of_a_kind = shape.is_free or shape.is_scalar or isinstance(left, dict | list)
     return is_of_a_kind and (bool(left) or not value)
 
 
 def without_hidden(content: Content, *, shape: Shape, include_private: bool = False) -> Content:
-    """What may be shown of an answer that no other one can take the place of; else a 404.
+    """The public part of a response that cannot be requested again; a 404 if there is none.
 
-    GitHub itself shows nothing private to nobody's credential. Should it ever, and where a
-    credential sees drafts of a private repository, items of a list are left out.
+    GitHub shows nothing private to anonymous clients. If it ever does, or if a credential sees
+    drafts of a private repository, the items of a list that are not public are left out.
 
     Args:
         content: made by `of_response`.
         shape: the public shape that it was made with.
-        include_private: private repositories are let in.
+        include_private: private repositories are admitted.
     """
     if not content.body.lstrip().startswith(b"[") or shape.items is None:
         return not_found()
@@ -182,17 +182,17 @@ def without_hidden(content: Content, *, shape: Shape, include_private: bool = Fa
 
 
 def not_found() -> Content:
-    """GitHub's 404, the same for what may not be seen and for what is not there.
+    """GitHub's 404, the same for a private resource and for one that does not exist.
 
-    GitHub's own names the documentation of each operation. Next to one that does not, it would
-    tell that a private repository exists.
+    GitHub's own 404 links to the documentation of the operation. If only one of the two had that
+    link, it would reveal that a private repository exists.
     """
     error = github_error(404, NOT_FOUND)
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
 
 
 def _links(response: GitHubResponse) -> list[tuple[str, str]]:
-    # The path in GitHub's links has numbers for names; the query is what turns the page.
+    # The path in GitHub's links has ids instead of names; the query alone selects the page.
     return [
         (relation, urlsplit(response.links[relation]).query)
         for relation in _RELATIONS

@@ -1,4 +1,4 @@
-"""Taking a page of JSON apart into its items, without changing a byte of what is public of them."""
+"""Splits a page of JSON into its items, without changing a byte of their public parts."""
 
 import json
 import math
@@ -19,7 +19,7 @@ _WHITESPACE = re.compile(r"[ \t\n\r]*")  # JSON's own (RFC 8259 section 2)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; one that names a member twice means something else to each who reads it."""
+    """An object; with a repeated member it is ambiguous: parsers disagree on the value."""
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("a member is named twice")
@@ -37,7 +37,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-# RFC 8259, with the choices that its section 4 leaves open made: names are unique, numbers finite.
+# RFC 8259, stricter where its sections 4 and 6 leave a choice: names are unique, numbers finite.
 _decoder = json.JSONDecoder(
     object_pairs_hook=_members, parse_float=_finite, parse_constant=_no_constant
 )
@@ -45,14 +45,14 @@ _decoder = json.JSONDecoder(
 
 @dataclass(frozen=True)
 class Item:
-    """One item of a list: GitHub's own text of what is public of it, and what we need to know.
+    """One item of a list: GitHub's own text of its public part, and what the cache needs of it.
 
-    The decoded object is not kept: of 7,000 repositories it would take ten times the text.
+    The decoded object is not kept: it takes ten times the memory of the text.
 
     Args:
-        text: the item as GitHub wrote it, less what only some may see.
-        id: GitHub's id, by which the same item is known on another page.
-        private: whether it is, or holds, what GitHub marks as not for everyone.
+        text: the item as GitHub wrote it, without its non-public parts.
+        id: GitHub's id; the same item has the same id on another page.
+        private: the item is, or contains, something that GitHub marks as non-public.
         row: what the views need to know of it; None if its kind has no views.
     """
 
@@ -81,14 +81,14 @@ def decode(body: bytes) -> Any:
 def split(
     body: bytes, shape: Shape, findings: Findings, *, kind: Kind, private: bool = False
 ) -> list[Item]:
-    """The items of a JSON array, each less what only some may see.
+    """The items of a JSON array, each without its non-public parts.
 
     Args:
         body: the array.
         shape: the public shape of an item.
-        findings: what was found is added to it.
+        findings: collects what was found.
         kind: of the list.
-        private: private repositories are let in.
+        private: private repositories are admitted.
 
     Raises:
         OriginError: it is not JSON, not an array, or an item is not an object.
@@ -112,7 +112,7 @@ def elements(body: bytes) -> Iterator[tuple[str, Any]]:
     text = body.decode()
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
-        decode(body)  # not JSON is another fault than JSON of another shape
+        decode(body)  # a body that is not JSON is another fault
         raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than a list")
     at = _skip(text, at + 1)
     more = text[at : at + 1] != "]"
@@ -138,7 +138,7 @@ def _item(
     except UnfitError as error:
         raise OriginError(FailureKind.UNEXPECTED, "GitHub's list holds another thing") from error
     findings.add(found)
-    # Lists without ids exist (languages of a search); there the text stands for itself.
+    # Items of some lists have no id: the text identifies them.
     identity = value.get("id")
     encoded = public.encode()
     known_by = identity if isinstance(identity, int | str) else encoded

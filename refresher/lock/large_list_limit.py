@@ -33,11 +33,11 @@ class LargeListLimit:
 
     def __init__(self, redis: Redis, catalogue: Catalogue) -> None:
         self._redis = redis
-        self._lists = [resource for resource in catalogue.tracked if resource.kind.is_list]
+        self._lists = [resource for resource in catalogue.tracked if resource.kind.is_expanded]
 
     def holds_back(self, resource: Resource) -> bool:
         """Whether a resource, whose lock we hold, is a large list that must wait."""
-        if not resource.kind.is_list or not self._is_large([resource])[0]:
+        if not resource.kind.is_expanded or not self._is_large([resource])[0]:
             return False
         others = [other for other in self._lists if other != resource]
         if not others:

@@ -9,67 +9,69 @@ key                  type    expires        written by  meaning
 entry:{id}           hash    tracked:       refresher   a stored representation, see `entry`
                              never; else
                              ON_DEMAND_KEEP
-pages:{id}           hash    as its entry   refresher   the origin's pages, one field a page
-failure:{id}         string  a day; else as refresher   why the last refresh failed, as JSON
+pages:{id}           hash    as its entry   refresher   GitHub's pages, one field a page
+failure:{id}         string  a day; else as refresher   why the last refresh failed, in JSON
                              its entry
 fence:{id}           string  longer than a  refresher   the newest fencing token handed out
                              refresh takes
 changes              string  never          refresher   grows by one with every announcement
-announce             channel                refresher   "look at this resource again"
+announce             channel                refresher   "check this resource again"
 budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed
 {class}
-aside:{credential}   string  when it ends   refresher   until when a refused credential is not used
+aside:{credential}   string  when it ends   refresher   time until which a refused credential is
+                                                        not used
 classes              hash    never          refresher   class of rate limit by shape of address,
-                                                        where it is not "core"
+                                                        if it is not "core"
 app-token:{id}       string  with the token refresher   a GitHub App's token, encrypted with a key
-                                                        that is made from the App's private key
-app-renewal:{id}     string  ORIGIN_        refresher   someone is just fetching that token
+                                                        that is derived from the App's private key
+app-renewal:{id}     string  ORIGIN_        refresher   a process is fetching the next token
                              DEADLINE
-points:{minute}      string  2 minutes      refresher   requests to the origin in that minute
-in-flight            zset    an hour        refresher   requests under way, by when they must end
-pause                string  when it ends   refresher   until when nobody asks the origin
-pauses               string  an hour        refresher   pauses in a row
-redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`); where
-                                                        REDLOCK_URLS names masters, on those
-running:{id}         string  LOCK_TTL       refresher   somebody holds that lock: for those who only
-                                                        want to know
-large                set     never          refresher   ids of lists of many pages
+points:{minute}      string  2 minutes      refresher   requests to GitHub in that minute
+in-flight            zset    an hour        refresher   current requests, by their deadline
+pause                string  when it ends   refresher   time until which no refresher sends
+                                                        requests to GitHub
+pauses               string  an hour        refresher   number of consecutive pauses
+redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`); on the
+                                                        masters in REDLOCK_URLS, if that is set
+running:{id}         string  LOCK_TTL       refresher   a refresher holds that lock: for processes
+                                                        that only observe it
+large                set     never          refresher   ids of lists with many pages
 invalidated:{id}     string  a day          reader      id of the latest invalidation (webhook or
                                                         operator) that no refresh has handled
-delivery:{id}        string  3 days         reader      a webhook's delivery that was taken
-asked:{id}           string  a second, or   both        someone is just enqueueing this one, or
-                             LOCK_TTL                   found that no lock is to be had
-queued:{id}          string  an hour        both        the id of the job last enqueued
-forgotten:{id}       string  a day          refresher   an operator had it forgotten: versions up
-                                                        to this one are not to be served
-suspended            string  never          reader      since when an operator has refreshing
-                                                        paused; that it is, `rq:suspended` says
-measures             hash    never          refresher   what refreshers count, see `measures`
-origin               hash    never          refresher   how the origin answered last
+delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
+asked:{id}           string  a second, or   both        a process is enqueueing a refresh, or found
+                             LOCK_TTL                   that no lock can be taken
+queued:{id}          string  an hour        both        id of the job that was enqueued last
+forgotten:{id}       string  a day          refresher   an operator removed the resource: versions
+                                                        up to this one must not be served
+suspended            string  never          reader      time at which an operator paused
+                                                        refreshing (`rq:suspended` says whether)
+measures             hash    never          refresher   counters of refreshers, see `measures`
+origin               hash    never          refresher   GitHub's last response: status and time
 origin-open          string  an hour, or    refresher   whether an enterprise server shows anything
                              5 minutes                  without a credential
-record:{id}          hash    30 days, else  refresher   how its refreshes went, see `records`
+record:{id}          hash    30 days, else  refresher   results of its refreshes, see
+                                                        `refresh_report`
                              as its entry
-progress:{id}        string  a minute       refresher   the page that is being read, of how many
+progress:{id}        string  a minute       refresher   page that is being read, and their number
 timeline:{kind}      list    never; 100     refresher   reports of refreshes, the newest first
                              at the most
-budgets              zset    never          refresher   which `budget:` keys there are, by last use
-budget-history:      hash    7 hours        refresher   a ring of what was left of it
+budgets              zset    never          refresher   the existing `budget:` keys, by last use
+budget-history:      hash    7 hours        refresher   a ring of former values of `remaining`
 {credential}:{class}
-credential:{id}      hash    a day          refresher   what the origin tells of a credential
-privileges:{id}      hash    a day          refresher   what shows that a credential sees more than
-                                                        the public, and when that was seen last
-unknown-fields       hash    a week; 500    refresher   keys of the origin's answers that no public
-                             at the most                shape has, and when each was seen last
-readers              zset    never          reader      ids of reader processes, by last sign of
-                                                        life
-reader:{id}          string  20 seconds     reader      a reader process's report, as JSON
-session:{digest}     string  12 hours, or   reader      a session on the status page, by a digest of
-                             signing out                what its cookie holds, and a proof of it
-guesses:{minute}     string  3 minutes      reader      wrong ADMIN_TOKENs given in that minute
+credential:{id}      hash    a day          refresher   what GitHub says about a credential
+privileges:{id}      hash    a day          refresher   evidence that a credential sees more than
+                                                        the public, with the time of each
+unknown-fields       hash    a week; 500    refresher   keys of GitHub's responses that no public
+                             at the most                shape has, with the time of each
+readers              zset    never          reader      ids of reader processes, by last heartbeat
+reader:{id}          string  20 seconds     reader      report of a reader process, in JSON
+session:{digest}     string  12 hours, or   reader      proof of a session on the status page, by a
+                             signing out                digest of its cookie
+guesses:{minute}     string  3 minutes      reader      wrong ADMIN_TOKENs in that minute
 popular:{slot}       zset    an hour        reader      on-demand names by number of requests
 kept                 zset    never          refresher   ids of on-demand entries, by their expiry
-kept-sizes           hash    never          refresher   bytes of each of these, and their `total`
+kept-sizes           hash    never          refresher   bytes of each of them, and their `total`
 ===================  ======  =============  ==========  =======================================
 
 `{id}` is `Resource.id`; of a credential and of a reader process its own. Beside these live RQ's own
@@ -106,12 +108,12 @@ def entry(resource: Resource) -> str:
 
 
 def pages(resource: Resource) -> str:
-    """The hash that holds the origin's pages that an entry was made from."""
+    """The hash that holds the pages of GitHub that an entry was made from."""
     return f"{_PREFIX}:pages:{resource.id}"
 
 
 def content_of(resource_id: str) -> list[str]:
-    """What is stored of a resource, and how it came to be, by `Resource.id`."""
+    """The keys of a resource's content and records, by `Resource.id`."""
     return [f"{_PREFIX}:{kind}:{resource_id}" for kind in ("entry", "pages", "failure", "record")]
 
 
@@ -126,7 +128,7 @@ def invalidated_by(resource: Resource) -> str:
 
 
 def delivery(delivery_id: str) -> str:
-    """Set once a webhook's delivery was taken."""
+    """Set when a webhook delivery was accepted."""
     return f"{_PREFIX}:delivery:{delivery_id}"
 
 
@@ -136,12 +138,12 @@ def fence(resource: Resource) -> str:
 
 
 def budget(credential: str, resource_class: str) -> str:
-    """What is left of a credential's hour in a class, by the credential's public id."""
+    """A credential's remaining requests in a class, by the credential's public id."""
     return f"{_PREFIX}:budget:{credential}:{resource_class}"
 
 
 def aside(credential: str) -> str:
-    """Until when a credential is not to be used."""
+    """The time until which a credential must not be used."""
     return f"{_PREFIX}:aside:{credential}"
 
 
@@ -156,27 +158,27 @@ def app_renewal(credential: str) -> str:
 
 
 def points(minute: int) -> str:
-    """How often the origin was asked in a minute of Unix time."""
+    """The number of requests to GitHub in a minute of Unix time."""
     return f"{_PREFIX}:points:{minute}"
 
 
 def lock_name(resource: Resource) -> str:
-    """What a resource's Redlock is called; pottery makes the key of it."""
+    """The name of a resource's Redlock; pottery derives the key from it."""
     return f"{_PREFIX}:lock:{resource.id}"
 
 
 def lock(resource: Resource) -> str:
-    """The key that pottery keeps a resource's Redlock in."""
+    """The key of a resource's Redlock."""
     return f"redlock:{lock_name(resource)}"
 
 
 def running(resource: Resource) -> str:
-    """Set while a refresher holds a resource's lock, wherever that is."""
+    """Set while a refresher holds a resource's lock, wherever that lock is stored."""
     return f"{_PREFIX}:running:{resource.id}"
 
 
 def asked(resource: Resource) -> str:
-    """Set for a moment while one process of the fleet enqueues a refresh."""
+    """Set for a moment while a process of the fleet enqueues a refresh."""
     return f"{_PREFIX}:asked:{resource.id}"
 
 
@@ -186,17 +188,17 @@ def queued(resource: Resource) -> str:
 
 
 def forgotten(resource: Resource) -> str:
-    """The newest version of a resource that is not to be served any more."""
+    """The newest version of a resource that must not be served any more."""
     return f"{_PREFIX}:forgotten:{resource.id}"
 
 
 def record(resource: Resource) -> str:
-    """How a resource's refreshes went."""
+    """The results of a resource's refreshes."""
     return f"{_PREFIX}:record:{resource.id}"
 
 
 def progress(resource: Resource) -> str:
-    """How far the reading of a list has come."""
+    """The progress of reading a list."""
     return f"{_PREFIX}:progress:{resource.id}"
 
 
@@ -206,17 +208,17 @@ def timeline(kind: str) -> str:
 
 
 def budget_history(credential: str, resource_class: str) -> str:
-    """What was left of a credential's hour in a class, over the last hours."""
+    """A credential's remaining requests in a class over the last hours."""
     return f"{_PREFIX}:budget-history:{credential}:{resource_class}"
 
 
 def credential(credential_id: str) -> str:
-    """What the origin tells of a credential."""
+    """What GitHub says about a credential."""
     return f"{_PREFIX}:credential:{credential_id}"
 
 
 def privileges(credential_id: str) -> str:
-    """What shows that a credential sees more than the public."""
+    """Evidence that a credential sees more than the public."""
     return f"{_PREFIX}:privileges:{credential_id}"
 
 
@@ -231,10 +233,10 @@ def session(digest: str) -> str:
 
 
 def guesses(minute: int) -> str:
-    """How many wrong admin tokens were given in a minute of Unix time."""
+    """The number of wrong admin tokens in a minute of Unix time."""
     return f"{_PREFIX}:guesses:{minute}"
 
 
 def popular(slot: int) -> str:
-    """How often on-demand resources were asked for in a slot of time."""
+    """The number of requests for on-demand resources in a slot of time."""
     return f"{_PREFIX}:popular:{slot}"

@@ -83,7 +83,7 @@ class Kind:
         template: path with parameters in braces; empty for any path that is allowed on demand.
         route: label in metrics.
         keeping: tracked or on demand.
-        is_list: all pages are read and joined into one array.
+        is_expanded: all pages are read and flattened into one array.
         visibility: how it is decided what of GitHub's answer is public.
         named_by: of a ranked list, the member that names an item in the views.
         rankings: of a list.
@@ -94,7 +94,7 @@ class Kind:
     template: str
     route: str
     keeping: Keeping = Keeping.TRACKED
-    is_list: bool = False
+    is_expanded: bool = False
     visibility: Visibility = Visibility.BY_OPERATION
     named_by: str = ""
     rankings: tuple[Ranking, ...] = ()
@@ -117,7 +117,7 @@ class Kind:
         An entry carries what was derived for it. One that lacks something, or has an older version
         of it, is written anew by the next refresh, although GitHub says that nothing changed.
         """
-        ends = {"ends": 1} if self.is_list else {}
+        ends = {"ends": 1} if self.is_expanded else {}
         views = {f"view:{ranking.name}": ranking.version for ranking in self.rankings}
         return {**VERSIONS, **ends, **views}
 
@@ -171,7 +171,7 @@ MEMBERS = Kind(
     "members",
     template="/orgs/{org}/members",
     route="/orgs/{org}/members",
-    is_list=True,
+    is_expanded=True,
     named_by="login",
     events=_MEMBERSHIP,
 )
@@ -179,7 +179,7 @@ REPOSITORIES = Kind(
     "repositories",
     template="/orgs/{org}/repos",
     route="/orgs/{org}/repos",
-    is_list=True,
+    is_expanded=True,
     visibility=Visibility.BY_ITEM,
     named_by="full_name",
     rankings=(

@@ -167,7 +167,7 @@ class Series:
 def check_labels(scrape: Scrape) -> None:
     """Every label is from a closed set: no path that a client sent is one."""
     words = {
-        "route": set(Route),
+        "route": {*Route, *CONTENT},
         "outcome": {*Served, *RefreshOutcome},
         "resource": set(TRACKED),
         "credential": {Token(TOKEN).id},
@@ -194,7 +194,8 @@ def check_labels(scrape: Scrape) -> None:
 def check_histogram(scrape: Scrape) -> None:
     """Every request is in the histogram, in every scrape."""
     requests: Counter[str] = Counter()
-    for (_, outcome, _), number in scrape.requests(*Route).items():
+    every = scrape.of("requests_total", "route", "outcome", "status")
+    for (_, outcome, _), number in every.items():
         requests[outcome] += int(number)
     counts = scrape.of("request_duration_seconds_count", "outcome")
     assert {outcome: number for (outcome,), number in counts.items()} == requests

@@ -10,7 +10,7 @@ import requests
 from reader.errors import ApiError, BadRequest
 from reader.response.client_url import Address, path_of
 from reader.response.representation import whole
-from reader.response.response import Conditions, to_response
+from reader.response.response import RequestFields, to_response
 from reader.response.target import parse_target
 from reader.webhooks.affected_resources import affected
 from reader.webhooks.receiver import _payload
@@ -95,7 +95,7 @@ def head(data: bytes) -> None:
 def conditions(data: bytes) -> None:
     """`If-None-Match`, `If-Modified-Since` and `Accept-Encoding`, a line each."""
     values = [*data.decode("latin-1").split("\n", 2), "", ""]
-    known = Conditions("http://a.test/", values[1], values[0] or None, values[2] or None)
+    known = RequestFields("http://a.test/", values[1], values[0] or None, values[2] or None)
     sent = to_response(whole(_ENTRY), known, served=Served.LOCAL, now=NOW)
     assert sent.status in {200, 304}
     if sent.status == 200:

@@ -1,4 +1,4 @@
-"""The parts of a reader process on a real Redis, with no thread of their own: tests drive them."""
+"""The components of a reader process without their threads: tests drive them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,13 +8,17 @@ from typing import Any
 from redis import Redis
 
 from reader.cache.check_schedule import CheckSchedule
-from reader.cache.local_cache import LocalCache
-from reader.cache.lookup import Lookup
+from reader.cache.local_cache import LocalCache, Usage
+from reader.cache.lookup import Lookup, WaitLimits
+from reader.cache.refresh_requests import RefreshRequests
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
-from reader.fleet.process_reporter import ProcessReporter
+from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.telemetry.access_log import AccessLog
+from reader.telemetry.counters import Counters
 from reader.telemetry.process_files import ProcessFiles
+from reader.telemetry.request_ids import RequestIds
+from reader.telemetry.request_telemetry import RequestTelemetry
 from shared.queueing import RefreshQueue
 from shared.redis.store import Store
 from shared.resources.resource import Resource
@@ -26,7 +30,7 @@ PATIENCE = 30.0  # seconds before a test that hangs fails; none ever waits so lo
 
 
 class WatchedSynchronizer(Synchronizer):
-    """Tells the test what it was told to do, and what it could not do."""
+    """Tells the test which calls it got, and which checks failed."""
 
     def __init__(self, *arguments: Any, **known: Any) -> None:
         super().__init__(*arguments, **known)
@@ -57,57 +61,86 @@ class WatchedSynchronizer(Synchronizer):
 
 @dataclass
 class Bench:
-    """One reader's parts."""
+    """The components of one reader process."""
 
     redis: Redis
     max_bytes: int = 10_000_000
     queue_limit: int = 1000
     max_waiting: int = 100
     miss_wait: float = PATIENCE
+    log_share: float = 0
     stopwatch: Callable[[], float] = lambda: 0.0
     clock: Clock = field(default_factory=Clock)
     waiters: Waiters = field(default_factory=Waiters)
 
     def __post_init__(self) -> None:
         self.store = Store(self.redis)
-        self.local = LocalCache(self.max_bytes, next_check=CheckSchedule(LOCAL_TTL).next_check)
-        self.reporter = ProcessReporter(
-            self.local,
-            self.redis,
-            process_files=ProcessFiles(None),
-            access_log=AccessLog(0),
-            port=5000,
-            missing=lambda: 0,
+        self.local = LocalCache(
+            self.max_bytes, keep=KEEP, next_check=CheckSchedule(LOCAL_TTL).next_check
         )
+        self.counters = Counters()
+        self.telemetry = make_telemetry(
+            self.counters, share=self.log_share, clock=self.clock, stopwatch=self.stopwatch
+        )
+        self.reporter = make_reporter(self.redis, self.telemetry)
         self.synchronizer = WatchedSynchronizer(
             CATALOGUE,
             local=self.local,
             waiters=self.waiters,
             store=self.store,
-            queue=RefreshQueue(self.redis, limit=self.queue_limit),
-            counters=self.reporter.counters,
-            keep=KEEP,
+            refresh_requests=RefreshRequests(
+                RefreshQueue(self.redis, limit=self.queue_limit), self.counters
+            ),
+            counters=self.counters,
             clock=self.clock,
         )
-        self.lookup = self.make_read_path(self.store)
+        self.lookup = self.make_lookup(self.store)
 
-    def make_read_path(self, store: Store, local: LocalCache | None = None) -> Lookup:
-        """A read path with another store or local cache."""
+    def make_lookup(self, store: Store, local: LocalCache | None = None) -> Lookup:
+        """A lookup with another store or local cache."""
         return Lookup(
             local=local or self.local,
             store=store,
             synchronizer=self.synchronizer,
             waiters=self.waiters,
-            miss_wait=self.miss_wait,
-            max_waiting=self.max_waiting,
+            limits=WaitLimits(self.miss_wait, self.max_waiting),
             clock=self.clock,
             stopwatch=self.stopwatch,
         )
 
     def look_until_waited_for(self, resource: Resource) -> None:
-        """Return once a request has asked for a look at a resource."""
+        """Return once a request has scheduled a check of a resource."""
         while self.synchronizer.wanted.get(timeout=PATIENCE) != resource:
             pass
+
+
+def make_telemetry(
+    counters: Counters | None = None,
+    *,
+    share: float = 0,
+    clock: Callable[[], float] = Clock(),  # noqa: B008 - it never moves
+    stopwatch: Callable[[], float] = lambda: 0.0,
+) -> RequestTelemetry:
+    """The telemetry of a process; its access log has a share of all requests."""
+    access_log = AccessLog(share, clock=clock)
+    ids = RequestIds("0123456789abcde")
+    return RequestTelemetry(counters or Counters(), ids, access_log, stopwatch=stopwatch)
+
+
+def make_reporter(redis: Redis, telemetry: RequestTelemetry, **known: Any) -> ProcessReporter:
+    """The reporter of a process that holds nothing and has no siblings."""
+    return ProcessReporter(
+        ProcessIdentity("a.test:5000", 7),
+        known.pop("state", lambda: ProcessState(Usage(0, 0), Usage(0, 0), 0, 0)),
+        telemetry=telemetry,
+        redis=redis,
+        **{
+            "process_files": ProcessFiles(None, pid=7),
+            "clock": Clock(),
+            "stopwatch": lambda: 0.0,
+            **known,
+        },
+    )
 
 
 def commands(redis: Redis, name: str) -> int:

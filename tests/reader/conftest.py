@@ -1,4 +1,4 @@
-"""Readers are stopped with their test."""
+"""Readers, which are stopped with their test, and event loops."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +13,15 @@ from reader.process import ReaderProcess
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis import keys
 from tests.builders import make_settings
+from tests.reader.front.loopback import LOOPS, Run
 
 MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture(params=list(LOOPS))
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a coroutine, on either loop."""
+    return Run(LOOPS[request.param])
 
 
 @pytest.fixture
@@ -37,9 +44,9 @@ def make_app(redis: Redis, redis_server: EmbeddedRedis) -> Iterator[MakeApp]:
     started = [
         thread
         for thread in threading.enumerate()
-        if thread not in before and thread.name in {"caretaker", "listener", "observer"}
+        if thread not in before and thread.name in {"synchronizer", "subscriber", "reporter"}
     ]
     for thread in started:
         while thread.is_alive():
-            redis.publish(keys.ANNOUNCE, "null")  # wakes a listener, which sees that it is over
+            redis.publish(keys.ANNOUNCE, "null")  # wakes a subscriber, which then ends
             thread.join(0.05)

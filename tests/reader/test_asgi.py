@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Response
 
-from reader.telemetry.access_log import AccessLog
 from shared.measures import Measure
 from tests.builders import CATALOGUE, JSON, NOW, make_entry, tracked
 from tests.reader.front.helpers import Reader, Sent, a_reader
-from tests.reader.front.loopback import LOOPS, Run, an_application
+from tests.reader.front.loopback import Run, an_application
 
 if TYPE_CHECKING:
     from reader.asgi import Application
@@ -26,15 +25,9 @@ THREADS = 20  # as few as the settings allow
 BODY = b'["zen"]' + b" " * 1000
 
 
-@pytest.fixture(params=list(LOOPS))
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a coroutine, on either loop."""
-    return Run(LOOPS[request.param])
-
-
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    with a_reader(reader_threads=THREADS, github_webhook_secret=SECRET) as made:
+    with a_reader(log_share=1, reader_threads=THREADS, github_webhook_secret=SECRET) as made:
         made.bench.local.put(tracked("/orgs/Netflix"), make_entry(b'"netflix"'), NOW)
         yield made
 
@@ -313,7 +306,7 @@ def test_a_client_that_falls_silent_in_its_body_holds_no_thread(
                 assert sent.value("access-control-allow-origin") == "*"
                 assert sent.value("server") == "api-read-cache"
             refused = ("/webhooks/github", "refused", "408")
-            counted = reader.process.reporter.counters.counts()
+            counted = reader.bench.counters.counts()
             assert counted[Measure.REQUESTS, refused] == 2 * THREADS
 
     run(test())
@@ -490,7 +483,6 @@ def test_a_request_s_id_comes_back_or_it_is_given_one(
 def test_health_checks_are_counted_and_logged(
     run: Run, reader: Reader, application: "Application", method: str
 ) -> None:
-    reader.bench.reporter.access_log = AccessLog(1)
 
     async def test() -> None:
         for path in ("/livez", "/healthcheck", "/livez"):
@@ -502,7 +494,7 @@ def test_health_checks_are_counted_and_logged(
         ("/livez", "own", "200"): 2,
         ("/healthcheck", "unavailable", "503"): 1,
     }
-    lines = reader.bench.reporter.access_log._waiting
+    lines = reader.bench.telemetry.access_log._waiting
     assert [(one.method, one.path, one.status) for one in lines] == [
         (method, "/livez", 200),
         (method, "/healthcheck", 503),

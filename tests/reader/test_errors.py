@@ -1,21 +1,6 @@
-import json
-
 import pytest
 
-from reader.errors import BadRequest, NotFound, Unavailable, error_body
-
-
-def test_the_body_is_githubs() -> None:
-    assert json.loads(error_body(404, "Not Found")) == {
-        "message": "Not Found",
-        "documentation_url": "https://docs.github.com/rest",
-        "status": "404",
-    }
-
-
-@pytest.mark.parametrize("message", ['"quoted"', "back\\slash", "\x00\n", "ä\u2028", "\ud800"])
-def test_the_body_is_json_whatever_the_message(message: str) -> None:
-    assert json.loads(error_body(400, message))["message"] == message
+from reader.errors import BadRequest, NotFound, Unavailable
 
 
 def test_each_error_carries_its_status() -> None:

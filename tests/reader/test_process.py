@@ -1,8 +1,12 @@
+import os
 import threading
+from pathlib import Path
 
+import pytest
 from redis import Redis
 
 from reader.process import ReaderProcess
+from reader.telemetry.process_files import FOLDER
 from scripts.embedded_redis import free_port
 from tests.builders import CATALOGUE, make_entry, make_settings, store_entry, tracked
 from tests.reader.conftest import MakeApp
@@ -15,7 +19,7 @@ def node_of(make_app: MakeApp, **known: object) -> ReaderProcess:
 
 
 def own_threads() -> set[threading.Thread]:
-    return {one for one in threading.enumerate() if one.name in {"caretaker", "listener"}}
+    return {one for one in threading.enumerate() if one.name in {"subscriber", "synchronizer"}}
 
 
 def test_a_node_starts_nothing_and_connects_to_nothing_before_it_is_used() -> None:
@@ -30,7 +34,7 @@ def test_a_node_starts_its_two_threads_once(make_app: MakeApp) -> None:
     process = node_of(make_app)
     assert process.start() is process.start()
     names = sorted(one.name for one in own_threads() - before)
-    assert names == ["caretaker", "listener"]
+    assert names == ["subscriber", "synchronizer"]
 
 
 def test_threads_that_start_at_once_share_one_set_of_parts(make_app: MakeApp) -> None:
@@ -62,14 +66,32 @@ def test_a_node_that_was_stopped_can_start_anew(make_app: MakeApp) -> None:
     assert process.start() is not first
 
 
+@pytest.mark.parametrize(("value", "has_one"), [("", False), (None, False), ("x", True)])
+def test_processes_share_their_counts_in_the_folder_that_gunicorn_made(
+    make_app: MakeApp,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str | None,
+    *,
+    has_one: bool,
+) -> None:
+    monkeypatch.delenv(FOLDER, raising=False)
+    if value is not None:
+        monkeypatch.setenv(FOLDER, value and str(tmp_path))
+    node_of(make_app).start().reporter.write()
+    assert (tmp_path / f"{os.getpid()}.json").exists() is has_one
+
+
 def test_everything_tracked_is_missing_at_first(make_app: MakeApp, redis: Redis) -> None:
-    assert node_of(make_app).missing() == list(CATALOGUE.tracked)
+    local = node_of(make_app).start().local
+    assert local.missing(CATALOGUE.tracked) == list(CATALOGUE.tracked)
 
 
 def test_what_was_served_once_is_not_missing(make_app: MakeApp, redis: Redis) -> None:
     resource = tracked("/orgs/Netflix")
     store_entry(redis, resource, make_entry())
-    process = node_of(make_app)
-    process.lookup.get(resource)
-    assert resource not in process.missing()
-    assert tracked("/") in process.missing()
+    components = node_of(make_app).start()
+    components.lookup.get(resource)
+    missing = components.local.missing(CATALOGUE.tracked)
+    assert resource not in missing
+    assert tracked("/") in missing

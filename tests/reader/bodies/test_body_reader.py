@@ -8,15 +8,9 @@ import pytest
 from reader.bodies import body_reader as module
 from reader.bodies.body_reader import Bodies, GivenUp, Incoming, TooLarge, TooSlow
 from reader.errors import BadRequest
-from tests.reader.front.loopback import LOOPS, Run
+from tests.reader.front.loopback import Run
 
 CHUNKED = [(b"transfer-encoding", b"chunked")]
-
-
-@pytest.fixture(params=list(LOOPS))
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a coroutine, on either loop."""
-    return Run(LOOPS[request.param])
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader.cache.check_schedule import STALE_CHECK_INTERVAL, CheckSchedule, wants_refresh
-from shared.redis.store import EntryState
-from tests.builders import NOW, make_failure, make_metadata
+from reader.cache.check_schedule import STALE_CHECK_INTERVAL, CheckSchedule
+from tests.builders import NOW, make_metadata
 
 times = st.floats(0, 4e9)
 spans = st.floats(1e-3, 365 * 24 * 3600)
@@ -19,24 +18,24 @@ def test_the_next_look_is_in_the_future(local_ttl: float, fresh_until: float, no
 def test_no_copy_goes_longer_than_local_ttl_without_a_look(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
-    assert state <= now + local_ttl
+    check_at = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert check_at <= now + local_ttl
 
 
 @given(spans, times, times)
 def test_a_fresh_copy_is_looked_at_by_the_time_it_becomes_stale_or_within_a_second(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
-    assert state <= max(fresh_until, now + STALE_CHECK_INTERVAL)
+    check_at = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert check_at <= max(fresh_until, now + STALE_CHECK_INTERVAL)
 
 
 @given(spans, times, times)
 def test_no_copy_is_looked_at_more_often_than_it_must_be(
     local_ttl: float, fresh_until: float, now: float
 ) -> None:
-    state = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
-    assert state >= now + min(local_ttl, STALE_CHECK_INTERVAL)
+    check_at = CheckSchedule(local_ttl).next_check(make_metadata(fresh_until=fresh_until), now)
+    assert check_at >= now + min(local_ttl, STALE_CHECK_INTERVAL)
 
 
 @pytest.mark.parametrize(
@@ -55,26 +54,3 @@ def test_golden_looks(fresh_for: float, local_ttl: float, expected: float) -> No
     assert CheckSchedule(local_ttl).next_check(metadata, NOW) == pytest.approx(
         NOW + expected, abs=1e-6
     )
-
-
-FRESH = make_metadata(fresh_until=NOW + 1)
-STALE = make_metadata(fresh_until=NOW)
-
-
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [
-        (EntryState(None, None), True),
-        (EntryState(FRESH, None), False),
-        (EntryState(STALE, None), True),
-        (EntryState(None, make_failure(retry_at=NOW + 1)), False),
-        (EntryState(STALE, make_failure(retry_at=NOW + 1)), False),
-        (EntryState(None, make_failure(retry_at=NOW)), True),
-        (EntryState(STALE, make_failure(retry_at=NOW)), True),
-        (EntryState(FRESH, make_failure(retry_at=NOW)), False),
-    ],
-)
-def test_the_origin_is_asked_for_what_is_missing_or_stale_unless_it_is_too_early(
-    state: EntryState, expected: bool
-) -> None:
-    assert wants_refresh(state, NOW) is expected

@@ -13,6 +13,7 @@ from tests.builders import NOW, compressed, make_entry, make_list_entry, on_dema
 ORG = tracked("/orgs/Netflix")
 USER = on_demand("/users/mona")
 USERS = [on_demand(f"/users/u{number}") for number in range(6)]
+KEEP = 600.0  # seconds
 SIZE = make_entry().held_bytes  # of each small entry
 
 
@@ -24,7 +25,7 @@ def make_cache(
     room: int = 1000, next_check: Callable[[Metadata, float], float] = never
 ) -> LocalCache:
     """A cache with room for so many small entries."""
-    return LocalCache(room * SIZE, next_check=next_check)
+    return LocalCache(room * SIZE, keep=KEEP, next_check=next_check)
 
 
 def held_entry(cache: LocalCache, resource: Resource) -> Entry | None:
@@ -110,7 +111,8 @@ def test_confirming_another_version_changes_nothing(resource: Resource) -> None:
 
 
 def test_confirming_does_not_go_back_in_time(resource: Resource) -> None:
-    # The caretaker looks; the refresher confirms; a request reads and puts; the caretaker confirms.
+    # The synchronizer checks; the refresher confirms; a request reads and puts; the synchronizer
+    # confirms.
     cache, looked_at = make_cache(), make_entry().metadata
     newer = make_entry(validated_at=NOW + 5, fresh_until=NOW + 1005)
     cache.put(resource, newer, NOW + 6)
@@ -206,7 +208,7 @@ def test_what_nobody_asked_for_is_dropped() -> None:
     for at, user in enumerate(USERS[:4]):
         cache.put(user, make_entry(), NOW + at)
     cache.get(USERS[0], NOW + 10)
-    cache.drop_unasked(since=NOW + 3)
+    cache.drop_unasked(NOW + 3 + KEEP)
     assert set(cache.resources()) == {ORG, USERS[0], USERS[3]}
     assert cache.on_demand_bytes == 2 * SIZE
 
@@ -215,7 +217,7 @@ def test_dropping_everything_leaves_no_bytes() -> None:
     cache = make_cache()
     for user in USERS:
         cache.put(user, make_entry(), NOW)
-    cache.drop_unasked(since=NOW + 1)
+    cache.drop_unasked(NOW + 1 + KEEP)
     assert cache.resources() == []
     assert cache.on_demand_bytes == 0
 
@@ -248,7 +250,7 @@ def test_bytes_stay_bounded_and_counted_whatever_happens(
             case "postpone":
                 cache.postpone(resource, now)
             case "drop":
-                cache.drop_unasked(since=now - number)
+                cache.drop_unasked(now - number + KEEP)
         entries = [held_entry(cache, one) for one in cache.resources() if not one.tracked]
         assert cache.on_demand_bytes == sum(one.held_bytes for one in entries if one)
         assert cache.on_demand_bytes <= 4 * SIZE
@@ -305,7 +307,7 @@ def test_usage_is_the_sum_of_what_is_held_whatever_came_before(done: Acts) -> No
         elif act == "forget":
             cache.forget(resource, number)
         else:
-            cache.drop_unasked(since=NOW + at - number)
+            cache.drop_unasked(NOW + at - number + KEEP)
     held = [found for one in cache.resources() if (found := cache.peek(one)) is not None]
     sizes = {
         is_tracked: [one.entry.held_bytes for one in held if one.resource.tracked is is_tracked]

@@ -28,16 +28,11 @@ from tests.builders import (
     store_failure,
     tracked,
 )
-from tests.reader.bench import LOCAL_TTL, PATIENCE, Bench, commands
+from tests.reader.bench import KEEP, LOCAL_TTL, PATIENCE, Bench, commands
 
 ORG = tracked("/orgs/Netflix")
 USER = on_demand("/users/mona")
 OTHER = on_demand("/users/hubot")
-
-
-@pytest.fixture
-def bench(redis: Redis) -> Bench:
-    return Bench(redis)
 
 
 @pytest.fixture
@@ -77,16 +72,14 @@ def test_what_is_due_is_served_and_a_look_is_scheduled(bench: Bench) -> None:
 
 
 def test_a_miss_is_read_from_redis_and_held(bench: Bench) -> None:
-    entry = make_entry()
-    store_entry(bench.redis, USER, entry)
+    entry = store_entry(bench.redis, USER, make_entry())
     assert bench.lookup.get(USER) == Found(entry, Served.REDIS)
     assert bench.lookup.get(USER) == Found(entry, Served.LOCAL)
     assert bench.synchronizer.wanted.empty()
 
 
 def test_what_is_stale_in_redis_is_served_and_a_refresh_is_asked_for(bench: Bench) -> None:
-    entry = make_entry(fresh_until=NOW)
-    store_entry(bench.redis, USER, entry)
+    entry = store_entry(bench.redis, USER, make_entry(fresh_until=NOW))
     assert bench.lookup.get(USER) == Found(entry, Served.REDIS)
     bench.synchronizer.check_due()
     assert queued_names(bench.redis) == [USER.name]
@@ -127,9 +120,8 @@ class GatedStore(Store):
 def test_fifty_threads_that_miss_make_one_read(bench: Bench, pool: ThreadPoolExecutor) -> None:
     Key.compared = Semaphore(0)
     resource = Wanted("/users/mona")
-    entry = make_entry()
-    store_entry(bench.redis, resource, entry)
-    lookup = bench.make_read_path(GatedStore(bench.redis))
+    entry = store_entry(bench.redis, resource, make_entry())
+    lookup = bench.make_lookup(GatedStore(bench.redis))
     before = commands(bench.redis, "hgetall")
     waiting = [pool.submit(lookup.get, resource) for _ in range(50)]
     found = [one.result(PATIENCE) for one in waiting]
@@ -142,7 +134,7 @@ class SlowLocal(LocalCache):
     """Holds up who finds nothing until it is told to go on."""
 
     def __init__(self) -> None:
-        super().__init__(10_000_000, next_check=CheckSchedule(LOCAL_TTL).next_check)
+        super().__init__(10_000_000, keep=KEEP, next_check=CheckSchedule(LOCAL_TTL).next_check)
         self.missed, self.go_on = Event(), Event()
 
     def get(self, resource: Resource, now: float) -> Held | None:
@@ -159,7 +151,7 @@ def test_who_misses_just_before_another_read_does_not_read_again(
     # A: misses | B: misses, reads, holds, lands | A: takes off, and should find what B holds
     store_entry(bench.redis, USER, make_entry())
     local = SlowLocal()
-    lookup = bench.make_read_path(bench.store, local)
+    lookup = bench.make_lookup(bench.store, local)
     before = commands(bench.redis, "hgetall")
     late = pool.submit(lookup.get, USER)
     assert local.missed.wait(PATIENCE)
@@ -178,8 +170,7 @@ def test_what_is_nowhere_is_asked_for_and_waited_for(
     bench.synchronizer.check_due()
     assert queued_names(bench.redis) == [resource.name]
     assert not waiting.done()
-    entry = make_entry()
-    store_entry(bench.redis, resource, entry)
+    entry = store_entry(bench.redis, resource, make_entry())
     bench.synchronizer.announced(resource, 1)
     bench.synchronizer.check_due()
     assert waiting.result(PATIENCE) == Found(entry, Served.WAITED)
@@ -199,12 +190,11 @@ def test_many_who_wait_make_one_job_and_get_one_answer(
     redis: Redis, pool: ThreadPoolExecutor
 ) -> None:
     bench = Bench(redis)
-    entry = make_entry()
     waiting = [pool.submit(bench.lookup.get, USER) for _ in range(20)]
     bench.look_until_waited_for(USER)
     bench.synchronizer.check_due()
     assert queued_names(redis) == [USER.name]
-    store_entry(redis, USER, entry)
+    entry = store_entry(redis, USER, make_entry())
     bench.synchronizer.announced(USER, 1)
     bench.synchronizer.check_due()
     assert all(one.result(PATIENCE).entry == entry for one in waiting)
@@ -216,8 +206,7 @@ def test_what_is_too_large_to_be_held_is_served_all_the_same(
     bench = Bench(redis, max_bytes=1)
     waiting = pool.submit(bench.lookup.get, USER)
     bench.look_until_waited_for(USER)
-    entry = make_entry()
-    store_entry(redis, USER, entry)
+    entry = store_entry(redis, USER, make_entry())
     bench.synchronizer.check_due()
     assert waiting.result(PATIENCE) == Found(entry, Served.WAITED)
     assert bench.lookup.get(USER) == Found(entry, Served.REDIS)
@@ -328,8 +317,7 @@ class TestPaused:
         assert paused.lookup.waiting == 0
 
     def test_what_is_in_redis_is_served_however_stale(self, paused: Bench) -> None:
-        entry = make_entry(fresh_until=NOW - 1e6)
-        store_entry(paused.redis, USER, entry)
+        entry = store_entry(paused.redis, USER, make_entry(fresh_until=NOW - 1e6))
         assert paused.lookup.get(USER) == Found(entry, Served.REDIS)
 
     def test_what_arrives_meanwhile_is_served(

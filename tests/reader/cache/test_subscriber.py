@@ -1,4 +1,4 @@
-"""The listener and the caretaker's thread as they run: each test waits for an event."""
+"""The threads of subscriber and synchronizer as they run: each test waits for an event."""
 
 import threading
 from collections.abc import Iterator
@@ -17,15 +17,10 @@ USER = on_demand("/users/mona")
 
 
 @pytest.fixture
-def bench(redis: Redis) -> Bench:
-    return Bench(redis)
-
-
-@pytest.fixture
 def listening(
     redis: Redis, redis_server: EmbeddedRedis, bench: Bench
 ) -> Iterator[WatchedSynchronizer]:
-    """The caretaker of a listener that runs and has subscribed."""
+    """The synchronizer of a subscriber that runs and has subscribed."""
     synchronizer = bench.synchronizer
     before = set(threading.enumerate())
     client = Redis.from_url(redis_server.url)
@@ -35,7 +30,7 @@ def listening(
     yield synchronizer
     subscriber.stop()
     for thread in set(threading.enumerate()) - before:
-        while thread.name == "listener" and thread.is_alive():
+        while thread.name == "subscriber" and thread.is_alive():
             redis.publish(keys.ANNOUNCE, "null")
             thread.join(0.05)
     client.close()
@@ -80,18 +75,24 @@ def test_a_lost_connection_is_replaced_and_told(
     assert listening.announcements.get(timeout=PATIENCE) == (ORG, 1)
 
 
-def test_a_deaf_caretaker_gets_a_new_subscription(
+def test_a_loss_of_announcements_makes_a_new_subscription(
     redis: Redis, listening: WatchedSynchronizer
 ) -> None:
-    listening.is_deaf.set()
-    redis.publish(keys.ANNOUNCE, "null")  # wakes the listener
+    announce(redis, ORG)
+    assert listening.announcements.get(timeout=PATIENCE) == (ORG, 1)
+    listening.tick()
+    redis.set(keys.CHANGES, 0)  # Redis has lost its data
+    listening.tick()
+    assert listening.losses == 1
+    redis.publish(keys.ANNOUNCE, "null")  # wakes the subscriber
     listening.subscriptions.get(timeout=PATIENCE)
-    assert not listening.is_deaf.is_set()
+    announce(redis, ORG)
+    assert listening.announcements.get(timeout=PATIENCE) == (ORG, 1)
 
 
 @pytest.fixture
 def running(listening: WatchedSynchronizer) -> Iterator[WatchedSynchronizer]:
-    """The same, with the caretaker's own thread running."""
+    """The same, with the synchronizer's own thread running."""
     before = set(threading.enumerate())
     listening.start()
     yield listening
@@ -100,25 +101,25 @@ def running(listening: WatchedSynchronizer) -> Iterator[WatchedSynchronizer]:
         thread.join(PATIENCE)
 
 
-def test_a_running_caretaker_takes_over_what_is_announced(
+def test_a_running_synchronizer_loads_what_is_announced(
     redis: Redis, bench: Bench, running: WatchedSynchronizer
 ) -> None:
     store_entry(redis, USER, make_entry(b"new"))
-    with bench.waiters.waiting_for(USER) as expected:
+    with bench.waiters.waiting_for(USER) as waiter:
         announce(redis, USER)
-        assert expected.wait(PATIENCE) is not None
+        assert waiter.wait(PATIENCE) is not None
     held = bench.local.peek(USER)
     assert held is not None
     assert held.entry.body == b"new"
 
 
-def test_a_caretaker_outlives_what_it_cannot_look_at(
+def test_a_synchronizer_survives_what_it_cannot_check(
     redis: Redis, bench: Bench, running: WatchedSynchronizer
 ) -> None:
     redis.set(keys.entry(USER), "not a hash")
     running.schedule_check(USER)
     assert isinstance(running.failures.get(timeout=PATIENCE), ResponseError)
     store_entry(redis, ORG, make_entry())
-    with bench.waiters.waiting_for(ORG) as expected:
+    with bench.waiters.waiting_for(ORG) as waiter:
         running.schedule_check(ORG)
-        assert expected.wait(PATIENCE) is not None
+        assert waiter.wait(PATIENCE) is not None

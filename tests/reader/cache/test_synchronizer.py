@@ -38,11 +38,6 @@ OTHER = on_demand("/users/hubot")
 
 
 @pytest.fixture
-def bench(redis: Redis) -> Bench:
-    return Bench(redis)
-
-
-@pytest.fixture
 def all_stored(redis: Redis) -> None:
     """Everything tracked is in Redis, fresh for ever."""
     for resource in CATALOGUE.tracked:
@@ -59,12 +54,13 @@ def settled(bench: Bench, all_stored: None) -> Bench:
 
 
 def turn(bench: Bench) -> None:
-    """One turn of the caretaker's loop."""
+    """One turn of the synchronizer's loop."""
     bench.synchronizer.tick()
     bench.synchronizer.check_due()
 
 
-def state(bench: Bench, resource: Resource) -> None:
+def check(bench: Bench, resource: Resource) -> None:
+    """Have one resource checked in Redis."""
     bench.synchronizer.schedule_check(resource)
     bench.synchronizer.check_due()
 
@@ -100,14 +96,13 @@ def test_what_is_due_is_looked_at_without_its_body(settled: Bench) -> None:
 
 
 def test_an_unchanged_entry_keeps_its_very_bytes(bench: Bench) -> None:
-    entry = compressed(make_list_entry(5))
-    store_entry(bench.redis, REPOS, entry)
-    state(bench, REPOS)
+    store_entry(bench.redis, REPOS, compressed(make_list_entry(5)))
+    check(bench, REPOS)
     before = bench.local.peek(REPOS)
     later = compressed(make_list_entry(5, validated_at=NOW + 60, fresh_until=NOW + 1060))
     store_entry(bench.redis, REPOS, later)
     bench.clock.now += 61
-    state(bench, REPOS)
+    check(bench, REPOS)
     after = bench.local.peek(REPOS)
     assert before is not None
     assert after is not None
@@ -121,14 +116,14 @@ def test_an_unchanged_entry_keeps_its_very_bytes(bench: Bench) -> None:
 def test_a_changed_entry_is_loaded(bench: Bench, resource: Resource) -> None:
     bench.local.put(resource, make_entry(b"old"), NOW)
     store_entry(bench.redis, resource, make_entry(b"new", version=2, validated_at=NOW + 1))
-    state(bench, resource)
+    check(bench, resource)
     assert body_of(bench, resource) == b"new"
 
 
 def test_an_older_entry_in_redis_does_not_replace_what_is_held(bench: Bench) -> None:
     bench.local.put(ORG, make_entry(b"held", version=2, validated_at=NOW + 1), NOW)
     store_entry(bench.redis, ORG, make_entry(b"older", version=1))
-    state(bench, ORG)
+    check(bench, ORG)
     held = bench.local.peek(ORG)
     assert held is not None
     assert (held.entry.body, held.check_at) == (b"held", NOW + 1)
@@ -148,28 +143,27 @@ def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_l
     bench.synchronizer.check_due()
     assert body_of(bench, ORG) == b"lost", "nobody is shown something older than before"
     assert RefreshQueue(bench.redis, limit=1).is_queued(ORG), "it is asked for again"
-    assert bench.synchronizer.is_deaf.is_set(), "and announcements are subscribed to again"
+    assert bench.synchronizer.losses == 1, "and announcements are subscribed to again"
     # What the origin has is what it had before: only the freshness of the old version moves on.
     confirmed = make_entry(b"before", version=1, validated_at=NOW + 2, fresh_until=NOW + 1002)
     store_entry(bench.redis, ORG, confirmed)
-    state(bench, ORG)
+    check(bench, ORG)
     assert body_of(bench, ORG) == b"before"
 
 
 def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry())
     before = commands(bench.redis, "hgetall")
-    state(bench, USER)
+    check(bench, USER)
     assert bench.local.peek(USER) is None
     assert commands(bench.redis, "hgetall") == before
 
 
 def test_what_a_thread_waits_for_is_loaded_and_told(bench: Bench) -> None:
-    entry = make_entry()
-    store_entry(bench.redis, USER, entry)
-    with bench.waiters.waiting_for(USER) as expected:
-        state(bench, USER)
-        assert expected.wait(0) == CheckResult(EntryState(entry.metadata, None))
+    entry = store_entry(bench.redis, USER, make_entry())
+    with bench.waiters.waiting_for(USER) as waiter:
+        check(bench, USER)
+        assert waiter.wait(0) == CheckResult(EntryState(entry.metadata, None))
     assert body_of(bench, USER) == entry.body
 
 
@@ -198,14 +192,14 @@ def test_what_is_stale_is_asked_for_and_stays(bench: Bench, resource: Resource) 
     entry = make_entry(fresh_until=NOW)
     bench.local.put(resource, entry, NOW)
     store_entry(bench.redis, resource, entry)
-    state(bench, resource)
+    check(bench, resource)
     assert queued_names(bench.redis) == [resource.name]
     assert body_of(bench, resource) == entry.body
 
 
 def test_what_is_fresh_is_not_asked_for(bench: Bench) -> None:
     store_entry(bench.redis, ORG, make_entry(fresh_until=NOW + 0.1))
-    state(bench, ORG)
+    check(bench, ORG)
     assert queued_names(bench.redis) == []
 
 
@@ -215,33 +209,33 @@ def test_nobody_asks_before_the_backoff_ends(bench: Bench, stored: bool) -> None
         store_entry(bench.redis, ORG, make_entry(fresh_until=NOW - 100))
     store_failure(bench.redis, ORG, make_failure(retry_at=NOW + 5))
     bench.clock.now = NOW + 4.9
-    state(bench, ORG)
+    check(bench, ORG)
     assert queued_names(bench.redis) == []
     bench.clock.now = NOW + 5
-    state(bench, ORG)
+    check(bench, ORG)
     assert queued_names(bench.redis) == [ORG.name]
 
 
 def test_what_is_missing_jumps_the_queue_and_what_is_stale_does_not(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry(fresh_until=NOW))
-    state(bench, USER)
-    state(bench, OTHER)
+    check(bench, USER)
+    check(bench, OTHER)
     assert queued_names(bench.redis) == [OTHER.name, USER.name]
 
 
 def test_who_waits_is_told_that_the_queue_is_full(redis: Redis) -> None:
     bench = Bench(redis, queue_limit=1)
-    state(bench, ORG)
-    with bench.waiters.waiting_for(USER) as expected:
-        state(bench, USER)
-        assert expected.wait(0) == CheckResult(EntryState(None, None), turned_away=True)
+    check(bench, ORG)
+    with bench.waiters.waiting_for(USER) as waiter:
+        check(bench, USER)
+        assert waiter.wait(0) == CheckResult(EntryState(None, None), turned_away=True)
 
 
 def test_who_waits_is_told_of_a_failure(bench: Bench) -> None:
     store_failure(bench.redis, USER, make_failure())
-    with bench.waiters.waiting_for(USER) as expected:
-        state(bench, USER)
-        assert expected.wait(0) == CheckResult(EntryState(None, make_failure()))
+    with bench.waiters.waiting_for(USER) as waiter:
+        check(bench, USER)
+        assert waiter.wait(0) == CheckResult(EntryState(None, make_failure()))
 
 
 def test_an_announcement_of_what_is_held_has_it_loaded(bench: Bench) -> None:
@@ -262,10 +256,10 @@ def test_an_announcement_of_what_is_neither_held_nor_awaited_costs_nothing(bench
 
 def test_an_announcement_of_what_is_awaited_has_it_loaded(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry())
-    with bench.waiters.waiting_for(USER) as expected:
+    with bench.waiters.waiting_for(USER) as waiter:
         bench.synchronizer.announced(USER, 1)
         bench.synchronizer.check_due()
-        assert expected.wait(0) is not None
+        assert waiter.wait(0) is not None
 
 
 def test_a_subscription_has_everything_looked_at(settled: Bench) -> None:
@@ -283,10 +277,10 @@ def test_a_lost_announcement_is_noticed_after_two_ticks(settled: Bench) -> None:
     announce(settled.redis, ORG)
     turn(settled)  # it may still be on its way
     assert body_of(settled, ORG) != b"new"
-    assert not settled.synchronizer.is_deaf.is_set()
+    assert settled.synchronizer.losses == 0
     turn(settled)
     assert body_of(settled, ORG) == b"new"
-    assert settled.synchronizer.is_deaf.is_set()
+    assert settled.synchronizer.losses == 1
 
 
 def test_a_lost_announcement_is_noticed_once(settled: Bench) -> None:
@@ -307,7 +301,7 @@ def test_an_announcement_that_was_heard_is_not_taken_for_lost(settled: Bench) ->
     before = commands(settled.redis, "hmget")
     turn(settled)
     assert commands(settled.redis, "hmget") == before
-    assert not settled.synchronizer.is_deaf.is_set()
+    assert settled.synchronizer.losses == 0
 
 
 def test_what_was_announced_before_this_process_is_not_taken_for_lost(
@@ -317,7 +311,7 @@ def test_what_was_announced_before_this_process_is_not_taken_for_lost(
         announce(bench.redis, ORG)
     turn(bench)
     turn(bench)
-    assert not bench.synchronizer.is_deaf.is_set()
+    assert bench.synchronizer.losses == 0
 
 
 def test_a_redis_that_lost_its_data_takes_nothing_away(settled: Bench) -> None:
@@ -361,7 +355,7 @@ def cut_off(redis: Redis) -> Bench:
     return Bench(absent_redis())
 
 
-@pytest.mark.parametrize("act", [turn, lambda bench: state(bench, ORG)], ids=["tick", "look"])
+@pytest.mark.parametrize("act", [turn, lambda bench: check(bench, ORG)], ids=["tick", "look"])
 def test_without_redis_what_is_held_stays(cut_off: Bench, act: Callable[[Bench], None]) -> None:
     entry = make_entry()
     cut_off.local.put(ORG, entry, NOW)
@@ -373,7 +367,7 @@ def test_without_redis_what_is_held_stays(cut_off: Bench, act: Callable[[Bench],
 def test_without_redis_the_next_look_is_put_off_a_little(cut_off: Bench) -> None:
     cut_off.local.put(ORG, make_entry(fresh_until=NOW - 100), NOW - 100)
     with pytest.raises(RedisConnectionError):
-        state(cut_off, ORG)
+        check(cut_off, ORG)
     held = cut_off.local.peek(ORG)
     assert held is not None
     assert held.check_at == NOW + 1
@@ -421,7 +415,7 @@ class TestWhoAsked:
         bench.synchronizer.schedule_check(USER, "abc-123")
         bench.synchronizer.check_due()
         bench.redis.flushall()
-        state(bench, USER)
+        check(bench, USER)
         assert requests_of(bench.redis) == {USER.name: None}
 
 
@@ -442,7 +436,7 @@ class TestForgotten:
     ) -> None:
         self.hold(bench, version)
         self.forget(bench, 2)
-        state(bench, USER)
+        check(bench, USER)
         assert (bench.local.peek(USER) is not None) is stays
 
     def test_is_seen_when_it_is_announced(self, bench: Bench) -> None:
@@ -462,24 +456,24 @@ class TestForgotten:
     def test_is_fetched_anew_for_who_waits(self, bench: Bench) -> None:
         self.forget(bench, 2)
         with bench.waiters.waiting_for(USER):
-            state(bench, USER)
+            check(bench, USER)
         assert queued_names(bench.redis) == [USER.name]
 
     def test_what_came_after_is_held_and_renewed_as_ever(self, bench: Bench) -> None:
         self.forget(bench, 2)
         with bench.waiters.waiting_for(USER):
             store_entry(bench.redis, USER, make_entry(b"new", version=3))
-            state(bench, USER)
+            check(bench, USER)
         assert body_of(bench, USER) == b"new"
         bench.redis.delete(keys.entry(USER))  # it has expired, and is asked for still
-        state(bench, USER)
+        check(bench, USER)
         assert body_of(bench, USER) == b"new"
         assert queued_names(bench.redis) == [USER.name]
 
     def test_nothing_tracked_is_let_go(self, bench: Bench) -> None:
         self.hold(bench, 1, ORG)
         self.forget(bench, 2, ORG)
-        state(bench, ORG)
+        check(bench, ORG)
         assert bench.local.peek(ORG) is not None
         assert queued_names(bench.redis) == [ORG.name]
 
@@ -488,16 +482,16 @@ def test_who_waits_is_told_that_refreshing_is_paused(bench: Bench) -> None:
     for act, suspended in ((suspend, True), (resume, False)):
         act(bench.redis)
         bench.synchronizer.tick()
-        with bench.waiters.waiting_for(USER) as expected:
-            state(bench, USER)
-            assert expected.wait(0) == CheckResult(EntryState(None, None), suspended=suspended)
+        with bench.waiters.waiting_for(USER) as waiter:
+            check(bench, USER)
+            assert waiter.wait(0) == CheckResult(EntryState(None, None), suspended=suspended)
 
 
 class TestAway:
     """Since when Redis does not answer."""
 
     def guarded_tick(self, bench: Bench) -> float | None:
-        bench.synchronizer._guarded(bench.synchronizer.tick)
+        bench.synchronizer.guarded_tick()
         return bench.synchronizer.away_since
 
     def test_is_no_time_while_it_answers(self, settled: Bench) -> None:
@@ -519,11 +513,11 @@ class TestAway:
 def test_what_it_does_is_counted(bench: Bench) -> None:
     store_entry(bench.redis, ORG, make_entry(fresh_until=NOW))
     for _ in range(2):
-        state(bench, ORG)
-    state(bench, USER)
+        check(bench, ORG)
+    check(bench, USER)
     bench.synchronizer.announced(ORG, 1)
     bench.synchronizer.announced(None, 2)
-    assert bench.reporter.counters.counts() == {
+    assert bench.counters.counts() == {
         (Measure.REDIS_READS, ("look",)): 3,
         (Measure.REDIS_READS, ("body",)): 1,
         (Measure.ASKED, ("queued",)): 2,

@@ -73,7 +73,7 @@ def fresh(redis: Redis, resource: Resource, **known: Any) -> None:
     """Store an entry that was confirmed just now."""
     now = time.time()
     known = {"validated_at": now, "fresh_until": now + 1000, "version": int(now * 1e6), **known}
-    entry = make_list_entry(3, **known) if resource.kind.is_list else make_entry(**known)
+    entry = make_list_entry(3, **known) if resource.kind.is_expanded else make_entry(**known)
     store_entry(redis, resource, entry)
     redis.hset(keys.entry(resource), "name", resource.name)
 

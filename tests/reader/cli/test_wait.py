@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import pytest
 from redis import Redis
 
-from reader.cli.clock import Clock
 from reader.cli.context import CommandContext
 from reader.cli.wait import ForcedRefresh, NotDoneError, polls
 from reader.fleet.snapshot import FleetWatch
 from reader.fleet.suspension import suspend
+from shared.clock import Clock
 from shared.queueing import RefreshQueue
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue

@@ -1,18 +1,16 @@
 """A connection and a worker that do what the test says and nothing else."""
 
 import asyncio
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
-from reader.cache.local_cache import LocalCache
-from reader.fleet.process_reporter import ProcessReporter
 from reader.front.connection import FrontConnection
 from reader.front.connection_limits import ConnectionLimits
 from reader.front.rendered_responses import RenderedResponses
-from reader.telemetry.access_log import AccessLog
 from reader.telemetry.counters import LocalCounters
-from reader.telemetry.process_files import ProcessFiles
-from tests.builders import NOW, absent_redis
+from tests.builders import NOW, Clock
+from tests.reader.bench import make_telemetry
 
 HIGH, LOW = 64 * 1024, 16 * 1024
 
@@ -116,21 +114,17 @@ class FakeWorker:
     """What the front uses of a worker.
 
     Args:
-        answers: given to every connection.
+        responses: for every connection.
         limit: of connections.
+        share: of requests that are logged.
     """
 
-    def __init__(self, responses: RenderedResponses, *, limit: int = 100) -> None:
+    def __init__(self, responses: RenderedResponses, *, limit: int = 100, share: float = 0) -> None:
         self.connections = ConnectionLimits(limit)
         self.local_counters = LocalCounters()
-        self.reporter = ProcessReporter(
-            LocalCache(0, next_check=lambda _, now: now),
-            absent_redis(),
-            process_files=ProcessFiles(None),
-            access_log=AccessLog(0),
-            port=5000,
-            missing=lambda: 0,
-        )
+        self.telemetry = make_telemetry(share=share)
+        self.clock = Clock(NOW)
+        self.stopwatch = perf_counter
         self.nr_conns = 0
         self.alive = True
         self.now = 1000.0
@@ -147,9 +141,6 @@ class FakeWorker:
 
     def retire(self) -> None:
         self.alive = False
-
-    def time(self) -> float:
-        return NOW
 
     def connect(self, **known: Any) -> FakeTransport:
         """A client connects; returns its side."""

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
+from functools import cached_property
+from time import perf_counter
 from typing import Any
 
-import pytest
 from flask import Flask
 from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
 
@@ -16,9 +16,11 @@ from reader.cache.subscriber import Subscriber
 from reader.fleet.snapshot import FleetWatch
 from reader.front.rendered_responses import RenderedResponses, SerializedResponse
 from reader.process import Components, ReaderProcess
+from reader.response.client_url import Peer
 from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
 from shared.queueing import RefreshQueue
+from shared.settings import Settings
 from tests.builders import absent_redis, make_settings
 from tests.reader.bench import Bench
 
@@ -88,50 +90,70 @@ def gunicorn_reads(data: bytes) -> Parsed | None:
 
 @dataclass
 class Reader:
-    """The parts of one reader process, none of which runs: tests drive them."""
+    """The components of one reader process, none of which runs: tests drive them."""
 
-    app: Flask
-    process: ReaderProcess
+    process: "StillProcess"
     bench: Bench
+
+    @cached_property
+    def app(self) -> Flask:
+        """The process's Flask application."""
+        return create_app(self.process.settings, process=self.process)
 
     def responses(self, *, scheme: str = "http", trusted: bool = False) -> RenderedResponses:
         """The front's answers, of what this process holds."""
         return RenderedResponses(
             self.process.catalogue,
             self.bench.local,
-            self.bench.synchronizer,
+            self.bench.lookup,
             clock=self.bench.clock,
             local_counters=LocalCounters(),
             new_id=lambda: b"an-id",
-            scheme=scheme,
-            trusted=trusted,
+            peer=Peer(scheme, trusted),
         )
 
 
+class StillProcess(ReaderProcess):
+    """A reader process whose components a test has made, and whose threads do not run."""
+
+    def __init__(self, settings: Settings, bench: Bench) -> None:
+        super().__init__(settings, clock=bench.clock, stopwatch=bench.stopwatch)
+        redis, queue = bench.redis, RefreshQueue(bench.redis, limit=10)
+        self.is_stopped = False
+        self.still = Components(
+            pid=os.getpid(),
+            redis=redis,
+            queue=queue,
+            local=bench.local,
+            lookup=bench.lookup,
+            synchronizer=bench.synchronizer,
+            subscriber=Subscriber(redis, catalogue=self.catalogue, synchronizer=bench.synchronizer),
+            telemetry=bench.telemetry,
+            reporter=bench.reporter,
+            webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets),
+            fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
+        )
+
+    def start(self) -> Components:
+        return self.still
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
 @contextmanager
-def a_reader(**known: Any) -> Iterator[Reader]:
+def a_reader(*, log_share: float = 0, **known: Any) -> Iterator[Reader]:
     """A reader of `CATALOGUE`, whose Redis is away and whose clock stands still."""
-    redis = absent_redis()
-    bench = Bench(redis, max_bytes=known.get("local_max_bytes", 10_000_000), miss_wait=0.01)
-    settings = make_settings(orgs="Netflix,Google", **known)
-    app = create_app(settings)
-    process = app.extensions["process"]
-    assert isinstance(process, ReaderProcess)
-    process._parts = Components(
-        os.getpid(),
-        bench.lookup,
-        bench.local,
-        bench.synchronizer,
-        Subscriber(redis, catalogue=process.catalogue, synchronizer=bench.synchronizer),
-        Webhooks(redis, RefreshQueue(redis, limit=10), process.catalogue, settings.webhook_secrets),
-        bench.reporter,
-        FleetWatch(redis, process.catalogue),
-        RefreshQueue(redis, limit=10),
-        redis,
+    bench = Bench(
+        absent_redis(),
+        max_bytes=known.get("local_max_bytes", 10_000_000),
+        miss_wait=0.01,
+        log_share=log_share,
+        stopwatch=perf_counter,
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reader.routes.time", SimpleNamespace(time=bench.clock))
-        yield Reader(app, process, bench)
+    settings = make_settings(orgs="Netflix,Google", **known)
+    process = StillProcess(settings, bench)
+    yield Reader(process, bench)
 
 
 @dataclass(frozen=True)

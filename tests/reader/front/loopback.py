@@ -90,10 +90,10 @@ def a_worker(reader: Reader, **settings: Any) -> Iterator[FrontWorker]:
     for name, value in known.items():
         config.set(name, value)
     log = Log()
-    worker = FrontWorker(1, os.getppid(), [], None, 30, config, log)
-    worker.time = reader.bench.clock  # type: ignore[method-assign]
     with an_application(reader.app) as application:
-        worker.asgi = application
+        app = SimpleNamespace(wsgi=lambda: application)
+        worker = FrontWorker(1, os.getppid(), [], app, 30, config, log)
+        worker.load_wsgi()
         worker.threads = application._flask.executor
         yield worker
     worker.tmp.close()

@@ -15,7 +15,6 @@ from reader.front import connection as module
 from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
 from reader.front.worker import FrontWorker
 from reader.response.response import CORS_HEADERS
-from reader.telemetry.access_log import AccessLog
 from reader.telemetry.counters import Counters, LocalCounters, RequestLabels, Route
 from shared.measures import SUM, Measure
 from shared.outcomes import Served
@@ -733,7 +732,7 @@ def request_ids(written: bytes) -> list[bytes]:
 
 
 def test_every_hit_has_an_id_of_its_own(worker: FakeWorker) -> None:
-    worker.responses_for(peer="", scheme="")._new_id = worker.reporter.request_ids.new
+    worker.responses_for(peer="", scheme="")._new_id = worker.telemetry.ids.new
     clients = [worker.connect() for _ in range(3)]
     for _ in range(10):
         for client in clients:
@@ -814,8 +813,8 @@ def test_each_answer_is_counted_exactly_once(
         expected[kinds.get(request, RequestLabels("/", Served.LOCAL, 200))] += 1
         if is_end_of_second:  # as the worker does
             responses.tick()
-            found.update(counted(responses._tallies))
-    found.update(counted(responses._tallies))
+            found.update(counted(responses._counters))
+    found.update(counted(responses._counters))
     assert found == expected
 
 
@@ -825,17 +824,17 @@ def test_what_is_handed_over_is_not_counted_here(
     client = worker.connect()
     client.receive(ROOT + NOT_HELD)
     assert len(borrowed) == 1
-    assert list(counted(worker.responses_for(peer="", scheme="")._tallies).values()) == [1]
+    assert list(counted(worker.responses_for(peer="", scheme="")._counters).values()) == [1]
 
 
 @pytest.mark.parametrize(("share", "logged"), [(0, []), (0.5, [0, 2, 4]), (1, [0, 1, 2, 3, 4, 5])])
-def test_a_share_of_the_hits_is_logged(worker: FakeWorker, share: float, logged: list[int]) -> None:
-    worker.reporter.access_log = AccessLog(share)
+def test_a_share_of_the_hits_is_logged(reader: Reader, share: float, logged: list[int]) -> None:
+    worker = FakeWorker(reader.responses(), share=share)
     client = worker.connect()
     for number in range(6):
         method = "HEAD" if number == 2 else "GET"
         client.receive(make_head("/orgs/Netflix", f"X-Request-Id: id-{number}", method=method))
-    lines = list(worker.reporter.access_log._waiting)
+    lines = list(worker.telemetry.access_log._waiting)
     assert [one.request_id for one in lines] == [f"id-{number}" for number in logged]
     assert {(one.path, one.status, one.served, one.client) for one in lines} <= {
         ("/orgs/Netflix", 200, "local", "192.0.2.7")
@@ -843,15 +842,15 @@ def test_a_share_of_the_hits_is_logged(worker: FakeWorker, share: float, logged:
     assert [one.method for one in lines] == ["HEAD" if n == 2 else "GET" for n in logged]
 
 
-def test_the_id_that_is_logged_is_that_of_the_answer(worker: FakeWorker) -> None:
-    worker.reporter.access_log = AccessLog(1)
+def test_the_id_that_is_logged_is_that_of_the_answer(reader: Reader) -> None:
+    worker = FakeWorker(reader.responses(), share=1)
     client = worker.connect()
     client.receive(ROOT * 3)
-    logged = [one.request_id.encode() for one in worker.reporter.access_log._waiting]
+    logged = [one.request_id.encode() for one in worker.telemetry.access_log._waiting]
     assert logged == request_ids(client.written)
 
 
-def test_a_query_is_not_logged(worker: FakeWorker) -> None:
-    worker.reporter.access_log = AccessLog(1)
+def test_a_query_is_not_logged(reader: Reader) -> None:
+    worker = FakeWorker(reader.responses(), share=1)
     worker.connect().receive(make_head("/orgs/Netflix?&"))
-    assert [one.path for one in worker.reporter.access_log._waiting] == ["/orgs/Netflix"]
+    assert [one.path for one in worker.telemetry.access_log._waiting] == ["/orgs/Netflix"]

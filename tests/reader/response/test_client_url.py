@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reader.errors import BadRequest
-from reader.response.client_url import Address, is_trusted, path_of
+from reader.response.client_url import Address, Peer, is_trusted, path_of
 from reader.response.paging import page
-from reader.response.response import Conditions, to_response
+from reader.response.response import RequestFields, to_response
 from shared.outcomes import Served
 from tests.builders import NOW, make_list_entry
 
@@ -191,11 +191,24 @@ def test_nothing_that_a_request_says_ends_a_links_target(
         url = origin(host, forwarded) + path_of(f"/users/{rest}")
     except (BadRequest, UnicodeEncodeError):
         return
-    conditions = Conditions(url)
+    conditions = RequestFields(url)
     cut = page(make_list_entry(50), "page=1")
     link = to_response(cut, conditions, served=Served.LOCAL, now=NOW).headers["Link"]
     target = r"<https?://[A-Za-z0-9._:\[\]-]+/users/[A-Za-z0-9!$&'()*+,;=:@~._/%-]*\?[a-z_=&0-9]+>"
     assert re.fullmatch(rf'{target}; rel="next", {target}; rel="last"', link)
+
+
+@pytest.mark.parametrize(
+    ("peer", "url"),
+    [
+        (Peer("http", is_trusted=True), "https://b.test/users/a%20b"),
+        (Peer("http"), "http://a.test/users/a%20b"),
+        (Peer("https"), "https://a.test/users/a%20b"),
+    ],
+)
+def test_only_a_trusted_proxy_says_where_links_lead(peer: Peer, url: str) -> None:
+    address = peer.address("a.test", forwarded_host="b.test", forwarded_proto="https")
+    assert address.url_of("/users/a b?page=2") == url
 
 
 class TestThePath:

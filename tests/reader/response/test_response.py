@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reader.response.paging import page
 from reader.response.ranked_view import RankedView
 from reader.response.representation import Representation, whole
-from reader.response.response import CORS_HEADERS, Conditions, HttpResponse, to_response
+from reader.response.response import CORS_HEADERS, HttpResponse, RequestFields, to_response
 from shared.encodings import ENCODINGS
 from shared.outcomes import Served
 from tests.builders import JSON, NOW, compressed, make_entry, make_list_entry, make_ranked_entry
@@ -38,7 +38,7 @@ def ask(
     served: Served = Served.LOCAL,
     now: float = NOW,
 ) -> HttpResponse:
-    conditions = Conditions(URL, accept_encoding, if_none_match, if_modified_since)
+    conditions = RequestFields(URL, accept_encoding, if_none_match, if_modified_since)
     return to_response(representation, conditions, served=served, now=now)
 
 

@@ -26,7 +26,7 @@ from tests.builders import (
 REPOS = CATALOGUE.of_kind(REPOSITORIES, "Netflix")
 RANKED = make_ranked_entry({f"Netflix/{name}": value for value, name in enumerate("abcdefgh")})
 
-lists = st.sampled_from([resource for resource in CATALOGUE.tracked if resource.kind.is_list])
+lists = st.sampled_from([resource for resource in CATALOGUE.tracked if resource.kind.is_expanded])
 # Targets that are mostly of what could be mistaken for something else.
 odd_targets = (
     st.lists(

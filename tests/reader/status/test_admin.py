@@ -1,5 +1,7 @@
 """Proofs of an operator: the token, and a session's CSRF token beside its cookie."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from reader.status.sessions import Session
 from tests.builders import absent_redis
 
 TOKEN = "an-admin-token-of-24-chars"
-ADMIN = Admin(SecretStr(TOKEN), Guesses())
+ADMIN = Admin(SecretStr(TOKEN), Guesses(time.time))
 
 
 def test_the_token_is_the_token() -> None:
@@ -55,7 +57,7 @@ def test_a_program_that_sends_the_token_needs_no_csrf_token() -> None:
 
 
 def test_without_an_admin_token_no_token_is_accepted() -> None:
-    nobody = Admin(None, Guesses())
+    nobody = Admin(None, Guesses(time.time))
     assert not nobody.is_enabled
     assert not nobody.is_token("")
     assert nobody.sessions(absent_redis()) is None

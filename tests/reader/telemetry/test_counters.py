@@ -52,7 +52,7 @@ def without_sums(counts: dict[Counted, float]) -> dict[Counted, float]:
 
 
 @given(answers)
-def test_tallies_add_up_to_what_was_sent(sent: list[tuple[RequestLabels, float]]) -> None:
+def test_counters_add_up_to_what_was_sent(sent: list[tuple[RequestLabels, float]]) -> None:
     local_counters, counters = LocalCounters(), Counters()
     for number, (labels, seconds) in enumerate(sent):
         local_counters.of(labels).count(seconds)
@@ -107,7 +107,7 @@ def test_golden_counts() -> None:
     }
 
 
-def test_a_kind_has_one_tally_until_they_are_taken() -> None:
+def test_labels_have_one_counter_until_they_are_taken() -> None:
     local_counters = LocalCounters()
     first = local_counters.of(HIT)
     assert local_counters.of(RequestLabels(*HIT)) is first
@@ -123,7 +123,7 @@ def test_what_was_taken_is_not_taken_again() -> None:
     assert local_counters.take() == []
 
 
-def test_a_tally_of_nothing_counts_nothing() -> None:
+def test_a_counter_of_nothing_counts_nothing() -> None:
     counters = Counters()
     counters.add([Counter(HIT)])
     assert counters.counts() == {}

@@ -1,75 +1,73 @@
 """The processes of one gunicorn count together; those that ended have counted nevertheless."""
 
 import json
+import multiprocessing
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reader.telemetry.process_files import FOLDER, ProcessFiles
+from reader.telemetry.process_files import ProcessFiles
 from shared.measures import Counted, Labels, Measure
 
-CHECKOUT = Path(__file__).parents[3]
+PATIENCE = 30.0  # seconds before a test that hangs fails
 HIT: Counted = (Measure.REQUESTS, ("/", "local", "200"))
 LABELS = HIT[1]
 
-# A process of the node: does a line of Python at a time, and says when it is done.
-PROGRAM = """
-import os, sys
-from pathlib import Path
-from reader.telemetry.process_files import ProcessFiles
-from shared.measures import Measure
-counts = ProcessFiles(Path(sys.argv[1]))
-def write(number, connections=1.0):
-    counts.write({(Measure.REQUESTS, ("/", "local", "200")): number}, {"connections": connections})
-print("ready", flush=True)
-for line in sys.stdin:
-    exec(line)
-    print("done", flush=True)
-"""
+# Children are forked by a process that has imported everything once.
+FORKED = multiprocessing.get_context("forkserver")
 
 
 class Process:
     """A real process, which shares a folder with others."""
 
     def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(folder)],
-            cwd=CHECKOUT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.pid = self._process.pid
+        FORKED.set_forkserver_preload([__name__])
+        self._pipe, theirs = FORKED.Pipe()
+        self._process = FORKED.Process(target=work_on, args=(folder, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.pid = self._process.pid or 0
+
+    def write(self, number: float, connections: float = 1) -> None:
+        """Have it write its counts and gauges."""
+        self._pipe.send((number, connections))
         self.wait()
 
-    def begin_to_do(self, line: str) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
+    def start_to_begin(self) -> None:
+        """Have it add up the files of ended processes, without waiting for it."""
+        self._pipe.send(None)
+
+    def begin(self) -> None:
+        """Have it add up the files of ended processes."""
+        self.start_to_begin()
+        self.wait()
 
     def wait(self) -> None:
-        assert self._process.stdout
-        assert self._process.stdout.readline() in {"ready\n", "done\n"}
-
-    def do(self, line: str) -> None:
-        self.begin_to_do(line)
-        self.wait()
+        assert self._pipe.poll(PATIENCE)
+        self._pipe.recv()
 
     def kill(self) -> None:
         """End it at once; afterwards there is no process of its number."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe and not pipe.closed:
-                pipe.close()
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def work_on(folder: Path, pipe: Connection) -> None:
+    """The work of such a process, until it is killed."""
+    counts = ProcessFiles(folder, pid=os.getpid())
+    while True:
+        written = pipe.recv()
+        if written is None:
+            counts.begin()
+        else:
+            counts.write({HIT: written[0]}, {"connections": written[1]})
+        pipe.send("done")
 
 
 @contextmanager
@@ -95,36 +93,25 @@ def files(folder: Path) -> dict[str, Any]:
 @pytest.fixture
 def node(tmp_path: Path) -> ProcessFiles:
     """The tests' own process, on the same folder."""
-    return ProcessFiles(tmp_path)
+    return ProcessFiles(tmp_path, pid=os.getpid())
 
 
 def test_a_process_without_siblings_counts_for_itself() -> None:
-    alone = ProcessFiles(None)
+    alone = ProcessFiles(None, pid=os.getpid())
     alone.begin()
     alone.write({HIT: 3}, {"connections": 1})
     measures, levels, number = alone.sums({HIT: 5}, {"connections": 2})
     assert (measures.of(Measure.REQUESTS), levels, number) == ({LABELS: 5}, {"connections": 2}, 1)
 
 
-@pytest.mark.parametrize(("value", "has_one"), [("", False), (None, False), ("x", True)])
-def test_the_folder_is_the_one_that_gunicorn_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None, *, has_one: bool
-) -> None:
-    monkeypatch.delenv(FOLDER, raising=False)
-    if value is not None:
-        monkeypatch.setenv(FOLDER, value and str(tmp_path))
-    ProcessFiles.of_process().write({HIT: 1}, {})
-    assert bool(files(tmp_path)) is has_one
-
-
 def test_all_processes_are_added_up_whichever_is_asked(tmp_path: Path, node: ProcessFiles) -> None:
     with processes(tmp_path, 2) as (one, other):
-        one.do("write(10, 3)")
-        other.do("write(5, 4)")
+        one.write(10, 3)
+        other.write(5, 4)
         measures, levels, number = node.sums({HIT: 100}, {"connections": 50})
         assert measures.of(Measure.REQUESTS) == {LABELS: 115}
         assert (levels, number) == ({"connections": 57}, 3)
-        one.do("write(11, 2)")
+        one.write(11, 2)
         assert known(node) == ({LABELS: 16}, {"connections": 6}, 3)
 
 
@@ -138,8 +125,8 @@ def test_what_a_killed_process_counted_stays_and_its_gauges_go(
     tmp_path: Path, node: ProcessFiles
 ) -> None:
     with processes(tmp_path, 2) as (one, other):
-        one.do("write(10, 3)")
-        other.do("write(5, 4)")
+        one.write(10, 3)
+        other.write(5, 4)
         one.kill()
         assert known(node) == ({LABELS: 15}, {"connections": 4}, 2)
         other.kill()
@@ -149,18 +136,18 @@ def test_what_a_killed_process_counted_stays_and_its_gauges_go(
 def test_who_begins_adds_up_those_that_are_no_more_once(tmp_path: Path, node: ProcessFiles) -> None:
     with processes(tmp_path, 3) as (one, other, alive):
         for process, number in ((one, 10), (other, 5), (alive, 1)):
-            process.do(f"write({number})")
+            process.write(number)
         one.kill()
         other.kill()
         with processes(tmp_path, 1) as (new,):
             for _ in range(3):
-                new.do("counts.begin()")
+                new.begin()
                 assert known(node)[0] == {LABELS: 16}
             assert files(tmp_path) == {
                 "ended": {"requests|/|local|200": 15},
                 str(alive.pid): {"requests|/|local|200": 1},
             }
-            new.do("write(2)")
+            new.write(2)
             new.kill()
             alive.kill()
         node.begin()
@@ -175,9 +162,9 @@ def test_several_that_begin_at_once_add_up_each_count_once(
         for turn in range(1, 6):
             with processes(tmp_path, 2) as dying:
                 for process in dying:
-                    process.do("write(1)")
+                    process.write(1)
             for process in beginners:
-                process.begin_to_do("counts.begin()")
+                process.start_to_begin()
             for process in beginners:
                 process.wait()
             assert known(node)[0] == {LABELS: 2 * turn}
@@ -194,7 +181,7 @@ def test_who_looks_while_another_adds_up_sees_each_count_once(
                 fields = {"counts": {"requests|/|local|200": 1}, "gauges": {}}
                 (tmp_path / f"{pid}.json").write_text(json.dumps(fields))
             total = sum(fields["requests|/|local|200"] for fields in files(tmp_path).values())
-            beginner.begin_to_do("counts.begin()")
+            beginner.start_to_begin()
             for _ in range(20):
                 assert known(node)[0] == {LABELS: total}, turn
             beginner.wait()
@@ -212,7 +199,7 @@ def test_a_process_that_was_given_the_number_of_one_that_ended_counts_beside_it(
 
 
 def test_a_folder_that_was_tidied_away_ends_nothing(tmp_path: Path) -> None:
-    node = ProcessFiles(tmp_path / "gone")
+    node = ProcessFiles(tmp_path / "gone", pid=os.getpid())
     node.begin()
     node.write({HIT: 2}, {})
     measures, _, number = node.sums({HIT: 2}, {})

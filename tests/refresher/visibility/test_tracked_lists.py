@@ -1,4 +1,4 @@
-"""Privacy comes first for every kind of resource: tracked ones and joined lists included."""
+"""Privacy comes first for every kind of resource: tracked ones and expanded lists included."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,10 +20,10 @@ from tests.refresher.workbench import ManualClock
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 SEES_ALL = {"role": "owner", "scopes": "repo, admin:org"}
 VIEWERS = {OWNER: SEES_ALL, STRANGER: {"role": "stranger", "scopes": ""}}
-# Rows that the table could have one day, tracked and joined.
-LIST = Kind("below-a-repository", template="", route="x", is_list=True)
+# Rows that the table could have one day, tracked and expanded.
+LIST = Kind("below-a-repository", template="", route="x", is_expanded=True)
 LISTS = [LIST, replace(LIST, visibility=Visibility.BY_ITEM)]
-OBJECT = replace(LIST, is_list=False)
+OBJECT = replace(LIST, is_expanded=False)
 BELOW = ["/branches", "/pulls", "/forks", "/releases", "/issues", "/contributors"]
 
 Fetch = Callable[..., Entry | None]

@@ -38,7 +38,7 @@ def test_what_is_tracked_is_allowed(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_only_lists_are_ranked_and_seen_item_by_item(kind: Kind) -> None:
-    if not kind.is_list:
+    if not kind.is_expanded:
         assert kind.rankings == ()
         assert kind.visibility is Visibility.BY_OPERATION
     assert not kind.rankings or kind.named_by

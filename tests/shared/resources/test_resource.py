@@ -123,7 +123,7 @@ def test_what_is_tracked() -> None:
         "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos",
         "/orgs/Google", "/orgs/Google/members", "/orgs/Google/repos",
     ]  # fmt: skip
-    lists = [resource.name for resource in CATALOGUE.tracked if resource.kind.is_list]
+    lists = [resource.name for resource in CATALOGUE.tracked if resource.kind.is_expanded]
     assert lists == [
         "/orgs/Netflix/members",
         "/orgs/Netflix/repos",

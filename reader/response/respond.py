@@ -1,0 +1,50 @@
+"""The pipeline from an entry to a response, called by the front and by Flask alike.
+
+A pure function: both send exactly what it returns, so a hit is the same from either.
+"""
+
+from typing import NamedTuple
+
+from reader.errors import ApiError
+from reader.response.response import HttpResponse, RequestFields, json_response, to_response
+from reader.response.target import Target
+from reader.telemetry.counters import RequestLabels
+from shared.entry import Entry
+from shared.github_form import github_error
+from shared.outcomes import Served
+
+
+class LabelledResponse(NamedTuple):
+    """A response, and the labels that it is counted under."""
+
+    response: HttpResponse
+    labels: RequestLabels
+
+
+def respond(
+    target: Target, entry: Entry, fields: RequestFields, *, served: Served, now: float
+) -> LabelledResponse:
+    """The response to a request for content.
+
+    Args:
+        target: what the request names.
+        entry: of the target's resource, fresh or stale.
+        fields: of the request.
+        served: where the entry was found.
+        now: Unix time in seconds.
+
+    Raises:
+        ApiError: the entry lacks what the target names; `refuse` makes the response.
+    """
+    response = to_response(target.represent(entry), fields, served=served, now=now)
+    is_stale = not entry.metadata.is_fresh(now)
+    return LabelledResponse(response, target.labels(served, response.status, is_stale=is_stale))
+
+
+def refuse(error: ApiError) -> HttpResponse:
+    """The response to a request that fails, in GitHub's form, whichever layer refuses it.
+
+    The front, the ASGI application and Flask make all their error responses here.
+    """
+    body = github_error(error.status, error.message)
+    return json_response(body, status=error.status, headers=error.headers)
