@@ -26,7 +26,7 @@ from shared.redis.connection import connect
 from shared.redis.store import EntryState, Store
 from shared.refresh_report import TRACKED
 from shared.resources.catalogue import Catalogue
-from shared.resources.kinds import REPOSITORIES
+from shared.resources.kinds import REPOSITORIES, Ranking
 from shared.resources.resource import Resource
 from shared.settings import load
 from tests.builders import RANKINGS, make_metadata
@@ -925,6 +925,29 @@ class TestDerivedData:
         assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
         assert entry_of(store, REPOS).metadata.derived == newer
         assert entry_of(store, REPOS).views["size"].body == size.body
+
+    def test_of_two_releases_side_by_side_is_not_made_anew_by_turns(
+        self, github: FakeGitHub, context_for: MakeContext, clock: ManualClock, redis: Redis
+    ) -> None:
+        def release(*rankings: Ranking) -> Resource:
+            return replace(REPOS, kind=replace(REPOSITORIES, rankings=rankings))
+
+        first, *others = REPOSITORIES.rankings
+        older, newer = release(first, *others), release(*others, replace(first, name="size"))
+        context = context_for(github.url, clock=clock)
+        refresh(older, context)
+        github.reset_counters()
+        for _ in range(119):  # seconds
+            clock.now += 1
+            for resource in (newer, older):
+                refresh(resource, context)
+        assert github.counters()["total"] == 1
+        clock.now += 1
+        assert refresh(older, context) is RefreshOutcome.UPDATED  # its last act
+        clock.now += 60
+        assert refresh(newer, context) is RefreshOutcome.UPDATED
+        assert refresh(newer, context) is RefreshOutcome.FRESH
+        assert "size" in entry_of(Store(redis), newer).views
 
     def test_by_stricter_shapes_is_made_of_the_pages_that_are_stored(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis
