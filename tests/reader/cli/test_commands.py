@@ -343,6 +343,23 @@ class TestWarm:
         assert run("warm").exit_code == 0
         assert queued_names(redis) == []
 
+    def test_refreshes_fresh_entries_that_lack_what_this_release_derives(
+        self, redis: Redis, run: Run
+    ) -> None:
+        for name in self.NAMES:
+            fresh(redis, tracked(name))
+        meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
+        redis.hset(keys.entry(REPOS), "meta", json.dumps({**meta, "derived": {}}))
+
+        def work(resource: Resource) -> None:
+            fresh(redis, resource)
+            report_of(redis, resource)
+
+        with a_refresher(redis, work, REPOS.name):
+            ended = run("warm", "--timeout", "10")
+        assert ended.exit_code == 0, ended.output
+        assert "/orgs/Netflix/repos: updated" in ended.output
+
     def test_refreshes_fresh_resources_with_force(self, redis: Redis, run: Run) -> None:
         for name in self.NAMES:
             fresh(redis, tracked(name))
