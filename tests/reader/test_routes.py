@@ -239,7 +239,7 @@ def test_no_path_writes_into_links(
     ("target", "status", "message"),
     [
         ("/view/top/0/stars", 400, "'0' is not a whole number from 1."),
-        ("/view/top/5/size", 404, "Not Found"),
+        ("/view/top/5/nonsense", 404, "Not Found"),
         ("/view//5/stars", 404, "Not Found"),
         ("/view/top/5/stars/", 404, "Not Found"),
         ("/view/top/1/stars?org=x", 404, "Not Found: the organisation is not tracked here."),

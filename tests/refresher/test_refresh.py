@@ -914,17 +914,17 @@ class TestDerivedData:
     ) -> None:
         context = context_for(github.url)
         refresh(REPOS, context)
-        newer = {**REPOS.kind.derived, "view:stars": 2, "view:size": 1, "zstd": 1}
+        newer = {**REPOS.kind.derived, "view:stars": 2, "view:nonsense": 1, "nonsense": 1}
         self.rewrite(redis, REPOS, derived=newer)
-        size = JsonArray.join([b'["Netflix/a", 1]'], b", ")
+        view = JsonArray.join([b'["Netflix/a", 1]'], b", ")
         redis.hset(
             keys.entry(REPOS),
-            items=["view:size", size.body, "view:size:ends", pack_ends(size.ends)],
+            items=["view:nonsense", view.body, "view:nonsense:ends", pack_ends(view.ends)],
         )
         assert refresh(REPOS, context) is RefreshOutcome.FRESH
         assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
         assert entry_of(store, REPOS).metadata.derived == newer
-        assert entry_of(store, REPOS).views["size"].body == size.body
+        assert entry_of(store, REPOS).views["nonsense"].body == view.body
 
     def test_of_two_releases_side_by_side_is_not_made_anew_by_turns(
         self, github: FakeGitHub, context_for: MakeContext, clock: ManualClock, redis: Redis
@@ -933,7 +933,7 @@ class TestDerivedData:
             return replace(REPOS, kind=replace(REPOSITORIES, rankings=rankings))
 
         first, *others = REPOSITORIES.rankings
-        older, newer = release(first, *others), release(*others, replace(first, name="size"))
+        older, newer = release(first, *others), release(*others, replace(first, name="nonsense"))
         context = context_for(github.url, clock=clock)
         refresh(older, context)
         github.reset_counters()
@@ -947,7 +947,7 @@ class TestDerivedData:
         clock.now += 60
         assert refresh(newer, context) is RefreshOutcome.UPDATED
         assert refresh(newer, context) is RefreshOutcome.FRESH
-        assert "size" in entry_of(Store(redis), newer).views
+        assert "nonsense" in entry_of(Store(redis), newer).views
 
     def test_by_stricter_shapes_is_made_of_the_pages_that_are_stored(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis
