@@ -16,6 +16,7 @@ from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.heartbeats import report as say
 from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
 from refresher.refresh import refresh
+from shared.encodings import ENCODINGS
 from shared.measures import Measure
 from shared.queueing import QUEUE, RefreshQueue
 from shared.redis import keys
@@ -82,7 +83,7 @@ class TestTracked:
         assert repos.metadata is not None
         assert (repos.metadata.items, repos.pages, org.pages) == (250, 3, 1)
         assert repos.encoded is not None
-        stored = {name: redis.hget(keys.entry(REPOS), f"body:{name}") for name in ("br", "gzip")}
+        stored = {name: redis.hget(keys.entry(REPOS), f"body:{name}") for name in ENCODINGS}
         assert repos.encoded == {name: len(body or b"") for name, body in stored.items()}
         assert repos.is_fresh
         assert 0 <= repos.age < 30

@@ -1,13 +1,11 @@
 """What is stored is expanded, public and ready to be sent."""
 
-import gzip
 import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-import brotli
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -25,6 +23,7 @@ from shared.outcomes import FailureKind
 from shared.resources.kinds import MEMBERS, REPOSITORIES
 from shared.resources.operations.shapes import FREE, SCALAR, Shape
 from tests.builders import RANKINGS
+from tests.http_client import DECOMPRESS
 from tests.refresher.workbench import (
     REPOS,
     make_list,
@@ -35,10 +34,6 @@ from tests.refresher.workbench import (
 )
 
 LONG = b'["' + b"abc " * 300 + b'"]'
-DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
-    "br": brotli.decompress,
-    "gzip": gzip.decompress,
-}
 
 
 def encoded(body: bytes) -> Mapping[str, bytes]:
