@@ -34,7 +34,7 @@ from shared.clock import SYSTEM, Clock
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import MEMBERS as MEMBERS_KIND
-from shared.resources.kinds import Kind
+from shared.resources.kinds import ORGANISATION, REPOSITORIES, Kind
 from shared.resources.operations.shapes import FREE, Shape
 from shared.resources.resource import Resource
 from shared.settings import Settings
@@ -43,7 +43,9 @@ CREDENTIAL_ID = "0123456789ab"
 TOKEN = "ghp_very_secret_0123456789"
 JSON_TYPE = "application/json; charset=utf-8"
 CATALOGUE = Catalogue(("Netflix",))
-_, ORG, MEMBERS, REPOS = CATALOGUE.tracked
+ORG, MEMBERS, REPOS = (
+    CATALOGUE.of_kind(kind, "Netflix") for kind in (ORGANISATION, MEMBERS_KIND, REPOSITORIES)
+)
 # A resource on demand that is always there in the stand-in's world.
 USER_VIEW = Resource("/users/netflix")
 

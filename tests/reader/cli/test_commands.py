@@ -31,6 +31,7 @@ from shared.outcomes import RefreshOutcome
 from shared.queueing import QUEUE
 from shared.redis import keys
 from shared.refresh_report import RefreshReport
+from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from tests.builders import (
     absent_redis,
@@ -320,7 +321,8 @@ class TestPurge:
 
 @pytest.mark.usefixtures("a_worker")
 class TestWarm:
-    NAMES = ("/", "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos")
+    NAMES = tuple(resource.name for resource in Catalogue(("Netflix",)).tracked)
+    OTHERS = tuple(name for name in NAMES if name != REPOS.name)
 
     def test_refreshes_everything_that_is_not_fresh(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
@@ -333,7 +335,7 @@ class TestWarm:
         with a_refresher(redis, work, *missing):
             ended = run("warm", "--timeout", "10")
         assert ended.exit_code == 0, ended.output
-        assert "4 tracked resources fresh." in ended.output
+        assert f"{len(self.NAMES)} tracked resources fresh." in ended.output
         assert "/orgs/Netflix/repos: updated: new content was stored" in ended.output
 
     def test_enqueues_nothing_if_all_is_fresh(self, redis: Redis, run: Run) -> None:
@@ -367,7 +369,7 @@ class TestWarm:
             assert run("warm", "--force", "--timeout", "10").exit_code == 0
 
     def test_names_what_failed(self, redis: Redis, run: Run) -> None:
-        for name in self.NAMES[:-1]:
+        for name in self.OTHERS:
             fresh(redis, tracked(name))
         failed = {"outcome": RefreshOutcome.FAILED, "reason": "GitHub answered 502"}
         with a_refresher(redis, lambda resource: report_of(redis, resource, **failed), REPOS.name):
@@ -376,7 +378,7 @@ class TestWarm:
         assert "Failed: /orgs/Netflix/repos" in ended.output
 
     def test_retries_before_a_distant_next_try(self, redis: Redis, run: Run) -> None:
-        for name in self.NAMES[:-1]:
+        for name in self.OTHERS:
             fresh(redis, tracked(name))
         store_failure(redis, REPOS, make_failure(retry_at=time.time() + 3600))
 
