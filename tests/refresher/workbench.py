@@ -46,6 +46,8 @@ CATALOGUE = Catalogue(("Netflix",))
 ORG, MEMBERS, REPOS = (
     CATALOGUE.of_kind(kind, "Netflix") for kind in (ORGANISATION, MEMBERS_KIND, REPOSITORIES)
 )
+# A list without views, whatever the table ranks.
+UNRANKED = replace(MEMBERS_KIND, rankings=())
 # A resource on demand that is always there in the stand-in's world.
 USER_VIEW = Resource("/users/netflix")
 
@@ -190,7 +192,7 @@ ANYTHING = Shape({}, others=FREE)
 
 
 def make_read(
-    *items: Mapping[str, Any], kind: Kind = MEMBERS_KIND, include_private: bool = False
+    *items: Mapping[str, Any], kind: Kind = UNRANKED, include_private: bool = False
 ) -> ReadList:
     """A list of one page that holds these objects."""
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
@@ -199,7 +201,7 @@ def make_read(
     return ReadList(split_items, [page])
 
 
-def make_list(*items: Mapping[str, Any], kind: Kind = MEMBERS_KIND) -> Content:
+def make_list(*items: Mapping[str, Any], kind: Kind = UNRANKED) -> Content:
     """The content of an expanded list of these objects."""
     return of_list(make_read(*items, kind=kind), kind)
 
