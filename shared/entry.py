@@ -149,8 +149,7 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
             raise UnreadableError
         known["links"] = tuple((relation, query) for relation, query in known["links"])
         known["form"] = StoredForm(**known["form"])
-        times = {"validated_at": _time(validated_at), "fresh_until": _time(fresh_until)}
-        return Metadata(**times, **known)
+        return Metadata(validated_at=_time(validated_at), fresh_until=_time(fresh_until), **known)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableError from error
 

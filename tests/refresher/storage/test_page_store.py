@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -16,8 +15,12 @@ PAGES = [Page("https://github.invalid/1", '"tag"', None, Body.of(b"[]"), items=0
 HEAD = json.loads(page_store.heads_of(PAGES))
 
 
+def store(redis: Redis, fields: Mapping[str, bytes | str]) -> None:
+    redis.hset(keys.pages(REPOS), items=[part for pair in fields.items() for part in pair])
+
+
 def test_pages_are_read_as_they_were_written(redis: Redis) -> None:
-    redis.hset(keys.pages(REPOS), mapping=dict(page_store.fields_of(PAGES, [1, "a"])))
+    store(redis, page_store.fields_of(PAGES, [1, "a"]))
     known = page_store.load(redis, REPOS)
     assert (known.pages, known.ids, known.is_outdated) == (PAGES, [1, "a"], False)
 
@@ -37,7 +40,6 @@ def test_pages_are_read_as_they_were_written(redis: Redis) -> None:
     ],
     ids=lambda damage: str(damage)[:60],
 )
-def test_damaged_pages_count_as_absent(redis: Redis, damage: Mapping[str, Any]) -> None:
-    fields = {**page_store.fields_of(PAGES, []), **damage}
-    redis.hset(keys.pages(REPOS), mapping=dict(fields))
+def test_damaged_pages_count_as_absent(redis: Redis, damage: Mapping[str, bytes | str]) -> None:
+    store(redis, {**page_store.fields_of(PAGES, []), **damage})
     assert page_store.load(redis, REPOS) == page_store.KnownPages()
