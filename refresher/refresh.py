@@ -259,6 +259,8 @@ class _Attempt:
                         is_of_a_credential = is_of_a_credential or page.is_of_a_credential
                     case ReadAgain():
                         pass
+                    case ReadList() as read if access.has_doubtful_marks(read.findings):
+                        break
                     case ReadList() as read:
                         content = contents.of_list(read, self.resource.kind)
                         return PublicContent(content, is_of_a_credential)

@@ -198,7 +198,7 @@ def make_read(
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
     page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, Body.of(body))
     split_items = split(body, ANYTHING, Findings(), kind=kind, private=include_private)
-    return ReadList(split_items, [page])
+    return ReadList(split_items, [page], Findings())
 
 
 def make_list(*items: Mapping[str, Any], kind: Kind = UNRANKED) -> Content:
