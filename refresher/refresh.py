@@ -220,15 +220,26 @@ class _Attempt:
         askers = access.askers()
         if askers is None:
             return contents.not_found()
-        if self.resource.kind.is_expanded:
-            read = self._fetch_list(access, askers, known)
-        else:
-            read = ResponseReader(access, self, self.context.clock).read(known, askers)
+        try:
+            read = self._read(access, askers, known)
+        except OriginError as error:
+            # Tracked content outlives a 404, unless it lies below a repository: that may have
+            # become private, and what it held must not be served any longer.
+            if error.status == 404 and access.parent is not None:
+                return contents.not_found()
+            raise
         if isinstance(read, RefreshOutcome):
             return read
         if read.is_of_a_credential and not access.was_public(asked_at):
             return contents.not_found()
         return read.content
+
+    def _read(
+        self, access: Access, askers: Askers, known: KnownPages
+    ) -> PublicContent | RefreshOutcome:
+        if self.resource.kind.is_expanded:
+            return self._fetch_list(access, askers, known)
+        return ResponseReader(access, self, self.context.clock).read(known, askers)
 
     def _parent(self) -> Parent | None:
         """The repository that the resource lies below."""

@@ -85,16 +85,19 @@ def test_a_tracked_list_below_a_public_repository_is_what_anybody_sees(
     assert seen.body == public.body
 
 
-def test_a_tracked_list_is_no_longer_published_when_its_repository_turns_private(
-    github: FakeGitHub, fetch: Fetch, clock: ManualClock
+@pytest.mark.parametrize("kind", [*LISTS, OBJECT], ids=["by operation", "by item", "object"])
+@pytest.mark.parametrize("token", [OWNER, STRANGER, None])
+def test_what_is_tracked_is_no_longer_published_when_its_repository_turns_private(
+    github: FakeGitHub, fetch: Fetch, clock: ManualClock, token: str | None, kind: Kind
 ) -> None:
     name = names(github, private=False)[0]
-    before = fetch(f"/repos/netflix/{name}/branches", LIST)
+    below = "/languages" if kind is OBJECT else "/branches"
+    before = fetch(f"/repos/netflix/{name}{below}", kind, token=token)
     assert before is not None
     assert before.metadata.status == 200
     github.mutate("make_private", repo=name)
     clock.now += 3600
-    after = fetch(f"/repos/netflix/{name}/branches", LIST)
+    after = fetch(f"/repos/netflix/{name}{below}", kind, token=token)
     assert after is not None
     assert after.metadata.status == 404
 
@@ -117,7 +120,8 @@ def test_a_tracked_list_that_leads_to_another_repository_is_asked_for_without_a_
     asked = f"{path}?per_page=100"
     github.configure(redirects={asked: {"status": status, "url": target}})
     entry = fetch(path, LIST)
-    assert entry is None, "GitHub answers 404 to anybody, which is no content of a tracked resource"
+    assert entry is not None
+    assert entry.metadata.status == 404, "GitHub answers 404 to anybody"
 
 
 @pytest.mark.parametrize("path", ["/orgs/netflix/hooks", "/user", "/orgs/netflix/nonsense"])
