@@ -6,8 +6,11 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SAFETY := $(VENV)/.ready-for-security
 
+# Compiled modules are kept: tests import the same ones in many processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor test chaos bench bench-cost bench-large bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-cost bench-large bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,9 +44,30 @@ warm: $(READY) ## refresh all tracked resources that are not fresh
 doctor: $(READY) ## check the set-up, and advise on what is wrong
 	@$(BIN)/python -m scripts.cache doctor $(ARGS)
 
-test: $(READY) ## run all tests, with real Redis, readers and workers
+# Property tests draw fewer examples than in `make test`, and the slowest tests are left to it.
+check: $(READY) ## check style and types, and run the tests that start no processes; under a minute
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target style types quick-tests
+
+style: $(READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+quick-tests: $(READY)
+	@$(BIN)/python -m pytest -n 3 --quiet -m "not processes and not slow and not shipping" \
+	  --ignore=tests/browser --ignore=tests/clients --ignore=tests/end_to_end \
+	  --hypothesis-profile=quick $(ARGS)
+
+test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers
+	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
+	@$(BIN)/python -m pytest -n 3 --quiet -m "not shipping" $(ARGS)
+
+# `make test-shipping ARGS=tests/clients` runs a part.
+test-shipping: $(READY) ## run the tests in a browser, with Octokit.js, HAProxy and Debian's packages
 	@$(BIN)/python -m scripts.test_tools
-	@$(BIN)/python -m pytest -n 4 --quiet
+	@$(BIN)/python -m pytest -n 2 --quiet -m shipping $(ARGS)
 
 # `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it chooses one and prints it.
 chaos: $(READY) ## kill, stop and disconnect processes at random for 5 minutes, and check the promises
@@ -83,10 +107,7 @@ lock: $(SAFETY) ## generate requirements.lock from requirements.txt
 	@$(BIN)/uv pip compile requirements.txt --output-file requirements.lock --quiet --upgrade \
 	  --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
 
-lint: $(READY) ## check style, format and types
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+lint: style types ## check style, format and types
 
 format: $(READY) ## fix style and format
 	@$(BIN)/ruff check --fix .

@@ -22,12 +22,13 @@ from uuid import uuid4
 import requests
 from redis import Redis
 
+from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
-from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
-from refresher.refresh import RefreshContext, RefreshPolicy, refresh
+from refresher.lock.start_conditions import StartConditions
+from refresher.refresh import refresh
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
@@ -139,7 +140,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             context = RefreshContext(
                 Storage.of(redis, known),
                 origin,
-                Admission(locks, LargeListLimit(redis, Catalogue((ORG,)))),
+                StartConditions(locks, LargeListLimit(redis, Catalogue((ORG,)))),
                 Reporter(redis, meter, clock, keep_s=600),
                 Privileges(redis, known.privileged_credentials, clock=clock),
                 RefreshPolicy.of(known, chance=random.random),

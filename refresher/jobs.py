@@ -15,13 +15,13 @@ from redis import Redis
 from rq import get_current_job
 from rq.suspension import is_suspended
 
+from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
-from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
-from refresher.refresh import RefreshContext, RefreshPolicy
+from refresher.lock.start_conditions import StartConditions
 from refresher.refresh import refresh as refresh_resource
 from refresher.reporting.meter import Meter, metered
 from refresher.reporting.reporter import Ended, Reporter
@@ -136,7 +136,7 @@ def _context(
         yield RefreshContext(
             Storage.of(redis, settings),
             stack.enter_context(closing(client)),
-            Admission(locks, LargeListLimit(redis, catalogue)),
+            StartConditions(locks, LargeListLimit(redis, catalogue)),
             _reporter(redis, meter, settings),
             privileges,
             RefreshPolicy.of(settings, chance=random.random),

@@ -1,14 +1,14 @@
-"""`make test` installs the programs that its tests use besides Python's packages, if it may.
+"""Installs what the tests use besides Python packages: `python -m scripts.test_tools [NAME...]`.
 
-On Debian, root installs Chromium and a font for tests of pages, HAProxy, and a Redis that supports
-TLS; no service is started. `promtool`, which checks Prometheus's files, is extracted from its
-package.
+On Debian, as root, it installs Chromium and a font for the tests of pages, HAProxy, and a Redis
+that speaks TLS; it starts no service. It unpacks `promtool`, which checks the Prometheus alerts,
+from its package. `make test` needs all but the browser, `make test-shipping` needs all.
 
-Nothing here fails a run: tests whose programs are missing are skipped, and say so.
+Nothing here fails a run: tests that miss a program are skipped, and say so.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from scripts.debian import find, install, unpack, why_not_install
@@ -16,11 +16,15 @@ from scripts.debian import find, install, unpack, why_not_install
 _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"))
 
 
-def main() -> int:
-    """Install what is missing; prints a line for each program that is installed or cannot be."""
-    for install_tool in (_install_browser, _install_haproxy, _install_tls_redis, _install_promtool):
+def main(*names: str) -> int:
+    """Install what is missing; print a line for each thing that is installed, or cannot be.
+
+    Args:
+        names: which of `browser`, `haproxy`, `redis` and `promtool`; all if there are none.
+    """
+    for name in names or _TOOLS:
         try:
-            install_tool()
+            _TOOLS[name]()
         except OSError as error:
             print(f"Tests will be skipped: {error}")
     return 0
@@ -96,5 +100,13 @@ def _announce(text: str) -> None:
     print(text, flush=True)
 
 
+_TOOLS: dict[str, Callable[[], None]] = {
+    "browser": _install_browser,
+    "haproxy": _install_haproxy,
+    "redis": _install_tls_redis,
+    "promtool": _install_promtool,
+}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -8,6 +8,7 @@ Imports neither `reader` nor `refresher`.
 - `errors`: the errors that cross a module border.
 - `version`: the version of this code.
 - `queueing`: enqueues refreshes, one job per resource.
+- `on_demand_admission`: whether an on-demand refresh is queued, and in which place.
 - `refresh_ahead`: when a tracked resource is refreshed before it becomes stale.
 - `refresh_report`, `failure`: the records of a refresh and of a failed one.
 - `measures`, `budgets`: counters, and what is left of GitHub's rate limits.

@@ -23,6 +23,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from shared.on_demand_admission import goes_to_the_front, is_admitted
 from shared.redis import keys
 from shared.resources.resource import Resource
 
@@ -39,8 +40,6 @@ FORM = "form"
 ASK_INTERVAL = timedelta(seconds=1)
 # The time limit of one refresh: a list of LIST_MAX_PAGES pages on a slow day.
 JOB_TIMEOUT = timedelta(minutes=15)
-# Jobs go to the front of a short queue only: in a long one they would starve earlier ones.
-SHORT_QUEUE = 20
 # How long an invalidation that no refresh has handled is remembered.
 _REMEMBER_INVALIDATION = timedelta(days=1)
 _REMEMBER_JOB = timedelta(hours=1)
@@ -91,9 +90,9 @@ class RefreshQueue:
         if self._is_under_way(resource):
             return Asked.UNDER_WAY
         length = self._queue.count
-        if not resource.tracked and length >= self._limit:
+        if not is_admitted(resource, queued=length, limit=self._limit):
             return Asked.TURNED_AWAY
-        at_front = resource.tracked or (urgent and length < SHORT_QUEUE)
+        at_front = goes_to_the_front(resource, queued=length, is_urgent=urgent)
         options = {} if fresh_after is None else {"fresh_after": fresh_after}
         self._enqueue(resource, options, at_front=at_front, request_id=request_id)
         return Asked.QUEUED

@@ -1,11 +1,14 @@
 """What tests of every kind share: a real Redis, and nothing of the machine's own settings.
 
-Property tests draw the same examples in every run, and leave nothing on disk.
+Property tests draw the same examples in every run, fewer in `make check` than in `make test`, and
+leave nothing on disk.
 """
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -13,9 +16,41 @@ from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings
+from tests.categories import markers_of, refusing_servers
+from tests.end_to_end import fleet
+from tests.end_to_end.forks import Forks
 
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "deterministic", derandomize=True, deadline=None, database=None, max_examples=60
+)
+settings.register_profile("quick", settings.get_profile("deterministic"), max_examples=15)
 settings.load_profile("deterministic")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by where they stand; keep those that share a fleet together, and begin with them.
+
+    pytest-xdist gives a group to one of its processes. So a module's fleet is started once, and the
+    longest groups do not begin when all others have ended.
+    """
+    for item in items:
+        for marker in markers_of(item.nodeid):
+            item.add_marker(marker)
+        if item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    yield  # `-m` has chosen, and pytest-randomly has shuffled
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let only tests that are marked `processes` start servers, also in their modules' fixtures."""
+    if item.get_closest_marker("processes"):
+        return (yield)
+    checked = refusing_servers(subprocess.Popen.__init__)
+    with patch.object(subprocess.Popen, "__init__", checked):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +59,15 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     # pottery makes a client of it when it is first imported, and never uses that.
     assert "REDIS_URL" not in os.environ
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_server() -> Iterator[None]:
+    """Readers, refreshers and commands are forked from one process that has imported all."""
+    fleet.FORKS = Forks()
+    yield
+    fleet.FORKS.stop()
+    fleet.FORKS = None
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Packages of JavaScript that tests use: installed from their lock when first needed."""
+"""JavaScript packages for tests, installed from their lock file when first needed."""
 
 import fcntl
 import hashlib
@@ -8,32 +8,32 @@ import shutil
 import subprocess
 from pathlib import Path
 
-# What the locked packages say that they need.
+# The `engines` of the locked packages.
 OLDEST_NODE = 20
 
 _INSTALL = ("ci", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts")
-# A registry that is not there is known in seconds.
+# A missing registry is noticed within seconds.
 _IMPATIENT = ("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-timeout=20000")
 _NO_NETWORK = re.compile(
     r"\b(EAI_AGAIN|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|ETIMEDOUT)\b"
 )
 
 
-class NodeMissing(Exception):  # noqa: N818 - it is what is the matter
-    """What a folder names cannot be had on this machine; the message says why."""
+class NodeMissing(Exception):  # noqa: N818 - the name says what is wrong
+    """The packages of a folder cannot be installed on this machine; the message says why."""
 
 
 def install(folder: Path) -> Path:
-    """Have what a folder's lock names, once, however many processes want it at a time.
+    """Install the packages of a folder's lock file once, also if several processes ask at a time.
 
     Args:
-        folder: with `package.json` and `package-lock.json`.
+        folder: contains `package.json` and `package-lock.json`.
 
     Returns:
-        The folder `node_modules` in it.
+        Its folder `node_modules`.
 
     Raises:
-        NodeMissing: there is no Node.js, or no way to a registry.
+        NodeMissing: Node.js is not installed, or no registry can be reached.
     """
     npm = shutil.which("npm")
     if npm is None or _node_version() < OLDEST_NODE:
@@ -54,14 +54,14 @@ def install(folder: Path) -> Path:
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program of Node.js's in a folder."""
+    """Run a Node.js program in a folder."""
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=100, check=False
     )
 
 
 def check_lock(folder: Path) -> None:
-    """Assert that a folder's lock is that of its packages, and holds for every registry."""
+    """Assert that a folder's lock file fits its `package.json`, and names no registry."""
     wanted = json.loads((folder / "package.json").read_text())["dependencies"]
     packages = json.loads((folder / "package-lock.json").read_text())["packages"]
     assert packages.pop("")["dependencies"] == wanted
@@ -72,7 +72,7 @@ def check_lock(folder: Path) -> None:
 
 
 def _node_version() -> int:
-    """The first number of it; 0 where there is none."""
+    """The major version of Node.js; 0 if it is not installed."""
     if shutil.which("node") is None:
         return 0
     found = re.match(r"v(\d+)\.", run(["node", "--version"], Path.cwd()).stdout)

@@ -18,6 +18,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("storage",),
         ("visibility",),
         ("lock", "reporting"),
+        ("context",),
+        ("fetch",),
         ("refresh",),
         ("jobs",),
         ("job_allow_list", "worker", "scheduler"),

@@ -1,4 +1,4 @@
-"""Waiting for what other threads and processes will do, bounded."""
+"""Waiting, with a time limit, for what other threads and processes do."""
 
 import time
 from collections.abc import Callable
@@ -8,13 +8,16 @@ from typing import Any
 def eventually(
     holds: Callable[[], Any], *, within: float = 30.0, every: float = 0.05, what: str = ""
 ) -> Any:
-    """Wait until something holds, and return what it gave.
+    """Wait until a condition holds, and return its value.
 
     Args:
-        holds: called again and again; true when it gives something true.
-        within: seconds to wait at the most.
+        holds: the condition: called until it returns a true value.
+        within: seconds to wait at most.
         every: seconds between calls.
-        what: named when it never holds.
+        what: names the condition in the error.
+
+    Raises:
+        AssertionError: it did not hold in time.
     """
     deadline = time.monotonic() + within
     while True:

@@ -3,5 +3,5 @@
 - `refresh_lock`: takes and holds a resource's Redlock; only this module takes a lock.
 - `redlock_import`: pottery's Redlock, imported without a side effect.
 - `large_list_limit`: bulkhead: large lists never occupy all refreshers.
-- `admission`: both together: whether a refresh may start and go on.
+- `start_conditions`: both together: whether a refresh may start and go on.
 """

@@ -2,6 +2,7 @@
 
 - `storage`: the reading and the writing side, in one record.
 - `entry_writer`: writes entries; each write checks the fencing token in its Lua script.
+- `change_detection`: whether a refresh found something new.
 - `page_store`: GitHub's pages, for the next conditional requests.
 - `on_demand_quota`: keeps on-demand content below ON_DEMAND_MAX_BYTES.
 """

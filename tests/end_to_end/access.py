@@ -1,4 +1,4 @@
-"""A Redis with the users of `deploy/redis/users.acl`, that very file, with passwords put in."""
+"""A Redis with the users of `deploy/redis/users.acl`, after their passwords are filled in."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ RULES = CHECKOUT / "deploy" / "redis" / "users.acl"
 
 @dataclass
 class GuardedRedis:
-    """Such a server; the tests' own user, `default` in the rules, may do everything.
+    """A server with these users; the tests use its `default` user, which may do everything.
 
     Args:
         folder: for its data.
-        binary: the server's program; the one that tests use, if None.
+        binary: the server's program; by default the one that all tests use.
     """
 
     folder: Path
@@ -38,30 +38,30 @@ class GuardedRedis:
 
     @property
     def url(self) -> str:
-        """For the tests alone."""
+        """The URL for the tests themselves."""
         return self._server.url
 
     def url_of(self, user: str) -> str:
-        """What a process of a kind is told as `REDIS_URL`."""
+        """The value of `REDIS_URL` for processes that connect as `user`."""
         return f"redis://{user}:{self.passwords[user]}@127.0.0.1:{self._server.port}/0"
 
     def start(self) -> None:
-        """Start it."""
+        """Start the server."""
         self._server.start()
 
     def stop(self) -> None:
-        """End it."""
+        """End the server."""
         self._server.stop()
 
     def refused(self) -> list[tuple[str, str, str]]:
-        """What was refused: user, why, and what it was about."""
+        """The refusals in Redis's ACL log: user, reason and object of each."""
         with Redis.from_url(self.url) as redis:
             log = cast(list[dict[str, Any]], redis.acl_log())
         return [(str(one["username"]), str(one["reason"]), str(one["object"])) for one in log]
 
 
 def with_passwords(rules: str, passwords: dict[str, str]) -> str:
-    """The rules with hashes in their places, and with the tests as their `default`."""
+    """The rules with the hashes of passwords, and with a `default` user that may do everything."""
     for name, password in passwords.items():
         place = f"{name.upper()}_PASSWORD_SHA256"
         assert place in rules

@@ -1,4 +1,4 @@
-"""A HAProxy before readers, as `deploy/haproxy` has it but quicker to notice things."""
+"""HAProxy in front of readers, as in `deploy/haproxy` but with shorter check intervals."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from tests.end_to_end.fleet import Reader, Running
 from tests.http_client import Connection
 from tests.waiting import eventually
 
-# A request is sent to another reader where the first one has not even begun to answer it.
+# A request is sent to another reader if the first one has not begun to respond.
 CONFIGURATION = """
 defaults
   mode http
@@ -39,12 +39,12 @@ backend readers
 def haproxy(
     folder: Path, readers: Sequence[Reader], *, configuration: str = CONFIGURATION
 ) -> Iterator[str]:
-    """URL of a HAProxy that goes on for the block; skips the test where there is none.
+    """Run HAProxy for the block, and give its URL; skip the test if HAProxy is not installed.
 
     Args:
         folder: for its configuration and log.
-        configuration: with places for `port` and `servers`.
-        readers: that share what comes; whoever listens on their ports later takes their place.
+        configuration: HAProxy's, with the placeholders `{port}` and `{servers}`.
+        readers: they share the requests; one that later listens on the same port replaces it.
     """
     program = find("haproxy")
     if program is None:

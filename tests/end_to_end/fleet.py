@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
 import psutil
@@ -14,29 +15,64 @@ from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis, free_port
 from shared.redis.connection import client_of
+from shared.settings import REFRESHERS_ONLY
+from tests.end_to_end.forks import Forks
 from tests.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _PROGRAMS = Path(sys.executable).parent
+# The fork server, which starts programs of this checkout without importing everything again; the
+# tests' `conftest.py` sets it. Without it, as in benchmarks, each process has its own interpreter.
+FORKS: Forks | None = None
 Kind = TypeVar("Kind", bound="Running")
 
 
 class RedisServer(Protocol):
-    """A Redis, or several that stand for one."""
+    """A Redis server, or several that are used as one."""
 
     @property
     def url(self) -> str:
-        """What processes are told as `REDIS_URL`."""
+        """The value of `REDIS_URL` for processes."""
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it responds."""
 
     def stop(self) -> None:
         """End it."""
 
 
+class Process(Protocol):
+    """What `subprocess.Popen` and `Forked` have in common."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """The exit status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, once it has ended; `subprocess.TimeoutExpired` after `timeout`."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+
 class Running:
-    """A process with its children, its output in a file."""
+    """A process with its children, its output in a file.
+
+    Args:
+        command: what it runs.
+        environment: all of its variables.
+        log: file for its output.
+        checkout: its working directory, and whose code it runs.
+        interpreter: whether it gets an interpreter of its own, also where it could be forked.
+    """
 
     def __init__(
         self,
@@ -45,8 +81,15 @@ class Running:
         log: Path,
         *,
         checkout: Path = CHECKOUT,
+        interpreter: bool = False,
     ) -> None:
         self.log = log
+        self.process: Process
+        if FORKS and not interpreter and checkout == CHECKOUT and FORKS.can_start(command):
+            self.process = FORKS.start(
+                command, environment=environment, folder=checkout, stdout=log, stderr=log
+            )
+            return
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
@@ -60,11 +103,11 @@ class Running:
 
     @property
     def output(self) -> str:
-        """What it printed so far."""
-        return self.log.read_text(errors="replace")
+        """What it has printed so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def family(self) -> list[psutil.Process]:
-        """The process and all below it."""
+        """The process and all its descendants."""
         try:
             parent = psutil.Process(self.process.pid)
             return [parent, *parent.children(recursive=True)]
@@ -72,11 +115,11 @@ class Running:
             return []
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the process itself a signal."""
+        """Send a signal to the process, not to its children."""
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL to it and everything below it, all at once."""
+        """Send SIGKILL to the process and all its descendants at once."""
         family = self.family()
         for member in family:
             if member.is_running():
@@ -85,7 +128,7 @@ class Running:
         psutil.wait_procs(family, timeout=5)
 
     def stop(self) -> None:
-        """End it in peace, or else not."""
+        """Send SIGTERM; kill the process if it still runs after 10 seconds."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -95,7 +138,7 @@ class Running:
 
 
 class Reader(Running):
-    """A gunicorn with its reader processes, on a port of its own."""
+    """A node: one gunicorn with its reader processes, on its own port."""
 
     url: str
 
@@ -120,13 +163,13 @@ class Reader(Running):
 
 
 class Fleet:
-    """Processes of ours, with common settings, all ended with the block.
+    """The processes of a deployment with common settings; they end with the block.
 
     Args:
         folder: for data and logs.
         github: URL of the origin.
-        redis: where it keeps things; `redis_server`, on a port that stays the same, if None.
-        settings: environment variables for all.
+        redis: by default `redis_server`, which keeps its port when it is restarted.
+        settings: environment variables for all; readers get no credentials of the refreshers.
     """
 
     def __init__(
@@ -138,6 +181,7 @@ class Fleet:
         **settings: object,
     ) -> None:
         self._folder = folder
+        self.interpreters = False  # whether each process gets one, and readers get every setting
         self.checkout = CHECKOUT  # of processes that are started from now on
         self.redis_server = EmbeddedRedis(folder / "redis", port=free_port())
         self._redis: RedisServer = redis or self.redis_server
@@ -164,11 +208,11 @@ class Fleet:
                 print(f"--- {running.log.name}\n{running.output[-6000:]}")
 
     def redis(self) -> Redis:
-        """A client of the fleet's Redis; close it."""
+        """A client of the fleet's Redis; the caller closes it."""
         return client_of(self._redis.url)
 
     def forget_data(self) -> None:
-        """Have a Redis that was stopped begin empty."""
+        """Delete the data of the stopped Redis, so that it starts empty."""
         (self._folder / "redis" / "dump.rdb").unlink(missing_ok=True)
 
     def reader(self, *arguments: str, **settings: object) -> Reader:
@@ -196,7 +240,7 @@ class Fleet:
         return self._start(Running, "refresher", procfile()["refresher"], settings)
 
     def plain_worker(self, **settings: object) -> Running:
-        """Start a refresher without anything of ours but its environment."""
+        """Start RQ's own worker, without our configuration and worker class."""
         command = ["rq", "worker", "--serializer", "json", "refresh"]
         return self._start(Running, "plain", command, settings)
 
@@ -205,41 +249,40 @@ class Fleet:
         return self._start(Running, "scheduler", procfile()["scheduler"], settings)
 
     def healthy_reader(self, *arguments: str, **settings: object) -> Reader:
-        """Start a reader and wait until it can serve all that is tracked."""
+        """Start a reader, and wait until it can serve all tracked resources."""
         reader = self.reader(*arguments, **settings)
         eventually(reader.is_healthy, what="the reader is healthy")
         return reader
 
     def run(self, *command: str, **settings: object) -> subprocess.CompletedProcess[str]:
-        """A command that ends by itself, with what processes of the fleet are started with."""
-        return subprocess.run(
-            command,
-            cwd=self.checkout,
-            env=self.environment(**settings),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        """Run a command of this project to its end, with the fleet's environment."""
+        return run(list(command), self.environment(**settings), self._folder)
 
     def cache(self, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-        """`flask --app reader cache ...`, as somebody types it on a machine of the fleet."""
+        """Run `flask --app reader cache ...` with the fleet's environment."""
         return self.run("flask", "--app", "reader", "cache", *arguments, **settings)
 
     def environment(self, **settings: object) -> dict[str, str]:
-        """What a process of the fleet is started with: nothing of the caller's settings."""
-        return {
+        """The environment of a process: the fleet's settings and these, none of the caller's own.
+
+        A setting that is None is left out.
+        """
+        known = {
             "PATH": os.pathsep.join([str(_PROGRAMS), os.environ["PATH"]]),
             "HOME": str(self._folder),
             "REDIS_URL": self._redis.url,
             "PYTHONUNBUFFERED": "1",
             **self._settings,
-            **{name: str(value) for name, value in settings.items()},
+            **settings,
         }
+        return {name: str(value) for name, value in known.items() if value is not None}
 
     def _reader(self, command: list[str], settings: dict[str, object]) -> Reader:
         port = settings.get("PORT") or free_port()
-        reader = self._start(Reader, "reader", command, {**settings, "PORT": port})
+        known = {**settings, "PORT": port}
+        if not self.interpreters:
+            known = {**dict.fromkeys(REFRESHERS_ONLY), **known}
+        reader = self._start(Reader, "reader", command, known)
         reader.url = f"http://127.0.0.1:{port}"
         eventually(lambda: self._answers(reader), what="the reader answers")
         return reader
@@ -248,7 +291,13 @@ class Fleet:
         self, kind: type[Kind], process: str, command: list[str], settings: dict[str, object]
     ) -> Kind:
         log = self._folder / f"{process}-{len(self._running)}.log"
-        running = kind(command, self.environment(**settings), log, checkout=self.checkout)
+        running = kind(
+            command,
+            self.environment(**settings),
+            log,
+            checkout=self.checkout,
+            interpreter=self.interpreters,
+        )
         self._running.append(running)
         return running
 
@@ -259,6 +308,39 @@ class Fleet:
             return reader.get("/livez").ok
         except requests.ConnectionError:
             return False
+
+
+def run(
+    command: list[str], environment: dict[str, str], folder: Path, *, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of this project to its end, and give its status and what it printed.
+
+    Args:
+        command: `flask ...`, `rq ...`, `gunicorn ...` or `python -m ...`.
+        environment: all of its variables.
+        folder: for its output.
+        timeout: seconds after which it is killed, and `subprocess.TimeoutExpired` is raised.
+    """
+    if not (FORKS and FORKS.can_start(command)):
+        return subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    with TemporaryDirectory(dir=folder) as made:
+        stdout, stderr = Path(made, "stdout"), Path(made, "stderr")
+        process = FORKS.start(
+            command, environment=environment, folder=CHECKOUT, stdout=stdout, stderr=stderr
+        )
+        try:
+            status = process.wait(timeout)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, status, stdout.read_text(), stderr.read_text())
 
 
 def procfile() -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""All that a Redis holds, to look for what must not be there."""
+"""Everything that a Redis holds, for tests that search it for what must not be there."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from redis import Redis
 
 
 def stored(redis: Redis) -> Iterator[tuple[str, bytes]]:
-    """Each key with each part of its value, of whatever type: fields and members, too."""
+    """Each key with each part of its value: strings, fields, members and stream entries."""
     whole: dict[Any, Any] = {
         b"string": redis.get,
         b"hash": redis.hgetall,

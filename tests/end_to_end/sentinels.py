@@ -17,12 +17,12 @@ from tests.waiting import eventually
 MASTER = "cache"
 DOWN_AFTER = 1000  # milliseconds until a sentinel takes a master that does not answer for down
 _QUORUM = 2
-# A replica takes the master's data at once, and by the socket.
+# A replica copies the master's data at once, over the socket.
 _AT_ONCE = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
 
 
 class Replicated:
-    """A Redis that outlives its master; `url` is that of the sentinels.
+    """A replicated Redis with sentinels, which outlives its master; `url` names the sentinels.
 
     Args:
         folder: for data, configuration and logs.
@@ -44,12 +44,12 @@ class Replicated:
 
     @property
     def url(self) -> str:
-        """What processes are told as `REDIS_URL`."""
+        """The value of `REDIS_URL` for processes."""
         hosts = ",".join(f"127.0.0.1:{port}" for port in self._ports)
         return f"redis+sentinel://{hosts}/{MASTER}/0"
 
     def start(self) -> None:
-        """Start all, and wait until the sentinels know each other and both replicas."""
+        """Start all servers, and wait until the sentinels know each other and both replicas."""
         for server in self.servers:
             server.start()
         for port in self._ports:
@@ -57,7 +57,7 @@ class Replicated:
         eventually(self._is_watched, what="the sentinels know the master and its replicas")
 
     def stop(self) -> None:
-        """End all of them, those that stand still too."""
+        """End all servers and sentinels, also those that are stopped by SIGSTOP."""
         for sentinel in self._sentinels:
             sentinel.kill()
             sentinel.wait()
@@ -68,7 +68,7 @@ class Replicated:
         self._asked.close()
 
     def master_port(self) -> int:
-        """The port of the master, as the sentinels say; 0 while they know none."""
+        """The port of the master according to the sentinels; 0 while they know none."""
         try:
             return self._asked.discover_master(MASTER)[1]
         except MasterNotFoundError:
@@ -80,18 +80,18 @@ class Replicated:
         return next(server for server in self.servers if server.port == port)
 
     def has_failed_over(self, deposed: EmbeddedRedis) -> bool:
-        """Whether another one is the master."""
+        """Whether another server is the master."""
         return self.master_port() not in {0, deposed.port}
 
     @staticmethod
     def is_replica(server: EmbeddedRedis) -> bool:
-        """Whether a server follows another, and has its data."""
+        """Whether a server is a replica whose link to its master is up."""
         try:
             with Redis.from_url(server.url, socket_timeout=1) as client:
-                invalidated_by = cast(dict[str, Any], client.info("replication"))
+                info = cast(dict[str, Any], client.info("replication"))
         except RedisError:
             return False
-        return (invalidated_by["role"], invalidated_by.get("master_link_status")) == ("slave", "up")
+        return (info["role"], info.get("master_link_status")) == ("slave", "up")
 
     def _sentinel(self, port: int) -> subprocess.Popen[bytes]:
         folder = self._folder / f"sentinel-{port}"
@@ -117,9 +117,9 @@ class Replicated:
             return False
         for sentinel in self._asked.sentinels:
             try:
-                invalidated_by = cast(dict[str, Any], sentinel.sentinel_masters())[MASTER]
+                seen = cast(dict[str, Any], sentinel.sentinel_masters())[MASTER]
             except (RedisError, KeyError):
                 return False
-            if (invalidated_by["num-slaves"], invalidated_by["num-other-sentinels"]) != (2, 2):
+            if (seen["num-slaves"], seen["num-other-sentinels"]) != (2, 2):
                 return False
         return True

@@ -18,6 +18,7 @@ from tests.builders import on_demand, tracked
 from tests.end_to_end.access import RULES, GuardedRedis
 from tests.end_to_end.fleet import Fleet, Reader, Running, procfile
 from tests.end_to_end.tls import has_tls_redis, tls_binary
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.webhooks import star
 from tests.waiting import eventually
@@ -48,7 +49,7 @@ def test_a_fleet_does_all_that_it_does_and_nothing_is_refused(
     scheduler = fleet.scheduler(**as_refresher)
     reader = fleet.healthy_reader(**as_reader, GITHUB_WEBHOOK_SECRET="hooks")
     github.mutate("star", repo=7, by=1000)
-    eventually(lambda: reader.get(REPOS.name).json() == github.repos(), what="it is refreshed")
+    await_up_to_date(github, reader)
     assert reader.get("/users/netflix").status_code == 200
     for path in ("/status", "/status.json", "/metrics", "/view/top/3/stars"):
         assert reader.get(path).status_code == 200

@@ -1,17 +1,15 @@
 """A bad setting stops every process at once, with one line that names it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.fleet import CHECKOUT, Fleet, procfile
+from tests.end_to_end.fleet import Fleet, procfile, run
 
 COMMANDS = {
     "reader": procfile()["reader"],
     "refresher": procfile()["refresher"],
-    "make run": [sys.executable, "-m", "scripts.run"],
+    "make run": ["python", "-m", "scripts.run"],
 }
 BAD = {
     "CACHE_TTL": "abc",
@@ -37,15 +35,7 @@ def test_a_bad_setting_stops_the_process_in_one_line(
     process: str, name: str, tmp_path: Path
 ) -> None:
     environment = Fleet(tmp_path, "http://127.0.0.1:9").environment(**{name: BAD[name]})
-    ended = subprocess.run(
-        COMMANDS[process],
-        check=False,
-        env=environment,
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    ended = run(COMMANDS[process], environment, tmp_path)
     assert ended.returncode != 0
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()

@@ -9,6 +9,7 @@ from refresher.github.auth.credentials import Token
 from refresher.github.rate_limit_class import CORE
 from shared.redis import keys
 from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -34,7 +35,7 @@ def test_an_exhausted_budget_stops_three_workers_until_the_reset(tmp_path: Path)
         # The hour is over: work goes on by itself.
         github.mutate("star", repo=7, by=1)
         eventually(lambda: github.counters()["total"] > asked, within=40)
-        eventually(lambda: reader.get(REPOS).json() == github.repos(), within=30)
+        await_up_to_date(github, reader)
 
 
 def _is_served_in_silence(reader: Reader, github: FakeGitHubProcess) -> int:
@@ -68,7 +69,7 @@ def test_a_secondary_limit_stops_every_worker(tmp_path: Path) -> None:
         time.sleep(0.5)  # what was under way ends
         _is_served_in_silence(reader, github)
         github.mutate("star", repo=3, by=5)
-        eventually(lambda: reader.get(REPOS).json() == github.repos(), within=30)
+        await_up_to_date(github, reader)
 
 
 def test_an_unchanged_world_costs_nothing_and_survives_a_new_token(tmp_path: Path) -> None:

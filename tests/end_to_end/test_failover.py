@@ -18,6 +18,7 @@ from scripts.embedded_redis import EmbeddedRedis
 from tests.end_to_end.fleet import Fleet, Reader, Running
 from tests.end_to_end.load import Load
 from tests.end_to_end.sentinels import Replicated
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -72,11 +73,11 @@ def test_no_reader_fails_and_refreshing_resumes_when_the_master(
         eventually(lambda: replicated.has_failed_over(master), what="there is a new master")
         began = time.monotonic()
         github.clear_faults()
-        eventually(lambda: all_serve(readers, github), within=RESUMED)
+        await_up_to_date(github, *readers, within=RESUMED)
         resumed = time.monotonic() - began
         if number is signal.SIGSTOP:
             wakes_up(master, replicated, readers, github)
-        assert all(load.has_answered(200) for load in given)
+        assert all(load.has_answered(50) for load in given)
     for load in given:
         assert load.outcome.failures == []
     assert resumed < RESUMED
@@ -94,16 +95,16 @@ def wakes_up(
     """A deposed master believes for a while that it is one; nothing that it says counts."""
     os.kill(master.pid, signal.SIGCONT)
     github.mutate("star", repo=7, by=1000)
-    eventually(lambda: all_serve(readers, github), within=RESUMED)
+    await_up_to_date(github, *readers, within=RESUMED)
     eventually(lambda: replicated.is_replica(master), what="the old master follows the new one")
     github.mutate("star", repo=8, by=1000)
-    eventually(lambda: all_serve(readers, github), within=RESUMED)
+    await_up_to_date(github, *readers, within=RESUMED)
 
 
 def loads(readers: list[Reader]) -> "Loads":
     """Clients that ask each reader all the time for what it holds."""
     return Loads(
-        [Load(reader.url, dict.fromkeys(PATHS), clients=2, pause=0.02) for reader in readers]
+        [Load(reader.url, dict.fromkeys(PATHS), clients=2, pause=0.05) for reader in readers]
     )
 
 
@@ -117,8 +118,3 @@ class Loads(ExitStack):
     def __enter__(self) -> list[Load]:  # type: ignore[override]
         super().__enter__()
         return [self.enter_context(load) for load in self._several]
-
-
-def all_serve(readers: list[Reader], github: FakeGitHubProcess) -> bool:
-    """Whether every reader serves what GitHub has."""
-    return all(reader.get(REPOS).json() == github.repos() for reader in readers)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.end_to_end.fleet import Fleet
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
 from tests.waiting import eventually
@@ -29,7 +30,7 @@ def test_workers_share_and_renew_the_app_s_token(tmp_path: Path) -> None:
         workers = [fleet.worker() for _ in range(3)]
         reader = fleet.healthy_reader()
         github.mutate("star", repo=7, by=1)
-        eventually(lambda: reader.get(REPOS).json() == github.repos(), within=10)
+        await_up_to_date(github, reader, within=10)
         eventually(lambda: github.counters()["installation_tokens"] == 3, within=30)
         counters = github.counters()
         assert counters["total"] > 3 * 7

@@ -108,7 +108,7 @@ def test_while_a_large_list_is_replaced_again_and_again(tmp_path: Path) -> None:
             assert int(connection.ask(REPOS, method="HEAD").headers["content-length"]) > 5_000_000
         alone = measure(reader.url, "/orgs/Netflix/members")
         with _changes(github):
-            hits = measure(reader.url, f"{REPOS}?per_page=1", seconds=6, pause=0.002)
+            hits = measure(reader.url, f"{REPOS}?per_page=1", seconds=4, pause=0.005)
         assert len(hits.tags) >= 2
         _assert_as_quick(hits, alone)
 
@@ -140,8 +140,8 @@ def test_a_change_is_seen_on_all_connections_of_all_processes_at_once(
         ExitStack() as stack,
     ):
         fleet.worker()
-        reader = fleet.healthy_reader(WEB_CONCURRENCY=4)
-        eventually(lambda: all(reader.is_healthy() for _ in range(40)))
+        reader = fleet.healthy_reader(WEB_CONCURRENCY=3)
+        eventually(lambda: all(reader.is_healthy() for _ in range(30)), every=0.2)
         clients = _connections_to_all_processes(reader, stack)
         lags = []
         for _ in range(3):
@@ -181,9 +181,9 @@ def _tag(client: Connection) -> str:
 
 
 def _connections_to_all_processes(reader: Reader, stack: ExitStack) -> list[Connection]:
-    """Forty or more, of which each process has some."""
+    """Twenty or more, of which each process has some."""
     clients: list[Connection] = []
-    while len(clients) < 40 or not all(_has_clients(process) for process in reader.processes()):
+    while len(clients) < 20 or not all(_has_clients(process) for process in reader.processes()):
         assert len(clients) < 1000, "one of the processes takes none"
         clients.append(stack.enter_context(Connection(reader.url)))
         assert clients[-1].ask(HIT).status == 200

@@ -14,6 +14,7 @@ from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Running
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -45,7 +46,7 @@ def test_a_refresher_that_is_stopped_past_its_lock_s_life_overwrites_nothing_whe
         eventually(lambda: not redis.exists(*held), what="the lock and its mark end")
         other = fleet.worker()
         queue.force(REPOS)
-        eventually(lambda: reader.get(REPOS.name).json() == github.repos())
+        await_up_to_date(github, reader)
         eventually(lambda: not redis.exists(keys.running(REPOS), keys.invalidated_by(REPOS)))
         newer = Store(redis).state(REPOS).metadata
 
@@ -71,13 +72,9 @@ def test_of_three_lock_masters_one_may_go_and_with_two_gone_readers_serve(
     with Fleet(tmp_path, github.url, REDLOCK_URLS=urls, **times) as fleet:
         workers = [fleet.worker() for _ in range(2)]
         reader = fleet.healthy_reader()
-
-        def is_up_to_date() -> bool:
-            return bool(reader.get(REPOS.name).json() == github.repos())
-
         masters[0].stop()
         github.mutate("star", repo=3, by=1000)
-        eventually(is_up_to_date, what="refreshing goes on with two of three")
+        await_up_to_date(github, reader)  # refreshing goes on with two of three
 
         masters[1].stop()
         eventually(lambda: said(workers, "/orgs/Netflix: no-lock"), what="no lock is taken")
@@ -90,6 +87,7 @@ def test_of_three_lock_masters_one_may_go_and_with_two_gone_readers_serve(
             answer = reader.get(REPOS.name)
             assert (answer.status_code, answer.content) == (200, served.content)
             assert reader.is_healthy()
+            time.sleep(0.05)
         assert reader.get("/users/somebody-new").status_code == 503
         assert github.counters()["total"] == asked, "nobody asks without a lock"
         statements = reader.get("/status.json").json()["statements"]
@@ -97,7 +95,7 @@ def test_of_three_lock_masters_one_may_go_and_with_two_gone_readers_serve(
         assert all(worker.process.poll() is None for worker in workers)
 
         masters[1].start()
-        eventually(is_up_to_date, what="refreshing goes on by itself")
+        await_up_to_date(github, reader)  # refreshing goes on by itself
         eventually(
             lambda: "No lock" not in reader.get("/status.json").text, what="the page says so"
         )

@@ -262,7 +262,7 @@ def check_fleet(github: FakeGitHubProcess, workers: list[Running], readers: list
     """What refreshers did is the same from every reader, and what GitHub and the logs say."""
     credential = Token(TOKEN).id
 
-    def invalidated_by(scrape: Scrape) -> tuple[object, ...]:
+    def refreshing_in(scrape: Scrape) -> tuple[object, ...]:
         counts = (
             ("origin_requests_total", "status"),
             ("points_used_total", "credential"),
@@ -272,7 +272,7 @@ def check_fleet(github: FakeGitHubProcess, workers: list[Running], readers: list
         return tuple(scrape.of(*count) for count in counts)
 
     def agree() -> tuple[object, ...] | None:
-        seen = [invalidated_by(Scrape(reader)) for reader in readers]
+        seen = [refreshing_in(Scrape(reader)) for reader in readers]
         counters = github.counters()
         truth = (
             {(status,): number for status, number in counters["statuses"].items()},

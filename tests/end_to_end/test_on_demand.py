@@ -1,8 +1,11 @@
 """Anything else that is allowed is fetched when asked for, and forgotten when it no longer is."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.end_to_end.fleet import Fleet
+import pytest
+
+from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -27,25 +30,34 @@ def test_on_demand_content_lives_as_long_as_it_is_asked_for(
             eventually(lambda: len(redis.keys("api-read-cache:*:entry:*")) == 4)
 
 
-def test_what_github_does_not_know_is_asked_for_once(
-    tmp_path: Path, github: FakeGitHubProcess
-) -> None:
-    with Fleet(tmp_path, github.url) as fleet:
-        fleet.worker()
-        reader = fleet.healthy_reader()
+class TestWithSettingsAsTheyAre:
+    """One fleet for all: each test asks for something else."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def origin(cls) -> Iterator[FakeGitHubProcess]:
+        with FakeGitHubProcess(anonymous_limit=1_000_000) as server:
+            yield server
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def reader(
+        cls, origin: FakeGitHubProcess, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Reader]:
+        with Fleet(tmp_path_factory.mktemp("fleet"), origin.url) as fleet:
+            fleet.worker()
+            yield fleet.healthy_reader()
+
+    def test_what_github_does_not_know_is_asked_for_once(
+        self, reader: Reader, origin: FakeGitHubProcess
+    ) -> None:
         for _ in range(5):
             answer = reader.get("/users/nobody-of-that-name")
             assert answer.status_code == 404
             assert answer.json()["message"] == "Not Found"
-        assert github.page_requests("/users/nobody-of-that-name") == 1
+        assert origin.page_requests("/users/nobody-of-that-name") == 1
 
-
-def test_pages_on_demand_are_turned_at_the_reader(
-    tmp_path: Path, github: FakeGitHubProcess
-) -> None:
-    with Fleet(tmp_path, github.url) as fleet:
-        fleet.worker()
-        reader = fleet.healthy_reader()
+    def test_pages_on_demand_are_turned_at_the_reader(self, reader: Reader) -> None:
         numbers = []
         url: str | None = f"{ISSUES}?per_page=10"
         while url is not None:
@@ -55,6 +67,19 @@ def test_pages_on_demand_are_turned_at_the_reader(
             url = following and following.removeprefix(reader.url)
             assert following is None or following.startswith(f"{reader.url}{ISSUES}?")
         assert len(numbers) == len(set(numbers)) > 10
+
+    def test_paths_that_are_not_public_data_never_reach_github(
+        self, reader: Reader, origin: FakeGitHubProcess
+    ) -> None:
+        asked = origin.counters()["total"]
+        for path in ("/user", "/user/repos", "/orgs/Netflix/hooks", "/rate_limit", "/x%2Fy"):
+            refused = reader.get(path)
+            assert refused.status_code == 404, path
+            assert refused.json()["status"] == "404"
+        posted = reader.post("/orgs/Netflix/repos")
+        assert posted.status_code == 405
+        assert posted.headers["Allow"] == "GET, HEAD, OPTIONS"
+        assert origin.counters()["total"] == asked
 
 
 def test_nothing_private_is_served_though_the_token_may_see_it(tmp_path: Path) -> None:
@@ -78,20 +103,3 @@ def test_nothing_private_is_served_though_the_token_may_see_it(tmp_path: Path) -
                 redis.dump(key) or b"" for key in redis.keys("api-read-cache:*:entry:*")
             )
         assert not [name for name in hidden if name.encode() in values]
-
-
-def test_paths_that_are_not_public_data_never_reach_github(
-    tmp_path: Path, github: FakeGitHubProcess
-) -> None:
-    with Fleet(tmp_path, github.url) as fleet:
-        fleet.worker()
-        reader = fleet.healthy_reader()
-        asked = github.counters()["total"]
-        for path in ("/user", "/user/repos", "/orgs/Netflix/hooks", "/rate_limit", "/x%2Fy"):
-            refused = reader.get(path)
-            assert refused.status_code == 404, path
-            assert refused.json()["status"] == "404"
-        posted = reader.post("/orgs/Netflix/repos")
-        assert posted.status_code == 405
-        assert posted.headers["Allow"] == "GET, HEAD, OPTIONS"
-        assert github.counters()["total"] == asked

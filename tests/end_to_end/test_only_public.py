@@ -39,17 +39,12 @@ OTHERS = (
     *("/orgs/Netflix/repos?type=all", "/orgs/Netflix/members?per_page=3&page=2"),
     *("/orgs/Google", "/orgs/Google/repos?per_page=5", "/users/Netflix", "/users/Netflix/repos"),
 )
+# One of a kind: tests/refresher/visibility/test_only_public.py goes through every operation.
+OF_A_HIDDEN_ONE = ("", "/contents/README.md", "/issues")
 OF_A_REPOSITORY = (
-    *("", "/readme", "/contents/README.md", "/branches", "/commits", "/commits/main/check-runs"),
-    *("/issues", "/issues?per_page=5&page=2", "/issues/1", "/issues/1/timeline", "/pulls"),
-    *("/issues/1/sub_issues", "/releases", "/releases/latest", "/events", "/languages", "/forks"),
-    *("/contributors", "/actions/runs", "/deployments", "/compare/main...topic", "/stargazers"),
-    *("/code-quality/findings", "/pages/health", "/hooks", "/actions/secrets"),
+    *OF_A_HIDDEN_ONE,
+    *("/issues?per_page=5&page=2", "/releases/latest", "/compare/main...topic", "/hooks"),
 )
-
-
-# The first of these suffice where nothing is to be seen.
-OF_A_HIDDEN_ONE = ("", "/contents/README.md", "/issues", "/commits", "/readme", "/branches")
 
 
 def repositories(github: FakeGitHubProcess) -> dict[str, str]:

@@ -64,7 +64,7 @@ def test_a_reader_keeps_to_it(tmp_path: Path, github: FakeGitHubProcess) -> None
         ran = subprocess.run(
             [
                 *(program, "run", f"{reader.url}/openapi.json", "--no-color"),
-                *("--generation-deterministic", "--max-examples", "20"),
+                *("--generation-deterministic", "--max-examples", "12"),
                 *("--phases", "examples,coverage,fuzzing"),
                 *("--exclude-checks", "negative_data_rejection"),
                 *("--exclude-path", "/status/{action}"),

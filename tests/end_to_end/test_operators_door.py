@@ -16,8 +16,8 @@ from tests.fakegithub.client import FakeGitHubProcess
 
 TOKEN = "AdminOfTheStatusPage"
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}
-GUESSERS = 50
-SECONDS = 8.0  # that they guess for; a minute's allowance must not be renewed meanwhile
+GUESSERS = 30
+SECONDS = 5.0  # that they guess for; a minute's allowance must not be renewed meanwhile
 MOST_ANSWERED = 60  # docs/security.md
 
 

@@ -10,6 +10,7 @@ from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -59,7 +60,7 @@ def test_the_last_good_content_is_served_while_github_fails(
     kind: str, fleet: Fleet, reader: Reader, github: FakeGitHubProcess
 ) -> None:
     github.clear_faults()
-    _await_truth(reader, github)
+    await_up_to_date(github, reader, within=20)
     stored = _stored(fleet)
     github.fault(kind, **FAULTS[kind])
     github.mutate("star", repo=7, by=1000)
@@ -71,17 +72,14 @@ def test_the_last_good_content_is_served_while_github_fails(
         for path in PATHS:
             answer = reader.get(path)
             assert (answer.status_code, answer.content) == (200, served[path])
+        time.sleep(0.1)
     assert reader.get("/healthcheck").status_code == 200
     assert _stored(fleet) == stored
     assert reader.get(REPOS).json() != github.repos()
 
     github.clear_faults()
-    _await_truth(reader, github)
+    await_up_to_date(github, reader, within=20)
     eventually(lambda: not _has_failed(fleet), within=20, what="no failure is recorded any more")
-
-
-def _await_truth(reader: Reader, github: FakeGitHubProcess) -> None:
-    eventually(lambda: reader.get(REPOS).json() == github.repos(), within=20)
 
 
 def _stored(fleet: Fleet) -> dict[bytes, dict[bytes, bytes]]:

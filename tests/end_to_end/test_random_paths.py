@@ -1,5 +1,6 @@
 """However many new paths are asked for, what is kept of them is bounded."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,7 @@ def test_thousands_of_random_paths(tmp_path: Path, github: FakeGitHubProcess) ->
             asked = [pool.submit(_ask_for_new, reader, client) for client in range(CLIENTS)]
             while not all(one.done() for one in asked):
                 longest = max(longest, redis.llen(QUEUE_KEY))
+                time.sleep(0.005)
         statuses = [status for one in asked for status in one.result()]
         assert len(statuses) == PATHS
         assert set(statuses) <= {404, 503}

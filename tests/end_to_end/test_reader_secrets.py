@@ -50,6 +50,7 @@ def holds(process: psutil.Process) -> bool:
 @pytest.fixture
 def fleet(tmp_path: Path, github: FakeGitHubProcess) -> Iterator[Fleet]:
     with Fleet(tmp_path, github.url, **SECRETS) as made:
+        made.interpreters = True  # a forked process has another one's environment in /proc
         yield made
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.fleet import Fleet
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -21,7 +22,7 @@ def test_readers_serve_while_redis_is_away_and_recover_when_it_is_back(
         worker = fleet.worker()
         reader = fleet.healthy_reader(WEB_CONCURRENCY=2)
         # Both processes hold everything: neither has answered 503 twenty times in a row.
-        eventually(lambda: all(reader.is_healthy() for _ in range(20)))
+        eventually(lambda: all(reader.is_healthy() for _ in range(20)), every=0.2)
         fleet.redis_server.stop()
         served = {path: reader.get(path).content for path in PATHS}
         github.mutate("star", repo=7, by=1000)
@@ -33,6 +34,7 @@ def test_readers_serve_while_redis_is_away_and_recover_when_it_is_back(
                 assert (answer.status_code, answer.content) == (200, served[path])
                 assert answer.elapsed.total_seconds() < 1
             assert reader.is_healthy()
+            time.sleep(0.1)
         missing = reader.get("/users/somebody-new")
         assert missing.status_code == 503
         assert missing.headers["Retry-After"].isdigit()
@@ -41,13 +43,9 @@ def test_readers_serve_while_redis_is_away_and_recover_when_it_is_back(
         if loses_data:
             fleet.forget_data()
         fleet.redis_server.start()
-        eventually(lambda: _is_up_to_date(reader, github), within=30)
+        await_up_to_date(github, reader, times=4)
         assert worker.process.poll() is None, "the worker came back by itself, too"
         assert reader.get("/users/somebody-new").status_code == 404
-
-
-def _is_up_to_date(reader: Reader, github: FakeGitHubProcess) -> bool:
-    return all(reader.get(REPOS).json() == github.repos() for _ in range(4))
 
 
 def test_a_redis_that_hangs_is_as_good_as_one_that_is_away(
@@ -63,5 +61,6 @@ def test_a_redis_that_hangs_is_as_good_as_one_that_is_away(
                 answer = reader.get(REPOS)
                 assert (answer.status_code, answer.content) == (200, served)
                 assert answer.elapsed.total_seconds() < 1
+                time.sleep(0.05)
         github.mutate("star", repo=7, by=1000)
-        eventually(lambda: reader.get(REPOS).json() == github.repos(), within=30)
+        await_up_to_date(github, reader)

@@ -12,13 +12,13 @@ from shared.redis.connection import connect
 from shared.settings import load
 from tests.end_to_end.fleet import Fleet
 from tests.end_to_end.tls import Authority, TlsRedis, has_tls_redis, tls_binary
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(
     not has_tls_redis(), reason="no Redis with TLS: Debian's redis-tools is not installed"
 )
-REPOS = "/orgs/Netflix/repos"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_workers_readers_scheduler_and_command_line_speak_it(
     worker, scheduler = fleet.worker(), fleet.scheduler()
     reader = fleet.healthy_reader()
     github.mutate("star", repo=7, by=1000)
-    eventually(lambda: reader.get(REPOS).json() == github.repos(), what="it is refreshed")
+    await_up_to_date(github, reader)
     assert fleet.cache("doctor").returncode == 0
     info = fleet.run("rq", "info", "--config", "refresher.rq_config", "--raw")
     assert "queue refresh" in info.stdout

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from tests.end_to_end.fleet import Fleet
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -15,14 +16,14 @@ def test_an_update_reaches_every_process_without_anyone_asking(
 ) -> None:
     with Fleet(tmp_path, github.url, CACHE_TTL=3, LOCAL_TTL=300) as fleet:
         fleet.worker()
-        reader = fleet.healthy_reader(WEB_CONCURRENCY=4)
-        eventually(lambda: all(reader.is_healthy() for _ in range(40)))
+        reader = fleet.healthy_reader(WEB_CONCURRENCY=3)
+        eventually(lambda: all(reader.is_healthy() for _ in range(30)), every=0.2)
         github.mutate("star", repo=7, by=1000)
         truth = github.repos()
-        eventually(lambda: reader.get(REPOS).json() == truth, within=10)
+        await_up_to_date(github, reader, within=10)
         time.sleep(0.3)
-        # Of forty requests on new connections each of four processes gets some.
-        assert all(reader.get(REPOS).json() == truth for _ in range(40))
+        # Of thirty requests on new connections each of three processes gets some.
+        assert all(reader.get(REPOS).json() == truth for _ in range(30))
 
 
 def test_unchanged_content_keeps_its_version_and_its_etag(

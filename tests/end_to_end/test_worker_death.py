@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.fleet import Fleet
+from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -39,7 +40,7 @@ def test_a_worker_killed_in_the_middle_of_a_fetch_delays_a_refresh_by_seconds(
 
         fleet.worker()
         started = time.monotonic()
-        eventually(lambda: reader.get(REPOS).json() == github.repos(), within=30)
+        await_up_to_date(github, reader)
         assert time.monotonic() - started < 30
 
 

@@ -1,4 +1,4 @@
-"""A Redis that speaks TLS, with a certificate of the test's own making."""
+"""A Redis server with TLS, and a certificate authority that issues its certificate."""
 
 import datetime
 import ipaddress
@@ -18,7 +18,7 @@ ADDRESS = ipaddress.ip_address("127.0.0.1")
 
 @dataclass(frozen=True)
 class Authority:
-    """Who vouches for servers.
+    """A certificate authority, with the certificate that it issued to a server at 127.0.0.1.
 
     Args:
         folder: for keys and certificates.
@@ -54,7 +54,7 @@ class Authority:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """What a server is told of it."""
+        """The server's arguments for its certificate and key."""
         return (
             *("--tls-cert-file", str(self.server_file), "--tls-key-file", str(self.server_key)),
             *("--tls-ca-cert-file", str(self.file), "--tls-auth-clients", "no"),
@@ -97,11 +97,11 @@ class Authority:
 
 
 class TlsRedis:
-    """A server that speaks TLS on one port, and for the tests alone plainly on another.
+    """A server with TLS on one port, and without TLS on another for the tests themselves.
 
     Args:
         folder: for its data.
-        authority: who vouches for it.
+        authority: issues its certificate.
     """
 
     def __init__(self, folder: Path, authority: Authority) -> None:
@@ -114,11 +114,11 @@ class TlsRedis:
 
     @property
     def url(self) -> str:
-        """What processes are told as `REDIS_URL`."""
+        """The value of `REDIS_URL` for processes."""
         return f"rediss://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start it."""
+        """Start the server."""
         self._server.start()
 
     def stop(self) -> None:
@@ -127,12 +127,12 @@ class TlsRedis:
 
 
 def has_tls_redis() -> bool:
-    """Whether there is a server here that speaks TLS; see `scripts.test_tools`."""
+    """Whether a server with TLS is installed; see `scripts.test_tools`."""
     return find("redis-check-rdb") is not None
 
 
 def tls_binary(folder: Path) -> str:
-    """A server that speaks TLS: the one in Debian's redis-tools, which goes by the name it has."""
+    """A server with TLS: the one in Debian's redis-tools, which does what its file name says."""
     program = find("redis-check-rdb")
     assert program is not None
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from refresher.context import RefreshContext
 from refresher.github.client import GitHubClient
-from refresher.refresh import RefreshContext
 from shared.clock import SYSTEM
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub

@@ -17,14 +17,14 @@ from refresher.content.items import split
 from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
+from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.budget import Budget
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
 from refresher.github.response import GitHubResponse
-from refresher.lock.admission import Admission
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import HeldLock, RefreshLocks
-from refresher.refresh import RefreshContext, RefreshPolicy
+from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
@@ -131,7 +131,7 @@ def make_context(
     return RefreshContext(
         Storage.of(redis, settings),
         GitHubClient(settings, rate_limiter, observe=observe, clock=SYSTEM),
-        Admission(
+        StartConditions(
             RefreshLocks(
                 redis, lifetime=settings.lock_ttl, clock=replace(SYSTEM, monotonic=stopwatch)
             ),

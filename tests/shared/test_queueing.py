@@ -13,7 +13,8 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from shared.queueing import QUEUE, SHORT_QUEUE, Asked, RefreshQueue
+from shared.on_demand_admission import SHORT_QUEUE
+from shared.queueing import QUEUE, Asked, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.resources.resource import Resource

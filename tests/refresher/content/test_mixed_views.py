@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.refresh import RefreshContext, refresh
+from refresher.context import RefreshContext
+from refresher.refresh import refresh
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.refresh import RefreshContext, refresh
+from refresher.context import RefreshContext
+from refresher.refresh import refresh
 from scripts.embedded_redis import EmbeddedRedis
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys

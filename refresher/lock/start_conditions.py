@@ -8,7 +8,7 @@ from shared.resources.resource import Resource
 
 
 @dataclass(frozen=True)
-class Admission:
+class StartConditions:
     """The locks of resources and the limit of large lists; may raise `redis.RedisError`.
 
     Args:

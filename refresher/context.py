@@ -1,0 +1,65 @@
+"""What refreshes are made with: one record for each work horse, made in `refresher.jobs`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from refresher.content.list_reader import ListLimits
+from refresher.github.client import GitHubClient
+from refresher.lock.start_conditions import StartConditions
+from refresher.reporting.reporter import Reporter
+from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.storage import Storage
+from refresher.visibility.privileges import Privileges
+from shared.clock import Clock
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class RefreshPolicy:
+    """The rules of refreshes.
+
+    Args:
+        list_limits: how much is read of a list.
+        longest_backoff: seconds of the longest pause after failures.
+        chance: returns a random number from 0 up to 1, for the jitter of pauses.
+    """
+
+    list_limits: ListLimits
+    longest_backoff: float
+    chance: Callable[[], float]
+
+    @classmethod
+    def of(cls, settings: Settings, *, chance: Callable[[], float]) -> "RefreshPolicy":
+        """The policy in the settings."""
+        limits = ListLimits(
+            settings.list_max_pages, settings.list_max_bytes, settings.github_concurrency
+        )
+        return cls(limits, settings.backoff_max, chance)
+
+
+@dataclass(frozen=True)
+class RefreshContext:
+    """Everything that refreshes need; one for each work horse.
+
+    Args:
+        storage: the fleet's Redis.
+        origin: GitHub.
+        conditions: the locks, and the limit of large lists.
+        reporter: reports how each refresh ended.
+        privileges: what is known about the credentials.
+        policy: the rules of refreshes.
+        clock: the process's clock.
+    """
+
+    storage: Storage
+    origin: GitHubClient
+    conditions: StartConditions
+    reporter: Reporter
+    privileges: Privileges
+    policy: RefreshPolicy
+    clock: Clock
+
+    @property
+    def writer(self) -> EntryWriter:
+        """The writing side of the storage."""
+        return self.storage.writer

@@ -1,0 +1,163 @@
+"""Fetches a resource from GitHub: privacy first, then the list or the single response."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from refresher.content import content as contents
+from refresher.content.content import Content
+from refresher.content.list_reader import ListReader, PageRead, ReadAgain, ReadList
+from refresher.content.narrowing import Findings
+from refresher.content.page import Unchanged
+from refresher.context import RefreshContext
+from refresher.errors import OriginError
+from refresher.github.private_mode import check_open
+from refresher.github.question import Question, question_of
+from refresher.github.response import GitHubResponse
+from refresher.lock.refresh_lock import HeldLock
+from refresher.storage.change_detection import is_made_anew
+from refresher.storage.page_store import KnownPages
+from refresher.visibility.access import Access
+from refresher.visibility.askers import ANONYMOUS_ONLY, Askers
+from refresher.visibility.parent_repository import Parent, parent_repository
+from refresher.visibility.response_reader import PublicContent, ResponseReader
+from shared.outcomes import RefreshOutcome
+from shared.redis.store import EntryState
+from shared.resources.resource import Resource
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One resource's fetch, with its lock held.
+
+    Args:
+        resource: the resource.
+        context: everything that refreshes need.
+        held: the lock of the resource; the fetch of a list stops when it is lost.
+        state: of the stored entry.
+        refresh: refreshes another resource, here the parent repository; the second argument asks
+            GitHub even if its entry is fresh.
+    """
+
+    resource: Resource
+    context: RefreshContext
+    held: HeldLock
+    state: EntryState
+    refresh: Callable[[Resource, bool], RefreshOutcome]
+
+    def read(self, known: KnownPages, *, asked_at: float) -> Content | Unchanged | RefreshOutcome:
+        """The content that GitHub has now, or the outcome if the refresh ends without it.
+
+        Args:
+            known: the stored pages; empty to read without conditions.
+            asked_at: Unix time in seconds of now: content is as old as the request.
+
+        Raises:
+            OriginError: GitHub sent nothing that can be stored.
+            NotNowError: another refresher is refreshing the parent repository.
+        """
+        question = question_of(self.resource)
+        if not self.resource.include_private:
+            check_open(self.context.origin, self.context.storage.redis)
+        access = Access(question, self.context.origin, self._parent(), self.context.privileges)
+        askers = access.askers()
+        if askers is None:
+            return contents.not_found()
+        try:
+            read = self._read(access, askers, known)
+        except OriginError as error:
+            # Tracked content outlives a 404, unless it lies below a repository: that may have
+            # become private, and what it held must not be served any longer.
+            if error.status == 404 and access.parent is not None:
+                return contents.not_found()
+            raise
+        if isinstance(read, RefreshOutcome):
+            return read
+        if read.is_of_a_credential and not access.was_public(asked_at):
+            return contents.not_found()
+        return read.content
+
+    def _read(
+        self, access: Access, askers: Askers, known: KnownPages
+    ) -> PublicContent | RefreshOutcome:
+        if self.resource.kind.is_expanded:
+            return self._fetch_list(access, askers, known)
+        return ResponseReader(access, self, self.context.clock).read(known, askers)
+
+    def _parent(self) -> Parent | None:
+        """The repository that the resource lies below."""
+        resource, context = parent_repository(self.resource), self.context
+        if resource is None:
+            return None
+        return Parent(
+            resource,
+            context.storage,
+            self.refresh,
+            context.clock,
+        )
+
+    def _fetch_list(
+        self, access: Access, askers: Askers, known: KnownPages
+    ) -> PublicContent | RefreshOutcome:
+        """Read the list page by page, as long as the lock is held."""
+        reader, is_of_a_credential = self._list_reader(access.question, askers), False
+        anew = is_made_anew(self.state, known)
+        with closing(reader.read(known.pages, known.ids, is_made_anew=anew)) as steps:
+            while not self.held.is_lost:
+                match next(steps):
+                    case PageRead() as page:
+                        if self._must_wait(page):
+                            return RefreshOutcome.HELD_BACK
+                        if not _is_believed(page, access, askers):
+                            break
+                        is_of_a_credential = is_of_a_credential or page.is_of_a_credential
+                    case ReadAgain():
+                        pass
+                    case ReadList() as read if access.has_doubtful_marks(read.findings):
+                        break
+                    case ReadList() as read:
+                        content = contents.of_list(read, self.resource.kind)
+                        return PublicContent(content, is_of_a_credential)
+                    case Unchanged() as unchanged:
+                        return PublicContent(unchanged)
+            else:
+                return RefreshOutcome.FENCED
+        return self._fetch_list(access, ANONYMOUS_ONLY, KnownPages(ids=known.ids))
+
+    def _list_reader(self, question: Question, askers: Askers) -> ListReader:
+        assert question.shape.items is not None, "GitHub describes a list"
+        return ListReader(
+            self.context.origin,
+            self.resource,
+            question.path,
+            question.shape.items,
+            self.context.policy.list_limits,
+            self.context.clock,
+            askers.among,
+        )
+
+    def _must_wait(self, page: PageRead) -> bool:
+        """Report a page; return whether the list must be left for later: it is a large one."""
+        if page.findings is not None:
+            self.note_findings(page.response, page.findings)
+        if page.number == 1 and self.context.conditions.must_wait(self.resource, page.pages):
+            return True
+        if page.is_one_of_several:
+            self.context.reporter.progress(self.resource, page.number, page.pages)
+        return False
+
+    def note_findings(self, response: GitHubResponse, findings: Findings) -> None:
+        """Report the non-public parts of a response."""
+        self.context.privileges.note_findings(response, findings)
+        operation = self.resource.operation
+        self.context.reporter.note_dropped(operation.id if operation else "", findings.dropped)
+
+
+def _is_believed(page: PageRead, access: Access, askers: Askers) -> bool:
+    """Whether a page may be stored; if not, the list is requested without a credential."""
+    if access.is_elsewhere(page.response):
+        return False
+    if page.findings is None:
+        return True
+    is_doubtful = access.is_doubtful(page.response, page.findings)
+    return access.is_confirmed(askers, page.response) and not is_doubtful

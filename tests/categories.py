@@ -1,0 +1,66 @@
+"""Which tests belong to `make check`, `make test` and `make test-shipping`: by where they stand.
+
+The markers are described in `pyproject.toml`. A test elsewhere may also have one by hand.
+"""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+# The beginnings of the names of tests, by marker.
+BY_PLACE: dict[str, tuple[str, ...]] = {
+    "processes": (
+        *("tests/end_to_end/", "tests/browser/", "tests/clients/", "tests/chaos/test_chaos"),
+        "tests/bench/test_soak.py::test_a_quick_soak",
+        "tests/fakegithub/test_apps.py::test_a_process_of_its_own",
+        "tests/fakegithub/test_viewers.py::TestCredential::test_is_known_to_a_process_of_its_own",
+        "tests/fakegithub/test_world.py::test_a_process_of_its_own",
+        "tests/refresher/lock/test_refresh_lock.py::TestIndependentMasters",
+    ),
+    "slow": (
+        "tests/refresher/visibility/test_only_public.py",  # every operation, seven credentials
+        "tests/reader/telemetry/test_process_files.py",  # an interpreter for each process
+        *("tests/bench/test_cost.py", "tests/bench/test_scaling.py", "tests/bench/test_plot.py"),
+        *("tests/bench/test_load.py", "tests/fuzz/"),
+        "tests/shipping/test_deploy.py::test_each_alert_fires",
+    ),
+    "shipping": (
+        *("tests/browser/", "tests/clients/test_octokit.py", "tests/shipping/test_debian.py"),
+        *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
+    ),
+}
+# Programs and modules that no test may start unless it is marked `processes`.
+SERVERS = frozenset(
+    [
+        *("gunicorn", "rq", "chromium", "tests.fakegithub", "scripts.run"),
+        *("tests.end_to_end.fork_server", "bench.soak"),
+    ]
+)
+
+
+def markers_of(nodeid: str) -> list[str]:
+    """The markers that a test has by its place."""
+    return [marker for marker, places in BY_PLACE.items() if nodeid.startswith(places)]
+
+
+def refusing_servers(start: Callable[..., None]) -> Callable[..., None]:
+    """`subprocess.Popen.__init__`, which starts none of `SERVERS`.
+
+    Raises (when called):
+        AssertionError: the command names one.
+    """
+
+    def checked(
+        self: subprocess.Popen[Any], command: str | Sequence[object], *rest: Any, **known: Any
+    ) -> None:
+        words = [command] if isinstance(command, str) else [str(word) for word in command]
+        modules = (module for option, module in pairwise(words) if option == "-m")
+        named = SERVERS.intersection([Path(words[0]).name, *modules])
+        if named:
+            self.returncode = 0  # or its `__del__` would wait for it
+            raise AssertionError(f"mark the test with `processes`: it starts {', '.join(named)}")
+        start(self, command, *rest, **known)
+
+    return checked

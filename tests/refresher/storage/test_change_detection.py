@@ -1,0 +1,44 @@
+"""When a refresh writes an entry, and when only its freshness moves on."""
+
+from dataclasses import replace
+
+import pytest
+
+from refresher.content.content import Content
+from refresher.content.page import Unchanged
+from refresher.storage.change_detection import is_made_anew, is_new, is_same
+from refresher.storage.page_store import KnownPages
+from shared.redis.store import EntryState
+from tests.builders import make_metadata
+
+CONTENT = Content(200, b"{}")
+SAME = EntryState(make_metadata(etag=CONTENT.etag), None)
+OTHER = EntryState(make_metadata(etag="other"), None)
+NOTHING = EntryState(None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "new", "same"),
+    [
+        (NOTHING, True, False),
+        (OTHER, True, False),
+        (SAME, False, True),
+        (replace(SAME, is_complete=False), True, True),
+    ],
+)
+def test_an_entry_is_written_if_its_content_or_its_derived_data_is_new(
+    state: EntryState, new: bool, same: bool
+) -> None:
+    assert is_new(state, CONTENT) is new
+    assert is_same(state, CONTENT) is same
+
+
+@pytest.mark.parametrize("state", [NOTHING, OTHER, SAME])
+def test_pages_that_did_not_change_bring_nothing_new(state: EntryState) -> None:
+    assert not is_new(state, Unchanged([]))
+
+
+def test_an_entry_is_made_anew_if_it_is_incomplete_or_its_pages_are_outdated() -> None:
+    assert not is_made_anew(SAME, KnownPages())
+    assert is_made_anew(SAME, KnownPages(is_outdated=True))
+    assert is_made_anew(replace(SAME, is_complete=False), KnownPages())
