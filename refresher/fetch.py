@@ -10,6 +10,7 @@ from refresher.content.list_reader import ListReader, PageRead, ReadAgain, ReadL
 from refresher.content.narrowing import Findings
 from refresher.content.page import Unchanged
 from refresher.context import RefreshContext
+from refresher.errors import OriginError
 from refresher.github.private_mode import check_open
 from refresher.github.question import Question, question_of
 from refresher.github.response import GitHubResponse
@@ -62,15 +63,26 @@ class Fetch:
         askers = access.askers()
         if askers is None:
             return contents.not_found()
-        if self.resource.kind.is_expanded:
-            read = self._fetch_list(access, askers, known)
-        else:
-            read = ResponseReader(access, self, self.context.clock).read(known, askers)
+        try:
+            read = self._read(access, askers, known)
+        except OriginError as error:
+            # Tracked content outlives a 404, unless it lies below a repository: that may have
+            # become private, and what it held must not be served any longer.
+            if error.status == 404 and access.parent is not None:
+                return contents.not_found()
+            raise
         if isinstance(read, RefreshOutcome):
             return read
         if read.is_of_a_credential and not access.was_public(asked_at):
             return contents.not_found()
         return read.content
+
+    def _read(
+        self, access: Access, askers: Askers, known: KnownPages
+    ) -> PublicContent | RefreshOutcome:
+        if self.resource.kind.is_expanded:
+            return self._fetch_list(access, askers, known)
+        return ResponseReader(access, self, self.context.clock).read(known, askers)
 
     def _parent(self) -> Parent | None:
         """The repository that the resource lies below."""
@@ -101,6 +113,8 @@ class Fetch:
                         is_of_a_credential = is_of_a_credential or page.is_of_a_credential
                     case ReadAgain():
                         pass
+                    case ReadList() as read if access.has_doubtful_marks(read.findings):
+                        break
                     case ReadList() as read:
                         content = contents.of_list(read, self.resource.kind)
                         return PublicContent(content, is_of_a_credential)

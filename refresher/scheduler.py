@@ -60,7 +60,10 @@ class RefreshAhead:
         states = self._store.states(self._tracked)
         for resource, state in zip(self._tracked, states, strict=True):
             if self._ahead.wants_refresh(resource, state, now):
-                seen = state.metadata.fresh_until if state.metadata else None
+                # Only what is current is renewed ahead. For the rest a plain request is enough, and
+                # a refresher of an older release asks GitHub for nothing that it cannot complete.
+                is_current = state.is_current(now)
+                seen = state.metadata.fresh_until if state.metadata and is_current else None
                 self._queue.ask(resource, fresh_after=seen)
 
 

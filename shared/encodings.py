@@ -39,13 +39,13 @@ def _gzip(body: bytes) -> bytes:
 
 
 # The best first: of several that a client likes equally, the readers send the first.
-_TABLE = (Encoding("br", _brotli), Encoding("gzip", _gzip))
+TABLE = (Encoding("br", _brotli), Encoding("gzip", _gzip))
 
-ENCODINGS = tuple(encoding.name for encoding in _TABLE)
-VERSIONS = {encoding.name: encoding.version for encoding in _TABLE}
+ENCODINGS = tuple(encoding.name for encoding in TABLE)
+VERSIONS = {encoding.name: encoding.version for encoding in TABLE}
 
 
 def compressed(body: bytes) -> dict[str, bytes]:
     """The body in each coding that makes it smaller, by the coding's name."""
-    made = {encoding.name: encoding.compress(body) for encoding in _TABLE}
+    made = {encoding.name: encoding.compress(body) for encoding in TABLE}
     return {name: smaller for name, smaller in made.items() if len(smaller) < len(body)}

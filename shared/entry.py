@@ -19,10 +19,12 @@ view:{name}:ends    where each of its items ends
 """
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from shared.encodings import ENCODINGS
 from shared.errors import UnreadableError
@@ -31,6 +33,17 @@ from shared.stored_form import SCHEMA, StoredForm
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
 _VIEW, _ENDS = "view:", ":ends"
+
+# The types of the plain values in `meta`, exactly: Python takes a `bool` for an `int`.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "status": (int,),
+    "version": (int,),
+    "etag": (str,),
+    "content_type": (str,),
+    "changed_at": (int, float),
+    "size": (int,),
+    "items": (int, type(None)),
+}
 
 # The fields that are read without the body, in the order of `metadata_from`.
 METADATA_FIELDS = ("meta", "validated_at", "fresh_until")
@@ -132,13 +145,31 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
         return None
     try:
         known = json.loads(meta)
-        if known.pop("schema") != SCHEMA:
+        if known.pop("schema") != SCHEMA or not _is_well_typed(known):
             raise UnreadableError
         known["links"] = tuple((relation, query) for relation, query in known["links"])
         known["form"] = StoredForm(**known["form"])
-        return Metadata(validated_at=float(validated_at), fresh_until=float(fresh_until), **known)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Metadata(validated_at=_time(validated_at), fresh_until=_time(fresh_until), **known)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableError from error
+
+
+def _is_well_typed(known: Mapping[str, Any]) -> bool:
+    """Whether the values in `meta` have the types that `Metadata` promises."""
+    derived, links = known.get("derived", {}), known["links"]
+    return (
+        all(type(known[name]) in types for name, types in _TYPES.items())
+        and all(type(version) is int for version in derived.values())
+        and all(type(text) is str for link in links for text in link)
+        and math.isfinite(known["changed_at"])
+    )
+
+
+def _time(value: bytes) -> float:
+    time = float(value)
+    if not math.isfinite(time):
+        raise ValueError("a time is not finite")
+    return time
 
 
 def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:
@@ -159,7 +190,7 @@ def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:
             ends=None if ends is None else unpack_ends(ends),
             views=dict(_views(fields)),
         )
-    except (KeyError, struct.error) as error:
+    except (KeyError, ValueError, struct.error) as error:
         raise UnreadableError from error
 
 

@@ -15,7 +15,10 @@ kind           part of an entry's key and of the entry: settings that make a res
 derived data   part of the entry only (`Kind.derived`): what our own code makes of the body, such as
                views. The entry is served all the same; the next refresh writes it anew with the
                same ETag if something is missing or has an older version. An older release leaves
-               alone what a newer one derived, so that the two never undo each other's work.
+               alone what a newer one derived. If each of two releases derives something that the
+               other one does not (a view was renamed), each leaves the other's entry alone for
+               `TRUCE` seconds. Otherwise a rolling deploy would have them undo each other's work
+               at once, and again and again, at the cost of requests to GitHub.
 =============  =====================================================================================
 """
 
@@ -25,6 +28,7 @@ from dataclasses import dataclass
 SCHEMA = 3
 EXPANSION = 1
 VISIBILITY = 1
+TRUCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,17 @@ def lacks(stored: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
         wanted: what this process derives for its kind.
     """
     return any(stored.get(name, 0) < version for name, version in wanted.items())
+
+
+def left_until(
+    stored: Mapping[str, int], wanted: Mapping[str, int], *, validated_at: float
+) -> float:
+    """Unix time in seconds until which an entry need not be made anew, whatever it lacks.
+
+    Args:
+        stored: what was derived for the entry, with the version of each.
+        wanted: what this process derives for its kind.
+        validated_at: Unix time in seconds when the origin last confirmed the entry.
+    """
+    holds_more = lacks(wanted, stored)
+    return validated_at + TRUCE if holds_more else validated_at

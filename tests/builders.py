@@ -1,17 +1,16 @@
 """Small things that tests are made of; a test names only what matters to it."""
 
-import gzip
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-import brotli
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from scripts.embedded_redis import free_port
+from shared.encodings import TABLE
 from shared.entry import Entry, Metadata, content_fields
 from shared.failure import Failure
 from shared.json_array import JsonArray
@@ -80,8 +79,7 @@ def make_ranked_entry(
 
 def compressed(entry: Entry) -> Entry:
     """The same entry with its body stored compressed, too."""
-    encoded = {"br": brotli.compress(entry.body), "gzip": gzip.compress(entry.body, mtime=0)}
-    return replace(entry, encoded=encoded)
+    return replace(entry, encoded={one.name: one.compress(entry.body) for one in TABLE})
 
 
 def make_failure(**known: Any) -> Failure:

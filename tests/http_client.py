@@ -13,7 +13,7 @@ import json
 import re
 import socket
 import struct
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -28,6 +28,12 @@ _BODILESS: Final = frozenset({204, 304})  # RFC 9110, section 6.4.1
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.[01] ([1-9]\d\d) .*")
 _FIELD_LINE: Final = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*", re.DOTALL)
 _CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]+")
+
+# Decompresses a body, by the name of its content coding.
+DECOMPRESS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "br": brotli.decompress,
+    "gzip": gzip.decompress,
+}
 
 # Yields whenever it needs more bytes; its result is what it read.
 _Reading: TypeAlias = Generator[None, None, bytes]
@@ -59,13 +65,8 @@ class Response:
     @property
     def content(self) -> bytes:
         """The body without its content coding."""
-        match self.headers.get("content-encoding"):
-            case "gzip":
-                return gzip.decompress(self.body)
-            case "br":
-                return bytes(brotli.decompress(self.body))
-            case _:
-                return self.body
+        decompress = DECOMPRESS.get(self.headers.get("content-encoding", ""), bytes)
+        return decompress(self.body)
 
     @property
     def json(self) -> Any:

@@ -20,7 +20,7 @@ LIST = (
     Column("Next", "next"),
     Column("Items", "items", right_aligned=True),
     Column("Size", "size", right_aligned=True),
-    Column("Brotli", "encoded", right_aligned=True, drop_order=1),
+    Column("Compressed", "encoded", right_aligned=True, drop_order=1),
     Column("Last refresh", "outcome", drop_order=2),
 )
 REPORTS = (
@@ -40,7 +40,7 @@ def list_row(view: TrackedView, page_input: PageInput) -> dict[str, str]:
     state = str(state_of(view))
     if metadata is not None and metadata.status != 200:
         state += f" {metadata.status}"
-    br = (view.encoded or {}).get("br")
+    smallest = min((view.encoded or {}).values(), default=0)
     return {
         "name": view.resource.name,
         "state": state,
@@ -48,7 +48,7 @@ def list_row(view: TrackedView, page_input: PageInput) -> dict[str, str]:
         "next": _next(view, page_input),
         "items": str(metadata.items) if metadata and metadata.items is not None else NOTHING,
         "size": size(metadata.size) if metadata else NOTHING,
-        "encoded": size(br) if br else NOTHING,
+        "encoded": size(smallest) if smallest else NOTHING,
         "outcome": _outcome(last) if last else NOTHING,
     }
 

@@ -43,7 +43,7 @@ class Warming:
         resource: the resource.
         before: its last report before this command.
         force: refresh it even if it is fresh.
-        was_fresh: whether it was fresh at the last poll.
+        was_fresh: whether it was fresh and complete at the last poll.
         report: of its refresh; None until it has ended.
         step: its progress.
         forced: its forced refresh; None if an ordinary one will do.
@@ -76,13 +76,18 @@ class Warming:
         self.report = last if is_new else None
         if is_new and last is not None and last.outcome in _BAD:
             self.step = Step.FAILED
-        elif view.is_fresh and (is_new or (self.was_fresh and not self.force)):
+        elif _is_warm(view) and (is_new or (self.was_fresh and not self.force)):
             self.step = (
                 Step.DONE
             )  # only with its report, which is written shortly after the content
         else:
             self.step = Step.READING if view.is_running else Step.WAITING
-        self.was_fresh = view.is_fresh
+        self.was_fresh = _is_warm(view)
+
+
+def _is_warm(view: TrackedView) -> bool:
+    """Whether this release can serve everything that it makes of the content, ranked views too."""
+    return view.is_fresh and view.is_complete
 
 
 class _Silent:
@@ -142,7 +147,7 @@ def warm(context: CommandContext, *, force: bool, timeout: float, quiet: bool) -
     tracked = context.catalogue.tracked
     clock = context.clock
     views = context.watch.views(tracked, now=clock.now())
-    warmings = [Warming(view.resource, view.record.last, force, view.is_fresh) for view in views]
+    warmings = [Warming(view.resource, view.record.last, force, _is_warm(view)) for view in views]
     for warming, view in zip(warmings, views, strict=True):
         warming.update(view)
         # A failed resource is not retried before its time unless the refresh is forced.

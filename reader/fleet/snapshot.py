@@ -65,6 +65,7 @@ class TrackedView:
         record: of its refreshes so far.
         reading: the page that is being read and the number of pages; None if none is.
         is_running: a refresher holds its lock.
+        is_complete: the entry holds all that this release derives for its kind.
     """
 
     resource: Resource
@@ -77,6 +78,7 @@ class TrackedView:
     record: Record = _NO_RECORD
     reading: tuple[int, int] | None = None
     is_running: bool = False
+    is_complete: bool = True
 
     @property
     def age(self) -> float:
@@ -261,6 +263,7 @@ class FleetWatch:
                     state.metadata,
                     state.failure,
                     invalidated_by=state.invalidated_by is not None,
+                    is_complete=state.is_complete,
                 ),
                 replies,
             )

@@ -18,7 +18,7 @@ class Affected:
 
     Args:
         resource: the resource.
-        item: GitHub's id of the item that changed; None if the event names none.
+        item: of a list, GitHub's id of the item that changed; None if the event names none.
     """
 
     resource: Resource
@@ -40,7 +40,8 @@ def affected(event: str, payload: Mapping[str, Any], catalogue: Catalogue) -> li
     for kind in catalogue.kinds:
         rule = next((one for one in kind.events if _is_of(one, event, payload)), None)
         if rule is not None:
-            found.append(Affected(catalogue.of_kind(kind, org), _item(rule, payload)))
+            item = _item(rule, payload) if kind.is_expanded else None
+            found.append(Affected(catalogue.of_kind(kind, org), item))
     return found
 
 
@@ -53,7 +54,7 @@ def _is_of(rule: Event, event: str, payload: Mapping[str, Any]) -> bool:
 
 def _item(rule: Event, payload: Mapping[str, Any]) -> int | None:
     identity = _value(payload, (*rule.item, "id")) if rule.item else None
-    return identity if isinstance(identity, int) else None
+    return identity if type(identity) is int else None  # a `bool` is an `int` in Python
 
 
 def _organisation(payload: Mapping[str, Any]) -> str:

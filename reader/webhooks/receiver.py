@@ -124,8 +124,8 @@ class Webhooks:
             body: of the delivery.
             delivery: its header fields.
 
-            Returns:
-                The affected resources.
+        Returns:
+            The affected resources.
 
         Raises:
             Unauthorized: the body is not signed with one of the secrets.

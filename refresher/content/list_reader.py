@@ -37,10 +37,13 @@ class ReadList:
     Args:
         items: each once, in GitHub's order.
         pages: the pages that the items come from.
+        findings: non-public parts of the stored pages that a credential confirmed, by the public
+            shapes of today.
     """
 
     items: Sequence[Item]
     pages: Sequence[Page]
+    findings: Findings
 
 
 @dataclass(frozen=True)
@@ -197,13 +200,16 @@ class ListReader:
             if is_unchanged and not is_made_anew:
                 yield Unchanged(pages)
                 return
+            stored = Findings()
             for page in pages:
                 if page.url not in items:
-                    items[page.url] = self._split(page.body.unpacked(), Findings())
+                    findings = Findings() if page.asked_by == ANONYMOUS else stored
+                    items[page.url] = self._split(page.body.unpacked(), findings)
                     self._check_size(items)
             reading = Reading([[item.id for item in items[page.url]] for page in pages])
             if is_settled(reading, before=before, full_page=pagination.PER_PAGE):
-                yield ReadList([item for page in pages for item in items[page.url]], pages)
+                found = [item for page in pages for item in items[page.url]]
+                yield ReadList(found, pages, stored)
                 return
             before = reading.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")

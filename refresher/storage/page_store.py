@@ -45,7 +45,7 @@ class KnownPages:
 
 
 def load(redis: Redis, resource: Resource) -> KnownPages:
-    """The known pages of a resource; none if none are stored.
+    """The known pages of a resource; none if none are stored, or if they cannot be read.
 
     Raises:
         redis.RedisError: Redis is away.
@@ -54,13 +54,16 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
     heads, ids = cast(list[bytes | None], redis.hmget(key, ["heads", "ids"]))
     if heads is None or ids is None:
         return KnownPages()
-    known = json.loads(heads)
-    pages = [
-        Page(body=_body(redis, key, str(number)), **head)
-        for number, head in enumerate(known["pages"], 1)
-    ]
-    is_outdated = known["shapes"] != public_shapes().digest
-    return KnownPages(pages, json.loads(ids), heads, is_outdated)
+    try:
+        known = json.loads(heads)
+        pages = [
+            Page(body=_body(redis, key, str(number)), **head)
+            for number, head in enumerate(known["pages"], 1)
+        ]
+        is_outdated = known["shapes"] != public_shapes().digest
+        return KnownPages(pages, json.loads(ids), heads, is_outdated)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return KnownPages()
 
 
 def heads_of(pages: Sequence[Page]) -> bytes:

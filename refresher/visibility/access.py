@@ -91,8 +91,11 @@ class Access:
         In free-form parts, such as a deployment's payload, a mark may mean anything. Such marks
         count only in responses to a credential.
         """
-        is_trusted = response.is_anonymous or self.question.include_private
-        return bool(findings.free_marks) and not is_trusted
+        return not response.is_anonymous and self.has_doubtful_marks(findings)
+
+    def has_doubtful_marks(self, findings: Findings) -> bool:
+        """The same for content that a credential received or confirmed."""
+        return bool(findings.free_marks) and not self.question.include_private
 
     def was_public(self, asked_at: float) -> bool:
         """Whether the repository was public when a credential was used below it.

@@ -1,7 +1,7 @@
 """Reading what the refreshers stored: entries, their metadata, their failures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from redis import Redis
@@ -12,7 +12,7 @@ from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.redis import keys
 from shared.resources.resource import Resource
-from shared.stored_form import lacks
+from shared.stored_form import lacks, left_until
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class EntryState:
             handled; None if there is none.
         forgotten: versions up to this one must not be served any more; 0 if there are none.
         is_complete: the entry holds all that this process derives for its kind.
+        left_until: Unix time in seconds before which an incomplete entry is not made anew, because
+            a release that derives something else stored it.
     """
 
     metadata: Metadata | None
@@ -33,9 +35,10 @@ class EntryState:
     invalidated_by: str | None = None
     forgotten: int = 0
     is_complete: bool = True
+    left_until: float = 0
 
     def is_current(self, now: float) -> bool:
-        """Whether there is an entry that is fresh, complete, and not invalidated.
+        """Whether there is an entry that is fresh, not invalidated, and not to be completed now.
 
         Args:
             now: Unix time in seconds.
@@ -43,7 +46,7 @@ class EntryState:
         return (
             self.metadata is not None
             and self.metadata.is_fresh(now)
-            and self.is_complete
+            and (self.is_complete or now < self.left_until)
             and self.invalidated_by is None
         )
 
@@ -112,13 +115,16 @@ def _state(
 ) -> EntryState:
     failure, invalidated_by, forgotten = beside
     metadata = _metadata(resource, entry)
-    return EntryState(
+    state = EntryState(
         metadata,
         _failure(failure),
         None if invalidated_by is None else invalidated_by.decode(),
         int(forgotten or 0),
-        is_complete=metadata is None or is_complete(resource, metadata),
     )
+    if metadata is None or is_complete(resource, metadata):
+        return state
+    until = left_until(metadata.derived, resource.kind.derived, validated_at=metadata.validated_at)
+    return replace(state, is_complete=False, left_until=until)
 
 
 def is_complete(resource: Resource, metadata: Metadata) -> bool:

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import psutil
 
+from shared.encodings import ENCODINGS
 from tests.chaos.history import REPOS, Answer, Facts, History, Item
 from tests.chaos.world import World
 from tests.http_client import Connection, Response, request
 
 _PAUSE: Final = 0.05  # seconds between a response and the next request
 _PATIENCE: Final = 15.0  # seconds for a response
-_ENCODINGS: Final = ("identity", "gzip", "br")
+_ENCODINGS: Final = ("identity", *ENCODINGS)
 
 
 class Client:

@@ -239,7 +239,7 @@ def test_no_path_writes_into_links(
     ("target", "status", "message"),
     [
         ("/view/top/0/stars", 400, "'0' is not a whole number from 1."),
-        ("/view/top/5/size", 404, "Not Found"),
+        ("/view/top/5/nonsense", 404, "Not Found"),
         ("/view//5/stars", 404, "Not Found"),
         ("/view/top/5/stars/", 404, "Not Found"),
         ("/view/top/1/stars?org=x", 404, "Not Found: the organisation is not tracked here."),
@@ -386,21 +386,17 @@ def test_the_healthcheck_names_what_is_missing(client: FlaskClient) -> None:
     assert response.status_code == 503
     assert response.json == {
         "status": "unavailable",
-        "missing": [
-            "/",
-            "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos",
-            "/orgs/Google", "/orgs/Google/members", "/orgs/Google/repos",
-        ],
-    }  # fmt: skip
+        "missing": [resource.name for resource in CATALOGUE.tracked],
+    }
 
 
 def test_the_healthcheck_is_good_once_all_can_be_served_and_stays_good(
     client: FlaskClient, redis: Redis
 ) -> None:
-    for name, entry in HELD.items():
-        store_entry(redis, tracked(name), entry)
-    for name in HELD:
-        assert client.get(name).status_code == 200
+    for resource in CATALOGUE.tracked:
+        store_entry(redis, resource, HELD.get(resource.name, make_list_entry(1)))
+    for resource in CATALOGUE.tracked:
+        assert client.get(resource.name).status_code == 200
     for _ in range(2):
         response = client.get("/healthcheck")
         assert (response.status_code, response.json) == (200, {"status": "ok"})

@@ -26,7 +26,7 @@ from shared.redis.connection import connect
 from shared.redis.store import EntryState, Store
 from shared.refresh_report import TRACKED
 from shared.resources.catalogue import Catalogue
-from shared.resources.kinds import REPOSITORIES
+from shared.resources.kinds import REPOSITORIES, Ranking
 from shared.resources.resource import Resource
 from shared.settings import load
 from tests.builders import RANKINGS, make_metadata
@@ -148,14 +148,14 @@ class TestSuccess:
             [repo["full_name"], repo["stargazers_count"]] for repo in by_stars
         ]
 
-    def test_members_are_stored_expanded_and_unranked(
+    def test_members_are_stored_expanded(
         self, large_github: FakeGitHub, context_for: MakeContext, store: Store
     ) -> None:
         large_github.configure(members_redirect=True)
         assert refresh(MEMBERS, context_for(large_github.url)) is RefreshOutcome.UPDATED
         entry = entry_of(store, MEMBERS)
         assert json.loads(entry.body) == large_github.members()
-        assert entry.views == {}
+        assert set(entry.views) == {ranking.name for ranking in MEMBERS.kind.rankings}
 
     @pytest.mark.parametrize("resource", [CATALOGUE.tracked[0], ORG], ids=lambda one: str(one.path))
     def test_an_object_is_stored_as_github_wrote_it(
@@ -914,17 +914,40 @@ class TestDerivedData:
     ) -> None:
         context = context_for(github.url)
         refresh(REPOS, context)
-        newer = {**REPOS.kind.derived, "view:stars": 2, "view:size": 1, "zstd": 1}
+        newer = {**REPOS.kind.derived, "view:stars": 2, "view:nonsense": 1, "nonsense": 1}
         self.rewrite(redis, REPOS, derived=newer)
-        size = JsonArray.join([b'["Netflix/a", 1]'], b", ")
+        view = JsonArray.join([b'["Netflix/a", 1]'], b", ")
         redis.hset(
             keys.entry(REPOS),
-            items=["view:size", size.body, "view:size:ends", pack_ends(size.ends)],
+            items=["view:nonsense", view.body, "view:nonsense:ends", pack_ends(view.ends)],
         )
         assert refresh(REPOS, context) is RefreshOutcome.FRESH
         assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
         assert entry_of(store, REPOS).metadata.derived == newer
-        assert entry_of(store, REPOS).views["size"].body == size.body
+        assert entry_of(store, REPOS).views["nonsense"].body == view.body
+
+    def test_of_two_releases_side_by_side_is_not_made_anew_by_turns(
+        self, github: FakeGitHub, context_for: MakeContext, clock: ManualClock, redis: Redis
+    ) -> None:
+        def release(*rankings: Ranking) -> Resource:
+            return replace(REPOS, kind=replace(REPOSITORIES, rankings=rankings))
+
+        first, *others = REPOSITORIES.rankings
+        older, newer = release(first, *others), release(*others, replace(first, name="nonsense"))
+        context = context_for(github.url, clock=clock)
+        refresh(older, context)
+        github.reset_counters()
+        for _ in range(119):  # seconds
+            clock.now += 1
+            for resource in (newer, older):
+                refresh(resource, context)
+        assert github.counters()["total"] == 1
+        clock.now += 1
+        assert refresh(older, context) is RefreshOutcome.UPDATED  # its last act
+        clock.now += 60
+        assert refresh(newer, context) is RefreshOutcome.UPDATED
+        assert refresh(newer, context) is RefreshOutcome.FRESH
+        assert "nonsense" in entry_of(Store(redis), newer).views
 
     def test_by_stricter_shapes_is_made_of_the_pages_that_are_stored(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis

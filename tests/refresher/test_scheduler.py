@@ -1,11 +1,14 @@
 """The scheduler requests refreshes ahead, once for all schedulers, and survives a Redis outage."""
 
+import json
 import time
 from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from rq import Queue
 from rq.cron import CronScheduler
+from rq.serializers import JSONSerializer
 
 from refresher.scheduler import RefreshAhead, Scheduler
 from scripts.embedded_redis import free_port
@@ -65,6 +68,21 @@ def test_what_is_missing_is_asked_for_even_without_readers(
 ) -> None:
     scheduled(redis, clock).ask()
     assert sorted(queued_names(redis)) == sorted(NAMES)
+
+
+def test_what_an_older_refresher_cannot_complete_costs_no_requests_to_github(
+    redis: Redis, clock: ManualClock
+) -> None:
+    # Fresh for long, but without what this release derives: a refresher of an older release
+    # finds it fresh, unless it is told that this is not enough.
+    all_fresh(redis, until=clock.now + 500)
+    for resource in CATALOGUE.tracked:
+        meta = json.loads(redis.hget(keys.entry(resource), "meta") or b"")
+        redis.hset(keys.entry(resource), "meta", json.dumps({**meta, "derived": {}}))
+    scheduled(redis, clock).ask()
+    assert sorted(queued_names(redis)) == sorted(NAMES)
+    jobs = Queue(QUEUE, connection=redis, serializer=JSONSerializer).jobs
+    assert [job.kwargs for job in jobs] == [{}] * len(NAMES)
 
 
 @pytest.mark.parametrize(("ttl", "interval"), [(1, 1), (1000, 6), (1_000_000, 60)])

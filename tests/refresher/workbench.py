@@ -34,7 +34,7 @@ from shared.clock import SYSTEM, Clock
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import MEMBERS as MEMBERS_KIND
-from shared.resources.kinds import Kind
+from shared.resources.kinds import ORGANISATION, REPOSITORIES, Kind
 from shared.resources.operations.shapes import FREE, Shape
 from shared.resources.resource import Resource
 from shared.settings import Settings
@@ -43,7 +43,11 @@ CREDENTIAL_ID = "0123456789ab"
 TOKEN = "ghp_very_secret_0123456789"
 JSON_TYPE = "application/json; charset=utf-8"
 CATALOGUE = Catalogue(("Netflix",))
-_, ORG, MEMBERS, REPOS = CATALOGUE.tracked
+ORG, MEMBERS, REPOS = (
+    CATALOGUE.of_kind(kind, "Netflix") for kind in (ORGANISATION, MEMBERS_KIND, REPOSITORIES)
+)
+# A list without views, whatever the table ranks.
+UNRANKED = replace(MEMBERS_KIND, rankings=())
 # A resource on demand that is always there in the stand-in's world.
 USER_VIEW = Resource("/users/netflix")
 
@@ -188,16 +192,16 @@ ANYTHING = Shape({}, others=FREE)
 
 
 def make_read(
-    *items: Mapping[str, Any], kind: Kind = MEMBERS_KIND, include_private: bool = False
+    *items: Mapping[str, Any], kind: Kind = UNRANKED, include_private: bool = False
 ) -> ReadList:
     """A list of one page that holds these objects."""
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
     page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, Body.of(body))
     split_items = split(body, ANYTHING, Findings(), kind=kind, private=include_private)
-    return ReadList(split_items, [page])
+    return ReadList(split_items, [page], Findings())
 
 
-def make_list(*items: Mapping[str, Any], kind: Kind = MEMBERS_KIND) -> Content:
+def make_list(*items: Mapping[str, Any], kind: Kind = UNRANKED) -> Content:
     """The content of an expanded list of these objects."""
     return of_list(make_read(*items, kind=kind), kind)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -31,6 +32,7 @@ from shared.outcomes import RefreshOutcome
 from shared.queueing import QUEUE
 from shared.redis import keys
 from shared.refresh_report import RefreshReport
+from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from tests.builders import (
     absent_redis,
@@ -131,14 +133,12 @@ class TestList:
         fresh(redis, REPOS)
         fresh(redis, MONA)
         shown = run("list").output.splitlines()
+        names = [resource.name for resource in Catalogue(("Netflix",)).tracked]
         assert [line.split()[:2] for line in shown[1:]] == [
-            ["/", "missing"],
-            ["/orgs/Netflix", "missing"],
-            ["/orgs/Netflix/members", "missing"],
-            ["/orgs/Netflix/repos", "fresh"],
+            *([name, "fresh" if name == REPOS.name else "missing"] for name in names),
             ["/users/mona", "fresh"],
         ]
-        assert shown[4].split()[-5:] == ["3", "31", "B", NOTHING, NOTHING]
+        assert shown[1 + names.index(REPOS.name)].split()[-5:] == ["3", "31", "B", NOTHING, NOTHING]
         assert shown == [line.rstrip() for line in shown]
 
     def test_omits_on_demand_resources_on_request(self, redis: Redis, run: Run) -> None:
@@ -165,7 +165,7 @@ class TestList:
         now = time.time()
         store_failure(redis, ORG, make_failure(at=now, since=now, retry_at=now + 30))
         shown = run("list").output
-        assert "/orgs/Netflix          failing " in shown
+        assert re.search("^/orgs/Netflix +failing ", shown, re.MULTILINE)
         assert "\n/orgs/Netflix  GitHub answered 502 (once since " in shown
 
     def test_says_that_there_is_more(self, redis: Redis, run: Run) -> None:
@@ -320,7 +320,8 @@ class TestPurge:
 
 @pytest.mark.usefixtures("a_worker")
 class TestWarm:
-    NAMES = ("/", "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos")
+    NAMES = tuple(resource.name for resource in Catalogue(("Netflix",)).tracked)
+    OTHERS = tuple(name for name in NAMES if name != REPOS.name)
 
     def test_refreshes_everything_that_is_not_fresh(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
@@ -333,7 +334,7 @@ class TestWarm:
         with a_refresher(redis, work, *missing):
             ended = run("warm", "--timeout", "10")
         assert ended.exit_code == 0, ended.output
-        assert "4 tracked resources fresh." in ended.output
+        assert f"{len(self.NAMES)} tracked resources fresh." in ended.output
         assert "/orgs/Netflix/repos: updated: new content was stored" in ended.output
 
     def test_enqueues_nothing_if_all_is_fresh(self, redis: Redis, run: Run) -> None:
@@ -343,6 +344,23 @@ class TestWarm:
         assert run("warm").exit_code == 0
         assert queued_names(redis) == []
 
+    def test_refreshes_fresh_entries_that_lack_what_this_release_derives(
+        self, redis: Redis, run: Run
+    ) -> None:
+        for name in self.NAMES:
+            fresh(redis, tracked(name))
+        meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
+        redis.hset(keys.entry(REPOS), "meta", json.dumps({**meta, "derived": {}}))
+
+        def work(resource: Resource) -> None:
+            fresh(redis, resource)
+            report_of(redis, resource)
+
+        with a_refresher(redis, work, REPOS.name):
+            ended = run("warm", "--timeout", "10")
+        assert ended.exit_code == 0, ended.output
+        assert "/orgs/Netflix/repos: updated" in ended.output
+
     def test_refreshes_fresh_resources_with_force(self, redis: Redis, run: Run) -> None:
         for name in self.NAMES:
             fresh(redis, tracked(name))
@@ -350,7 +368,7 @@ class TestWarm:
             assert run("warm", "--force", "--timeout", "10").exit_code == 0
 
     def test_names_what_failed(self, redis: Redis, run: Run) -> None:
-        for name in self.NAMES[:-1]:
+        for name in self.OTHERS:
             fresh(redis, tracked(name))
         failed = {"outcome": RefreshOutcome.FAILED, "reason": "GitHub answered 502"}
         with a_refresher(redis, lambda resource: report_of(redis, resource, **failed), REPOS.name):
@@ -359,7 +377,7 @@ class TestWarm:
         assert "Failed: /orgs/Netflix/repos" in ended.output
 
     def test_retries_before_a_distant_next_try(self, redis: Redis, run: Run) -> None:
-        for name in self.NAMES[:-1]:
+        for name in self.OTHERS:
             fresh(redis, tracked(name))
         store_failure(redis, REPOS, make_failure(retry_at=time.time() + 3600))
 

@@ -16,18 +16,21 @@ from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.heartbeats import report as say
 from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
 from refresher.refresh import refresh
+from shared.encodings import ENCODINGS
 from shared.measures import Measure
 from shared.queueing import QUEUE, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
-from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure
+from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure, tracked
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.bench import commands
 from tests.refresher.workbench import lease, make_context, make_settings
 
 CATALOGUE = Catalogue(("Netflix",))
-ROOT, ORG, MEMBERS, REPOS = CATALOGUE.tracked
+ROOT, ORG, MEMBERS, REPOS = map(
+    tracked, ["/", "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos"]
+)
 USER = Resource("/users/netflix")
 Refreshed = Callable[[Resource], None]
 
@@ -61,7 +64,7 @@ def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
 
 def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:
     fleet = make_watch(redis, NOW).snapshot()
-    assert [view.metadata for view in fleet.tracked] == [None] * 4
+    assert [view.metadata for view in fleet.tracked] == [None] * len(CATALOGUE.tracked)
     assert not any(
         view.is_running or view.is_fresh or view.invalidated_by for view in fleet.tracked
     )
@@ -82,7 +85,7 @@ class TestTracked:
         assert repos.metadata is not None
         assert (repos.metadata.items, repos.pages, org.pages) == (250, 3, 1)
         assert repos.encoded is not None
-        stored = {name: redis.hget(keys.entry(REPOS), f"body:{name}") for name in ("br", "gzip")}
+        stored = {name: redis.hget(keys.entry(REPOS), f"body:{name}") for name in ENCODINGS}
         assert repos.encoded == {name: len(body or b"") for name, body in stored.items()}
         assert repos.is_fresh
         assert 0 <= repos.age < 30

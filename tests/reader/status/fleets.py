@@ -94,7 +94,8 @@ def make_budget(**known: Any) -> CredentialBudget:
 
 def make_fleet(*views: TrackedView, **known: Any) -> Fleet:
     """A healthy fleet: everything fresh, a reader, two idle refreshers."""
-    everything = views or tuple(make_view(resource.name) for resource in CATALOGUE.tracked[:4])
+    one_org = replace(CATALOGUE, orgs=CATALOGUE.orgs[:1])
+    everything = views or tuple(make_view(resource.name) for resource in one_org.tracked)
     workers = [make_worker(), make_worker(name="w2", pid=8)]
     return Fleet(
         **{

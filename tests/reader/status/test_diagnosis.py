@@ -30,11 +30,13 @@ def test_a_resources_state_is_its_worst_one() -> None:
 
 
 def test_a_healthy_fleet_has_one_statement() -> None:
-    (said,) = diagnose(make_fleet(), [], now=NOW)
+    fleet = make_fleet()
+    (said,) = diagnose(fleet, [], now=NOW)
     assert said.level is Level.GOOD
     assert said.title == "Everything is fresh"
     assert said.text == (
-        "4 tracked resources can be served and will stay fresh for at least 15 min."
+        f"{len(fleet.tracked)} tracked resources can be served "
+        "and will stay fresh for at least 15 min."
     )
 
 

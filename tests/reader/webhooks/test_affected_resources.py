@@ -3,11 +3,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reader.webhooks.affected_resources import affected
+from shared.resources import kinds
 from shared.resources.catalogue import Catalogue
 
-CATALOGUE = Catalogue(("Netflix", "Google"))
+# The events of these rows are written out below, whatever else is tracked.
+KINDS = (kinds.ROOT, kinds.ORGANISATION, kinds.MEMBERS, kinds.REPOSITORIES)
+CATALOGUE = Catalogue(("Netflix", "Google"), kinds=KINDS)
 ABOUT, MEMBERS, REPOS = "/orgs/Netflix", "/orgs/Netflix/members", "/orgs/Netflix/repos"
 OF_REPOSITORY = {"repository": {"id": 7, "owner": {"login": "netflix"}}}
 OF_ORGANISATION = {"organization": {"login": "Netflix"}}
@@ -22,12 +27,15 @@ OF_ORGANISATION = {"organization": {"login": "Netflix"}}
         ("repository", OF_REPOSITORY | {"action": "privatized"}, {ABOUT: None, REPOS: 7}),
         ("repository", OF_REPOSITORY | {"action": {"odd": []}}, {REPOS: 7}),
         ("public", OF_REPOSITORY, {ABOUT: None, REPOS: 7}),
-        ("member", OF_ORGANISATION | {"member": {"id": 3}}, {ABOUT: 3, MEMBERS: 3}),
-        ("membership", OF_ORGANISATION | {"member": {"id": 3}}, {ABOUT: 3, MEMBERS: 3}),
+        ("member", OF_ORGANISATION | {"member": {"id": 3}}, {ABOUT: None, MEMBERS: 3}),
+        ("membership", OF_ORGANISATION | {"member": {"id": 3}}, {ABOUT: None, MEMBERS: 3}),
         ("organization", OF_ORGANISATION | {"membership": {"user": {"id": 3}}},
-         {ABOUT: 3, MEMBERS: 3}),
+         {ABOUT: None, MEMBERS: 3}),
         ("organization", OF_ORGANISATION, {ABOUT: None, MEMBERS: None}),
         ("star", {"repository": {"id": "odd", "owner": {"login": "netflix"}}}, {REPOS: None}),
+        ("member", OF_ORGANISATION | {"member": {"id": True}}, {ABOUT: None, MEMBERS: None}),
+        ("member", OF_ORGANISATION | {"member": {"id": 3.0}}, {ABOUT: None, MEMBERS: None}),
+        ("member", OF_ORGANISATION | {"member": [{"id": 3}]}, {ABOUT: None, MEMBERS: None}),
         ("ping", OF_ORGANISATION, {}),
         ("issue_comment", OF_REPOSITORY, {}),
         ("star", {"repository": {"owner": {"login": "somebody-else"}}}, {}),
@@ -40,3 +48,22 @@ def test_an_event_affects_just_these(
 ) -> None:
     assert {one.resource.name: one.item for one in affected(event, payload, CATALOGUE)} == found
     assert all(one.resource.tracked for one in affected(event, payload, CATALOGUE))
+
+
+EVENTS = sorted({event.name for kind in KINDS for event in kind.events})
+MEMBERS_READ = ["action", "id", "login", "member", "membership", "organization", "owner",
+                "repository", "user"]  # fmt: skip
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["netflix", "", "x"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(MEMBERS_READ), inner),
+    max_leaves=20,
+)
+payloads = st.dictionaries(st.sampled_from(MEMBERS_READ), json_values)
+
+
+@given(st.sampled_from(EVENTS), payloads | payloads.map(lambda one: one | OF_ORGANISATION))
+def test_whatever_an_event_holds_it_names_an_item_of_a_list_or_none(
+    event: str, payload: dict[str, Any]
+) -> None:
+    for one in affected(event, payload, CATALOGUE):
+        assert one.item is None or (type(one.item) is int and one.resource.kind.is_expanded)

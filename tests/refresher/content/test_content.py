@@ -1,13 +1,11 @@
 """What is stored is expanded, public and ready to be sent."""
 
-import gzip
 import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-import brotli
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -22,11 +20,13 @@ from refresher.github.response import GitHubResponse
 from shared.encodings import ENCODINGS
 from shared.github_form import JSON
 from shared.outcomes import FailureKind
-from shared.resources.kinds import MEMBERS, REPOSITORIES
+from shared.resources.kinds import REPOSITORIES
 from shared.resources.operations.shapes import FREE, SCALAR, Shape
 from tests.builders import RANKINGS
+from tests.http_client import DECOMPRESS
 from tests.refresher.workbench import (
     REPOS,
+    UNRANKED,
     make_list,
     make_read,
     make_repository,
@@ -35,10 +35,6 @@ from tests.refresher.workbench import (
 )
 
 LONG = b'["' + b"abc " * 300 + b'"]'
-DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
-    "br": brotli.decompress,
-    "gzip": gzip.decompress,
-}
 
 
 def encoded(body: bytes) -> Mapping[str, bytes]:
@@ -71,7 +67,7 @@ class TestAList:
 
     def test_keeps_the_pages_it_was_read_from(self) -> None:
         read = make_read({"id": 1})
-        assert of_list(read, MEMBERS).pages == read.pages
+        assert of_list(read, UNRANKED).pages == read.pages
 
     def test_is_ranked_where_it_is_to_be(self) -> None:
         repository = make_repository(1, forks_count=3)

@@ -13,9 +13,9 @@ from refresher.content.items import Item, decode, elements, split
 from refresher.content.narrowing import Findings
 from refresher.errors import OriginError
 from shared.outcomes import FailureKind
-from shared.resources.kinds import MEMBERS, REPOSITORIES, Kind
+from shared.resources.kinds import REPOSITORIES, Kind
 from shared.resources.operations.shapes import SCALAR, Shape
-from tests.refresher.workbench import ANYTHING, property_test
+from tests.refresher.workbench import ANYTHING, UNRANKED, property_test
 
 # Making JSON is slow; each example has many forms of it.
 json_test = settings(property_test, max_examples=25)
@@ -76,7 +76,7 @@ def lists_of_objects(draw: st.DrawFn) -> tuple[list[str], str]:
     return texts, draw(spaces) + "[" + inside + "]" + draw(spaces)
 
 
-def items_of(body: bytes, *, kind: Kind = MEMBERS) -> list[Item]:
+def items_of(body: bytes, *, kind: Kind = UNRANKED) -> list[Item]:
     """The items of a page of any shape."""
     return split(body, ANYTHING, Findings(), kind=kind)
 
@@ -84,7 +84,7 @@ def items_of(body: bytes, *, kind: Kind = MEMBERS) -> list[Item]:
 def kind_of_refusal(body: bytes) -> FailureKind:
     """Why a page is refused; fails if it is not."""
     with pytest.raises(OriginError) as refused:
-        items_of(body, kind=MEMBERS)
+        items_of(body, kind=UNRANKED)
     return refused.value.kind
 
 
@@ -92,7 +92,7 @@ def kind_of_refusal(body: bytes) -> FailureKind:
 @given(lists_of_objects())
 def test_each_item_is_the_very_bytes_that_github_wrote(page: tuple[list[str], str]) -> None:
     texts, body = page
-    items = items_of(body.encode(), kind=MEMBERS)
+    items = items_of(body.encode(), kind=UNRANKED)
     assert [item.text for item in items] == [text.encode() for text in texts]
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_byte_passes_only_where_it_makes_other_valid_json(
     except OriginError:
         is_list_of_objects = False
     if is_list_of_objects:
-        assert len(items_of(bytes(body), kind=MEMBERS)) == len(value)
+        assert len(items_of(bytes(body), kind=UNRANKED)) == len(value)
     else:
         assert kind_of_refusal(bytes(body)) in {FailureKind.NOT_JSON, FailureKind.UNEXPECTED}
 
@@ -177,7 +177,7 @@ def test_broken_json_is_not_json(body: bytes) -> None:
 
 
 def test_an_empty_list_has_no_items() -> None:
-    assert items_of(b" [ \n ] ", kind=MEMBERS) == []
+    assert items_of(b" [ \n ] ", kind=UNRANKED) == []
 
 
 @pytest.mark.parametrize(
@@ -199,24 +199,24 @@ def test_what_may_be_read_in_more_than_one_way_is_damage(body: bytes) -> None:
 
 
 def test_an_item_is_known_by_its_id() -> None:
-    items = items_of(b'[{"id": 7}, {"id": "x"}]', kind=MEMBERS)
+    items = items_of(b'[{"id": 7}, {"id": "x"}]', kind=UNRANKED)
     assert [item.id for item in items] == [7, "x"]
 
 
 def test_an_item_without_an_id_is_known_by_its_text() -> None:
-    first, second = items_of(b'[{"a": 1}, {"a":1}]', kind=MEMBERS)
+    first, second = items_of(b'[{"a": 1}, {"a":1}]', kind=UNRANKED)
     assert (first.id, second.id) == (b'{"a": 1}', b'{"a":1}')
 
 
 @pytest.mark.parametrize("identity", [[], {}, {"a": [1]}])
 def test_an_item_is_known_by_something_that_can_be_compared(identity: Any) -> None:
-    (item,) = items_of(json.dumps([{"id": identity}]).encode(), kind=MEMBERS)
+    (item,) = items_of(json.dumps([{"id": identity}]).encode(), kind=UNRANKED)
     assert isinstance(item.id, Hashable)
 
 
 def test_what_the_views_order_by_is_noted_for_ranked_lists_only() -> None:
     body = b'[{"id": 1, "full_name": "Netflix/a", "forks_count": 3}]'
-    (plain,), (ranked,) = items_of(body, kind=MEMBERS), items_of(body, kind=REPOSITORIES)
+    (plain,), (ranked,) = items_of(body, kind=UNRANKED), items_of(body, kind=REPOSITORIES)
     assert plain.row is None
     assert ranked.row is not None
     assert ranked.row.name == "Netflix/a"
@@ -237,7 +237,7 @@ def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
 
 def test_the_reason_holds_nothing_of_the_body() -> None:
     with pytest.raises(OriginError) as refused:
-        items_of(b'[{"secret": "hunter2"', kind=MEMBERS)
+        items_of(b'[{"secret": "hunter2"', kind=UNRANKED)
     assert not re.search("secret|hunter2", refused.value.reason)
 
 
@@ -246,8 +246,8 @@ def test_an_item_that_refers_to_something_private_is_kept_without_it() -> None:
     assert shape.members is not None
     shape.members["template_repository"] = shape
     body = b'[{"id":1,"template_repository":{"id":2,"private":true}},{"id":3,"private":true}]'
-    first, second = split(body, shape, Findings(), kind=MEMBERS)
+    first, second = split(body, shape, Findings(), kind=UNRANKED)
     assert (first.text, first.private) == (b'{"id":1,"template_repository":null}', False)
     assert second.private
-    (shown, _) = split(body, shape, Findings(), kind=MEMBERS, private=True)
+    (shown, _) = split(body, shape, Findings(), kind=UNRANKED, private=True)
     assert b'"id":2' in shown.text

@@ -152,7 +152,12 @@ def test_what_was_made_for_another_form_counts_as_absent(
 
 @pytest.mark.parametrize(
     ("changed", "is_current"),
-    [({}, True), ({"view:stars": 0}, False), ({"view:stars": 2}, True), ({"view:size": 1}, True)],
+    [
+        ({}, True),
+        ({"view:stars": 0}, False),
+        ({"view:stars": 2}, True),
+        ({"view:nonsense": 1}, True),
+    ],
 )
 def test_an_entry_is_current_if_it_holds_what_we_derive_or_something_newer(
     redis: Redis, store: Store, changed: dict[str, int], is_current: bool
@@ -162,6 +167,18 @@ def test_an_entry_is_current_if_it_holds_what_we_derive_or_something_newer(
     meta["derived"] |= changed
     redis.hset(keys.entry(REPOS), "meta", json.dumps(meta))
     assert store.state(REPOS).is_current(NOW) is is_current
+
+
+@pytest.mark.parametrize("age", [0, 59.9, 60])
+def test_an_entry_of_another_release_is_left_for_a_minute(
+    redis: Redis, store: Store, age: float
+) -> None:
+    store_entry(redis, REPOS, make_list_entry(3, validated_at=NOW, fresh_until=NOW + 1000))
+    meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
+    meta["derived"] |= {"view:stars": 0, "view:nonsense": 1}
+    redis.hset(keys.entry(REPOS), "meta", json.dumps(meta))
+    assert store.state(REPOS).is_current(NOW + age) is (age < 60)
+    assert not store.state(REPOS).is_complete
 
 
 def test_a_negative_answer_lacks_no_views(redis: Redis, store: Store) -> None:

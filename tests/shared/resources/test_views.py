@@ -21,7 +21,3 @@ def test_repositories_are_ranked_by(name: str, member: str, value: object, missi
     assert kind is REPOSITORIES
     assert ranking.value({member: value}) == value
     assert ranking.value({}) == ranking.value({member: []}) == missing
-
-
-def test_there_are_these_five_rankings_and_no_other() -> None:
-    assert set(rankings()) == {"forks", "last_updated", "open_issues", "stars", "watchers"}
