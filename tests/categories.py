@@ -25,6 +25,12 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         *("tests/bench/test_cost.py", "tests/bench/test_scaling.py", "tests/bench/test_plot.py"),
         *("tests/bench/test_load.py", "tests/fuzz/"),
         "tests/shipping/test_deploy.py::test_each_alert_fires",
+        # Lists of several pages, read again and again.
+        *(
+            "tests/refresher/content/test_mixed_views.py",
+            "tests/refresher/github/test_revalidation",
+        ),
+        "tests/shipping/test_kubernetes.py",  # runs kustomize
     ),
     "shipping": (
         *("tests/browser/", "tests/clients/test_octokit.py", "tests/shipping/test_debian.py"),
