@@ -1,6 +1,7 @@
 """The record of a failed refresh, stored beside the entry, which it leaves unchanged."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 from shared.errors import UnreadableError
@@ -46,6 +47,17 @@ class Failure:
         """
         try:
             fields = json.loads(text)
-            return cls(**{**fields, "kind": FailureKind(fields["kind"])})
-        except (ValueError, KeyError, TypeError) as error:
+            failure = cls(**{**fields, "kind": FailureKind(fields["kind"])})
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UnreadableError from error
+        if not failure._is_well_formed():
+            raise UnreadableError
+        return failure
+
+    def _is_well_formed(self) -> bool:
+        """Whether the values have their types; damaged ones would raise when they are used."""
+        times = (self.since, self.at, self.retry_at)
+        numbers = (self.attempts, *times, *(() if self.status is None else (self.status,)))
+        return isinstance(self.reason, str) and all(
+            isinstance(one, int | float) and math.isfinite(one) for one in numbers
+        )
