@@ -16,7 +16,9 @@ from shared.redis import keys
 ANONYMOUS = "anonymous"  # the id for requests without a credential
 SLOT_SECONDS = 300
 SLOTS = 72  # six hours
-PRIVILEGED_FOR = 24 * 3600.0  # seconds for which a privilege counts after it was last seen
+# Seconds for which the fleet remembers what GitHub said about a credential, and what showed that it
+# sees more than the public.
+REMEMBER_S = 24 * 3600
 _LOW = 0.1  # share of a limit
 
 
@@ -130,7 +132,7 @@ def _budget(
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),
         privileges=sorted(
-            name.decode() for name, at in privileges.items() if float(at) > now - PRIVILEGED_FOR
+            name.decode() for name, at in privileges.items() if float(at) > now - REMEMBER_S
         ),
     )
 

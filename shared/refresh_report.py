@@ -17,6 +17,9 @@ TRACKED, ON_DEMAND = "tracked", "on-demand"
 KINDS = (TRACKED, ON_DEMAND)
 TIMELINE_LENGTH = 100  # reports of each kind
 _KEEP_RECORD_S = 30 * 24 * 3600
+# Seconds for which a key of GitHub's responses that no public shape has is reported after it was
+# last seen: a release that knows the key may run by then.
+UNKNOWN_FIELDS_KEPT_S = 7 * 24 * 3600
 
 # Outcomes that requested something from the origin, or should have; others would fill the timeline.
 _EVENTS = frozenset(

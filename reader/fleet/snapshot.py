@@ -21,7 +21,7 @@ from shared.measures import Measures
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
-from shared.refresh_report import Record, RefreshReport
+from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
@@ -29,8 +29,6 @@ _POPULAR = 20  # on-demand resources in a snapshot
 _MAX_AGE = 1.0  # seconds that a snapshot is shared by all callers
 _MAX_WAIT = 15.0  # seconds that a caller waits for another one's snapshot
 _SCHEDULER_SILENCE = 150  # seconds without a heartbeat until it counts as gone; one is due a minute
-# Seconds after an unknown key of a response was last seen: by then a release that knows it may run.
-_UNKNOWN_FOR = 7 * 24 * 3600.0
 _NO_RECORD = Record()
 _NO_MEASURES = Measures({})
 
@@ -293,7 +291,9 @@ def _reading(text: bytes | None) -> tuple[int, int] | None:
 
 
 def _seen_lately(unknown: Mapping[bytes, bytes], now: float) -> Sequence[str]:
-    names = (name.decode() for name, at in unknown.items() if float(at) > now - _UNKNOWN_FOR)
+    names = (
+        name.decode() for name, at in unknown.items() if float(at) > now - UNKNOWN_FIELDS_KEPT_S
+    )
     return tuple(sorted(names))
 
 

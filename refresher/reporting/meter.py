@@ -8,10 +8,10 @@ from threading import Lock
 
 from redis import Redis, RedisError
 
-from refresher.github.auth.credentials import REMEMBER_S
 from refresher.github.exchange import Exchange
 from refresher.github.rate_limit_headers import clock_offset
 from shared import measures
+from shared.budgets import REMEMBER_S
 from shared.clock import Clock
 from shared.measures import Labels, Measure
 from shared.redis import keys

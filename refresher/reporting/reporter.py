@@ -17,7 +17,7 @@ from shared.measures import Measure
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
 from shared.redis.store import EntryState
-from shared.refresh_report import RefreshReport, kind_of
+from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, RefreshReport, kind_of
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
 
@@ -26,7 +26,6 @@ log = logging.getLogger("refresher")
 _MOST_UNKNOWN = 500  # unknown fields that are remembered
 _MOST_NAMED = 10  # of them in one line of the log
 _LONGEST_UNKNOWN = 300  # characters of one
-_KEEP_UNKNOWN = timedelta(days=7)  # after the last one was found
 _KEEP_PROGRESS = timedelta(minutes=1)
 _BAD = frozenset({RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK})
 
@@ -120,7 +119,7 @@ class Reporter:
                 for place in noted:
                     name = f"{operation} {place}"[:_LONGEST_UNKNOWN]
                     pipeline.hset(keys.UNKNOWN_FIELDS, name, str(now))
-                pipeline.expire(keys.UNKNOWN_FIELDS, _KEEP_UNKNOWN)
+                pipeline.expire(keys.UNKNOWN_FIELDS, UNKNOWN_FIELDS_KEPT_S)
                 is_new = pipeline.execute()
             new = [place for place, one in zip(noted, is_new, strict=False) if one]
             if new:

@@ -21,9 +21,10 @@ from redis import Redis
 from refresher.content.narrowing import Findings
 from refresher.errors import OriginError
 from refresher.github.auth.app_installation import AppInstallation
-from refresher.github.auth.credentials import REMEMBER_S, Credential, Token
+from refresher.github.auth.credentials import Credential, Token
 from refresher.github.exchange import Exchange
 from refresher.github.response import GitHubResponse
+from shared.budgets import REMEMBER_S
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys

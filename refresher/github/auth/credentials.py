@@ -22,8 +22,6 @@ TOKEN_LIMIT = 5000
 HARMLESS_SCOPES = frozenset({"read:user", "user:email"})
 # Seconds before a credential that GitHub refused is tried again.
 REFUSED_FOR = 600.0
-# Seconds for which the fleet remembers what GitHub said about a credential.
-REMEMBER_S = 24 * 3600
 # Classic personal access tokens and tokens of OAuth apps, in today's form and in the form that
 # GitHub used until April 2021.
 _CLASSIC = re.compile(r"gh[po]_[A-Za-z0-9_]+|[0-9a-f]{40}")
