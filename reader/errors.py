@@ -1,4 +1,4 @@
-"""The errors that a reader's code raises to have an error response sent.
+"""Errors that a reader's code raises; each one becomes an error response.
 
 `reader.response.respond.refuse` makes the response.
 """
@@ -42,7 +42,7 @@ class Unauthorized(ApiError):  # noqa: N818
 
 
 class Forbidden(ApiError):  # noqa: N818
-    """The request is refused whoever sends it; 403."""
+    """The request is refused, whoever sends it; 403."""
 
     def __init__(self, message: str) -> None:
         super().__init__(403, message)

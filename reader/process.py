@@ -42,7 +42,7 @@ SPARE_THREADS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """The components of one process; made anew after a fork, which threads do not survive."""
+    """The components of one process; made after each fork, because threads do not survive it."""
 
     pid: int
     redis: Redis

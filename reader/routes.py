@@ -41,7 +41,7 @@ def check_target() -> None:
 @routes.get(LIVEZ)
 @routes.get(HEALTHCHECK)
 def health() -> Response:
-    """The health checks, where no ASGI application has responded before Flask."""
+    """The health checks, if no ASGI application has responded before Flask."""
     local = process().start().local
     found = health_response(request.path, lambda: local.missing(process().catalogue.tracked))
     assert found is not None

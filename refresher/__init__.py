@@ -8,7 +8,7 @@ Imports `shared`, and nothing of `reader`. From low to high, each part imports o
 - `storage`: writes to Redis, under the fencing token.
 - `visibility`: makes sure that only public data is stored.
 - `lock`, `reporting`: who refreshes a resource, and how the refresh ended.
-- `context`: what refreshes are made with, in one record.
+- `context`: everything that refreshes need, in one record.
 - `fetch`: fetches a resource from GitHub; visibility comes first.
 - `refresh`: the refresh of one resource, put together from these parts.
 - `jobs`: the jobs that RQ runs. Here clocks, connections and randomness are handed in.

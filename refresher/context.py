@@ -1,4 +1,4 @@
-"""What refreshes are made with: one record for each work horse, made in `refresher.jobs`."""
+"""Everything that refreshes need: one record for each work horse, made in `refresher.jobs`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from refresher.github.private_mode import check_open
 from refresher.github.question import Question, question_of
 from refresher.github.response import GitHubResponse
 from refresher.lock.refresh_lock import HeldLock
-from refresher.storage.change_detection import is_made_anew
+from refresher.storage.change_detection import is_rebuilt
 from refresher.storage.page_store import KnownPages
 from refresher.visibility.access import Access
 from refresher.visibility.askers import ANONYMOUS_ONLY, Askers
@@ -50,7 +50,7 @@ class Fetch:
 
         Args:
             known: the stored pages; empty to read without conditions.
-            asked_at: Unix time in seconds of now: content is as old as the request.
+            asked_at: Unix time in seconds of now: content is as old as its request.
 
         Raises:
             OriginError: GitHub sent nothing that can be stored.
@@ -101,8 +101,8 @@ class Fetch:
     ) -> PublicContent | RefreshOutcome:
         """Read the list page by page, as long as the lock is held."""
         reader, is_of_a_credential = self._list_reader(access.question, askers), False
-        anew = is_made_anew(self.state, known)
-        with closing(reader.read(known.pages, known.ids, is_made_anew=anew)) as steps:
+        rebuild = is_rebuilt(self.state, known)
+        with closing(reader.read(known.pages, known.ids, is_rebuilt=rebuild)) as steps:
             while not self.held.is_lost:
                 match next(steps):
                     case PageRead() as page:

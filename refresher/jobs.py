@@ -163,7 +163,7 @@ def _end_with_parent() -> Callable[[], None]:
 def _named(name: str, catalogue: Catalogue) -> Resource | None:
     resource = catalogue.named(name)
     if resource is None:
-        log.error("refresh of %r refused: not on the list of what may be fetched", name[:200])
+        log.error("refresh of %r refused: this cache does not fetch it", name[:200])
     return resource
 
 

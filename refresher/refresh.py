@@ -17,7 +17,7 @@ from refresher.errors import NoQuorumError, NotNowError, OriginError
 from refresher.fetch import Fetch
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
-from refresher.storage.change_detection import is_made_anew, is_new, is_same
+from refresher.storage.change_detection import is_new, is_rebuilt, is_same
 from refresher.storage.page_store import KnownPages
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -151,21 +151,21 @@ class _Attempt:
         return Fetch(self.resource, self.context, self.held, self.state, refresh_other)
 
     def _known(self) -> KnownPages:
-        """The stored pages; none without an entry, because they could confirm nothing else.
+        """The stored pages; none without an entry: pages can only confirm an entry.
 
-        A single response cannot be made anew from its page, which lacks its header fields: it is
+        A single response cannot be rebuilt from its page, which lacks its header fields: it is
         requested without a condition.
         """
         if self.state.metadata is None:
             return KnownPages()
         known = self.context.storage.pages(self.resource)
         is_expanded = self.resource.kind.is_expanded
-        return KnownPages() if is_made_anew(self.state, known) and not is_expanded else known
+        return KnownPages() if is_rebuilt(self.state, known) and not is_expanded else known
 
     def _store(
         self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
     ) -> RefreshOutcome:
-        """Write the entry anew if its content, or what is derived of it, has changed."""
+        """Write the entry if its content, or what is derived from it, has changed."""
         writer, before = self.context.writer, self.state.metadata
         if isinstance(content, Content) and is_new(self.state, content):
             stored = writer.store(

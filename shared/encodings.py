@@ -17,8 +17,8 @@ class Encoding:
 
     Args:
         name: HTTP's name of it.
-        compress: gives the same bytes each time that it is given the same.
-        version: raise it when `compress` gives other bytes, so that stored bodies are made anew.
+        compress: returns the same bytes each time for the same input.
+        version: raise it when `compress` returns other bytes; stored bodies are then rebuilt.
     """
 
     name: str

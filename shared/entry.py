@@ -12,7 +12,7 @@ fresh_until         Unix time in seconds at which it becomes stale
 body                the representation, uncompressed
 body:{encoding}     the same, compressed once by the refresher, for each of `ENCODINGS`; absent
                     if that saves nothing
-ends                of a expanded list: where each item ends, see `json_array.pack_ends`
+ends                of an expanded list: where each item ends, see `json_array.pack_ends`
 view:{name}         of a ranked list: `[[name of the item, value], ...]`, best first
 view:{name}:ends    where each of its items ends
 ==================  ==========================================================================
@@ -54,16 +54,16 @@ class Metadata:
     """Everything about an entry except its bodies.
 
     Args:
-        status: HTTP status of the representation: 200, or a cached negative answer.
+        status: HTTP status of the representation: 200, or a cached negative response.
         version: grows whenever the stored bodies change.
         etag: opaque part of the strong entity tag of the uncompressed representation.
         content_type: media type of the body.
         changed_at: Unix time in seconds at which the content last changed.
         size: bytes of the uncompressed body.
-        items: number of items of a expanded list; None for anything else.
+        items: number of items of an expanded list; None for anything else.
         links: of an on-demand page, GitHub's `Link` as (relation, query) pairs.
         form: what the entry was made for.
-        derived: what our own code derived of the body, with the version of each.
+        derived: what our own code derived from the body, with the version of each.
         validated_at: Unix time in seconds at which GitHub last confirmed the content.
         fresh_until: Unix time in seconds at which it becomes stale.
     """
@@ -98,7 +98,7 @@ class Entry:
         metadata: everything except the bodies.
         body: the representation, uncompressed.
         encoded: the same, compressed, by the name of the coding; absent if that saves nothing.
-        ends: of a expanded list, where its items end; None for anything else.
+        ends: of an expanded list, where its items end; None for anything else.
         views: of a ranked list, the pre-ordered views by the name of their ranking.
     """
 
@@ -110,7 +110,7 @@ class Entry:
 
     @cached_property
     def array(self) -> JsonArray | None:
-        """The body of a expanded list, ready to be sliced; None for anything else."""
+        """The body of an expanded list, ready to be sliced; None for anything else."""
         return None if self.ends is None else JsonArray(self.body, self.ends)
 
     @cached_property

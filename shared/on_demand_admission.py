@@ -1,6 +1,6 @@
 """Decides whether the refresh of an on-demand resource is queued, and in which place. Pure.
 
-Which paths can be requested on demand at all is decided before, by `Resource.is_allowed`.
+Before that, `Resource.is_allowed` decides which paths can be requested on demand at all.
 """
 
 from shared.resources.resource import Resource
@@ -15,7 +15,7 @@ def is_admitted(resource: Resource, *, queued: int, limit: int) -> bool:
     Args:
         resource: the resource to refresh.
         queued: number of jobs in the queue.
-        limit: number of jobs from which on on-demand resources are turned away (`QUEUE_MAX`).
+        limit: number of queued jobs at which on-demand resources are refused (`QUEUE_MAX`).
     """
     return resource.tracked or queued < limit
 

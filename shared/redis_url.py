@@ -25,7 +25,7 @@ def split_url(value: str) -> SplitResult:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
-        raise ValueError("must be a URL, with a port below 65536 if any") from None
+        raise ValueError("must be a URL; its port must be below 65536") from None
     return parts
 
 
@@ -54,10 +54,10 @@ def server(value: str) -> str:
         raise ValueError("must begin with redis://, rediss:// or unix://")
     if parts.scheme == "unix":
         if not parts.path:
-            raise ValueError("must hold the path of a socket")
+            raise ValueError("must contain the path of a socket")
         return parts.path
     if not parts.hostname:
-        raise ValueError("must hold a host")
+        raise ValueError("must contain a host")
     return f"{parts.hostname}:{parts.port or 6379}"
 
 

@@ -207,7 +207,7 @@ class Settings(BaseSettings):
     admin_token: AdminToken | None = Field(
         None,
         description="for readers: clients that send it may act on the status page; if unset, "
-        "nobody may; at least 16 characters",
+        "actions are off; at least 16 characters",
     )
     status_public: bool = Field(
         True, description="show the status page to everybody, not only to holders of `ADMIN_TOKEN`"

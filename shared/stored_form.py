@@ -1,4 +1,4 @@
-"""What a stored entry was made for, and when it counts as absent or as incomplete: the one plan.
+"""What a stored entry was made for, and when it counts as absent or as incomplete.
 
 =============  =====================================================================================
 what           what happens when it changes
@@ -6,15 +6,15 @@ what           what happens when it changes
 `SCHEMA`       part of every key (`shared.redis.keys`): processes of an older and of a newer schema
                run side by side, and each fills keys of its own. Raise it when a process of the
                release before could not read a value.
-kind           part of an entry's key and of the entry: settings that make a resource tracked, or
-               no longer, give entries of their own.
+kind           part of an entry's key and of the entry: a resource that becomes tracked, or is no
+               longer tracked, gets a separate entry.
 `EXPANSION`    likewise. Raise it when the same pages of GitHub give another body.
-`VISIBILITY`   likewise. Raise it when it is judged more strictly what is public of an answer (also
-               by a stricter row or shape in `shared.resources.operations`), so that what was stored
-               by the older rule counts as absent.
+`VISIBILITY`   likewise. Raise it when the rule of what is public becomes stricter (a row or a shape
+               in `shared.resources.operations`, too), so that entries stored under the older rule
+               count as absent.
 derived data   part of the entry only (`Kind.derived`): what our own code makes of the body, such as
-               views. The entry is served all the same; the next refresh writes it anew with the
-               same ETag if something is missing or has an older version. An older release leaves
+               views. The entry is still served; the next refresh rebuilds it with the same ETag
+               if something is missing or has an older version. An older release leaves
                alone what a newer one derived. If each of two releases derives something that the
                other one does not (a view was renamed), each leaves the other's entry alone for
                `TRUCE` seconds. Otherwise a rolling deploy would have them undo each other's work
@@ -51,7 +51,7 @@ class StoredForm:
 
         Args:
             kind: its name.
-            include_private: private repositories are let in.
+            include_private: private repositories are admitted.
         """
         rule = "private" if include_private else "public"
         return cls(kind, EXPANSION, f"{rule} {VISIBILITY}")
@@ -73,7 +73,7 @@ def lacks(stored: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
 def left_until(
     stored: Mapping[str, int], wanted: Mapping[str, int], *, validated_at: float
 ) -> float:
-    """Unix time in seconds until which an entry need not be made anew, whatever it lacks.
+    """Unix time in seconds until which an entry need not be rebuilt, whatever it lacks.
 
     Args:
         stored: what was derived for the entry, with the version of each.

@@ -43,7 +43,7 @@ def may_bring_a_body(method: str, target: str) -> bool:
 
 
 def wanted(path: str, header: Callable[[str], str], settings: Settings) -> Wanted | None:
-    """The body that is read of a request with the method POST; None for none.
+    """The body to read of a POST request; None if no body is wanted.
 
     Args:
         path: decoded.

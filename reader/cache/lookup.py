@@ -39,7 +39,7 @@ class Found:
 
 @dataclass(frozen=True)
 class WaitLimits:
-    """Limits of the wait for content that is nowhere yet.
+    """Limits of the wait for content that is neither in memory nor in Redis.
 
     Args:
         seconds: that a request waits at most.
@@ -57,7 +57,7 @@ class Lookup:
         local: the local cache.
         store: Redis.
         synchronizer: checks entries that are due or stale.
-        waiters: for content that is nowhere yet.
+        waiters: for content that is neither in memory nor in Redis.
         limits: of the wait for it.
         clock: returns Unix time in seconds.
         stopwatch: returns seconds from any fixed point; never set back.
@@ -93,7 +93,7 @@ class Lookup:
             request_id: of the client's request; a refresh that it causes carries it.
 
         Raises:
-            Unavailable: there is none, and none came in time.
+            Unavailable: no entry was found, and none arrived in time.
         """
         entry = self.in_memory(resource, request_id=request_id)
         if entry is None:
@@ -142,7 +142,7 @@ class Lookup:
         raise Unavailable("The content is still being fetched from GitHub.", retry_after=1)
 
     def _fetch(self, resource: Resource, deadline: float, request_id: str | None) -> Found | None:
-        """The entry from Redis as soon as it is there; None when the time is up."""
+        """The entry as soon as Redis has it; None if the time is over first."""
         # Another flight may have loaded it between this request's miss and the start of its own.
         held = self._local.get(resource, self._clock())
         if held is not None:

@@ -85,7 +85,7 @@ class Synchronizer:
 
     @property
     def losses(self) -> int:
-        """How often a loss of announcements was found; the subscriber then subscribes anew."""
+        """How often a loss of announcements was found; the subscriber then subscribes again."""
         return self._losses
 
     def schedule_check(self, resource: Resource, request_id: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """Enqueueing refreshes and removals, and waiting until the refreshers have done them.
 
-A command never waits in silence for work that nobody will do: once a second it checks that
+A command never waits in silence for work that no process will do: once a second it checks that
 refreshing is not paused and that a refresher is running.
 """
 

@@ -116,7 +116,7 @@ class ProcessReporter:
         """Add what the front's thread has counted since the last call.
 
         Args:
-            counters: that the thread increments no more.
+            counters: the thread no longer increments them.
             connections: number of open connections.
         """
         self._counters.add(counters)

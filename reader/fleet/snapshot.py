@@ -61,7 +61,7 @@ class TrackedView:
         encoded: bytes of the stored compressed bodies, by coding.
         pages: of GitHub's that the content was made from; None if that is not known.
         record: of its refreshes so far.
-        reading: the page that is being read and the number of pages; None if none is.
+        reading: the page that is being read and the number of pages; None if no list is being read.
         is_running: a refresher holds its lock.
         is_complete: the entry holds all that this release derives for its kind.
     """

@@ -1,6 +1,6 @@
 """Pauses and resumes all refreshers, with RQ's own means: `rq suspend` and `rq resume` do the same.
 
-The time of the pause is noted beside, for people.
+The time at which the pause began is stored as well, for people.
 """
 
 from redis import Redis

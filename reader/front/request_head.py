@@ -125,7 +125,7 @@ def normalize(head: bytes) -> NormalizedHead | None:
 def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
     """Parse the lines that `normalize` returned.
 
-    None if the first line is not plain, or a field stands twice that may stand once.
+    None if the first line is not plain, or a field that may occur once occurs twice.
     """
     method, _, rest = lines[0].decode("latin-1").partition(" ")
     target, _, version = rest.partition(" ")

@@ -1,7 +1,7 @@
 """The URL that a client used, which `Link` has to lead back to.
 
-Behind a load balancer `X-Forwarded-Host` and `X-Forwarded-Proto` tell it. They count only if the
-peer is a trusted proxy (`TRUSTED_PROXIES`), since anybody can send them.
+Behind a load balancer, `X-Forwarded-Host` and `X-Forwarded-Proto` contain it. They count only if
+the peer is a trusted proxy (`TRUSTED_PROXIES`), since any client can send them.
 """
 
 import re

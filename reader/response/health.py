@@ -1,7 +1,8 @@
-"""The responses of `/livez` and `/healthcheck`, which balancers ask for every few seconds.
+"""The responses of `/livez` and `/healthcheck`, which load balancers request every few
+seconds.
 
-The ASGI application sends them without a thread, Flask where it is served without ASGI
-(`gunicorn reader.wsgi:app`).
+The ASGI application sends them without a thread. Without ASGI (`gunicorn reader.wsgi:app`), Flask
+sends them.
 """
 
 from collections.abc import Callable, Sequence

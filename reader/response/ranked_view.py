@@ -55,7 +55,7 @@ class RankedView:
         array = entry.views.get(self.ranking)
         if array is None:
             raise Unavailable(
-                f"The view {self.ranking} is not made yet: the list was stored by another release.",
+                f"The view {self.ranking} is not available yet: another release stored the list.",
                 retry_after=_RETRY_AFTER,
             )
         count = min(self.count, len(array))

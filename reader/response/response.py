@@ -1,6 +1,6 @@
 """The HTTP response for a representation: a pure function of it, the request's fields and now.
 
-Here are decided: the content coding and the ETag that is sent, 304, `Link`, `Age`, `Cache-Control`
+This module decides the content coding, the ETag that is sent, 304, `Link`, `Age`, `Cache-Control`
 and `Cache-Status`.
 """
 

@@ -20,10 +20,10 @@ _VIEW = "view"
 
 @dataclass(frozen=True)
 class Target:
-    """A resource, and how what is sent is made of its entry.
+    """A resource, and the representation to select from its entry.
 
     Args:
-        resource: whose entry it is made of.
+        resource: the resource of the entry.
         select: gives the representation: the whole of a 200, a page or a view.
         route: its label in metrics.
     """
@@ -33,7 +33,7 @@ class Target:
     route: str
 
     def represent(self, entry: Entry) -> Representation:
-        """The representation that the target names; a negative answer has only the whole.
+        """The representation that the target names; a negative response is always sent whole.
 
         Raises:
             Unavailable: the entry lacks it.
@@ -55,7 +55,7 @@ def parse_target(catalogue: Catalogue, target: str) -> Target:
 
     Raises:
         NotFound: it names nothing that is served here.
-        BadRequest: it names a view of a number of items that is not a number.
+        BadRequest: it names a view whose number of items is not a number.
     """
     path, _, query = target.partition("?")
     if path.startswith("//"):  # which names another thing here than at GitHub

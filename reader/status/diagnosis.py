@@ -116,7 +116,7 @@ _PRIVATE = Statement(
     Topic.PRIVATE,
     "Private repositories are served to everybody",
     "INCLUDE_PRIVATE=true lets private repositories, and the resources below them, into the cache. "
-    "Every client that can reach a reader can read them: restrict who can.",
+    "Every client that can reach a reader can read them: restrict access to the readers.",
 )
 
 
@@ -126,11 +126,11 @@ def _privileged(fleet: Fleet, *, include_private: bool) -> Iterator[Statement]:
     if not found:
         return
     if include_private:  # a credential has to see them, so there is nothing to create instead
-        needed = "INCLUDE_PRIVATE=true needs one that sees private repositories, and no more."
+        needed = "INCLUDE_PRIVATE=true needs one that sees private repositories, and nothing else."
         named = [f"{one.id} {listed(list(one.shown_by))}." for one in found]
         yield Statement(Level.NOTE, Topic.PRIVILEGES, _PRIVILEGED, " ".join([needed, *named]))
         return
-    served = "Only public content is served all the same, but a bug could expose the rest."
+    served = "Readers still serve only public content, but a bug could expose the rest."
     named = [f"{one.id} {listed(list(one.shown_by))}: {one.instead}." for one in found]
     yield Statement(Level.WARN, Topic.PRIVILEGES, _PRIVILEGED, " ".join([served, *named]))
 
@@ -167,8 +167,8 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
         oldest = max(view.age for view in stale)
         under_way = sum(view.is_running for view in stale)
         text = (
-            f"{len(stale)} of {plural(len(fleet.tracked), 'tracked resource')} outlived "
-            f"CACHE_TTL, at most {about(oldest)} old, and still served. "
+            f"{len(stale)} of {plural(len(fleet.tracked), 'tracked resource')} still served "
+            f"after CACHE_TTL, at most {about(oldest)} old. "
             f"{_under_way(under_way, fleet)}"
         )
         yield Statement(Level.NOTE, Topic.CONTENT, f"{len(stale)} stale", text)
@@ -221,7 +221,9 @@ def _refreshing(fleet: Fleet) -> Iterator[Statement]:
     if fleet.suspended:
         since = fleet.suspended_since
         until = "" if since is None else f" since {_since(since, fleet.now)}"
-        text = f"An operator has paused refreshing{until}. Content is served, and ages."
+        text = (
+            f"An operator has paused refreshing{until}. Cached content is served, but not renewed."
+        )
         yield Statement(Level.WARN, Topic.PAUSE, "Refreshing is paused", text)
     if not fleet.workers:
         text = (
@@ -232,7 +234,7 @@ def _refreshing(fleet: Fleet) -> Iterator[Statement]:
     if any(_lacks_lock(view) for view in fleet.tracked):
         text = (
             "Too few of the servers in REDLOCK_URLS respond to the refreshers. Nothing is "
-            "refreshed; content is served, and ages. Refreshing resumes when they are back."
+            "refreshed; cached content is served. Refreshing resumes when they are back."
         )
         yield Statement(Level.WARN, Topic.LOCKS, "No lock can be taken", text)
     if fleet.origin_paused_until > fleet.now:
@@ -273,4 +275,8 @@ def _since(at: float, now: float) -> str:
 
 
 def _some_of(part: int, whole: int) -> str:
-    return f"all {whole} tracked resources" if part == whole else f"{part} of {whole} tracked"
+    return (
+        f"all {whole} tracked resources"
+        if part == whole
+        else f"{part} of {whole} tracked resources"
+    )

@@ -47,7 +47,7 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A share in percent; a dash if the whole is 0. Only all is 100 %, only none is 0 %."""
+    """A share in percent; a dash if the whole is 0. 100 % and 0 % are exact."""
     if not whole:
         return "\u2013"
     percent = 100 * part / whole

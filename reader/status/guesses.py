@@ -1,10 +1,10 @@
 """Delays for wrong `ADMIN_TOKEN`s, which are counted together for the whole fleet.
 
-Not by client address: behind a load balancer all clients have the same one, and an attacker with
-many addresses would guess from each. The correct token is checked first and answered at once,
-however many wrong ones arrive: an attack must not lock the operator out. So a client that gives up
-early learns from the silence that its guess was wrong; what such a client cannot get around is the
-token's length, see docs/security.md.
+They are not counted by client address: behind a load balancer all clients have the same address,
+and an attacker with many addresses would guess from each. The correct token is checked first and
+answered at once, however many wrong ones arrive: an attack must not lock the operator out. So a
+client that gives up early learns from the silence that its guess was wrong. The token's length
+protects against such a client, see docs/security.md.
 """
 
 from collections.abc import Callable

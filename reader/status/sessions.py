@@ -1,8 +1,8 @@
 """Sign-in sessions of the status page: a random id in a cookie, and a proof of it in Redis.
 
 Redis decides, so a session that was signed out ends at every reader at once. The cookie holds
-nothing that depends on `ADMIN_TOKEN`: a cookie signed with the token would let anybody test tokens
-offline, and each response to a forged one would tell whether a guess is right.
+nothing that depends on `ADMIN_TOKEN`: a cookie signed with the token would let its holder test
+tokens offline, and each response to a forged one would tell whether a guess is right.
 `session:{digest}` holds a MAC of the id, keyed with the token: a client that can write to Redis but
 lacks the token cannot make a session, and a new token ends every session.
 """
@@ -40,7 +40,7 @@ class Session:
         return None if self.id is None else _mac(self.id, "csrf")
 
     def signed(self, text: str) -> str:
-        """A text that passes through this session's browser; nobody else can make one."""
+        """A text that passes through this session's browser; no other client can make one."""
         signed = self._signer().dumps(text)
         return signed.decode() if isinstance(signed, bytes) else signed
 

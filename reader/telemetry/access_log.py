@@ -39,8 +39,8 @@ class Access(NamedTuple):
 class AccessLog:
     """Notes requests in memory, and writes them to the log later, from another thread.
 
-    If writing blocked, a standard error that nobody reads would hold up the front. If more requests
-    are noted than written, the oldest lines are lost, and a warning tells how many.
+    If writing blocked, a standard error that no process reads would block the front. If more
+    requests are noted than written, the oldest lines are lost, and a warning tells how many.
 
     Args:
         share: of requests that are logged, from 0 to 1; the first request is one of them.

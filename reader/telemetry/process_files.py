@@ -1,8 +1,8 @@
 """The counts of all reader processes of one node (a gunicorn), through files in a shared folder.
 
 Each process writes its own counts into a file about once a second. The process that serves
-`/metrics` adds the files up. This needs neither Redis, which is away just when one wants to see
-metrics, nor shared memory, which costs more for each request than the front's whole response.
+`/metrics` adds the files up. This needs neither Redis, which may be away when metrics are needed
+most, nor shared memory, which costs more for each request than the front's whole response.
 
 The counts of a process that has ended must stay in the sums, or these would decrease: each process
 that starts adds the files of ended processes to one file.

@@ -80,7 +80,7 @@ class Content:
             version: its number.
             now: Unix time in seconds.
             lifetime: seconds that it stays fresh.
-            changed_at: Unix time in seconds when the content became what it is; None for now.
+            changed_at: Unix time in seconds when the content last changed; None for now.
         """
         metadata = Metadata(
             status=self.status,
@@ -154,7 +154,7 @@ def of_response(
 
 
 def _is_of(shape: Shape, value: Any, left: Any) -> bool:
-    """Whether a value has the described shape; an error that is sent with a 200 has not."""
+    """Whether a value has the described shape; an error that is sent with a 200 does not."""
     is_of_a_kind = shape.is_free or shape.is_scalar or isinstance(left, dict | list)
     return is_of_a_kind and (bool(left) or not value)
 

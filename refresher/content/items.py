@@ -72,7 +72,7 @@ def decode(body: bytes) -> Any:
         text = body.decode()
         value, end = _decoder.raw_decode(text, _skip(text, 0))
         if _skip(text, end) != len(text):
-            raise ValueError("the body does not end where its value does")
+            raise ValueError("the body continues after its value")
     except (ValueError, RecursionError) as error:
         raise _not_json(error) from error
     return value
@@ -123,7 +123,7 @@ def elements(body: bytes) -> Iterator[tuple[str, Any]]:
         more = text[at : at + 1] == ","
         at = _skip(text, at + 1) if more else at
     if text[at : at + 1] != "]" or _skip(text, at + 1) != len(text):
-        raise ValueError("the array does not end where the body does")
+        raise ValueError("the body continues after the array")
 
 
 def _item(
@@ -136,7 +136,7 @@ def _item(
     try:
         public, _ = narrowed(text, value, shape, found)
     except UnfitError as error:
-        raise OriginError(FailureKind.UNEXPECTED, "GitHub's list holds another thing") from error
+        raise OriginError(FailureKind.UNEXPECTED, "GitHub's list has an invalid item") from error
     findings.add(found)
     # Items of some lists have no id: the text identifies them.
     identity = value.get("id")

@@ -37,8 +37,8 @@ class ReadList:
     Args:
         items: each once, in GitHub's order.
         pages: the pages that the items come from.
-        findings: non-public parts of the stored pages that a credential confirmed, by the public
-            shapes of today.
+        findings: non-public parts of the stored pages that a credential confirmed, by the present
+            public shapes.
     """
 
     items: Sequence[Item]
@@ -168,7 +168,7 @@ class ListReader:
         known: Sequence[Page],
         known_ids: Sequence[Hashable],
         *,
-        is_made_anew: bool = False,
+        is_rebuilt: bool = False,
     ) -> Generator[Step, None, None]:
         """Read until the list is consistent; the last step is a `ReadList` or `Unchanged`.
 
@@ -178,7 +178,7 @@ class ListReader:
         Args:
             known: the stored pages; empty to read without conditions.
             known_ids: ids of the items of the stored entry.
-            is_made_anew: return the items even if no page changed, from the stored bodies.
+            is_rebuilt: return the items even if no page changed, from the stored bodies.
 
         Raises:
             OriginError: a page could not be read, or the list kept changing.
@@ -197,7 +197,7 @@ class ListReader:
                 pages, items = known, {}
                 continue
             is_unchanged = number == 0 and not changed and _urls(pages) == _urls(known)
-            if is_unchanged and not is_made_anew:
+            if is_unchanged and not is_rebuilt:
                 yield Unchanged(pages)
                 return
             stored = Findings()

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from refresher.github.response import GitHubResponse
 
-WINDOW = 3600.0  # seconds after which a primary limit starts anew
+WINDOW = 3600.0  # seconds after which a primary limit starts again
 # The pause after a limit was met if GitHub names none: "wait for at least one minute".
 UNSAID_PAUSE = 60.0  # seconds
 

@@ -3,7 +3,7 @@
 A list of 7,000 repositories keeps a refresher busy for a minute. With several organisations of that
 size, as many refreshers would be busy, and a small resource that a client waits for would come
 after all of them. So a large list is held back while large lists are being refreshed by all
-refreshers but one. Like any stale resource, it is requested again within a second or two.
+refreshers except one. Like any stale resource, it is requested again within a second or two.
 
 Which lists are being refreshed is read from the marks of their locks. These expire with their
 processes, so nothing has to be released (Nygard, "Release It!", calls this a bulkhead).

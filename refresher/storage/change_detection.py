@@ -1,6 +1,6 @@
 """Decides what a refresh found: nothing new, or an entry to write. Pure.
 
-GitHub's content is compared by the ETag that we derive from it. An entry is also made anew if it
+GitHub's content is compared by the ETag that we derive from it. An entry is also rebuilt if it
 lacks derived data (`shared.stored_form`), or if the public shapes have changed since it was made.
 """
 
@@ -10,8 +10,8 @@ from refresher.storage.page_store import KnownPages
 from shared.redis.store import EntryState
 
 
-def is_made_anew(state: EntryState, known: KnownPages) -> bool:
-    """Whether the content is made anew even if GitHub says that no page changed.
+def is_rebuilt(state: EntryState, known: KnownPages) -> bool:
+    """Whether the content is rebuilt even if GitHub says that no page changed.
 
     Args:
         state: of the entry before the refresh.

@@ -31,7 +31,7 @@ _DAY_MS = 24 * 3600 * 1000
 _TOKEN_MS = int(1000 * 1.5 * JOB_TIMEOUT.total_seconds())
 
 # Hands out a fencing token that is greater than any before, even after Redis lost its data:
-# the microseconds of Redis's clock, or one more than the last where that stood still.
+# the microseconds of Redis's clock, or one more than the last token if the clock stood still.
 # KEYS: fence. ARGV: milliseconds to remember it. Returns the token as a string.
 _DRAW = """
 local clock = redis.call('TIME')
@@ -124,7 +124,7 @@ redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[6])
 class EntryWriter:
     """The writing side of the Redis schema; methods may raise `redis.RedisError`.
 
-    Each returns False when the write was refused: the lock was lost on the way.
+    Each returns False if the write was refused: the lock was lost during the refresh.
     """
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
@@ -162,7 +162,7 @@ class EntryWriter:
             now: Unix time in seconds when GitHub was asked.
             invalidated_by: `EntryState.invalidated_by` from before GitHub was asked: the refresh
                 has handled that invalidation.
-            changed_at: Unix time in seconds when the content became what it is; None for now.
+            changed_at: Unix time in seconds when the content last changed; None for now.
         """
         lifetime = self._lifetime(resource)
         entry = content.entry(
@@ -208,9 +208,9 @@ class EntryWriter:
 
         Args:
             resource: what is confirmed.
-            content: what was read; its pages may have changed where the content did not, in
-                items that are not shown.
-            known: the pages as they are stored, so that nothing is written that is there.
+            content: what was read; its pages may have changed although the content did not,
+                in items that are not shown.
+            known: the stored pages, so that unchanged pages are not written again.
             token: drawn for this refresh.
             now: Unix time in seconds when the origin was asked.
             invalidated_by: as for `store`.
@@ -253,7 +253,7 @@ class EntryWriter:
         return bool(recorded)
 
     def forget(self, resource: Resource) -> None:
-        """Remove all that is stored of an on-demand resource; versions up to now count no more."""
+        """Remove all that is stored of an on-demand resource; readers drop versions up to now."""
         token = self.draw_token(resource)
         stored = [*_content_keys(resource), keys.record(resource), keys.forgotten(resource)]
         self._forget(
@@ -262,7 +262,7 @@ class EntryWriter:
         )
 
     def _let_expire(self, other: Resource) -> None:
-        """Let go of what refreshers of other settings stored, unless they go on storing it."""
+        """Let entries of refreshers with other settings expire, unless those still renew them."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for key in (keys.entry(other), keys.pages(other)):
                 pipeline.pexpire(key, _DAY_MS, nx=True)
@@ -273,7 +273,7 @@ class EntryWriter:
         return settings.cache_ttl if resource.tracked else settings.on_demand_ttl
 
     def _keep_ms(self, resource: Resource) -> int:
-        """Tracked content never expires; the rest does when no refresh was called for so long."""
+        """Tracked content never expires; other content expires after so long without a refresh."""
         return 0 if resource.tracked else self._on_demand_ms
 
     @property

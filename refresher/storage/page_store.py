@@ -1,4 +1,4 @@
-"""The origin's pages in Redis: what they were, for the next conditional requests.
+"""The origin's pages in Redis, for the next conditional requests.
 
 One hash beside each entry, written in the same step:
 
@@ -6,7 +6,7 @@ One hash beside each entry, written in the same step:
 field    meaning
 =======  =====================================================================================
 heads    JSON: `shapes`, a digest of the public shapes that the content was made with, and `pages`:
-         of each page all but its body
+         everything of each page except its body
 ids      JSON: of an expanded list, the items' ids, in order, private ones included
 1, 2 ..  the page's body as GitHub sent it, compressed
 =======  =====================================================================================

@@ -33,7 +33,7 @@ def may_not_push(
 ) -> frozenset[str]:
     """Ids of the credentials that, as GitHub said, may not push to a repository.
 
-    To a GitHub App it says so whatever the App may do; there the App's own permissions count.
+    It says so to every GitHub App; for an App, only the permissions of its token count.
 
     Args:
         repository: GitHub's last response about it, as sent; None if it is not stored.

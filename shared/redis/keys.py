@@ -1,7 +1,7 @@
 """How every Redis key of ours is spelled; no other module holds the prefix.
 
 The prefix carries the number of the schema (`shared.stored_form`): processes of an older or a newer
-schema see other keys, so both can run side by side during a deployment, and each warms its own.
+schema see other keys, so both can run side by side during a deployment, and each fills its own.
 
 ===================  ======  =============  ==========  =======================================
 key                  type    expires        written by  meaning
@@ -74,8 +74,8 @@ kept                 zset    never          refresher   ids of on-demand entries
 kept-sizes           hash    never          refresher   bytes of each of them, and their `total`
 ===================  ======  =============  ==========  =======================================
 
-`{id}` is `Resource.id`; of a credential and of a reader process its own. Beside these live RQ's own
-keys (`rq:...`).
+`{id}` is `Resource.id`, or the id of a credential or of a reader process. RQ has keys of its own
+(`rq:...`).
 """
 
 from shared.resources.resource import Resource

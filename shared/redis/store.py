@@ -26,7 +26,7 @@ class EntryState:
             handled; None if there is none.
         forgotten: versions up to this one must not be served any more; 0 if there are none.
         is_complete: the entry holds all that this process derives for its kind.
-        left_until: Unix time in seconds before which an incomplete entry is not made anew, because
+        left_until: Unix time in seconds before which an incomplete entry is not rebuilt, because
             a release that derives something else stored it.
     """
 
@@ -68,7 +68,7 @@ class Store:
     """The reading side of the Redis schema; every method may raise `redis.RedisError`.
 
     An entry that this process cannot read, or that was made for another form (see
-    `shared.stored_form`), counts as absent: a refresh will write it anew.
+    `shared.stored_form`), counts as absent: the next refresh replaces it.
 
     Not the writing side: only refreshers write entries, in `refresher.storage.entry_writer`.
     """
@@ -130,7 +130,7 @@ def _state(
 def is_complete(resource: Resource, metadata: Metadata) -> bool:
     """Whether an entry holds all that this process derives for it.
 
-    A negative answer (a 404 and the like) is no list, so nothing is derived of its items.
+    A negative response (such as a 404) is not a list, so nothing is derived from its items.
     """
     return metadata.status != 200 or not lacks(metadata.derived, resource.kind.derived)
 

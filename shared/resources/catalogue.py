@@ -22,7 +22,7 @@ class Catalogue:
 
     Args:
         orgs: organisations tracked, in the settings' order and spelling.
-        include_private: private repositories, and what lies below them, are let in.
+        include_private: private repositories, and what lies below them, are admitted.
         kinds: the rows of the table that are tracked.
     """
 
@@ -40,7 +40,7 @@ class Catalogue:
         """Every tracked resource: those of no organisation first, then each organisation's.
 
         Raises:
-            SettingsError: one is not among what may be asked for; tracking is no way around that.
+            SettingsError: the table of operations refuses one; tracking does not change that.
         """
         resources = [self._made(kind) for kind in self.kinds if not kind.is_of_an_organisation]
         for org in self.orgs:
@@ -55,7 +55,7 @@ class Catalogue:
         """The tracked resource of a kind.
 
         Args:
-            kind: of which each organisation has one.
+            kind: a kind with one resource for each organisation.
             org: in the settings' spelling.
         """
         return self._made(kind, org)

@@ -5,7 +5,7 @@ them from the settings. Whatever depends on the kind of a resource reads its row
 route labels, webhooks, ranked views, ranking, privacy and lifetimes.
 
 To add a ranking, add a row to the `rankings` of a kind. To add a tracked list, add a row to
-`TRACKED`. `shared.stored_form` sees to it that entries stored before are written anew.
+`TRACKED`. `shared.stored_form` then has the entries rebuilt that were stored before.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class Keeping(StrEnum):
 
 
 class Visibility(StrEnum):
-    """How the refreshers decide what of GitHub's answer is public.
+    """How the refreshers decide which part of GitHub's response is public.
 
     In either case the operation must be allowed, and a repository above must be public.
     """
@@ -49,7 +49,7 @@ class Ranking:
     Args:
         name: as the path of a view spells it; unique among all kinds.
         value: key function: what an item is ranked by.
-        version: raise it when `value` changes its meaning, so that stored views are made anew.
+        version: raise it when `value` changes its meaning, so that stored views are rebuilt.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Kind:
         route: label in metrics.
         keeping: tracked or on demand.
         is_expanded: all pages are read and flattened into one array.
-        visibility: how it is decided what of GitHub's answer is public.
+        visibility: how the public part of GitHub's response is found.
         named_by: of a ranked list, the member that names an item in the views.
         rankings: of a list.
         events: which may change it.
@@ -115,7 +115,7 @@ class Kind:
         """What our own code derives from GitHub's bytes for an entry, with the version of each.
 
         An entry carries what was derived for it. One that lacks something, or has an older version
-        of it, is written anew by the next refresh, although GitHub says that nothing changed.
+        of it, is rebuilt by the next refresh, although GitHub says that nothing changed.
         """
         ends = {"ends": 1} if self.is_expanded else {}
         views = {f"view:{ranking.name}": ranking.version for ranking in self.rankings}

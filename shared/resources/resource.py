@@ -1,4 +1,4 @@
-"""A resource: a path of GitHub with its query, of a kind."""
+"""A resource: a path of GitHub with its query, and its kind."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from shared.stored_form import StoredForm
 
 @dataclass(frozen=True)
 class Resource:
-    """A path of GitHub with its canonical query, and the kind that it is of.
+    """A path of GitHub with its canonical query, and its kind.
 
     Not a URL: it has no host, and its query is sorted and re-encoded.
 
@@ -20,7 +20,7 @@ class Resource:
         path: begins with `/`; percent-encoded in the one canonical way.
         query: canonical query string, without `?`; empty for none.
         kind: its row in the table of kinds.
-        include_private: private repositories, and what lies below them, are let in.
+        include_private: private repositories, and what lies below them, are admitted.
     """
 
     path: str
@@ -52,23 +52,23 @@ class Resource:
     def id(self) -> str:
         """A short form of form and name that Redis keys and RQ job ids can hold (hex digits).
 
-        Processes whose settings differ, as in a rolling change, so have entries of their own.
+        So processes whose settings differ, as in a rolling change, have separate entries.
         """
         return hashlib.sha256(f"{self.form}\n{self.name}".encode()).hexdigest()[:32]
 
     @property
     def other_form(self) -> "Resource":
-        """The same as processes keep it whose `INCLUDE_PRIVATE` is the other one."""
+        """The same resource in processes with the opposite `INCLUDE_PRIVATE`."""
         return replace(self, include_private=not self.include_private)
 
     @cached_property
     def operation(self) -> Operation | None:
-        """The operation of GitHub that answers it; None if GitHub documents none."""
+        """GitHub's operation for this path; None if GitHub does not document one."""
         return operation_at(segments_of(self.path) or [])
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the decisions let it be asked for, with its query: tracked or not."""
+        """Whether the table of operations allows it, with its query; tracked or not."""
         operation = self.operation
         if operation is None or operation.decision is Decision.REFUSED:
             return False

@@ -1,6 +1,6 @@
 """How a path and a query are written: in one canonical way for each resource.
 
-Two requests that GitHub would answer alike have the same name.
+Two requests that GitHub would treat in the same way have the same name.
 """
 
 import re
@@ -18,7 +18,7 @@ _OF_REPOSITORIES = frozenset({"repos", "networks"})
 
 
 def segments_of(path: str) -> list[str] | None:
-    """The decoded segments of a path, owners and repositories in lower case; None if it is odd.
+    """The decoded segments of a path, owners and repositories in lower case; None if invalid.
 
     GitHub ignores the case of logins and repository names, and of nothing else.
 

@@ -150,7 +150,7 @@ def test_a_view_that_a_release_adds_appears_after_one_refresh_and_no_request_fai
         first = replace(fleet, first)
         missing = first.get("/view/top/5/size")
         assert missing.status_code == 503
-        assert "is not made yet" in missing.json()["message"]
+        assert "is not available yet" in missing.json()["message"]
         assert int(missing.headers["Retry-After"]) > 0
         assert second.get("/view/top/5/size").status_code == 404
 

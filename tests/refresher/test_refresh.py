@@ -887,7 +887,7 @@ class TestDerivedData:
         assert counters["statuses"] == {"304": counters["total"]}
         assert refresh(REPOS, context) is RefreshOutcome.FRESH
 
-    def test_of_a_single_object_is_made_anew_too(
+    def test_of_a_single_object_is_rebuilt_too(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
     ) -> None:
         context = context_for(github.url)
@@ -899,7 +899,7 @@ class TestDerivedData:
         assert (after.body, after.encoded) == (before.body, before.encoded)
         assert after.metadata.etag == before.metadata.etag
 
-    def test_of_an_older_version_is_made_anew(
+    def test_of_an_older_version_is_rebuilt(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
     ) -> None:
         context = context_for(github.url)

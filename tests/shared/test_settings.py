@@ -308,9 +308,9 @@ def test_locks_are_on_the_main_redis_unless_they_have_servers_of_their_own() -> 
             "redis://a,redis://b,redis://a:6379/1",
             "names a server twice: its vote would count double",
         ),
-        ("redis://a,redis://b,", "must be a URL, with a port below 65536 if any"),
+        ("redis://a,redis://b,", "must be a URL; its port must be below 65536"),
         ("redis://a,http://b,redis://c", "must begin with redis://, rediss:// or unix://"),
-        ("redis://a,redis://,redis://c", "must hold a host"),
+        ("redis://a,redis://,redis://c", "must contain a host"),
         (f"redis://:{SECRET}@a,x", "must begin with"),
     ],
 )

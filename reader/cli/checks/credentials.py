@@ -85,4 +85,4 @@ def _check_expiry(name: str, expires: str, now: float) -> Finding:
         return Finding(_ABOUT, Verdict.OK, found)
     verdict = Verdict.WARNING if left > 0 else Verdict.PROBLEM
     found = f"{name}: it expires in {about(left)}" if left > 0 else f"{name}: expired on {expires}"
-    return Finding(_ABOUT, verdict, found, "create a new one, and give refreshers both meanwhile")
+    return Finding(_ABOUT, verdict, found, "create a new one, and give refreshers both until then")

@@ -26,14 +26,17 @@ def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterat
             "restrict who can reach readers, or set it to false everywhere",
         )
     if settings.admin_token is None:
-        found = "ADMIN_TOKEN is not set here: such readers allow no actions on the status page"
+        found = (
+            "ADMIN_TOKEN is not set here: readers with these settings allow no actions on the "
+            "status page"
+        )
         yield Finding(_ABOUT, Verdict.NOTE, found)
     if settings.local_ttl > settings.cache_ttl:
         yield Finding(
             _ABOUT,
             Verdict.NOTE,
-            "LOCAL_TTL is longer than CACHE_TTL: readers check Redis when content becomes stale "
-            "all the same",
+            "LOCAL_TTL is longer than CACHE_TTL: readers still check Redis when content "
+            "becomes stale",
             "a LOCAL_TTL of a twentieth of CACHE_TTL is sufficient",
         )
     proxy = next((name for name in _SIGNS_OF_PROXIES if environment.get(name)), None)

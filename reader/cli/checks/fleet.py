@@ -43,7 +43,7 @@ def check_processes(fleet: Fleet) -> Iterator[Finding]:
 def _check_readers(fleet: Fleet) -> Iterator[Finding]:
     subject, readers = "readers", fleet.readers
     if not readers:
-        found = "none has reported: none is running with this Redis"
+        found = "no reader process has reported to this Redis"
         yield Finding(subject, Verdict.WARNING, found, "start them as the Procfile does")
         return
     nodes = {reader.node for reader in readers}

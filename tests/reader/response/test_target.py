@@ -256,7 +256,7 @@ def test_a_negative_answer_has_no_pages_and_no_views(target: str) -> None:
 
 def test_a_view_that_another_release_did_not_make_is_unavailable_for_a_reason() -> None:
     older = make_ranked_entry({"Netflix/g": 6}, views=["forks"])
-    with pytest.raises(Unavailable, match="The view stars is not made yet") as refused:
+    with pytest.raises(Unavailable, match="The view stars is not available yet") as refused:
         found(VIEW).represent(older)
     assert refused.value.status == 503
     assert int(refused.value.headers["Retry-After"]) > 0

@@ -96,7 +96,7 @@ def test_pauses_by_an_operator_and_by_github_are_stated() -> None:
     assert said == {
         "Refreshing is paused": (
             "An operator has paused refreshing since 07:58:00 UTC (2 min). "
-            "Content is served, and ages."
+            "Cached content is served, but not renewed."
         ),
         "GitHub asked for a pause": (
             "GitHub reported a secondary rate limit. No refresher sends it a request for 45 s; "
@@ -122,7 +122,7 @@ class TestACredentialThatSeesTooMuch:
             (Level.GOOD, "Everything is fresh"),
         ]
         assert said[0].text == (
-            "Only public content is served all the same, but a bug could expose the rest. "
+            "Readers still serve only public content, but a bug could expose the rest. "
             "abc123 has the scope repo and may push to a repository: make a classic token without "
             "any scope, of an account that belongs to no organisation."
         )
@@ -198,7 +198,7 @@ class TestWhileRedisIsAway:
         held = [make_view(), replace(make_view("/"), metadata=None)]
         (said,) = diagnose(None, held, now=NOW)
         assert said.level is Level.BAD
-        assert "serves 1 of 2 tracked from its memory" in said.text
+        assert "serves 1 of 2 tracked resources from its memory" in said.text
 
     def test_a_reader_that_holds_nothing_promises_nothing(self) -> None:
         (said,) = diagnose(None, [make_view(metadata=None)], now=NOW)

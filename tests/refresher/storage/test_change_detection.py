@@ -6,7 +6,7 @@ import pytest
 
 from refresher.content.content import Content
 from refresher.content.page import Unchanged
-from refresher.storage.change_detection import is_made_anew, is_new, is_same
+from refresher.storage.change_detection import is_new, is_rebuilt, is_same
 from refresher.storage.page_store import KnownPages
 from shared.redis.store import EntryState
 from tests.builders import make_metadata
@@ -38,7 +38,7 @@ def test_pages_that_did_not_change_bring_nothing_new(state: EntryState) -> None:
     assert not is_new(state, Unchanged([]))
 
 
-def test_an_entry_is_made_anew_if_it_is_incomplete_or_its_pages_are_outdated() -> None:
-    assert not is_made_anew(SAME, KnownPages())
-    assert is_made_anew(SAME, KnownPages(is_outdated=True))
-    assert is_made_anew(replace(SAME, is_complete=False), KnownPages())
+def test_an_entry_is_rebuilt_if_it_is_incomplete_or_its_pages_are_outdated() -> None:
+    assert not is_rebuilt(SAME, KnownPages())
+    assert is_rebuilt(SAME, KnownPages(is_outdated=True))
+    assert is_rebuilt(replace(SAME, is_complete=False), KnownPages())
