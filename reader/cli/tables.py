@@ -138,7 +138,7 @@ def _encoded(view: TrackedView) -> list[tuple[str, int]]:
 def _record(view: TrackedView) -> str:
     record = view.record
     if not record.refreshes:
-        return "none is on record"
+        return "none recorded yet"
     unmodified = share(record.not_modified, record.requests)
     requests = plural(record.requests, "request")
     return f"{record.refreshes}, with {requests}, of which {unmodified} were not modified (304)"

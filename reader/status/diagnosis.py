@@ -167,8 +167,8 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
         oldest = max(view.age for view in stale)
         under_way = sum(view.is_running for view in stale)
         text = (
-            f"{len(stale)} of {plural(len(fleet.tracked), 'tracked resource')} still served "
-            f"after CACHE_TTL, at most {about(oldest)} old. "
+            f"Past CACHE_TTL, but still served: {len(stale)} of "
+            f"{plural(len(fleet.tracked), 'tracked resource')}, at most {about(oldest)} old. "
             f"{_under_way(under_way, fleet)}"
         )
         yield Statement(Level.NOTE, Topic.CONTENT, f"{len(stale)} stale", text)

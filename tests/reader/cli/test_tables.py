@@ -102,7 +102,7 @@ def test_a_failure_says_why_how_often_and_when_it_is_tried_again() -> None:
 def test_the_number_of_requests_is_shown() -> None:
     view = recorded(make_view(), refreshes=4, requests=10, not_modified=9)
     assert facts(view)["Refreshes"] == "4, with 10 requests, of which 90 % were not modified (304)"
-    assert facts(make_view(record=Record()))["Refreshes"] == "none is on record"
+    assert facts(make_view(record=Record()))["Refreshes"] == "none recorded yet"
 
 
 def test_a_queued_refresh_is_shown() -> None:
