@@ -13,6 +13,7 @@ Imports neither `reader` nor `refresher`.
 - `refresh_report`, `failure`: the records of a refresh and of a failed one.
 - `measures`, `budgets`: counters, and what is left of GitHub's rate limits.
 - `entry`, `json_array`: a resource's entry, and a JSON array that is sliced without parsing.
+- `etag`: every entity tag of ours.
 - `stored_form`: what an entry was made for, and when it counts as absent or as incomplete.
 - `encodings`: the table of content codings that entries are stored in.
 - `clock`: the clocks and the sleep that a process hands to its parts.

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from reader.errors import Unavailable
 from reader.response.representation import Representation
+from shared import etag
 from shared.entry import Entry
 
 DEFAULT_PER_PAGE = 30
@@ -34,7 +35,7 @@ def page(entry: Entry, query: str) -> Representation:
     number = _positive(asked.get("page"), 1)
     last = max(1, -(-len(array) // per_page))
     body = array.slice((number - 1) * per_page, number * per_page)
-    tag = f"{entry.metadata.etag}-page-{number}-of-{per_page}"
+    tag = etag.of_page(entry.metadata.etag, number=number, per_page=per_page)
     return Representation(
         entry.metadata, body, tag, links=_page_links(number, last, {"per_page": str(per_page)})
     )

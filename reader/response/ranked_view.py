@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from reader.errors import BadRequest, NotFound, Unavailable
 from reader.response.representation import Representation
+from shared import etag
 from shared.entry import Entry
 from shared.github_form import JSON
 from shared.resources.kinds import Kind
@@ -64,7 +65,9 @@ class RankedView:
         return Representation(
             replace(entry.metadata, content_type=JSON),
             body,
-            f"{entry.metadata.etag}-{direction}-{count}-{self.ranking}",
+            etag.of_view(
+                entry.metadata.etag, direction=direction, count=count, ranking=self.ranking
+            ),
         )
 
 

@@ -13,6 +13,7 @@ from math import floor
 from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
 
 from reader.response.representation import Representation
+from shared import etag
 from shared.encodings import ENCODINGS
 from shared.github_form import JSON
 from shared.outcomes import Served
@@ -88,7 +89,7 @@ def to_response(
         now: Unix time in seconds.
     """
     body, encoding = _encode(representation, fields.accept_encoding)
-    tag = representation.tag if encoding is None else f"{representation.tag}-{encoding}"
+    tag = etag.of_encoding(representation.tag, encoding)
     headers = {
         "ETag": f'"{tag}"',
         "Vary": "Accept-Encoding",

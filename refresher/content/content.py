@@ -1,6 +1,5 @@
 """GitHub's content in the form in which it is stored: expanded, public, ready to be sent."""
 
-import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from refresher.content.ranking import views_of
 from refresher.errors import OriginError
 from refresher.github.question import Question
 from refresher.github.response import GitHubResponse
+from shared import etag
 from shared.encodings import compressed
 from shared.entry import Entry, Metadata
 from shared.github_form import JSON, github_error
@@ -59,10 +59,14 @@ class Content:
 
     @property
     def etag(self) -> str:
-        """Opaque part of the strong entity tag: a digest of everything that a client can see."""
-        shape = "array" if self.ends is not None else "whole"
-        seen = json.dumps([shape, self.status, self.content_type, list(self.links)]).encode()
-        return hashlib.sha256(seen + b"\n" + self.body).hexdigest()[:32]
+        """Opaque part of the strong entity tag."""
+        return etag.of_content(
+            self.body,
+            is_expanded=self.ends is not None,
+            status=self.status,
+            content_type=self.content_type,
+            links=self.links,
+        )
 
     def entry(
         self,

@@ -1,0 +1,56 @@
+"""Every entity tag of ours: of an entry, of a part of it, and of its encodings. Pure.
+
+A tag is strong (RFC 9110 section 8.8.3): it changes whenever a byte of what is sent may change.
+What is sent beside the body, such as `Link`, is part of the digest: a 304 never hides a change.
+
+The functions return the opaque part, without quotes. It is a digest of what clients see: it does
+not depend on times, on GitHub's own ETags, or on derived data (`shared.stored_form`).
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+
+def of_content(
+    body: bytes,
+    *,
+    is_expanded: bool,
+    status: int,
+    content_type: str,
+    links: Sequence[tuple[str, str]],
+) -> str:
+    """The tag of an entry: a digest of everything that a client can see.
+
+    Args:
+        body: uncompressed.
+        is_expanded: the body is an expanded list, of which pages are sent too.
+        status: HTTP status.
+        content_type: media type of the body.
+        links: `Link` as (relation, query) pairs.
+    """
+    shape = "array" if is_expanded else "whole"
+    seen = json.dumps([shape, status, content_type, list(links)]).encode()
+    return hashlib.sha256(seen + b"\n" + body).hexdigest()[:32]
+
+
+def of_page(etag: str, *, number: int, per_page: int) -> str:
+    """The tag of a page of the expanded list with this tag."""
+    return f"{etag}-page-{number}-of-{per_page}"
+
+
+def of_view(etag: str, *, direction: str, count: int, ranking: str) -> str:
+    """The tag of a ranked view of the list with this tag.
+
+    Args:
+        etag: of the list.
+        direction: "top" or "bottom".
+        count: number of items that are sent.
+        ranking: name of the ranking.
+    """
+    return f"{etag}-{direction}-{count}-{ranking}"
+
+
+def of_encoding(etag: str, encoding: str | None) -> str:
+    """The tag of a representation in a content coding; None for the plain one."""
+    return etag if encoding is None else f"{etag}-{encoding}"
