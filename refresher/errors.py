@@ -42,6 +42,13 @@ class CredentialError(OriginError):
         self.seconds = seconds
 
 
+class StoredPageError(OriginError):
+    """The body of a stored page is damaged, or it expired meanwhile: read without stored pages."""
+
+    def __init__(self) -> None:
+        super().__init__(FailureKind.INTERNAL, "a stored page is damaged or gone")
+
+
 class NotNowError(Exception):
     """Another refresher is refreshing the repository that this refresh depends on."""
 

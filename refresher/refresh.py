@@ -13,7 +13,7 @@ from refresher.backoff import next_failure
 from refresher.content.content import Content
 from refresher.content.page import Unchanged
 from refresher.context import RefreshContext
-from refresher.errors import NoQuorumError, NotNowError, OriginError
+from refresher.errors import NoQuorumError, NotNowError, OriginError, StoredPageError
 from refresher.fetch import Fetch
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
@@ -135,7 +135,11 @@ class _Attempt:
     def _fetch_and_store(self) -> Ended:
         # Content is as old as the request, not as the response.
         asked_at, known = self.context.clock.now(), self._known()
-        content = self._fetch().read(known, asked_at=asked_at)
+        try:
+            content = self._fetch().read(known, asked_at=asked_at)
+        except StoredPageError:
+            known = KnownPages(ids=known.ids)
+            content = self._fetch().read(known, asked_at=asked_at)
         if isinstance(content, RefreshOutcome):
             return Ended(content, self.state)
         self.context.privileges.check()

@@ -2,9 +2,11 @@
 
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from refresher.errors import StoredPageError
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
@@ -40,8 +42,15 @@ class Body:
         return self._packed
 
     def unpacked(self) -> bytes:
-        """The body as GitHub sent it."""
-        return gzip.decompress(self.packed())
+        """The body as GitHub sent it.
+
+        Raises:
+            StoredPageError: it was stored, and is damaged or gone.
+        """
+        try:
+            return gzip.decompress(self.packed())
+        except (OSError, EOFError, zlib.error) as error:
+            raise StoredPageError from error
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Body) and self.packed() == other.packed()

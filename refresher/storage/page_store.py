@@ -20,8 +20,7 @@ from typing import cast
 from redis import Redis
 
 from refresher.content.page import Body, Page
-from refresher.errors import OriginError
-from shared.outcomes import FailureKind
+from refresher.errors import StoredPageError
 from shared.redis import keys
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
@@ -93,8 +92,8 @@ def fields_of(pages: Sequence[Page], ids: Sequence[Hashable]) -> dict[str, bytes
 def _body(redis: Redis, key: str, field: str) -> Body:
     def load_body() -> bytes:
         packed = cast(bytes | None, redis.hget(key, field))
-        if packed is None:  # expired, or evicted, while we read
-            raise OriginError(FailureKind.INTERNAL, "a page that was stored is gone")
+        if not packed:  # expired, or evicted, while we read; or damaged
+            raise StoredPageError
         return packed
 
     return Body(load_body)

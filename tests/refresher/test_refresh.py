@@ -960,3 +960,27 @@ class TestDerivedData:
         assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
         assert github.counters()["statuses"] == {"304": 1}
         assert not page_store.load(redis, REPOS).is_outdated
+
+
+class TestDamagedPages:
+    """What is stored for conditional requests can be lost, or damaged; GitHub has it all."""
+
+    @pytest.mark.parametrize("damage", [b"", b"nonsense", b"\x1f\x8b\x08", None])
+    def test_are_read_again_from_github(
+        self,
+        large_github: FakeGitHub,
+        context_for: MakeContext,
+        redis: Redis,
+        store: Store,
+        damage: bytes | None,
+    ) -> None:
+        context = context_for(large_github.url)
+        refresh(REPOS, context)
+        if damage is None:
+            redis.hdel(keys.pages(REPOS), "2")
+        else:
+            redis.hset(keys.pages(REPOS), "2", damage)
+        large_github.mutate("star", repo=3, by=17)  # on the first page: the second is needed whole
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UPDATED
+        assert json.loads(entry_of(store, REPOS).body) == large_github.repos()
+        assert refresh(REPOS, context, force=True) is RefreshOutcome.UNCHANGED
