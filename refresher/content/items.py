@@ -1,5 +1,6 @@
 """Splits a page of JSON into its items, without changing a byte of their public parts."""
 
+import hashlib
 import json
 import math
 import re
@@ -51,7 +52,7 @@ class Item:
 
     Args:
         text: the item as GitHub wrote it, without its non-public parts.
-        id: GitHub's id; the same item has the same id on another page.
+        id: GitHub's id, or a digest of the text if it has none; the same on another page.
         private: the item is, or contains, something that GitHub marks as non-public.
         row: what the views need to know of it; None if its kind has no views.
     """
@@ -138,10 +139,10 @@ def _item(
     except UnfitError as error:
         raise OriginError(FailureKind.UNEXPECTED, "GitHub's list has an invalid item") from error
     findings.add(found)
-    # Items of some lists have no id: the text identifies them.
+    # Items of some lists have no id (languages of a search): the text identifies them.
     identity = value.get("id")
     encoded = public.encode()
-    known_by = identity if isinstance(identity, int | str) else encoded
+    known_by = identity if isinstance(identity, int | str) else hashlib.sha256(encoded).hexdigest()
     is_private = found.hides(include_private=private)
     return Item(encoded, known_by, is_private, row_of(value, kind) if kind.rankings else None)
 

@@ -85,7 +85,7 @@ def heads_of(pages: Sequence[Page]) -> bytes:
 def fields_of(pages: Sequence[Page], ids: Sequence[Hashable]) -> dict[str, bytes]:
     """All fields of a resource's pages."""
     bodies = {str(number): page.body.packed() for number, page in enumerate(pages, 1)}
-    known_ids = json.dumps(list(ids), default=_text).encode()
+    known_ids = json.dumps(list(ids)).encode()
     return {"heads": heads_of(pages), "ids": known_ids, **bodies}
 
 
@@ -97,7 +97,3 @@ def _body(redis: Redis, key: str, field: str) -> Body:
         return packed
 
     return Body(load_body)
-
-
-def _text(identity: object) -> str:
-    return identity.decode() if isinstance(identity, bytes) else str(identity)
