@@ -87,7 +87,7 @@ def response_to(workload: Workload, port: int) -> ServerResponse:
     """A server's response to a workload's request.
 
     Raises:
-        BenchError: there is none, or it has the wrong status.
+        BenchError: the server sends no response, or one with the wrong status.
     """
     try:
         found = ask(port, workload.path, workload.headers)

@@ -109,7 +109,7 @@ class Wrk:
 
 
 def parse(output: str) -> Run | None:
-    """The result in wrk's output; None if there is none."""
+    """The result in wrk's output; None if the output contains no result."""
     for line in output.splitlines():
         if line.startswith(_MARK):
             found = json.loads(line.removeprefix(_MARK))

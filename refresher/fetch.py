@@ -89,12 +89,7 @@ class Fetch:
         resource, context = parent_repository(self.resource), self.context
         if resource is None:
             return None
-        return Parent(
-            resource,
-            context.storage,
-            self.refresh,
-            context.clock,
-        )
+        return Parent(resource, context.storage, self.refresh, context.clock)
 
     def _fetch_list(
         self, access: Access, askers: Askers, known: KnownPages

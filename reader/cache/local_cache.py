@@ -67,7 +67,7 @@ class LocalCache:
         self.generation = 0  # grows after each change that changes a response
 
     def get(self, resource: Resource, now: float) -> Held | None:
-        """The held entry of a resource for a request; None if there is none."""
+        """The entry that is held of a resource, for a request; None if no entry is held."""
         held = self._tracked.get(resource.id)
         if held is not None or resource.tracked:
             return held
@@ -79,7 +79,7 @@ class LocalCache:
         return held
 
     def peek(self, resource: Resource) -> Held | None:
-        """The held entry of a resource, without a request for it; None if there is none."""
+        """The entry that is held of a resource, without a request; None if no entry is held."""
         return self._tracked.get(resource.id) or self._on_demand.get(resource.id)
 
     def missing(self, resources: Iterable[Resource]) -> list[Resource]:

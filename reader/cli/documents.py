@@ -55,7 +55,7 @@ def of_resource_in_full(
 
 
 def of_report(report: RefreshReport | None) -> Document | None:
-    """The report of a refresh; None if there is none."""
+    """The report of a refresh; None before the first refresh."""
     return None if report is None else asdict(report)
 
 

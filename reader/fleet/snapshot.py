@@ -55,7 +55,7 @@ class TrackedView:
     Args:
         resource: the resource.
         now: Unix time in seconds when it was read.
-        metadata: of its entry; None if there is none.
+        metadata: of its entry; None if it has no entry.
         failure: of its last refresh; None if that succeeded.
         invalidated_by: the entry is invalidated, and no refresh has handled it yet.
         encoded: bytes of the stored compressed bodies, by coding.

@@ -14,7 +14,7 @@ from shared.entry import Entry
 DEFAULT_PER_PAGE = 30
 MAX_PER_PAGE = 100
 # More digits than the number of items of any list has.
-_MAX_DIGITS = 15
+MAX_DIGITS = 15
 
 
 def page(entry: Entry, query: str) -> Representation:
@@ -48,7 +48,7 @@ def is_page_query(query: str) -> bool:
 
 
 def _positive(text: str | None, default: int) -> int:
-    if text is None or not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
+    if text is None or not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
         return default
     return int(text) or default
 

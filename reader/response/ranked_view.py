@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from reader.errors import BadRequest, NotFound, Unavailable
+from reader.response.paging import MAX_DIGITS
 from reader.response.representation import Representation
 from shared import etag
 from shared.entry import Entry
@@ -10,8 +11,6 @@ from shared.github_form import JSON
 from shared.resources.kinds import Kind
 from shared.resources.views import rankings
 
-# More digits than any list has items.
-_MAX_DIGITS = 15
 # Seconds after which a client may ask again for a view that an entry lacks: a refresh makes it.
 _RETRY_AFTER = 5
 
@@ -75,4 +74,4 @@ def _view_count(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not text.strip("0"):
         raise BadRequest(f"{text[:40]!r} is not a whole number from 1.")
     # Cut short: Python refuses to read numbers of thousands of digits.
-    return int(text.lstrip("0")[:_MAX_DIGITS])
+    return int(text.lstrip("0")[:MAX_DIGITS])

@@ -2,6 +2,7 @@
 
 - `list_reader`: reads all pages of a list, and downloads only those that changed.
 - `pagination`: which pages a list has, by `Link` and by what is known of its pages.
+- `list_view`: the one credential that gets all pages of a reading.
 - `prefetch`: requests the next pages while the first ones are under way.
 - `list_consistency`: whether a list that was read page by page is complete.
 - `page`: a page as it is stored for the next conditional request.

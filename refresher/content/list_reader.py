@@ -11,6 +11,7 @@ from functools import partial
 from refresher.content import pagination
 from refresher.content.items import Item, split
 from refresher.content.list_consistency import MAX_READINGS, Reading, is_settled
+from refresher.content.list_view import ListView
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
 from refresher.content.prefetch import Prefetch
@@ -96,51 +97,6 @@ class ListLimits:
     concurrency: int
 
 
-@dataclass
-class _View:
-    """The credential of one reading of a list: that of its first page.
-
-    One credential sees private items that another one does not see, so the pages of the two end at
-    different items:
-
-        the owner's page 1: A P B | the stranger's page 2: D E     -> C is missed
-
-    Args:
-        is_one: there is one credential, and so one view.
-        asked_by: id of the credential that got the first page; None before the first page.
-        is_mixed: another credential got a later page, because the first was spent or refused.
-        allowed: ids of the credentials that may be used, besides the anonymous one; None for any.
-    """
-
-    is_one: bool
-    asked_by: str | None = None
-    is_mixed: bool = False
-    allowed: Collection[str] | None = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the credential is known, so that pages may be requested ahead."""
-        return self.is_one or self.asked_by is not None
-
-    @property
-    def among(self) -> Collection[str] | None:
-        """Ids of the credentials that may be used now, besides the anonymous one; None for any."""
-        if self.is_one or self.asked_by is None:
-            return self.allowed
-        return frozenset({self.asked_by})
-
-    def again(self) -> "_View":
-        """The view of the next reading: the same credential, if it got all pages of this one."""
-        asked_by = None if self.is_mixed else self.asked_by
-        return _View(self.is_one, asked_by, allowed=self.allowed)
-
-    def note(self, response: GitHubResponse) -> None:
-        """Note the credential of a page."""
-        if self.asked_by is None:
-            self.asked_by = response.credential
-        self.is_mixed = self.is_mixed or response.credential != self.asked_by
-
-
 @dataclass(frozen=True)
 class ListReader:
     """Reads one list.
@@ -214,7 +170,7 @@ class ListReader:
             before = reading.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
 
-    def _view_of(self, known: Sequence[Page]) -> _View:
+    def _view_of(self, known: Sequence[Page]) -> ListView:
         """The view of the first reading.
 
         The credential that got the known pages comes first: most pages have not changed for it.
@@ -223,10 +179,10 @@ class ListReader:
         if self.among is not None:
             ids = [ANONYMOUS, *(one for one in ids if one in self.among)]
         last = known[0].asked_by if known else None
-        return _View(len(ids) == 1, last if last in ids else None, allowed=self.among)
+        return ListView(len(ids) == 1, last if last in ids else None, allowed=self.among)
 
     def _read_once(
-        self, known: Mapping[str, Page], items: dict[str, list[Item]], view: _View
+        self, known: Mapping[str, Page], items: dict[str, list[Item]], view: ListView
     ) -> Generator[Step, None, tuple[list[Page], bool]]:
         """All pages, and whether any was downloaded; the items of those go into `items`."""
         ask_for = partial(self._ask, known, view)
@@ -246,7 +202,7 @@ class ListReader:
         responses: Prefetch,
         known: Mapping[str, Page],
         items: dict[str, list[Item]],
-        view: _View,
+        view: ListView,
     ) -> Generator[Step, None, tuple[list[Page], bool]]:
         pages: list[Page] = []
         downloaded, length, following = False, 1, list[str]()
@@ -292,7 +248,7 @@ class ListReader:
     def _first_url(self) -> str:
         return self.origin.url_of(f"{self.path}?per_page={pagination.PER_PAGE}")
 
-    def _ask(self, known: Mapping[str, Page], view: _View, url: str) -> GitHubResponse:
+    def _ask(self, known: Mapping[str, Page], view: ListView, url: str) -> GitHubResponse:
         page = known.get(url)
         if page is not None:
             return ask(self.origin, url, page, page.validator, among=view.among)

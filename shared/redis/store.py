@@ -20,10 +20,10 @@ class EntryState:
     """What Redis knows of a resource, without the body of its entry.
 
     Args:
-        metadata: of its entry; None if there is none.
+        metadata: of its entry; None if it has no entry.
         failure: of its last refresh; None if that succeeded, or if there was none.
         invalidated_by: id of the latest invalidation (webhook or operator) that no refresh has
-            handled; None if there is none.
+            handled; None if every invalidation is handled.
         forgotten: versions up to this one must not be served any more; 0 if there are none.
         is_complete: the entry holds all that this process derives for its kind.
         left_until: Unix time in seconds before which an incomplete entry is not rebuilt, because
@@ -94,13 +94,13 @@ class Store:
         ]
 
     def read(self, resource: Resource) -> Entry | None:
-        """The whole entry of a resource, of one version throughout; None if there is none."""
+        """The whole entry of a resource, of one version throughout; None if it has no entry."""
         fields = cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
         try:
             entry = entry_from(fields)
         except UnreadableError:
             return None
-        return entry if entry is not None and entry.metadata.form == resource.stored_form else None
+        return entry if entry is not None and _is_of(resource, entry.metadata) else None
 
     def pulse(self) -> Pulse:
         """What every reader process reads once a second."""
@@ -140,7 +140,12 @@ def _metadata(resource: Resource, values: Sequence[bytes | None]) -> Metadata | 
         metadata = metadata_from(values)
     except UnreadableError:
         return None
-    return metadata if metadata is not None and metadata.form == resource.stored_form else None
+    return metadata if metadata is not None and _is_of(resource, metadata) else None
+
+
+def _is_of(resource: Resource, metadata: Metadata) -> bool:
+    """Whether an entry was made for the form in which this process keeps the resource."""
+    return metadata.form == resource.stored_form
 
 
 def _failure(value: bytes | None) -> Failure | None:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from shared.errors import SettingsError
 from shared.resources.kinds import TRACKED, Kind
+from shared.resources.operations import operation_at
 from shared.resources.resource import Resource
 from shared.resources.resource_name import (
     MAX_NAME_BYTES,
@@ -42,25 +43,21 @@ class Catalogue:
         Raises:
             SettingsError: the table of operations refuses one; tracking does not change that.
         """
-        resources = [self._made(kind) for kind in self.kinds if not kind.is_of_an_organisation]
-        for org in self.orgs:
-            of_org = [kind for kind in self.kinds if kind.is_of_an_organisation]
-            resources += [self.of_kind(kind, org) for kind in of_org]
+        of_orgs = [kind for kind in self.kinds if kind.is_of_an_organisation]
+        resources = [self.of_kind(kind) for kind in self.kinds if kind not in of_orgs]
+        resources += [self.of_kind(kind, org) for org in self.orgs for kind in of_orgs]
         for resource in resources:
             if not resource.is_allowed:
                 raise SettingsError(f"{resource.name} cannot be tracked: it is not public")
         return tuple(resources)
 
-    def of_kind(self, kind: Kind, org: str) -> Resource:
+    def of_kind(self, kind: Kind, org: str = "") -> Resource:
         """The tracked resource of a kind.
 
         Args:
-            kind: a kind with one resource for each organisation.
-            org: in the settings' spelling.
+            kind: a row of the table.
+            org: in the settings' spelling, for a kind with one resource for each organisation.
         """
-        return self._made(kind, org)
-
-    def _made(self, kind: Kind, org: str = "") -> Resource:
         path = kind.template.replace("{org}", org)
         return Resource(path, kind=kind, include_private=self.include_private)
 
@@ -84,14 +81,15 @@ class Catalogue:
         segments = segments_of(path)
         if segments is None:
             return None
-        canonical = path_from(segments)
-        resource = Resource(canonical, canonical_query(query), include_private=self.include_private)
-        if not resource.is_allowed:
+        operation, asked = operation_at(segments), canonical_query(query)
+        if operation is None or not operation.admits(asked):
             return None
-        if not resource.query:
+        canonical = path_from(segments)
+        if not asked:
             tracked = self._by_folded_name.get(canonical.lower())
             if tracked is not None:
                 return tracked
+        resource = Resource(canonical, asked, include_private=self.include_private)
         return resource if segments and len(resource.name) <= MAX_NAME_BYTES else None
 
     def named(self, name: str) -> Resource | None:

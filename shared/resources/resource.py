@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from shared.resources.kinds import ON_DEMAND, Kind
-from shared.resources.operations import Decision, Operation, operation_at
+from shared.resources.operations import Operation, operation_at
 from shared.resources.resource_name import segments_of
 from shared.stored_form import StoredForm
 
@@ -69,7 +69,4 @@ class Resource:
     @property
     def is_allowed(self) -> bool:
         """Whether the table of operations allows it, with its query; tracked or not."""
-        operation = self.operation
-        if operation is None or operation.decision is Decision.REFUSED:
-            return False
-        return operation.allows(self.query)
+        return self.operation is not None and self.operation.admits(self.query)

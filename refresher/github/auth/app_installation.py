@@ -212,7 +212,7 @@ class AppInstallation:
 
 
 def installation_of(settings: Settings, redis: Redis, *, clock: Clock) -> AppInstallation | None:
-    """The installation in the settings; None if there is none.
+    """The installation in the settings; None if they name no GitHub App.
 
     Args:
         settings: of the process.

@@ -52,7 +52,7 @@ class AppTokenStore:
         self._cipher = Fernet(_derived(key))
 
     def get(self) -> AppToken | None:
-        """The current token; None if there is none, or if it was stored with another key."""
+        """The current token; None if no token is stored, or if another key encrypted it."""
         sealed = cast(bytes | None, self._redis.get(self._key))
         return None if sealed is None else self._opened(sealed)
 

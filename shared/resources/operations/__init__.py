@@ -79,6 +79,10 @@ class Operation:
         names = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
         return names.isdisjoint(_SECRET_PARAMETERS | self.refused_query)
 
+    def admits(self, query: str) -> bool:
+        """Whether the cache serves this operation at all, and with this query."""
+        return self.decision is not Decision.REFUSED and self.allows(query)
+
     def path_to_ask(self, path: str) -> str:
         """The path to request from GitHub for a client's `path`, percent-encoded."""
         if not self.ask:
