@@ -30,7 +30,7 @@ from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_ids import RequestIds
 from reader.telemetry.request_telemetry import RequestTelemetry
 from reader.webhooks.receiver import Webhooks
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
@@ -126,8 +126,9 @@ class ReaderProcess:
         settings, catalogue = self.settings, self.catalogue
         redis = connect(settings)
         store = Store(redis)
-        queue = RefreshQueue(redis, limit=settings.queue_max)
+        queue = RefreshQueue(redis, QueueLimits.of(settings))
         counters = Counters()
+        requests = RefreshRequests(queue, counters)
         waiters = Waiters()
         local = LocalCache(
             settings.local_max_bytes,
@@ -139,7 +140,7 @@ class ReaderProcess:
             local=local,
             waiters=waiters,
             store=store,
-            refresh_requests=RefreshRequests(queue, counters),
+            refresh_requests=requests,
             counters=counters,
             clock=self.clock,
         )
@@ -148,6 +149,8 @@ class ReaderProcess:
             store=store,
             synchronizer=synchronizer,
             waiters=waiters,
+            refresh_requests=requests,
+            counters=counters,
             limits=WaitLimits(settings.miss_wait, settings.reader_threads - SPARE_THREADS),
             clock=self.clock,
             stopwatch=self.stopwatch,

@@ -19,11 +19,13 @@ from rq.utils import now as utc_now
 
 from shared.clock import SYSTEM, Clock
 from shared.logs import logging_config
-from shared.queueing import QUEUE, RefreshQueue
+from shared.queue_order import Priority
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue, RefreshRequest
 from shared.redis.connection import connect, reason_of
-from shared.redis.store import Store
+from shared.redis.store import EntryState, Store
 from shared.refresh_ahead import Ahead
 from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
@@ -47,7 +49,7 @@ class RefreshAhead:
         self._ahead = Ahead(window)
         self._tracked = Catalogue.of(settings).tracked
         self._store = Store(redis)
-        self._queue = RefreshQueue(redis, limit=settings.queue_max)
+        self._queue = RefreshQueue(redis, QueueLimits.of(settings))
         self._clock = clock
 
     def ask(self) -> None:
@@ -57,14 +59,27 @@ class RefreshAhead:
             redis.RedisError: Redis is away.
         """
         now = self._clock.now()
-        states = self._store.states(self._tracked)
-        for resource, state in zip(self._tracked, states, strict=True):
-            if self._ahead.wants_refresh(resource, state, now):
-                # Only what is current is renewed ahead. For the rest a plain request is enough, and
-                # a refresher of an older release asks GitHub for nothing that it cannot complete.
-                is_current = state.is_current(now)
-                seen = state.metadata.fresh_until if state.metadata and is_current else None
-                self._queue.ask(resource, fresh_after=seen)
+        states = zip(self._tracked, self._store.states(self._tracked), strict=True)
+        self._queue.ask_all(
+            [
+                _request(resource, state, now)
+                for resource, state in states
+                if self._ahead.wants_refresh(resource, state, now)
+            ]
+        )
+
+
+def _request(resource: Resource, state: EntryState, now: float) -> RefreshRequest:
+    """The request for a refresh ahead of time, or a plain one.
+
+    Only what is current is renewed ahead. For the rest a plain request is enough, and a refresher
+    of an older release asks GitHub for nothing that it cannot complete.
+    """
+    due = state.metadata.fresh_until if state.metadata else None
+    if not state.is_current(now):
+        priority = Priority.MISSING if due is None else Priority.STALE
+        return RefreshRequest(resource, priority, due=due)
+    return RefreshRequest(resource, Priority.AHEAD, due=due, fresh_after=due)
 
 
 class Scheduler(CronScheduler):

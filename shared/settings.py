@@ -172,6 +172,12 @@ class Settings(BaseSettings):
     queue_max: int = Field(
         1000, ge=1, description="queued refreshes beyond which on-demand misses are refused"
     )
+    client_max_waiting: int = Field(
+        128,
+        ge=1,
+        description="on-demand resources that one client address may wait for at once; further "
+        "misses get a 429",
+    )
     include_private: bool = Field(
         False, description="let items that GitHub marks private into the cache"
     )

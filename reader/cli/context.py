@@ -14,7 +14,7 @@ from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
 from reader.process import ReaderProcess
 from reader.status.page_input import PageInput
 from shared.clock import SYSTEM, Clock
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
 from shared.redis.store import Store
@@ -115,7 +115,7 @@ def command_context() -> Iterator[CommandContext]:
             process.settings,
             redis,
             process.catalogue,
-            RefreshQueue(redis, limit=process.settings.queue_max),
+            RefreshQueue(redis, QueueLimits.of(process.settings)),
             FleetWatch(redis, process.catalogue, clock=SYSTEM.now),
             Store(redis),
         )

@@ -18,7 +18,7 @@ from shared.encodings import ENCODINGS
 from shared.entry import Metadata
 from shared.failure import Failure
 from shared.measures import Measures
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
@@ -178,7 +178,7 @@ class FleetWatch:
         self._catalogue = catalogue
         self._clock = clock
         self._store = Store(redis)
-        self._queue = RefreshQueue(redis, limit=1)
+        self._queue = RefreshQueue(redis, QueueLimits())
         self._flights: SingleFlight[Fleet] = SingleFlight()
         self._last: Fleet | None = None
         self._lock = Lock()

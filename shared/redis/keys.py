@@ -39,9 +39,22 @@ large                set     never          refresher   ids of lists with many p
 invalidated:{id}     string  a day          reader      id of the latest invalidation (webhook or
                                                         operator) that no refresh has handled
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
-asked:{id}           string  a second, or   both        a process is enqueueing a refresh, or found
-                             LOCK_TTL                   that no lock can be taken
+asked:{id}           string  a second, or   both        the resource was refreshed or requested a
+                             as `put_off`               moment ago: further requests are dropped
 queued:{id}          string  an hour        both        id of the job that was enqueued last
+order:{lane}:        zset    never          both        queued jobs of a lane and priority, in the
+{priority}                                              order in which refreshers take them
+places               hash    never          both        of each queued job: lane, priority, time of
+                                                        the request, time until which clients wait
+turns:{lane}         zset    never          both        the last turn of each client that waits, and
+                                                        the present turn
+turns:{lane}:count   string  an hour        both        jobs that got a turn
+bell:{lane}          list    never          both        one element while the lane holds a job
+picks:{lane}         string  never          refresher   jobs that were taken from the lane
+waits:{client}       zset    MISS_WAIT      both        resources that a client waits for, by the
+                                                        time until which it does
+pace                 hash    never          refresher   `slots`: on-demand refreshes of a refresher
+                                                        at once; `seconds`: duration of one
 forgotten:{id}       string  a day          refresher   an operator removed the resource: versions
                                                         up to this one must not be served
 suspended            string  never          reader      time at which an operator paused
@@ -99,6 +112,15 @@ READERS = f"{_PREFIX}:readers"
 UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
 KEPT = f"{_PREFIX}:kept"
 KEPT_SIZES = f"{_PREFIX}:kept-sizes"
+PLACES = f"{_PREFIX}:places"
+POINTS = f"{_PREFIX}:points"
+PACE = f"{_PREFIX}:pace"
+# Prefixes: scripts add a lane, and a priority to the first.
+ORDER = f"{_PREFIX}:order:"
+TURNS = f"{_PREFIX}:turns:"
+BELLS = f"{_PREFIX}:bell:"
+PICKS = f"{_PREFIX}:picks:"
+RUNNING = f"{_PREFIX}:running:"  # a script adds `Resource.id`
 ENTRIES = f"{_PREFIX}:entry:*"  # as SCAN matches them
 
 
@@ -174,7 +196,7 @@ def lock(resource: Resource) -> str:
 
 def running(resource: Resource) -> str:
     """Set while a refresher holds a resource's lock, wherever that lock is stored."""
-    return f"{_PREFIX}:running:{resource.id}"
+    return f"{RUNNING}{resource.id}"
 
 
 def asked(resource: Resource) -> str:
@@ -185,6 +207,21 @@ def asked(resource: Resource) -> str:
 def queued(resource: Resource) -> str:
     """The id of the job that was last enqueued for a resource."""
     return f"{_PREFIX}:queued:{resource.id}"
+
+
+def order(lane: str, priority: str) -> str:
+    """The queued jobs of a lane and priority, in order."""
+    return f"{ORDER}{lane}:{priority}"
+
+
+def bell(lane: str) -> str:
+    """Holds an element while the lane holds a job."""
+    return f"{BELLS}{lane}"
+
+
+def waits(client: str) -> str:
+    """The resources that a client waits for."""
+    return f"{_PREFIX}:waits:{client}"
 
 
 def forgotten(resource: Resource) -> str:

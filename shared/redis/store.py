@@ -1,6 +1,6 @@
 """Reading what the refreshers stored: entries, their metadata, their failures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -84,9 +84,8 @@ class Store:
         """The same for several resources, in one round trip."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
-                beside = (keys.failure, keys.invalidated_by, keys.forgotten)
                 pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
-                pipeline.mget(*(key(resource) for key in beside))
+                pipeline.mget(*_beside(resource))
             replies = pipeline.execute()
         return [
             _state(resource, entry, beside)
@@ -95,12 +94,16 @@ class Store:
 
     def read(self, resource: Resource) -> Entry | None:
         """The whole entry of a resource, of one version throughout; None if it has no entry."""
-        fields = cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
-        try:
-            entry = entry_from(fields)
-        except UnreadableError:
-            return None
-        return entry if entry is not None and _is_of(resource, entry.metadata) else None
+        return _entry(resource, cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource))))
+
+    def read_with_state(self, resource: Resource) -> tuple[Entry | None, EntryState]:
+        """The whole entry of a resource, and its state, in one round trip."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hgetall(keys.entry(resource))
+            pipeline.mget(*_beside(resource))
+            fields, beside = pipeline.execute()
+        metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
+        return _entry(resource, fields), _state(resource, metadata, beside)
 
     def pulse(self) -> Pulse:
         """What every reader process reads once a second."""
@@ -108,6 +111,19 @@ class Store:
             list[bytes | None], self._redis.mget(keys.CHANGES, WORKERS_SUSPENDED)
         )
         return Pulse(int(changes or 0), suspended is not None)
+
+
+def _beside(resource: Resource) -> list[str]:
+    """The keys that hold what is known of a resource beside its entry."""
+    return [keys.failure(resource), keys.invalidated_by(resource), keys.forgotten(resource)]
+
+
+def _entry(resource: Resource, fields: Mapping[bytes, bytes]) -> Entry | None:
+    try:
+        entry = entry_from(fields)
+    except UnreadableError:
+        return None
+    return entry if entry is not None and _is_of(resource, entry.metadata) else None
 
 
 def _state(
