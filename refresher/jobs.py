@@ -16,9 +16,11 @@ from rq import get_current_job
 from rq.suspension import is_suspended
 
 from refresher.context import RefreshContext, RefreshPolicy
-from refresher.github.budget import Budget
+from refresher.github.auth.pool import credentials_of
+from refresher.github.budget import Budget, Share
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
+from refresher.github.transport import Transport
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
@@ -116,16 +118,22 @@ def _context(
         for master in masters:
             stack.enter_context(closing(master))
         meter = stack.enter_context(metered(redis, SYSTEM))
+        transport = stack.enter_context(closing(Transport(settings, clock=SYSTEM)))
         budget = Budget(
-            redis, settings, tracked=resource.tracked, clock=SYSTEM, new_id=lambda: uuid4().hex
+            redis,
+            settings,
+            credentials_of(transport, redis, clock=SYSTEM),
+            clock=SYSTEM,
+            new_id=lambda: uuid4().hex,
         )
+        limiter = budget.limiter(Share.TRACKED if resource.tracked else Share.ON_DEMAND)
         privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
 
         def observe(exchange: Exchange) -> None:
             meter.observe(exchange)
             privileges.observe(exchange)
 
-        client = GitHubClient(settings, budget, observe=observe, clock=SYSTEM)
+        client = GitHubClient(transport, limiter, observe=observe, clock=SYSTEM)
         locks = RefreshLocks(
             redis,
             lifetime=settings.lock_ttl,
@@ -135,7 +143,7 @@ def _context(
         )
         yield RefreshContext(
             Storage.of(redis, settings),
-            stack.enter_context(closing(client)),
+            client,
             StartConditions(locks, LargeListLimit(redis, catalogue)),
             _reporter(redis, meter, settings),
             privileges,

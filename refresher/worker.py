@@ -17,6 +17,7 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from refresher.github.auth.pool import credentials_of
+from refresher.github.transport import Transport
 from refresher.visibility.privileges import ADVICE, found_since
 from shared.clock import SYSTEM
 from shared.errors import SettingsError
@@ -54,7 +55,9 @@ class RefreshWorker(Worker):
         """Start, and log at once what is known to be wrong with our credentials."""
         super().bootstrap(*arguments, **known)
         with suppress(RedisError):
-            credentials = credentials_of(load_or_exit(), self.connection, clock=SYSTEM)
+            credentials = credentials_of(
+                Transport(load_or_exit(), clock=SYSTEM), self.connection, clock=SYSTEM
+            )
             found = found_since(self.connection, credentials, 0)
             if found is not None:
                 log.warning("%s: %s", found, ADVICE)
@@ -102,7 +105,9 @@ class RefreshWorker(Worker):
         settings = load_or_exit()
         if settings.privileged_credentials is not PrivilegedCredentials.REFUSE:
             return
-        credentials = credentials_of(settings, self.connection, clock=SYSTEM)
+        credentials = credentials_of(
+            Transport(settings, clock=SYSTEM), self.connection, clock=SYSTEM
+        )
         found = found_since(self.connection, credentials, since)
         if found is not None:
             stop(SettingsError(f"PRIVILEGED_CREDENTIALS=refuse: {found}; {ADVICE}"))

@@ -59,7 +59,7 @@ def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
         context.reporter.meter.flush()
 
     yield make
-    context.origin.close()
+    context.origin.transport.close()
 
 
 def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:
@@ -208,8 +208,8 @@ def test_unknown_keys_are_shown_for_a_week(redis: Redis) -> None:
 def test_pauses_are_shown(redis: Redis) -> None:
     suspend(redis)
     redis.set(keys.SUSPENDED, NOW - 60)
-    redis.set(keys.PAUSE, NOW + 60)
-    fleet = make_watch(redis).snapshot()
+    redis.hset(keys.PAUSE, mapping={"at": NOW, "hold": NOW + 60, "until": NOW + 60})
+    fleet = make_watch(redis, NOW).snapshot()
     assert (fleet.suspended, fleet.suspended_since) == (True, NOW - 60)
     assert fleet.origin_paused_until == NOW + 60
 
