@@ -23,8 +23,10 @@ import requests
 from redis import Redis
 
 from refresher.context import RefreshContext, RefreshPolicy
-from refresher.github.budget import Budget
+from refresher.github.auth.pool import credentials_of
+from refresher.github.budget import Budget, Share
 from refresher.github.client import GitHubClient
+from refresher.github.transport import Transport
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
@@ -133,9 +135,12 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             now = START + second
             known = settings(token)
             clock = replace(SYSTEM, now=lambda: now)
-            budget = Budget(redis, known, tracked=True, clock=clock, new_id=lambda: uuid4().hex)
+            transport = Transport(known, clock=clock)
+            credentials = credentials_of(transport, redis, clock=clock)
+            budget = Budget(redis, known, credentials, clock=clock, new_id=lambda: uuid4().hex)
             meter = Meter(redis, clock)
-            origin = GitHubClient(known, budget, observe=meter.observe, clock=clock)
+            limiter = budget.limiter(Share.TRACKED)
+            origin = GitHubClient(transport, limiter, observe=meter.observe, clock=clock)
             locks = RefreshLocks(redis, lifetime=known.lock_ttl, clock=clock)
             context = RefreshContext(
                 Storage.of(redis, known),
@@ -147,7 +152,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
                 clock,
             )
             refresh(resource, context)
-            origin.close()
+            transport.close()
 
         return check
 

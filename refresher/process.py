@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.auth.credentials import Credential
-from refresher.github.budget import Budget
+from refresher.github.auth.pool import credentials_of
+from refresher.github.budget import Budget, Share
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
 from refresher.github.transport import Transport
@@ -52,6 +53,7 @@ class RefresherProcess:
         self._budget = Budget(
             self.redis,
             settings,
+            credentials_of(self._transport, self.redis, clock=self.clock),
             clock=self.clock,
             new_id=lambda: uuid4().hex,
             should_stop=self._stopping.is_set,
@@ -91,7 +93,7 @@ class RefresherProcess:
             self.storage,
             GitHubClient(
                 self._transport,
-                self._budget.limiter(tracked=resource.tracked),
+                self._budget.limiter(Share.TRACKED if resource.tracked else Share.ON_DEMAND),
                 observe=observe,
                 clock=self.clock,
             ),

@@ -13,7 +13,7 @@ from refresher.backoff import next_failure
 from refresher.content.content import Content
 from refresher.content.page import Unchanged
 from refresher.context import RefreshContext
-from refresher.errors import NoQuorumError, NotNowError, OriginError, StoredPageError
+from refresher.errors import NoQuorumError, NotNowError, OriginError, StoppedError, StoredPageError
 from refresher.fetch import Fetch
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
@@ -124,6 +124,8 @@ class _Attempt:
             return self._fetch_and_store()
         except NotNowError:
             return Ended(RefreshOutcome.BUSY, self.state)
+        except StoppedError:
+            return Ended(RefreshOutcome.HELD_BACK, self.state)
         except RedisError:
             raise
         except Exception as error:

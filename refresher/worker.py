@@ -172,8 +172,9 @@ class RefreshWorker(SimpleWorker):
             with self.connection.pipeline(transaction=False) as pipeline:
                 self.heartbeat(pipeline=pipeline)
                 self.set_state(state, pipeline)
-                counts = {f"running:{lane}": count for lane, count in running.items()}
-                pipeline.hset(self.key, mapping={**counts, "slots": self._slots.total})
+                for lane, count in running.items():
+                    pipeline.hset(self.key, f"running:{lane}", count)
+                pipeline.hset(self.key, "slots", self._slots.total)
                 pipeline.hset(keys.PACE, "slots", self._slots.limits[Lane.ON_DEMAND])
                 if self._pace.seconds is not None:
                     pipeline.hset(keys.PACE, "seconds", self._pace.seconds)

@@ -105,16 +105,20 @@ class Settings(BaseSettings):
         "refresher stops at GitHub's first response",
     )
     budget_reserve: float = Field(
-        0.2, ge=0, lt=1, description="share of the rate limit kept for tracked resources"
+        0.2, ge=0, lt=1, description="share of GitHub's limits kept for tracked resources"
+    )
+    refresh_concurrency: int = Field(
+        50, ge=1, le=90, description="refreshes that a refresher does at once"
     )
     origin_concurrency: int = Field(
-        20, ge=1, le=90, description="concurrent requests to GitHub, of the whole fleet"
+        50, ge=1, le=90, description="concurrent requests to GitHub, of the whole fleet"
     )
     origin_points_per_minute: int = Field(
         400,
         ge=1,
         le=440,
-        description="requests to GitHub per minute of the clock, of the whole fleet",
+        description="requests to GitHub per minute, of the whole fleet; in any 60 seconds at most "
+        "twice as many",
     )
     github_api_url: Origin = Field(
         GITHUB_API, description="the origin; a GitHub Enterprise `/api/v3` base works too"

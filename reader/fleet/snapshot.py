@@ -216,10 +216,11 @@ class FleetWatch:
         views = self.views([*tracked, *(found for found, _, _ in on_demand)], now=now)
         pulse = self._store.pulse()
         with redis.pipeline(transaction=False) as pipeline:
-            pipeline.mget(keys.SUSPENDED, keys.PAUSE)
+            pipeline.mget(keys.SUSPENDED, keys.RESUMED)
+            pipeline.hgetall(keys.PAUSE)
             pipeline.hgetall(keys.ORIGIN)
             pipeline.hgetall(keys.UNKNOWN_FIELDS)
-            (since, paused_until), origin, unknown = pipeline.execute()
+            (since, resumed), pause, origin, unknown = pipeline.execute()
         return Fleet(
             now=now,
             tracked=views[: len(tracked)],
@@ -237,7 +238,7 @@ class FleetWatch:
             suspended=pulse.is_suspended,
             suspended_since=None if since is None else float(since),
             origin=_origin(origin),
-            origin_paused_until=float(paused_until or 0),
+            origin_paused_until=budgets.paused_until(pause, resumed=float(resumed or 0), now=now),
             unknown_fields=_seen_lately(unknown, now),
         )
 

@@ -16,20 +16,23 @@ fence:{id}           string  longer than a  refresher   the newest fencing token
                              refresh takes
 changes              string  never          refresher   grows by one with every announcement
 announce             channel                refresher   "check this resource again"
-budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed
-{class}
-aside:{credential}   string  when it ends   refresher   time until which a refused credential is
-                                                        not used
+budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed,
+{class}                                                 time of recording
+set-aside:           hash    when it ends   refresher   time until which a refused credential is
+{credential}                                            not used, and time of recording
 classes              hash    never          refresher   class of rate limit by shape of address,
                                                         if it is not "core"
 app-token:{id}       string  with the token refresher   a GitHub App's token, encrypted with a key
                                                         that is derived from the App's private key
 app-renewal:{id}     string  ORIGIN_        refresher   a process is fetching the next token
                              DEADLINE
-points:{minute}      string  2 minutes      refresher   requests to GitHub in that minute
+points               hash    2 minutes      refresher   requests that may be sent to GitHub now,
+                                                        see `point_buckets`
 in-flight            zset    an hour        refresher   current requests, by their deadline
-pause                string  when it ends   refresher   time until which no refresher sends
-                                                        requests to GitHub
+paused               hash    when it ends   refresher   `hold`: no refresher sends requests to
+                                                        GitHub until then; `until`: what GitHub
+                                                        asked for; `at`: time of recording; `probe`:
+                                                        id of the request that was let through
 pauses               string  an hour        refresher   number of consecutive pauses
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`); on the
                                                         masters in REDLOCK_URLS, if that is set
@@ -59,6 +62,8 @@ forgotten:{id}       string  a day          refresher   an operator removed the 
                                                         up to this one must not be served
 suspended            string  never          reader      time at which an operator paused
                                                         refreshing (`rq:suspended` says whether)
+resumed              string  2 hours        reader      time at which an operator ended all pauses
+                                                        and failures from before it
 measures             hash    never          refresher   counters of refreshers, see `measures`
 origin               hash    never          refresher   GitHub's last response: status and time
 origin-open          string  an hour, or    refresher   whether an enterprise server shows anything
@@ -96,14 +101,16 @@ from shared.stored_form import SCHEMA
 
 _PREFIX = f"api-read-cache:{SCHEMA}"
 
-PAUSE = f"{_PREFIX}:pause"
+PAUSE = f"{_PREFIX}:paused"
 PAUSES = f"{_PREFIX}:pauses"
+POINTS = f"{_PREFIX}:points"
 CLASSES = f"{_PREFIX}:classes"
 LARGE = f"{_PREFIX}:large"
 IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 SUSPENDED = f"{_PREFIX}:suspended"
+RESUMED = f"{_PREFIX}:resumed"
 MEASURES = f"{_PREFIX}:measures"
 ORIGIN = f"{_PREFIX}:origin"
 ORIGIN_OPEN = f"{_PREFIX}:origin-open"
@@ -113,7 +120,6 @@ UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
 KEPT = f"{_PREFIX}:kept"
 KEPT_SIZES = f"{_PREFIX}:kept-sizes"
 PLACES = f"{_PREFIX}:places"
-POINTS = f"{_PREFIX}:points"
 PACE = f"{_PREFIX}:pace"
 # Prefixes: scripts add a lane, and a priority to the first.
 ORDER = f"{_PREFIX}:order:"
@@ -166,7 +172,7 @@ def budget(credential: str, resource_class: str) -> str:
 
 def aside(credential: str) -> str:
     """The time until which a credential must not be used."""
-    return f"{_PREFIX}:aside:{credential}"
+    return f"{_PREFIX}:set-aside:{credential}"
 
 
 def app_token(credential: str) -> str:
@@ -177,11 +183,6 @@ def app_token(credential: str) -> str:
 def app_renewal(credential: str) -> str:
     """Set while one process of the fleet fetches a GitHub App's next token."""
     return f"{_PREFIX}:app-renewal:{credential}"
-
-
-def points(minute: int) -> str:
-    """The number of requests to GitHub in a minute of Unix time."""
-    return f"{_PREFIX}:points:{minute}"
 
 
 def lock_name(resource: Resource) -> str:

@@ -465,7 +465,7 @@ class TestFailure:
             clock.at_call(2, server.stop)
             with pytest.raises(RedisError):
                 refresh(ORG, context)
-            context.origin.close()
+            context.origin.transport.close()
 
 
 def raiser(error: Exception) -> Callable[[], None]:

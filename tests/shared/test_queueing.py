@@ -59,7 +59,10 @@ def test_a_requested_refresh_is_queued(redis: Redis, queue: RefreshQueue) -> Non
 
 
 def test_two_requests_within_a_second_make_one_job(redis: Redis, queue: RefreshQueue) -> None:
-    assert [queue.ask(stale(USER)).asked, queue.ask(stale(USER)).asked] == [Asked.QUEUED, Asked.UNDER_WAY]
+    assert [queue.ask(stale(USER)).asked, queue.ask(stale(USER)).asked] == [
+        Asked.QUEUED,
+        Asked.UNDER_WAY,
+    ]
     assert queued_names(redis) == ["/users/mona"]
 
 

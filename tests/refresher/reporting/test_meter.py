@@ -12,6 +12,7 @@ from refresher.errors import OriginError
 from refresher.github.auth.credentials import Token
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
+from refresher.github.transport import Transport
 from refresher.reporting.meter import Expense, Meter, metered
 from shared import measures
 from shared.clock import SYSTEM
@@ -22,8 +23,8 @@ from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import (
     CREDENTIAL_ID,
     TOKEN,
-    make_budget,
     make_exchange,
+    make_limiter,
     make_settings,
 )
 
@@ -208,13 +209,13 @@ class TestAgainstTheStandIn:
     ) -> Iterator[GitHubClient]:
         settings = make_settings(github.url, github_api_token=request.param)
         origin = GitHubClient(
-            settings,
-            make_budget(redis, settings, tracked=True),
+            Transport(settings, clock=SYSTEM),
+            make_limiter(redis, settings),
             observe=meter.observe,
             clock=SYSTEM,
         )
         yield origin
-        origin.close()
+        origin.transport.close()
 
     @pytest.mark.parametrize(
         ("origin", "points"), [(TOKEN, 2), (None, 3)], indirect=["origin"], ids=["token", "none"]

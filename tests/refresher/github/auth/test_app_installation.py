@@ -23,6 +23,7 @@ from refresher.github.auth.credentials import Token
 from refresher.github.auth.pool import credentials_of
 from refresher.github.client import GitHubClient
 from refresher.github.rate_limit_class import CORE
+from refresher.github.transport import Transport
 from shared.clock import SYSTEM
 from shared.errors import SettingsError
 from shared.outcomes import FailureKind
@@ -30,7 +31,14 @@ from shared.redis import keys
 from shared.settings import Settings
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
-from tests.refresher.workbench import TOKEN, ManualClock, at, make_budget, make_settings
+from tests.refresher.workbench import (
+    TOKEN,
+    ManualClock,
+    at,
+    make_client,
+    make_limiter,
+    make_settings,
+)
 
 TOKENS = "/access_tokens$"
 BUDGET = keys.budget(f"app-{INSTALLATION_ID}", CORE)
@@ -66,7 +74,9 @@ def installation(redis: Redis, github: FakeGitHub, clock: ManualClock) -> MakeIn
     """Makes the installation as each refresher of a fleet has it."""
 
     def make(**known: Any) -> AppInstallation:
-        found = installation_of(app_settings(github, **known), redis, clock=at(clock))
+        found = installation_of(
+            Transport(app_settings(github, **known), clock=SYSTEM), redis, clock=at(clock)
+        )
         assert found is not None
         return found
 
@@ -90,14 +100,12 @@ def origin(redis: Redis, github: FakeGitHub) -> Iterator[Callable[..., GitHubCli
 
     def make(**known: Any) -> GitHubClient:
         settings = app_settings(github, **known)
-        made.append(
-            GitHubClient(settings, make_budget(redis, settings, tracked=True), clock=SYSTEM)
-        )
+        made.append(make_client(settings, make_limiter(redis, settings)))
         return made[-1]
 
     yield make
     for one in made:
-        one.close()
+        one.transport.close()
 
 
 def test_a_token_is_got_and_used(origin: Callable[..., GitHubClient], github: FakeGitHub) -> None:
@@ -158,13 +166,13 @@ def test_while_another_renews_it_the_old_token_is_used(
 def test_without_any_token_one_waits_for_the_other_but_not_for_ever(
     redis: Redis, github: FakeGitHub, clock: ManualClock
 ) -> None:
-    settings = app_settings(github, origin_read_timeout=1)
-    key = private_key_of(settings)
+    transport = Transport(app_settings(github, origin_read_timeout=1), clock=SYSTEM)
+    key = private_key_of(transport.settings)
     assert key is not None
     token_store = AppTokenStore(redis, "app-678", key)
     assert token_store.claim_renewal(60)
     waits: list[float] = []
-    one = AppInstallation(settings, key, token_store, clock=replace(at(clock), sleep=waits.append))
+    one = AppInstallation(transport, key, token_store, clock=replace(at(clock), sleep=waits.append))
     with pytest.raises(CredentialError) as failed:
         one.authorization()
     assert 0.9 < sum(waits) < 1.2
@@ -174,7 +182,7 @@ def test_without_any_token_one_waits_for_the_other_but_not_for_ever(
         token_store.put(AppToken("ghs_brought", clock.now + 3600), seconds=3600)
 
     one = AppInstallation(
-        settings, key, token_store, clock=replace(at(clock), sleep=other_brings_it)
+        transport, key, token_store, clock=replace(at(clock), sleep=other_brings_it)
     )
     assert one.authorization() == "Bearer ghs_brought"
     assert github.counters()["installation_tokens"] == 0
@@ -275,7 +283,7 @@ class TestTrouble:
     def test_a_key_that_is_none_stops_the_process(self, redis: Redis, github: FakeGitHub) -> None:
         settings = app_settings(github, github_app_private_key="no key at all")
         with pytest.raises(SettingsError, match="GITHUB_APP_PRIVATE_KEY: must be an RSA"):
-            credentials_of(settings, redis, clock=SYSTEM)
+            credentials_of(Transport(settings, clock=SYSTEM), redis, clock=SYSTEM)
 
 
 class TestSecrets:
