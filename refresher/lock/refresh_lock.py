@@ -12,7 +12,12 @@ from redis import Redis, RedisError
 
 from refresher.errors import NoQuorumError
 from refresher.lock.lock_keeper import LockKeeper
-from refresher.lock.redlock_import import PrimitiveError, QuorumIsImpossible, Redlock
+from refresher.lock.redlock_import import (
+    PrimitiveError,
+    QuorumIsImpossible,
+    Redlock,
+    inline,
+)
 from shared.clock import Clock
 from shared.queueing import CLAIM
 from shared.redis import keys
@@ -77,7 +82,7 @@ class HeldLock:
             return True
         if self.is_lost:
             return False
-        with suppress(PrimitiveError, RedisError):
+        with suppress(PrimitiveError, RedisError), inline(masters=len(self._lock.masters)):
             self._lock.extend()
             self._extended_at = now
             self._mark.renew()
@@ -87,7 +92,8 @@ class HeldLock:
         """Release the lock, if it is still held."""
         if not self.is_lost:
             self._mark.remove()
-        with suppress(PrimitiveError, RedisError):  # expired, or Redis is away: it will expire
+        # Expired, or Redis is away: it will expire.
+        with suppress(PrimitiveError, RedisError), inline(masters=len(self._lock.masters)):
             self._lock.release()
 
 
@@ -185,7 +191,8 @@ class RefreshLocks:
 
     def _acquire(self, lock: Redlock) -> bool:
         try:
-            return bool(lock.acquire(blocking=False))
+            with inline(masters=len(lock.masters)):
+                return bool(lock.acquire(blocking=False))
         except QuorumIsImpossible as error:
             if self._masters:
                 raise NoQuorumError from error
