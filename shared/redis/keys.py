@@ -42,10 +42,16 @@ delivery:{id}        string  3 days         reader      a webhook delivery that 
 asked:{id}           string  a second, or   both        a process is enqueueing a refresh, or found
                              LOCK_TTL                   that no lock can be taken
 queued:{id}          string  an hour        both        id of the job that was enqueued last
+ahead:{id}           string  soon after     refresher   the `fresh_until` for which a scheduler
+                             that time                  has requested a refresh ahead
 forgotten:{id}       string  a day          refresher   an operator removed the resource: versions
                                                         up to this one must not be served
 suspended            string  never          reader      time at which an operator paused
                                                         refreshing (`rq:suspended` says whether)
+resumed              string  2 hours        reader      time at which an operator ended all pauses
+                                                        and failures from before it
+refresher:{name}     hash    10 minutes     refresher   what a refresher says of itself: `skew`,
+                                                        seconds that its clock is ahead of Redis's
 measures             hash    never          refresher   counters of refreshers, see `measures`
 origin               hash    never          refresher   GitHub's last response: status and time
 origin-open          string  an hour, or    refresher   whether an enterprise server shows anything
@@ -91,6 +97,7 @@ IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 SUSPENDED = f"{_PREFIX}:suspended"
+RESUMED = f"{_PREFIX}:resumed"
 MEASURES = f"{_PREFIX}:measures"
 ORIGIN = f"{_PREFIX}:origin"
 ORIGIN_OPEN = f"{_PREFIX}:origin-open"
@@ -187,6 +194,11 @@ def queued(resource: Resource) -> str:
     return f"{_PREFIX}:queued:{resource.id}"
 
 
+def ahead(resource: Resource) -> str:
+    """The end of freshness for which a scheduler requested a refresh last."""
+    return f"{_PREFIX}:ahead:{resource.id}"
+
+
 def forgotten(resource: Resource) -> str:
     """The newest version of a resource that must not be served any more."""
     return f"{_PREFIX}:forgotten:{resource.id}"
@@ -225,6 +237,11 @@ def privileges(credential_id: str) -> str:
 def reader(reader_id: str) -> str:
     """The last report of a reader process."""
     return f"{_PREFIX}:reader:{reader_id}"
+
+
+def refresher(name: str) -> str:
+    """What a refresher says of itself, by its name in RQ's registry."""
+    return f"{_PREFIX}:refresher:{name}"
 
 
 def session(digest: str) -> str:
