@@ -3,6 +3,7 @@
 The composition root: clocks, randomness and the environment enter here, and are handed on.
 """
 
+import logging
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +25,14 @@ from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
-from shared.clock import SYSTEM
+from shared.clock import FleetClock
+from shared.clock_skew import SkewLog
 from shared.redis.connection import connect, connect_to_lock_masters
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
+
+log = logging.getLogger("refresher")
 
 
 class RefresherProcess:
@@ -43,11 +47,13 @@ class RefresherProcess:
         self.pid = os.getpid()
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
-        self.clock = SYSTEM
+        self.fleet_clock = FleetClock()
+        self.clock = self.fleet_clock.clock
         self.redis = connect(settings)
         self._masters = connect_to_lock_masters(settings)
         self._stopping = Event()
-        self.storage = Storage.of(self.redis, settings)
+        self.skew_log = SkewLog(self.fleet_clock, log)
+        self.storage = Storage.of(self.redis, settings, clock=self.fleet_clock)
         self.meter = Meter(self.redis, self.clock, is_batched=not is_work_horse())
         self._transport = Transport(settings, clock=self.clock)
         self._budget = Budget(

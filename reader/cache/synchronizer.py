@@ -210,7 +210,7 @@ class Synchronizer:
             self._local.postpone(resource, now + TICK)
         elif held is not None and held.entry.metadata.version == state.metadata.version:
             self._local.confirm(resource, state.metadata, now)
-        elif held is None or state.metadata.is_newer_than(held.entry.metadata):
+        elif held is None or state.metadata.is_newer_than(held.entry.metadata, now):
             self._load(resource)
         else:
             self._local.postpone(resource, now + TICK)

@@ -170,14 +170,22 @@ class FleetWatch:
     Args:
         redis: a client.
         catalogue: the tracked resources.
+        store: reads entries; by default one that believes what they say of their freshness.
         clock: returns Unix time in seconds.
     """
 
-    def __init__(self, redis: Redis, catalogue: Catalogue, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        catalogue: Catalogue,
+        *,
+        store: Store | None = None,
+        clock: Callable[[], float],
+    ) -> None:
         self._redis = redis
         self._catalogue = catalogue
         self._clock = clock
-        self._store = Store(redis)
+        self._store = Store(redis) if store is None else store
         self._queue = RefreshQueue(redis, QueueLimits())
         self._flights: SingleFlight[Fleet] = SingleFlight()
         self._last: Fleet | None = None
