@@ -118,7 +118,7 @@ class JobRecords:
         worker = self._worker
         pipeline.hincrby(worker.key, "successful_job_count", len(ended))
         total = timedelta(seconds=sum(seconds for _, seconds in ended))
-        worker.increment_total_working_time(total, pipeline)  # type: ignore[arg-type]
+        worker.increment_total_working_time(total, pipeline)
         pipeline.delete(*(running.job.key for running, _ in ended))
         for running, _ in ended:
             if running.execution is not None:
