@@ -19,7 +19,7 @@ from reader.process import Components, ReaderProcess
 from reader.response.client_url import Peer
 from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.settings import Settings
 from tests.builders import absent_redis, make_settings
 from tests.reader.bench import Bench
@@ -118,7 +118,7 @@ class StillProcess(ReaderProcess):
 
     def __init__(self, settings: Settings, bench: Bench) -> None:
         super().__init__(settings, clock=bench.clock, stopwatch=bench.stopwatch)
-        redis, queue = bench.redis, RefreshQueue(bench.redis, limit=10)
+        redis, queue = bench.redis, RefreshQueue(bench.redis, QueueLimits(queued=10))
         self.is_stopped = False
         self.still = Components(
             pid=os.getpid(),
