@@ -59,6 +59,7 @@ class Expenses:
 
     def __init__(self) -> None:
         self._open: list[Expense] = []
+        self._lock = Lock()
 
     @contextmanager
     def expense(self) -> Iterator[Expense]:
@@ -71,8 +72,9 @@ class Expenses:
 
     def observe(self, exchange: Exchange) -> None:
         """Count a request; several threads may call this at once."""
-        if self._open:
-            self._open[-1].add(exchange)
+        with self._lock:
+            if self._open:
+                self._open[-1].add(exchange)
 
 
 class Meter:

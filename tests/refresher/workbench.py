@@ -29,7 +29,7 @@ from refresher.github.transport import Transport
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import HeldLock, RefreshLocks
 from refresher.lock.start_conditions import StartConditions
-from refresher.reporting.meter import Meter
+from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
@@ -156,11 +156,12 @@ def make_context(
     Locks live by the stopwatch.
     """
     rate_limiter = make_limiter(redis, settings, Share.ON_DEMAND) if budgeted else None
-    meter = Meter(redis, SYSTEM)
+    meter, expenses = Meter(redis, SYSTEM), Expenses()
     privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
 
     def observe(exchange: Exchange) -> None:
         meter.observe(exchange)
+        expenses.observe(exchange)
         privileges.observe(exchange)
 
     return RefreshContext(
@@ -174,7 +175,7 @@ def make_context(
             ),
             LargeListLimit(redis, Catalogue.of(settings)),
         ),
-        Reporter(redis, meter, SYSTEM, keep_s=600),
+        Reporter(redis, meter, expenses, SYSTEM, keep_s=600),
         privileges,
         RefreshPolicy.of(settings, chance=lambda: chance),
         at(clock or ManualClock()),
