@@ -17,7 +17,7 @@ from refresher.errors import NoQuorumError, NotNowError, OriginError, StoppedErr
 from refresher.fetch import Fetch
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
-from refresher.storage.change_detection import is_new, is_rebuilt, is_same
+from refresher.storage.change_detection import changed_at, is_new, is_rebuilt
 from refresher.storage.page_store import KnownPages
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -172,7 +172,7 @@ class _Attempt:
         self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
     ) -> RefreshOutcome:
         """Write the entry if its content, or what is derived from it, has changed."""
-        writer, before = self.context.writer, self.state.metadata
+        writer = self.context.writer
         if isinstance(content, Content) and is_new(self.state, content):
             stored = writer.store(
                 self.resource,
@@ -180,7 +180,7 @@ class _Attempt:
                 token=self.token,
                 now=asked_at,
                 invalidated_by=self.state.invalidated_by,
-                changed_at=before.changed_at if before and is_same(self.state, content) else None,
+                changed_at=changed_at(self.state, content, asked_at),
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(

@@ -18,7 +18,7 @@ from shared.encodings import ENCODINGS
 from shared.entry import Metadata
 from shared.failure import Failure
 from shared.measures import Measures
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
@@ -170,15 +170,23 @@ class FleetWatch:
     Args:
         redis: a client.
         catalogue: the tracked resources.
+        store: reads entries; by default one that believes what they say of their freshness.
         clock: returns Unix time in seconds.
     """
 
-    def __init__(self, redis: Redis, catalogue: Catalogue, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        catalogue: Catalogue,
+        *,
+        store: Store | None = None,
+        clock: Callable[[], float],
+    ) -> None:
         self._redis = redis
         self._catalogue = catalogue
         self._clock = clock
-        self._store = Store(redis)
-        self._queue = RefreshQueue(redis, limit=1)
+        self._store = Store(redis) if store is None else store
+        self._queue = RefreshQueue(redis, QueueLimits())
         self._flights: SingleFlight[Fleet] = SingleFlight()
         self._last: Fleet | None = None
         self._lock = Lock()

@@ -19,6 +19,7 @@ from refresher.content.page import Unchanged
 from refresher.storage import page_store
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import KnownPages
+from shared.clock import FleetClock, seconds_of
 from shared.entry import content_fields
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
@@ -31,16 +32,28 @@ _DAY_MS = 24 * 3600 * 1000
 _TOKEN_MS = int(1000 * 1.5 * JOB_TIMEOUT.total_seconds())
 
 # Hands out a fencing token that is greater than any before, even after Redis lost its data:
-# the microseconds of Redis's clock, or one more than the last token if the clock stood still.
-# KEYS: fence. ARGV: milliseconds to remember it. Returns the token as a string.
+# the microseconds of Redis's clock, or one more than the last token if the clock was set back. The
+# last token is also known from what it wrote: the fence is forgotten earlier than the entry.
+# KEYS: fence, entry, forgotten. ARGV: milliseconds to remember it.
+# Returns the token as a string, and Redis's time as `TIME` gives it.
 _DRAW = """
+local function token_of(text)
+  local token = tonumber(text or '')
+  -- A double holds no greater integers; what is greater is damage.
+  if token and token >= 0 and token < 9007199254740992 then return token end
+  return 0
+end
 local clock = redis.call('TIME')
 local token = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
-local last = tonumber(redis.call('GET', KEYS[1]) or '0')
-if token <= last then token = last + 1 end
+local known = redis.call('HMGET', KEYS[2], 'confirmed_by', 'meta')
+local version = known[2] and string.match(known[2], '"version": *(%d+)')
+for _, text in ipairs({redis.call('GET', KEYS[1]), known[1], version or false,
+                       redis.call('GET', KEYS[3])}) do
+  token = math.max(token, token_of(text) + 1)
+end
 local text = string.format('%.0f', token)
 redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
-return text
+return {text, clock[1], clock[2]}
 """
 
 # What every write begins and ends with. KEYS: fence, changes, invalidated. ARGV: token, channel,
@@ -90,7 +103,8 @@ for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 
 _CONFIRM = f"""
 {_CHECK}
 if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
-redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7])
+redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7],
+           'confirmed_by', ARGV[1])
 redis.call('DEL', KEYS[6])
 if ARGV[8] == '1' then redis.call('DEL', KEYS[5]) end
 {_keep(4)}
@@ -125,10 +139,18 @@ class EntryWriter:
     """The writing side of the Redis schema; methods may raise `redis.RedisError`.
 
     Each returns False if the write was refused: the lock was lost during the refresh.
+
+    Args:
+        redis: the fleet's Redis.
+        settings: the lifetimes and the bounds of content.
+        clock: is told Redis's time with each token that is drawn.
     """
 
-    def __init__(self, redis: Redis, settings: Settings) -> None:
+    def __init__(
+        self, redis: Redis, settings: Settings, *, clock: FleetClock | None = None
+    ) -> None:
         self._redis = redis
+        self._clock = FleetClock() if clock is None else clock
         self._settings = settings
         self._draw = redis.register_script(_DRAW)
         self._write = redis.register_script(_WRITE)
@@ -141,7 +163,11 @@ class EntryWriter:
 
     def draw_token(self, resource: Resource) -> int:
         """A new fencing token for a resource, greater than any before; take the lock first."""
-        return int(cast(bytes, self._draw(keys=[keys.fence(resource)], args=[_TOKEN_MS])))
+        sent_at = self._clock.monotonic()
+        known = [keys.fence(resource), keys.entry(resource), keys.forgotten(resource)]
+        token, seconds, microseconds = cast(list[bytes], self._draw(keys=known, args=[_TOKEN_MS]))
+        self._clock.heard(seconds_of((int(seconds), int(microseconds))), sent_at=sent_at)
+        return int(token)
 
     def store(
         self,
@@ -173,6 +199,7 @@ class EntryWriter:
             **content_fields(entry),
             "validated_at": metadata.validated_at,
             "fresh_until": metadata.fresh_until,
+            "confirmed_by": str(metadata.confirmed_by),
             "name": resource.name,
         }
         entry_arguments = [part for pair in fields.items() for part in pair]

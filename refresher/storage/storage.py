@@ -7,7 +7,8 @@ from redis import Redis
 from refresher.storage import page_store
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
-from shared.redis.store import Store
+from shared.clock import FleetClock
+from shared.redis.store import Lifetimes, Store
 from shared.resources.resource import Resource
 from shared.settings import Settings
 
@@ -27,9 +28,16 @@ class Storage:
     writer: EntryWriter
 
     @classmethod
-    def of(cls, redis: Redis, settings: Settings) -> "Storage":
-        """The storage in a Redis."""
-        return cls(redis, Store(redis), EntryWriter(redis, settings))
+    def of(cls, redis: Redis, settings: Settings, *, clock: FleetClock | None = None) -> "Storage":
+        """The storage in a Redis.
+
+        Args:
+            redis: a client.
+            settings: the lifetimes and the bounds of content.
+            clock: is told Redis's time with each token and each reading of states.
+        """
+        store = Store(redis, clock=clock, lifetimes=Lifetimes.of(settings))
+        return cls(redis, store, EntryWriter(redis, settings, clock=clock))
 
     def pages(self, resource: Resource) -> KnownPages:
         """The stored pages of a resource; empty if none are stored."""

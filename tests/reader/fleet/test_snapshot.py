@@ -18,7 +18,7 @@ from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
 from refresher.refresh import refresh
 from shared.encodings import ENCODINGS
 from shared.measures import Measure
-from shared.queueing import QUEUE, RefreshQueue
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
@@ -161,7 +161,7 @@ def test_all_running_processes_are_shown(redis: Redis) -> None:
     queue = Queue(QUEUE, connection=redis)
     Worker([queue], connection=redis, name="a-refresher").register_birth()  # type: ignore[no-untyped-call]
     redis.zadd(get_registry_key(), {"a-scheduler": time.time(), "gone": time.time() - 200})
-    RefreshQueue(redis, limit=10).ask(ORG)
+    RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG)
     fleet = make_watch(redis).snapshot()
     assert [one.id for one in fleet.readers] == ["one:5000/7"]
     assert [one.name for one in fleet.workers] == ["a-refresher"]
@@ -232,7 +232,7 @@ class TestLooking:
     def test_is_repeated_after_a_change(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
         first = watch.snapshot()
-        RefreshQueue(redis, limit=10).ask(ORG)
+        RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG)
         assert watch.snapshot() is first
         watch.discard()
         assert watch.snapshot().queue_length == 1
