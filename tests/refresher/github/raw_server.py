@@ -17,12 +17,15 @@ class RawServer:
     Args:
         behave: called with each connection, which is closed afterwards.
         tls: wraps connections, if given.
+        host: address to listen at.
     """
 
-    def __init__(self, behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, behave: Behaviour, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self._behave = behave
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -53,9 +56,11 @@ class RawServer:
 
 
 @contextmanager
-def raw_server(behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+def raw_server(
+    behave: Behaviour, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[RawServer]:
     """A server for the block."""
-    server = RawServer(behave, tls=tls)
+    server = RawServer(behave, tls=tls, host=host)
     try:
         yield server
     finally:

@@ -187,9 +187,11 @@ class TestTLS:
         assert failed.value.kind is FailureKind.CONNECTION
 
     def test_a_certificate_of_another_host_is_refused(self, context: ssl.SSLContext) -> None:
-        with raw_server(lambda connection, _: serve(connection), tls=context) as server:
-            port = server.address.partition(":")[2]
-            client = make_client(make_settings(f"https://localhost:{port}"))
+        def behave(connection: socket.socket, _: int) -> None:
+            serve(connection)
+
+        with raw_server(behave, tls=context, host="127.0.0.2") as server:
+            client = make_client(make_settings(f"https://{server.address}"))
             with closing(client.transport), pytest.raises(OriginError) as failed:
                 client.get(client.url_of("/"))
         assert failed.value.kind is FailureKind.CONNECTION
