@@ -18,6 +18,7 @@ from shared.encodings import ENCODINGS
 from shared.entry import Metadata
 from shared.failure import Failure
 from shared.measures import Measures
+from shared.point_buckets import Points, levels_now
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
@@ -143,6 +144,7 @@ class Fleet:
         suspended_since: Unix time in seconds; None if it is not known.
         origin: GitHub's last response.
         origin_paused_until: Unix time in seconds, after a secondary rate limit; 0 if not paused.
+        points: requests to GitHub that may be sent now; None if none was sent in the last minute.
         unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
             sorted; of the last days.
     """
@@ -161,6 +163,7 @@ class Fleet:
     suspended_since: float | None = None
     origin: OriginView = OriginView()
     origin_paused_until: float = 0
+    points: Points | None = None
     unknown_fields: Sequence[str] = ()
 
 
@@ -226,9 +229,10 @@ class FleetWatch:
         with redis.pipeline(transaction=False) as pipeline:
             pipeline.mget(keys.SUSPENDED, keys.RESUMED)
             pipeline.hgetall(keys.PAUSE)
+            pipeline.hgetall(keys.POINTS)
             pipeline.hgetall(keys.ORIGIN)
             pipeline.hgetall(keys.UNKNOWN_FIELDS)
-            (since, resumed), pause, origin, unknown = pipeline.execute()
+            (since, resumed), pause, points, origin, unknown = pipeline.execute()
         return Fleet(
             now=now,
             tracked=views[: len(tracked)],
@@ -247,6 +251,7 @@ class FleetWatch:
             suspended_since=None if since is None else float(since),
             origin=_origin(origin),
             origin_paused_until=budgets.paused_until(pause, resumed=float(resumed or 0), now=now),
+            points=levels_now(points, now=now),
             unknown_fields=_seen_lately(unknown, now),
         )
 

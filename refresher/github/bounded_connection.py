@@ -85,6 +85,8 @@ class _Reader(io.RawIOBase):
             raise HTTPException(f"more than {MAX_HEAD} bytes before the body")
         self._sock.settimeout(bounds.left(bounds.read_timeout))
         count = self._raw.readinto(buffer)
+        if self.is_at_head and bounds.received and not count:
+            raise HTTPException("the connection ended before the body")  # http.client goes on
         bounds.received += count or 0
         return count
 

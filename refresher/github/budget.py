@@ -156,7 +156,7 @@ class Budget:
         """Reserve one request; wait for a place in flight and for points.
 
         A request of a tracked resource waits as long as it takes, one on demand at most
-        `MISS_WAIT`. Threads of this process are served in the order in which they came.
+        `MISS_WAIT`. Threads of this process are served about in the order in which they came.
 
         Args:
             share: that the request uses.

@@ -6,6 +6,9 @@ Permission is given in Redis, to all processes. So a thread that waits tries aga
 2. When this process frees a place, the first thread that is not awake yet is woken, and tries.
 3. What other processes free is found by the first of the line, which also tries by itself.
 4. A thread that got permission leaves, and wakes the next: there may be more.
+
+Threads that are awake at the same time race for a place, so a thread can overtake a few others by
+the time that a try takes. If only the first one tried, each place would stay free for that time.
 """
 
 from collections import deque
@@ -19,6 +22,8 @@ _STEP = 0.25  # seconds after which a waiting thread looks whether it is to stop
 class Turns:
     """One line of waiting threads.
 
+    The event of a thread that tries is set, that of a thread that sleeps is not.
+
     Args:
         wait: waits until an event is set, or for a number of seconds.
     """
@@ -27,6 +32,7 @@ class Turns:
         self._wait = wait
         self._line: deque[Event] = deque()
         self._lock = Lock()
+        self._try_again = False  # a place was freed while all were trying
 
     @property
     def is_empty(self) -> bool:
@@ -37,6 +43,7 @@ class Turns:
     def joined(self) -> Iterator[Event]:
         """A place in the line, for the block."""
         mine = Event()
+        mine.set()
         with self._lock:
             self._line.append(mine)
         try:
@@ -47,11 +54,13 @@ class Turns:
             self.wake()
 
     def wake(self) -> None:
-        """Wake the first thread that is not awake yet."""
+        """Wake the first thread that sleeps."""
         with self._lock:
             sleeping = next((one for one in self._line if not one.is_set()), None)
             if sleeping is not None:
                 sleeping.set()
+            else:
+                self._try_again = bool(self._line)
 
     def comes(self, mine: Event, *, pause: float) -> bool:
         """Wait a little; return whether to try now.
@@ -60,8 +69,14 @@ class Turns:
             mine: the place of this thread.
             pause: seconds after which the first tries by itself.
         """
-        is_first = self._line[0] is mine
+        with self._lock:
+            if self._try_again:
+                self._try_again = False
+                return True
+            is_first = self._line[0] is mine
+            mine.clear()
         self._wait(mine, min(pause, _STEP) if is_first else _STEP)
-        is_awake = mine.is_set()
-        mine.clear()
-        return is_awake or is_first
+        with self._lock:
+            if self._line[0] is mine:
+                mine.set()
+            return mine.is_set()

@@ -18,6 +18,7 @@ from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
 from refresher.refresh import refresh
 from shared.encodings import ENCODINGS
 from shared.measures import Measure
+from shared.point_buckets import Points
 from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
@@ -220,6 +221,13 @@ def test_pauses_are_shown(redis: Redis) -> None:
     fleet = make_watch(redis, NOW).snapshot()
     assert (fleet.suspended, fleet.suspended_since) == (True, NOW - 60)
     assert fleet.origin_paused_until == NOW + 60
+
+
+def test_the_minute_s_points_are_shown_refilled(redis: Redis) -> None:
+    assert make_watch(redis, NOW).snapshot().points is None
+    stored = {"tracked": 0, "on-demand": 300, "at": NOW - 15, "points": 400, "reserve": 0.2}
+    redis.hset(keys.POINTS, mapping=stored)  # type: ignore[arg-type]
+    assert make_watch(redis, NOW).snapshot().points == Points(20, 320)
 
 
 class TestLooking:
