@@ -21,7 +21,8 @@ from bench.errors import BenchError
 from bench.load_process import CHECKOUT
 from bench.misses import plot
 from bench.misses.measure import QUICK, Plan, Results, measure
-from bench.misses.report import put_into, tables, to_json
+from bench.misses.report import tables, to_json
+from bench.pages import put_into
 from bench.programs import find_or_install
 from bench.throughput import describe, warn_if_busy
 
@@ -72,7 +73,7 @@ def _write(results: Results, folder: Path) -> None:
     plot.draw(results.samples, folder / "misses.png")
     page = folder / "misses.md"
     if page.exists():
-        page.write_text(put_into(page.read_text(), tables(results)))
+        page.write_text(put_into(page.read_text(), tables(results), command="make bench-miss"))
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -21,9 +21,9 @@ from bench.misses.measure import (
     Results,
 )
 from bench.misses.servers import LIMIT, NAMES, NGINX, OURS, VARNISH, connections_of_the_limit
+from bench.pages import table
 from bench.tables import number
 
-BEGIN, END = "<!-- figures: written by make bench-miss -->", "<!-- end of the figures -->"
 PHASES = {
     QUIET: "",
     WITH_LIST: "while a list of 7,000 is refreshed",
@@ -315,21 +315,9 @@ def _cell(found: Spread | None) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def put_into(page: str, figures: str) -> str:
-    """Replace the figures of a page.
-
-    Raises:
-        ValueError: the page has no place for them.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError("the page has no place for figures")
-    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
+    """A table of the rows in which something was measured."""
+    measured = [row for row in rows if any(cell != "-" for cell in row[1:])]
+    return table(titles, measured) if measured else "Not measured."
 
 
 def to_json(results: Results) -> str:
