@@ -35,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="bench-miss", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="about a minute, to try it out")
+    parser.add_argument("--quick", action="store_true", help="about two minutes, to try it out")
     parser.add_argument("--rounds", type=int, help="of all scenarios, at most")
     parser.add_argument(
         "--addresses", type=int, default=1, metavar="N",

@@ -86,7 +86,6 @@ QUICK = Plan(
     rounds=1,
     scenarios=(THIRTY_TWO, ALONE, ONE_PATH, STALE),
     secure_rounds=1,
-    secure=(THIRTY_TWO,),
     repositories=2000,
 )
 

@@ -89,8 +89,10 @@ def targets(samples: Sequence[Sample]) -> list[Target]:
         _most("32 clients: p99, to nginx's", to(NGINX, p99, many), 1.3),
         _most("8 clients: p50, to the origin's own time", own(_p50, eight), 1.1),
         _least("100 clients: responses a second, to the limit's", to(LIMIT, rate, hundred), 0.8),
-        _most("one client: p50 above the origin, ms", own(lambda one: one.above_p50, "alone"), 10),
-        _most("TLS: handshakes for a miss of 32 clients", own(_handshakes, many, SECURE), 0.5),
+        _most("one client: p50 above the origin, ms",
+              own(lambda one: one.above_p50, ALONE.name), 10),
+        _most("one client, TLS: handshakes with the origin",
+              own(lambda one: one.handshakes, ALONE.name, SECURE), 0),
         _most("200 clients, one path: requests at the origin", own(_asked, ONE_PATH.name), 1),
         _most("32 clients: p99 while the list is refreshed, to that without",
               slower.median if slower else None, 1.5),
@@ -129,11 +131,9 @@ def tables(results: Results) -> str:
         "### Times as multiples of the origin's own time: p50, p99\n\n" + _times(samples),
         "### One client alone: milliseconds above the origin's own time: p50, p99\n\n"
         + _alone(samples),
-        "### 200 clients on one path: requests at the origin\n\n"
-        + _by_server(samples, ONE_PATH.name, _asked),
+        "### 200 clients on one path: requests at the origin\n\n" + _one_path(samples),
         "### Stale content\n\n" + _stale(samples),
-        "### TLS handshakes with the origin for a miss\n\n"
-        + _by_server(samples, THIRTY_TWO.name, _handshakes, phases=(SECURE,)),
+        "### TLS handshakes with the origin for a miss\n\n" + _secure(samples),
         "### p99 while the list is refreshed, as a multiple of the p99 without\n\n"
         + _slower(samples),
         "### Failures and order\n\n" + _failures(samples),
@@ -199,20 +199,14 @@ def _alone(samples: Sequence[Sample]) -> str:
     return _table(("", *NAMES), rows)
 
 
-def _by_server(
-    samples: Sequence[Sample],
-    scenario: str,
-    quantity: Quantity,
-    *,
-    phases: Sequence[str] = (QUIET, WITH_LIST),
-) -> str:
+def _one_path(samples: Sequence[Sample]) -> str:
     names = [name for name in NAMES if name != LIMIT]
     rows = [
         (
-            _named(scenario, phase),
-            *(_cell(spread(samples, quantity, (phase, scenario, name))) for name in names),
+            _named(ONE_PATH.name, phase),
+            *(_cell(spread(samples, _asked, (phase, ONE_PATH.name, name))) for name in names),
         )
-        for phase in phases
+        for phase in (QUIET, WITH_LIST)
     ]
     return _table(("", *names), rows)
 
@@ -229,6 +223,16 @@ def _stale(samples: Sequence[Sample]) -> str:
         *("refreshes: ours", "nginx", "Varnish"),
     )
     return _table(titles, rows)
+
+
+def _secure(samples: Sequence[Sample]) -> str:
+    names = [name for name in NAMES if name not in {VARNISH, LIMIT}]
+    rows = [
+        (scenario.name, *(_cell(spread(samples, _handshakes, (SECURE, scenario.name, name)))
+                          for name in names))
+        for scenario in (*COLD, ALONE)
+    ]  # fmt: skip
+    return _table(("", *names), rows)
 
 
 def _slower(samples: Sequence[Sample]) -> str:
