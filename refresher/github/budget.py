@@ -195,7 +195,7 @@ class Budget:
                 if isinstance(found, Reservation):
                     return found
                 waits = found
-        raise StoppedError
+        raise StoppedError(_REASONS[waits.state])
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Update the budget from a response; `status` is 0 if none came."""
