@@ -35,17 +35,21 @@ from refresher.github.budget_scripts import PAUSE, RESERVE, SET_ASIDE, SETTLE
 from refresher.github.rate_limit_class import CORE, RateLimitClasses, shape_of
 from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, class_in, primary_limit
 from refresher.github.rate_limiter import Reservation
+from refresher.github.settlements import Settlements
 from refresher.github.turns import Turns
 from shared import budgets
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys
+from shared.redis.scripts import Script
 from shared.settings import Settings
 
 log = logging.getLogger("refresher")
 
 _SETTINGS = "GITHUB_API_TOKEN, GITHUB_APP_..."  # where credentials come from
 _POLL = 0.05  # seconds between two tries to get a place that another process frees
+_RESERVE, _SETTLE = Script(RESERVE), Script(SETTLE)
+_PAUSE, _SET_ASIDE = Script(PAUSE), Script(SET_ASIDE)
 _REASONS = {
     "paused": "GitHub's secondary limit was met a moment ago",
     "busy": "too many requests to GitHub are under way",
@@ -129,10 +133,7 @@ class Budget:
         self._classes = RateLimitClasses(redis, clock=clock)
         self._turns = {share: Turns(wait) for share in Share}
         self._places = _places_of(settings)
-        self._reserve = redis.register_script(RESERVE)
-        self._settle = redis.register_script(SETTLE)
-        self._pause = redis.register_script(PAUSE)
-        self._set_aside = redis.register_script(SET_ASIDE)
+        self._settlements: Settlements | None = None
 
     def limiter(
         self, share: Share, *, should_stop: Callable[[], bool] = lambda: False
@@ -208,38 +209,53 @@ class Budget:
         reported = class_in(headers) or reserved
         if reported != reserved:
             self._classes.remember(reservation.shape, reported)
-        self._settle(
-            keys=[
-                keys.IN_FLIGHT,
-                keys.budget(credential, reserved),
-                keys.PAUSES,
-                keys.budget(credential, reported),
-                keys.BUDGETS,
-                keys.budget_history(credential, reported),
-                keys.PAUSE,
-            ],
-            args=[
-                reservation.request_id,
-                *((said.limit, said.remaining, said.reset) if said else ("", "", "")),
-                int(200 <= status < 400 or status == 404),
-                budgets.name_of(credential, reported),
-            ],
-        )
+        is_welcome = 200 <= status < 400 or status == 404
+        script_keys = [
+            keys.IN_FLIGHT,
+            keys.budget(credential, reserved),
+            keys.PAUSES,
+            keys.budget(credential, reported),
+            keys.BUDGETS,
+            keys.budget_history(credential, reported),
+            keys.PAUSE,
+        ]
+        args = [
+            reservation.request_id,
+            *((said.limit, said.remaining, said.reset) if said else ("", "", "")),
+            int(is_welcome),
+            budgets.name_of(credential, reported),
+        ]
+        if self._settlements is not None and is_welcome:
+            self._settlements.add(script_keys, args)
+        else:  # the next reservation has to know
+            _SETTLE(self._redis, script_keys, args)
+            self._wake(1)
+
+    def start(self) -> None:
+        """From now on settle in a thread of its own; `close` it at the end.
+
+        Without it, each request waits for its settlement, as it must in a process that ends right
+        after a refresh.
+        """
+        self._settlements = Settlements(self._redis, _SETTLE, done=self._wake)
+
+    def close(self) -> None:
+        """Settle what has not been settled."""
+        if self._settlements is not None:
+            self._settlements.close()
+            self._settlements = None
+
+    def _wake(self, freed: int) -> None:
+        """Wake those who wait, as many of each share as places were freed."""
         for turns in self._turns.values():
-            turns.wake()
+            for _ in range(freed):
+                turns.wake()
 
     def pause(self, seconds: float | None) -> float:
         """Pause all refreshers; return for how many seconds."""
         asked = "" if seconds is None else max(seconds, 1.0)
-        pause = float(
-            cast(
-                bytes,
-                self._pause(
-                    keys=[keys.PAUSE, keys.PAUSES, keys.RESUMED],
-                    args=[asked, UNSAID_PAUSE, WINDOW],
-                ),
-            )
-        )
+        script_keys = [keys.PAUSE, keys.PAUSES, keys.RESUMED]
+        pause = float(_PAUSE(self._redis, script_keys, [asked, UNSAID_PAUSE, WINDOW]))
         log.warning("GitHub's secondary limit was met: all refreshers pause %.0f s", pause)
         return pause
 
@@ -252,10 +268,8 @@ class Budget:
             reason,
             _SETTINGS,
         )
-        self._set_aside(
-            keys=[keys.aside(credential.id), keys.BUDGETS],
-            args=[seconds, budgets.name_of(credential.id, CORE)],
-        )
+        script_keys = [keys.aside(credential.id), keys.BUDGETS]
+        _SET_ASIDE(self._redis, script_keys, [seconds, budgets.name_of(credential.id, CORE)])
         return self.has_others
 
     @property
@@ -289,9 +303,10 @@ class Budget:
         budget_keys: list[str] = []
         for one in credentials:
             budget_keys += [keys.budget(one.id, attempt.resource_class), keys.aside(one.id)]
-        response = self._reserve(
-            keys=[keys.PAUSE, keys.IN_FLIGHT, keys.POINTS, keys.RESUMED, *budget_keys],
-            args=[
+        response = _RESERVE(
+            self._redis,
+            [keys.PAUSE, keys.IN_FLIGHT, keys.POINTS, keys.RESUMED, *budget_keys],
+            [
                 attempt.request_id,
                 attempt.share.party,
                 self._share_kept(attempt),

@@ -4,8 +4,10 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,18 @@ def test_the_repetition_uses_a_new_connection_though_others_are_kept() -> None:
             is_restarted.set()
             assert get(0) == 200
             assert server.connections == 4
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
+    passed = [0.0]
+    clock = replace(SYSTEM, monotonic=lambda: time.monotonic() + passed[0])
+    with raw_server(lambda connection, _: serve(connection)) as server:
+        client = make_client(make_settings(f"http://{server.address}"), clock=clock)
+        with closing(client.transport):
+            for at, connections in ((0.0, 1), (100.0, 1), (200.0, 1), (400.0, 2)):
+                passed[0] = at
+                assert client.get(client.url_of("/")).status == 200
+                assert server.connections == connections
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-"])
