@@ -31,7 +31,7 @@ from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.refresh import refresh
-from refresher.reporting.meter import Meter
+from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
@@ -146,7 +146,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
                 Storage.of(redis, known),
                 origin,
                 StartConditions(locks, LargeListLimit(redis, Catalogue((ORG,)))),
-                Reporter(redis, meter, clock, keep_s=600),
+                Reporter(redis, meter, Expenses(), clock, keep_s=600),
                 Privileges(redis, known.privileged_credentials, clock=clock),
                 RefreshPolicy.of(known, chance=random.random),
                 clock,

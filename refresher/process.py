@@ -23,6 +23,7 @@ from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
+from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared.clock import FleetClock
@@ -105,7 +106,13 @@ class RefresherProcess:
             ),
             self._conditions,
             Reporter(
-                self.redis, self.meter, expenses, self.clock, keep_s=int(keep) + 1, **asked_with
+                self.redis,
+                self.meter,
+                expenses,
+                self.clock,
+                Spacing(self.settings.origin_points_per_minute),
+                keep_s=int(keep) + 1,
+                **asked_with,
             ),
             privileges,
             self._policy,

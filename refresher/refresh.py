@@ -99,8 +99,7 @@ def _refresh_locked(
     force: bool,
     fresh_after: float | None,
 ) -> Ended:
-    token = context.writer.draw_token(resource)
-    state = context.storage.store.state(resource)
+    token, state = context.storage.begin(resource, held.add_mark)
     outcome = reason_not_to(state, context.clock.now(), force=force, fresh_after=fresh_after)
     if outcome is not None:
         return Ended(outcome, state)

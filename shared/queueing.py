@@ -21,6 +21,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
@@ -273,7 +274,7 @@ class RefreshQueue:
         return job
 
 
-def put_off(redis: Redis, resource: Resource, *, seconds: float) -> None:
+def put_off(redis: Redis | Pipeline, resource: Resource, *, seconds: float) -> None:
     """Drop requests for a refresh (`RefreshQueue.ask`) for some seconds; `force` still enqueues it.
 
     Raises:

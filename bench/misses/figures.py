@@ -83,12 +83,16 @@ class AtOrigin:
     Args:
         small: requests for small objects.
         pages: requests for the large list.
-        counts: the rest of `Sample`'s fields about the origin, by name.
+        at_once: see `Sample`, as for the next two.
+        connections: opened.
+        handshakes: among them.
     """
 
     small: Sequence[Seen]
     pages: Sequence[Seen]
-    counts: Mapping[str, int]
+    at_once: int
+    connections: int
+    handshakes: int
 
 
 def sample_of(
@@ -119,9 +123,11 @@ def sample_of(
         overtaken=most_overtaken(loaded.requests),
         asked=len(origin.small),
         not_modified=sum(one.status == 304 for one in origin.small),
+        at_once=origin.at_once,
+        connections=origin.connections,
+        handshakes=origin.handshakes,
         list_share=share_of_time(origin.pages, begin, end),
         cpu={**cpu, "load": loaded.cpu},
-        **origin.counts,
     )
 
 

@@ -86,7 +86,6 @@ QUICK = Plan(
     rounds=1,
     scenarios=(THIRTY_TWO, ALONE, ONE_PATH, STALE),
     secure_rounds=1,
-    secure=(THIRTY_TWO,),
     repositories=2000,
 )
 
@@ -170,15 +169,12 @@ class Rounds:
         loaded = self._load(server, scenario, self._objects[at])
         after = server.cpu()
         seen, log = self._compared.origin.log()
-        counts = {
-            "at_once": log.most_at_once,
-            "connections": log.connections - 1,  # the one that read the log before
-            "handshakes": log.handshakes,
-        }
         pages = [one for one in seen if one.target.partition("?")[0].endswith("/repos")]
         small = [one for one in seen if one.target.startswith(("/repos/", "/users/"))]
         cpu = {kind: used - before[kind] for kind, used in after.items()}
-        return sample_of(place, loaded, AtOrigin(small, pages, counts), cpu=cpu)
+        connections = log.connections - 1  # without the one that read the log before
+        at_origin = AtOrigin(small, pages, log.most_at_once, connections, log.handshakes)
+        return sample_of(place, loaded, at_origin, cpu=cpu)
 
     def _load(self, server: Server, scenario: Scenario, first: int) -> load.Loaded:
         clients = min(scenario.clients, server.most_clients or scenario.clients)

@@ -214,7 +214,7 @@ async def serve(origin: Origin, *, certificate: str | None, key: str | None) -> 
         if scheme == "https" and context is None:
             continue
         server = await loop.create_server(
-            lambda scheme=scheme: Connection(origin, scheme=scheme),  # type: ignore[misc]
+            lambda scheme=scheme: Connection(origin, scheme=scheme),
             "127.0.0.1", 0, ssl=context, backlog=_BACKLOG,
         )  # fmt: skip
         ports.append(server.sockets[0].getsockname()[1])

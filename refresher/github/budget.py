@@ -167,7 +167,7 @@ class Budget:
 
         Raises:
             OriginError: no request may be sent now. `retry_after` says when.
-            StoppedError: the process shuts down, or the refresh has to stop.
+            StoppedError: the process shuts down, the refresh has to stop, or it waited too long.
         """
         shape = shape_of(target)
         attempt = _Attempt(
@@ -196,9 +196,7 @@ class Budget:
                 if isinstance(found, Reservation):
                     return found
                 waits = found
-        raise OriginError(
-            FailureKind.RATE_LIMITED, _REASONS[waits.state], retry_after=max(waits.pause, 1.0)
-        )
+        raise StoppedError
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Update the budget from a response; `status` is 0 if none came."""

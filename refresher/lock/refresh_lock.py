@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
+from redis.client import Pipeline
 
 from refresher.errors import NoQuorumError
 from refresher.lock.lock_keeper import LockKeeper
@@ -88,6 +89,10 @@ class HeldLock:
             self._mark.renew()
         return True
 
+    def add_mark(self, pipeline: Pipeline) -> None:
+        """Add the mark of the lock's holder to a pipeline."""
+        self._mark.add(pipeline)
+
     def release(self) -> None:
         """Release the lock, if it is still held."""
         if not self.is_lost:
@@ -116,7 +121,11 @@ class Mark:
 
     def renew(self) -> None:
         """Set the key for one more life; may raise `redis.RedisError`."""
-        self._redis.set(self._key, 1, px=self._life_ms)
+        self.add(self._redis)
+
+    def add(self, client: Redis | Pipeline) -> None:
+        """The same in a pipeline."""
+        client.set(self._key, 1, px=self._life_ms)
 
     def remove_claim(self) -> None:
         """Delete the key if it is only a claim: the holder of the lock has not set it."""
@@ -183,7 +192,6 @@ class RefreshLocks:
         held = HeldLock(lock, mark, lifetime=self.lifetime, since=since, clock=self._clock)
         self._keeper.keep(held)
         try:
-            mark.renew()
             yield held
         finally:
             self._keeper.drop(held)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from redis import Redis, RedisError
 
 from refresher.reporting.meter import Expense, Expenses, Meter
+from refresher.spacing import Spacing
 from shared.clock import Clock
 from shared.failure import Failure
 from shared.measures import Measure
@@ -62,6 +63,7 @@ class Reporter:
         meter: counts, for the fleet.
         expenses: cost of the refreshes of this job.
         clock: the process's clock.
+        spacing: how long a resource rests after a refresh.
         keep_s: seconds for which the record of an on-demand resource is kept.
         request_id: of the client's request that caused the job; None if there was none.
         job_id: RQ's id of the job; None outside of a job.
@@ -71,6 +73,7 @@ class Reporter:
     meter: Meter
     expenses: Expenses
     clock: Clock
+    spacing: Spacing
     keep_s: int
     request_id: str | None = None
     job_id: str | None = None
@@ -144,7 +147,8 @@ class Reporter:
         if not report.is_event:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)
-        self.meter.report(resource, report, keep_s=self.keep_s)
+        pause = self.spacing.pause(report.seconds, report.requests) if report.requests else 0.0
+        self.meter.report(resource, report, keep_s=self.keep_s, pause=pause)
 
 
 def report_of(

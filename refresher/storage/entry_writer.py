@@ -9,8 +9,8 @@ How to do distributed locking, 2016; stricter than there, where only the newest 
 A Redis that lost its data knows no token, and refuses too.
 """
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from redis import Redis
 
@@ -24,6 +24,7 @@ from shared.entry import content_fields
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
+from shared.redis.scripts import Batch, Script
 from shared.resources.resource import Resource
 from shared.settings import Settings
 
@@ -36,7 +37,7 @@ _TOKEN_MS = int(1000 * 1.5 * JOB_TIMEOUT.total_seconds())
 # last token is also known from what it wrote: the fence is forgotten earlier than the entry.
 # KEYS: fence, entry, forgotten. ARGV: milliseconds to remember it.
 # Returns the token as a string, and Redis's time as `TIME` gives it.
-_DRAW = """
+_DRAW = Script("""
 local function token_of(text)
   local token = tonumber(text or '')
   -- A double holds no greater integers; what is greater is damage.
@@ -54,7 +55,7 @@ end
 local text = string.format('%.0f', token)
 redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
 return {text, clock[1], clock[2]}
-"""
+""")
 
 # What every write begins and ends with. KEYS: fence, changes, invalidated. ARGV: token, channel,
 # name, and the invalidation that there was when the refresh began (empty for none): it is handled.
@@ -83,7 +84,7 @@ else redis.call('PEXPIRE', KEYS[{key}], ARGV[5]) end
 # KEYS: fence, changes, invalidated, entry, pages, failure.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), number of the
 #       entry's fields and values, those, then the pages' fields and values.
-_WRITE = f"""
+_WRITE = Script(f"""
 {_CHECK}
 local count = tonumber(ARGV[6])
 redis.call('DEL', KEYS[4], KEYS[5], KEYS[6])
@@ -93,14 +94,14 @@ for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 
 {_keep(5)}
 {_HANDLED}
 {_ANNOUNCE}
-"""
+""")
 
 # Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
 # KEYS: fence, changes, invalidated, entry, pages, failure.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), validated_at,
 #       fresh_until, whether the pages are replaced, then those of their fields and values that
 #       changed.
-_CONFIRM = f"""
+_CONFIRM = Script(f"""
 {_CHECK}
 if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
 redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7],
@@ -112,27 +113,27 @@ for at = 9, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
 {_keep(5)}
 {_HANDLED}
 {_ANNOUNCE}
-"""
+""")
 
 # Records a failure beside the entry, which is not touched.
 # KEYS: fence, changes, invalidated, failure.
 # ARGV: token, channel, name, invalidation, milliseconds to keep, the record.
-_FAIL = f"""
+_FAIL = Script(f"""
 {_CHECK}
 redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 {_ANNOUNCE}
-"""
+""")
 
 # Forgets a resource, and refuses whatever a refresh that is under way would still write.
 # KEYS: fence, changes, invalidated, entry, pages, failure, record, forgotten.
 # ARGV: token, channel, name, nothing, milliseconds to remember the token, and that it was
 #       forgotten.
-_FORGET = f"""
+_FORGET = Script(f"""
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
 redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[6])
 {_ANNOUNCE}
-"""
+""")
 
 
 class EntryWriter:
@@ -152,22 +153,31 @@ class EntryWriter:
         self._redis = redis
         self._clock = FleetClock() if clock is None else clock
         self._settings = settings
-        self._draw = redis.register_script(_DRAW)
-        self._write = redis.register_script(_WRITE)
-        self._confirm = redis.register_script(_CONFIRM)
-        self._fail = redis.register_script(_FAIL)
-        self._forget = redis.register_script(_FORGET)
         self._quota = OnDemandQuota(
             redis, max_bytes=settings.on_demand_max_bytes, keep_ms=self._on_demand_ms
         )
 
     def draw_token(self, resource: Resource) -> int:
         """A new fencing token for a resource, greater than any before; take the lock first."""
-        sent_at = self._clock.monotonic()
+        batch, sent_at = Batch(self._redis), self._clock.monotonic()
+        self.add_draw(batch, resource)
+        return self.drawn(batch.execute()[0], sent_at=sent_at)
+
+    def add_draw(self, batch: Batch, resource: Resource) -> None:
+        """Add the draw of a token to a batch; `drawn` parses its reply."""
         known = [keys.fence(resource), keys.entry(resource), keys.forgotten(resource)]
-        token, seconds, microseconds = cast(list[bytes], self._draw(keys=known, args=[_TOKEN_MS]))
-        self._clock.heard(seconds_of((int(seconds), int(microseconds))), sent_at=sent_at)
-        return int(token)
+        batch.run(_DRAW, known, [_TOKEN_MS])
+
+    def drawn(self, reply: Sequence[bytes], *, sent_at: float) -> int:
+        """The token in the reply to a draw.
+
+        Args:
+            reply: of the script.
+            sent_at: `FleetClock.monotonic()` from before the batch was sent.
+        """
+        token, seconds, microseconds = map(int, reply)
+        self._clock.heard(seconds_of((seconds, microseconds)), sent_at=sent_at)
+        return token
 
     def store(
         self,
@@ -204,22 +214,16 @@ class EntryWriter:
         }
         entry_arguments = [part for pair in fields.items() for part in pair]
         pages = page_store.fields_of(content.pages, content.ids)
-        stored = self._write(
-            keys=_content_keys(resource),
-            args=[
-                *_common_arguments(resource, token, invalidated_by),
-                self._keep_ms(resource),
-                len(entry_arguments),
-                *entry_arguments,
-                *_flat(pages),
-            ],
-        )
-        if stored:
-            self._let_expire(resource.other_form)
-        if stored and not resource.tracked:
-            bodies = (part for part in entry_arguments if isinstance(part, bytes))
-            self._quota.take(resource, sum(map(len, bodies)) + sum(map(len, pages.values())))
-        return bool(stored)
+        arguments = [
+            *_common_arguments(resource, token, invalidated_by),
+            self._keep_ms(resource),
+            len(entry_arguments),
+            *entry_arguments,
+            *_flat(pages),
+        ]
+        bodies = (part for part in entry_arguments if isinstance(part, bytes))
+        size = sum(map(len, bodies)) + sum(map(len, pages.values()))
+        return self._run(_WRITE, resource, arguments, size=size)
 
     def confirm(
         self,
@@ -248,30 +252,24 @@ class EntryWriter:
         else:
             heads = page_store.heads_of(content.pages)
             fields = {} if heads == known.heads else {"heads": heads}
-        confirmed = self._confirm(
-            keys=_content_keys(resource),
-            args=[
-                *_common_arguments(resource, token, invalidated_by),
-                self._keep_ms(resource),
-                now,
-                now + self._lifetime(resource),
-                int(replaces),
-                *_flat(fields),
-            ],
-        )
-        if confirmed:
-            self._let_expire(resource.other_form)
-        if confirmed and not resource.tracked:
-            self._quota.take(resource)
-        return bool(confirmed)
+        arguments = [
+            *_common_arguments(resource, token, invalidated_by),
+            self._keep_ms(resource),
+            now,
+            now + self._lifetime(resource),
+            int(replaces),
+            *_flat(fields),
+        ]
+        return self._run(_CONFIRM, resource, arguments)
 
     def record_failure(self, resource: Resource, failure: Failure, *, token: int) -> bool:
         """Keep the reason of a failure beside the entry, which stays as it is."""
         pause_ms = int(1000 * (failure.retry_at - failure.at))
         keep_ms = _DAY_MS if resource.tracked else self._keep_ms(resource)
-        recorded = self._fail(
-            keys=[*_common_keys(resource), keys.failure(resource)],
-            args=[
+        recorded = _FAIL(
+            self._redis,
+            [*_common_keys(resource), keys.failure(resource)],
+            [
                 *_common_arguments(resource, token, None),
                 pause_ms + keep_ms,
                 failure.to_json(),
@@ -283,17 +281,37 @@ class EntryWriter:
         """Remove all that is stored of an on-demand resource; readers drop versions up to now."""
         token = self.draw_token(resource)
         stored = [*_content_keys(resource), keys.record(resource), keys.forgotten(resource)]
-        self._forget(
-            keys=stored,
-            args=[*_common_arguments(resource, token, None), _TOKEN_MS, _DAY_MS],
-        )
+        arguments = [*_common_arguments(resource, token, None), _TOKEN_MS, _DAY_MS]
+        _FORGET(self._redis, stored, arguments)
 
-    def _let_expire(self, other: Resource) -> None:
-        """Let entries of refreshers with other settings expire, unless those still renew them."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for key in (keys.entry(other), keys.pages(other)):
-                pipeline.pexpire(key, _DAY_MS, nx=True)
-            pipeline.execute()
+    def _run(
+        self,
+        script: Script,
+        resource: Resource,
+        arguments: Sequence[Any],
+        *,
+        size: int | None = None,
+    ) -> bool:
+        """Write or confirm an entry, and what depends on it, in one round trip.
+
+        Entries of refreshers with other settings expire, unless those still renew them.
+
+        Args:
+            script: `_WRITE` or `_CONFIRM`.
+            resource: whose entry it is.
+            arguments: of the script.
+            size: bytes that are written; None if the entry is only confirmed.
+        """
+        batch, other = Batch(self._redis), resource.other_form
+        batch.run(script, _content_keys(resource), arguments)
+        for key in (keys.entry(other), keys.pages(other)):
+            batch.pipeline.pexpire(key, _DAY_MS, nx=True)
+        if not resource.tracked:
+            self._quota.add(batch, resource, size)
+        stored, *replies = batch.execute()
+        if not resource.tracked:
+            self._quota.evict(replies[-1])
+        return bool(stored)
 
     def _lifetime(self, resource: Resource) -> float:
         settings = self._settings

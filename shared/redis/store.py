@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
+from redis.client import Pipeline
 from rq.suspension import WORKERS_SUSPENDED
 
 from shared.clock import FleetClock, seconds_of
@@ -120,6 +121,30 @@ class Store:
     def state(self, resource: Resource) -> EntryState:
         """The metadata and the last failure of a resource, without its body."""
         return self.states([resource])[0]
+
+    def add_state(self, pipeline: Pipeline, resource: Resource) -> int:
+        """Add the read of a state to a pipeline; return the number of replies.
+
+        `state_from` parses them.
+        """
+        pipeline.time()
+        pipeline.get(keys.RESUMED)
+        pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
+        pipeline.mget(*_beside(resource))
+        return 4
+
+    def state_from(
+        self, resource: Resource, replies: Sequence[Any], *, sent_at: float
+    ) -> EntryState:
+        """The state in the replies to `add_state`.
+
+        Args:
+            resource: the same.
+            replies: to what `add_state` added.
+            sent_at: `FleetClock.monotonic()` from before the pipeline was sent.
+        """
+        time, resumed, entry, beside = replies
+        return self._state(resource, entry, beside, self._heard(time, resumed, sent_at=sent_at))
 
     def states(self, resources: Sequence[Resource]) -> list[EntryState]:
         """The same for several resources, in one round trip."""

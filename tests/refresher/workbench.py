@@ -1,8 +1,8 @@
 """Builders for the tests of the refresher: settings, responses, contents, clocks, contexts."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
@@ -29,7 +29,7 @@ from refresher.github.transport import Transport
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import HeldLock, RefreshLocks
 from refresher.lock.start_conditions import StartConditions
-from refresher.reporting.meter import Meter
+from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
@@ -95,12 +95,18 @@ def at(now: Callable[[], float]) -> Clock:
     return replace(SYSTEM, now=now)
 
 
+@contextmanager
 def lease(
     resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
-) -> AbstractContextManager[HeldLock | None]:
-    """Hold a resource's lock inside the block; None if another one holds it."""
+) -> Iterator[HeldLock | None]:
+    """Hold a resource's lock inside the block, with its mark; None if another one holds it."""
     locks = RefreshLocks(redis, lifetime=lifetime, clock=SYSTEM, masters=masters)
-    return locks.take(resource)
+    with locks.take(resource) as held:
+        if held is not None:
+            with redis.pipeline() as pipeline:
+                held.add_mark(pipeline)
+                pipeline.execute()
+        yield held
 
 
 def make_budget(
@@ -150,11 +156,12 @@ def make_context(
     Locks live by the stopwatch.
     """
     rate_limiter = make_limiter(redis, settings, Share.ON_DEMAND) if budgeted else None
-    meter = Meter(redis, SYSTEM)
+    meter, expenses = Meter(redis, SYSTEM), Expenses()
     privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
 
     def observe(exchange: Exchange) -> None:
         meter.observe(exchange)
+        expenses.observe(exchange)
         privileges.observe(exchange)
 
     return RefreshContext(
@@ -168,7 +175,7 @@ def make_context(
             ),
             LargeListLimit(redis, Catalogue.of(settings)),
         ),
-        Reporter(redis, meter, SYSTEM, keep_s=600),
+        Reporter(redis, meter, expenses, SYSTEM, keep_s=600),
         privileges,
         RefreshPolicy.of(settings, chance=lambda: chance),
         at(clock or ManualClock()),

@@ -14,12 +14,14 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.suspension import suspend
 
+from scripts.embedded_redis import EmbeddedRedis
 from shared.queue_order import Priority
 from shared.queueing import QUEUE, Asked, QueueLimits, RefreshQueue, RefreshRequest
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.builders import on_demand, order_of, queued_names, stale, tracked, waiting
+from tests.round_trips import round_trips
 
 REPOS = tracked("/orgs/Netflix/repos")
 USER = on_demand("/users/mona")
@@ -95,16 +97,16 @@ def test_simultaneous_requests_of_a_fleet_make_one_job(redis: Redis) -> None:
     assert queued_names(redis) == ["/users/mona"]
 
 
-def test_a_request_takes_one_round_trip(redis: Redis, queue: RefreshQueue) -> None:
+@pytest.mark.parametrize("count", [1, 10])
+def test_requests_take_one_round_trip(
+    redis: Redis, redis_server: EmbeddedRedis, queue: RefreshQueue, count: int
+) -> None:
     queue.ask(stale(OTHER))  # the script is known from now on
-    before = redis.info("stats")["total_commands_processed"]
-    queue.ask(stale(USER))
-    # One script, whose commands Redis counts too, and the `INFO` before it.
-    calls = redis.info("commandstats")["cmdstat_evalsha"]["calls"]
-    assert redis.info("stats")["total_commands_processed"] > before
-    queue.ask_all([stale(on_demand(f"/users/u{number}")) for number in range(10)])
-    assert redis.info("commandstats")["cmdstat_evalsha"]["calls"] - calls == 10
-    assert len(queued_names(redis)) == 12
+    requests = [stale(on_demand(f"/users/u{number}")) for number in range(count)]
+    with round_trips(redis_server.url) as counted:
+        RefreshQueue(counted.client, QueueLimits()).ask_all(requests)
+    assert counted.sent == 1
+    assert len(queued_names(redis)) == count + 1
 
 
 def test_the_mark_of_a_request_expires_after_a_second(redis: Redis, queue: RefreshQueue) -> None:
@@ -252,14 +254,15 @@ class TestTheEstimate:
         self.set_pace(redis, slots=1, seconds=2.0)
         assert queue.ask(waiting(user(0))).asked is Asked.QUEUED
         late = queue.ask(waiting(user(1)))
-        assert late == (Asked.TOO_LATE, pytest.approx(2 * 2 + 2))
+        assert (late.asked, late.seconds) == (Asked.TOO_LATE, pytest.approx(2 * 2 + 2))
         # Another client's first miss comes in the first round, at the same time as this one's.
         assert queue.length() == 1
 
     def test_a_slow_github_turns_nobody_away(self, redis: Redis) -> None:
         queue = RefreshQueue(redis, QueueLimits(miss_wait=3))
         self.set_pace(redis, slots=40, seconds=20.0)
-        assert queue.ask(waiting(USER)) == (Asked.QUEUED, pytest.approx(20.5))
+        asked, seconds = queue.ask(waiting(USER))
+        assert (asked, seconds) == (Asked.QUEUED, pytest.approx(20.5))
 
     def test_counts_the_points_of_the_minute(self, redis: Redis) -> None:
         limits = QueueLimits(points_per_minute=60, reserve=0.5, miss_wait=10)

@@ -23,7 +23,15 @@ from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
-from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure, tracked
+from tests.builders import (
+    NOW,
+    absent_redis,
+    make_failure,
+    make_metadata,
+    stale,
+    store_failure,
+    tracked,
+)
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.bench import commands
 from tests.refresher.workbench import lease, make_context, make_settings
@@ -162,7 +170,7 @@ def test_all_running_processes_are_shown(redis: Redis) -> None:
     queue = Queue(QUEUE, connection=redis)
     Worker([queue], connection=redis, name="a-refresher").register_birth()  # type: ignore[no-untyped-call]
     redis.zadd(get_registry_key(), {"a-scheduler": time.time(), "gone": time.time() - 200})
-    RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG)
+    RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(ORG))
     fleet = make_watch(redis).snapshot()
     assert [one.id for one in fleet.readers] == ["one:5000/7"]
     assert [one.name for one in fleet.workers] == ["a-refresher"]
@@ -240,7 +248,7 @@ class TestLooking:
     def test_is_repeated_after_a_change(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
         first = watch.snapshot()
-        RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG)
+        RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(ORG))
         assert watch.snapshot() is first
         watch.discard()
         assert watch.snapshot().queue_length == 1

@@ -20,7 +20,7 @@ from reader.response.client_url import Peer
 from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
 from shared.clock import SYSTEM
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.settings import Settings
 from tests.builders import absent_redis, make_settings
 from tests.reader.bench import Bench
@@ -120,7 +120,7 @@ class StillProcess(ReaderProcess):
     def __init__(self, settings: Settings, bench: Bench) -> None:
         own = replace(SYSTEM, now=bench.clock)
         super().__init__(settings, own_clock=own, stopwatch=bench.stopwatch)
-        redis, queue = bench.redis, RefreshQueue(bench.redis, limit=10)
+        redis, queue = bench.redis, RefreshQueue(bench.redis, QueueLimits(queued=10))
         self.is_stopped = False
         self.still = Components(
             pid=os.getpid(),

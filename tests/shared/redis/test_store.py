@@ -1,11 +1,11 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from redis import Connection, ConnectionPool, Redis
 from redis import ConnectionError as RedisConnectionError
+from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.clock import Clock, FleetClock
@@ -28,6 +28,7 @@ from tests.builders import (
     store_failure,
     tracked,
 )
+from tests.round_trips import round_trips
 
 REPOS = tracked("/orgs/Netflix/repos")
 USER = on_demand("/users/mona")
@@ -75,29 +76,11 @@ def test_looks_come_in_the_order_they_were_asked_for(redis: Redis, store: Store)
     assert [state.metadata and state.metadata.version for state in states[1:]] == [3, 2, 1, 0]
 
 
-class CountingConnection(Connection):
-    """Counts how often something was sent."""
-
-    sent = 0
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        self.sent += 1
-        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
-
-
 def test_many_looks_take_one_round_trip(redis: Redis, redis_server: EmbeddedRedis) -> None:
     users = [on_demand(f"/users/u{number}") for number in range(50)]
-    pool = ConnectionPool.from_url(
-        redis_server.url, connection_class=CountingConnection, max_connections=1
-    )
-    with Redis.from_pool(pool) as client:
-        store = Store(client)
-        store.state(USER)  # which connects
-        connection = cast(CountingConnection, pool.get_connection())
-        pool.release(connection)
-        before = connection.sent
-        store.states(users)
-        assert connection.sent == before + 1
+    with round_trips(redis_server.url) as counted:
+        Store(counted.client).states(users)
+    assert counted.sent == 1
 
 
 def test_a_look_does_not_read_the_body(redis: Redis, store: Store) -> None:
