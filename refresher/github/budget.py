@@ -50,11 +50,6 @@ _SETTINGS = "GITHUB_API_TOKEN, GITHUB_APP_..."  # where credentials come from
 _POLL = 0.05  # seconds between two tries to get a place that another process frees
 _RESERVE, _SETTLE = Script(RESERVE), Script(SETTLE)
 _PAUSE, _SET_ASIDE = Script(PAUSE), Script(SET_ASIDE)
-_REASONS = {
-    "paused": "GitHub's secondary limit was met a moment ago",
-    "busy": "too many requests to GitHub are under way",
-    "crowded": "the limit of requests to GitHub per minute is reached",
-}
 
 
 class Share(StrEnum):
@@ -83,19 +78,6 @@ class _Attempt:
     @property
     def is_anonymous(self) -> bool:
         return _is_anonymous(self.credentials)
-
-
-@dataclass(frozen=True)
-class _Waits:
-    """Why a request has to wait.
-
-    Args:
-        state: "busy" or "crowded".
-        pause: seconds after which another try is useful.
-    """
-
-    state: str
-    pause: float = _POLL
 
 
 class Budget:
@@ -178,24 +160,24 @@ class Budget:
             self._usable(among),
         )
         turns = self._turns[share]
-        waits = _Waits("busy", 0.0)
+        pause = 0.0
         if turns.is_empty:
             found = self._try(attempt)
             if isinstance(found, Reservation):
                 return found
-            waits = found
+            pause = found
         is_patient = share is not Share.ON_DEMAND
         ends_at = self._monotonic() + self._settings.miss_wait
         with turns.joined() as mine:
             while is_patient or self._monotonic() < ends_at:
                 if self._should_stop() or should_stop():
                     raise StoppedError
-                if not turns.comes(mine, pause=waits.pause):
+                if not turns.comes(mine, pause=pause):
                     continue
                 found = self._try(attempt)
                 if isinstance(found, Reservation):
                     return found
-                waits = found
+                pause = found
         raise StoppedError
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
@@ -291,8 +273,8 @@ class Budget:
             return self.credentials
         return [*(one for one in self.credentials if one.id in among), ANONYMOUS]
 
-    def _try(self, attempt: "_Attempt") -> "Reservation | _Waits":
-        """A reservation, or why there is none yet.
+    def _try(self, attempt: "_Attempt") -> Reservation | float:
+        """A reservation, or the seconds after which another try is useful.
 
         Raises:
             OriginError: waiting would be of no use.
@@ -324,9 +306,9 @@ class Budget:
                 credential, attempt.request_id, attempt.resource_class, attempt.shape
             )
         if state == "busy":
-            return _Waits(state)
+            return _POLL
         if state == "crowded":
-            return _Waits(state, float(more[0]))
+            return float(more[0])
         raise self._refusal(state, float(more[0]), attempt)
 
     def _refusal(self, state: str, pause: float, attempt: "_Attempt") -> OriginError:
@@ -336,7 +318,8 @@ class Budget:
         if self._share_kept(attempt):
             spent += ", except what is kept for tracked resources"
         refused = f"no credential can be used at the moment: check {_SETTINGS}"
-        reason = (_REASONS | {"spent": spent, "refused": refused})[state]
+        paused = "GitHub's secondary limit was met a moment ago"
+        reason = {"paused": paused, "spent": spent, "refused": refused}[state]
         is_refused = state == "refused"
         kind = FailureKind.UNAUTHORIZED if is_refused else FailureKind.RATE_LIMITED
         return OriginError(kind, reason, retry_after=max(pause, 1.0))
