@@ -7,6 +7,7 @@ from redis import Redis
 from refresher.storage import page_store
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
+from refresher.storage.unfinished_readings import UnfinishedReadings
 from shared.redis.store import Store
 from shared.resources.resource import Resource
 from shared.settings import Settings
@@ -20,16 +21,19 @@ class Storage:
         redis: the fleet's Redis.
         store: reads entries, as readers do.
         writer: writes entries, if the fencing token is valid.
+        readings: keeps the pages of lists that are being read, under the same condition.
     """
 
     redis: Redis
     store: Store
     writer: EntryWriter
+    readings: UnfinishedReadings
 
     @classmethod
     def of(cls, redis: Redis, settings: Settings) -> "Storage":
         """The storage in a Redis."""
-        return cls(redis, Store(redis), EntryWriter(redis, settings))
+        readings = UnfinishedReadings(redis, settings)
+        return cls(redis, Store(redis), EntryWriter(redis, settings), readings)
 
     def pages(self, resource: Resource) -> KnownPages:
         """The stored pages of a resource; empty if none are stored."""
