@@ -14,11 +14,11 @@ from refresher.content.content import Content
 from refresher.content.page import Unchanged
 from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
 from refresher.context import RefreshContext
-from refresher.errors import NoQuorumError, NotNowError, OriginError, StoredPageError
+from refresher.errors import NoQuorumError, NotNowError, OriginError, StoppedError, StoredPageError
 from refresher.fetch import Fetch
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
-from refresher.storage.change_detection import is_new, is_rebuilt, is_same
+from refresher.storage.change_detection import changed_at, is_new, is_rebuilt
 from refresher.storage.page_store import KnownPages
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -100,14 +100,17 @@ def _refresh_locked(
     force: bool,
     fresh_after: float | None,
 ) -> Ended:
-    token = context.writer.draw_token(resource)
-    state = context.storage.store.state(resource)
+    token, state = context.storage.begin(resource, held.add_mark)
     outcome = reason_not_to(state, context.clock.now(), force=force, fresh_after=fresh_after)
     if outcome is not None:
         return Ended(outcome, state)
-    if context.conditions.large_lists.holds_back(resource):
+    large_lists = context.conditions.large_lists
+    if not large_lists.try_enter(resource):
         return Ended(RefreshOutcome.HELD_BACK, state)
-    return _Attempt(resource, context, held, token, state, is_forced=force).run()
+    try:
+        return _Attempt(resource, context, held, token, state, is_forced=force).run()
+    finally:
+        large_lists.leave(resource)
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class _Attempt:
             return self._fetch_and_store()
         except NotNowError:
             return Ended(RefreshOutcome.BUSY, self.state)
+        except StoppedError:
+            return Ended(RefreshOutcome.HELD_BACK, self.state)
         except RedisError:
             raise
         except Exception as error:
@@ -179,7 +184,7 @@ class _Attempt:
         self, content: Content | Unchanged, known: KnownPages, began: Began
     ) -> RefreshOutcome:
         """Write the entry if its content, or what is derived from it, has changed."""
-        writer, before = self.context.writer, self.state.metadata
+        writer = self.context.writer
         if isinstance(content, Content) and is_new(self.state, content):
             stored = writer.store(
                 self.resource,
@@ -187,7 +192,7 @@ class _Attempt:
                 token=self.token,
                 now=began.asked_at,
                 invalidated_by=began.invalidated_by,
-                changed_at=before.changed_at if before and is_same(self.state, content) else None,
+                changed_at=changed_at(self.state, content, began.asked_at),
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(

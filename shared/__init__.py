@@ -12,6 +12,7 @@ Imports neither `reader` nor `refresher`.
 - `refresh_ahead`: when a tracked resource is refreshed before it becomes stale.
 - `refresh_report`, `failure`: the records of a refresh and of a failed one.
 - `measures`, `budgets`: counters, and what is left of GitHub's rate limits.
+- `point_buckets`: the minute's points, as two token buckets in Redis.
 - `entry`, `json_array`: a resource's entry, and a JSON array that is sliced without parsing.
 - `etag`: every entity tag of ours.
 - `stored_form`: what an entry was made for, and when it counts as absent or as incomplete.

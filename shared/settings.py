@@ -12,6 +12,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -37,6 +38,10 @@ from shared.setting_types import (
 )
 
 GITHUB_API = "https://api.github.com"
+# Twice as many are less than GitHub's secondary limit of 900 a minute. An enterprise server has
+# limits of its own, or none.
+_MOST_POINTS_AT_GITHUB = 440
+_GITHUB_HOSTS = (".github.com", ".ghe.com")  # the latter: GitHub Enterprise Cloud
 # Never quoted in a message: a URL can hold a password as well.
 _NEVER_SHOWN = frozenset(
     {
@@ -105,16 +110,20 @@ class Settings(BaseSettings):
         "refresher stops at GitHub's first response",
     )
     budget_reserve: float = Field(
-        0.2, ge=0, lt=1, description="share of the rate limit kept for tracked resources"
+        0.2, ge=0, lt=1, description="share of GitHub's limits kept for tracked resources"
+    )
+    refresh_concurrency: int = Field(
+        50, ge=1, le=90, description="refreshes that a refresher does at once"
     )
     origin_concurrency: int = Field(
-        20, ge=1, le=90, description="concurrent requests to GitHub, of the whole fleet"
+        50, ge=1, le=90, description="concurrent requests to GitHub, of the whole fleet"
     )
     origin_points_per_minute: int = Field(
         400,
         ge=1,
-        le=440,
-        description="requests to GitHub per minute of the clock, of the whole fleet",
+        le=1_000_000,
+        description="requests to GitHub per minute, of the whole fleet; in any 60 seconds at most "
+        "twice as many; at most 440 at api.github.com",
     )
     github_api_url: Origin = Field(
         GITHUB_API, description="the origin; a GitHub Enterprise `/api/v3` base works too"
@@ -171,6 +180,12 @@ class Settings(BaseSettings):
     )
     queue_max: int = Field(
         1000, ge=1, description="queued refreshes beyond which on-demand misses are refused"
+    )
+    client_max_waiting: int = Field(
+        128,
+        ge=1,
+        description="on-demand resources that one client address may wait for at once; further "
+        "misses get a 429",
     )
     include_private: bool = Field(
         False, description="let items that GitHub marks private into the cache"
@@ -248,6 +263,16 @@ class Settings(BaseSettings):
         url = self.redis_url.get_secret_value() if self.redis_url else None
         if self.redis_ca_file is not None and url is not None and not redis_url.uses_tls(url):
             raise ValueError("REDIS_CA_FILE needs a REDIS_URL that begins with rediss")
+        return self
+
+    @model_validator(mode="after")
+    def _points_within_githubs_limit(self) -> "Settings":
+        host = urlsplit(self.github_api_url).hostname or ""
+        if host.endswith(_GITHUB_HOSTS) and self.origin_points_per_minute > _MOST_POINTS_AT_GITHUB:
+            raise ValueError(
+                f"ORIGIN_POINTS_PER_MINUTE must be at most {_MOST_POINTS_AT_GITHUB} at {host}: "
+                "GitHub allows 900 in any minute"
+            )
         return self
 
     @property

@@ -43,7 +43,7 @@ class LocalCache:
     """Entries by resource. Tracked entries stay; on-demand ones are bounded in bytes (LRU).
 
     Not a store of truth: everything here can be dropped and read again from Redis. An entry is only
-    ever replaced by one that the origin confirmed later:
+    ever replaced by one that a later refresh confirmed, by fencing token:
 
         request: reads version 1 from Redis    synchronizer: reads version 2, puts it
         request: puts version 1                -> refused, version 2 stays
@@ -93,7 +93,7 @@ class LocalCache:
         """
         with self._lock:
             before = self.peek(resource)
-            if before is not None and before.entry.metadata.is_newer_than(entry.metadata):
+            if before is not None and before.entry.metadata.is_newer_than(entry.metadata, now):
                 return before.entry
             if not resource.tracked and entry.held_bytes > self._max_bytes:
                 return entry  # it would push out all others, and then itself
@@ -105,13 +105,13 @@ class LocalCache:
             return entry
 
     def confirm(self, resource: Resource, metadata: Metadata, now: float) -> None:
-        """Apply newer metadata to the held version, and schedule its next check."""
+        """Apply metadata to the held version unless it is older; schedule the next check."""
         with self._lock:
             held = self.peek(resource)
             if held is None or held.entry.metadata.version != metadata.version:
                 return
             entry = held.entry
-            if metadata.is_newer_than(entry.metadata):
+            if metadata != entry.metadata and not entry.metadata.is_newer_than(metadata, now):
                 entry = replace(entry, metadata=metadata)
             self._hold(replace(held, entry=entry, check_at=self._next_check(entry.metadata, now)))
             self.generation += 1

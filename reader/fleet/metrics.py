@@ -221,6 +221,15 @@ def _budgets(fleet: Fleet) -> Iterator[Metric]:
         limit.add_metric(name, budget.limit)
         reset.add_metric(name, budget.resets_at)
     yield from (left, limit, reset)
+    if fleet.points is not None:
+        minute = GaugeMetricFamily(
+            PREFIX + "minute_points_remaining",
+            "Requests to GitHub that may be sent now, by whose share of the minute they are.",
+            labels=["party"],
+        )
+        minute.add_metric(["tracked"], fleet.points.tracked)
+        minute.add_metric(["on-demand"], fleet.points.on_demand)
+        yield minute
 
 
 def _failing(fleet: Fleet) -> Iterator[Metric]:

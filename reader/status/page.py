@@ -77,6 +77,9 @@ def _tiles(fleet: Fleet) -> list[JsonObject]:
         if origin.answered_at is None
         else f"GitHub: {origin.status}, {about(fleet.now - origin.answered_at)} ago"
     )
+    if fleet.points is not None:
+        tracked, on_demand = int(fleet.points.tracked), int(fleet.points.on_demand)
+        last_response += f"; this minute: {count(tracked)} tracked, {count(on_demand)} on demand"
     left = NOTHING if least is None else share(least.remaining, least.limit)
     return [
         _tile("requests", f"{rate:,.1f}", "requests per second", plural(nodes, "node")),

@@ -100,6 +100,7 @@ class Content:
             links=tuple(self.links),
             form=resource.stored_form,
             derived=resource.kind.derived,
+            confirmed_by=version,
         )
         return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
 

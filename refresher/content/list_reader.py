@@ -313,11 +313,12 @@ class ListReader:
     def _ask(self, reading: _OneReading, view: ListView, url: str) -> GitHubResponse:
         page = reading.known.get(url)
         reading.asked_at[url] = self.clock.now()
+        origin = self.origin if url == self._first_url else self.origin.for_further_pages
         if page is not None:
-            return ask(self.origin, url, page, page.validator, among=view.among)
+            return ask(origin, url, page, page.validator, among=view.among)
         # For a page beyond the end, ask whether it is still empty.
         beyond = reading.known and url != self._first_url
-        return ask(self.origin, url, None, _NOTHING if beyond else None, among=view.among)
+        return ask(origin, url, None, _NOTHING if beyond else None, among=view.among)
 
     def _split(self, body: bytes, findings: Findings) -> list[Item]:
         return split(

@@ -30,6 +30,7 @@ from refresher.errors import OriginError
 from refresher.storage.page_store import HEAD, KnownPages, head_of
 from shared.outcomes import FailureKind
 from shared.redis import keys
+from shared.redis.scripts import Script
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
 from shared.settings import Settings
@@ -41,7 +42,7 @@ _OF_THE_WHOLE = frozenset({FailureKind.UNSETTLED, FailureKind.UNEXPECTED, Failur
 # KEYS: fence, reading. ARGV: token, milliseconds to keep, bytes of all pages at most, "1" to remove
 #       an older reading first, and nothing more to do only that; about, URL, page.
 # Returns 1 if it was kept.
-_KEEP = """
+_KEEP = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[4] == '1' then redis.call('DEL', KEYS[2]) end
 if not ARGV[5] then return 1 end
@@ -51,7 +52,7 @@ if bytes > tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[2], 'about', ARGV[5], 'bytes', bytes, ARGV[6], ARGV[7])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1
-"""
+""")
 
 
 class UnfinishedReadings:
@@ -66,7 +67,6 @@ class UnfinishedReadings:
         self._redis = redis
         self._recent = settings.cache_ttl
         self._max_bytes = settings.list_max_bytes
-        self._keep = redis.register_script(_KEEP)
 
     def load(self, resource: Resource, known: KnownPages, *, now: float) -> UnfinishedReading:
         """The unfinished reading of a list; one without pages if there is none that can be used.
@@ -131,9 +131,10 @@ class UnfinishedReadings:
         return self._run(resource, token, True)
 
     def _run(self, resource: Resource, token: int, anew: bool, *page: str | bytes) -> bool:
-        kept = self._keep(
-            keys=[keys.fence(resource), keys.reading(resource)],
-            args=[token, int(1000 * self._recent) + 1, self._max_bytes, int(anew), *page],
+        kept = _KEEP(
+            self._redis,
+            [keys.fence(resource), keys.reading(resource)],
+            [token, int(1000 * self._recent) + 1, self._max_bytes, int(anew), *page],
         )
         return bool(kept)
 

@@ -15,7 +15,7 @@ from refresher import jobs
 from scripts.embedded_redis import EmbeddedRedis
 from shared import measures
 from shared.measures import Measure
-from shared.queueing import FORGET_JOB, JOB, RefreshQueue
+from shared.queueing import FORGET_JOB, JOB, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import timeline
@@ -130,14 +130,14 @@ class TestWhoAsked:
     """A refresh is reported with the ids of its request and its job."""
 
     def test_is_in_the_report(self, redis: Redis) -> None:
-        RefreshQueue(redis, limit=10).ask(ORG, request_id="abc-123")
+        RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG, request_id="abc-123")
         (job_id,) = cast(list[bytes], redis.lrange("rq:queue:refresh", 0, -1))
         assert perform_next(redis) == "updated"
         (report,) = timeline(redis)
         assert (report.request_id, report.job_id) == ("abc-123", job_id.decode())
 
     def test_is_nobody_where_a_reader_or_the_scheduler_asked_by_itself(self, redis: Redis) -> None:
-        RefreshQueue(redis, limit=10).ask(ORG)
+        RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG)
         assert perform_next(redis) == "updated"
         (report,) = timeline(redis)
         assert report.request_id is None
@@ -164,7 +164,7 @@ class TestPaused:
     def test_a_forced_refresh_takes_the_mark_away_that_it_was_asked_for_with(
         self, redis: Redis
     ) -> None:
-        RefreshQueue(redis, limit=10).force(ORG)
+        RefreshQueue(redis, QueueLimits(queued=10)).force(ORG)
         assert Store(redis).state(ORG).invalidated_by is not None
         assert jobs.refresh(ORG.name, force=True) == "updated"
         assert Store(redis).state(ORG).invalidated_by is None
@@ -197,7 +197,7 @@ class TestForget:
 
     def test_is_done_as_a_job_that_a_reader_enqueued(self, redis: Redis) -> None:
         jobs.refresh(USER_VIEW.name)
-        RefreshQueue(redis, limit=10).forget(USER_VIEW, request_id="abc-123")
+        RefreshQueue(redis, QueueLimits(queued=10)).forget(USER_VIEW, request_id="abc-123")
         assert perform_next(redis) == "forgotten"
         assert Store(redis).state(USER_VIEW).metadata is None
 

@@ -18,11 +18,20 @@ from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
 from refresher.refresh import refresh
 from shared.encodings import ENCODINGS
 from shared.measures import Measure
-from shared.queueing import QUEUE, RefreshQueue
+from shared.point_buckets import Points
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
-from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure, tracked
+from tests.builders import (
+    NOW,
+    absent_redis,
+    make_failure,
+    make_metadata,
+    stale,
+    store_failure,
+    tracked,
+)
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.bench import commands
 from tests.refresher.workbench import lease, make_context, make_settings
@@ -59,7 +68,7 @@ def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
         context.reporter.meter.flush()
 
     yield make
-    context.origin.close()
+    context.origin.transport.close()
 
 
 def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:
@@ -161,7 +170,7 @@ def test_all_running_processes_are_shown(redis: Redis) -> None:
     queue = Queue(QUEUE, connection=redis)
     Worker([queue], connection=redis, name="a-refresher").register_birth()  # type: ignore[no-untyped-call]
     redis.zadd(get_registry_key(), {"a-scheduler": time.time(), "gone": time.time() - 200})
-    RefreshQueue(redis, limit=10).ask(ORG)
+    RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(ORG))
     fleet = make_watch(redis).snapshot()
     assert [one.id for one in fleet.readers] == ["one:5000/7"]
     assert [one.name for one in fleet.workers] == ["a-refresher"]
@@ -208,10 +217,17 @@ def test_unknown_keys_are_shown_for_a_week(redis: Redis) -> None:
 def test_pauses_are_shown(redis: Redis) -> None:
     suspend(redis)
     redis.set(keys.SUSPENDED, NOW - 60)
-    redis.set(keys.PAUSE, NOW + 60)
-    fleet = make_watch(redis).snapshot()
+    redis.hset(keys.PAUSE, mapping={"at": NOW, "hold": NOW + 60, "until": NOW + 60})
+    fleet = make_watch(redis, NOW).snapshot()
     assert (fleet.suspended, fleet.suspended_since) == (True, NOW - 60)
     assert fleet.origin_paused_until == NOW + 60
+
+
+def test_the_minute_s_points_are_shown_refilled(redis: Redis) -> None:
+    assert make_watch(redis, NOW).snapshot().points is None
+    stored = {"tracked": 0, "on-demand": 300, "at": NOW - 15, "points": 400, "reserve": 0.2}
+    redis.hset(keys.POINTS, mapping=stored)  # type: ignore[arg-type]
+    assert make_watch(redis, NOW).snapshot().points == Points(20, 320)
 
 
 class TestLooking:
@@ -232,7 +248,7 @@ class TestLooking:
     def test_is_repeated_after_a_change(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
         first = watch.snapshot()
-        RefreshQueue(redis, limit=10).ask(ORG)
+        RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(ORG))
         assert watch.snapshot() is first
         watch.discard()
         assert watch.snapshot().queue_length == 1

@@ -13,10 +13,10 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from reader.fleet.workers import workers
-from shared.queueing import QUEUE, RefreshQueue
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis.connection import connect
 from shared.settings import load
-from tests.builders import on_demand
+from tests.builders import on_demand, stale
 
 MakeWorker = Callable[..., Worker]
 
@@ -52,7 +52,7 @@ def test_a_whole_view(redis: Redis, make_worker: MakeWorker) -> None:
 def test_each_has_its_current_job(redis: Redis, make_worker: MakeWorker) -> None:
     busy = make_worker("busy")
     make_worker("asleep").set_state(WorkerStatus.SUSPENDED)
-    RefreshQueue(redis, limit=10).ask(on_demand("/users/mona"))
+    RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(on_demand("/users/mona")))
     job_id = Queue(QUEUE, connection=redis).job_ids[0]
     job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
     busy.prepare_execution(job)

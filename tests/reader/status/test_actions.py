@@ -9,7 +9,7 @@ from redis import Redis
 from reader.fleet.snapshot import FleetWatch
 from reader.process import ReaderProcess
 from reader.status.actions import Action, perform
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.resources.catalogue import Catalogue
 from tests.builders import NOW, tracked
 
@@ -24,7 +24,9 @@ def fleet(redis: Redis) -> FleetWatch:
 
 @pytest.fixture
 def process(redis: Redis, fleet: FleetWatch) -> ReaderProcess:
-    parts = SimpleNamespace(fleet=fleet, redis=redis, queue=RefreshQueue(redis, limit=10))
+    parts = SimpleNamespace(
+        fleet=fleet, redis=redis, queue=RefreshQueue(redis, QueueLimits(queued=10))
+    )
     process = SimpleNamespace(catalogue=Catalogue(("Netflix",)), start=lambda: parts)
     return cast(ReaderProcess, process)
 
