@@ -31,6 +31,7 @@ from refresher.lock.refresh_lock import HeldLock, RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
+from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared import settings as settings_of_process
@@ -173,9 +174,9 @@ def make_context(
             RefreshLocks(
                 redis, lifetime=settings.lock_ttl, clock=replace(SYSTEM, monotonic=stopwatch)
             ),
-            LargeListLimit(redis, Catalogue.of(settings)),
+            LargeListLimit(redis, 2),
         ),
-        Reporter(redis, meter, expenses, SYSTEM, keep_s=600),
+        Reporter(redis, meter, expenses, SYSTEM, Spacing(440), keep_s=600),
         privileges,
         RefreshPolicy.of(settings, chance=lambda: chance),
         at(clock or ManualClock()),

@@ -19,7 +19,7 @@ def check_processes(fleet: Fleet) -> Iterator[Finding]:
         advice = "start them as the Procfile does: rq worker ... refresh"
         yield Finding(subject, Verdict.PROBLEM, "none is running: nothing is refreshed", advice)
     elif workers == 1:
-        found = "only one is running: a large list delays everything else"
+        found = "only one is running: nothing is refreshed while it restarts"
         yield Finding(subject, Verdict.NOTE, found, "run at least two")
     else:
         yield Finding(subject, Verdict.OK, f"{workers} are running")
