@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, TypeVar
 
 from redis import Redis, RedisError
@@ -17,8 +18,9 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from refresher.github.auth.pool import credentials_of
+from refresher.reporting.clock_report import ClockReport
 from refresher.visibility.privileges import ADVICE, found_since
-from shared.clock import SYSTEM
+from shared.clock import SYSTEM, FleetClock
 from shared.errors import SettingsError
 from shared.redis.connection import RESPONSE_TIMEOUT, reason_of
 from shared.redis.sentinels import keep_all_sentinels
@@ -117,6 +119,11 @@ class RefreshWorker(Worker):
             if not self.connection.hexists(self.key, "birth"):
                 self.connection.delete(self.key)
                 self.register_birth()  # type: ignore[no-untyped-call]
+            self._clock_report.report()
+
+    @cached_property
+    def _clock_report(self) -> ClockReport:
+        return ClockReport(self.connection, self.name, clock=FleetClock(), log=log)
 
     def teardown(self) -> None:
         """Unregister, if Redis is there."""

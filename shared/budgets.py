@@ -12,6 +12,7 @@ from typing import cast
 from redis import Redis
 
 from shared.redis import keys
+from shared.time_bounds import end_of_pause
 
 ANONYMOUS = "anonymous"  # the id for requests without a credential
 SLOT_SECONDS = 300
@@ -118,7 +119,7 @@ def _budget(
     privileges: Mapping[bytes, bytes],
     now: float,
 ) -> CredentialBudget:
-    limit, resets_at = int(known.get(b"limit", 0)), float(known.get(b"reset", 0))
+    limit, resets_at = int(known.get(b"limit", 0)), end_of_pause(known.get(b"reset"), now)
     # After the reset, a new hour has begun, and nothing of it is used yet.
     left = int(known.get(b"remaining", limit)) if resets_at > now else limit
     return CredentialBudget(
@@ -127,7 +128,7 @@ def _budget(
         limit=limit,
         remaining=max(0, left),
         resets_at=resets_at,
-        aside_until=float(aside or 0),
+        aside_until=end_of_pause(aside, now),
         scopes=credential[b"scopes"].decode() if b"scopes" in credential else None,
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),
