@@ -18,7 +18,7 @@ from refresher.github.budget import Budget, Share
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
 from refresher.github.transport import Transport
-from refresher.lock.large_list_limit import LargeListLimit
+from refresher.lock.large_list_limit import LargeListLimit, large_at_once
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Expenses, Meter
@@ -72,7 +72,9 @@ class RefresherProcess:
             masters=self._masters,
             watchdog=watchdog,
         )
-        self._conditions = StartConditions(self._locks, LargeListLimit(self.redis, self.catalogue))
+        refreshes = 1 if is_work_horse() else settings.refresh_concurrency
+        large_lists = LargeListLimit(self.redis, large_at_once(refreshes))
+        self._conditions = StartConditions(self._locks, large_lists)
         self._policy = RefreshPolicy.of(settings, chance=random.random)
 
     @property
@@ -110,8 +112,8 @@ class RefresherProcess:
                 self.meter,
                 expenses,
                 self.clock,
-                Spacing(self.settings.origin_points_per_minute),
                 keep_s=int(keep) + 1,
+                spacing=Spacing(self.settings.origin_points_per_minute),
                 **asked_with,
             ),
             privileges,

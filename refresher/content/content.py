@@ -3,6 +3,7 @@
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ class Content:
     ids: Sequence[Hashable] = ()
     pages: Sequence[Page] = ()
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """Opaque part of the strong entity tag."""
         return etag.of_content(

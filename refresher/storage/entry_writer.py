@@ -20,7 +20,7 @@ from refresher.storage import page_store
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import KnownPages
 from shared.clock import FleetClock, seconds_of
-from shared.entry import content_fields
+from shared.entry import Entry, content_fields
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
@@ -81,13 +81,13 @@ else redis.call('PEXPIRE', KEYS[{key}], ARGV[5]) end
 
 
 # Replaces an entry and its pages.
-# KEYS: fence, changes, invalidated, entry, pages, failure.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), number of the
 #       entry's fields and values, those, then the pages' fields and values.
 _WRITE = Script(f"""
 {_CHECK}
 local count = tonumber(ARGV[6])
-redis.call('DEL', KEYS[4], KEYS[5], KEYS[6])
+redis.call('DEL', KEYS[4], KEYS[5], KEYS[6], KEYS[7])
 redis.call('HSET', KEYS[4], unpack(ARGV, 7, 6 + count))
 {_keep(4)}
 for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
@@ -97,7 +97,7 @@ for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 
 """)
 
 # Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
-# KEYS: fence, changes, invalidated, entry, pages, failure.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), validated_at,
 #       fresh_until, whether the pages are replaced, then those of their fields and values that
 #       changed.
@@ -106,7 +106,7 @@ _CONFIRM = Script(f"""
 if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
 redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7],
            'confirmed_by', ARGV[1])
-redis.call('DEL', KEYS[6])
+redis.call('DEL', KEYS[6], KEYS[7])
 if ARGV[8] == '1' then redis.call('DEL', KEYS[5]) end
 {_keep(4)}
 for at = 9, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
@@ -125,13 +125,13 @@ redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 """)
 
 # Forgets a resource, and refuses whatever a refresh that is under way would still write.
-# KEYS: fence, changes, invalidated, entry, pages, failure, record, forgotten.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, record, forgotten.
 # ARGV: token, channel, name, nothing, milliseconds to remember the token, and that it was
 #       forgotten.
 _FORGET = Script(f"""
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
-redis.call('SET', KEYS[8], ARGV[1], 'PX', ARGV[6])
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
+redis.call('SET', KEYS[9], ARGV[1], 'PX', ARGV[6])
 {_ANNOUNCE}
 """)
 
@@ -204,14 +204,7 @@ class EntryWriter:
         entry = content.entry(
             resource, version=token, now=now, lifetime=lifetime, changed_at=changed_at
         )
-        metadata = entry.metadata
-        fields: Mapping[str, bytes | float | str] = {
-            **content_fields(entry),
-            "validated_at": metadata.validated_at,
-            "fresh_until": metadata.fresh_until,
-            "confirmed_by": str(metadata.confirmed_by),
-            "name": resource.name,
-        }
+        fields = _entry_fields(entry) | {"name": resource.name}
         entry_arguments = [part for pair in fields.items() for part in pair]
         pages = page_store.fields_of(content.pages, content.ids)
         arguments = [
@@ -332,7 +325,18 @@ def _common_keys(resource: Resource) -> list[str]:
 
 def _content_keys(resource: Resource) -> list[str]:
     stored = [keys.entry(resource), keys.pages(resource), keys.failure(resource)]
-    return [*_common_keys(resource), *stored]
+    return [*_common_keys(resource), *stored, keys.reading(resource)]
+
+
+def _entry_fields(entry: Entry) -> dict[str, bytes | float | str]:
+    """All fields of an entry's hash except its name."""
+    metadata = entry.metadata
+    return {
+        **content_fields(entry),
+        "validated_at": metadata.validated_at,
+        "fresh_until": metadata.fresh_until,
+        "confirmed_by": str(metadata.confirmed_by),
+    }
 
 
 def _common_arguments(

@@ -9,6 +9,7 @@ from redis.client import Pipeline
 from refresher.storage import page_store
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
+from refresher.storage.unfinished_readings import UnfinishedReadings
 from shared.clock import FleetClock
 from shared.redis.scripts import Batch
 from shared.redis.store import EntryState, Lifetimes, Store
@@ -24,12 +25,14 @@ class Storage:
         redis: the fleet's Redis.
         store: reads entries, as readers do.
         writer: writes entries, if the fencing token is valid.
+        readings: keeps the pages of lists that are being read, under the same condition.
         clock: Redis's clock.
     """
 
     redis: Redis
     store: Store
     writer: EntryWriter
+    readings: UnfinishedReadings
     clock: FleetClock
 
     @classmethod
@@ -43,7 +46,8 @@ class Storage:
         """
         clock = FleetClock() if clock is None else clock
         store = Store(redis, clock=clock, lifetimes=Lifetimes.of(settings))
-        return cls(redis, store, EntryWriter(redis, settings, clock=clock), clock)
+        readings = UnfinishedReadings(redis, settings)
+        return cls(redis, store, EntryWriter(redis, settings, clock=clock), readings, clock)
 
     def begin(self, resource: Resource, mark: Callable[[Pipeline], None]) -> tuple[int, EntryState]:
         """A fencing token for a refresh, and the state of its entry, in one round trip.

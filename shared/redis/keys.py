@@ -10,6 +10,8 @@ entry:{id}           hash    tracked:       refresher   a stored representation,
                              never; else
                              ON_DEMAND_KEEP
 pages:{id}           hash    as its entry   refresher   GitHub's pages, one field a page
+reading:{id}         hash    CACHE_TTL      refresher   pages of a list that is being read, or whose
+                                                        reading was interrupted
 failure:{id}         string  a day; else as refresher   why the last refresh failed, in JSON
                              its entry
 fence:{id}           string  longer than a  refresher   the newest fencing token handed out
@@ -66,7 +68,7 @@ suspended            string  never          reader      time at which an operato
                                                         refreshing (`rq:suspended` says whether)
 resumed              string  2 hours        reader      time at which an operator ended all pauses
                                                         and failures from before it
-refresher:{name}     hash    10 minutes     refresher   what a refresher says of itself: `skew`,
+refresher:{name}     hash    30 minutes     refresher   what a refresher says of itself: `skew`,
                                                         seconds that its clock is ahead of Redis's
 measures             hash    never          refresher   counters of refreshers, see `measures`
 origin               hash    never          refresher   GitHub's last response: status and time
@@ -142,6 +144,11 @@ def entry(resource: Resource) -> str:
 def pages(resource: Resource) -> str:
     """The hash that holds the pages of GitHub that an entry was made from."""
     return f"{_PREFIX}:pages:{resource.id}"
+
+
+def reading(resource: Resource) -> str:
+    """The hash that holds the pages of a list that is being read."""
+    return f"{_PREFIX}:reading:{resource.id}"
 
 
 def content_of(resource_id: str) -> list[str]:

@@ -558,9 +558,9 @@ class TestFencing:
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
         self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
-        # The second page takes longer than the lock lives: reading 4 of the clock checks that page.
+        # The second page takes longer than the lock lives: reading 6 of the clock checks that page.
         stopwatch = ManualClock()
-        clock.at_call(4, lambda: let_expire(redis, REPOS, stopwatch))
+        clock.at_call(6, lambda: let_expire(redis, REPOS, stopwatch))
         context = context_for(large_github.url, clock=clock, stopwatch=stopwatch)
         assert refresh(REPOS, context) is RefreshOutcome.FENCED
         assert large_github.counters()["total"] == 2

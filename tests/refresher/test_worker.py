@@ -32,7 +32,7 @@ def test_a_redis_that_lost_its_data_learns_of_the_worker_at_its_next_heartbeat(
     redis: Redis,
 ) -> None:
     worker = make_worker(redis)
-    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.register_birth()
     redis.flushall()
     worker.heartbeat()
     assert [one.name for one in Worker.all(connection=redis)] == ["tested"]
@@ -41,7 +41,7 @@ def test_a_redis_that_lost_its_data_learns_of_the_worker_at_its_next_heartbeat(
 
 def test_a_heartbeat_leaves_a_worker_that_is_known_as_it_was(redis: Redis) -> None:
     worker = make_worker(redis)
-    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.register_birth()
     birth = redis.hget(worker.key, "birth")
     worker.heartbeat()
     assert redis.hget(worker.key, "birth") == birth
@@ -56,14 +56,14 @@ def test_a_heartbeat_without_redis_is_no_error(redis: Redis, absent: Redis) -> N
 
 def test_signing_off_without_redis_is_no_error(redis: Redis, absent: Redis) -> None:
     worker = make_worker(redis)
-    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.register_birth()
     worker.connection = absent
     worker.teardown()
 
 
 def test_signing_off_takes_the_worker_off_the_list(redis: Redis) -> None:
     worker = make_worker(redis)
-    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.register_birth()
     worker.teardown()
     assert Worker.all(connection=redis) == []
 

@@ -173,7 +173,7 @@ def make_context(
             RefreshLocks(
                 redis, lifetime=settings.lock_ttl, clock=replace(SYSTEM, monotonic=stopwatch)
             ),
-            LargeListLimit(redis, Catalogue.of(settings)),
+            LargeListLimit(redis, 2),
         ),
         Reporter(redis, meter, expenses, SYSTEM, keep_s=600),
         privileges,
