@@ -55,11 +55,13 @@ class Settlements:
             self._settle([one for one in batch if one is not None])
 
     def _settle(self, settlements: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> None:
-        batch = Batch(self._redis)
-        for keys, args in settlements:
-            batch.run(self._script, keys, args)
         try:
-            if settlements:
+            if len(settlements) == 1:  # a batch costs more
+                self._script(self._redis, *settlements[0])
+            elif settlements:
+                batch = Batch(self._redis)
+                for keys, args in settlements:
+                    batch.run(self._script, keys, args)
                 batch.execute()
         except RedisError as error:
             log.warning("%d requests were not settled: %s", len(settlements), error)
