@@ -34,7 +34,7 @@ def workers(redis: Redis) -> Workers:
         for number in range(count):
             queue = Queue(QUEUE, connection=redis)
             worker = RefreshWorker([queue], connection=redis, name=f"worker-{number}")
-            worker.register_birth()  # type: ignore[no-untyped-call]
+            worker.register_birth()
 
     return register
 
