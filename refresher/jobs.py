@@ -28,7 +28,7 @@ from refresher.reporting.reporter import Ended, Reporter
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
-from shared.clock import FleetClock
+from shared.clock import FLEET
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
 from shared.queueing import FORM, REQUEST_ID, RefreshQueue
@@ -38,9 +38,6 @@ from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
-
-_FLEET_CLOCK = FleetClock()  # of the process
-_CLOCK = _FLEET_CLOCK.clock
 
 LEFT = "left"  # for refreshers with other settings
 REFUSED = "refused"  # not a resource that may be fetched or forgotten
@@ -95,7 +92,7 @@ def forget(name: str) -> str:
     if resource.tracked:
         return REFUSED
     with closing(connect(settings)) as redis:
-        EntryWriter(redis, settings, clock=_FLEET_CLOCK).forget(resource)
+        EntryWriter(redis, settings, clock=FLEET).forget(resource)
     log.info("%s was forgotten", name, extra={"fields": {"resource": name, **_asked_with()}})
     return "forgotten"
 
@@ -118,32 +115,32 @@ def _context(
         masters = connect_to_lock_masters(settings)
         for master in masters:
             stack.enter_context(closing(master))
-        meter = stack.enter_context(metered(redis, _CLOCK))
+        meter = stack.enter_context(metered(redis, FLEET.clock))
         budget = Budget(
-            redis, settings, tracked=resource.tracked, clock=_CLOCK, new_id=lambda: uuid4().hex
+            redis, settings, tracked=resource.tracked, clock=FLEET.clock, new_id=lambda: uuid4().hex
         )
-        privileges = Privileges(redis, settings.privileged_credentials, clock=_CLOCK)
+        privileges = Privileges(redis, settings.privileged_credentials, clock=FLEET.clock)
 
         def observe(exchange: Exchange) -> None:
             meter.observe(exchange)
             privileges.observe(exchange)
 
-        client = GitHubClient(settings, budget, observe=observe, clock=_CLOCK)
+        client = GitHubClient(settings, budget, observe=observe, clock=FLEET.clock)
         locks = RefreshLocks(
             redis,
             lifetime=settings.lock_ttl,
-            clock=_CLOCK,
+            clock=FLEET.clock,
             masters=masters,
             watchdog=_end_with_parent(),
         )
         yield RefreshContext(
-            Storage.of(redis, settings, clock=_FLEET_CLOCK),
+            Storage.of(redis, settings, clock=FLEET),
             stack.enter_context(closing(client)),
             StartConditions(locks, LargeListLimit(redis, catalogue)),
             _reporter(redis, meter, settings),
             privileges,
             RefreshPolicy.of(settings, chance=random.random),
-            _CLOCK,
+            FLEET.clock,
         )
 
 
@@ -192,7 +189,7 @@ def _is_for_others(resource: Resource) -> bool:
 
 def _reporter(redis: Redis, meter: Meter, settings: Settings) -> Reporter:
     keep = settings.on_demand_keep + settings.on_demand_ttl
-    return Reporter(redis, meter, _CLOCK, keep_s=int(keep) + 1, **_asked_with())
+    return Reporter(redis, meter, FLEET.clock, keep_s=int(keep) + 1, **_asked_with())
 
 
 def _asked_with() -> dict[str, str]:

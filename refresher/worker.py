@@ -20,7 +20,7 @@ from rq.job import Job
 from refresher.github.auth.pool import credentials_of
 from refresher.reporting.clock_report import ClockReport
 from refresher.visibility.privileges import ADVICE, found_since
-from shared.clock import SYSTEM, FleetClock
+from shared.clock import FLEET, SYSTEM
 from shared.errors import SettingsError
 from shared.redis.connection import RESPONSE_TIMEOUT, reason_of
 from shared.redis.sentinels import keep_all_sentinels
@@ -56,7 +56,8 @@ class RefreshWorker(Worker):
         """Start, and log at once what is known to be wrong with our credentials."""
         super().bootstrap(*arguments, **known)
         with suppress(RedisError):
-            credentials = credentials_of(load_or_exit(), self.connection, clock=SYSTEM)
+            FLEET.measure(self.connection)
+            credentials = credentials_of(load_or_exit(), self.connection, clock=FLEET.clock)
             found = found_since(self.connection, credentials, 0)
             if found is not None:
                 log.warning("%s: %s", found, ADVICE)
@@ -88,7 +89,7 @@ class RefreshWorker(Worker):
         Raises:
             SystemExit: a credential sees too much, and `PRIVILEGED_CREDENTIALS=refuse`.
         """
-        began = SYSTEM.now()
+        began = FLEET.now()
         try:
             super().execute_job(job, queue)
             self._refuse_privileges(began)
@@ -104,7 +105,7 @@ class RefreshWorker(Worker):
         settings = load_or_exit()
         if settings.privileged_credentials is not PrivilegedCredentials.REFUSE:
             return
-        credentials = credentials_of(settings, self.connection, clock=SYSTEM)
+        credentials = credentials_of(settings, self.connection, clock=FLEET.clock)
         found = found_since(self.connection, credentials, since)
         if found is not None:
             stop(SettingsError(f"PRIVILEGED_CREDENTIALS=refuse: {found}; {ADVICE}"))
@@ -123,7 +124,7 @@ class RefreshWorker(Worker):
 
     @cached_property
     def _clock_report(self) -> ClockReport:
-        return ClockReport(self.connection, self.name, clock=FleetClock(), log=log)
+        return ClockReport(self.connection, self.name, clock=FLEET, log=log)
 
     def teardown(self) -> None:
         """Unregister, if Redis is there."""
