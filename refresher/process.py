@@ -119,6 +119,7 @@ class RefresherProcess:
             privileges,
             self._policy,
             self.clock,
+            self._stopping.is_set,
         )
 
     def stop(self) -> None:

@@ -283,13 +283,13 @@ class TestLooking:
 
 @pytest.mark.parametrize("huge", ["4102444800", "1e300", "9" * 300, "9" * 12])
 def test_pauses_of_any_length_are_shown_as_an_hour_at_most(redis: Redis, huge: str) -> None:
-    redis.set(keys.PAUSE, huge)
+    redis.hset(keys.PAUSE, items=["at", NOW, "hold", huge, "until", huge])
     redis.set(keys.SUSPENDED, huge)
-    redis.set(keys.aside("anonymous"), huge)
+    redis.hset(keys.aside("anonymous"), items=["at", NOW, "until", huge])
     redis.zadd(keys.BUDGETS, {"anonymous core": NOW})
     redis.hset(
         keys.budget("anonymous", "core"),
-        items=["limit", 60, "remaining", 0, "reset", huge, "guessed", 0],
+        items=["limit", 60, "remaining", 0, "reset", huge, "guessed", 0, "at", NOW],
     )
     store_failure(redis, ORG, make_failure(retry_at=float(huge)))
     store_entry(redis, ORG, make_entry(validated_at=float(huge), fresh_until=float(huge)))
