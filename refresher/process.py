@@ -26,7 +26,7 @@ from refresher.reporting.reporter import Reporter
 from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
-from shared.clock import FleetClock
+from shared.clock import FLEET
 from shared.clock_skew import SkewLog
 from shared.redis.connection import connect, connect_to_lock_masters
 from shared.resources.catalogue import Catalogue
@@ -48,7 +48,7 @@ class RefresherProcess:
         self.pid = os.getpid()
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
-        self.fleet_clock = FleetClock()
+        self.fleet_clock = FLEET
         self.clock = self.fleet_clock.clock
         self.redis = connect(settings)
         self._masters = connect_to_lock_masters(settings)

@@ -242,9 +242,9 @@ class TestProxies:
 
         def tunnel(connection: socket.socket, _: int) -> None:
             target = read_request(connection).split()[1].decode()
-            host, _, told = target.partition(":")
+            host, number = target.rsplit(":", 1)
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            with socket.create_connection((host, int(told))) as far:
+            with socket.create_connection((host, int(number))) as far:
                 back = threading.Thread(target=pump, args=(far, connection), daemon=True)
                 back.start()
                 pump(connection, far)
