@@ -65,6 +65,8 @@ class RefresherProcess:
             new_id=lambda: uuid4().hex,
             should_stop=self._stopping.is_set,
         )
+        if not is_work_horse():
+            self._budget.start()
         self._locks = RefreshLocks(
             self.redis,
             lifetime=settings.lock_ttl,
@@ -131,7 +133,8 @@ class RefresherProcess:
         self.meter.flush()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Settle what has not been settled, and close all connections."""
+        self._budget.close()
         self._locks.close()
         self._transport.close()
         self.redis.close()
