@@ -23,13 +23,15 @@ import requests
 from redis import Redis
 
 from refresher.context import RefreshContext, RefreshPolicy
-from refresher.github.budget import Budget
+from refresher.github.auth.pool import credentials_of
+from refresher.github.budget import Budget, Share
 from refresher.github.client import GitHubClient
+from refresher.github.transport import Transport
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.refresh import refresh
-from refresher.reporting.meter import Meter
+from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
@@ -133,21 +135,24 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             now = START + second
             known = settings(token)
             clock = replace(SYSTEM, now=lambda: now)
-            budget = Budget(redis, known, tracked=True, clock=clock, new_id=lambda: uuid4().hex)
+            transport = Transport(known, clock=clock)
+            credentials = credentials_of(transport, redis, clock=clock)
+            budget = Budget(redis, known, credentials, clock=clock, new_id=lambda: uuid4().hex)
             meter = Meter(redis, clock)
-            origin = GitHubClient(known, budget, observe=meter.observe, clock=clock)
+            limiter = budget.limiter(Share.TRACKED)
+            origin = GitHubClient(transport, limiter, observe=meter.observe, clock=clock)
             locks = RefreshLocks(redis, lifetime=known.lock_ttl, clock=clock)
             context = RefreshContext(
                 Storage.of(redis, known),
                 origin,
-                StartConditions(locks, LargeListLimit(redis, Catalogue((ORG,)))),
-                Reporter(redis, meter, clock, keep_s=600),
+                StartConditions(locks, LargeListLimit(redis, 2)),
+                Reporter(redis, meter, Expenses(), clock, keep_s=600),
                 Privileges(redis, known.privileged_credentials, clock=clock),
                 RefreshPolicy.of(known, chance=random.random),
                 clock,
             )
             refresh(resource, context)
-            origin.close()
+            transport.close()
 
         return check
 

@@ -7,6 +7,7 @@ from redis import RedisError
 from werkzeug.exceptions import MethodNotAllowed
 
 from reader.bodies.wanted_bodies import POSTED_TO, WEBHOOK
+from reader.cache.refresh_requests import Requester
 from reader.errors import NotFound, Unavailable
 from reader.fleet.metrics import CONTENT_TYPE as METRICS_TYPE
 from reader.fleet.metrics import expose
@@ -16,7 +17,7 @@ from reader.response.health import health as health_response
 from reader.response.respond import respond
 from reader.response.response import CORS_HEADERS, json_response
 from reader.response.target import parse_target
-from reader.web.request import fields, header, process, response, target
+from reader.web.request import client_address, fields, header, process, response, target
 from reader.webhooks.receiver import MAX_BYTES, Delivery
 from shared.github_form import JSON
 
@@ -89,7 +90,8 @@ def resource(path: str) -> Response:
     wanted = parse_target(reader.catalogue, target())  # the target as sent, not Flask's path
     g.route = wanted.route
     request_fields = fields()  # before the lookup: a bad request must not cause a refresh
-    found = reader.start().lookup.get(wanted.resource, request_id=g.request_id)
+    requester = Requester(client_address(), g.request_id)
+    found = reader.start().lookup.get(wanted.resource, requester)
     ready, g.labels = respond(
         wanted, found.entry, request_fields, served=found.served, now=reader.clock()
     )

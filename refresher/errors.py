@@ -53,5 +53,9 @@ class NotNowError(Exception):
     """Another refresher is refreshing the repository that this refresh depends on."""
 
 
+class StoppedError(Exception):
+    """The refresh stopped waiting: the process shuts down, or its lock is lost. Not a failure."""
+
+
 class NoQuorumError(Exception):
     """Too few of the lock's masters respond: it is unknown who holds the lock."""

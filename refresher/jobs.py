@@ -1,41 +1,19 @@
-"""The jobs that RQ runs, and where all parts of a refresh are put together.
-
-Readers know the jobs only by their dotted names.
-"""
+"""The jobs that RQ runs. Readers know them only by their dotted names."""
 
 import logging
-import os
-import random
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
 from logging.config import dictConfig
-from uuid import uuid4
 
-from redis import Redis
 from rq import get_current_job
 from rq.suspension import is_suspended
 
-from refresher.context import RefreshContext, RefreshPolicy
-from refresher.github.budget import Budget
-from refresher.github.client import GitHubClient
-from refresher.github.exchange import Exchange
-from refresher.lock.large_list_limit import LargeListLimit
-from refresher.lock.refresh_lock import RefreshLocks
-from refresher.lock.start_conditions import StartConditions
+from refresher.process import RefresherProcess, current, is_work_horse
 from refresher.refresh import refresh as refresh_resource
-from refresher.reporting.meter import Meter, metered
-from refresher.reporting.reporter import Ended, Reporter
-from refresher.storage.entry_writer import EntryWriter
-from refresher.storage.storage import Storage
-from refresher.visibility.privileges import Privileges
-from shared.clock import SYSTEM
+from refresher.reporting.reporter import Ended
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
-from shared.queueing import FORM, REQUEST_ID, RefreshQueue
-from shared.redis.connection import connect, connect_to_lock_masters
+from shared.queueing import FORM, REQUEST_ID, QueueLimits, RefreshQueue
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
-from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
 
@@ -54,24 +32,32 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     Returns:
         The outcome, for RQ's own log.
     """
-    settings = _begin()
-    catalogue = Catalogue.of(settings)
-    resource = _named(name, catalogue)
+    process = _process()
+    resource = _named(name, process.catalogue)
     if resource is None:
         return REFUSED
     if _is_for_others(resource):
         return LEFT
-    with _context(settings, catalogue, resource) as context:
-        # A worker that was waiting for a job when refreshing was paused still takes one job.
-        redis = context.storage.redis
-        if is_suspended(redis):
-            if force:  # readers do not request a forced refresh again
-                queue = RefreshQueue(redis, limit=settings.queue_max)
-                queue.force(resource, request_id=context.reporter.request_id)
-            with context.reporter.reporting(resource) as running:
-                running.ended = Ended(RefreshOutcome.PAUSED)
-            return RefreshOutcome.PAUSED
-        return refresh_resource(resource, context, force=force, fresh_after=fresh_after)
+    try:
+        return _refresh(process, resource, force=force, fresh_after=fresh_after)
+    finally:
+        if is_work_horse():
+            process.flush()
+
+
+def _refresh(
+    process: RefresherProcess, resource: Resource, *, force: bool, fresh_after: float | None
+) -> str:
+    context = process.context(resource, _asked_with())
+    # A plain worker that was waiting for a job when refreshing was paused still takes one job.
+    if is_work_horse() and is_suspended(process.redis):
+        if force:  # readers do not request a forced refresh again
+            queue = RefreshQueue(process.redis, QueueLimits.of(process.settings))
+            queue.force(resource, request_id=context.reporter.request_id)
+        with context.reporter.reporting(resource) as running:
+            running.ended = Ended(RefreshOutcome.PAUSED)
+        return RefreshOutcome.PAUSED
+    return refresh_resource(resource, context, force=force, fresh_after=fresh_after)
 
 
 def forget(name: str) -> str:
@@ -83,81 +69,25 @@ def forget(name: str) -> str:
     Returns:
         "forgotten", "refused" or "left", for RQ's own log.
     """
-    settings = _begin()
-    resource = _named(name, Catalogue.of(settings))
+    process = _process()
+    resource = _named(name, process.catalogue)
     if resource is None:
         return REFUSED
     if _is_for_others(resource):
         return LEFT
     if resource.tracked:
         return REFUSED
-    with closing(connect(settings)) as redis:
-        EntryWriter(redis, settings).forget(resource)
+    process.storage.writer.forget(resource)
     log.info("%s was forgotten", name, extra={"fields": {"resource": name, **_asked_with()}})
     return "forgotten"
 
 
-def _begin() -> Settings:
-    """Load the settings; set up logging in a worker that was started without `rq_config`."""
-    settings = load_or_exit()
+def _process() -> RefresherProcess:
+    """The process's components; sets up logging in a worker started without `rq_config`."""
+    process = current()
     if get_current_job() is not None and not log.handlers:
-        dictConfig(logging_config(settings.log_format))
-    return settings
-
-
-@contextmanager
-def _context(
-    settings: Settings, catalogue: Catalogue, resource: Resource
-) -> Iterator[RefreshContext]:
-    """Put together everything that a refresh needs; all connections close with the block."""
-    with ExitStack() as stack:
-        redis = stack.enter_context(closing(connect(settings)))
-        masters = connect_to_lock_masters(settings)
-        for master in masters:
-            stack.enter_context(closing(master))
-        meter = stack.enter_context(metered(redis, SYSTEM))
-        budget = Budget(
-            redis, settings, tracked=resource.tracked, clock=SYSTEM, new_id=lambda: uuid4().hex
-        )
-        privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
-
-        def observe(exchange: Exchange) -> None:
-            meter.observe(exchange)
-            privileges.observe(exchange)
-
-        client = GitHubClient(settings, budget, observe=observe, clock=SYSTEM)
-        locks = RefreshLocks(
-            redis,
-            lifetime=settings.lock_ttl,
-            clock=SYSTEM,
-            masters=masters,
-            watchdog=_end_with_parent(),
-        )
-        yield RefreshContext(
-            Storage.of(redis, settings),
-            stack.enter_context(closing(client)),
-            StartConditions(locks, LargeListLimit(redis, catalogue)),
-            _reporter(redis, meter, settings),
-            privileges,
-            RefreshPolicy.of(settings, chance=random.random),
-            SYSTEM,
-        )
-
-
-def _end_with_parent() -> Callable[[], None]:
-    """A check that ends this work horse if its RQ worker is gone.
-
-    Nothing else would end the work horse if it hangs. Without the check, a worker that was killed,
-    or a Ctrl-C that ran out of patience, would leave an orphan behind. Its lock expires, and
-    another worker takes over.
-    """
-    parent = os.getppid()
-
-    def check() -> None:
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return check
+        dictConfig(logging_config(process.settings.log_format))
+    return process
 
 
 def _named(name: str, catalogue: Catalogue) -> Resource | None:
@@ -185,11 +115,6 @@ def _is_for_others(resource: Resource) -> bool:
         resource.form,
     )
     return True
-
-
-def _reporter(redis: Redis, meter: Meter, settings: Settings) -> Reporter:
-    keep = settings.on_demand_keep + settings.on_demand_ttl
-    return Reporter(redis, meter, SYSTEM, keep_s=int(keep) + 1, **_asked_with())
 
 
 def _asked_with() -> dict[str, str]:

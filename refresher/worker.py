@@ -1,111 +1,124 @@
-"""The RQ worker that outlives its Redis: `--worker-class refresher.worker.RefreshWorker`.
+"""The RQ worker that runs many refreshes at once: `--worker-class refresher.worker.RefreshWorker`.
 
-RQ's own worker has three weaknesses: it quits if Redis goes away while a job runs, it waits up to a
-minute before it tries again when idle, and a Redis that lost its data forgets it. With a process
-manager that restarts it, RQ's worker recovers too, but later.
+RQ's own worker forks a process for each job and runs one job at a time. This one runs the jobs in
+threads (`refresher.dispatch`), in the order of the queue's lanes and priorities. To RQ's tools it
+is a worker like any other. It also outlives its Redis: RQ's worker quits if Redis goes away while a
+job runs, and a Redis that lost its data forgets it.
 """
 
 import logging
 import math
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
 
 from redis import Redis, RedisError
 from redis.client import Pipeline
-from rq import Queue, Worker
+from rq import SimpleWorker
 from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import now as utc_now
+from rq.worker import WorkerStatus
 
-from refresher.github.auth.pool import credentials_of
+from refresher.dispatch.dispatcher import TICK, Dispatcher
+from refresher.dispatch.job_records import JobRecords, RunningJob
+from refresher.dispatch.pace import Pace
+from refresher.dispatch.slots import Slots
+from refresher.dispatch.take import JobTaker, TakenJob
+from refresher.process import RefresherProcess, serve
+from refresher.reporting.meter import Meter
 from refresher.visibility.privileges import ADVICE, found_since
 from shared.clock import SYSTEM
 from shared.errors import SettingsError
+from shared.queue_order import Lane
+from shared.queueing import JOB_TIMEOUT
+from shared.redis import keys
 from shared.redis.connection import RESPONSE_TIMEOUT, reason_of
+from shared.redis.scripts import Batch
 from shared.redis.sentinels import keep_all_sentinels
-from shared.settings import PrivilegedCredentials, load_or_exit, stop
+from shared.settings import PrivilegedCredentials, stop
 
 log = logging.getLogger("refresher")
 
-Result = TypeVar("Result")
+_LOG_FORMATS = ("logging_level", "date_format", "log_format")
+# Seconds that running refreshes have after SIGTERM. What a list reading has read by then is kept.
+PATIENCE = 25.0
+# Seconds for which the report of a refresher is kept.
+_REPORT_KEPT_S = 600
+# Seconds after which a job counts as hung: the time limit of a refresh has not ended it.
+_HUNG = JOB_TIMEOUT.total_seconds() + 60
 
-_PAUSE = 1.0  # seconds between two tries to reach Redis
-# Seconds that one wait for a job takes at most. If the other end of a connection vanishes, such as
-# the host of a master, the connection is closed after this time plus `RESPONSE_TIMEOUT`. Then the
-# new master is found.
-_LISTEN = 2
 
-
-class RefreshWorker(Worker):
-    """RQ's worker, except that it waits for Redis instead of giving up."""
-
-    max_connection_wait_time = 5.0
+class RefreshWorker(SimpleWorker):
+    """RQ's worker, with many jobs at once; it waits for Redis instead of giving up."""
 
     @property
     def dequeue_timeout(self) -> int:
         """Seconds that one wait for a job lasts."""
-        return min(super().dequeue_timeout, _LISTEN)
+        return math.ceil(TICK)
 
     @property
     def connection_timeout(self) -> int:
         """Seconds without data after which a connection is closed."""
         return self.dequeue_timeout + math.ceil(RESPONSE_TIMEOUT)
 
-    def bootstrap(self, *arguments: Any, **known: Any) -> None:
-        """Start, and log at once what is known to be wrong with our credentials."""
-        super().bootstrap(*arguments, **known)
-        with suppress(RedisError):
-            credentials = credentials_of(load_or_exit(), self.connection, clock=SYSTEM)
-            found = found_since(self.connection, credentials, 0)
-            if found is not None:
-                log.warning("%s: %s", found, ADVICE)
+    def work(self, burst: bool = False, *arguments: Any, **known: Any) -> bool:
+        """Work until stopped by SIGINT or SIGTERM.
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """Run the job in this child process, whose connection never waits for a further job."""
-        self.connection.connection_pool.connection_kwargs["socket_timeout"] = RESPONSE_TIMEOUT
-        super().main_work_horse(job, queue)
+        Args:
+            burst: end when the queue is empty.
+            arguments: RQ's; only the format of log lines is used.
+            known: likewise.
 
-    def check_for_suspension(self, burst: bool) -> None:
-        """Start a round of work as soon as Redis responds."""
-        self._until_redis_answers(lambda: super(RefreshWorker, self).check_for_suspension(burst))
-
-    def run_maintenance_tasks(self) -> None:
-        """Run maintenance; what fails is done next time."""
-        with suppress(RedisError):
-            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
-
-    def dequeue_job_and_maintain_ttl(
-        self, timeout: int | None, max_idle_time: int | None = None
-    ) -> tuple[Job, Queue] | None:
-        """Wait for a job, even if Redis goes away between two of RQ's steps."""
-        listen = super().dequeue_job_and_maintain_ttl
-        return self._until_redis_answers(lambda: listen(timeout, max_idle_time))
-
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run a job; if Redis is lost meanwhile, end the job. Its lock will expire.
+        Returns:
+            Whether a job was done.
 
         Raises:
-            SystemExit: a credential sees too much, and `PRIVILEGED_CREDENTIALS=refuse`.
+            SystemExit: a credential sees too much, and `PRIVILEGED_CREDENTIALS=refuse`; or a second
+                signal came.
         """
-        began = SYSTEM.now()
+        formats = {name: known[name] for name in _LOG_FORMATS if name in known}
+        self.bootstrap(*arguments[:3], **formats)
+        process = serve()
+        self._make(process)
+        with suppress(RedisError):
+            found = found_since(self.connection, process.credentials, 0)
+            if found is not None:
+                log.warning("%s: %s", found, ADVICE)
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
         try:
-            super().execute_job(job, queue)
-            self._refuse_privileges(began)
-        except RedisError as error:
-            self.log.error("Worker %s: job %s lost Redis: %s", self.name, job.id, error)
-            if self.horse_pid:
-                self.kill_horse()
-                self.wait_for_horse()
-                self._horse_pid = 0
+            self._serve(process, burst=burst)
+        finally:
+            self.teardown()
+        return self._done > 0
 
-    def _refuse_privileges(self, since: float) -> None:
-        """End the process if a job since then found that a credential sees too much."""
-        settings = load_or_exit()
-        if settings.privileged_credentials is not PrivilegedCredentials.REFUSE:
+    def request_stop(self, signum: int | None, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Finish the running refreshes and end (SIGINT, SIGTERM); a second signal ends at once."""
+        self._shutdown_requested_date = utc_now()
+        self._stop_requested = True
+        signal.signal(signal.SIGINT, self.request_force_stop)
+        signal.signal(signal.SIGTERM, self.request_force_stop)
+        self._process.stop()
+        self._dispatcher.stop()
+
+    def register_birth(self) -> None:
+        """Register as soon as Redis responds."""
+        self._until_redis_answers(self._register)
+
+    def subscribe(self) -> None:
+        """Listen for RQ's commands as soon as Redis responds."""
+        self._until_redis_answers(super().subscribe)
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        """Set the state that RQ's tools show; without Redis, a later tick does."""
+        if pipeline is not None:
+            super().set_state(state, pipeline)
             return
-        credentials = credentials_of(settings, self.connection, clock=SYSTEM)
-        found = found_since(self.connection, credentials, since)
-        if found is not None:
-            stop(SettingsError(f"PRIVILEGED_CREDENTIALS=refuse: {found}; {ADVICE}"))
+        with suppress(RedisError):
+            super().set_state(state)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Renew the registration; register again if Redis has lost it."""
@@ -115,23 +128,175 @@ class RefreshWorker(Worker):
         with suppress(RedisError):
             super().heartbeat(timeout)
             if not self.connection.hexists(self.key, "birth"):
-                self.connection.delete(self.key)
-                self.register_birth()  # type: ignore[no-untyped-call]
+                self._register()
+
+    def run_maintenance_tasks(self) -> None:
+        """Run maintenance; what fails is done next time."""
+        with suppress(RedisError):
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def teardown(self) -> None:
         """Unregister, if Redis is there."""
         with suppress(RedisError):
             super().teardown()  # type: ignore[no-untyped-call]
 
+    def _register(self) -> None:
+        if self.birth_date is not None:  # registered earlier, perhaps by a try that was cut off
+            self.connection.delete(self.key)
+        super().register_birth()  # type: ignore[no-untyped-call]
+
+    def _make(self, process: RefresherProcess) -> None:
+        settings = process.settings
+        self._process = process
+        self._pace = Pace()
+        self._records = JobRecords(self, clock=SYSTEM)
+        self._slots = Slots(settings.refresh_concurrency, reserve=settings.budget_reserve)
+        self._dispatcher = Dispatcher(
+            process.redis,
+            JobTaker(process.redis, settings),
+            self._slots,
+            records=_Records(self._records, process.meter),
+            run=self._run,
+            clock=SYSTEM,
+        )
+        self._done = 0
+        self._ticked_at = -math.inf
+        self._began = SYSTEM.now()
+
+    def _serve(self, process: RefresherProcess, *, burst: bool) -> None:
+        dispatcher = self._dispatcher
+        while not self._stop_requested:
+            is_there = dispatcher.step(is_patient=not burst)
+            if SYSTEM.monotonic() - self._ticked_at >= TICK:
+                self._tick(process)
+            if burst and is_there and dispatcher.is_idle:
+                break
+            if burst:
+                dispatcher.wait_until_idle(TICK)
+        self._finish(process)
+
+    def _finish(self, process: RefresherProcess) -> None:
+        deadline = SYSTEM.monotonic() + PATIENCE
+        while SYSTEM.monotonic() < deadline and not self._dispatcher.wait_until_idle(TICK):
+            self._tick(process)
+        if not self._dispatcher.is_idle:
+            log.warning("refreshes are still running after %.0f s: their locks expire", PATIENCE)
+        self._dispatcher.take()  # takes nothing any more: writes what is to be written
+        process.flush()
+
+    def _tick(self, process: RefresherProcess) -> None:
+        """Once a second: heartbeat, registrations, pace, what the status page shows."""
+        self._ticked_at = SYSTEM.monotonic()
+        running = self._dispatcher.running
+        busy = WorkerStatus.BUSY if any(running.values()) else WorkerStatus.IDLE
+        state = WorkerStatus.SUSPENDED if self._dispatcher.is_suspended else busy
+        with suppress(RedisError):
+            with self.connection.pipeline(transaction=False) as pipeline:
+                self.heartbeat(pipeline=pipeline)
+                self.set_state(state, pipeline)
+                self._add_report(pipeline, process, running)
+                pipeline.hset(keys.PACE, "slots", self._slots.limits[Lane.ON_DEMAND])
+                if self._pace.seconds is not None:
+                    pipeline.hset(keys.PACE, "seconds", self._pace.seconds)
+                self._records.add_registrations(pipeline)
+                pipeline.execute()
+            self.heartbeat()
+        if self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()
+        process.flush()
+        self._check_privileges(process)
+        if self._records.oldest > _HUNG and not self._stop_requested:
+            log.error("a refresh hangs for %.0f s: this refresher ends", self._records.oldest)
+            self.request_stop(None, None)
+
+    def _add_report(
+        self, pipeline: Pipeline, process: RefresherProcess, running: Mapping[Lane, int]
+    ) -> None:
+        """Add what the status page shows of this refresher to a pipeline."""
+        key = keys.refresher(self.name)
+        report = {f"running:{lane}": str(count) for lane, count in running.items()}
+        report |= {"slots": str(self._slots.total), "skew": str(process.skew_log.check())}
+        pipeline.hset(key, items=[part for pair in report.items() for part in pair])
+        pipeline.expire(key, _REPORT_KEPT_S)
+
+    def _run(self, taken: TakenJob) -> None:
+        """Run one job, in a thread of the dispatcher."""
+        job = Job(taken.id, connection=self.connection, serializer=JSONSerializer)
+        try:
+            job.restore(taken.record)
+        except Exception:
+            log.exception("job %s cannot be read", taken.id)
+            return
+        running = self._records.begin(taken, job)
+        job.started_at = utc_now()
+        self._process.meter.waited(taken.lane, taken.priority, taken.waited)
+        try:
+            job.perform()
+        except RedisError as error:
+            log.error("job %s lost Redis: %s", job.id, error)
+            self._records.forget(running)
+        except BaseException as error:
+            self._fail(running, error)
+        else:
+            seconds = self._records.end(running)
+            self._done += 1
+            if taken.lane is Lane.ON_DEMAND:
+                self._pace.note(seconds)
+
+    def _fail(self, running: RunningJob, error: BaseException) -> None:
+        """Record in RQ's way that a job raised an error."""
+        self._records.forget(running)
+        job = running.job
+        job.ended_at = utc_now()
+        log.error("job %s raised an error", job.id, exc_info=error)
+        with suppress(RedisError):
+            self.handle_job_failure(
+                job,
+                self.queues[0],
+                exc_string=f"{type(error).__name__}: see the refresher's log",
+                execution=running.execution,
+            )
+
+    def _check_privileges(self, process: RefresherProcess) -> None:
+        """End the process if a credential was found to see too much, and that is refused.
+
+        Raises:
+            SystemExit: it was.
+        """
+        if process.settings.privileged_credentials is not PrivilegedCredentials.REFUSE:
+            return
+        with suppress(RedisError):
+            found = found_since(self.connection, process.credentials, self._began)
+            if found is not None:
+                stop(SettingsError(f"PRIVILEGED_CREDENTIALS=refuse: {found}; {ADVICE}"))
+
+    def _until_redis_answers(self, step: Callable[[], object]) -> None:
+        """Take a step, repeated as long as Redis is away."""
+        while True:
+            try:
+                step()
+                return
+            except RedisError as error:
+                log.error("Worker %s: Redis is away: %s", self.name, reason_of(error))
+                SYSTEM.sleep(TICK)
+
     def _set_connection(self, connection: Redis) -> Redis:
         keep_all_sentinels(connection)
         return super()._set_connection(connection)
 
-    def _until_redis_answers(self, step: Callable[[], Result]) -> Result:
-        """Take a step of RQ's, repeated as long as Redis is away."""
-        while True:
-            try:
-                return step()
-            except RedisError as error:
-                self.log.error("Worker %s: Redis is away: %s", self.name, reason_of(error))
-                SYSTEM.sleep(_PAUSE)
+
+@dataclass(frozen=True)
+class _Records:
+    """What is written in the round trip that takes the next jobs.
+
+    Args:
+        jobs: RQ's records of ended jobs.
+        meter: holds the reports of ended refreshes.
+    """
+
+    jobs: JobRecords
+    meter: Meter
+
+    def add(self, batch: Batch) -> Callable[[], None]:
+        self.meter.add_reports(batch.pipeline)
+        return self.jobs.add(batch)

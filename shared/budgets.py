@@ -19,6 +19,7 @@ SLOTS = 72  # six hours
 # Seconds for which the fleet remembers what GitHub said about a credential, and what showed that it
 # sees more than the public.
 REMEMBER_S = 24 * 3600
+WINDOW = 3600.0  # seconds after which a primary limit starts again
 _LOW = 0.1  # share of a limit
 
 
@@ -89,6 +90,10 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
     """All known budgets; may raise `redis.RedisError`.
 
     Budgets that expired from Redis are omitted: an unused budget cannot be exhausted.
+
+    Args:
+        redis: holds them.
+        now: Unix time in seconds, by Redis's clock.
     """
     names = cast(list[bytes], redis.zrange(keys.BUDGETS, 0, -1))
     pairs = sorted(name.decode().split(" ", 1) for name in names)
@@ -97,12 +102,14 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
             pipeline.hgetall(keys.budget(credential, resource_class))
             pipeline.hgetall(keys.budget_history(credential, resource_class))
             pipeline.hgetall(keys.credential(credential))
-            pipeline.get(keys.aside(credential))
+            pipeline.hgetall(keys.aside(credential))
             pipeline.hgetall(keys.privileges(credential))
-        replies = pipeline.execute()
+        pipeline.get(keys.RESUMED)
+        *replies, resumed = pipeline.execute()
+    bounds = _Bounds(now, float(resumed or 0))
     quintuples = zip(*(iter(replies),) * 5, strict=True)
     return [
-        _budget(pair, *found[:4], privileges=found[4], now=now)
+        _budget(pair, *found[:4], privileges=found[4], bounds=bounds)
         for pair, found in zip(pairs, quintuples, strict=True)
         if found[0]
     ]
@@ -113,12 +120,13 @@ def _budget(
     known: Mapping[bytes, bytes],
     history: Mapping[bytes, bytes],
     credential: Mapping[bytes, bytes],
-    aside: bytes | None,
+    aside: Mapping[bytes, bytes],
     *,
     privileges: Mapping[bytes, bytes],
-    now: float,
+    bounds: "_Bounds",
 ) -> CredentialBudget:
-    limit, resets_at = int(known.get(b"limit", 0)), float(known.get(b"reset", 0))
+    now = bounds.now
+    limit, resets_at = int(known.get(b"limit", 0)), bounds.end(known, "reset")
     # After the reset, a new hour has begun, and nothing of it is used yet.
     left = int(known.get(b"remaining", limit)) if resets_at > now else limit
     return CredentialBudget(
@@ -127,7 +135,7 @@ def _budget(
         limit=limit,
         remaining=max(0, left),
         resets_at=resets_at,
-        aside_until=float(aside or 0),
+        aside_until=bounds.end(aside, "until"),
         scopes=credential[b"scopes"].decode() if b"scopes" in credential else None,
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),
@@ -135,6 +143,39 @@ def _budget(
             name.decode() for name, at in privileges.items() if float(at) > now - REMEMBER_S
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What bounds the time until which something holds back requests.
+
+    The scripts of `refresher.github.budget_scripts` read by the same rules.
+
+    Args:
+        now: Unix time in seconds, by Redis's clock.
+        resumed: time of the operator's last "resume"; 0 if there was none.
+    """
+
+    now: float
+    resumed: float
+
+    def end(self, known: Mapping[bytes, bytes], field: str) -> float:
+        """The time in a field of a hash; 0 without it, or if it was recorded before the resume."""
+        at = min(float(known.get(b"at", self.now)), self.now)
+        if self.resumed and at <= min(self.resumed, self.now):
+            return 0
+        return min(float(known.get(field.encode(), 0)), at + WINDOW)
+
+
+def paused_until(known: Mapping[bytes, bytes], *, resumed: float, now: float) -> float:
+    """The time until which no request is sent to GitHub; 0 without a pause.
+
+    Args:
+        known: the hash `keys.PAUSE`.
+        resumed: time of the operator's last "resume"; 0 if there was none.
+        now: Unix time in seconds, by Redis's clock.
+    """
+    return _Bounds(now, resumed).end(known, "hold")
 
 
 def is_beside(budget: CredentialBudget, others: Sequence[CredentialBudget]) -> bool:

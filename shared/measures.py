@@ -23,6 +23,9 @@ refreshes          tracked | on-demand,   refreshers  refreshes by outcome
                    outcome
 refresh-seconds    bucket                 refreshers  duration of those that asked the origin
 failures           kind                   refreshers  failed refreshes by reason
+refusals           cause                  readers     misses that got a 429 or a 503
+queue-seconds      lane, priority,        refreshers  time of jobs in the queue, as a histogram
+                   bucket
 =================  =====================  ==========  ==========================================
 
 A bucket's label is its upper bound in seconds; beside the buckets, "sum" holds the total.
@@ -58,6 +61,8 @@ class Measure(StrEnum):
     REFRESHES = "refreshes"
     REFRESH_SECONDS = "refresh-seconds"
     FAILURES = "failures"
+    REFUSALS = "refusals"
+    QUEUE_SECONDS = "queue-seconds"
 
 
 # Upper bounds in seconds, as the labels spell them; the last bucket has none.
@@ -67,6 +72,7 @@ BUCKETS: Mapping[Measure, Sequence[str]] = {
         *("0.1", "0.2", "0.5", "1", "2", "5", "10", "+Inf"),
     ),
     Measure.ORIGIN_SECONDS: ("0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10", "30", "60", "+Inf"),
+    Measure.QUEUE_SECONDS: ("0.01", "0.05", "0.1", "0.5", "1", "2", "5", "10", "30", "60", "+Inf"),
     Measure.REFRESH_SECONDS: ("0.1", "0.5", "1", "2", "5", "10", "30", "60", "300", "900", "+Inf"),
 }
 BOUNDS: Mapping[Measure, Sequence[float]] = {

@@ -18,6 +18,20 @@ class Served(StrEnum):
     FAILED = "failed"  # an internal error: a 500
 
 
+class Refusal(StrEnum):
+    """Why a request got a 503, or a 429, instead of content."""
+
+    THREADS = "threads"  # all threads that may wait are waiting
+    CLIENT_THREADS = "client-threads"  # most of them, for this client: a 429
+    CLIENT_WAITS = "client-waits"  # this client waits for CLIENT_MAX_WAITING resources: a 429
+    TIMED_OUT = "timed-out"  # the content did not come within MISS_WAIT
+    TOO_LATE = "too-late"  # its turn would not come within MISS_WAIT
+    QUEUE_FULL = "queue-full"  # QUEUE_MAX refreshes are queued
+    SUSPENDED = "suspended"  # an operator has paused refreshing
+    FAILING = "failing"  # GitHub failed, and the next try comes after MISS_WAIT
+    STORE_AWAY = "store-away"  # Redis does not respond
+
+
 class RefreshOutcome(StrEnum):
     """How a refresh ended."""
 

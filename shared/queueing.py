@@ -4,39 +4,52 @@ Whether a refresh is under way is read from what cannot be wrong for long: the q
 the mark of the lock's holder, which ends with its holder as the lock does. No record of a job is
 trusted, so nothing has to be cleaned up after a crash:
 
-    reader enqueues, dies before the job is in the queue   -> not in the queue: asked again
-    worker pops the job, dies before it takes the lock     -> not in the queue, no lock: asked again
+    reader dies before it enqueues the job                 -> not in the queue: asked again
+    worker takes the job, dies before it takes the lock    -> no mark after LOCK_TTL: asked again
     worker dies holding the lock                           -> no mark after LOCK_TTL: asked again
     Redis restarts empty                                   -> nothing there: asked again
 
-Between the pop and the lock a second job may slip in. It finds the lock taken, or the content
-fresh, and ends.
+A plain `rq worker` sets no mark before it takes the lock, so a second job may slip in. It finds the
+lock taken, or the content fresh, and ends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import cast
+from typing import NamedTuple
 from uuid import uuid4
 
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from rq.suspension import WORKERS_SUSPENDED
+from rq.utils import now as utc_now
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from shared.on_demand_admission import goes_to_the_front, is_admitted
+from shared.queue_order import Priority, lane_of
+from shared.queue_scripts import ASK
 from shared.redis import keys
+from shared.redis.scripts import Batch, Script
 from shared.resources.resource import Resource
+from shared.settings import Settings
 
 QUEUE = "refresh"
 JOB = "refresher.jobs.refresh"
 FORGET_JOB = "refresher.jobs.forget"
-# Key in a job's `meta` for the id of the client's request that caused it.
+# Keys in a job's `meta`: the id of the client's request that caused it, and the client's address.
 REQUEST_ID = "request_id"
+CLIENT = "client"
 # Key in a job's `meta` for `Resource.form`: a refresher whose form differs leaves the job alone.
 FORM = "form"
 
-# One check per second for the whole fleet: within this time, only the first of all requests for a
-# resource's refresh reads the queue.
+# Value of the mark `running` of a job that was taken from the queue; the holder of the resource's
+# lock sets another one.
+CLAIM = "taken"
+
+# One job per second for the whole fleet and one resource, even if each ends at once.
 ASK_INTERVAL = timedelta(seconds=1)
 # The time limit of one refresh: a list of LIST_MAX_PAGES pages on a slow day.
 JOB_TIMEOUT = timedelta(minutes=15)
@@ -44,6 +57,10 @@ JOB_TIMEOUT = timedelta(minutes=15)
 _REMEMBER_INVALIDATION = timedelta(days=1)
 _REMEMBER_JOB = timedelta(hours=1)
 _KEEP_FAILED_JOB = timedelta(minutes=10)
+# Prefix of the keys of RQ's jobs.
+JOB_PREFIX = Job.key_for("").removesuffix(":") + ":"
+
+_ASK = Script(ASK)
 
 
 class Asked(StrEnum):
@@ -52,6 +69,78 @@ class Asked(StrEnum):
     QUEUED = "queued"  # a new job was enqueued
     UNDER_WAY = "under-way"  # a job is queued or running, or was requested a moment ago
     TURNED_AWAY = "turned-away"  # the queue is full, and the resource is not tracked
+    TOO_LATE = "too-late"  # a client waits, and the turn would come after the end of its wait
+    TOO_MANY = "too-many"  # this client waits for too many resources already
+    SUSPENDED = "suspended"  # a client waits, and an operator has paused refreshing
+
+
+REFUSALS = frozenset({Asked.TURNED_AWAY, Asked.TOO_LATE, Asked.TOO_MANY, Asked.SUSPENDED})
+
+
+class AskResult(NamedTuple):
+    """The result, and how long the refresh will take.
+
+    Args:
+        asked: the result.
+        seconds: estimate until the refresh is done, from the queue and the measured pace; 0 if it
+            is not known.
+    """
+
+    asked: Asked
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RefreshRequest:
+    """A request for a refresh.
+
+    Args:
+        resource: the resource to refresh.
+        priority: why it is requested.
+        client: address of the client that waits; empty if no client waits.
+        due: Unix time in seconds at which the content became or becomes stale: in its priority, the
+            oldest content comes first. None: the first request comes first.
+        fresh_after: refresh ahead: skip the refresh only if the content stays fresh beyond this
+            Unix time (seconds).
+        request_id: of the client's request that causes it.
+    """
+
+    resource: Resource
+    priority: Priority
+    client: str = ""
+    due: float | None = None
+    fresh_after: float | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class QueueLimits:
+    """What is admitted to the queue.
+
+    Args:
+        queued: number of on-demand jobs in the queue.
+        waiting: number of queued or running jobs for which one client waits.
+        miss_wait: seconds that a client waits.
+        points_per_minute: requests to GitHub that the fleet sends in a minute.
+        reserve: share of them that is kept for tracked resources.
+    """
+
+    queued: int = 1000
+    waiting: int = 128
+    miss_wait: float = 10.0
+    points_per_minute: int = 400
+    reserve: float = 0.2
+
+    @classmethod
+    def of(cls, settings: Settings) -> "QueueLimits":
+        """The limits in the settings."""
+        return cls(
+            queued=settings.queue_max,
+            waiting=settings.client_max_waiting,
+            miss_wait=settings.miss_wait,
+            points_per_minute=settings.origin_points_per_minute,
+            reserve=settings.budget_reserve,
+        )
 
 
 class RefreshQueue:
@@ -59,48 +148,36 @@ class RefreshQueue:
 
     Args:
         redis: the client.
-        limit: number of queued jobs beyond which on-demand resources are turned away.
+        limits: what is admitted.
     """
 
-    def __init__(self, redis: Redis, *, limit: int) -> None:
+    def __init__(self, redis: Redis, limits: QueueLimits) -> None:
         self._redis = redis
-        self._limit = limit
+        self._limits = limits
         # Never pickle: a client that can write to Redis could run code in the refreshers.
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
-    def ask(
-        self,
-        resource: Resource,
-        *,
-        urgent: bool = False,
-        fresh_after: float | None = None,
-        request_id: str | None = None,
-    ) -> Asked:
+    def ask(self, request: RefreshRequest) -> AskResult:
         """Enqueue a refresh unless one is queued, running, or was just requested.
 
-        Args:
-            resource: the resource to refresh.
-            urgent: a client is waiting: enqueue it at the front, as tracked resources always are.
-            fresh_after: refresh ahead: skip the refresh only if the content stays fresh beyond this
-                Unix time (seconds).
-            request_id: of the client's request that causes it.
+        If one is queued, it gets the better place of the two.
         """
-        if not self._redis.set(keys.asked(resource), 1, nx=True, px=ASK_INTERVAL):
-            return Asked.UNDER_WAY
-        if self._is_under_way(resource):
-            return Asked.UNDER_WAY
-        length = self._queue.count
-        if not is_admitted(resource, queued=length, limit=self._limit):
-            return Asked.TURNED_AWAY
-        at_front = goes_to_the_front(resource, queued=length, is_urgent=urgent)
-        options = {} if fresh_after is None else {"fresh_after": fresh_after}
-        self._enqueue(resource, options, at_front=at_front, request_id=request_id)
-        return Asked.QUEUED
+        return self.ask_all([request])[0]
+
+    def ask_all(self, requests: Sequence[RefreshRequest]) -> list[AskResult]:
+        """The same for several resources, in one round trip."""
+        if not requests:
+            return []
+        batch = Batch(self._redis)
+        for request in requests:
+            options = {} if request.fresh_after is None else {"fresh_after": request.fresh_after}
+            self._add(batch, request, JOB, options)
+        return [_result(reply) for reply in batch.execute()]
 
     def force(self, resource: Resource, *, request_id: str | None = None) -> Asked:
         """Enqueue a refresh that asks the origin even if the content is fresh, or just failed.
 
-        For operators: it goes to the front, even if another job is queued for the resource, which
+        For operators: it comes first, even if another job is queued for the resource, which
         then finds nothing to do. It also invalidates the entry, and only a refresh that began
         afterwards removes that mark. So readers enqueue it again if the job is lost, postponed or
         meets a pause.
@@ -108,8 +185,7 @@ class RefreshQueue:
         self.mark(resource)
         if self._redis.exists(keys.running(resource)):
             return Asked.UNDER_WAY
-        self._enqueue(resource, {"force": True}, at_front=True, request_id=request_id)
-        return Asked.QUEUED
+        return self._put_first(JOB, resource, {"force": True}, request_id)
 
     def mark(self, resource: Resource) -> None:
         """Invalidate a resource: it is stale until a refresh that begins from now on is done.
@@ -120,69 +196,103 @@ class RefreshQueue:
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
         """Enqueue the removal of an on-demand resource: only refreshers write entries."""
-        job_id = _new_job_id(resource)
-        self._put(FORGET_JOB, resource, {}, job_id, at_front=True, request_id=request_id)
+        self._put_first(FORGET_JOB, resource, {}, request_id)
 
     def length(self) -> int:
         """The number of queued jobs."""
         return int(self._queue.count)
 
-    def _is_under_way(self, resource: Resource) -> bool:
-        return bool(self._redis.exists(keys.running(resource))) or self.is_queued(resource)
-
     def is_queued(self, resource: Resource) -> bool:
         """Whether a refresh of the resource waits in the queue."""
-        job_id = cast(bytes | None, self._redis.get(keys.queued(resource)))
-        if job_id is None:
+        job_id = self._redis.get(keys.queued(resource))
+        if not isinstance(job_id, bytes):
             return False
         return self._redis.lpos(self._queue.key, job_id.decode()) is not None
 
-    def _enqueue(
-        self,
-        resource: Resource,
-        options: Mapping[str, object],
-        *,
-        at_front: bool,
-        request_id: str | None,
-    ) -> None:
-        job_id = _new_job_id(resource)
-        self._redis.set(keys.queued(resource), job_id, ex=_REMEMBER_JOB)
-        self._put(JOB, resource, options, job_id, at_front=at_front, request_id=request_id)
-
-    def _put(
+    def _put_first(
         self,
         function: str,
         resource: Resource,
         options: Mapping[str, object],
-        job_id: str,
-        *,
-        at_front: bool,
         request_id: str | None,
+    ) -> Asked:
+        request = RefreshRequest(resource, Priority.INVALIDATED, due=0, request_id=request_id)
+        batch = Batch(self._redis)
+        self._add(batch, request, function, options, always=True)
+        return _result(batch.execute()[0]).asked
+
+    def _add(
+        self,
+        batch: Batch,
+        request: RefreshRequest,
+        function: str,
+        options: Mapping[str, object],
+        *,
+        always: bool = False,
     ) -> None:
-        self._queue.enqueue_call(
+        """Add a run of the script to a batch."""
+        resource, limits = request.resource, self._limits
+        job = self._job(request, function, options)
+        fields = [part for pair in job.to_dict().items() for part in pair]
+        script_keys = [
+            *(self._queue.key, Queue.redis_queues_keys, job.key),
+            *(keys.asked(resource), keys.queued(resource), keys.running(resource)),
+            *(keys.LARGE, keys.PLACES, keys.waits(request.client), keys.POINTS, keys.PACE),
+            *(WORKERS_SUSPENDED, WORKERS_BY_QUEUE_KEY % QUEUE),
+        ]
+        arguments = [
+            *(keys.ORDER, keys.TURNS, keys.BELLS, JOB_PREFIX, lane_of(resource), request.priority),
+            *("" if request.due is None else request.due, job.id, resource.id, request.client),
+            *(limits.miss_wait, limits.waiting, limits.queued),
+            int(1000 * ASK_INTERVAL.total_seconds()),
+            int(_REMEMBER_JOB.total_seconds()),
+            *(limits.points_per_minute, limits.reserve, "always" if always else ""),
+            *fields,
+        ]
+        batch.run(_ASK, script_keys, arguments)
+
+    def _job(self, request: RefreshRequest, function: str, options: Mapping[str, object]) -> Job:
+        resource = request.resource
+        # Not arguments: refreshers of an older version would not know them.
+        meta = {FORM: resource.form, REQUEST_ID: request.request_id, CLIENT: request.client}
+        job = Job.create(
             function,
             args=[resource.name],
             kwargs=dict(options),
-            job_id=job_id,
-            at_front=at_front,
+            connection=self._redis,
+            id=_new_job_id(resource),
             timeout=int(JOB_TIMEOUT.total_seconds()),
             result_ttl=0,
             failure_ttl=int(_KEEP_FAILED_JOB.total_seconds()),
             description=f"{function.rpartition('.')[2]} {resource.name}",
-            # Not arguments: refreshers of an older version would not know them.
-            meta={FORM: resource.form} | ({} if request_id is None else {REQUEST_ID: request_id}),
+            meta={name: value for name, value in meta.items() if value},
+            origin=QUEUE,
+            status=JobStatus.QUEUED,
+            serializer=JSONSerializer,
         )
+        job.enqueued_at = utc_now()
+        return job
 
 
-def put_off(redis: Redis, resource: Resource, *, seconds: float) -> None:
+def put_off(redis: Redis | Pipeline, resource: Resource, *, seconds: float) -> None:
     """Drop requests for a refresh (`RefreshQueue.ask`) for some seconds; `force` still enqueues it.
 
     Raises:
         redis.RedisError: Redis is away.
     """
-    redis.set(keys.asked(resource), 1, px=int(1000 * seconds))
+    redis.set(keys.asked(resource), 1, px=max(1, int(1000 * seconds)))
+
+
+def resource_id_of(job_id: str) -> str:
+    """The id of the resource of a job."""
+    return job_id.partition("-")[0]
 
 
 def _new_job_id(resource: Resource) -> str:
     """A new id for every job: otherwise RQ would let a finished job delete its queued namesake."""
     return f"{resource.id}-{uuid4().hex}"
+
+
+def _result(reply: Sequence[bytes]) -> AskResult:
+    asked, seconds = reply
+    return AskResult(Asked(asked.decode()), float(seconds))

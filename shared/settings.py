@@ -110,17 +110,20 @@ class Settings(BaseSettings):
         "refresher stops at GitHub's first response",
     )
     budget_reserve: float = Field(
-        0.2, ge=0, lt=1, description="share of the rate limit kept for tracked resources"
+        0.2, ge=0, lt=1, description="share of GitHub's limits kept for tracked resources"
+    )
+    refresh_concurrency: int = Field(
+        50, ge=1, le=90, description="refreshes that a refresher does at once"
     )
     origin_concurrency: int = Field(
-        20, ge=1, le=90, description="concurrent requests to GitHub, of the whole fleet"
+        50, ge=1, le=90, description="concurrent requests to GitHub, of the whole fleet"
     )
     origin_points_per_minute: int = Field(
         400,
         ge=1,
         le=1_000_000,
-        description="requests to GitHub per minute of the clock, of the whole fleet; at most 440 "
-        "at api.github.com",
+        description="requests to GitHub per minute, of the whole fleet; in any 60 seconds at most "
+        "twice as many; at most 440 at api.github.com",
     )
     github_api_url: Origin = Field(
         GITHUB_API, description="the origin; a GitHub Enterprise `/api/v3` base works too"
@@ -178,6 +181,12 @@ class Settings(BaseSettings):
     queue_max: int = Field(
         1000, ge=1, description="queued refreshes beyond which on-demand misses are refused"
     )
+    client_max_waiting: int = Field(
+        128,
+        ge=1,
+        description="on-demand resources that one client address may wait for at once; further "
+        "misses get a 429",
+    )
     include_private: bool = Field(
         False, description="let items that GitHub marks private into the cache"
     )
@@ -186,7 +195,9 @@ class Settings(BaseSettings):
     )
     origin_connect_timeout: Seconds = Field(5, description="seconds to connect to GitHub")
     origin_read_timeout: Seconds = Field(15, description="seconds of silence from GitHub")
-    origin_deadline: Seconds = Field(60, description="seconds for one whole response of GitHub")
+    origin_deadline: Seconds = Field(
+        60, description="seconds for one whole exchange with GitHub, connecting included"
+    )
     origin_max_bytes: Bytes = Field(
         20 * 1024 * 1024, description="bytes of one response of GitHub, decompressed"
     )

@@ -15,6 +15,8 @@ from shared.entry import Entry, Metadata, content_fields
 from shared.failure import Failure
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
+from shared.queue_order import Lane, Priority
+from shared.queueing import RefreshRequest
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
@@ -123,10 +125,11 @@ def absent_redis() -> Redis:
 
 
 def redis_fields(entry: Entry) -> dict[str, bytes | float]:
-    """All fields of an entry's hash, as a refresher writes them."""
+    """All fields of an entry's hash, as a refresher writes them; an older one names no token."""
     metadata = entry.metadata
     freshness = {"validated_at": metadata.validated_at, "fresh_until": metadata.fresh_until}
-    return {**content_fields(entry), **freshness}
+    token = {"confirmed_by": str(metadata.confirmed_by).encode()} if metadata.confirmed_by else {}
+    return {**content_fields(entry), **freshness, **token}
 
 
 def store_entry(redis: Redis, resource: Resource, entry: Entry) -> Entry:
@@ -156,5 +159,29 @@ def announce(redis: Redis, resource: Resource) -> int:
 def queued_names(redis: Redis) -> list[str]:
     """The names of the resources whose refreshes are queued, the next one first."""
     ids = cast(list[bytes], redis.lrange("rq:queue:refresh", 0, -1))
-    descriptions = [cast(bytes, redis.hget(f"rq:job:{one.decode()}", "description")) for one in ids]
-    return [text.decode().removeprefix("refresh ") for text in descriptions]
+    return [_name_of_job(redis, one) for one in ids]
+
+
+def _name_of_job(redis: Redis, job_id: bytes) -> str:
+    description = cast(bytes, redis.hget(f"rq:job:{job_id.decode()}", "description"))
+    return description.decode().removeprefix("refresh ")
+
+
+def stale(resource: Resource) -> RefreshRequest:
+    """A request for a refresh because of stale content."""
+    return RefreshRequest(resource, Priority.STALE)
+
+
+def waiting(resource: Resource, client: str = "192.0.2.1") -> RefreshRequest:
+    """A request for a refresh that a client waits for."""
+    return RefreshRequest(resource, Priority.WAITING, client=client)
+
+
+def order_of(redis: Redis) -> list[str]:
+    """The names of the queued resources in the order of lanes and priorities."""
+    names: list[str] = []
+    for lane in Lane:
+        for priority in Priority:
+            ids = cast(list[bytes], redis.zrange(keys.order(lane, priority), 0, -1))
+            names += [_name_of_job(redis, one) for one in ids]
+    return names

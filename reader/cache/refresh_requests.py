@@ -1,10 +1,44 @@
 """Requests for a refresh: the one place where a stale or missing entry's refresh is enqueued."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from reader.telemetry.counters import Counters
 from shared.measures import Measure
-from shared.queueing import Asked, RefreshQueue
+from shared.queue_order import Priority
+from shared.queueing import AskResult, RefreshQueue, RefreshRequest
 from shared.redis.store import EntryState
 from shared.resources.resource import Resource
+
+
+@dataclass(frozen=True)
+class Requester:
+    """The client's request that found a refresh due.
+
+    Args:
+        client: the client's address.
+        request_id: of the request.
+    """
+
+    client: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A resource whose state was read from Redis.
+
+    Args:
+        resource: the resource.
+        state: in Redis.
+        is_wanted: this process tracks the resource, has it, or a client waits for it.
+        request_id: of the first client's request that found it due.
+    """
+
+    resource: Resource
+    state: EntryState
+    is_wanted: bool
+    request_id: str | None = None
 
 
 class RefreshRequests:
@@ -19,30 +53,70 @@ class RefreshRequests:
         self._queue = queue
         self._counters = counters
 
-    def request(
-        self,
-        resource: Resource,
-        state: EntryState,
-        *,
-        now: float,
-        is_wanted: bool,
-        request_id: str | None = None,
-    ) -> Asked | None:
-        """Enqueue a refresh if it is due; None if it is not. May raise `redis.RedisError`.
+    def request_all(self, checked: Sequence[Checked], *, now: float) -> None:
+        """Enqueue the refreshes that are due, in one round trip; may raise `redis.RedisError`.
+
+        Args:
+            checked: resources with their states.
+            now: Unix time in seconds.
+        """
+        self._ask(
+            [
+                RefreshRequest(
+                    one.resource,
+                    priority_of(one.state),
+                    due=one.state.metadata.fresh_until if one.state.metadata else None,
+                    request_id=one.request_id,
+                )
+                for one in checked
+                if is_due(one.state, now=now, is_wanted=one.is_wanted)
+            ]
+        )
+
+    def request_for(
+        self, resource: Resource, state: EntryState, requester: Requester, *, now: float
+    ) -> AskResult | None:
+        """Enqueue a refresh that a client waits for; None if a failure holds it back.
 
         Args:
             resource: to refresh.
-            state: of the resource in Redis.
+            state: in Redis.
+            requester: the client that waits.
             now: Unix time in seconds.
-            is_wanted: this process tracks the resource, has it, or a client waits for it.
-            request_id: of the first client's request that found it due.
+
+        Raises:
+            redis.RedisError: Redis is away.
         """
-        if not is_due(state, now=now, is_wanted=is_wanted):
+        if not is_due(state, now=now, is_wanted=True):
             return None
-        is_missing = state.metadata is None
-        asked = self._queue.ask(resource, urgent=is_missing, request_id=request_id)
-        self._counters.count(Measure.ASKED, asked)
-        return asked
+        return self.join(resource, requester)
+
+    def join(self, resource: Resource, requester: Requester) -> AskResult:
+        """Let one more client wait for a refresh: its turn counts if it is the better one."""
+        (result,) = self._ask(
+            [
+                RefreshRequest(
+                    resource,
+                    Priority.WAITING,
+                    client=requester.client,
+                    request_id=requester.request_id,
+                )
+            ]
+        )
+        return result
+
+    def _ask(self, requests: Sequence[RefreshRequest]) -> list[AskResult]:
+        results = self._queue.ask_all(requests)
+        for result in results:
+            self._counters.count(Measure.ASKED, result.asked)
+        return results
+
+
+def priority_of(state: EntryState) -> Priority:
+    """The priority of a refresh for which no client waits."""
+    if state.invalidated_by is not None:
+        return Priority.INVALIDATED
+    return Priority.MISSING if state.metadata is None else Priority.STALE
 
 
 def is_due(state: EntryState, *, now: float, is_wanted: bool) -> bool:

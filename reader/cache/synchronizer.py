@@ -11,11 +11,10 @@ from threading import Condition, Event, Thread
 from redis import RedisError
 
 from reader.cache.local_cache import LocalCache
-from reader.cache.refresh_requests import RefreshRequests
-from reader.cache.waiters import CheckResult, Waiters
+from reader.cache.refresh_requests import Checked, RefreshRequests
+from reader.cache.waiters import Waiters
 from reader.telemetry.counters import Counters
 from shared.measures import Measure
-from shared.queueing import Asked
 from shared.redis.connection import reason_of
 from shared.redis.store import EntryState, Store
 from shared.resources.catalogue import Catalogue
@@ -63,7 +62,6 @@ class Synchronizer:
         self._condition = Condition()
         self._stopped = Event()
         self._away_since: float | None = None
-        self._is_suspended = False
         self._losses = 0
         self._announced = 0  # the number of the last announcement that reached this process
         self._counted: int | None = None  # the counter of announcements at the last tick
@@ -111,7 +109,8 @@ class Synchronizer:
         self._announced = max(self._announced, number)
         if resource is None:
             return
-        if self._local.peek(resource) is not None or self._waiters.has_waiter(resource):
+        self._waiters.notify(resource)
+        if self._local.peek(resource) is not None or resource.tracked:
             self.schedule_check(resource)
 
     def subscribed(self) -> None:
@@ -119,6 +118,7 @@ class Synchronizer:
         self._schedule_all_checks()
 
     def _schedule_all_checks(self) -> None:
+        self._waiters.notify_all()
         for resource in {*self._catalogue.tracked, *self._local.resources()}:
             self.schedule_check(resource)
 
@@ -160,10 +160,9 @@ class Synchronizer:
         now = self._clock()
         for resource in self._catalogue.tracked:
             held = self._local.peek(resource)
-            if held is None or held.check_at <= now:
+            if held is None or held.is_due(now):
                 self.schedule_check(resource)
         pulse = self._store.pulse()
-        self._is_suspended = pulse.is_suspended
         self._find_losses(pulse.changes)
         self._local.drop_unasked(now)
 
@@ -192,23 +191,16 @@ class Synchronizer:
         try:
             states = self._store.states([resource for resource, _ in due])
             self._counters.count(Measure.REDIS_READS, "look", by=len(due))
+            checked = []
             for (resource, request_id), state in zip(due, states, strict=True):
-                self._apply(resource, state, request_id)
+                self._update_local(resource, state, self._clock())
+                is_wanted = self._is_wanted(resource)
+                checked.append(Checked(resource, state, is_wanted, request_id))
+            self._refresh_requests.request_all(checked, now=self._clock())
         except RedisError:
             for resource, _ in due:
                 self._local.postpone(resource, self._clock() + TICK)
             raise
-
-    def _apply(self, resource: Resource, state: EntryState, request_id: str | None) -> None:
-        """Bring the local cache to a state of Redis, request a refresh if due, tell waiters."""
-        now = self._clock()
-        self._update_local(resource, state, now)
-        asked = self._refresh_requests.request(
-            resource, state, now=now, is_wanted=self._is_wanted(resource), request_id=request_id
-        )
-        turned_away = asked is Asked.TURNED_AWAY
-        result = CheckResult(state, turned_away=turned_away, suspended=self._is_suspended)
-        self._waiters.tell(resource, result)
 
     def _update_local(self, resource: Resource, state: EntryState, now: float) -> None:
         if state.forgotten:
@@ -218,7 +210,7 @@ class Synchronizer:
             self._local.postpone(resource, now + TICK)
         elif held is not None and held.entry.metadata.version == state.metadata.version:
             self._local.confirm(resource, state.metadata, now)
-        elif held is None or state.metadata.is_newer_than(held.entry.metadata):
+        elif held is None or state.metadata.is_newer_than(held.entry.metadata, now):
             self._load(resource)
         else:
             self._local.postpone(resource, now + TICK)
@@ -232,6 +224,7 @@ class Synchronizer:
         self._counters.count(Measure.REDIS_READS, "body")
         if entry is not None:
             self._local.put(resource, entry, self._clock())
+            self._waiters.notify(resource)
 
     def _is_wanted(self, resource: Resource) -> bool:
         """Whether it is tracked, in memory, or waited for."""

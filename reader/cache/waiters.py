@@ -2,26 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Condition
+from threading import Event, Lock
 
-from shared.redis.store import EntryState
 from shared.resources.resource import Resource
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """The result of checking a resource in Redis.
-
-    Args:
-        state: of the resource.
-        turned_away: a refresh was due, but the queue is full.
-        suspended: an operator has paused refreshing.
-    """
-
-    state: EntryState
-    turned_away: bool = False
-    suspended: bool = False
 
 
 class Waiter:
@@ -35,45 +18,74 @@ class Waiter:
     """
 
     def __init__(self) -> None:
-        self._condition = Condition()
-        self._result: CheckResult | None = None
+        self._news = Event()
+        self.clients: set[str] = set()
+        self.seconds = 0.0  # estimate until the refresh is done; 0 if it is not known
 
-    def tell(self, result: CheckResult) -> None:
-        """Hand over the result of a check."""
-        with self._condition:
-            self._result = result
-            self._condition.notify_all()
+    def notify(self) -> None:
+        """Signal that Redis may hold something new."""
+        self._news.set()
 
-    def wait(self, seconds: float) -> CheckResult | None:
-        """Wait for a result and take it; None if none came in so many seconds."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._result is not None, seconds)
-            result, self._result = self._result, None
-            return result
+    def wait(self, seconds: float) -> bool:
+        """Wait for a signal and take it; return whether it came in so many seconds."""
+        came = self._news.wait(seconds)
+        self._news.clear()
+        return came
 
 
 class Waiters:
-    """The waiters of a process: at most one for a resource, by single flight."""
+    """The waiters of a process: at most one for a resource, by single flight; thread-safe."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._waiters: dict[str, Waiter] = {}
 
     @contextmanager
-    def waiting_for(self, resource: Resource) -> Iterator[Waiter]:
-        """A waiter that receives the results of checks of a resource inside the block."""
-        waiter = self._waiters[resource.id] = Waiter()
+    def waiting_for(self, resource: Resource, client: str) -> Iterator[Waiter]:
+        """A waiter that is notified inside the block of news about a resource.
+
+        Args:
+            resource: that is waited for.
+            client: address of the client that waits.
+        """
+        waiter = Waiter()
+        waiter.clients.add(client)
+        with self._lock:
+            self._waiters[resource.id] = waiter
         try:
             yield waiter
         finally:
-            if self._waiters.get(resource.id) is waiter:
-                del self._waiters[resource.id]
+            with self._lock:
+                if self._waiters.get(resource.id) is waiter:
+                    del self._waiters[resource.id]
+
+    def joins(self, resource: Resource, client: str) -> bool:
+        """Whether this client is new among those that wait for a resource already."""
+        with self._lock:
+            waiter = self._waiters.get(resource.id)
+            if waiter is None or client in waiter.clients:
+                return False
+            waiter.clients.add(client)
+            return True
 
     def has_waiter(self, resource: Resource) -> bool:
         """Whether a thread waits for a resource."""
         return resource.id in self._waiters
 
-    def tell(self, resource: Resource, result: CheckResult) -> None:
-        """Hand the result of a check to the waiter for a resource, if there is one."""
+    def seconds(self, resource: Resource) -> float:
+        """Estimate until the content is there; 0 if it is not known."""
+        waiter = self._waiters.get(resource.id)
+        return 0.0 if waiter is None else waiter.seconds
+
+    def notify(self, resource: Resource) -> None:
+        """Signal news about a resource to its waiter, if there is one."""
         waiter = self._waiters.get(resource.id)
         if waiter is not None:
-            waiter.tell(result)
+            waiter.notify()
+
+    def notify_all(self) -> None:
+        """Signal to every waiter that news may have been lost."""
+        with self._lock:
+            waiters = list(self._waiters.values())
+        for waiter in waiters:
+            waiter.notify()

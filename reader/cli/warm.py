@@ -15,6 +15,8 @@ from reader.cli.wait import ForcedRefresh, NotDoneError, polls
 from reader.fleet.snapshot import TrackedView
 from reader.status.reports import describe
 from shared.outcomes import RefreshOutcome
+from shared.queue_order import Priority
+from shared.queueing import RefreshRequest
 from shared.refresh_report import RefreshReport
 from shared.resources.resource import Resource
 
@@ -177,7 +179,8 @@ def _poll(context: CommandContext, warmings: Sequence[Warming], progress: _Silen
         if warming.forced is not None:
             warming.forced.keep_up(is_running=view.is_running)
         elif not view.is_running:
-            context.queue.ask(warming.resource)  # makes one job, however often it is called
+            # Makes one job, however often it is called.
+            context.queue.ask(RefreshRequest(warming.resource, Priority.MISSING))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from werkzeug.datastructures import Headers
 from reader.process import ReaderProcess
 from reader.response.client_url import Address, Peer, is_trusted
 from reader.response.response import HttpResponse, RequestFields
+from reader.web.client_address import client_address as address_of_client
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -71,6 +72,15 @@ def fields() -> RequestFields:
 def client() -> str:
     """IP address of the peer."""
     return str(request.environ.get("REMOTE_ADDR", ""))
+
+
+def client_address() -> str:
+    """The address by which clients take turns; that of the client behind trusted proxies."""
+    return address_of_client(
+        client(),
+        header("X-Forwarded-For"),
+        trusted=process().settings.trusted_networks,
+    )
 
 
 def header(name: str) -> str | None:

@@ -16,7 +16,8 @@ from redis import Redis
 
 from reader.errors import BadRequest, Unauthorized
 from reader.webhooks.affected_resources import affected
-from shared.queueing import RefreshQueue
+from shared.queue_order import Priority
+from shared.queueing import RefreshQueue, RefreshRequest
 from shared.redis import keys
 from shared.redis.announcements import Announcement
 from shared.resources.catalogue import Catalogue
@@ -144,7 +145,7 @@ class Webhooks:
 
     def _invalidate(self, resource: Resource) -> None:
         self._queue.mark(resource)
-        self._queue.ask(resource, urgent=True)
+        self._queue.ask(RefreshRequest(resource, Priority.INVALIDATED))
         number = self._redis.incr(keys.CHANGES)
         self._redis.publish(keys.ANNOUNCE, Announcement(resource.name, number).to_json())
 

@@ -8,9 +8,12 @@ https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-res
   `rate_limit_class`). The credential with the most requests left is used. When all are spent, no
   request is sent until the first of their windows ends. On-demand refreshes leave a share
   (`BUDGET_RESERVE`) to tracked ones.
-- Secondary limits: a number of requests in flight, and a number per minute. A response which says
-  that a secondary limit was met pauses every refresher for the time that it names, or else for one
-  minute, then two, then four, up to an hour.
+- Secondary limits: a number of requests in flight, and a number per minute
+  (`shared.point_buckets`). Both parties always have a share of them: a request waits until there is
+  a place and a point for it. A response which says that a secondary limit was met pauses every
+  refresher for the time that it names, or else for one minute, then two, then four, up to an hour.
+  What asks for more than an hour is cut to an hour; afterwards one request is let through every ten
+  minutes, until one succeeds.
 
 A reservation that is never settled, because its refresher died, costs one request of the hour. It
 occupies its place in flight until `ORIGIN_DEADLINE`.
@@ -18,91 +21,164 @@ occupies its place in flight until `ORIGIN_DEADLINE`.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import floor
+from threading import Event
 from typing import cast
 
 from redis import Redis
 
-from refresher.errors import OriginError
+from refresher.errors import OriginError, StoppedError
 from refresher.github.auth.credentials import ANONYMOUS, REFUSED_FOR, Credential
-from refresher.github.auth.pool import credentials_of
-from refresher.github.budget_scripts import PAUSE, RESERVE, SETTLE
+from refresher.github.budget_scripts import PAUSE, RESERVE, SET_ASIDE, SETTLE
 from refresher.github.rate_limit_class import CORE, RateLimitClasses, shape_of
 from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, class_in, primary_limit
 from refresher.github.rate_limiter import Reservation
+from refresher.github.settlements import Settlements
+from refresher.github.turns import Turns
 from shared import budgets
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys
+from shared.redis.scripts import Script
 from shared.settings import Settings
 
 log = logging.getLogger("refresher")
 
 _SETTINGS = "GITHUB_API_TOKEN, GITHUB_APP_..."  # where credentials come from
-_POLL = 0.05  # seconds between two tries to get a place in flight
+_POLL = 0.05  # seconds between two tries to get a place that another process frees
+_RESERVE, _SETTLE = Script(RESERVE), Script(SETTLE)
+_PAUSE, _SET_ASIDE = Script(PAUSE), Script(SET_ASIDE)
+
+
+class Share(StrEnum):
+    """Whose share of GitHub's limits a request uses."""
+
+    TRACKED = "tracked"
+    FURTHER_PAGES = "pages"  # of a tracked list: they leave points to small tracked resources
+    ON_DEMAND = "on-demand"
+
+    @property
+    def party(self) -> str:
+        """The beginning of the ids of requests whose places in flight are counted together."""
+        return "on-demand:" if self is Share.ON_DEMAND else "tracked:"
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A request that is to be reserved, with one id for all tries."""
+
+    share: Share
+    request_id: str
+    shape: str
+    resource_class: str
+    credentials: Sequence[Credential]
+
+    @property
+    def is_anonymous(self) -> bool:
+        return _is_anonymous(self.credentials)
 
 
 class Budget:
-    """The fleet's rate limiter; methods may raise `redis.RedisError`.
+    """The fleet's rate limiter as one process uses it, in several threads.
+
+    Methods may raise `redis.RedisError`.
 
     Args:
         redis: holds the fleet's budget.
-        settings: the credentials and the limits.
-        tracked: whether requests are for tracked resources, which may use the kept share too.
+        settings: the limits.
+        credentials: all that the settings give, see `credentials_of`.
         clock: the process's clock.
         new_id: returns a request id that is unique in the fleet.
+        should_stop: returns whether requests are to stop waiting, because the process shuts down.
+        wait: waits until an event is set, or for a number of seconds.
     """
 
     def __init__(
         self,
         redis: Redis,
         settings: Settings,
+        credentials: Sequence[Credential],
         *,
-        tracked: bool,
         clock: Clock,
         new_id: Callable[[], str],
+        should_stop: Callable[[], bool] = lambda: False,
+        wait: Callable[[Event, float], object] = Event.wait,
     ) -> None:
         self._redis = redis
         self._settings = settings
-        self._share = 0.0 if tracked else settings.budget_reserve
-        self._clock = clock
+        self.credentials = credentials
+        self._monotonic = clock.monotonic
         self._new_id = new_id
-        self._credentials = credentials_of(settings, redis, clock=clock)
-        self._classes = RateLimitClasses(redis)
-        self._reserve = redis.register_script(RESERVE)
-        self._settle = redis.register_script(SETTLE)
-        self._pause = redis.register_script(PAUSE)
+        self._should_stop = should_stop
+        self._classes = RateLimitClasses(redis, clock=clock)
+        self._turns = {share: Turns(wait) for share in Share}
+        self._places = _places_of(settings)
+        self._settlements: Settlements | None = None
 
-    @property
-    def credentials(self) -> Sequence[Credential]:
-        """All credentials; only the anonymous one if none are configured."""
-        return self._credentials
-
-    def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:
-        """Reserve one request; wait up to `ORIGIN_DEADLINE` for a place in flight.
+    def limiter(
+        self, share: Share, *, should_stop: Callable[[], bool] = lambda: False
+    ) -> "BudgetLimiter":
+        """The rate limiter of one refresh; cheap to make.
 
         Args:
+            share: that its requests use.
+            should_stop: returns whether the refresh is to stop waiting, because its lock is lost.
+        """
+        return BudgetLimiter(self, share, should_stop)
+
+    def reserve(
+        self,
+        share: Share,
+        target: str,
+        *,
+        among: Collection[str] | None,
+        should_stop: Callable[[], bool],
+    ) -> Reservation:
+        """Reserve one request; wait for a place in flight and for points.
+
+        A request of a tracked resource waits as long as it takes, one on demand at most
+        `MISS_WAIT`. Threads of this process are served about in the order in which they came.
+
+        Args:
+            share: that the request uses.
             target: path below the API's base URL. It decides which limit counts.
             among: ids of the credentials that may be used, besides the anonymous one; None for any.
+            should_stop: see `limiter`.
 
         Raises:
             OriginError: no request may be sent now. `retry_after` says when.
+            StoppedError: the process shuts down, the refresh has to stop, or it waited too long.
         """
-        request_id, shape = self._new_id(), shape_of(target)
-        resource_class = self._classes.of(shape)
-        credentials = self._usable(among)
-        patience = self._settings.origin_deadline
-        while patience > 0:
-            state, *more = self._try(request_id, resource_class, credentials)
-            if state == "taken":
-                credential = credentials[int(float(more[0])) - 1]
-                return Reservation(credential, request_id, resource_class, shape)
-            if state != "busy":
-                raise self._refusal(state, float(more[0]), credentials)
-            self._clock.sleep(_POLL)
-            patience -= _POLL
-        raise OriginError(
-            FailureKind.RATE_LIMITED, "too many requests to GitHub are under way", retry_after=1
+        shape = shape_of(target)
+        attempt = _Attempt(
+            share,
+            f"{share.party}{self._new_id()}",
+            shape,
+            self._classes.of(shape),
+            self._usable(among),
         )
+        turns = self._turns[share]
+        pause = 0.0
+        if turns.is_empty:
+            found = self._try(attempt)
+            if isinstance(found, Reservation):
+                return found
+            pause = found
+        is_patient = share is not Share.ON_DEMAND
+        ends_at = self._monotonic() + self._settings.miss_wait
+        with turns.joined() as mine:
+            while is_patient or self._monotonic() < ends_at:
+                if self._should_stop() or should_stop():
+                    raise StoppedError
+                if not turns.comes(mine, pause=pause):
+                    continue
+                found = self._try(attempt)
+                if isinstance(found, Reservation):
+                    return found
+                pause = found
+        raise StoppedError
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Update the budget from a response; `status` is 0 if none came."""
@@ -113,43 +189,55 @@ class Budget:
         reported = class_in(headers) or reserved
         if reported != reserved:
             self._classes.remember(reservation.shape, reported)
-        now = self._clock.now()
-        slot = budgets.slot_at(now)
-        self._settle(
-            keys=[
-                keys.IN_FLIGHT,
-                keys.budget(credential, reserved),
-                keys.PAUSES,
-                keys.budget(credential, reported),
-                keys.BUDGETS,
-                keys.budget_history(credential, reported),
-            ],
-            args=[
-                reservation.request_id,
-                *((said.limit, said.remaining, said.reset) if said else ("", "", "")),
-                int(status in {200, 304}),
-                now,
-                budgets.name_of(credential, reported),
-                slot % budgets.SLOTS,
-                slot,
-            ],
-        )
+        is_welcome = 200 <= status < 400 or status == 404
+        script_keys = [
+            keys.IN_FLIGHT,
+            keys.budget(credential, reserved),
+            keys.PAUSES,
+            keys.budget(credential, reported),
+            keys.BUDGETS,
+            keys.budget_history(credential, reported),
+            keys.PAUSE,
+        ]
+        args = [
+            reservation.request_id,
+            *((said.limit, said.remaining, said.reset) if said else ("", "", "")),
+            int(is_welcome),
+            budgets.name_of(credential, reported),
+        ]
+        if self._settlements is not None and is_welcome:
+            self._settlements.add(script_keys, args)
+        else:  # the next reservation has to know
+            _SETTLE(self._redis, script_keys, args)
+            self._wake(1)
+
+    def start(self) -> None:
+        """From now on settle in a thread of its own; `close` it at the end.
+
+        Without it, each request waits for its settlement, as it must in a process that ends right
+        after a refresh.
+        """
+        self._settlements = Settlements(self._redis, _SETTLE, done=self._wake)
+
+    def close(self) -> None:
+        """Settle what has not been settled."""
+        if self._settlements is not None:
+            self._settlements.close()
+            self._settlements = None
+
+    def _wake(self, freed: int) -> None:
+        """Wake those who wait, as many of each share as places were freed."""
+        for turns in self._turns.values():
+            for _ in range(freed):
+                turns.wake()
 
     def pause(self, seconds: float | None) -> float:
         """Pause all refreshers; return for how many seconds."""
-        now = self._clock.now()
         asked = "" if seconds is None else max(seconds, 1.0)
-        until = float(
-            cast(
-                bytes,
-                self._pause(
-                    keys=[keys.PAUSE, keys.PAUSES],
-                    args=[now, asked, UNSAID_PAUSE, WINDOW],
-                ),
-            )
-        )
-        log.warning("GitHub's secondary limit was met: all refreshers pause %.0f s", until - now)
-        return until - now
+        script_keys = [keys.PAUSE, keys.PAUSES, keys.RESUMED]
+        pause = float(_PAUSE(self._redis, script_keys, [asked, UNSAID_PAUSE, WINDOW]))
+        log.warning("GitHub's secondary limit was met: all refreshers pause %.0f s", pause)
+        return pause
 
     def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:
         """Do not use a credential for a while; return whether there are others."""
@@ -160,70 +248,133 @@ class Budget:
             reason,
             _SETTINGS,
         )
-        now = self._clock.now()
-        self._redis.set(
-            keys.aside(credential.id), str(now + seconds), px=int(seconds * 1000) + 1000
-        )
-        # List it, so that the status page shows it although GitHub does not report its limit.
-        self._redis.zadd(keys.BUDGETS, {budgets.name_of(credential.id, CORE): now})
+        script_keys = [keys.aside(credential.id), keys.BUDGETS]
+        _SET_ASIDE(self._redis, script_keys, [seconds, budgets.name_of(credential.id, CORE)])
         return self.has_others
 
     @property
     def has_others(self) -> bool:
         """Whether there is more than one credential."""
-        return len(self._credentials) > 1
+        return len(self.credentials) > 1
 
-    def _share_kept(self, credentials: Sequence[Credential]) -> float:
-        """The share to keep for tracked resources.
+    def _share_kept(self, attempt: "_Attempt") -> float:
+        """The share of the hour to keep for tracked resources.
 
         It is 0 for anonymous requests of a fleet with credentials: these are never for tracked
         resources.
         """
-        is_beside = _is_anonymous(credentials) and not _is_anonymous(self._credentials)
-        return 0.0 if is_beside else self._share
+        is_beside = attempt.is_anonymous and not _is_anonymous(self.credentials)
+        is_kept = attempt.share is Share.ON_DEMAND and not is_beside
+        return self._settings.budget_reserve if is_kept else 0.0
 
     def _usable(self, among: Collection[str] | None) -> Sequence[Credential]:
         """The credentials of these ids and the anonymous one, which has a budget of its own."""
         if among is None:
-            return self._credentials
-        return [*(one for one in self._credentials if one.id in among), ANONYMOUS]
+            return self.credentials
+        return [*(one for one in self.credentials if one.id in among), ANONYMOUS]
 
-    def _try(
-        self, request_id: str, resource_class: str, credentials: Sequence[Credential]
-    ) -> Sequence[str]:
-        now, settings = self._clock.now(), self._settings
+    def _try(self, attempt: "_Attempt") -> Reservation | float:
+        """A reservation, or the seconds after which another try is useful.
+
+        Raises:
+            OriginError: waiting would be of no use.
+        """
+        settings, credentials = self._settings, attempt.credentials
         budget_keys: list[str] = []
-        for credential in credentials:
-            budget_keys += [keys.budget(credential.id, resource_class), keys.aside(credential.id)]
-        response = self._reserve(
-            keys=[keys.PAUSE, keys.IN_FLIGHT, keys.points(int(now // 60)), *budget_keys],
-            args=[
-                now,
-                request_id,
-                self._share_kept(credentials),
+        for one in credentials:
+            budget_keys += [keys.budget(one.id, attempt.resource_class), keys.aside(one.id)]
+        response = _RESERVE(
+            self._redis,
+            [keys.PAUSE, keys.IN_FLIGHT, keys.POINTS, keys.RESUMED, *budget_keys],
+            [
+                attempt.request_id,
+                attempt.share.party,
+                self._share_kept(attempt),
                 settings.origin_concurrency,
+                self._places[attempt.share.party],
                 settings.origin_deadline,
                 settings.origin_points_per_minute,
+                settings.budget_reserve,
+                attempt.share.value,
                 *(credential.assumed_limit for credential in credentials),
             ],
         )
-        return [part.decode() for part in cast(list[bytes], response)]
+        state, *more = (part.decode() for part in cast(list[bytes], response))
+        if state == "taken":
+            credential = credentials[int(float(more[0])) - 1]
+            return Reservation(
+                credential, attempt.request_id, attempt.resource_class, attempt.shape
+            )
+        if state == "busy":
+            return _POLL
+        if state == "crowded":
+            return float(more[0])
+        raise self._refusal(state, float(more[0]), attempt)
 
-    def _refusal(self, state: str, again: float, credentials: Sequence[Credential]) -> OriginError:
-        share = self._share_kept(credentials)
+    def _refusal(self, state: str, pause: float, attempt: "_Attempt") -> OriginError:
         spent = "GitHub's rate limit is spent"
-        if _is_anonymous(credentials) and not _is_anonymous(self._credentials):
+        if attempt.is_anonymous and not _is_anonymous(self.credentials):
             spent += " for requests without a credential"
-        reason = {
-            "paused": "GitHub's secondary limit was met a moment ago",
-            "crowded": "the limit of requests to GitHub per minute is reached",
-            "spent": f"{spent}, except what is kept for tracked resources" if share else spent,
-            "refused": f"no credential can be used at the moment: check {_SETTINGS}",
-        }[state]
+        if self._share_kept(attempt):
+            spent += ", except what is kept for tracked resources"
+        refused = f"no credential can be used at the moment: check {_SETTINGS}"
+        paused = "GitHub's secondary limit was met a moment ago"
+        reason = {"paused": paused, "spent": spent, "refused": refused}[state]
         is_refused = state == "refused"
         kind = FailureKind.UNAUTHORIZED if is_refused else FailureKind.RATE_LIMITED
-        return OriginError(kind, reason, retry_after=max(again - self._clock.now(), 1.0))
+        return OriginError(kind, reason, retry_after=max(pause, 1.0))
+
+
+class BudgetLimiter:
+    """The rate limiter of one refresh: the budget, with the share that its requests use."""
+
+    def __init__(self, budget: Budget, share: Share, should_stop: Callable[[], bool]) -> None:
+        self._budget = budget
+        self._share = share
+        self._should_stop = should_stop
+
+    @property
+    def credentials(self) -> Sequence[Credential]:
+        """All credentials; only the anonymous one if none are configured."""
+        return self._budget.credentials
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is more than one credential."""
+        return self._budget.has_others
+
+    @property
+    def for_further_pages(self) -> "BudgetLimiter":
+        """The rate limiter for the pages of a list after its first one."""
+        if self._share is Share.ON_DEMAND:
+            return self
+        return BudgetLimiter(self._budget, Share.FURTHER_PAGES, self._should_stop)
+
+    def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:
+        """See `Budget.reserve`."""
+        return self._budget.reserve(self._share, target, among=among, should_stop=self._should_stop)
+
+    def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
+        """See `Budget.settle`."""
+        self._budget.settle(reservation, status, headers)
+
+    def pause(self, seconds: float | None) -> float:
+        """See `Budget.pause`."""
+        return self._budget.pause(seconds)
+
+    def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:
+        """See `Budget.set_aside`."""
+        return self._budget.set_aside(credential, reason, seconds)
 
 
 def _is_anonymous(credentials: Sequence[Credential]) -> bool:
     return all(credential.is_anonymous for credential in credentials)
+
+
+def _places_of(settings: Settings) -> Mapping[str, int]:
+    """How many of the requests in flight may be of each party, so that each has places."""
+    places = settings.origin_concurrency
+    return {
+        Share.TRACKED.party: max(1, places - max(1, places // 5)),
+        Share.ON_DEMAND.party: max(1, floor(places * (1 - settings.budget_reserve) + 1e-9)),
+    }

@@ -1,16 +1,15 @@
 """HTTP client for GitHub: sends requests, reads bounded responses, follows redirects."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.errors import CredentialError, OriginError
-from refresher.github.auth.credentials import Credential, Sending
+from refresher.github.auth.credentials import Credential
 from refresher.github.body import read_body
 from refresher.github.conditional import Identity, Validator
 from refresher.github.exchange import Exchange
@@ -19,21 +18,28 @@ from refresher.github.rate_limiter import NoRateLimiter, RateLimiter, Reservatio
 from refresher.github.request_headers import API_VERSION, MEDIA_TYPE, USER_AGENT
 from refresher.github.response import GitHubResponse
 from refresher.github.response_check import Refusal, refusal_in
+from refresher.github.transport import Transport, failure_of, prepared
 from shared.clock import Clock
 from shared.outcomes import FailureKind
-from shared.settings import Settings
 
 MAX_REDIRECTS = 5
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
+_NO_HEADERS: Mapping[str, str] = CaseInsensitiveDict()
+_HEADERS = {
+    "Accept": MEDIA_TYPE,
+    "Accept-Encoding": "gzip",
+    "User-Agent": USER_AGENT,
+    "X-GitHub-Api-Version": API_VERSION,
+}
 
 
 class GitHubClient:
-    """A client of GitHub's API, or of another one that the settings name.
+    """A client of GitHub's API, or of another one that the settings name; cheap to make.
 
     Args:
-        settings: its address, and how long a response may take.
+        transport: the connections of the process.
         rate_limiter: every request is reserved with it; None to send requests without a limit.
         observe: called after each request, possibly in several threads; must not raise.
         clock: the process's clock.
@@ -41,32 +47,26 @@ class GitHubClient:
 
     def __init__(
         self,
-        settings: Settings,
+        transport: Transport,
         rate_limiter: RateLimiter | None = None,
         *,
         observe: Callable[[Exchange], None] = lambda _: None,
         clock: Clock,
     ) -> None:
+        settings = transport.settings
+        self.transport = transport
         self._rate_limiter = rate_limiter or NoRateLimiter(settings)
         self._observe = observe
         self._base = settings.github_api_url
-        self._timeouts = (settings.origin_connect_timeout, settings.origin_read_timeout)
         self._deadline = settings.origin_deadline
         self._max_bytes = settings.origin_max_bytes
         self._clock = clock
-        self._session = requests.Session()
-        connections = HTTPAdapter(pool_maxsize=settings.github_concurrency)
-        self._session.mount("https://", connections)
-        self._session.mount("http://", connections)
-        self._session.auth = Sending(None)
-        self._session.headers.update(
-            {
-                "Accept": MEDIA_TYPE,
-                "Accept-Encoding": "gzip",
-                "User-Agent": USER_AGENT,
-                "X-GitHub-Api-Version": API_VERSION,
-            }
-        )
+
+    @property
+    def for_further_pages(self) -> "GitHubClient":
+        """The same client for the pages of a list after its first one."""
+        rate_limiter = self._rate_limiter.for_further_pages
+        return GitHubClient(self.transport, rate_limiter, observe=self._observe, clock=self._clock)
 
     def url_of(self, target: str) -> str:
         """The URL of a path (with query) below the API's base URL."""
@@ -113,10 +113,10 @@ class GitHubClient:
             OriginError: there was no complete response, the response had too many bytes, there were
                 too many redirects, or one led to another host.
         """
-        deadline = self._clock.monotonic() + self._deadline
+        patience = _Patience(self._deadline)
         asked, permanent = url, True
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._ask(url, validator, deadline, among)
+            response = self._ask(url, validator, patience, among)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or location is None:
                 moved = permanent and url != asked and self.owns(url)
@@ -127,15 +127,11 @@ class GitHubClient:
             FailureKind.UNEXPECTED, "GitHub redirects in circles", status=response.status
         )
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
     def _ask(
         self,
         url: str,
         validator: Validator | None,
-        deadline: float,
+        patience: "_Patience",
         among: Collection[str] | None,
     ) -> GitHubResponse:
         """Send a request; repeat it with another credential if this one is refused or spent."""
@@ -151,7 +147,7 @@ class GitHubClient:
             is_new = credential.id not in tried
             tried.add(credential.id)
             try:
-                response = self._send_reserved(url, reservation, validator, deadline)
+                response, authorization = self._send_reserved(url, reservation, validator, patience)
             except CredentialError as error:
                 if not self._rate_limiter.has_others:
                     raise
@@ -161,7 +157,7 @@ class GitHubClient:
                 raise
             match refusal_in(response):
                 case Refusal.CREDENTIAL:
-                    if credential.id not in renewed and credential.renew():
+                    if credential.id not in renewed and credential.renew(authorization):
                         renewed.add(credential.id)
                         continue
                     has_others = self._rate_limiter.set_aside(credential, "GitHub refuses it (401)")
@@ -187,35 +183,52 @@ class GitHubClient:
         )
 
     def _send_reserved(
-        self, url: str, reservation: Reservation, validator: Validator | None, deadline: float
-    ) -> GitHubResponse:
-        """Send a reserved request; settle the reservation whatever happens."""
-        status, headers = 0, CaseInsensitiveDict[str]()
+        self,
+        url: str,
+        reservation: Reservation,
+        validator: Validator | None,
+        patience: "_Patience",
+    ) -> tuple[GitHubResponse, str | None]:
+        """Send a reserved request; settle the reservation whatever happens.
+
+        Returns:
+            The response, and the `Authorization` that was sent.
+        """
+        status, headers = 0, _NO_HEADERS
         sent_at: float | None = None
+        monotonic = self._clock.monotonic
         try:
             authorization = reservation.credential.authorization()
-            sent_at = self._clock.monotonic()
-            response = self._send(url, authorization, validator, deadline)
-            status, headers = response.status, CaseInsensitiveDict(response.headers)
-            return replace(response, credential=reservation.credential.id)
+            sent_at = monotonic()
+            response = self._send(url, authorization, validator, sent_at + patience.left)
+            status, headers = response.status, response.headers
+            return replace(response, credential=reservation.credential.id), authorization
         finally:
             if sent_at is not None:
-                took = self._clock.monotonic() - sent_at
+                took = monotonic() - sent_at
+                patience.left -= took
                 self._observe(Exchange(status or None, took, reservation.credential, headers))
             self._rate_limiter.settle(reservation, status, headers)
 
     def _send(
-        self, url: str, authorization: str | None, validator: Validator | None, deadline: float
+        self, url: str, authorization: str | None, validator: Validator | None, ends_at: float
     ) -> GitHubResponse:
         identity = Identity(MEDIA_TYPE, authorization)
-        conditions = {"If-None-Match": validator.if_none_match(identity)} if validator else {}
+        headers = dict(_HEADERS)
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if validator:
+            headers["If-None-Match"] = validator.if_none_match(identity)
+
+        def is_late() -> bool:
+            return self._clock.monotonic() > ends_at
+
         try:
-            with self._exchange(url, authorization, conditions) as raw:
-                body = read_body(
-                    raw,
-                    max_bytes=self._max_bytes,
-                    is_late=lambda: self._clock.monotonic() > deadline,
-                )
+            request = prepared("GET", url, headers)
+            if not self.owns(str(request.url)):  # the normalised form, which is what is sent
+                raise ValueError("not on GitHub")
+            with self.transport.exchange(request, ends_at=ends_at) as raw:
+                body = read_body(raw, max_bytes=self._max_bytes, is_late=is_late)
                 links = links_in(raw, url)
             return GitHubResponse(
                 url,
@@ -226,38 +239,21 @@ class GitHubClient:
                 identity.fingerprint,
                 is_anonymous=authorization is None,
             )
-        except requests.Timeout as error:
-            raise OriginError(FailureKind.TIMEOUT, "GitHub did not respond in time") from error
         except (requests.RequestException, TransportError, OSError) as error:
-            # The error's own text may contain the URL and more; its class says enough.
-            reason = f"the connection to GitHub failed ({type(error).__name__})"
-            raise OriginError(FailureKind.CONNECTION, reason) from error
+            raise failure_of(error, is_late=is_late()) from error
         except ValueError as error:
             raise OriginError(FailureKind.UNEXPECTED, "GitHub gave an invalid address") from error
 
-    def _exchange(
-        self, url: str, authorization: str | None, headers: dict[str, str]
-    ) -> requests.Response:
-        """Send one request and read the head of its response.
 
-        `Session.get` is not used: it reads the body of a redirect, whatever its length, even if
-        redirects are not to be followed, and it keeps cookies.
-        """
-        prepared = self._session.prepare_request(
-            requests.Request("GET", url, headers, auth=Sending(authorization))
-        )
-        address = str(prepared.url)  # the normalised form, which is what is sent
-        if not self.owns(address):
-            raise ValueError("not on GitHub")
-        environment = self._session.merge_environment_settings(address, {}, True, None, None)
-        return self._session.get_adapter(address).send(
-            prepared,
-            stream=True,
-            timeout=self._timeouts,
-            verify=environment["verify"] or True,
-            cert=environment["cert"],
-            proxies=environment["proxies"],
-        )
+@dataclass
+class _Patience:
+    """Time for the exchanges of one call; waiting for permission to send does not count.
+
+    Args:
+        left: seconds.
+    """
+
+    left: float
 
 
 def links_in(raw: requests.Response, url: str) -> dict[str, str]:

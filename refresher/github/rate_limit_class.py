@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 
+from shared.clock import Clock
 from shared.redis import keys
 
 CORE = "core"
 # How many of the following segments are names that people chose, by the first segment.
 _NAMES_AFTER = {"repos": 2, "orgs": 1, "users": 1}
+_KNOWN_FOR = 60.0  # seconds until Redis is read again
 _LONGEST = 6  # segments; what follows is at most the path of a file
 
 
@@ -34,24 +36,28 @@ def shape_of(path: str) -> str:
 class RateLimitClasses:
     """What the fleet knows of the classes of paths; methods may raise `redis.RedisError`.
 
-    Redis is read once. What this process learns afterwards it keeps itself, and writes to Redis.
+    Redis is read once a minute. What this process learns meanwhile it keeps itself, and writes to
+    Redis. Several threads may use one object.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, clock: Clock) -> None:
         self._redis = redis
-        self._known: dict[str, str] | None = None
+        self._monotonic = clock.monotonic
+        self._known: dict[str, str] = {}
+        self._known_until: float | None = None
 
     def of(self, shape: str) -> str:
         """The class of paths of a shape: the core, unless a response said otherwise."""
-        if self._known is None:
+        now = self._monotonic()
+        if self._known_until is None or now >= self._known_until:
+            self._known_until = now + _KNOWN_FOR
             known = cast(dict[bytes, bytes], self._redis.hgetall(keys.CLASSES))
             self._known = {at.decode(): name.decode() for at, name in known.items()}
         return self._known.get(shape, CORE)
 
     def remember(self, shape: str, resource_class: str) -> None:
         """Note the class of paths of a shape. Only classes other than the core are stored."""
-        if self._known is not None:
-            self._known[shape] = resource_class
+        self._known[shape] = resource_class
         if resource_class == CORE:
             self._redis.hdel(keys.CLASSES, shape)
         else:

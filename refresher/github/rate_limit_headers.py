@@ -15,8 +15,8 @@ WINDOW = 3600.0  # seconds after which a primary limit starts again
 # The pause after a limit was met if GitHub names none: "wait for at least one minute".
 UNSAID_PAUSE = 60.0  # seconds
 
-# GitHub's own windows last an hour; a header that asks for more than a day is a mistake.
-_LONGEST_PAUSE = 24 * WINDOW  # seconds
+# GitHub's own windows last an hour; a header that asks for more than a year is a mistake.
+_LONGEST_PAUSE = 365 * 24 * WINDOW  # seconds
 _NUMBER = re.compile(r"[0-9]{1,300}")  # a float holds no more digits
 _COUNT = re.compile(r"[0-9]{1,9}")
 _UNIX_TIME = re.compile(r"[0-9]{1,12}")
@@ -79,7 +79,9 @@ def is_secondary(response: GitHubResponse) -> bool:
 
 
 def asked_pause(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds that GitHub asks us to wait; None if it does not ask.
+    """Seconds that GitHub asks us to wait, a year at most; None if it does not ask.
+
+    A caller that does not try again meanwhile (see `budget_scripts`) has to bound it further.
 
     `Retry-After` comes first; otherwise, if nothing remains, the time until the reset.
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api

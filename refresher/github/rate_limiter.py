@@ -6,7 +6,7 @@ from typing import Protocol
 
 from refresher.github.auth.credentials import ANONYMOUS, REFUSED_FOR, Credential, tokens_of
 from refresher.github.rate_limit_class import CORE
-from refresher.github.rate_limit_headers import UNSAID_PAUSE
+from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW
 from shared.settings import Settings
 
 
@@ -43,6 +43,7 @@ class RateLimiter(Protocol):
 
         Raises:
             OriginError: no request may be sent now. `retry_after` says when.
+            StoppedError: the refresh has to stop.
         """
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
@@ -61,6 +62,10 @@ class RateLimiter(Protocol):
     @property
     def has_others(self) -> bool:
         """Whether there is more than one credential."""
+
+    @property
+    def for_further_pages(self) -> "RateLimiter":
+        """The rate limiter for the pages of a list after its first one."""
 
 
 class NoRateLimiter:
@@ -85,7 +90,7 @@ class NoRateLimiter:
 
     def pause(self, seconds: float | None) -> float:
         """Pauses only the caller."""
-        return UNSAID_PAUSE if seconds is None else seconds
+        return UNSAID_PAUSE if seconds is None else min(seconds, WINDOW)
 
     def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:  # noqa: ARG002
         """Does nothing: there are no others."""
@@ -95,3 +100,8 @@ class NoRateLimiter:
     def has_others(self) -> bool:
         """Always False."""
         return False
+
+    @property
+    def for_further_pages(self) -> "NoRateLimiter":
+        """The same."""
+        return self

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from refresher.errors import OriginError
 from refresher.github.rate_limit_headers import (
     UNSAID_PAUSE,
+    WINDOW,
     asked_pause,
     is_secondary,
     is_spent,
@@ -50,7 +51,8 @@ def check(response: GitHubResponse, *, tracked: bool, now: float) -> None:
     if status == 200 or (not tracked and (status in NEGATIVE or status == 204)):
         _check_content(response)
         return
-    pause = asked_pause(response.headers, now=now)
+    asked = asked_pause(response.headers, now=now)
+    pause = None if asked is None else min(asked, WINDOW)  # nothing probes meanwhile
     if status == 429 or (status == 403 and pause is not None):
         pause = UNSAID_PAUSE if pause is None else pause
         reason = f"GitHub's rate limit is spent (answered {status})"

@@ -6,15 +6,23 @@ fencing token of `refresher.storage.entry_writer` guarantees.
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
 
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
+from redis.client import Pipeline
 
 from refresher.errors import NoQuorumError
-from refresher.lock.redlock_import import PrimitiveError, QuorumIsImpossible, Redlock
+from refresher.lock.lock_keeper import LockKeeper
+from refresher.lock.redlock_import import (
+    PrimitiveError,
+    QuorumIsImpossible,
+    Redlock,
+    inline,
+)
 from shared.clock import Clock
+from shared.queueing import CLAIM
 from shared.redis import keys
+from shared.redis.scripts import Script
 from shared.resources.resource import Resource
 
 # The lock is extended for as long as its holder lives; the job's own time limit ends that.
@@ -22,6 +30,11 @@ _UNLIMITED = 1_000_000
 # The share of a lock's life that clocks may disagree by (Redis, "Distributed Locks with Redis").
 _CLOCK_DRIFT = 0.01
 _LONGEST_WAIT = 1.0  # seconds between two checks whether the lock must be extended
+
+# Deletes a mark that no holder of the lock has set. KEYS: the mark. ARGV: the value of a claim.
+_REMOVE_CLAIM = Script(
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+)
 
 
 class HeldLock:
@@ -45,7 +58,7 @@ class HeldLock:
         self._lock = lock
         self._mark = mark
         self._lifetime = lifetime
-        self._extended_at = since
+        self._taken_at = self._extended_at = since
         self._clock = clock
 
     @property
@@ -55,9 +68,14 @@ class HeldLock:
         return age > self._lifetime * (1 - _CLOCK_DRIFT)
 
     @property
-    def pause(self) -> float:
-        """Seconds between two calls of `extend_if_due`."""
-        return min(self._lifetime / 3, _LONGEST_WAIT)
+    def age(self) -> float:
+        """Seconds since the lock was taken."""
+        return self._clock.monotonic() - self._taken_at
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a third of the lock's life has passed."""
+        return self._clock.monotonic() - self._extended_at >= self._lifetime / 3
 
     def extend_if_due(self) -> bool:
         """Extend the lock if a third of its life has passed; return whether it is still held.
@@ -70,17 +88,22 @@ class HeldLock:
             return True
         if self.is_lost:
             return False
-        with suppress(PrimitiveError, RedisError):
+        with suppress(PrimitiveError, RedisError), inline(masters=len(self._lock.masters)):
             self._lock.extend()
             self._extended_at = now
             self._mark.renew()
         return True
 
+    def add_mark(self, pipeline: Pipeline) -> None:
+        """Add the mark of the lock's holder to a pipeline."""
+        self._mark.add(pipeline)
+
     def release(self) -> None:
         """Release the lock, if it is still held."""
         if not self.is_lost:
             self._mark.remove()
-        with suppress(PrimitiveError, RedisError):  # expired, or Redis is away: it will expire
+        # Expired, or Redis is away: it will expire.
+        with suppress(PrimitiveError, RedisError), inline(masters=len(self._lock.masters)):
             self._lock.release()
 
 
@@ -103,7 +126,16 @@ class Mark:
 
     def renew(self) -> None:
         """Set the key for one more life; may raise `redis.RedisError`."""
-        self._redis.set(self._key, 1, px=self._life_ms)
+        self.add(self._redis)
+
+    def add(self, client: Redis | Pipeline) -> None:
+        """The same in a pipeline."""
+        client.set(self._key, 1, px=self._life_ms)
+
+    def remove_claim(self) -> None:
+        """Delete the key if it is only a claim: the holder of the lock has not set it."""
+        with suppress(RedisError):
+            _REMOVE_CLAIM(self._redis, [self._key], [CLAIM])
 
     def remove(self) -> None:
         """Delete the key; if Redis is away, it expires."""
@@ -135,7 +167,11 @@ class RefreshLocks:
         self.lifetime = lifetime
         self._clock = clock
         self._masters = masters
-        self._watchdog = watchdog
+        self._keeper = LockKeeper(pause=min(lifetime / 3, _LONGEST_WAIT), watchdog=watchdog)
+
+    def close(self) -> None:
+        """End the thread that extends the locks."""
+        self._keeper.close()
 
     @contextmanager
     def take(self, resource: Resource) -> Iterator[HeldLock | None]:
@@ -153,41 +189,24 @@ class RefreshLocks:
             raise_on_redis_errors=True,
         )
         since = self._clock.monotonic()
+        mark = Mark(self._redis, resource, lifetime=self.lifetime)
         if not self._acquire(lock):
+            mark.remove_claim()
             yield None
             return
-        mark = Mark(self._redis, resource, lifetime=self.lifetime)
         held = HeldLock(lock, mark, lifetime=self.lifetime, since=since, clock=self._clock)
+        self._keeper.keep(held)
         try:
-            with self._kept(held):
-                mark.renew()
-                yield held
+            yield held
         finally:
+            self._keeper.drop(held)
             held.release()
 
     def _acquire(self, lock: Redlock) -> bool:
         try:
-            return bool(lock.acquire(blocking=False))
+            with inline(masters=len(lock.masters)):
+                return bool(lock.acquire(blocking=False))
         except QuorumIsImpossible as error:
             if self._masters:
                 raise NoQuorumError from error
             raise RedisConnectionError("no lock can be taken: Redis is away") from error
-
-    @contextmanager
-    def _kept(self, held: HeldLock) -> Iterator[None]:
-        """Extend a lock in a thread of its own until the end of the block."""
-        is_over = Event()
-
-        def keep() -> None:
-            while not is_over.wait(held.pause):
-                self._watchdog()
-                if not held.extend_if_due():
-                    return
-
-        thread = Thread(target=keep, name="lock", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()

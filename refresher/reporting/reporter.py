@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from redis import Redis, RedisError
 
-from refresher.reporting.meter import Expense, Meter
-from shared import refresh_report
+from refresher.reporting.meter import Expense, Expenses, Meter
+from refresher.spacing import Spacing
 from shared.clock import Clock
 from shared.failure import Failure
 from shared.measures import Measure
@@ -60,17 +60,21 @@ class Reporter:
 
     Args:
         redis: holds the records for the status page.
-        meter: counts the cost of refreshes.
+        meter: counts, for the fleet.
+        expenses: cost of the refreshes of this job.
         clock: the process's clock.
         keep_s: seconds for which the record of an on-demand resource is kept.
+        spacing: how long a resource rests after a refresh; None if it does not rest.
         request_id: of the client's request that caused the job; None if there was none.
         job_id: RQ's id of the job; None outside of a job.
     """
 
     redis: Redis
     meter: Meter
+    expenses: Expenses
     clock: Clock
     keep_s: int
+    spacing: Spacing | None = None
     request_id: str | None = None
     job_id: str | None = None
 
@@ -78,7 +82,7 @@ class Reporter:
     def reporting(self, resource: Resource) -> Iterator[Running]:
         """Report the refresh inside the block, even if it raises."""
         began, running = self.clock.monotonic(), Running()
-        with self.meter.expense() as expense:
+        with self.expenses.expense() as expense:
             try:
                 yield running
             finally:
@@ -143,10 +147,10 @@ class Reporter:
         if not report.is_event:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)
-        with suppress(RedisError), self.redis.pipeline() as pipeline:
-            refresh_report.note(pipeline, resource, report, keep_s=self.keep_s)
-            pipeline.delete(keys.progress(resource))
-            pipeline.execute()
+        pause = 0.0
+        if self.spacing is not None and report.requests:
+            pause = self.spacing.pause(report.seconds, report.requests)
+        self.meter.report(resource, report, keep_s=self.keep_s, pause=pause)
 
 
 def report_of(

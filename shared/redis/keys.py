@@ -10,26 +10,31 @@ entry:{id}           hash    tracked:       refresher   a stored representation,
                              never; else
                              ON_DEMAND_KEEP
 pages:{id}           hash    as its entry   refresher   GitHub's pages, one field a page
+reading:{id}         hash    CACHE_TTL      refresher   pages of a list that is being read, or whose
+                                                        reading was interrupted
 failure:{id}         string  a day; else as refresher   why the last refresh failed, in JSON
                              its entry
 fence:{id}           string  longer than a  refresher   the newest fencing token handed out
                              refresh takes
 changes              string  never          refresher   grows by one with every announcement
 announce             channel                refresher   "check this resource again"
-budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed
-{class}
-aside:{credential}   string  when it ends   refresher   time until which a refused credential is
-                                                        not used
+budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed,
+{class}                                                 time of recording
+set-aside:           hash    when it ends   refresher   time until which a refused credential is
+{credential}                                            not used, and time of recording
 classes              hash    never          refresher   class of rate limit by shape of address,
                                                         if it is not "core"
 app-token:{id}       string  with the token refresher   a GitHub App's token, encrypted with a key
                                                         that is derived from the App's private key
 app-renewal:{id}     string  ORIGIN_        refresher   a process is fetching the next token
                              DEADLINE
-points:{minute}      string  2 minutes      refresher   requests to GitHub in that minute
+points               hash    2 minutes      refresher   requests that may be sent to GitHub now,
+                                                        see `point_buckets`
 in-flight            zset    an hour        refresher   current requests, by their deadline
-pause                string  when it ends   refresher   time until which no refresher sends
-                                                        requests to GitHub
+paused               hash    when it ends   refresher   `hold`: no refresher sends requests to
+                                                        GitHub until then; `until`: what GitHub
+                                                        asked for; `at`: time of recording; `probe`:
+                                                        id of the request that was let through
 pauses               string  an hour        refresher   number of consecutive pauses
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`); on the
                                                         masters in REDLOCK_URLS, if that is set
@@ -39,13 +44,32 @@ large                set     never          refresher   ids of lists with many p
 invalidated:{id}     string  a day          reader      id of the latest invalidation (webhook or
                                                         operator) that no refresh has handled
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
-asked:{id}           string  a second, or   both        a process is enqueueing a refresh, or found
-                             LOCK_TTL                   that no lock can be taken
+asked:{id}           string  a second, or   both        the resource was refreshed or requested a
+                             as `put_off`               moment ago: further requests are dropped
 queued:{id}          string  an hour        both        id of the job that was enqueued last
+order:{lane}:        zset    never          both        queued jobs of a lane and priority, in the
+{priority}                                              order in which refreshers take them
+places               hash    never          both        of each queued job: lane, priority, time of
+                                                        the request, time until which clients wait
+turns:{lane}         zset    never          both        the last turn of each client that waits, and
+                                                        the present turn
+turns:{lane}:count   string  an hour        both        jobs that got a turn
+bell:{lane}          list    never          both        one element while the lane holds a job
+picks:{lane}         string  never          refresher   jobs that were taken from the lane
+waits:{client}       zset    MISS_WAIT      both        resources that a client waits for, by the
+                                                        time until which it does
+pace                 hash    never          refresher   `slots`: on-demand refreshes of a refresher
+                                                        at once; `seconds`: duration of one
+ahead:{id}           string  soon after     refresher   the `fresh_until` for which a scheduler
+                             that time                  has requested a refresh ahead
 forgotten:{id}       string  a day          refresher   an operator removed the resource: versions
                                                         up to this one must not be served
 suspended            string  never          reader      time at which an operator paused
                                                         refreshing (`rq:suspended` says whether)
+resumed              string  2 hours        reader      time at which an operator ended all pauses
+                                                        and failures from before it
+refresher:{name}     hash    30 minutes     refresher   what a refresher says of itself: `skew`,
+                                                        seconds that its clock is ahead of Redis's
 measures             hash    never          refresher   counters of refreshers, see `measures`
 origin               hash    never          refresher   GitHub's last response: status and time
 origin-open          string  an hour, or    refresher   whether an enterprise server shows anything
@@ -83,14 +107,16 @@ from shared.stored_form import SCHEMA
 
 _PREFIX = f"api-read-cache:{SCHEMA}"
 
-PAUSE = f"{_PREFIX}:pause"
+PAUSE = f"{_PREFIX}:paused"
 PAUSES = f"{_PREFIX}:pauses"
+POINTS = f"{_PREFIX}:points"
 CLASSES = f"{_PREFIX}:classes"
 LARGE = f"{_PREFIX}:large"
 IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 SUSPENDED = f"{_PREFIX}:suspended"
+RESUMED = f"{_PREFIX}:resumed"
 MEASURES = f"{_PREFIX}:measures"
 ORIGIN = f"{_PREFIX}:origin"
 ORIGIN_OPEN = f"{_PREFIX}:origin-open"
@@ -99,6 +125,14 @@ READERS = f"{_PREFIX}:readers"
 UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
 KEPT = f"{_PREFIX}:kept"
 KEPT_SIZES = f"{_PREFIX}:kept-sizes"
+PLACES = f"{_PREFIX}:places"
+PACE = f"{_PREFIX}:pace"
+# Prefixes: scripts add a lane, and a priority to the first.
+ORDER = f"{_PREFIX}:order:"
+TURNS = f"{_PREFIX}:turns:"
+BELLS = f"{_PREFIX}:bell:"
+PICKS = f"{_PREFIX}:picks:"
+RUNNING = f"{_PREFIX}:running:"  # a script adds `Resource.id`
 ENTRIES = f"{_PREFIX}:entry:*"  # as SCAN matches them
 
 
@@ -110,6 +144,11 @@ def entry(resource: Resource) -> str:
 def pages(resource: Resource) -> str:
     """The hash that holds the pages of GitHub that an entry was made from."""
     return f"{_PREFIX}:pages:{resource.id}"
+
+
+def reading(resource: Resource) -> str:
+    """The hash that holds the pages of a list that is being read."""
+    return f"{_PREFIX}:reading:{resource.id}"
 
 
 def content_of(resource_id: str) -> list[str]:
@@ -144,7 +183,7 @@ def budget(credential: str, resource_class: str) -> str:
 
 def aside(credential: str) -> str:
     """The time until which a credential must not be used."""
-    return f"{_PREFIX}:aside:{credential}"
+    return f"{_PREFIX}:set-aside:{credential}"
 
 
 def app_token(credential: str) -> str:
@@ -155,11 +194,6 @@ def app_token(credential: str) -> str:
 def app_renewal(credential: str) -> str:
     """Set while one process of the fleet fetches a GitHub App's next token."""
     return f"{_PREFIX}:app-renewal:{credential}"
-
-
-def points(minute: int) -> str:
-    """The number of requests to GitHub in a minute of Unix time."""
-    return f"{_PREFIX}:points:{minute}"
 
 
 def lock_name(resource: Resource) -> str:
@@ -174,7 +208,7 @@ def lock(resource: Resource) -> str:
 
 def running(resource: Resource) -> str:
     """Set while a refresher holds a resource's lock, wherever that lock is stored."""
-    return f"{_PREFIX}:running:{resource.id}"
+    return f"{RUNNING}{resource.id}"
 
 
 def asked(resource: Resource) -> str:
@@ -185,6 +219,26 @@ def asked(resource: Resource) -> str:
 def queued(resource: Resource) -> str:
     """The id of the job that was last enqueued for a resource."""
     return f"{_PREFIX}:queued:{resource.id}"
+
+
+def order(lane: str, priority: str) -> str:
+    """The queued jobs of a lane and priority, in order."""
+    return f"{ORDER}{lane}:{priority}"
+
+
+def bell(lane: str) -> str:
+    """Holds an element while the lane holds a job."""
+    return f"{BELLS}{lane}"
+
+
+def waits(client: str) -> str:
+    """The resources that a client waits for."""
+    return f"{_PREFIX}:waits:{client}"
+
+
+def ahead(resource: Resource) -> str:
+    """The end of freshness for which a scheduler requested a refresh last."""
+    return f"{_PREFIX}:ahead:{resource.id}"
 
 
 def forgotten(resource: Resource) -> str:
@@ -225,6 +279,11 @@ def privileges(credential_id: str) -> str:
 def reader(reader_id: str) -> str:
     """The last report of a reader process."""
     return f"{_PREFIX}:reader:{reader_id}"
+
+
+def refresher(name: str) -> str:
+    """What a refresher says of itself, by its name in RQ's registry."""
+    return f"{_PREFIX}:refresher:{name}"
 
 
 def session(digest: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.embedded_redis import EmbeddedRedis, free_port
-from shared.queueing import RefreshQueue
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
@@ -32,7 +32,7 @@ def test_a_refresher_that_is_stopped_past_its_lock_s_life_overwrites_nothing_whe
         reader = fleet.healthy_reader()
         github.mutate("star", repo=120, by=5)  # something for the sleeper to store
         github.fault("hang", path=SECOND_PAGE)
-        queue = RefreshQueue(redis, limit=10)
+        queue = RefreshQueue(redis, QueueLimits(queued=10))
         queue.force(REPOS)
         eventually(lambda: github.counters()["hanging"] > 0)
         stopped = sleeper.family()

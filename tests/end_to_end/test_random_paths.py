@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from shared.queueing import QUEUE, RefreshQueue
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
@@ -72,7 +72,7 @@ def test_thousands_of_random_paths(tmp_path: Path, github: FakeGitHubProcess) ->
         spent = int(github.counters()["total"])
         assert spent <= LIMIT * (1 - RESERVE) + 1
         github.mutate("star", repo="Hystrix", by=5)
-        RefreshQueue(redis, limit=1).force(REPOS)
+        RefreshQueue(redis, QueueLimits(queued=1)).force(REPOS)
         stars = {repo["full_name"]: repo["stargazers_count"] for repo in github.repos()}
         eventually(
             lambda: dict(reader.get("/view/top/99/stars").json()) == stars,

@@ -10,7 +10,7 @@ from redis import Redis
 from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache, Usage
 from reader.cache.lookup import Lookup, WaitLimits
-from reader.cache.refresh_requests import RefreshRequests
+from reader.cache.refresh_requests import RefreshRequests, Requester
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
@@ -19,13 +19,14 @@ from reader.telemetry.counters import Counters
 from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_ids import RequestIds
 from reader.telemetry.request_telemetry import RequestTelemetry
-from shared.queueing import RefreshQueue
-from shared.redis.store import Store
+from shared.queueing import AskResult, QueueLimits, RefreshQueue
+from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
 from tests.builders import CATALOGUE, Clock
 
 LOCAL_TTL = 50.0
 KEEP = 600.0
+CLIENT = "192.0.2.1"  # of requests that come from one client
 PATIENCE = 30.0  # seconds before a test that hangs fails; none ever waits so long
 
 
@@ -59,13 +60,34 @@ class WatchedSynchronizer(Synchronizer):
             raise
 
 
+class WatchedRequests(RefreshRequests):
+    """Tells the test for what and for whom threads have requested refreshes."""
+
+    def __init__(self, queue: RefreshQueue, counters: Counters) -> None:
+        super().__init__(queue, counters)
+        self.requested: SimpleQueue[tuple[Resource, str]] = SimpleQueue()
+
+    def request_for(
+        self, resource: Resource, state: EntryState, requester: Requester, *, now: float
+    ) -> AskResult | None:
+        result = super().request_for(resource, state, requester, now=now)
+        if result is None:  # otherwise `join` has told it
+            self.requested.put((resource, requester.client))
+        return result
+
+    def join(self, resource: Resource, requester: Requester) -> AskResult:
+        result = super().join(resource, requester)
+        self.requested.put((resource, requester.client))
+        return result
+
+
 @dataclass
 class Bench:
     """The components of one reader process."""
 
     redis: Redis
     max_bytes: int = 10_000_000
-    queue_limit: int = 1000
+    queue_limits: QueueLimits = field(default_factory=QueueLimits)
     max_waiting: int = 100
     miss_wait: float = PATIENCE
     log_share: float = 0
@@ -83,14 +105,15 @@ class Bench:
             self.counters, share=self.log_share, clock=self.clock, stopwatch=self.stopwatch
         )
         self.reporter = make_reporter(self.redis, self.telemetry)
+        self.refresh_requests = WatchedRequests(
+            RefreshQueue(self.redis, self.queue_limits), self.counters
+        )
         self.synchronizer = WatchedSynchronizer(
             CATALOGUE,
             local=self.local,
             waiters=self.waiters,
             store=self.store,
-            refresh_requests=RefreshRequests(
-                RefreshQueue(self.redis, limit=self.queue_limit), self.counters
-            ),
+            refresh_requests=self.refresh_requests,
             counters=self.counters,
             clock=self.clock,
         )
@@ -103,14 +126,16 @@ class Bench:
             store=store,
             synchronizer=self.synchronizer,
             waiters=self.waiters,
+            refresh_requests=self.refresh_requests,
+            counters=self.counters,
             limits=WaitLimits(self.miss_wait, self.max_waiting),
             clock=self.clock,
             stopwatch=self.stopwatch,
         )
 
-    def look_until_waited_for(self, resource: Resource) -> None:
-        """Return once a request has scheduled a check of a resource."""
-        while self.synchronizer.wanted.get(timeout=PATIENCE) != resource:
+    def let_wait(self, resource: Resource, client: str = CLIENT) -> None:
+        """Return once a thread has requested what a client waits for, and is about to wait."""
+        while self.refresh_requests.requested.get(timeout=PATIENCE) != (resource, client):
             pass
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from reader.cache.refresh_requests import Requester
 from reader.process import ReaderProcess
 from reader.telemetry.process_files import FOLDER
 from scripts.embedded_redis import free_port
@@ -91,7 +92,7 @@ def test_what_was_served_once_is_not_missing(make_app: MakeApp, redis: Redis) ->
     resource = tracked("/orgs/Netflix")
     store_entry(redis, resource, make_entry())
     components = node_of(make_app).start()
-    components.lookup.get(resource)
+    components.lookup.get(resource, Requester("192.0.2.1"))
     missing = components.local.missing(CATALOGUE.tracked)
     assert resource not in missing
     assert tracked("/") in missing

@@ -13,7 +13,7 @@ from refresher.github.client import GitHubClient
 from shared.clock import SYSTEM
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
-from tests.refresher.workbench import ManualClock, make_context, make_settings
+from tests.refresher.workbench import ManualClock, make_client, make_context, make_settings
 
 MakeOrigin = Callable[..., GitHubClient]
 MakeContext = Callable[..., RefreshContext]
@@ -49,12 +49,12 @@ def make_origin() -> Iterator[MakeOrigin]:
         url: str, *, stopwatch: Callable[[], float] | None = None, **settings: Any
     ) -> GitHubClient:
         clock = replace(SYSTEM, monotonic=stopwatch or SYSTEM.monotonic)
-        made.append(GitHubClient(make_settings(url, **settings), clock=clock))
+        made.append(make_client(make_settings(url, **settings), clock=clock))
         return made[-1]
 
     yield make
     for origin in made:
-        origin.close()
+        origin.transport.close()
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def context_for(redis: Redis) -> Iterator[MakeContext]:
 
     yield make
     for context in made:
-        context.origin.close()
+        context.origin.transport.close()
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_what_refreshers_offer_is_called(redis: Redis) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["os.system", "refresher.jobs.load_or_exit", "refresher.jobs.refresh.__call__", "print"]
+    "name", ["os.system", "refresher.jobs.current", "refresher.jobs.refresh.__call__", "print"]
 )
 def test_nothing_else_is(redis: Redis, name: str) -> None:
     job = stored(redis, name)

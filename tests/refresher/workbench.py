@@ -1,9 +1,10 @@
 """Builders for the tests of the refresher: settings, responses, contents, clocks, contexts."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -18,14 +19,17 @@ from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
 from refresher.context import RefreshContext, RefreshPolicy
-from refresher.github.budget import Budget
+from refresher.github.auth.pool import credentials_of
+from refresher.github.budget import Budget, BudgetLimiter, Share
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
+from refresher.github.rate_limiter import RateLimiter
 from refresher.github.response import GitHubResponse
+from refresher.github.transport import Transport
 from refresher.lock.large_list_limit import LargeListLimit
 from refresher.lock.refresh_lock import HeldLock, RefreshLocks
 from refresher.lock.start_conditions import StartConditions
-from refresher.reporting.meter import Meter
+from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
@@ -91,19 +95,50 @@ def at(now: Callable[[], float]) -> Clock:
     return replace(SYSTEM, now=now)
 
 
+@contextmanager
 def lease(
     resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
-) -> AbstractContextManager[HeldLock | None]:
-    """Hold a resource's lock inside the block; None if another one holds it."""
+) -> Iterator[HeldLock | None]:
+    """Hold a resource's lock inside the block, with its mark; None if another one holds it."""
     locks = RefreshLocks(redis, lifetime=lifetime, clock=SYSTEM, masters=masters)
-    return locks.take(resource)
+    with locks.take(resource) as held:
+        if held is not None:
+            with redis.pipeline() as pipeline:
+                held.add_mark(pipeline)
+                pipeline.execute()
+        yield held
 
 
 def make_budget(
-    redis: Redis, settings: Settings, *, tracked: bool, clock: Clock = SYSTEM
+    redis: Redis,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Budget:
-    """The budget as one refresher uses it."""
-    return Budget(redis, settings, tracked=tracked, clock=clock, new_id=lambda: uuid4().hex)
+    """The budget as one refresher uses it; waiting lasts as long as the clock's sleep."""
+    credentials = credentials_of(Transport(settings, clock=clock), redis, clock=clock)
+    return Budget(
+        redis,
+        settings,
+        credentials,
+        clock=clock,
+        new_id=lambda: uuid4().hex,
+        should_stop=should_stop,
+        wait=Event.wait if clock is SYSTEM else lambda _, seconds: clock.sleep(seconds),
+    )
+
+
+def make_limiter(redis: Redis, settings: Settings, share: Share = Share.TRACKED) -> BudgetLimiter:
+    """The rate limiter of a refresh, of a budget of its own."""
+    return make_budget(redis, settings).limiter(share)
+
+
+def make_client(
+    settings: Settings, rate_limiter: RateLimiter | None = None, *, clock: Clock = SYSTEM
+) -> GitHubClient:
+    """A client with connections of its own; close its `transport` at the end."""
+    return GitHubClient(Transport(settings, clock=clock), rate_limiter, clock=clock)
 
 
 def make_context(
@@ -115,29 +150,32 @@ def make_context(
     budgeted: bool = False,
     stopwatch: Callable[[], float] = SYSTEM.monotonic,
 ) -> RefreshContext:
-    """Everything that a refresh needs; close `context.origin` at the end.
+    """Everything that a refresh needs; close `context.origin.transport` at the end.
 
     With a budget all credentials of the settings are used, as in a fleet; otherwise the first.
     Locks live by the stopwatch.
     """
-    rate_limiter = make_budget(redis, settings, tracked=False) if budgeted else None
-    meter = Meter(redis, SYSTEM)
+    rate_limiter = make_limiter(redis, settings, Share.ON_DEMAND) if budgeted else None
+    meter, expenses = Meter(redis, SYSTEM), Expenses()
     privileges = Privileges(redis, settings.privileged_credentials, clock=SYSTEM)
 
     def observe(exchange: Exchange) -> None:
         meter.observe(exchange)
+        expenses.observe(exchange)
         privileges.observe(exchange)
 
     return RefreshContext(
         Storage.of(redis, settings),
-        GitHubClient(settings, rate_limiter, observe=observe, clock=SYSTEM),
+        GitHubClient(
+            Transport(settings, clock=SYSTEM), rate_limiter, observe=observe, clock=SYSTEM
+        ),
         StartConditions(
             RefreshLocks(
                 redis, lifetime=settings.lock_ttl, clock=replace(SYSTEM, monotonic=stopwatch)
             ),
-            LargeListLimit(redis, Catalogue.of(settings)),
+            LargeListLimit(redis, 2),
         ),
-        Reporter(redis, meter, SYSTEM, keep_s=600),
+        Reporter(redis, meter, expenses, SYSTEM, keep_s=600),
         privileges,
         RefreshPolicy.of(settings, chance=lambda: chance),
         at(clock or ManualClock()),
@@ -178,7 +216,7 @@ class Named:
         """Nobody asks."""
         raise NotImplementedError
 
-    def renew(self) -> bool:
+    def renew(self, refused: str | None) -> bool:  # noqa: ARG002
         """It cannot."""
         return False
 

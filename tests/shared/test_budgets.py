@@ -85,7 +85,7 @@ def test_a_whole_budget(redis: Redis) -> None:
     know(redis)
     redis.hset(keys.budget_history(ID, "core"), mapping=ring([(NOW - 301, 5), (NOW, 4000)]))  # type: ignore[arg-type]
     redis.hset(keys.credential(ID), mapping={"scopes": "repo", "expires": "2027-02-01 UTC"})
-    redis.set(keys.aside(ID), NOW + 600)
+    redis.hset(keys.aside(ID), mapping={"at": NOW, "until": NOW + 600})
     redis.hset(
         keys.privileges(ID),
         mapping={"may push": NOW - 9, "has the scope repo": NOW, "seen long ago": NOW - 86401},

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from threading import Lock
 
 import jwt
 import requests
@@ -20,9 +21,10 @@ from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.errors import CredentialError, OriginError
 from refresher.github.auth.app_token_store import AppToken, AppTokenStore
-from refresher.github.auth.credentials import REFUSED_FOR, TOKEN_LIMIT, Sending
+from refresher.github.auth.credentials import REFUSED_FOR, TOKEN_LIMIT
 from refresher.github.body import read_body
 from refresher.github.request_headers import MEDIA_TYPE, USER_AGENT
+from refresher.github.transport import Transport, failure_of, prepared
 from shared.clock import Clock
 from shared.errors import SettingsError
 from shared.outcomes import FailureKind
@@ -46,10 +48,11 @@ class AppInstallation:
     """A GitHub App's installation as a credential; methods may raise `redis.RedisError`.
 
     Its tokens change hourly, but the rate limit belongs to the installation. So the id is that of
-    the installation.
+    the installation. Of a process's threads, one gets the next token while the others wait for it;
+    if it fails, they fail with it.
 
     Args:
-        settings: the App's ids and GitHub's address.
+        transport: the connections of the process; its settings name the App.
         key: the App's private key.
         token_store: holds the current token of the fleet.
         clock: the process's clock.
@@ -60,17 +63,21 @@ class AppInstallation:
 
     def __init__(
         self,
-        settings: Settings,
+        transport: Transport,
         key: RSAPrivateKey,
         token_store: AppTokenStore,
         *,
         clock: Clock,
     ) -> None:
-        self._settings = settings
+        self._transport = transport
+        self._settings = transport.settings
         self._key = key
         self._token_store = token_store
         self._clock = clock
         self._used: AppToken | None = None
+        self._lock = Lock()
+        self._attempts = 0  # to get the next token, that have ended
+        self._failure: CredentialError | None = None  # of the last attempt
 
     def __repr__(self) -> str:
         return f"AppInstallation({self.id})"
@@ -86,15 +93,46 @@ class AppInstallation:
         Raises:
             CredentialError: no token can be obtained at the moment.
         """
-        if self._used is None or not self._lasts(self._used, RENEW_BEFORE):
-            self._used = self._current()
-        return f"Bearer {self._used.secret}"
+        used, attempts = self._used, self._attempts
+        if used is not None and self._lasts(used, RENEW_BEFORE):
+            return used.authorization
+        is_usable = used is not None and self._lasts(used, _LAST_USE)
+        if not self._lock.acquire(blocking=not is_usable):
+            assert used is not None
+            return used.authorization
+        try:
+            return self._next(attempts).authorization
+        finally:
+            self._lock.release()
 
-    def renew(self) -> bool:
+    def _next(self, attempts: int) -> AppToken:
+        """The token to use from now on, or the failure of an attempt that ended meanwhile.
+
+        Args:
+            attempts: number of attempts when the caller began to wait for the lock, which it holds.
+        """
+        if self._attempts > attempts and self._failure is not None:
+            failure = self._failure
+            raise CredentialError(failure.kind, failure.reason, seconds=failure.seconds)
+        used = self._used
+        if used is not None and self._lasts(used, RENEW_BEFORE):
+            return used
+        self._failure = None
+        try:
+            self._used = self._current()
+        except CredentialError as error:
+            self._failure = error
+            raise
+        finally:
+            self._attempts += 1
+        return self._used
+
+    def renew(self, refused: str | None) -> bool:
         """Discard the token that GitHub refused, unless another one has replaced it already."""
-        if self._used is not None:
-            self._token_store.discard(self._used)
-        self._used = None
+        with self._lock:
+            if self._used is not None and self._used.authorization == refused:
+                self._token_store.discard(self._used)
+                self._used = None
         return True
 
     @property
@@ -176,28 +214,28 @@ class AppInstallation:
             f"{settings.github_app_installation_id}/access_tokens"
         )
         monotonic = self._clock.monotonic
-        deadline = monotonic() + settings.origin_deadline
+        ends_at = monotonic() + settings.origin_deadline
+
+        def is_late() -> bool:
+            return monotonic() > ends_at
+
+        headers = {
+            "Accept": MEDIA_TYPE,
+            "User-Agent": USER_AGENT,
+            "Authorization": f"Bearer {self._assertion()}",
+        }
         try:
-            with requests.post(
-                url,
-                headers={"Accept": MEDIA_TYPE, "User-Agent": USER_AGENT},
-                auth=Sending(f"Bearer {self._assertion()}"),
-                timeout=(settings.origin_connect_timeout, settings.origin_read_timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            request = prepared("POST", url, headers)
+            with self._transport.exchange(request, ends_at=ends_at) as response:
                 status = response.status_code
-                body = read_body(
-                    response,
-                    max_bytes=_MAX_BYTES,
-                    is_late=lambda: monotonic() > deadline,
-                )
+                body = read_body(response, max_bytes=_MAX_BYTES, is_late=is_late)
         except OriginError as error:
             raise CredentialError(error.kind, error.reason, seconds=_FAILED_FOR) from error
         except (requests.RequestException, TransportError, OSError) as error:
             # The error's own text may contain a secret.
             reason = f"no token for the GitHub App: {type(error).__name__}"
-            raise CredentialError(FailureKind.CONNECTION, reason, seconds=_FAILED_FOR) from error
+            kind = failure_of(error, is_late=is_late()).kind
+            raise CredentialError(kind, reason, seconds=_FAILED_FOR) from error
         return _token_in(status, body)
 
     def _assertion(self) -> str:
@@ -211,22 +249,23 @@ class AppInstallation:
         return jwt.encode(claims, self._key, algorithm="RS256")
 
 
-def installation_of(settings: Settings, redis: Redis, *, clock: Clock) -> AppInstallation | None:
+def installation_of(transport: Transport, redis: Redis, *, clock: Clock) -> AppInstallation | None:
     """The installation in the settings; None if they name no GitHub App.
 
     Args:
-        settings: of the process.
+        transport: the connections of the process, and its settings.
         redis: holds the tokens that the fleet shares.
         clock: the process's clock.
 
     Raises:
         SettingsError: `GITHUB_APP_PRIVATE_KEY` is not a private key.
     """
-    key = private_key_of(settings)
+    key = private_key_of(transport.settings)
     if key is None:
         return None
-    token_store = AppTokenStore(redis, f"app-{settings.github_app_installation_id}", key)
-    return AppInstallation(settings, key, token_store, clock=clock)
+    credential = f"app-{transport.settings.github_app_installation_id}"
+    token_store = AppTokenStore(redis, credential, key)
+    return AppInstallation(transport, key, token_store, clock=clock)
 
 
 def private_key_of(settings: Settings) -> RSAPrivateKey | None:

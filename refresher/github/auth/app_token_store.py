@@ -35,6 +35,11 @@ class AppToken:
     expires_at: float
     permissions: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def authorization(self) -> str:
+        """Value of the `Authorization` header, a secret."""
+        return f"Bearer {self.secret}"
+
 
 class AppTokenStore:
     """The current token of one installation; methods may raise `redis.RedisError`.

@@ -4,10 +4,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
-
-import requests
-from requests.auth import AuthBase
 
 from shared import budgets
 from shared.settings import Settings
@@ -49,8 +47,12 @@ class Credential(Protocol):
             CredentialError: no token can be obtained at the moment.
         """
 
-    def renew(self) -> bool:
-        """Discard the token that GitHub refused; return whether a new one can be obtained."""
+    def renew(self, refused: str | None) -> bool:
+        """Discard the token that GitHub refused; return whether a new one can be obtained.
+
+        Args:
+            refused: value of `Authorization` in the refused request.
+        """
 
     def excess(self, headers: Mapping[str, str]) -> list[str]:
         """What the credential may see beyond public data, in words; empty if GitHub does not say.
@@ -73,7 +75,7 @@ class Token:
     def __repr__(self) -> str:
         return f"Token({self.id})"
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A digest of the token."""
         authorization = self.authorization()
@@ -104,7 +106,7 @@ class Token:
         """Value of the `Authorization` header."""
         return None if self.secret is None else f"Bearer {self.secret}"
 
-    def renew(self) -> bool:
+    def renew(self, refused: str | None) -> bool:  # noqa: ARG002
         """Always False: only a person can replace a token."""
         return False
 
@@ -117,25 +119,6 @@ class Token:
 
 
 ANONYMOUS = Token()
-
-
-class Sending(AuthBase):
-    """Adds `Authorization` to a request, or nothing.
-
-    With any `auth` object, `requests` does not send what a .netrc file holds.
-
-    Args:
-        authorization: the value; None to send none.
-    """
-
-    def __init__(self, authorization: str | None) -> None:
-        self._authorization = authorization
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header to a request."""
-        if self._authorization is not None:
-            request.headers["Authorization"] = self._authorization
-        return request
 
 
 def tokens_of(settings: Settings) -> tuple[Token, ...]:

@@ -9,8 +9,9 @@ from redis import Redis, ResponseError
 from reader.cache.subscriber import Subscriber
 from scripts.embedded_redis import EmbeddedRedis
 from shared.redis import keys
-from tests.builders import CATALOGUE, announce, make_entry, on_demand, store_entry, tracked
-from tests.reader.bench import PATIENCE, Bench, WatchedSynchronizer
+from tests.builders import CATALOGUE, NOW, announce, make_entry, on_demand, store_entry, tracked
+from tests.reader.bench import CLIENT, PATIENCE, Bench, WatchedSynchronizer
+from tests.waiting import eventually
 
 ORG = tracked("/orgs/Netflix")
 USER = on_demand("/users/mona")
@@ -104,13 +105,23 @@ def running(listening: WatchedSynchronizer) -> Iterator[WatchedSynchronizer]:
 def test_a_running_synchronizer_loads_what_is_announced(
     redis: Redis, bench: Bench, running: WatchedSynchronizer
 ) -> None:
-    store_entry(redis, USER, make_entry(b"new"))
-    with bench.waiters.waiting_for(USER) as waiter:
+    bench.local.put(USER, make_entry(b"old"), NOW)
+    store_entry(redis, USER, make_entry(b"new", version=2, validated_at=NOW + 1))
+    announce(redis, USER)
+
+    def body() -> bytes | None:
+        held = bench.local.peek(USER)
+        return held.entry.body if held else None
+
+    assert eventually(lambda: body() == b"new", within=PATIENCE)
+
+
+def test_what_is_announced_is_signalled_to_the_thread_that_waits_for_it(
+    redis: Redis, bench: Bench, listening: WatchedSynchronizer
+) -> None:
+    with bench.waiters.waiting_for(USER, CLIENT) as waiter:
         announce(redis, USER)
-        assert waiter.wait(PATIENCE) is not None
-    held = bench.local.peek(USER)
-    assert held is not None
-    assert held.entry.body == b"new"
+        assert waiter.wait(PATIENCE)
 
 
 def test_a_synchronizer_survives_what_it_cannot_check(
@@ -120,6 +131,6 @@ def test_a_synchronizer_survives_what_it_cannot_check(
     running.schedule_check(USER)
     assert isinstance(running.failures.get(timeout=PATIENCE), ResponseError)
     store_entry(redis, ORG, make_entry())
-    with bench.waiters.waiting_for(ORG) as waiter:
+    with bench.waiters.waiting_for(ORG, CLIENT) as waiter:
         running.schedule_check(ORG)
-        assert waiter.wait(PATIENCE) is not None
+        assert waiter.wait(PATIENCE)

@@ -6,13 +6,12 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.suspension import resume, suspend
 
-from reader.cache.waiters import CheckResult
+from scripts.embedded_redis import EmbeddedRedis
 from shared.measures import Measure
-from shared.queueing import REQUEST_ID, RefreshQueue
+from shared.queueing import REQUEST_ID, QueueLimits, RefreshQueue
 from shared.redis import keys
-from shared.redis.store import EntryState, Store
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.builders import (
     CATALOGUE,
@@ -24,12 +23,14 @@ from tests.builders import (
     make_failure,
     make_list_entry,
     on_demand,
+    order_of,
     queued_names,
     store_entry,
     store_failure,
     tracked,
 )
-from tests.reader.bench import KEEP, LOCAL_TTL, Bench, commands
+from tests.reader.bench import CLIENT, KEEP, LOCAL_TTL, Bench, commands
+from tests.round_trips import round_trips
 
 REPOS = tracked("/orgs/Netflix/repos")
 ORG = tracked("/orgs/Netflix")
@@ -142,10 +143,10 @@ def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_l
     bench.synchronizer.tick()
     bench.synchronizer.check_due()
     assert body_of(bench, ORG) == b"lost", "nobody is shown something older than before"
-    assert RefreshQueue(bench.redis, limit=1).is_queued(ORG), "it is asked for again"
+    assert RefreshQueue(bench.redis, QueueLimits()).is_queued(ORG), "it is asked for again"
     assert bench.synchronizer.losses == 1, "and announcements are subscribed to again"
     # What the origin has is what it had before: only the freshness of the old version moves on.
-    confirmed = make_entry(b"before", version=1, validated_at=NOW + 2, fresh_until=NOW + 1002)
+    confirmed = make_entry(b"before", version=1, confirmed_by=3, fresh_until=NOW + 1002)
     store_entry(bench.redis, ORG, confirmed)
     check(bench, ORG)
     assert body_of(bench, ORG) == b"before"
@@ -159,11 +160,11 @@ def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:
     assert commands(bench.redis, "hgetall") == before
 
 
-def test_what_a_thread_waits_for_is_loaded_and_told(bench: Bench) -> None:
+def test_what_a_thread_waits_for_is_loaded_and_signalled(bench: Bench) -> None:
     entry = store_entry(bench.redis, USER, make_entry())
-    with bench.waiters.waiting_for(USER) as waiter:
+    with bench.waiters.waiting_for(USER, CLIENT) as waiter:
         check(bench, USER)
-        assert waiter.wait(0) == CheckResult(EntryState(entry.metadata, None))
+        assert waiter.wait(0)
     assert body_of(bench, USER) == entry.body
 
 
@@ -216,26 +217,41 @@ def test_nobody_asks_before_the_backoff_ends(bench: Bench, stored: bool) -> None
     assert queued_names(bench.redis) == [ORG.name]
 
 
-def test_what_is_missing_jumps_the_queue_and_what_is_stale_does_not(bench: Bench) -> None:
-    store_entry(bench.redis, USER, make_entry(fresh_until=NOW))
-    check(bench, USER)
-    check(bench, OTHER)
-    assert queued_names(bench.redis) == [OTHER.name, USER.name]
+def test_the_invalidated_is_refreshed_before_the_missing_and_that_before_the_stale(
+    bench: Bench,
+) -> None:
+    users = [on_demand(f"/users/u{number}") for number in range(4)]
+    until = [NOW, NOW - 10, NOW + 1000]
+    for user, fresh_until in zip(users, until, strict=False):
+        store_entry(bench.redis, user, make_entry(fresh_until=fresh_until))
+    bench.redis.set(keys.invalidated_by(users[2]), "a delivery")
+    for user in users:
+        bench.synchronizer.schedule_check(user)
+    bench.synchronizer.check_due()
+    newer, older, invalidated, missing = (user.name for user in users)
+    assert order_of(bench.redis) == [invalidated, missing, older, newer]
 
 
-def test_who_waits_is_told_that_the_queue_is_full(redis: Redis) -> None:
-    bench = Bench(redis, queue_limit=1)
-    check(bench, ORG)
-    with bench.waiters.waiting_for(USER) as waiter:
-        check(bench, USER)
-        assert waiter.wait(0) == CheckResult(EntryState(None, None), turned_away=True)
+@pytest.mark.parametrize("count", [1, 20])
+def test_checks_and_their_requests_take_two_round_trips(
+    redis: Redis, redis_server: EmbeddedRedis, bench: Bench, count: int
+) -> None:
+    check(bench, OTHER)  # the script is known from now on
+    users = [on_demand(f"/users/u{number}") for number in range(count)]
+    with round_trips(redis_server.url) as counted:
+        another = Bench(counted.client)
+        for user in users:
+            another.synchronizer.schedule_check(user)
+        another.synchronizer.check_due()
+    assert counted.sent == 2
+    assert len(queued_names(redis)) == count + 1
 
 
-def test_who_waits_is_told_of_a_failure(bench: Bench) -> None:
+def test_a_check_ends_no_wait_before_the_content_is_there(bench: Bench) -> None:
     store_failure(bench.redis, USER, make_failure())
-    with bench.waiters.waiting_for(USER) as waiter:
+    with bench.waiters.waiting_for(USER, CLIENT) as waiter:
         check(bench, USER)
-        assert waiter.wait(0) == CheckResult(EntryState(None, make_failure()))
+        assert not waiter.wait(0)
 
 
 def test_an_announcement_of_what_is_held_has_it_loaded(bench: Bench) -> None:
@@ -254,12 +270,17 @@ def test_an_announcement_of_what_is_neither_held_nor_awaited_costs_nothing(bench
     assert commands(bench.redis, "hmget") == before
 
 
-def test_an_announcement_of_what_is_awaited_has_it_loaded(bench: Bench) -> None:
+def test_an_announcement_of_what_is_awaited_is_signalled_at_once(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry())
-    with bench.waiters.waiting_for(USER) as waiter:
+    with bench.waiters.waiting_for(USER, CLIENT) as waiter:
         bench.synchronizer.announced(USER, 1)
-        bench.synchronizer.check_due()
-        assert waiter.wait(0) is not None
+        assert waiter.wait(0)
+
+
+def test_a_subscription_is_signalled_to_every_thread_that_waits(bench: Bench) -> None:
+    with bench.waiters.waiting_for(USER, CLIENT) as waiter:
+        bench.synchronizer.subscribed()
+        assert waiter.wait(0)
 
 
 def test_a_subscription_has_everything_looked_at(settled: Bench) -> None:
@@ -455,13 +476,13 @@ class TestForgotten:
 
     def test_is_fetched_anew_for_who_waits(self, bench: Bench) -> None:
         self.forget(bench, 2)
-        with bench.waiters.waiting_for(USER):
+        with bench.waiters.waiting_for(USER, CLIENT):
             check(bench, USER)
         assert queued_names(bench.redis) == [USER.name]
 
     def test_what_came_after_is_held_and_renewed_as_ever(self, bench: Bench) -> None:
         self.forget(bench, 2)
-        with bench.waiters.waiting_for(USER):
+        with bench.waiters.waiting_for(USER, CLIENT):
             store_entry(bench.redis, USER, make_entry(b"new", version=3))
             check(bench, USER)
         assert body_of(bench, USER) == b"new"
@@ -476,15 +497,6 @@ class TestForgotten:
         check(bench, ORG)
         assert bench.local.peek(ORG) is not None
         assert queued_names(bench.redis) == [ORG.name]
-
-
-def test_who_waits_is_told_that_refreshing_is_paused(bench: Bench) -> None:
-    for act, suspended in ((suspend, True), (resume, False)):
-        act(bench.redis)
-        bench.synchronizer.tick()
-        with bench.waiters.waiting_for(USER) as waiter:
-            check(bench, USER)
-            assert waiter.wait(0) == CheckResult(EntryState(None, None), suspended=suspended)
 
 
 class TestAway:

@@ -1,73 +1,103 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from reader.cache.waiters import CheckResult, Waiters
-from shared.redis.store import EntryState
-from tests.builders import make_failure, on_demand
+from reader.cache.waiters import Waiters
+from tests.builders import on_demand
 
 USER = on_demand("/users/mona")
 OTHER = on_demand("/users/hubot")
-RESULT = CheckResult(EntryState(None, None))
-LATER = CheckResult(EntryState(None, make_failure()), turned_away=True)
+ONE, TWO = "192.0.2.1", "192.0.2.2"
 
 
-def test_news_told_before_the_wait_is_not_lost() -> None:
+def test_a_signal_before_the_wait_is_not_lost() -> None:
     waiters = Waiters()
-    with waiters.waiting_for(USER) as expected:
-        waiters.tell(USER, RESULT)
-        assert expected.wait(0) is RESULT
+    with waiters.waiting_for(USER, ONE) as waiter:
+        waiters.notify(USER)
+        assert waiter.wait(0)
 
 
-def test_news_told_during_the_wait_ends_it() -> None:
+def test_a_signal_during_the_wait_ends_it() -> None:
     waiters = Waiters()
-    with waiters.waiting_for(USER) as expected, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(expected.wait, 30)
-        waiters.tell(USER, RESULT)
-        assert waiting.result(30) is RESULT
+    with waiters.waiting_for(USER, ONE) as waiter, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(waiter.wait, 30)
+        waiters.notify(USER)
+        assert waiting.result(30)
 
 
-def test_news_is_taken_once() -> None:
+def test_a_signal_is_taken_once() -> None:
     waiters = Waiters()
-    with waiters.waiting_for(USER) as expected:
-        waiters.tell(USER, RESULT)
-        expected.wait(0)
-        assert expected.wait(0) is None
+    with waiters.waiting_for(USER, ONE) as waiter:
+        waiters.notify(USER)
+        waiters.notify(USER)
+        assert waiter.wait(0)
+        assert not waiter.wait(0)
 
 
-def test_of_two_pieces_of_news_the_later_counts() -> None:
+def test_a_signal_after_a_wait_ends_the_next_one() -> None:
     waiters = Waiters()
-    with waiters.waiting_for(USER) as expected:
-        waiters.tell(USER, RESULT)
-        waiters.tell(USER, LATER)
-        assert expected.wait(0) is LATER
+    with waiters.waiting_for(USER, ONE) as waiter:
+        assert not waiter.wait(0.001)
+        waiters.notify(USER)
+        assert waiter.wait(0)
 
 
-def test_a_wait_without_news_ends_with_none() -> None:
-    with Waiters().waiting_for(USER) as expected:
-        assert expected.wait(0.001) is None
+def test_a_wait_without_a_signal_ends() -> None:
+    with Waiters().waiting_for(USER, ONE) as waiter:
+        assert not waiter.wait(0.001)
 
 
-def test_news_of_something_else_is_not_told() -> None:
+def test_a_signal_about_something_else_ends_no_wait() -> None:
     waiters = Waiters()
-    with waiters.waiting_for(USER) as expected:
-        waiters.tell(OTHER, RESULT)
-        assert expected.wait(0) is None
+    with waiters.waiting_for(USER, ONE) as waiter:
+        waiters.notify(OTHER)
+        assert not waiter.wait(0)
 
 
-def test_a_resource_is_expected_inside_the_block_only() -> None:
+def test_a_loss_of_news_is_signalled_to_every_waiter() -> None:
+    waiters = Waiters()
+    with waiters.waiting_for(USER, ONE) as one, waiters.waiting_for(OTHER, ONE) as other:
+        waiters.notify_all()
+        assert one.wait(0)
+        assert other.wait(0)
+
+
+def test_a_resource_has_a_waiter_inside_the_block_only() -> None:
     waiters = Waiters()
     assert not waiters.has_waiter(USER)
-    with waiters.waiting_for(USER):
+    with waiters.waiting_for(USER, ONE):
         assert waiters.has_waiter(USER)
         assert not waiters.has_waiter(OTHER)
     assert not waiters.has_waiter(USER)
-    waiters.tell(USER, RESULT)  # to nobody, and so to no effect
+    waiters.notify(USER)  # without a waiter, and so without effect
 
 
-def test_leaving_does_not_end_the_wait_of_who_came_later() -> None:
+def test_the_end_of_a_wait_does_not_end_a_later_one() -> None:
     waiters = Waiters()
-    first = waiters.waiting_for(USER)
+    first = waiters.waiting_for(USER, ONE)
     first.__enter__()
-    with waiters.waiting_for(USER) as second:
+    with waiters.waiting_for(USER, ONE) as second:
         first.__exit__(None, None, None)
-        waiters.tell(USER, RESULT)
-        assert second.wait(0) is RESULT
+        waiters.notify(USER)
+        assert second.wait(0)
+
+
+def test_each_client_joins_a_wait_once() -> None:
+    waiters = Waiters()
+    with waiters.waiting_for(USER, ONE):
+        joined = [waiters.joins(USER, client) for client in (ONE, TWO, TWO, ONE)]
+    assert joined == [False, True, False, False]
+
+
+def test_without_a_wait_there_is_nothing_to_join() -> None:
+    waiters = Waiters()
+    with waiters.waiting_for(OTHER, ONE):
+        assert not waiters.joins(USER, TWO)
+    assert not waiters.joins(OTHER, TWO)
+
+
+def test_the_estimate_is_that_of_the_waiter() -> None:
+    waiters = Waiters()
+    assert waiters.seconds(USER) == 0
+    with waiters.waiting_for(USER, ONE) as waiter:
+        waiter.seconds = 7.5
+        assert waiters.seconds(USER) == 7.5
+    assert waiters.seconds(USER) == 0

@@ -9,8 +9,8 @@ from reader.cli.context import CommandContext
 from reader.cli.wait import ForcedRefresh, NotDoneError, polls
 from reader.fleet.snapshot import FleetWatch
 from reader.fleet.suspension import suspend
-from shared.clock import Clock
-from shared.queueing import RefreshQueue
+from shared.clock import Clock, FleetClock
+from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
 from tests.builders import NOW, make_settings, queued_names, tracked
@@ -42,10 +42,10 @@ def context(redis: Redis, time: Time) -> CommandContext:
         make_settings(),
         redis,
         catalogue,
-        RefreshQueue(redis, limit=10),
+        RefreshQueue(redis, QueueLimits(queued=10)),
         FleetWatch(redis, catalogue, clock=lambda: NOW + time.now),
         Store(redis),
-        Clock(lambda: NOW + time.now, lambda: time.now, time.sleep),
+        FleetClock(Clock(lambda: NOW + time.now, lambda: time.now, time.sleep)),
     )
 
 

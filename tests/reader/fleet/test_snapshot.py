@@ -1,5 +1,6 @@
 """A snapshot of the fleet, from what its other processes really write."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,17 +13,32 @@ from rq import Queue, Worker
 from rq.cron_scheduler_registry import get_registry_key
 from rq.suspension import suspend
 
+from reader.cli.checks.fleet import check_content
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.heartbeats import report as say
-from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
+from reader.fleet.metrics import expose
+from reader.fleet.snapshot import Fleet, FleetWatch, NodeView, OriginView, TrackedView
+from reader.status.page import page_of
+from reader.status.page_input import PageInput
 from refresher.refresh import refresh
 from shared.encodings import ENCODINGS
-from shared.measures import Measure
-from shared.queueing import QUEUE, RefreshQueue
+from shared.measures import Measure, Measures
+from shared.point_buckets import Points
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
-from tests.builders import NOW, absent_redis, make_failure, make_metadata, store_failure, tracked
+from tests.builders import (
+    NOW,
+    absent_redis,
+    make_entry,
+    make_failure,
+    make_metadata,
+    stale,
+    store_entry,
+    store_failure,
+    tracked,
+)
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.bench import commands
 from tests.refresher.workbench import lease, make_context, make_settings
@@ -59,7 +75,7 @@ def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
         context.reporter.meter.flush()
 
     yield make
-    context.origin.close()
+    context.origin.transport.close()
 
 
 def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:
@@ -161,7 +177,7 @@ def test_all_running_processes_are_shown(redis: Redis) -> None:
     queue = Queue(QUEUE, connection=redis)
     Worker([queue], connection=redis, name="a-refresher").register_birth()  # type: ignore[no-untyped-call]
     redis.zadd(get_registry_key(), {"a-scheduler": time.time(), "gone": time.time() - 200})
-    RefreshQueue(redis, limit=10).ask(ORG)
+    RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(ORG))
     fleet = make_watch(redis).snapshot()
     assert [one.id for one in fleet.readers] == ["one:5000/7"]
     assert [one.name for one in fleet.workers] == ["a-refresher"]
@@ -208,10 +224,17 @@ def test_unknown_keys_are_shown_for_a_week(redis: Redis) -> None:
 def test_pauses_are_shown(redis: Redis) -> None:
     suspend(redis)
     redis.set(keys.SUSPENDED, NOW - 60)
-    redis.set(keys.PAUSE, NOW + 60)
-    fleet = make_watch(redis).snapshot()
+    redis.hset(keys.PAUSE, mapping={"at": NOW, "hold": NOW + 60, "until": NOW + 60})
+    fleet = make_watch(redis, NOW).snapshot()
     assert (fleet.suspended, fleet.suspended_since) == (True, NOW - 60)
     assert fleet.origin_paused_until == NOW + 60
+
+
+def test_the_minute_s_points_are_shown_refilled(redis: Redis) -> None:
+    assert make_watch(redis, NOW).snapshot().points is None
+    stored = {"tracked": 0, "on-demand": 300, "at": NOW - 15, "points": 400, "reserve": 0.2}
+    redis.hset(keys.POINTS, mapping=stored)  # type: ignore[arg-type]
+    assert make_watch(redis, NOW).snapshot().points == Points(20, 320)
 
 
 class TestLooking:
@@ -232,7 +255,7 @@ class TestLooking:
     def test_is_repeated_after_a_change(self, redis: Redis) -> None:
         watch = make_watch(redis, NOW)
         first = watch.snapshot()
-        RefreshQueue(redis, limit=10).ask(ORG)
+        RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(ORG))
         assert watch.snapshot() is first
         watch.discard()
         assert watch.snapshot().queue_length == 1
@@ -256,3 +279,30 @@ class TestLooking:
         for _ in range(2):
             with pytest.raises(RedisError):
                 watch.snapshot()
+
+
+@pytest.mark.parametrize("huge", ["4102444800", "1e300", "9" * 300, "9" * 12])
+def test_pauses_of_any_length_are_shown_as_an_hour_at_most(redis: Redis, huge: str) -> None:
+    redis.hset(keys.PAUSE, items=["at", NOW, "hold", huge, "until", huge])
+    redis.set(keys.SUSPENDED, huge)
+    redis.hset(keys.aside("anonymous"), items=["at", NOW, "until", huge])
+    redis.zadd(keys.BUDGETS, {"anonymous core": NOW})
+    redis.hset(
+        keys.budget("anonymous", "core"),
+        items=["limit", 60, "remaining", 0, "reset", huge, "guessed", 0, "at", NOW],
+    )
+    store_failure(redis, ORG, make_failure(retry_at=float(huge)))
+    store_entry(redis, ORG, make_entry(validated_at=float(huge), fresh_until=float(huge)))
+    fleet = make_watch(redis, NOW).snapshot()
+    (budget,) = fleet.budgets
+    failure = views(fleet)[ORG.name].failure
+    assert failure is not None
+    ends = (fleet.origin_paused_until, budget.resets_at, budget.aside_until, failure.retry_at)
+    assert set(ends) == {NOW + 3600}
+    assert not views(fleet)[ORG.name].is_fresh
+    settings = make_settings("http://github.invalid")
+    shown = PageInput(NOW, fleet, fleet.tracked, None, "a.test:5000", settings)
+    assert "1 h" in json.dumps(page_of(shown))
+    assert page_of(shown)["resumable"] is True
+    assert b"resource_retry" in expose(NodeView(Measures({}), {}, 1), fleet.tracked, fleet)
+    assert list(check_content(fleet))

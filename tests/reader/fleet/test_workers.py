@@ -13,10 +13,11 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from reader.fleet.workers import workers
-from shared.queueing import QUEUE, RefreshQueue
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue
+from shared.redis import keys
 from shared.redis.connection import connect
 from shared.settings import load
-from tests.builders import on_demand
+from tests.builders import on_demand, stale
 
 MakeWorker = Callable[..., Worker]
 
@@ -52,7 +53,7 @@ def test_a_whole_view(redis: Redis, make_worker: MakeWorker) -> None:
 def test_each_has_its_current_job(redis: Redis, make_worker: MakeWorker) -> None:
     busy = make_worker("busy")
     make_worker("asleep").set_state(WorkerStatus.SUSPENDED)
-    RefreshQueue(redis, limit=10).ask(on_demand("/users/mona"))
+    RefreshQueue(redis, QueueLimits(queued=10)).ask(stale(on_demand("/users/mona")))
     job_id = Queue(QUEUE, connection=redis).job_ids[0]
     job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
     busy.prepare_execution(job)
@@ -105,3 +106,22 @@ def test_reading_them_leaves_the_connections_timeouts_unchanged(
     assert len(workers(client)) == 1
     assert client.connection_pool.connection_kwargs == before
     client.close()
+
+
+def test_a_worker_says_how_wrong_its_clock_is_and_its_times_are_put_right(
+    redis: Redis, make_worker: MakeWorker
+) -> None:
+    before = time.time()
+    make_worker("one")
+    redis.hset(keys.refresher("one"), "skew", "600.0")
+    (found,) = workers(redis)
+    assert found.skew == 600
+    assert found.heard_at == pytest.approx(before - 600, abs=2)
+    assert found.started_at == pytest.approx(before - 600, abs=2)
+
+
+@pytest.mark.parametrize("damage", ["", "soon", "nan", "inf"])
+def test_a_damaged_skew_is_none(redis: Redis, make_worker: MakeWorker, damage: str) -> None:
+    make_worker("one")
+    redis.hset(keys.refresher("one"), "skew", damage)
+    assert workers(redis)[0].skew == 0

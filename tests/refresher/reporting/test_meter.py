@@ -12,18 +12,23 @@ from refresher.errors import OriginError
 from refresher.github.auth.credentials import Token
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
-from refresher.reporting.meter import Expense, Meter, metered
+from refresher.github.transport import Transport
+from refresher.reporting.meter import Expense, Expenses, Meter
 from shared import measures
 from shared.clock import SYSTEM
 from shared.measures import SUM, Measure
+from shared.outcomes import RefreshOutcome
+from shared.queue_order import Lane, Priority
 from shared.redis import keys
+from shared.refresh_report import RefreshReport, timeline
 from tests.builders import absent_redis
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import (
     CREDENTIAL_ID,
+    ORG,
     TOKEN,
-    make_budget,
     make_exchange,
+    make_limiter,
     make_settings,
 )
 
@@ -40,31 +45,35 @@ def meter(redis: Redis) -> Meter:
 class TestExpense:
     """Cost of one refresh."""
 
-    def test_has_all_requests_and_the_last_that_was_said(self, meter: Meter) -> None:
-        with meter.expense() as expense:
+    @pytest.fixture
+    def expenses(self) -> Expenses:
+        return Expenses()
+
+    def test_has_all_requests_and_the_last_that_was_said(self, expenses: Expenses) -> None:
+        with expenses.expense() as expense:
             assert expense == Expense()
-            meter.observe(make_exchange(200, headers={"X-RateLimit-Remaining": "7"}))
-            meter.observe(make_exchange(304))
+            expenses.observe(make_exchange(200, headers={"X-RateLimit-Remaining": "7"}))
+            expenses.observe(make_exchange(304))
             assert expense == Expense(requests=2, not_modified=1, status=304, left=7)
-            meter.observe(make_exchange(None))
+            expenses.observe(make_exchange(None))
             assert expense == Expense(requests=3, not_modified=1, status=None, left=7)
 
-    def test_leaves_out_what_a_refresh_inside_of_it_costs(self, meter: Meter) -> None:
-        with meter.expense() as outer:
-            meter.observe(make_exchange(200))
-            with meter.expense() as inner:
-                meter.observe(make_exchange(304))
-            meter.observe(make_exchange(404))
+    def test_leaves_out_what_a_refresh_inside_of_it_costs(self, expenses: Expenses) -> None:
+        with expenses.expense() as outer:
+            expenses.observe(make_exchange(200))
+            with expenses.expense() as inner:
+                expenses.observe(make_exchange(304))
+            expenses.observe(make_exchange(404))
         assert inner == Expense(requests=1, not_modified=1, status=304)
         assert outer == Expense(requests=2, status=404)
 
-    def test_ends_with_its_block_also_when_that_raises(self, meter: Meter) -> None:
-        with meter.expense() as outer:
-            with pytest.raises(ZeroDivisionError), meter.expense():
+    def test_ends_with_its_block_also_when_that_raises(self, expenses: Expenses) -> None:
+        with expenses.expense() as outer:
+            with pytest.raises(ZeroDivisionError), expenses.expense():
                 _ = 1 / 0
-            meter.observe(make_exchange(200))
+            expenses.observe(make_exchange(200))
         assert outer.requests == 1
-        meter.observe(make_exchange(200))  # of no refresh
+        expenses.observe(make_exchange(200))  # of no refresh
         assert outer.requests == 1
 
 
@@ -106,8 +115,9 @@ class TestCounts:
 
     def test_of_several_refreshers_are_summed(self, redis: Redis) -> None:
         for _ in range(3):
-            with metered(redis, SYSTEM) as meter:
-                meter.observe(make_exchange())
+            meter = Meter(redis, SYSTEM)
+            meter.observe(make_exchange())
+            meter.flush()
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 3}
 
     def test_wait_for_a_redis_that_is_away(self, redis: Redis) -> None:
@@ -128,31 +138,65 @@ class TestCounts:
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 2}
 
     def test_of_many_threads_are_all_there(self, redis: Redis, meter: Meter) -> None:
+        expenses = Expenses()
+
         def observe(_: int) -> None:
             for _ in range(250):
                 meter.observe(make_exchange())
+                expenses.observe(make_exchange())
                 meter.count(Measure.REFRESHES, "tracked", "fresh")
 
-        with meter.expense() as expense, ThreadPoolExecutor(8) as threads:
+        with expenses.expense() as expense, ThreadPoolExecutor(8) as threads:
             list(threads.map(observe, range(8)))
         meter.flush()
         assert expense.requests == 2000
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 2000}
         assert counts(redis, Measure.REFRESHES) == {("tracked", "fresh"): 2000}
 
-    def test_are_in_redis_when_the_job_is_over_even_by_an_error(self, redis: Redis) -> None:
-        def fail() -> None:
-            with metered(redis, SYSTEM) as meter:
-                meter.observe(make_exchange())
-                raise ZeroDivisionError
+    def test_of_the_time_in_the_queue_are_by_lane_and_priority(
+        self, redis: Redis, meter: Meter
+    ) -> None:
+        meter.waited(Lane.ON_DEMAND, Priority.WAITING, 0.3)
+        meter.waited(Lane.TRACKED, Priority.STALE, 0.3)
+        meter.flush()
+        assert counts(redis, Measure.QUEUE_SECONDS) == {
+            (lane, priority, label): amount
+            for lane, priority in (("on-demand", "waiting"), ("tracked", "stale"))
+            for label, amount in (("0.5", 1), (SUM, 0.3))
+        }
 
-        with pytest.raises(ZeroDivisionError):
-            fail()
-        assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1}
+    def test_are_not_lost_by_a_flush_while_redis_is_away(self) -> None:
+        meter = Meter(absent_redis(), SYSTEM)
+        meter.observe(make_exchange())
+        meter.flush()
 
-    def test_end_no_job_where_redis_is_away(self) -> None:
-        with metered(absent_redis(), SYSTEM) as meter:
-            meter.observe(make_exchange())
+
+class TestReports:
+    """The reports of a worker wait for the round trip that takes its next jobs."""
+
+    @staticmethod
+    def make_report() -> RefreshReport:
+        return RefreshReport(1.0, ORG.name, RefreshOutcome.UPDATED, 0.1)
+
+    def test_are_written_at_once_if_they_are_not_batched(self, redis: Redis, meter: Meter) -> None:
+        meter.report(ORG, self.make_report(), keep_s=60)
+        assert timeline(redis) == [self.make_report()]
+
+    def test_wait_for_a_round_trip_and_are_written_once(self, redis: Redis) -> None:
+        meter = Meter(redis, SYSTEM, is_batched=True)
+        meter.report(ORG, self.make_report(), keep_s=60)
+        assert timeline(redis) == []
+        for _ in range(2):
+            with redis.pipeline() as pipeline:
+                meter.add_reports(pipeline)
+                pipeline.execute()
+        assert timeline(redis) == [self.make_report()]
+
+    def test_wait_no_longer_than_the_counts(self, redis: Redis) -> None:
+        meter = Meter(redis, SYSTEM, is_batched=True)
+        meter.report(ORG, self.make_report(), keep_s=60)
+        meter.flush()
+        assert timeline(redis) == [self.make_report()]
 
 
 class TestTheOrigin:
@@ -208,13 +252,13 @@ class TestAgainstTheStandIn:
     ) -> Iterator[GitHubClient]:
         settings = make_settings(github.url, github_api_token=request.param)
         origin = GitHubClient(
-            settings,
-            make_budget(redis, settings, tracked=True),
+            Transport(settings, clock=SYSTEM),
+            make_limiter(redis, settings),
             observe=meter.observe,
             clock=SYSTEM,
         )
         yield origin
-        origin.close()
+        origin.transport.close()
 
     @pytest.mark.parametrize(
         ("origin", "points"), [(TOKEN, 2), (None, 3)], indirect=["origin"], ids=["token", "none"]
@@ -242,9 +286,7 @@ class TestAgainstTheStandIn:
         with pytest.raises(OriginError):
             origin.get(origin.url_of("/orgs/Netflix"))
         github.configure(tokens=[])
-        with meter.expense() as expense:
-            assert origin.get(origin.url_of("/orgs/Netflix")).status == 401
+        assert origin.get(origin.url_of("/orgs/Netflix")).status == 401
         meter.flush()
-        assert expense.requests == 1
         assert counts(redis, Measure.POINTS) == {}
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("none",): 1, ("401",): 1}

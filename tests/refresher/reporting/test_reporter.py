@@ -10,7 +10,7 @@ from redis import Redis
 
 from refresher.github.auth.credentials import Token
 from refresher.github.exchange import Exchange
-from refresher.reporting.meter import Meter
+from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Ended, Reporter
 from shared import measures
 from shared.clock import SYSTEM
@@ -31,7 +31,13 @@ EVENTS = {"updated", "unchanged", "failed", "fenced", "broken", "no-lock"}
 @pytest.fixture
 def reporter(redis: Redis) -> Reporter:
     return Reporter(
-        redis, Meter(redis, SYSTEM), SYSTEM, keep_s=660, request_id="abc-123", job_id="job-1"
+        redis,
+        Meter(redis, SYSTEM),
+        Expenses(),
+        SYSTEM,
+        keep_s=660,
+        request_id="abc-123",
+        job_id="job-1",
     )
 
 
@@ -42,6 +48,12 @@ def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 def exchange(status: int | None = 200, left: int = 42) -> Exchange:
     return Exchange(status, 0.1, Token("secret"), {"X-RateLimit-Remaining": str(left)})
+
+
+def observe(reporter: Reporter, exchange: Exchange) -> None:
+    """Count a request of the refresh, and of the fleet."""
+    reporter.meter.observe(exchange)
+    reporter.expenses.observe(exchange)
 
 
 def report(reporter: Reporter, ended: Ended, resource: Resource = ORG) -> None:
@@ -62,8 +74,8 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
 def test_a_whole_report(reporter: Reporter, redis: Redis) -> None:
     metadata = make_metadata(validated_at=time.time() - 100)
     with reporter.reporting(REPOS) as running:
-        reporter.meter.observe(exchange(200))
-        reporter.meter.observe(exchange(304, left=41))
+        observe(reporter, exchange(200))
+        observe(reporter, exchange(304, left=41))
         running.ended = Ended(RefreshOutcome.UPDATED, EntryState(metadata, None), pages=3)
     (found,) = timeline(redis)
     assert time.time() - 5 < found.at <= time.time()
@@ -113,7 +125,7 @@ def test_a_failure_without_a_status_has_that_of_the_last_answer(
 ) -> None:
     mute = Failure(FailureKind.NOT_JSON, "x", None, 1, since=1.0, at=2.0, retry_at=9.0)
     with reporter.reporting(ORG) as running:
-        reporter.meter.observe(exchange(200))
+        observe(reporter, exchange(200))
         running.ended = Ended(RefreshOutcome.FAILED, failure=mute)
     assert [found.status for found in timeline(redis)] == [200]
 
@@ -123,7 +135,7 @@ def test_a_refresh_that_raises_is_broken_and_raises(
 ) -> None:
     def fail() -> None:
         with reporter.reporting(ORG):
-            reporter.meter.observe(exchange(200))
+            observe(reporter, exchange(200))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -150,7 +162,7 @@ def test_every_end_is_counted_and_logged_and_what_asked_the_origin_is_kept(
 def test_the_record_has_what_all_refreshes_cost(reporter: Reporter, redis: Redis) -> None:
     for status in (200, 304):
         with reporter.reporting(USER_VIEW) as running:
-            reporter.meter.observe(exchange(status))
+            observe(reporter, exchange(status))
             running.ended = Ended(RefreshOutcome.UPDATED)
     with redis.pipeline() as pipeline:
         ask_for_record(pipeline, USER_VIEW)
@@ -162,9 +174,9 @@ def test_the_record_has_what_all_refreshes_cost(reporter: Reporter, redis: Redis
 def test_a_refresh_inside_another_has_its_own_report(reporter: Reporter, redis: Redis) -> None:
     with reporter.reporting(USER_VIEW) as outer:
         with reporter.reporting(ORG) as inner:
-            reporter.meter.observe(exchange(304))
+            observe(reporter, exchange(304))
             inner.ended = Ended(RefreshOutcome.UNCHANGED)
-        reporter.meter.observe(exchange(200))
+        observe(reporter, exchange(200))
         outer.ended = Ended(RefreshOutcome.UPDATED)
     found = {one.resource: (one.requests, one.status) for one in timeline(redis)}
     assert found == {ORG.name: (1, 304), USER_VIEW.name: (1, 200)}
@@ -195,7 +207,7 @@ def test_a_redis_that_is_away_ends_no_refresh_and_the_log_has_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     away = absent_redis()
-    reporter = Reporter(away, Meter(away, SYSTEM), SYSTEM, keep_s=660)
+    reporter = Reporter(away, Meter(away, SYSTEM), Expenses(), SYSTEM, keep_s=660)
     reporter.progress(ORG, 1, 2)
     report(reporter, Ended(RefreshOutcome.UPDATED))
     assert [fields(line)["outcome"] for line in caplog.records] == ["updated"]

@@ -5,7 +5,6 @@ private repositories: with each kind of credential the stored response equals, b
 one without a credential. Of internal repositories this is shown for the kinds that see the most.
 """
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -112,13 +111,13 @@ def stored_with(
     redis.flushdb()
     settings = make_settings(world.url, **credentials)
     context = make_context(redis, settings, budgeted=True)
-    with closing(context.origin):
+    with closing(context.origin.transport):
         return {one.name: _stored(one, context) for one in resources}
 
 
 def _stored(resource: Resource, context: RefreshContext) -> Stored | RefreshOutcome:
     redis = context.storage.redis
-    redis.delete(keys.points(int(time.time() // 60)))  # a minute does not have enough of them
+    redis.delete(keys.POINTS)  # a minute does not have enough of them
     outcome = refresh(resource, context)
     entry = Store(redis).read(resource)
     if entry is None:

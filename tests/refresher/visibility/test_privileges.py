@@ -20,6 +20,7 @@ from refresher.github.conditional import Identity
 from refresher.github.exchange import Exchange
 from refresher.github.request_headers import MEDIA_TYPE
 from refresher.github.response import GitHubResponse
+from refresher.github.transport import Transport
 from refresher.reporting.meter import Meter
 from refresher.visibility.askers import may_not_push
 from refresher.visibility.privileges import Privileges, found_since, shown_by
@@ -92,7 +93,7 @@ def app_with(redis: Redis, clock: ManualClock, permissions: dict[str, str]) -> A
         github_app_installation_id=INSTALLATION_ID,
         github_app_private_key=key_pair().private,
     )
-    app = installation_of(settings, redis, clock=at(clock))
+    app = installation_of(Transport(settings, clock=SYSTEM), redis, clock=at(clock))
     assert app is not None
     token_store = AppTokenStore(redis, app.id, app._key)
     token_store.put(AppToken("ghs_0123456789", clock() + 3600, permissions), seconds=3600)

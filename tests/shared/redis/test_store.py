@@ -1,13 +1,17 @@
 import json
-from typing import Any, cast
+import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from redis import Connection, ConnectionPool, Redis
 from redis import ConnectionError as RedisConnectionError
+from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
+from shared.clock import Clock, FleetClock
 from shared.redis import keys
-from shared.redis.store import EntryState, Store
+from shared.redis.store import EntryState, Lifetimes, Store
+from shared.resources.resource import Resource
 from shared.stored_form import EXPANSION, SCHEMA
 from tests.builders import (
     NOW,
@@ -24,6 +28,7 @@ from tests.builders import (
     store_failure,
     tracked,
 )
+from tests.round_trips import round_trips
 
 REPOS = tracked("/orgs/Netflix/repos")
 USER = on_demand("/users/mona")
@@ -71,29 +76,11 @@ def test_looks_come_in_the_order_they_were_asked_for(redis: Redis, store: Store)
     assert [state.metadata and state.metadata.version for state in states[1:]] == [3, 2, 1, 0]
 
 
-class CountingConnection(Connection):
-    """Counts how often something was sent."""
-
-    sent = 0
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        self.sent += 1
-        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
-
-
 def test_many_looks_take_one_round_trip(redis: Redis, redis_server: EmbeddedRedis) -> None:
     users = [on_demand(f"/users/u{number}") for number in range(50)]
-    pool = ConnectionPool.from_url(
-        redis_server.url, connection_class=CountingConnection, max_connections=1
-    )
-    with Redis.from_pool(pool) as client:
-        store = Store(client)
-        store.state(USER)  # which connects
-        connection = cast(CountingConnection, pool.get_connection())
-        pool.release(connection)
-        before = connection.sent
-        store.states(users)
-        assert connection.sent == before + 1
+    with round_trips(redis_server.url) as counted:
+        Store(counted.client).states(users)
+    assert counted.sent == 1
 
 
 def test_a_look_does_not_read_the_body(redis: Redis, store: Store) -> None:
@@ -186,3 +173,61 @@ def test_a_negative_answer_lacks_no_views(redis: Redis, store: Store) -> None:
     meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
     redis.hset(keys.entry(REPOS), "meta", json.dumps({**meta, "derived": {}}))
     assert store.state(REPOS).is_current(NOW)
+
+
+class TestTime:
+    """Redis's time comes with what is read, and bounds it."""
+
+    def test_every_reading_of_states_and_every_pulse_measures_redis_s_clock(
+        self, redis: Redis
+    ) -> None:
+        reads: list[Callable[[Store], object]] = [lambda store: store.state(USER), Store.pulse]
+        for read in reads:
+            clock = FleetClock(Clock(lambda: 0.0, time.monotonic, time.sleep))
+            read(Store(redis, clock=clock))
+            assert clock.now() == pytest.approx(redis.time()[0], abs=5)
+
+    @pytest.mark.parametrize(("resource", "lifetime"), [(REPOS, 1000), (USER, 60)])
+    def test_content_is_fresh_for_no_longer_than_its_kind_allows(
+        self, redis: Redis, resource: Resource, lifetime: float
+    ) -> None:
+        store = Store(redis, lifetimes=Lifetimes(tracked=1000, on_demand=60))
+        store_entry(redis, resource, make_entry(validated_at=NOW, fresh_until=1e99))
+        entry, state = store.read(resource), store.state(resource)
+        assert entry is not None
+        assert entry.metadata == state.metadata
+        assert entry.metadata.fresh_until == NOW + lifetime
+        store_entry(redis, resource, make_entry(validated_at=NOW, fresh_until=NOW + 7))
+        metadata = store.state(resource).metadata
+        assert metadata is not None
+        assert metadata.fresh_until == NOW + 7
+
+    def test_a_failure_from_before_an_operator_resumed_holds_nothing_back(
+        self, redis: Redis, store: Store
+    ) -> None:
+        now = redis.time()[0]
+        store_failure(redis, REPOS, make_failure(at=now - 10, retry_at=now + 3000))
+        held = store.state(REPOS).failure
+        assert held is not None
+        assert held.holds_back(now)
+        redis.set(keys.RESUMED, now - 5)
+        freed = store.state(REPOS).failure
+        assert freed is not None
+        assert not freed.holds_back(now)
+        store_failure(redis, REPOS, make_failure(at=now - 2, retry_at=now + 3000))
+        later = store.state(REPOS).failure
+        assert later is not None
+        assert later.holds_back(now)
+
+    @pytest.mark.parametrize(
+        "resumed", ["", "soon", "nan", "inf", "1e300", "9" * 300, "4102444800"]
+    )
+    def test_a_time_of_resuming_that_is_not_past_ends_nothing(
+        self, redis: Redis, store: Store, resumed: str
+    ) -> None:
+        now = redis.time()[0]
+        store_failure(redis, REPOS, make_failure(at=now - 10, retry_at=now + 3000))
+        redis.set(keys.RESUMED, resumed)
+        failure = store.state(REPOS).failure
+        assert failure is not None
+        assert failure.holds_back(now)

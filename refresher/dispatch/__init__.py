@@ -1,0 +1,8 @@
+"""Many refreshes at once in one RQ worker: takes jobs in order, runs them in threads.
+
+- `slots`: how many jobs of each lane may run at once; pure.
+- `take`: takes the next jobs from the queue, in one round trip.
+- `dispatcher`: hands them to threads, and takes the next ones when these end.
+- `job_records`: what RQ's own tools show of running and ended jobs.
+- `pace`: how long refreshes take, for those who wait.
+"""

@@ -1,0 +1,201 @@
+"""Runs the jobs of one refresher in threads: hands them out, and takes the next ones as they end.
+
+One thread at a time takes jobs for all free slots. A thread whose job has ended does so if no
+other thread is doing it, so the next job begins at once. When the queue is empty, the main thread
+waits for the bell of a lane that has room.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Condition, Thread
+from typing import Protocol
+
+from redis import Redis, RedisError
+
+from refresher.dispatch.slots import Slots
+from refresher.dispatch.take import JobTaker, Taken, TakenJob, taken_from
+from shared.clock import Clock
+from shared.queue_order import Lane
+from shared.redis import keys
+from shared.redis.connection import reason_of
+from shared.redis.scripts import Batch
+
+log = logging.getLogger("refresher")
+
+TICK = 1.0  # seconds between two looks at everything, should a bell be lost
+_PAUSE = 0.5  # seconds before the next try after Redis failed
+
+
+class Records(Protocol):
+    """What must be written about jobs; written in the round trip that takes the next ones."""
+
+    def add(self, batch: Batch) -> Callable[[], None]:
+        """Add what is to be written to a batch; return what to call once it is written."""
+
+
+class Dispatcher:
+    """Takes jobs and runs them.
+
+    Args:
+        redis: the fleet's Redis.
+        taker: takes jobs from the queue.
+        slots: how many jobs run at once.
+        records: what is written about ended jobs.
+        run: runs one job; called in many threads; must not raise.
+        clock: the process's clock.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        taker: JobTaker,
+        slots: Slots,
+        *,
+        records: Records,
+        run: Callable[[TakenJob], None],
+        clock: Clock,
+    ) -> None:
+        self._redis = redis
+        self._taker = taker
+        self._slots = slots
+        self._records = records
+        self._run = run
+        self._clock = clock
+        self._changed = Condition()
+        self._is_taking = False
+        self._must_take_again = False
+        self._again_at = 0.0  # `clock.monotonic()` at which on-demand jobs may be taken again
+        self._jobs: SimpleQueue[TakenJob] = SimpleQueue()
+        self._threads = 0
+        self._is_stopped = False
+        self._is_away = False
+        self.is_suspended = False
+
+    @property
+    def running(self) -> dict[Lane, int]:
+        """Number of running jobs in each lane."""
+        with self._changed:
+            return dict(self._slots.running)
+
+    def stop(self) -> None:
+        """Take no more jobs; may be called by a signal handler."""
+        self._is_stopped = True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job runs."""
+        return not any(self.running.values())
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until no job runs; return whether that came in so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not any(self._slots.running.values()), seconds)
+
+    def step(self, *, is_patient: bool = True) -> bool:
+        """Take what can be taken now; then wait for more, at most for a tick.
+
+        Args:
+            is_patient: wait.
+
+        Returns:
+            Whether Redis responded.
+        """
+        is_there = self.take()
+        if not is_there:
+            self._clock.sleep(_PAUSE)
+        elif is_patient and not self._is_stopped:
+            return self._wait_for_bell()
+        return is_there
+
+    def take(self) -> bool:
+        """Take jobs for all free slots, unless another thread is at it; whether Redis responded."""
+        with self._changed:
+            if self._is_taking:
+                self._must_take_again = True
+                return True
+            self._is_taking = True
+        is_there = False
+        try:
+            is_there = self._guarded(self._take_once)
+            while is_there and self._is_taken_from_again():
+                is_there = self._guarded(self._take_once)
+        finally:
+            if not is_there:
+                with self._changed:
+                    self._is_taking = False
+        return is_there
+
+    def _is_taken_from_again(self) -> bool:
+        """Whether a slot became free meanwhile; if not, another thread may take."""
+        with self._changed:
+            self._is_taking = self._must_take_again
+            return self._is_taking
+
+    def _take_once(self) -> None:
+        with self._changed:
+            self._must_take_again = False
+            wanted, free = self._slots.wanted(), self._slots.free
+        taken = self._ask_queue([] if self._is_stopped else wanted, free)
+        with self._changed:
+            for job in taken.jobs:
+                self._slots.enter(job.lane)
+            missing = self._slots.total - self._slots.free - self._threads
+        for _ in range(missing):
+            self._start_thread()
+        for job in taken.jobs:
+            self._jobs.put(job)
+
+    def _ask_queue(self, wanted: Sequence[tuple[Lane, int]], free: int) -> Taken:
+        batch = Batch(self._redis)
+        written = self._records.add(batch)
+        self._taker.add(batch, wanted, most=free)
+        taken = taken_from(batch.execute()[-1])
+        written()
+        self.is_suspended = taken.is_suspended
+        self._again_at = self._clock.monotonic() + taken.again if taken.again else 0.0
+        return taken
+
+    def _wait_for_bell(self) -> bool:
+        now = self._clock.monotonic()
+        patience = TICK if self._again_at <= now else min(TICK, self._again_at - now)
+        with self._changed:
+            lanes = [lane for lane, _ in self._slots.wanted()]
+            if self._again_at > now:
+                lanes = [lane for lane in lanes if lane is not Lane.ON_DEMAND]
+            if not lanes or self.is_suspended:
+                self._changed.wait(patience)
+                return True
+        bells = [keys.bell(lane) for lane in lanes]
+        return self._guarded(lambda: self._redis.blpop(bells, timeout=patience))
+
+    def _guarded(self, step: Callable[[], object]) -> bool:
+        """Whether Redis responded; log the beginning and the end of an outage."""
+        try:
+            step()
+        except RedisError as error:
+            if not self._is_away:
+                log.error("Redis is away: %s", reason_of(error))
+            self._is_away = True
+            return False
+        if self._is_away:
+            log.warning("Redis is back")
+        self._is_away = False
+        return True
+
+    def _start_thread(self) -> None:
+        self._threads += 1
+        # A daemon: a job that hangs must not keep the process from ending.
+        Thread(target=self._work, name=f"refresh-{self._threads}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                self._run(job)
+            except Exception:
+                log.exception("unexpected error while running job %s", job.id)
+            with self._changed:
+                self._slots.leave(job.lane)
+                self._changed.notify_all()
+            self.take()

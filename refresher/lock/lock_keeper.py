@@ -1,0 +1,92 @@
+"""Extends all locks that a process holds, for as long as it holds them."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Condition, Thread
+from typing import Protocol
+
+# Locks that are extended at once: if Redis is slow, one after the other would expire.
+_AT_ONCE = 8
+
+
+class Extendable(Protocol):
+    """A lock that must be extended now and then."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to extend it."""
+
+    def extend_if_due(self) -> bool:
+        """Extend it; return whether it is still held."""
+
+
+class LockKeeper:
+    """One thread for all locks of a process; thread-safe.
+
+    Args:
+        pause: seconds between two checks.
+        watchdog: called after each pause while a lock is held.
+    """
+
+    def __init__(self, *, pause: float, watchdog: Callable[[], None] = lambda: None) -> None:
+        self._pause = pause
+        self._watchdog = watchdog
+        self._changed = Condition()
+        self._held: set[Extendable] = set()
+        self._extending: set[Extendable] = set()
+        self._pool: ThreadPoolExecutor | None = None
+        self._thread: Thread | None = None
+        self._is_closed = False
+
+    def keep(self, lock: Extendable) -> None:
+        """Extend a lock from now on."""
+        with self._changed:
+            self._held.add(lock)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="locks", daemon=True)
+                self._thread.start()
+
+    def drop(self, lock: Extendable) -> None:
+        """Extend a lock no more; waits for an extension that is under way."""
+        with self._changed:
+            self._held.discard(lock)
+            self._changed.wait_for(lambda: lock not in self._extending)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._is_closed, self._pause):
+                    return
+                due = [lock for lock in self._held - self._extending if lock.is_due]
+                self._extending.update(due)
+                is_busy = bool(self._held)
+            if is_busy:
+                self._watchdog()
+            for lock in due:
+                self._executor().submit(self._extend, lock)
+
+    def _extend(self, lock: Extendable) -> None:
+        is_held = False
+        try:
+            is_held = lock.extend_if_due()
+        finally:
+            with self._changed:
+                self._extending.discard(lock)
+                if not is_held:
+                    self._held.discard(lock)
+                self._changed.notify_all()
+
+    def _executor(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lock")
+        return self._pool

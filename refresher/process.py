@@ -1,0 +1,211 @@
+"""One refresher process: what all its refreshes share, put together here and nowhere else.
+
+The composition root: clocks, randomness and the environment enter here, and are handed on.
+"""
+
+import logging
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock
+from uuid import uuid4
+
+from refresher.context import RefreshContext, RefreshPolicy
+from refresher.github.auth.credentials import Credential
+from refresher.github.auth.pool import credentials_of
+from refresher.github.budget import Budget, Share
+from refresher.github.client import GitHubClient
+from refresher.github.exchange import Exchange
+from refresher.github.transport import Transport
+from refresher.lock.large_list_limit import LargeListLimit, large_at_once
+from refresher.lock.refresh_lock import RefreshLocks
+from refresher.lock.start_conditions import StartConditions
+from refresher.reporting.meter import Expenses, Meter
+from refresher.reporting.reporter import Reporter
+from refresher.spacing import Spacing
+from refresher.storage.storage import Storage
+from refresher.visibility.privileges import Privileges
+from shared.clock import FLEET
+from shared.clock_skew import SkewLog
+from shared.redis.connection import connect, connect_to_lock_masters
+from shared.resources.catalogue import Catalogue
+from shared.resources.resource import Resource
+from shared.settings import Settings, load_or_exit
+
+log = logging.getLogger("refresher")
+
+
+class RefresherProcess:
+    """What the refreshes of one process share; made after each fork.
+
+    Args:
+        settings: of the process.
+        watchdog: called about once a second while a lock is held.
+    """
+
+    def __init__(self, settings: Settings, *, watchdog: Callable[[], None]) -> None:
+        self.pid = os.getpid()
+        self.settings = settings
+        self.catalogue = Catalogue.of(settings)
+        self.fleet_clock = FLEET
+        self.clock = self.fleet_clock.clock
+        self.redis = connect(settings)
+        self._masters = connect_to_lock_masters(settings)
+        self._stopping = Event()
+        self.skew_log = SkewLog(self.fleet_clock, log)
+        self.storage = Storage.of(self.redis, settings, clock=self.fleet_clock)
+        self.meter = Meter(self.redis, self.clock, is_batched=not is_work_horse())
+        self._transport = Transport(settings, clock=self.clock)
+        self._budget = Budget(
+            self.redis,
+            settings,
+            credentials_of(self._transport, self.redis, clock=self.clock),
+            clock=self.clock,
+            new_id=lambda: uuid4().hex,
+            should_stop=self._stopping.is_set,
+        )
+        self._locks = RefreshLocks(
+            self.redis,
+            lifetime=settings.lock_ttl,
+            clock=self.clock,
+            masters=self._masters,
+            watchdog=watchdog,
+        )
+        refreshes = 1 if is_work_horse() else settings.refresh_concurrency
+        large_lists = LargeListLimit(self.redis, large_at_once(refreshes))
+        self._conditions = StartConditions(self._locks, large_lists)
+        self._policy = RefreshPolicy.of(settings, chance=random.random)
+
+    @property
+    def credentials(self) -> Sequence[Credential]:
+        """All credentials; only the anonymous one if none are configured."""
+        return self._budget.credentials
+
+    def context(self, resource: Resource, asked_with: Mapping[str, str]) -> RefreshContext:
+        """Everything that one refresh needs.
+
+        Args:
+            resource: to refresh.
+            asked_with: `job_id` and `request_id`, as far as they are known.
+        """
+        privileges = Privileges(self.redis, self.settings.privileged_credentials, clock=self.clock)
+        expenses = Expenses()
+
+        def observe(exchange: Exchange) -> None:
+            self.meter.observe(exchange)
+            expenses.observe(exchange)
+            privileges.observe(exchange)
+
+        keep = self.settings.on_demand_keep + self.settings.on_demand_ttl
+        return RefreshContext(
+            self.storage,
+            GitHubClient(
+                self._transport,
+                self._budget.limiter(Share.TRACKED if resource.tracked else Share.ON_DEMAND),
+                observe=observe,
+                clock=self.clock,
+            ),
+            self._conditions,
+            Reporter(
+                self.redis,
+                self.meter,
+                expenses,
+                self.clock,
+                keep_s=int(keep) + 1,
+                spacing=Spacing(self.settings.origin_points_per_minute),
+                **asked_with,
+            ),
+            privileges,
+            self._policy,
+            self.clock,
+            self._stopping.is_set,
+        )
+
+    def stop(self) -> None:
+        """Let refreshes end that wait, or that read a long list: the process is shutting down."""
+        self._stopping.set()
+
+    def flush(self) -> None:
+        """Write what was counted and reported."""
+        self.meter.flush()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._locks.close()
+        self._transport.close()
+        self.redis.close()
+        for master in self._masters:
+            master.close()
+
+
+_lock = Lock()
+
+
+@dataclass
+class _Process:
+    """This process.
+
+    Args:
+        components: None before they are made.
+        server: the process that `serve` was called in.
+    """
+
+    components: RefresherProcess | None = None
+    server: int | None = None
+
+
+_process = _Process()
+
+
+def serve() -> RefresherProcess:
+    """The components of this process, which runs many jobs and flushes counters by itself."""
+    _process.server = os.getpid()
+    return current()
+
+
+def is_work_horse() -> bool:
+    """Whether this process was forked by RQ's own worker for one job."""
+    return _process.server != os.getpid()
+
+
+def current() -> RefresherProcess:
+    """The components of this process; makes them if there are none.
+
+    Raises:
+        SystemExit: a setting is invalid.
+    """
+    with _lock:
+        made = _process.components
+        if made is None or made.pid != os.getpid():
+            watchdog = _end_with_parent() if is_work_horse() else _do_nothing
+            made = _process.components = RefresherProcess(load_or_exit(), watchdog=watchdog)
+        return made
+
+
+def close() -> None:
+    """Close and forget the components of this process."""
+    with _lock:
+        if _process.components is not None:
+            _process.components.close()
+        _process.components = None
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """A check that ends this work horse if its RQ worker is gone.
+
+    Nothing else would end the work horse if it hangs. Without the check, a worker that was killed,
+    or a Ctrl-C that ran out of patience, would leave an orphan behind. Its lock expires, and
+    another worker takes over.
+    """
+    parent = os.getppid()
+
+    def check() -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return check
+
+
+def _do_nothing() -> None:
+    pass

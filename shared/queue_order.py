@@ -1,0 +1,39 @@
+"""The order of queued refreshes: lanes that share the refreshers, and priorities inside a lane.
+
+RQ's list `refresh` holds the jobs. Beside it, each lane has one sorted set for each priority
+(`shared.redis.keys.order`), from which refreshers take the next job. A plain `rq worker` knows
+nothing of them: it takes the jobs of the list in the order in which they came.
+"""
+
+from enum import StrEnum
+
+from shared.resources.resource import Resource
+
+
+class Lane(StrEnum):
+    """Jobs that share a limit of how many run at once."""
+
+    TRACKED = "tracked"
+    LARGE = "large"  # tracked lists of many pages
+    ON_DEMAND = "on-demand"
+
+
+class Priority(StrEnum):
+    """Why a refresh is requested; in this order jobs of a lane are served."""
+
+    WAITING = "waiting"  # a client waits for it
+    INVALIDATED = "invalidated"  # GitHub or an operator reported a change
+    MISSING = "missing"  # nothing is stored, and no client waits
+    STALE = "stale"  # the oldest content first
+    AHEAD = "ahead"  # fresh, but not for long
+
+
+PRIORITIES = tuple(Priority)
+# Of so many jobs that a lane gives out, one is the first of another priority than the highest, each
+# priority in turn. So the lowest priority gets at least one job in `TURN * len(PRIORITIES)`.
+TURN = 4
+
+
+def lane_of(resource: Resource) -> Lane:
+    """The lane of a resource, except that the queue moves large lists to `Lane.LARGE`."""
+    return Lane.TRACKED if resource.tracked else Lane.ON_DEMAND

@@ -1,0 +1,177 @@
+"""The Lua of the queue that requests refreshes: one step, one round trip.
+
+Turns. Clients who wait for on-demand content are served in turns by client address, and each
+client's jobs in the order in which they came (start-time fair queueing: Goyal, Vin, Cheng, 1996). A
+job's score is the number of its round: the one after its client's last job, but not before the
+present round. So a client with a hundred jobs and a client with one wait equally long for their
+first. A fraction below 1 keeps the jobs of one round in the order in which they came.
+
+When a second client waits for the same job, the job gets the better turn of the two.
+"""
+
+from shared import point_buckets
+from shared.queue_order import PRIORITIES
+
+_PRIORITIES = "local PRIORITIES = {" + ", ".join(f"'{one}'" for one in PRIORITIES) + "}\n"
+
+# Removes a job from the order, where it has a place.
+# `order` and `places` are the names of the sorted sets without their lane, and of the hash.
+DROP = """
+local function drop(order, places, job)
+  local lane, priority = string.match(redis.call('HGET', places, job) or '', '(%S+) (%S+)')
+  if lane then redis.call('ZREM', order .. lane .. ':' .. priority, job) end
+  redis.call('HDEL', places, job)
+end
+"""
+
+# Requests a refresh.
+# KEYS: 1 RQ's list, 2 RQ's set of queues, 3 the job, 4 asked, 5 queued, 6 running, 7 large lists,
+#       8 places, 9 the client's waits, 10 points, 11 pace, 12 suspended, 13 RQ's set of workers.
+# ARGV: 1 to 4 prefixes of order, turns, bell and RQ's jobs; 5 lane; 6 priority; 7 score within the
+#       priority, or empty for the time of the request; 8 job id; 9 resource id; 10 client, or
+#       empty; 11 seconds that a client waits; 12 jobs that may wait for one client; 13 jobs that
+#       may be queued on demand; 14 milliseconds between two requests for a resource; 15 seconds
+#       that the job is remembered; 16 points a minute; 17 share kept for tracked resources; 18
+#       whether the request is unconditional ('always'), whether it runs or not; then the fields
+#       and values of the job.
+# Returns what `shared.queueing.Asked` names, and the estimated seconds until the refresh is done.
+ASK = (
+    _PRIORITIES
+    + DROP
+    + point_buckets.LUA
+    + """
+local now = now_by_redis()
+local order, turns, bell, jobs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local lane, priority, job, resource, client = ARGV[5], ARGV[6], ARGV[8], ARGV[9], ARGV[10]
+local is_waiting = priority == 'waiting'
+if lane == 'tracked' and redis.call('SISMEMBER', KEYS[7], resource) == 1 then lane = 'large' end
+order, turns, bell = order .. lane .. ':', turns .. lane, bell .. lane
+
+local function rank(name)
+  for at, one in ipairs(PRIORITIES) do if one == name then return at end end
+  return #PRIORITIES + 1
+end
+
+-- The score of a job for which this client waits, were it queued now.
+local function turn_of(client)
+  local present = tonumber(redis.call('ZSCORE', turns, '') or '0')
+  local last = tonumber(redis.call('ZSCORE', turns, client) or '0')
+  return math.max(math.floor(present), last) + 1
+end
+
+-- Seconds until it is the turn of a job with this score, and until it is done: the jobs before it
+-- share the refreshers, and each costs a point.
+local function estimate(score)
+  local before = redis.call('ZCOUNT', order .. 'waiting', '-inf', '(' .. score)
+  local pace = redis.call('HMGET', KEYS[11], 'slots', 'seconds')
+  local workers = math.max(1, redis.call('SCARD', KEYS[13]))
+  local seconds = tonumber(pace[2] or '0')
+  local turn = (before + 1) * seconds / (workers * math.max(1, tonumber(pace[1] or '1')))
+  if lane == 'on-demand' then
+    local points, reserve = tonumber(ARGV[16]), tonumber(ARGV[17])
+    local _, left = bucket_levels(KEYS[10], points, reserve, now)
+    local rate = points * (1 - reserve) / 60
+    if before + 1 > left then turn = math.max(turn, (before + 1 - left) / rate) end
+  end
+  return turn, turn + seconds
+end
+
+local function remember(job, priority)
+  local deadline = is_waiting and now + tonumber(ARGV[11]) or 0
+  redis.call('HSET', KEYS[8], job, string.format('%s %s %.3f %.3f', lane, priority, now, deadline))
+end
+
+local function place(job, score)
+  redis.call('ZADD', order .. priority, score, job)
+  remember(job, priority)
+end
+
+local function queue_with_turn(job, add)
+  local round = turn_of(client)
+  local count = redis.call('INCR', turns .. ':count')
+  redis.call('EXPIRE', turns .. ':count', 3600)
+  local score = round + (count % 1048576) / 1048576
+  add(score)
+  redis.call('ZADD', turns, round, client)
+  return score
+end
+
+if is_waiting and redis.call('EXISTS', KEYS[12]) == 1 then return {'suspended', '0'} end
+if ARGV[18] == '' and redis.call('EXISTS', KEYS[6]) == 1 then
+  return {'under-way', '0'}
+end
+local old = redis.call('GET', KEYS[5])
+if old and ARGV[18] == '' then
+  if redis.call('LPOS', KEYS[1], old) then
+    local place_of_old = redis.call('HGET', KEYS[8], old)
+    local its = string.match(place_of_old or '', '%S+ (%S+)')
+    local score = its and tonumber(redis.call('ZSCORE', order .. its, old))
+    if not score then return {'under-way', '0'} end
+    if rank(priority) < rank(its) then
+      redis.call('ZREM', order .. its, old)
+      if is_waiting then
+        score = queue_with_turn(old, function(new) place(old, new) end)
+      else
+        place(old, now)
+      end
+    elseif is_waiting then
+      if turn_of(client) < math.floor(score) then
+        score = queue_with_turn(old, function(new) redis.call('ZADD', order .. its, new, old) end)
+      end
+      remember(old, its)
+    end
+    if not is_waiting then return {'under-way', '0'} end
+    local _, done = estimate(score)
+    return {'under-way', tostring(done)}
+  end
+  drop(ARGV[1], KEYS[8], old)  -- a plain worker took it, or the queue was emptied
+end
+if ARGV[18] == '' and redis.call('EXISTS', KEYS[4]) == 1 then return {'under-way', '0'} end
+
+local wait = '0'
+if lane == 'on-demand' and ARGV[18] == '' then
+  if is_waiting then
+    local turn, done = estimate(turn_of(client))
+    wait = tostring(done)
+    redis.call('ZREMRANGEBYSCORE', KEYS[9], '-inf', now)
+    if redis.call('ZCARD', KEYS[9]) >= tonumber(ARGV[12]) then return {'too-many', wait} end
+    if turn > tonumber(ARGV[11]) then return {'too-late', wait} end
+  end
+  local length = 0
+  for _, one in ipairs(PRIORITIES) do length = length + redis.call('ZCARD', order .. one) end
+  if length >= tonumber(ARGV[13]) then
+    -- Something less urgent makes room: the last job of a lower priority, or fresher content.
+    local gone = nil
+    for at = #PRIORITIES, rank(priority), -1 do
+      local last = redis.call('ZRANGE', order .. PRIORITIES[at], -1, -1, 'WITHSCORES')
+      local is_lower = at > rank(priority)
+      if last[1] and (is_lower or (ARGV[7] ~= '' and tonumber(ARGV[7]) < tonumber(last[2]))) then
+        gone = last[1]
+        break
+      end
+    end
+    if not gone then return {'turned-away', wait} end
+    redis.call('LREM', KEYS[1], -1, gone)
+    drop(ARGV[1], KEYS[8], gone)
+    redis.call('DEL', jobs .. gone)
+  end
+  if is_waiting then
+    redis.call('ZADD', KEYS[9], now + tonumber(ARGV[11]), resource)
+    redis.call('PEXPIRE', KEYS[9], math.ceil(1000 * tonumber(ARGV[11])))
+  end
+end
+
+redis.call('SET', KEYS[4], 1, 'PX', ARGV[14])
+redis.call('SET', KEYS[5], job, 'EX', ARGV[15])
+redis.call('HSET', KEYS[3], unpack(ARGV, 19))
+redis.call('SADD', KEYS[2], KEYS[1])
+redis.call('RPUSH', KEYS[1], job)
+if is_waiting then
+  queue_with_turn(job, function(score) place(job, score) end)
+else
+  place(job, ARGV[7] == '' and now or tonumber(ARGV[7]))
+end
+if redis.call('LLEN', bell) == 0 then redis.call('RPUSH', bell, 1) end
+return {'queued', wait}
+"""
+)

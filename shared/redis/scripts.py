@@ -1,0 +1,69 @@
+"""Lua scripts, alone or as a part of a pipeline, without round trips of their own.
+
+redis-py's `Script` asks Redis before each pipeline with a script whether Redis knows the script.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis, RedisError
+from redis.exceptions import NoScriptError, ResponseError
+
+
+class Script:
+    """A Lua script, sent by its digest. Redis forgets scripts when it restarts.
+
+    Args:
+        text: Lua.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, client: Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run the script; may raise `redis.RedisError`."""
+        try:
+            return client.evalsha(self.digest, len(keys), *keys, *args)
+        except NoScriptError:
+            return client.eval(self.text, len(keys), *keys, *args)
+
+
+class Batch:
+    """Commands and scripts that are sent in one round trip, in order; not a transaction.
+
+    Args:
+        client: of Redis.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._scripts: dict[int, tuple[Script, Sequence[str], Sequence[Any]]] = {}
+        self.pipeline = client.pipeline(transaction=False)
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> None:
+        """Add a script."""
+        self._scripts[len(self.pipeline)] = (script, keys, args)
+        self.pipeline.evalsha(script.digest, len(keys), *keys, *args)
+
+    def execute(self) -> list[Any]:
+        """Send everything and return the replies, in order.
+
+        A script that Redis does not know is run alone, after the rest.
+
+        Raises:
+            redis.RedisError: Redis is away, or a command failed.
+        """
+        with self.pipeline:
+            replies = self.pipeline.execute(raise_on_error=False)
+        for at, (script, keys, args) in self._scripts.items():
+            if isinstance(replies[at], NoScriptError):
+                try:
+                    replies[at] = script(self._client, keys, args)
+                except ResponseError as error:  # raised once the other scripts have run, too
+                    replies[at] = error
+        for reply in replies:
+            if isinstance(reply, RedisError):
+                raise reply
+        return replies

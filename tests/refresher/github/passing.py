@@ -1,0 +1,67 @@
+"""Time that passes for what the budget has stored in Redis, without waiting for it.
+
+The budget's scripts read Redis's clock. So a test makes what is stored older instead.
+"""
+
+import time
+from typing import cast
+
+from redis import Redis
+
+from shared.budgets import SLOT_SECONDS, SLOTS
+from shared.redis import keys
+
+_TIMES = ("at", "until", "hold", "reset")
+
+
+class Passing:
+    """The clock of a process in a test: `later` moves it, and ages what Redis holds.
+
+    Args:
+        redis: holds a budget.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.passed = 0.0
+
+    @property
+    def now(self) -> float:
+        """Unix time in seconds, by Redis's clock."""
+        seconds, microseconds = self._redis.time()
+        return seconds + microseconds / 1e6
+
+    def monotonic(self) -> float:
+        """Seconds since a fixed point."""
+        return time.monotonic() + self.passed
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.passed += seconds
+        redis = self._redis
+        for key in cast(list[bytes], redis.keys("*")):
+            if redis.type(key) == b"hash" and b":budget-history:" in key:
+                self._turn(key, seconds)
+            elif redis.type(key) == b"hash":
+                for name in _TIMES:
+                    value = cast(bytes | None, redis.hget(key.decode(), name))
+                    if value is not None:
+                        redis.hset(key.decode(), name, str(float(value) - seconds))
+            if 0 <= redis.pttl(key) <= 1000 * seconds:
+                redis.delete(key)
+            elif redis.pttl(key) > 0:
+                redis.pexpire(key, redis.pttl(key) - int(1000 * seconds))
+        for name in (keys.IN_FLIGHT, keys.BUDGETS):
+            for member, score in cast(
+                list[tuple[bytes, float]], redis.zrange(name, 0, -1, withscores=True)
+            ):
+                redis.zadd(name, {member: score - seconds})
+
+    def _turn(self, key: bytes, seconds: float) -> None:
+        """Move a history by whole slots."""
+        values = cast(list[bytes], self._redis.hvals(key.decode()))
+        self._redis.delete(key)
+        for value in values:
+            slot, left = value.split()
+            moved = int(slot) - round(seconds / SLOT_SECONDS)
+            self._redis.hset(key.decode(), str(moved % SLOTS), f"{moved} {left.decode()}")
