@@ -3,6 +3,7 @@
 The composition root: clocks, randomness and the environment enter here, and are handed on.
 """
 
+import logging
 import os
 import socket
 import time
@@ -31,11 +32,14 @@ from reader.telemetry.request_ids import RequestIds
 from reader.telemetry.request_telemetry import RequestTelemetry
 from reader.webhooks.receiver import Webhooks
 from shared.clock import SYSTEM, Clock, FleetClock
+from shared.clock_skew import SkewLog
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.store import Lifetimes, Store
 from shared.resources.catalogue import Catalogue
 from shared.settings import Settings
+
+log = logging.getLogger("reader")
 
 # Threads that never wait for content, so that hits and health checks always find one.
 SPARE_THREADS = 16
@@ -184,9 +188,13 @@ class ReaderProcess:
     def _make_reporter(
         self, telemetry: RequestTelemetry, local: LocalCache, lookup: Lookup, redis: Redis
     ) -> ProcessReporter:
+        skew_log = SkewLog(self.fleet_clock, log)
+
         def state() -> ProcessState:
-            missing = len(local.missing(self.catalogue.tracked))
-            return ProcessState(*local.usage(), missing=missing, waiting=lookup.waiting)
+            missing, waiting = len(local.missing(self.catalogue.tracked)), lookup.waiting
+            return ProcessState(
+                *local.usage(), missing=missing, waiting=waiting, skew=skew_log.check()
+            )
 
         folder, pid = os.environ.get(process_files.FOLDER), os.getpid()
         return ProcessReporter(

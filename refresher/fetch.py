@@ -23,7 +23,8 @@ from refresher.visibility.access import Access
 from refresher.visibility.askers import ANONYMOUS_ONLY, Askers
 from refresher.visibility.parent_repository import Parent, parent_repository
 from refresher.visibility.response_reader import PublicContent, ResponseReader
-from shared.outcomes import RefreshOutcome
+from shared.outcomes import FailureKind, RefreshOutcome
+from shared.queueing import JOB_TIMEOUT
 from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
@@ -156,7 +157,7 @@ class Fetch:
                             self._note(page)
                             return None
                         reading.note(page)
-                        if self._must_wait(page):
+                        if self._must_wait(page) or self._must_stop(page):
                             return RefreshOutcome.HELD_BACK
                         is_of_a_credential = is_of_a_credential or page.is_of_a_credential
                     case ReadAgain():
@@ -181,6 +182,16 @@ class Fetch:
             self.context.clock,
             askers.among,
         )
+
+    def _must_stop(self, page: PageRead) -> bool:
+        """Whether the process shuts down before the list is read; its pages are kept.
+
+        Raises:
+            OriginError: the refresh takes too long.
+        """
+        if self.held.age > JOB_TIMEOUT.total_seconds():
+            raise OriginError(FailureKind.TIMEOUT, "the refresh took too long")
+        return page.is_one_of_several and self.context.should_stop()
 
     def _must_wait(self, page: PageRead) -> bool:
         """Report a page; return whether the list must be left for later: it is a large one."""

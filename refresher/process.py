@@ -27,7 +27,7 @@ from refresher.reporting.reporter import Reporter
 from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
-from shared.clock import FleetClock
+from shared.clock import FLEET
 from shared.clock_skew import SkewLog
 from shared.redis.connection import connect, connect_to_lock_masters
 from shared.resources.catalogue import Catalogue
@@ -53,7 +53,7 @@ class RefresherProcess:
         self.pid = os.getpid()
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
-        self.fleet_clock = FleetClock()
+        self.fleet_clock = FLEET
         self.clock = self.fleet_clock.clock
         self.redis = connect(settings)
         self._masters = connect_to_lock_masters(settings)
@@ -70,6 +70,8 @@ class RefresherProcess:
             new_id=lambda: uuid4().hex,
             should_stop=self._stopping.is_set,
         )
+        if not is_work_horse():
+            self._budget.start()
         self._locks = RefreshLocks(
             self.redis,
             lifetime=settings.lock_ttl,
@@ -117,13 +119,14 @@ class RefresherProcess:
                 self.meter,
                 expenses,
                 self.clock,
-                Spacing(self.settings.origin_points_per_minute),
                 keep_s=int(keep) + 1,
+                spacing=Spacing(self.settings.origin_points_per_minute),
                 **asked_with,
             ),
             privileges,
             self._policy,
             self.clock,
+            self._stopping.is_set,
         )
 
     def stop(self) -> None:
@@ -135,7 +138,8 @@ class RefresherProcess:
         self.meter.flush()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Settle what has not been settled, and close all connections."""
+        self._budget.close()
         self._locks.close()
         self._transport.close()
         self.redis.close()

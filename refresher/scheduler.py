@@ -19,7 +19,7 @@ from rq.cron_scheduler_registry import get_registry_key
 from rq.exceptions import SchedulerNotFound
 from rq.utils import now as utc_now
 
-from shared.clock import Clock, FleetClock
+from shared.clock import FLEET, Clock, FleetClock
 from shared.clock_skew import SkewLog
 from shared.logs import logging_config
 from shared.queue_order import Priority
@@ -204,7 +204,7 @@ def main() -> int:
     settings = load_or_exit()
     dictConfig(logging_config(settings.log_format))
     redis = connect(settings)
-    clock = FleetClock()
+    clock = FLEET
     store = Store(redis, clock=clock, lifetimes=Lifetimes.of(settings))
     ahead = RefreshAhead(settings, redis, clock=clock.clock, store=store)
     scheduler = Scheduler(redis, clock=clock, logging_level=logging.WARNING)

@@ -81,7 +81,7 @@ class RefreshWorker(SimpleWorker):
                 signal came.
         """
         formats = {name: known[name] for name in _LOG_FORMATS if name in known}
-        self._until_redis_answers(lambda: self.bootstrap(*arguments[:3], **formats))
+        self.bootstrap(*arguments[:3], **formats)
         process = serve()
         self._make(process)
         with suppress(RedisError):
@@ -104,6 +104,22 @@ class RefreshWorker(SimpleWorker):
         self._process.stop()
         self._dispatcher.stop()
 
+    def register_birth(self) -> None:
+        """Register as soon as Redis responds."""
+        self._until_redis_answers(self._register)
+
+    def subscribe(self) -> None:
+        """Listen for RQ's commands as soon as Redis responds."""
+        self._until_redis_answers(super().subscribe)
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        """Set the state that RQ's tools show; without Redis, a later tick does."""
+        if pipeline is not None:
+            super().set_state(state, pipeline)
+            return
+        with suppress(RedisError):
+            super().set_state(state)
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Renew the registration; register again if Redis has lost it."""
         if pipeline is not None:
@@ -112,8 +128,7 @@ class RefreshWorker(SimpleWorker):
         with suppress(RedisError):
             super().heartbeat(timeout)
             if not self.connection.hexists(self.key, "birth"):
-                self.connection.delete(self.key)
-                self.register_birth()  # type: ignore[no-untyped-call]
+                self._register()
 
     def run_maintenance_tasks(self) -> None:
         """Run maintenance; what fails is done next time."""
@@ -124,6 +139,11 @@ class RefreshWorker(SimpleWorker):
         """Unregister, if Redis is there."""
         with suppress(RedisError):
             super().teardown()  # type: ignore[no-untyped-call]
+
+    def _register(self) -> None:
+        if self.birth_date is not None:  # registered earlier, perhaps by a try that was cut off
+            self.connection.delete(self.key)
+        super().register_birth()  # type: ignore[no-untyped-call]
 
     def _make(self, process: RefresherProcess) -> None:
         settings = process.settings
@@ -178,8 +198,9 @@ class RefreshWorker(SimpleWorker):
                 pipeline.hset(keys.PACE, "slots", self._slots.limits[Lane.ON_DEMAND])
                 if self._pace.seconds is not None:
                     pipeline.hset(keys.PACE, "seconds", self._pace.seconds)
-                self._records.add_registrations(pipeline)
+                written = self._records.add_registrations(pipeline)
                 pipeline.execute()
+            written()
             self.heartbeat()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()

@@ -132,6 +132,10 @@ class FleetClock:
         return math.copysign(max(0.0, abs(apart) - known.error), apart)
 
 
+# Of this process; like `SYSTEM`, only the modules that start a process use it.
+FLEET = FleetClock()
+
+
 def seconds_of(reply: tuple[int, int]) -> float:
     """The reply of Redis's `TIME` as Unix time in seconds."""
     seconds, microseconds = reply

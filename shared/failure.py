@@ -49,7 +49,7 @@ class Failure:
         """
         if self.at > resumed_at:
             return self
-        return replace(self, retry_at=min(self.retry_at, resumed_at))
+        return replace(self, retry_at=self.at)
 
     def to_json(self) -> str:
         """The record as it is stored."""

@@ -195,7 +195,9 @@ class Settings(BaseSettings):
     )
     origin_connect_timeout: Seconds = Field(5, description="seconds to connect to GitHub")
     origin_read_timeout: Seconds = Field(15, description="seconds of silence from GitHub")
-    origin_deadline: Seconds = Field(60, description="seconds for one whole response of GitHub")
+    origin_deadline: Seconds = Field(
+        60, description="seconds for one whole exchange with GitHub, connecting included"
+    )
     origin_max_bytes: Bytes = Field(
         20 * 1024 * 1024, description="bytes of one response of GitHub, decompressed"
     )

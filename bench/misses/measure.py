@@ -15,12 +15,14 @@ from bench.misses.figures import AtOrigin, Place, Sample, sample_of
 from bench.misses.load import Load
 from bench.misses.origin_process import Seen
 from bench.misses.servers import LIMIT, Compared, Server, compared
+from bench.misses.small_bodies import path_of
 from bench.throughput import rotated, say
 from bench.workloads import LIST
 from tests.waiting import eventually
 
 DELAY = 0.2  # seconds of the origin for each response
 QUIET, WITH_LIST, SECURE = "quiet", "list", "TLS"
+_FEW = 100  # repositories of the organisation, where no large list is refreshed
 _BETWEEN = 1.0  # seconds between two requests for the list's refresh
 _SETTLED = 1.5  # seconds without a request for the list, after which its refresh is over
 _SETTLING = 60.0  # seconds for that, at most
@@ -57,6 +59,9 @@ ALONE = Scenario("alone", 1, 15, 15)
 ONE_PATH = Scenario("one path", 200, 1, 200, wide=True)
 STALE = Scenario("stale", 32, 100, 1_000_000, seconds=2.0, again=THIRTY_TWO.name)
 COLD = (EIGHT, THIRTY_TWO, HUNDRED)
+_FIRST = Scenario("first", 8, 16, 16)
+# They need a cache.
+_NO_LIMIT = frozenset({ONE_PATH.name, STALE.name})
 
 
 @dataclass(frozen=True)
@@ -104,18 +109,12 @@ def measure(plan: Plan, programs: Mapping[str, Path]) -> Results:
     Raises:
         BenchError: a server or the load failed.
     """
-    begun, samples = time.monotonic(), []
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        say("starting the servers with TLS to the origin")
-        with compared(folder / "tls", programs, repositories=100, secure=True) as servers:
-            rounds = Rounds(servers, plan)
-            for number in range(plan.secure_rounds):
-                say(f"TLS, round {number + 1} of {plan.secure_rounds}")
-                samples += rounds.all_of(SECURE, number, plan.secure)
+        samples = _secure_rounds(plan, programs, Path(temporary)) if plan.secure_rounds else []
         say("starting the servers without TLS")
         with compared(
-            folder / "plain", programs, repositories=plan.repositories, secure=False
+            Path(temporary) / "plain", programs, repositories=plan.repositories, secure=False
         ) as servers:
             rounds = Rounds(servers, plan)
             for number in range(plan.rounds):
@@ -125,10 +124,21 @@ def measure(plan: Plan, programs: Mapping[str, Path]) -> Results:
                 say(f"round {number + 1}, while the list is refreshed")
                 samples += rounds.all_of(WITH_LIST, number, plan.scenarios)
                 now = time.monotonic()
-                if now - begun + (now - round_begun) > plan.seconds:
-                    say(f"{number + 1} rounds are all that the time allows")
+                if number + 1 < plan.rounds and now - begun + (now - round_begun) > plan.seconds:
+                    say("the time allows no further round")
                     break
             return Results(samples, servers.processes)
+
+
+def _secure_rounds(plan: Plan, programs: Mapping[str, Path], folder: Path) -> list[Sample]:
+    say("starting the servers with TLS to the origin")
+    samples = []
+    with compared(folder / "tls", programs, repositories=_FEW, secure=True) as servers:
+        rounds = Rounds(servers, plan)
+        for number in range(plan.secure_rounds):
+            say(f"TLS, round {number + 1} of {plan.secure_rounds}")
+            samples += rounds.all_of(SECURE, number, plan.secure)
+    return samples
 
 
 class Rounds:
@@ -146,7 +156,7 @@ class Rounds:
         self._objects: dict[tuple[str, str, str], int] = {}
         servers.origin.delay(DELAY)
         for server in servers.servers:  # each opens its first connections to the origin
-            self._load(server, EIGHT, self._new_objects(EIGHT))
+            self._load(server, _FIRST, self._new_objects(_FIRST))
 
     def all_of(self, phase: str, number: int, scenarios: Sequence[Scenario]) -> list[Sample]:
         """One round of the scenarios."""
@@ -154,7 +164,7 @@ class Rounds:
         with refreshing(self._compared) if phase == WITH_LIST else nullcontext():
             for scenario in scenarios:
                 for server in rotated(self._compared.servers, number):
-                    if server.name == LIMIT and scenario in {ONE_PATH, STALE}:
+                    if server.name == LIMIT and scenario.name in _NO_LIMIT:
                         continue
                     place = Place(number, phase, scenario.name, server.name)
                     samples.append(self._sample(place, scenario, server))
@@ -170,7 +180,9 @@ class Rounds:
         after = server.cpu()
         seen, log = self._compared.origin.log()
         pages = [one for one in seen if one.target.partition("?")[0].endswith("/repos")]
-        small = [one for one in seen if one.target.startswith(("/repos/", "/users/"))]
+        # Without what an earlier scenario has left in the queue.
+        own = {path_of(self._objects[at] + number) for number in range(scenario.objects)}
+        small = [one for one in seen if one.target in own]
         cpu = {kind: used - before[kind] for kind, used in after.items()}
         connections = log.connections - 1  # without the one that read the log before
         at_origin = AtOrigin(small, pages, log.most_at_once, connections, log.handshakes)

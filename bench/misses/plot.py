@@ -64,8 +64,7 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
     rates.set_ylim(len(rows) - 0.5, -0.5)
     handles, names = rates.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False)
-    rounds = len({one.round for one in samples})
-    figure.supxlabel(f"median, least and most of {rounds} rounds", fontsize=9)
+    figure.supxlabel("median, least and most of the rounds", fontsize=9)
     figure.savefig(path, dpi=_DPI)
 
 

@@ -120,7 +120,9 @@ def tables(results: Results) -> str:
     """All tables, in Markdown."""
     samples = results.samples
     rounds = {phase: len({one.round for one in samples if one.phase == phase}) for phase in PHASES}
-    processes = ", ".join(f"{count} {kind}s" for kind, count in results.processes.items())
+    processes = ", ".join(
+        f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in results.processes.items()
+    )
     parts = [
         f"Rounds: {rounds[QUIET]}, with TLS {rounds[SECURE]}. Ours: {processes}. The limit has "
         f"{connections_of_the_limit()} connections. Each cell is a median (least..most of the "

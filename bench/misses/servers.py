@@ -154,7 +154,8 @@ def _ours(
         eventually(reader.is_healthy, within=_STARTING, what="the tracked content is held")
     port, wide_port = (int(reader.url.rpartition(":")[2]) for reader in readers)
     groups = {
-        "reader": [reader.process.pid for reader in readers],
+        "reader": [readers[0].process.pid],
+        "reader of 4": [readers[1].process.pid],
         "refresher": [refresher.process.pid for refresher in refreshers],
         "scheduler": [scheduler.process.pid],
         "Redis": [fleet.redis_server.pid],

@@ -160,7 +160,7 @@ class Synchronizer:
         now = self._clock()
         for resource in self._catalogue.tracked:
             held = self._local.peek(resource)
-            if held is None or held.check_at <= now:
+            if held is None or held.is_due(now):
                 self.schedule_check(resource)
         pulse = self._store.pulse()
         self._find_losses(pulse.changes)

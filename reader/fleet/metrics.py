@@ -202,6 +202,14 @@ def _processes(fleet: Fleet) -> Iterator[Metric]:
     for state in ("idle", "busy", "suspended"):
         workers.add_metric([state], sum(one.state == state for one in fleet.workers))
     yield workers
+    skew = GaugeMetricFamily(
+        PREFIX + "clock_skew_seconds",
+        "The largest number of seconds that a machine's clock is away from Redis's, by process.",
+        labels=["process"],
+    )
+    for process, running in (("reader", fleet.readers), ("refresher", fleet.workers)):
+        skew.add_metric([process], max((abs(one.skew) for one in running), default=0))
+    yield skew
     yield _gauge("schedulers", "Running schedulers.", fleet.schedulers)
     yield _gauge("readers", "Running reader processes of all nodes.", len(fleet.readers))
 

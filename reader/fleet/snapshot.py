@@ -25,6 +25,7 @@ from shared.redis.store import Store
 from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.time_bounds import time_of
 
 _POPULAR = 20  # on-demand resources in a snapshot
 _MAX_AGE = 1.0  # seconds that a snapshot is shared by all callers
@@ -117,7 +118,7 @@ class OriginView:
     Args:
         answered_at: Unix time in seconds; None if it is not known.
         status: HTTP status.
-        clock_offset: seconds that its clock is ahead of the refreshers'.
+        clock_offset: seconds that its clock is ahead of Redis's.
     """
 
     answered_at: float | None = None
@@ -248,7 +249,7 @@ class FleetWatch:
             measures=measures.read(redis),
             queue_length=self._queue.length(),
             suspended=pulse.is_suspended,
-            suspended_since=None if since is None else float(since),
+            suspended_since=None if since is None else time_of(since),
             origin=_origin(origin),
             origin_paused_until=budgets.paused_until(pause, resumed=float(resumed or 0), now=now),
             points=levels_now(points, now=now),

@@ -22,7 +22,7 @@ _STEP = 0.25  # seconds after which a waiting thread looks whether it is to stop
 class Turns:
     """One line of waiting threads.
 
-    The event of a thread that tries is set, that of a thread that sleeps is not.
+    The event of a thread that is to try, or that tries, is set; that of one that sleeps is not.
 
     Args:
         wait: waits until an event is set, or for a number of seconds.
@@ -31,8 +31,9 @@ class Turns:
     def __init__(self, wait: Callable[[Event, float], object] = Event.wait) -> None:
         self._wait = wait
         self._line: deque[Event] = deque()
+        self._trying: set[Event] = set()
+        self._try_again = False  # a place was freed while all were awake
         self._lock = Lock()
-        self._try_again = False  # a place was freed while all were trying
 
     @property
     def is_empty(self) -> bool:
@@ -43,7 +44,6 @@ class Turns:
     def joined(self) -> Iterator[Event]:
         """A place in the line, for the block."""
         mine = Event()
-        mine.set()
         with self._lock:
             self._line.append(mine)
         try:
@@ -51,6 +51,7 @@ class Turns:
         finally:
             with self._lock:
                 self._line.remove(mine)
+                self._trying.discard(mine)
             self.wake()
 
     def wake(self) -> None:
@@ -70,13 +71,17 @@ class Turns:
             pause: seconds after which the first tries by itself.
         """
         with self._lock:
-            if self._try_again:
-                self._try_again = False
-                return True
+            if mine in self._trying:  # in vain
+                if self._try_again:
+                    self._try_again = False
+                    return True
+                self._trying.remove(mine)
+                mine.clear()
             is_first = self._line[0] is mine
-            mine.clear()
         self._wait(mine, min(pause, _STEP) if is_first else _STEP)
         with self._lock:
             if self._line[0] is mine:
                 mine.set()
-            return mine.is_set()
+            if mine.is_set():
+                self._trying.add(mine)
+            return mine in self._trying

@@ -58,7 +58,7 @@ class HeldLock:
         self._lock = lock
         self._mark = mark
         self._lifetime = lifetime
-        self._extended_at = since
+        self._taken_at = self._extended_at = since
         self._clock = clock
 
     @property
@@ -66,6 +66,11 @@ class HeldLock:
         """Whether the lock has expired by our own clock, which a stopped process has, too."""
         age = self._clock.monotonic() - self._extended_at
         return age > self._lifetime * (1 - _CLOCK_DRIFT)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the lock was taken."""
+        return self._clock.monotonic() - self._taken_at
 
     @property
     def is_due(self) -> bool:

@@ -63,8 +63,8 @@ class Reporter:
         meter: counts, for the fleet.
         expenses: cost of the refreshes of this job.
         clock: the process's clock.
-        spacing: how long a resource rests after a refresh.
         keep_s: seconds for which the record of an on-demand resource is kept.
+        spacing: how long a resource rests after a refresh; None if it does not rest.
         request_id: of the client's request that caused the job; None if there was none.
         job_id: RQ's id of the job; None outside of a job.
     """
@@ -73,8 +73,8 @@ class Reporter:
     meter: Meter
     expenses: Expenses
     clock: Clock
-    spacing: Spacing
     keep_s: int
+    spacing: Spacing | None = None
     request_id: str | None = None
     job_id: str | None = None
 
@@ -147,7 +147,9 @@ class Reporter:
         if not report.is_event:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)
-        pause = self.spacing.pause(report.seconds, report.requests) if report.requests else 0.0
+        pause = 0.0
+        if self.spacing is not None and report.requests:
+            pause = self.spacing.pause(report.seconds, report.requests)
         self.meter.report(resource, report, keep_s=self.keep_s, pause=pause)
 
 

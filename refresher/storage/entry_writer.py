@@ -20,7 +20,7 @@ from refresher.storage import page_store
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import KnownPages
 from shared.clock import FleetClock, seconds_of
-from shared.entry import content_fields
+from shared.entry import Entry, content_fields
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
@@ -204,14 +204,7 @@ class EntryWriter:
         entry = content.entry(
             resource, version=token, now=now, lifetime=lifetime, changed_at=changed_at
         )
-        metadata = entry.metadata
-        fields: Mapping[str, bytes | float | str] = {
-            **content_fields(entry),
-            "validated_at": metadata.validated_at,
-            "fresh_until": metadata.fresh_until,
-            "confirmed_by": str(metadata.confirmed_by),
-            "name": resource.name,
-        }
+        fields = _entry_fields(entry) | {"name": resource.name}
         entry_arguments = [part for pair in fields.items() for part in pair]
         pages = page_store.fields_of(content.pages, content.ids)
         arguments = [
@@ -333,6 +326,17 @@ def _common_keys(resource: Resource) -> list[str]:
 def _content_keys(resource: Resource) -> list[str]:
     stored = [keys.entry(resource), keys.pages(resource), keys.failure(resource)]
     return [*_common_keys(resource), *stored, keys.reading(resource)]
+
+
+def _entry_fields(entry: Entry) -> dict[str, bytes | float | str]:
+    """All fields of an entry's hash except its name."""
+    metadata = entry.metadata
+    return {
+        **content_fields(entry),
+        "validated_at": metadata.validated_at,
+        "fresh_until": metadata.fresh_until,
+        "confirmed_by": str(metadata.confirmed_by),
+    }
 
 
 def _common_arguments(

@@ -68,7 +68,7 @@ suspended            string  never          reader      time at which an operato
                                                         refreshing (`rq:suspended` says whether)
 resumed              string  2 hours        reader      time at which an operator ended all pauses
                                                         and failures from before it
-refresher:{name}     hash    10 minutes     refresher   what a refresher says of itself: `skew`,
+refresher:{name}     hash    30 minutes     refresher   what a refresher says of itself: `skew`,
                                                         seconds that its clock is ahead of Redis's
 measures             hash    never          refresher   counters of refreshers, see `measures`
 origin               hash    never          refresher   GitHub's last response: status and time

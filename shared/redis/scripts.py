@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis, RedisError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 
 class Script:
@@ -59,7 +59,10 @@ class Batch:
             replies = self.pipeline.execute(raise_on_error=False)
         for at, (script, keys, args) in self._scripts.items():
             if isinstance(replies[at], NoScriptError):
-                replies[at] = script(self._client, keys, args)
+                try:
+                    replies[at] = script(self._client, keys, args)
+                except ResponseError as error:  # raised once the other scripts have run, too
+                    replies[at] = error
         for reply in replies:
             if isinstance(reply, RedisError):
                 raise reply

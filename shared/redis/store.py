@@ -17,7 +17,7 @@ from shared.redis import keys
 from shared.resources.resource import Resource
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
-from shared.time_bounds import is_past, showable
+from shared.time_bounds import is_past, time_of
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,8 @@ class Store:
 
     def read(self, resource: Resource) -> Entry | None:
         """The whole entry of a resource, of one version throughout; None if it has no entry."""
+        if self._clock.skew is None:  # the entry is judged by Redis's time
+            self._clock.measure(self._redis)
         return self._entry(
             resource, cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
         )
@@ -264,12 +266,3 @@ def _failure(value: bytes | None, resumed_at: float) -> Failure | None:
         return None if value is None else Failure.from_json(value).ended_by(resumed_at)
     except UnreadableError:
         return None
-
-
-def time_of(value: bytes | None) -> float:
-    """A stored Unix time in seconds; 0 if there is none, or if it is damaged."""
-    try:
-        time = float(value or 0)
-    except ValueError:
-        return 0.0
-    return showable(time) if math.isfinite(time) else 0.0

@@ -71,6 +71,12 @@ class WatchedRequests(RefreshRequests):
         self, resource: Resource, state: EntryState, requester: Requester, *, now: float
     ) -> AskResult | None:
         result = super().request_for(resource, state, requester, now=now)
+        if result is None:  # otherwise `join` has told it
+            self.requested.put((resource, requester.client))
+        return result
+
+    def join(self, resource: Resource, requester: Requester) -> AskResult:
+        result = super().join(resource, requester)
         self.requested.put((resource, requester.client))
         return result
 

@@ -1,17 +1,19 @@
-"""A job makes everything that it needs from the environment, and leaves nothing open."""
+"""Jobs share the components of their process, which are made from the environment."""
 
 import json
-import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from redis import Redis
+from redis import Redis, RedisError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.suspension import resume, suspend
 from rq.utils import import_attribute
 
-from refresher import jobs
+from refresher import jobs, process
 from scripts.embedded_redis import EmbeddedRedis
 from shared import measures
 from shared.measures import Measure
@@ -19,7 +21,7 @@ from shared.queueing import FORGET_JOB, JOB, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import timeline
-from tests.builders import queued_names
+from tests.builders import on_demand, queued_names, stale
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.workbench import ORG, REPOS, USER_VIEW
 from tests.waiting import eventually
@@ -28,9 +30,11 @@ from tests.waiting import eventually
 @pytest.fixture(autouse=True)
 def _environment(
     monkeypatch: pytest.MonkeyPatch, github: FakeGitHub, redis_server: EmbeddedRedis
-) -> None:
+) -> Iterator[None]:
     monkeypatch.setenv("REDIS_URL", redis_server.url)
     monkeypatch.setenv("GITHUB_API_URL", github.url)
+    yield
+    process.close()
 
 
 def perform_next(redis: Redis) -> Any:
@@ -96,23 +100,73 @@ def test_wrong_settings_end_the_job_with_the_name_of_the_setting(
         jobs.refresh(ORG.name)
 
 
-def test_a_job_closes_its_connections(github: FakeGitHub, redis: Redis) -> None:
+def test_jobs_share_connections_which_end_with_the_process_s_components(
+    github: FakeGitHub, redis: Redis
+) -> None:
     before = len(redis.client_list())
     jobs.refresh(ORG.name)
+    at_redis = len(redis.client_list())
+    assert at_redis > before
+    jobs.refresh(ORG.name, force=True)
+    assert len(redis.client_list()) == at_redis
+    # One of them is the one of this question.
+    assert github.counters()["connections"] == 2
+    process.close()
     assert eventually(lambda: len(redis.client_list()) == before)
-    # The one of this question.
     assert eventually(lambda: github.counters()["connections"] == 1)
 
 
-def test_a_work_horse_ends_once_its_worker_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    parents, exits = iter([7, 7, 1]), list[int]()
-    monkeypatch.setattr(os, "getppid", lambda: next(parents))
-    monkeypatch.setattr(os, "_exit", exits.append)
-    check = jobs._end_with_parent()
-    check()
-    assert exits == []
-    check()
-    assert exits == [1]
+class TestWorkHorse:
+    """A plain `rq worker` forks a process for each job; nothing of it is lost at its end."""
+
+    def test_has_counted_its_job_when_the_job_ends(self, redis: Redis) -> None:
+        jobs.refresh(ORG.name)
+        assert measures.read(redis).of(Measure.REFRESHES) == {("tracked", "updated"): 1}
+        assert measures.read(redis).of(Measure.ORIGIN_REQUESTS) == {("200",): 1}
+
+    def test_has_counted_its_job_even_if_that_raises(self, redis: Redis) -> None:
+        redis.set(keys.entry(ORG), "not a hash")
+        with pytest.raises(RedisError):
+            jobs.refresh(ORG.name)
+        assert measures.read(redis).of(Measure.REFRESHES) == {("tracked", "broken"): 1}
+
+
+class TestInTheWorker:
+    """In a process that serves many jobs, the worker brings counters and reports to Redis."""
+
+    @pytest.fixture(autouse=True)
+    def _serving(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process._process, "server", None)  # restored afterwards
+        process.serve()
+
+    def test_a_job_writes_neither_counts_nor_reports_by_itself(self, redis: Redis) -> None:
+        assert jobs.refresh(ORG.name) == "updated"
+        assert measures.read(redis).of(Measure.REFRESHES) == {}
+        assert timeline(redis) == []
+        process.current().flush()
+        assert measures.read(redis).of(Measure.REFRESHES) == {("tracked", "updated"): 1}
+        assert [one.resource for one in timeline(redis)] == [ORG.name]
+
+    def test_a_pause_does_not_end_a_job_that_was_taken(self, redis: Redis) -> None:
+        suspend(redis)
+        assert jobs.refresh(ORG.name) == "updated"
+
+    def test_jobs_of_many_threads_refresh_what_they_are_named(
+        self, github: FakeGitHub, redis: Redis
+    ) -> None:
+        repositories = [repository["full_name"] for repository in github.repos()]
+        names = [
+            ORG.name,
+            REPOS.name,
+            USER_VIEW.name,
+            *(on_demand(f"/repos/{one}").name for one in repositories),
+        ]
+        with ThreadPoolExecutor(len(names)) as threads:
+            outcomes = list(threads.map(jobs.refresh, names))
+        assert outcomes == ["updated"] * len(names)
+        process.current().flush()
+        reports = {report.resource: report.requests for report in timeline(redis)}
+        assert reports == dict.fromkeys(names, 1)
 
 
 def test_a_job_can_come_before_the_end_of_freshness_and_finds_out_that_it_was_done(
@@ -130,14 +184,14 @@ class TestWhoAsked:
     """A refresh is reported with the ids of its request and its job."""
 
     def test_is_in_the_report(self, redis: Redis) -> None:
-        RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG, request_id="abc-123")
+        RefreshQueue(redis, QueueLimits()).ask(replace(stale(ORG), request_id="abc-123"))
         (job_id,) = cast(list[bytes], redis.lrange("rq:queue:refresh", 0, -1))
         assert perform_next(redis) == "updated"
         (report,) = timeline(redis)
         assert (report.request_id, report.job_id) == ("abc-123", job_id.decode())
 
     def test_is_nobody_where_a_reader_or_the_scheduler_asked_by_itself(self, redis: Redis) -> None:
-        RefreshQueue(redis, QueueLimits(queued=10)).ask(ORG)
+        RefreshQueue(redis, QueueLimits()).ask(stale(ORG))
         assert perform_next(redis) == "updated"
         (report,) = timeline(redis)
         assert report.request_id is None
@@ -164,7 +218,7 @@ class TestPaused:
     def test_a_forced_refresh_takes_the_mark_away_that_it_was_asked_for_with(
         self, redis: Redis
     ) -> None:
-        RefreshQueue(redis, QueueLimits(queued=10)).force(ORG)
+        RefreshQueue(redis, QueueLimits()).force(ORG)
         assert Store(redis).state(ORG).invalidated_by is not None
         assert jobs.refresh(ORG.name, force=True) == "updated"
         assert Store(redis).state(ORG).invalidated_by is None
@@ -197,7 +251,7 @@ class TestForget:
 
     def test_is_done_as_a_job_that_a_reader_enqueued(self, redis: Redis) -> None:
         jobs.refresh(USER_VIEW.name)
-        RefreshQueue(redis, QueueLimits(queued=10)).forget(USER_VIEW, request_id="abc-123")
+        RefreshQueue(redis, QueueLimits()).forget(USER_VIEW, request_id="abc-123")
         assert perform_next(redis) == "forgotten"
         assert Store(redis).state(USER_VIEW).metadata is None
 

@@ -389,6 +389,18 @@ class TestFailure:
         refresh(ORG, context_for(github.url, clock=clock, chance=0.5))
         assert failure_of(store, ORG).retry_at == clock.now + 0.75
 
+    def test_a_pause_ends_when_an_operator_resumes(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url, clock=lambda: float(redis.time()[0]))
+        github.fault("status", status=503, headers={"Retry-After": "9" * 300}, times=1)
+        assert refresh(ORG, context) is RefreshOutcome.FAILED
+        failure = failure_of(store, ORG)
+        assert failure.retry_at - failure.at == 3600
+        assert refresh(ORG, context) is RefreshOutcome.BACKING_OFF
+        redis.set(keys.RESUMED, redis.time()[0] + 1)
+        assert refresh(ORG, context) is RefreshOutcome.UPDATED
+
     def test_force_asks_though_it_is_too_early(
         self, github: FakeGitHub, context_for: MakeContext
     ) -> None:

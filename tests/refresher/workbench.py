@@ -31,7 +31,6 @@ from refresher.lock.refresh_lock import HeldLock, RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
-from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared import settings as settings_of_process
@@ -176,7 +175,7 @@ def make_context(
             ),
             LargeListLimit(redis, 2),
         ),
-        Reporter(redis, meter, expenses, SYSTEM, Spacing(440), keep_s=600),
+        Reporter(redis, meter, expenses, SYSTEM, keep_s=600),
         privileges,
         RefreshPolicy.of(settings, chance=lambda: chance),
         at(clock or ManualClock()),

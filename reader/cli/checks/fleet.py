@@ -9,7 +9,9 @@ from reader.status.formatting import about, listed, plural
 
 _LONG_QUEUE = 100
 # Topics of the status page's statements that other checks cover in their own words.
-_CHECKED_ELSEWHERE = {Topic.REFRESHERS, Topic.PAUSE, Topic.VERSIONS, Topic.PRIVILEGES}
+_CHECKED_ELSEWHERE = {
+    *(Topic.REFRESHERS, Topic.PAUSE, Topic.VERSIONS, Topic.PRIVILEGES, Topic.CLOCKS),
+}
 
 
 def check_processes(fleet: Fleet) -> Iterator[Finding]:

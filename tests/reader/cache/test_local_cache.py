@@ -329,3 +329,24 @@ def test_usage_is_the_sum_of_what_is_held_whatever_came_before(done: Acts) -> No
         for is_tracked in (True, False)
     }
     assert cache.usage() == tuple(Usage(len(sizes[one]), sum(sizes[one])) for one in (True, False))
+
+
+def test_an_entry_is_due_when_its_time_has_come(resource: Resource) -> None:
+    cache = make_cache()
+    cache.put(resource, make_entry(), NOW)
+    held = cache.peek(resource)
+    assert held is not None
+    assert [held.is_due(NOW + later) for later in (0, 999, 1000)] == [False, False, True]
+
+
+def test_an_entry_is_due_when_the_clock_was_set_back(resource: Resource) -> None:
+    cache = make_cache()
+    cache.put(resource, make_entry(), NOW + 3600)
+    held = cache.peek(resource)
+    assert held is not None
+    assert held.is_due(NOW)
+    cache.postpone(resource, NOW + 1)  # it was checked in vain
+    held = cache.peek(resource)
+    assert held is not None
+    assert not held.is_due(NOW)
+    assert held.is_due(NOW + 1)

@@ -196,8 +196,9 @@ def test_what_redis_knows_of_the_fleet() -> None:
         points=Points(tracked=66.5, on_demand=300),
         unknown_fields=("repos/get a", "repos/get b"),
         workers=[worker("busy"), worker("idle"), worker("idle"), worker("started")],
-        readers=[ReaderReport("one:5000", 7, "1", NOW, NOW, 1, 1.0, 1, 1, 1, 1, 0)],
+        readers=[ReaderReport("one:5000", 7, "1", NOW, NOW, 1, 1.0, 1, 1, 1, 1, 0, skew=-7.5)],
     )
+    assert found["clock_skew_seconds"] == {("reader",): 7.5, ("refresher",): 0}
     core, search = ("0123456789ab", "core"), ("0123456789ab", "search")
     assert found["redis_up"] == {(): 1}
     assert found["points_remaining"] == {core: 4321, search: 29}

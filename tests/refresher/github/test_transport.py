@@ -4,8 +4,10 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,18 @@ def test_the_repetition_uses_a_new_connection_though_others_are_kept() -> None:
             is_restarted.set()
             assert get(0) == 200
             assert server.connections == 4
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
+    passed = [0.0]
+    clock = replace(SYSTEM, monotonic=lambda: time.monotonic() + passed[0])
+    with raw_server(lambda connection, _: serve(connection)) as server:
+        client = make_client(make_settings(f"http://{server.address}"), clock=clock)
+        with closing(client.transport):
+            for at, connections in ((0.0, 1), (100.0, 1), (200.0, 1), (400.0, 2)):
+                passed[0] = at
+                assert client.get(client.url_of("/")).status == 200
+                assert server.connections == connections
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-"])
@@ -195,3 +209,62 @@ class TestTLS:
             with closing(client.transport), pytest.raises(OriginError) as failed:
                 client.get(client.url_of("/"))
         assert failed.value.kind is FailureKind.CONNECTION
+
+
+class TestProxies:
+    """The proxy that the environment names is used, over connections that are kept, too."""
+
+    def test_an_http_request_goes_through_the_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        heads: list[bytes] = []
+
+        def behave(connection: socket.socket, _: int) -> None:
+            while head := read_request(connection):
+                heads.append(head.partition(b"\r\n")[0])
+                connection.sendall(RESPONSE)
+
+        with raw_server(behave) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
+            client = make_client(make_settings("http://github.invalid"))
+            with closing(client.transport):
+                for _ in range(2):
+                    assert client.get(client.url_of("/orgs/x")).status == 200
+            assert heads == [b"GET http://github.invalid/orgs/x HTTP/1.1"] * 2
+            assert proxy.connections == 1
+
+    @pytest.mark.parametrize("excepted", [False, True])
+    def test_an_https_request_goes_through_a_tunnel(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, excepted: bool
+    ) -> None:
+        authority = Authority(tmp_path / "tls", "authority")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(authority.server_file, authority.server_key)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+
+        def tunnel(connection: socket.socket, _: int) -> None:
+            target = read_request(connection).split()[1].decode()
+            host, number = target.rsplit(":", 1)
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with socket.create_connection((host, int(number))) as far:
+                back = threading.Thread(target=pump, args=(far, connection), daemon=True)
+                back.start()
+                pump(connection, far)
+
+        with (
+            raw_server(lambda connection, _: serve(connection), tls=context) as server,
+            raw_server(tunnel) as proxy,
+        ):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
+            monkeypatch.setenv("NO_PROXY", "127.0.0.1" if excepted else "")
+            client = make_client(make_settings(f"https://{server.address}"))
+            with closing(client.transport):
+                for _ in range(3):
+                    assert client.get(client.url_of("/")).status == 200
+            assert (server.connections, proxy.connections) == (1, 0 if excepted else 1)
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    """Copy what arrives until the end."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
