@@ -10,7 +10,7 @@ SAFETY := $(VENV)/.ready-for-security
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-cost bench-large bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ bench-cost: $(READY) ## count the GitHub requests for an hour of freshness, comp
 
 bench-large: $(READY) ## measure time and memory of refreshing lists of 250 and of 7,000 items
 	@$(BIN)/python -m bench.large
+
+# `make bench-miss ARGS=--quick` is shorter; `ARGS=--help` lists all options.
+bench-miss: $(READY) ## measure misses beside nginx and Varnish, and while a large list is refreshed; 8 minutes
+	@$(BIN)/python -m bench.misses $(ARGS)
 
 bench-scaling: $(READY) ## simulate the limits of scaling: resources, readers, rate limits
 	@$(BIN)/python -m bench.scaling

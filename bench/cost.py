@@ -145,7 +145,7 @@ def ours(hour: Hour, redis: Redis) -> Cost:
             context = RefreshContext(
                 Storage.of(redis, known),
                 origin,
-                StartConditions(locks, LargeListLimit(redis, Catalogue((ORG,)))),
+                StartConditions(locks, LargeListLimit(redis, 2)),
                 Reporter(redis, meter, Expenses(), clock, keep_s=600),
                 Privileges(redis, known.privileged_credentials, clock=clock),
                 RefreshPolicy.of(known, chance=random.random),

@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import psutil
 
@@ -43,6 +44,7 @@ from bench.wrk import Wrk
 from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
 
+Anything = TypeVar("Anything")
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds; CPU time is counted in these
 _BUSY = 15.0  # percent of the machine's time that other work may take
@@ -174,7 +176,7 @@ def latency(plan: Plan, found: Contest, cores: Cores) -> list[Latency]:
     return latencies
 
 
-def rotated(servers: Sequence[Server], number: int) -> list[Server]:
+def rotated(servers: Sequence[Anything], number: int) -> list[Anything]:
     """The servers, beginning with another one in each round: the first may have an advantage."""
     at = number % len(servers)
     return [*servers[at:], *servers[:at]]

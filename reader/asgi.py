@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
+from werkzeug.http import http_date
 
 from reader.app import create_app
 from reader.bodies.body_reader import Bodies, Incoming
@@ -52,7 +53,7 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http":
             incoming = Incoming(receive, scope["headers"])
-            await self._serve(_in_origin_form(scope), incoming, _signed(send))
+            await self._serve(_in_origin_form(scope), incoming, self._signed(send))
             await incoming.discard()
         else:
             await self._flask(scope, receive, send)  # type: ignore[arg-type]
@@ -110,6 +111,22 @@ class Application:
             signature.check()
         return body
 
+    def _signed(self, send: Send) -> Send:
+        """A `send` that names the server and the time, as the front does.
+
+        Without it gunicorn would send the time of this machine's clock, which `Age` and
+        `Last-Modified` would contradict if it is wrong.
+        """
+
+        async def send_signed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = http_date(self.process.clock()).encode()
+                own = [(b"server", CACHE_NAME.encode()), (b"date", date)]
+                message["headers"] = [*message["headers"], *own]
+            await send(message)
+
+        return send_signed
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self.process.start()
@@ -160,17 +177,6 @@ def _whole(body: bytes) -> Receive:
 
 def _ignore(piece: bytes) -> None:
     """Do nothing with a piece of a body."""
-
-
-def _signed(send: Send) -> Send:
-    """A `send` that names the server, as the front does."""
-
-    async def send_signed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"server", CACHE_NAME.encode())]
-        await send(message)
-
-    return send_signed
 
 
 app = Application(create_app())

@@ -3,6 +3,7 @@
 The composition root: clocks, randomness and the environment enter here, and are handed on.
 """
 
+import logging
 import os
 import socket
 import time
@@ -30,11 +31,15 @@ from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_ids import RequestIds
 from reader.telemetry.request_telemetry import RequestTelemetry
 from reader.webhooks.receiver import Webhooks
+from shared.clock import SYSTEM, Clock, FleetClock
+from shared.clock_skew import SkewLog
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.connection import connect
-from shared.redis.store import Store
+from shared.redis.store import Lifetimes, Store
 from shared.resources.catalogue import Catalogue
 from shared.settings import Settings
+
+log = logging.getLogger("reader")
 
 # Threads that never wait for content, so that hits and health checks always find one.
 SPARE_THREADS = 16
@@ -62,7 +67,8 @@ class ReaderProcess:
 
     Args:
         settings: of the process.
-        clock: returns Unix time in seconds.
+        own_clock: the process's own. What is served and stored is by Redis's clock, which is
+            measured with it.
         stopwatch: returns seconds from any fixed point; never set back.
     """
 
@@ -70,13 +76,14 @@ class ReaderProcess:
         self,
         settings: Settings,
         *,
-        clock: Callable[[], float] = time.time,
+        own_clock: Clock = SYSTEM,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
         self.address = f"{socket.gethostname()}:{settings.port}"  # of its node
-        self.clock = clock
+        self.fleet_clock = FleetClock(own_clock)
+        self.clock = self.fleet_clock.now  # returns Unix time in seconds
         self.stopwatch = stopwatch
         self._lock = Lock()
         self._components: Components | None = None
@@ -125,7 +132,7 @@ class ReaderProcess:
     def _make(self) -> Components:
         settings, catalogue = self.settings, self.catalogue
         redis = connect(settings)
-        store = Store(redis)
+        store = Store(redis, clock=self.fleet_clock, lifetimes=Lifetimes.of(settings))
         queue = RefreshQueue(redis, QueueLimits.of(settings))
         counters = Counters()
         requests = RefreshRequests(queue, counters)
@@ -167,7 +174,7 @@ class ReaderProcess:
             telemetry=telemetry,
             reporter=self._make_reporter(telemetry, local, lookup, redis),
             webhooks=Webhooks(redis, queue, catalogue, settings.webhook_secrets),
-            fleet=FleetWatch(redis, catalogue, clock=self.clock),
+            fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
         )
 
     def _make_telemetry(self, counters: Counters) -> RequestTelemetry:
@@ -181,9 +188,13 @@ class ReaderProcess:
     def _make_reporter(
         self, telemetry: RequestTelemetry, local: LocalCache, lookup: Lookup, redis: Redis
     ) -> ProcessReporter:
+        skew_log = SkewLog(self.fleet_clock, log)
+
         def state() -> ProcessState:
-            missing = len(local.missing(self.catalogue.tracked))
-            return ProcessState(*local.usage(), missing=missing, waiting=lookup.waiting)
+            missing, waiting = len(local.missing(self.catalogue.tracked)), lookup.waiting
+            return ProcessState(
+                *local.usage(), missing=missing, waiting=waiting, skew=skew_log.check()
+            )
 
         folder, pid = os.environ.get(process_files.FOLDER), os.getpid()
         return ProcessReporter(

@@ -2,6 +2,7 @@
 
 from refresher.errors import OriginError
 from shared.failure import Failure
+from shared.time_bounds import LONGEST_PAUSE
 
 FIRST_PAUSE = 1.0  # seconds
 
@@ -13,7 +14,8 @@ def next_failure(
 
     The pause doubles from one second up to `longest`. A random part of up to a half is subtracted,
     so that resources that failed together are not retried together ("equal jitter": Brooker,
-    Exponential Backoff And Jitter, AWS 2015). A pause that GitHub asks for is kept in full.
+    Exponential Backoff And Jitter, AWS 2015). A pause that GitHub asks for is kept in full, up to
+    an hour: what asks for more is tried again after an hour.
 
     Args:
         previous: the record of the failure before, if it failed before.
@@ -32,5 +34,5 @@ def next_failure(
         attempts=attempts,
         since=previous.since if previous else now,
         at=now,
-        retry_at=now + max(pause, error.retry_after or 0.0),
+        retry_at=now + min(max(pause, error.retry_after or 0.0), LONGEST_PAUSE),
     )

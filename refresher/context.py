@@ -49,6 +49,7 @@ class RefreshContext:
         privileges: what is known about the credentials.
         policy: the rules of refreshes.
         clock: the process's clock.
+        should_stop: returns whether the process shuts down.
     """
 
     storage: Storage
@@ -58,6 +59,7 @@ class RefreshContext:
     privileges: Privileges
     policy: RefreshPolicy
     clock: Clock
+    should_stop: Callable[[], bool] = lambda: False
 
     @property
     def writer(self) -> EntryWriter:

@@ -1,14 +1,15 @@
 """Fetches a resource from GitHub: privacy first, then the list or the single response."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 
 from refresher.content import content as contents
 from refresher.content.content import Content
-from refresher.content.list_reader import ListReader, PageRead, ReadAgain, ReadList
+from refresher.content.list_reader import ListReader, PageRead, ReadAgain, ReadList, Step
 from refresher.content.narrowing import Findings
 from refresher.content.page import Unchanged
+from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
 from refresher.context import RefreshContext
 from refresher.errors import OriginError
 from refresher.github.private_mode import check_open
@@ -17,13 +18,28 @@ from refresher.github.response import GitHubResponse
 from refresher.lock.refresh_lock import HeldLock
 from refresher.storage.change_detection import is_rebuilt
 from refresher.storage.page_store import KnownPages
+from refresher.storage.unfinished_readings import ReadingInProgress
 from refresher.visibility.access import Access
 from refresher.visibility.askers import ANONYMOUS_ONLY, Askers
 from refresher.visibility.parent_repository import Parent, parent_repository
 from refresher.visibility.response_reader import PublicContent, ResponseReader
-from shared.outcomes import RefreshOutcome
+from shared.outcomes import FailureKind, RefreshOutcome
+from shared.queueing import JOB_TIMEOUT
 from shared.redis.store import EntryState
 from shared.resources.resource import Resource
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What GitHub has now.
+
+    Args:
+        content: to store.
+        began: when the reading began: the content is as old as that, and handles that invalidation.
+    """
+
+    content: Content | Unchanged
+    began: Began
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,7 @@ class Fetch:
         context: everything that refreshes need.
         held: the lock of the resource; the fetch of a list stops when it is lost.
         state: of the stored entry.
+        token: fencing token of the refresh.
         refresh: refreshes another resource, here the parent repository; the second argument asks
             GitHub even if its entry is fresh.
     """
@@ -43,14 +60,18 @@ class Fetch:
     context: RefreshContext
     held: HeldLock
     state: EntryState
+    token: int
     refresh: Callable[[Resource, bool], RefreshOutcome]
 
-    def read(self, known: KnownPages, *, asked_at: float) -> Content | Unchanged | RefreshOutcome:
+    def read(
+        self, known: KnownPages, *, asked_at: float, unfinished: UnfinishedReading = NOTHING_READ
+    ) -> Fetched | RefreshOutcome:
         """The content that GitHub has now, or the outcome if the refresh ends without it.
 
         Args:
             known: the stored pages; empty to read without conditions.
             asked_at: Unix time in seconds of now: content is as old as its request.
+            unfinished: an interrupted reading of the list, to go on with.
 
         Raises:
             OriginError: GitHub sent nothing that can be stored.
@@ -59,30 +80,55 @@ class Fetch:
         question = question_of(self.resource)
         if not self.resource.include_private:
             check_open(self.context.origin, self.context.storage.redis)
+        began = Began(asked_at, self.state.invalidated_by)
         access = Access(question, self.context.origin, self._parent(), self.context.privileges)
         askers = access.askers()
         if askers is None:
-            return contents.not_found()
+            return Fetched(contents.not_found(), began)
         try:
-            read = self._read(access, askers, known)
+            read, began = self._read(access, askers, known, began, unfinished)
         except OriginError as error:
             # Tracked content outlives a 404, unless it lies below a repository: that may have
             # become private, and what it held must not be served any longer.
             if error.status == 404 and access.parent is not None:
-                return contents.not_found()
+                return Fetched(contents.not_found(), began)
             raise
         if isinstance(read, RefreshOutcome):
             return read
         if read.is_of_a_credential and not access.was_public(asked_at):
-            return contents.not_found()
-        return read.content
+            return Fetched(contents.not_found(), began)
+        return Fetched(read.content, began)
 
     def _read(
-        self, access: Access, askers: Askers, known: KnownPages
-    ) -> PublicContent | RefreshOutcome:
-        if self.resource.kind.is_expanded:
-            return self._fetch_list(access, askers, known)
-        return ResponseReader(access, self, self.context.clock).read(known, askers)
+        self,
+        access: Access,
+        askers: Askers,
+        known: KnownPages,
+        began: Began,
+        unfinished: UnfinishedReading,
+    ) -> tuple[PublicContent | RefreshOutcome, Began]:
+        """What was read, and when its reading began."""
+        if not self.resource.kind.is_expanded:
+            return ResponseReader(access, self, self.context.clock).read(known, askers), began
+        reader = self._list_reader(access.question, askers)
+        if not reader.may_go_on(unfinished):
+            unfinished = NOTHING_READ
+        reading = ReadingInProgress(
+            self.context.storage.readings,
+            self.resource,
+            token=self.token,
+            stored={page.url: page.body for page in known.pages},
+            began=began,
+            unfinished=unfinished,
+        )
+        is_rebuild = is_rebuilt(self.state, known)
+        steps = reader.read(known.pages, known.ids, unfinished=unfinished, is_rebuilt=is_rebuild)
+        read = self._follow(steps, reading, access, askers)
+        if read is None:
+            return self._read(
+                access, ANONYMOUS_ONLY, KnownPages(ids=known.ids), began, NOTHING_READ
+            )
+        return read, reading.began
 
     def _parent(self) -> Parent | None:
         """The repository that the resource lies below."""
@@ -91,33 +137,39 @@ class Fetch:
             return None
         return Parent(resource, context.storage, self.refresh, context.clock)
 
-    def _fetch_list(
-        self, access: Access, askers: Askers, known: KnownPages
-    ) -> PublicContent | RefreshOutcome:
-        """Read the list page by page, as long as the lock is held."""
-        reader, is_of_a_credential = self._list_reader(access.question, askers), False
-        rebuild = is_rebuilt(self.state, known)
-        with closing(reader.read(known.pages, known.ids, is_rebuilt=rebuild)) as steps:
+    def _follow(
+        self,
+        reader: Generator[Step, None, None],
+        reading: ReadingInProgress,
+        access: Access,
+        askers: Askers,
+    ) -> PublicContent | RefreshOutcome | None:
+        """Read the list page by page, as long as the lock is held.
+
+        None if a page must not be stored: then the list is requested without a credential.
+        """
+        is_of_a_credential = False
+        with closing(reader) as steps:
             while not self.held.is_lost:
-                match next(steps):
+                match reading.next_of(steps):
                     case PageRead() as page:
-                        if self._must_wait(page):
+                        if not page.is_kept and not _is_believed(page, access, askers):
+                            self._note(page)
+                            return None
+                        reading.note(page)
+                        if self._must_wait(page) or self._must_stop(page):
                             return RefreshOutcome.HELD_BACK
-                        if not _is_believed(page, access, askers):
-                            break
                         is_of_a_credential = is_of_a_credential or page.is_of_a_credential
                     case ReadAgain():
-                        pass
+                        reading.read_again()
                     case ReadList() as read if access.has_doubtful_marks(read.findings):
-                        break
+                        return None
                     case ReadList() as read:
                         content = contents.of_list(read, self.resource.kind)
                         return PublicContent(content, is_of_a_credential)
                     case Unchanged() as unchanged:
                         return PublicContent(unchanged)
-            else:
-                return RefreshOutcome.FENCED
-        return self._fetch_list(access, ANONYMOUS_ONLY, KnownPages(ids=known.ids))
+        return RefreshOutcome.FENCED
 
     def _list_reader(self, question: Question, askers: Askers) -> ListReader:
         assert question.shape.items is not None, "GitHub describes a list"
@@ -131,15 +183,28 @@ class Fetch:
             askers.among,
         )
 
+    def _must_stop(self, page: PageRead) -> bool:
+        """Whether the process shuts down before the list is read; its pages are kept.
+
+        Raises:
+            OriginError: the refresh takes too long.
+        """
+        if self.held.age > JOB_TIMEOUT.total_seconds():
+            raise OriginError(FailureKind.TIMEOUT, "the refresh took too long")
+        return page.is_one_of_several and self.context.should_stop()
+
     def _must_wait(self, page: PageRead) -> bool:
         """Report a page; return whether the list must be left for later: it is a large one."""
-        if page.findings is not None:
-            self.note_findings(page.response, page.findings)
+        self._note(page)
         if page.number == 1 and self.context.conditions.must_wait(self.resource, page.pages):
             return True
         if page.is_one_of_several:
             self.context.reporter.progress(self.resource, page.number, page.pages)
         return False
+
+    def _note(self, page: PageRead) -> None:
+        if page.findings is not None:
+            self.note_findings(page.response, page.findings)
 
     def note_findings(self, response: GitHubResponse, findings: Findings) -> None:
         """Report the non-public parts of a response."""

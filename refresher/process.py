@@ -3,6 +3,7 @@
 The composition root: clocks, randomness and the environment enter here, and are handed on.
 """
 
+import logging
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +18,22 @@ from refresher.github.budget import Budget, Share
 from refresher.github.client import GitHubClient
 from refresher.github.exchange import Exchange
 from refresher.github.transport import Transport
-from refresher.lock.large_list_limit import LargeListLimit
+from refresher.lock.large_list_limit import LargeListLimit, large_at_once
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Reporter
+from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
-from shared.clock import SYSTEM
+from shared.clock import FLEET
+from shared.clock_skew import SkewLog
 from shared.redis.connection import connect, connect_to_lock_masters
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
+
+log = logging.getLogger("refresher")
 
 
 class RefresherProcess:
@@ -43,11 +48,13 @@ class RefresherProcess:
         self.pid = os.getpid()
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
-        self.clock = SYSTEM
+        self.fleet_clock = FLEET
+        self.clock = self.fleet_clock.clock
         self.redis = connect(settings)
         self._masters = connect_to_lock_masters(settings)
         self._stopping = Event()
-        self.storage = Storage.of(self.redis, settings)
+        self.skew_log = SkewLog(self.fleet_clock, log)
+        self.storage = Storage.of(self.redis, settings, clock=self.fleet_clock)
         self.meter = Meter(self.redis, self.clock, is_batched=not is_work_horse())
         self._transport = Transport(settings, clock=self.clock)
         self._budget = Budget(
@@ -58,6 +65,8 @@ class RefresherProcess:
             new_id=lambda: uuid4().hex,
             should_stop=self._stopping.is_set,
         )
+        if not is_work_horse():
+            self._budget.start()
         self._locks = RefreshLocks(
             self.redis,
             lifetime=settings.lock_ttl,
@@ -65,7 +74,9 @@ class RefresherProcess:
             masters=self._masters,
             watchdog=watchdog,
         )
-        self._conditions = StartConditions(self._locks, LargeListLimit(self.redis, self.catalogue))
+        refreshes = 1 if is_work_horse() else settings.refresh_concurrency
+        large_lists = LargeListLimit(self.redis, large_at_once(refreshes))
+        self._conditions = StartConditions(self._locks, large_lists)
         self._policy = RefreshPolicy.of(settings, chance=random.random)
 
     @property
@@ -99,11 +110,18 @@ class RefresherProcess:
             ),
             self._conditions,
             Reporter(
-                self.redis, self.meter, expenses, self.clock, keep_s=int(keep) + 1, **asked_with
+                self.redis,
+                self.meter,
+                expenses,
+                self.clock,
+                keep_s=int(keep) + 1,
+                spacing=Spacing(self.settings.origin_points_per_minute),
+                **asked_with,
             ),
             privileges,
             self._policy,
             self.clock,
+            self._stopping.is_set,
         )
 
     def stop(self) -> None:
@@ -115,7 +133,8 @@ class RefresherProcess:
         self.meter.flush()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Settle what has not been settled, and close all connections."""
+        self._budget.close()
         self._locks.close()
         self._transport.close()
         self.redis.close()

@@ -12,12 +12,13 @@ from rq.timeouts import BaseTimeoutException
 from refresher.backoff import next_failure
 from refresher.content.content import Content
 from refresher.content.page import Unchanged
+from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
 from refresher.context import RefreshContext
 from refresher.errors import NoQuorumError, NotNowError, OriginError, StoppedError, StoredPageError
 from refresher.fetch import Fetch
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
-from refresher.storage.change_detection import is_new, is_rebuilt, is_same
+from refresher.storage.change_detection import changed_at, is_new, is_rebuilt
 from refresher.storage.page_store import KnownPages
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -99,14 +100,17 @@ def _refresh_locked(
     force: bool,
     fresh_after: float | None,
 ) -> Ended:
-    token = context.writer.draw_token(resource)
-    state = context.storage.store.state(resource)
+    token, state = context.storage.begin(resource, held.add_mark)
     outcome = reason_not_to(state, context.clock.now(), force=force, fresh_after=fresh_after)
     if outcome is not None:
         return Ended(outcome, state)
-    if context.conditions.large_lists.holds_back(resource):
+    large_lists = context.conditions.large_lists
+    if not large_lists.try_enter(resource):
         return Ended(RefreshOutcome.HELD_BACK, state)
-    return _Attempt(resource, context, held, token, state).run()
+    try:
+        return _Attempt(resource, context, held, token, state, is_forced=force).run()
+    finally:
+        large_lists.leave(resource)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class _Attempt:
     held: HeldLock
     token: int
     state: EntryState
+    is_forced: bool
 
     def run(self) -> Ended:
         try:
@@ -137,24 +142,25 @@ class _Attempt:
     def _fetch_and_store(self) -> Ended:
         # Content is as old as the request, not as the response.
         asked_at, known = self.context.clock.now(), self._known()
+        unfinished = self._unfinished(known, asked_at)
         try:
-            content = self._fetch().read(known, asked_at=asked_at)
+            fetched = self._fetch().read(known, asked_at=asked_at, unfinished=unfinished)
         except StoredPageError:
             known = KnownPages(ids=known.ids)
-            content = self._fetch().read(known, asked_at=asked_at)
-        if isinstance(content, RefreshOutcome):
-            return Ended(content, self.state)
+            fetched = self._fetch().read(known, asked_at=asked_at)
+        if isinstance(fetched, RefreshOutcome):
+            return Ended(fetched, self.state)
         self.context.privileges.check()
         if self.held.is_lost:
             return Ended(RefreshOutcome.FENCED, self.state)
-        outcome = self._store(content, known, asked_at=asked_at)
-        return Ended(outcome, self.state, pages=len(content.pages))
+        outcome = self._store(fetched.content, known, fetched.began)
+        return Ended(outcome, self.state, pages=len(fetched.content.pages))
 
     def _fetch(self) -> Fetch:
         def refresh_other(resource: Resource, force: bool) -> RefreshOutcome:
             return refresh(resource, self.context, force=force)
 
-        return Fetch(self.resource, self.context, self.held, self.state, refresh_other)
+        return Fetch(self.resource, self.context, self.held, self.state, self.token, refresh_other)
 
     def _known(self) -> KnownPages:
         """The stored pages; none without an entry: pages can only confirm an entry.
@@ -168,19 +174,25 @@ class _Attempt:
         is_expanded = self.resource.kind.is_expanded
         return KnownPages() if is_rebuilt(self.state, known) and not is_expanded else known
 
+    def _unfinished(self, known: KnownPages, now: float) -> UnfinishedReading:
+        """The interrupted reading to go on with; an operator's refresh requests every page."""
+        if self.is_forced or not self.resource.kind.is_expanded:
+            return NOTHING_READ
+        return self.context.storage.readings.load(self.resource, known, now=now)
+
     def _store(
-        self, content: Content | Unchanged, known: KnownPages, *, asked_at: float
+        self, content: Content | Unchanged, known: KnownPages, began: Began
     ) -> RefreshOutcome:
         """Write the entry if its content, or what is derived from it, has changed."""
-        writer, before = self.context.writer, self.state.metadata
+        writer = self.context.writer
         if isinstance(content, Content) and is_new(self.state, content):
             stored = writer.store(
                 self.resource,
                 content,
                 token=self.token,
-                now=asked_at,
-                invalidated_by=self.state.invalidated_by,
-                changed_at=before.changed_at if before and is_same(self.state, content) else None,
+                now=began.asked_at,
+                invalidated_by=began.invalidated_by,
+                changed_at=changed_at(self.state, content, began.asked_at),
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(
@@ -188,8 +200,8 @@ class _Attempt:
             content,
             known,
             token=self.token,
-            now=asked_at,
-            invalidated_by=self.state.invalidated_by,
+            now=began.asked_at,
+            invalidated_by=began.invalidated_by,
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
 

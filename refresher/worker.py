@@ -9,7 +9,7 @@ job runs, and a Redis that lost its data forgets it.
 import logging
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -46,6 +46,8 @@ log = logging.getLogger("refresher")
 _LOG_FORMATS = ("logging_level", "date_format", "log_format")
 # Seconds that running refreshes have after SIGTERM. What a list reading has read by then is kept.
 PATIENCE = 25.0
+# Seconds for which the report of a refresher is kept.
+_REPORT_KEPT_S = 600
 # Seconds after which a job counts as hung: the time limit of a refresh has not ended it.
 _HUNG = JOB_TIMEOUT.total_seconds() + 60
 
@@ -192,14 +194,13 @@ class RefreshWorker(SimpleWorker):
             with self.connection.pipeline(transaction=False) as pipeline:
                 self.heartbeat(pipeline=pipeline)
                 self.set_state(state, pipeline)
-                for lane, count in running.items():
-                    pipeline.hset(self.key, f"running:{lane}", count)
-                pipeline.hset(self.key, "slots", self._slots.total)
+                self._add_report(pipeline, process, running)
                 pipeline.hset(keys.PACE, "slots", self._slots.limits[Lane.ON_DEMAND])
                 if self._pace.seconds is not None:
                     pipeline.hset(keys.PACE, "seconds", self._pace.seconds)
-                self._records.add_registrations(pipeline)
+                written = self._records.add_registrations(pipeline)
                 pipeline.execute()
+            written()
             self.heartbeat()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()
@@ -208,6 +209,16 @@ class RefreshWorker(SimpleWorker):
         if self._records.oldest > _HUNG and not self._stop_requested:
             log.error("a refresh hangs for %.0f s: this refresher ends", self._records.oldest)
             self.request_stop(None, None)
+
+    def _add_report(
+        self, pipeline: Pipeline, process: RefresherProcess, running: Mapping[Lane, int]
+    ) -> None:
+        """Add what the status page shows of this refresher to a pipeline."""
+        key = keys.refresher(self.name)
+        report = {f"running:{lane}": str(count) for lane, count in running.items()}
+        report |= {"slots": str(self._slots.total), "skew": str(process.skew_log.check())}
+        pipeline.hset(key, items=[part for pair in report.items() for part in pair])
+        pipeline.expire(key, _REPORT_KEPT_S)
 
     def _run(self, taken: TakenJob) -> None:
         """Run one job, in a thread of the dispatcher."""

@@ -17,7 +17,9 @@ Imports neither `reader` nor `refresher`.
 - `etag`: every entity tag of ours.
 - `stored_form`: what an entry was made for, and when it counts as absent or as incomplete.
 - `encodings`: the table of content codings that entries are stored in.
-- `clock`: the clocks and the sleep that a process hands to its parts.
+- `clock`: the clocks and the sleep that a process hands to its parts, and Redis's clock.
+- `clock_skew`: names a process's own clock if it is far from Redis's.
+- `time_bounds`: the bounds of times that are read.
 - `redis_url`, `sentinel_url`: check and parse the URLs in settings.
 - `github_form`: GitHub's content type and error body.
 - `redis/`: keys, connections, entries and announcements.

@@ -9,6 +9,8 @@ meta                JSON, changes with the version only: see `Metadata`; with `s
 name                the resource's name: its key has only a digest
 validated_at        Unix time in seconds at which GitHub last confirmed the content
 fresh_until         Unix time in seconds at which it becomes stale
+confirmed_by        the fencing token of the refresh that stored or last confirmed the content;
+                    absent if only an older release did: then the version is meant
 body                the representation, uncompressed
 body:{encoding}     the same, compressed once by the refresher, for each of `ENCODINGS`; absent
                     if that saves nothing
@@ -30,9 +32,12 @@ from shared.encodings import ENCODINGS
 from shared.errors import UnreadableError
 from shared.json_array import JsonArray, pack_ends, unpack_ends
 from shared.stored_form import SCHEMA, StoredForm
+from shared.time_bounds import is_past, showable
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
 _VIEW, _ENDS = "view:", ":ends"
+# What reading damaged metadata raises.
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 # The types of the plain values in `meta`, exactly: Python takes a `bool` for an `int`.
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -46,7 +51,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 # The fields that are read without the body, in the order of `metadata_from`.
-METADATA_FIELDS = ("meta", "validated_at", "fresh_until")
+METADATA_FIELDS = ("meta", "validated_at", "fresh_until", "confirmed_by")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class Metadata:
         derived: what our own code derived from the body, with the version of each.
         validated_at: Unix time in seconds at which GitHub last confirmed the content.
         fresh_until: Unix time in seconds at which it becomes stale.
+        confirmed_by: fencing token of the refresh that stored or last confirmed the content; 0 if
+            that is not known.
     """
 
     status: int
@@ -80,14 +87,32 @@ class Metadata:
     derived: Mapping[str, int] = field(default_factory=dict)
     items: int | None = None
     links: Sequence[tuple[str, str]] = ()
+    confirmed_by: int = 0
 
     def is_fresh(self, now: float) -> bool:
-        """Whether the content is inside its freshness lifetime (RFC 9111 section 4.2)."""
-        return now < self.fresh_until
+        """Whether the content is inside its freshness lifetime (RFC 9111 section 4.2).
 
-    def is_newer_than(self, other: "Metadata") -> bool:
-        """Whether GitHub confirmed this one later, so that `other` must not replace it."""
-        return (self.validated_at, self.version) > (other.validated_at, other.version)
+        Content that was confirmed in the future is stale: else it would be fresh until then. The
+        next refresh stores the right times.
+        """
+        return is_past(self.validated_at, now) and now < self.fresh_until
+
+    def is_newer_than(self, other: "Metadata", now: float) -> bool:
+        """Whether a later refresh confirmed this one, so that `other` must not replace it.
+
+        Fencing tokens decide, not times. They grow from one refresh to the next; only a Redis that
+        has lost its data hands out smaller ones, if its clock is behind that of the Redis before.
+        Then the token that lies in the future is the older one.
+
+        Args:
+            other: of the same resource.
+            now: Unix time in seconds.
+        """
+        own, others = (max(one.version, one.confirmed_by) for one in (self, other))
+        is_possible = is_past(own / 1e6, now)  # a token is Redis's time in microseconds
+        if is_possible != is_past(others / 1e6, now):
+            return is_possible
+        return own > others
 
 
 @dataclass(frozen=True)
@@ -140,7 +165,7 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
     Raises:
         UnreadableError: it was written under another schema, or is damaged.
     """
-    meta, validated_at, fresh_until = values
+    meta, validated_at, fresh_until, confirmed_by = values
     if meta is None or validated_at is None or fresh_until is None:
         return None
     try:
@@ -149,8 +174,21 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
             raise UnreadableError
         known["links"] = tuple((relation, query) for relation, query in known["links"])
         known["form"] = StoredForm(**known["form"])
-        return Metadata(validated_at=_time(validated_at), fresh_until=_time(fresh_until), **known)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        known["changed_at"] = showable(known["changed_at"])
+        return Metadata(
+            validated_at=_time(validated_at),
+            fresh_until=_time(fresh_until),
+            confirmed_by=int(confirmed_by or 0),
+            **known,
+        )
+    except (
+        OverflowError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise UnreadableError from error
 
 
@@ -169,7 +207,7 @@ def _time(value: bytes) -> float:
     time = float(value)
     if not math.isfinite(time):
         raise ValueError("a time is not finite")
-    return time
+    return showable(time)
 
 
 def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:

@@ -31,7 +31,9 @@ def of_content(
     """
     shape = "array" if is_expanded else "whole"
     seen = json.dumps([shape, status, content_type, list(links)]).encode()
-    return hashlib.sha256(seen + b"\n" + body).hexdigest()[:32]
+    digest = hashlib.sha256(seen + b"\n")
+    digest.update(body)  # without a copy of what may be 40 MB
+    return digest.hexdigest()[:32]
 
 
 def of_page(etag: str, *, number: int, per_page: int) -> str:

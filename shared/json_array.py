@@ -4,6 +4,7 @@ import struct
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,19 @@ class JsonArray:
 
     @classmethod
     def join(cls, items: Iterable[bytes], separator: bytes = b",") -> "JsonArray":
-        """The array of serialised items."""
-        parts = list(items)
-        ends = array("Q")
-        position = 1
-        for part in parts:
-            position += len(part)
-            ends.append(position)
-            position += len(separator)
-        return cls(b"[" + separator.join(parts) + b"]", ends, separator)
+        """The array of serialised items.
+
+        It is written item by item: `bytes.join` would hold the interpreter's lock for as long as
+        it copies, and all other threads would wait.
+        """
+        body, ends, before = BytesIO(), array("Q"), b"["
+        for item in items:
+            body.write(before)
+            body.write(item)
+            ends.append(body.tell())
+            before = separator
+        body.write(b"]" if ends else b"[]")
+        return cls(body.getvalue(), ends, separator)
 
     def __len__(self) -> int:
         return len(self.ends)

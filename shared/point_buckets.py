@@ -5,7 +5,7 @@ https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#abo
 
 A count per minute of the clock gives a burst and a drought in each minute. So there are two token
 buckets, which refill evenly and hold at most what a minute gives. In any 60 seconds at most twice
-`ORIGIN_POINTS_PER_MINUTE` requests are sent: at its largest value (440), that is 880.
+`ORIGIN_POINTS_PER_MINUTE` requests are sent: at its largest value for GitHub (440), that is 880.
 
 - Tracked requests have `BUDGET_RESERVE` of the points. If their bucket is empty, they borrow from
   the other one while it is more than a quarter full. A client's miss therefore finds points, and
@@ -23,6 +23,8 @@ field          meaning
 ``tracked``    points in the bucket of tracked requests at the time ``at``
 ``on-demand``  points in the bucket of on-demand requests at the time ``at``
 ``at``         Unix time in seconds, by Redis's clock; a time in the future is now
+``points``     `ORIGIN_POINTS_PER_MINUTE` of the refresher that wrote last
+``reserve``    its `BUDGET_RESERVE`
 =============  ====================================================================
 
 A hash or field that is absent is a full bucket. The hash expires when both are full.
@@ -40,7 +42,7 @@ REFILL_S = 60.0  # seconds in which an empty bucket becomes full
 #   ORIGIN_POINTS_PER_MINUTE and BUDGET_RESERVE;
 # - `bucket_levels(key, points, reserve, now)`: the points in both, refilled to now; writes nothing,
 #   except that it replaces a time in the future by now;
-# - `set_bucket_levels(key, tracked, on_demand, now)`: writes them.
+# - `set_bucket_levels(key, points, reserve, now, tracked, on_demand)`: writes them.
 LUA = f"""
 local function now_by_redis()
   local time = redis.call('TIME')
@@ -62,9 +64,9 @@ local function bucket_levels(key, points, reserve, now)
   return math.min(tracked, tracked_size), math.min(on_demand, on_demand_size)
 end
 
-local function set_bucket_levels(key, tracked, on_demand, now)
+local function set_bucket_levels(key, points, reserve, now, tracked, on_demand)
   redis.call('HSET', key, '{TRACKED}', tracked, '{ON_DEMAND}', on_demand,
-             'at', string.format('%.6f', now))
+             'at', string.format('%.6f', now), 'points', points, 'reserve', reserve)
   redis.call('EXPIRE', key, {2 * REFILL_S:.0f})
 end
 """
@@ -109,3 +111,15 @@ def levels(known: Mapping[bytes, bytes], points: int, reserve: float, *, now: fl
         1 - reserve
     )
     return Points(min(tracked, size.tracked), min(on_demand, size.on_demand))
+
+
+def levels_now(known: Mapping[bytes, bytes], *, now: float) -> Points | None:
+    """The points in both buckets, for a process that does not know the refreshers' settings.
+
+    Args:
+        known: the hash; if it is absent, both buckets are full, and the result is None.
+        now: Unix time in seconds, by Redis's clock.
+    """
+    if b"points" not in known or b"reserve" not in known:
+        return None
+    return levels(known, int(known[b"points"]), float(known[b"reserve"]), now=now)

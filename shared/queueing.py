@@ -21,6 +21,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
@@ -235,9 +236,8 @@ class RefreshQueue:
         fields = [part for pair in job.to_dict().items() for part in pair]
         script_keys = [
             *(self._queue.key, Queue.redis_queues_keys, job.key),
-            *(keys.asked(resource), keys.queued(resource), keys.running(resource)),
-            *(keys.LARGE, keys.PLACES, keys.waits(request.client), keys.POINTS, keys.PACE),
-            *(WORKERS_SUSPENDED, WORKERS_BY_QUEUE_KEY % QUEUE),
+            *(keys.asked(resource), keys.queued(resource)),
+            *(keys.PLACES, keys.waits(request.client)),
         ]
         arguments = [
             *(keys.ORDER, keys.TURNS, keys.BELLS, JOB_PREFIX, lane_of(resource), request.priority),
@@ -246,6 +246,8 @@ class RefreshQueue:
             int(1000 * ASK_INTERVAL.total_seconds()),
             int(_REMEMBER_JOB.total_seconds()),
             *(limits.points_per_minute, limits.reserve, "always" if always else ""),
+            *(keys.running(resource), keys.LARGE, keys.POINTS, keys.PACE),
+            *(WORKERS_SUSPENDED, WORKERS_BY_QUEUE_KEY % QUEUE),
             *fields,
         ]
         batch.run(_ASK, script_keys, arguments)
@@ -273,7 +275,7 @@ class RefreshQueue:
         return job
 
 
-def put_off(redis: Redis, resource: Resource, *, seconds: float) -> None:
+def put_off(redis: Redis | Pipeline, resource: Resource, *, seconds: float) -> None:
     """Drop requests for a refresh (`RefreshQueue.ask`) for some seconds; `force` still enqueues it.
 
     Raises:

@@ -12,6 +12,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -37,6 +38,10 @@ from shared.setting_types import (
 )
 
 GITHUB_API = "https://api.github.com"
+# Twice as many are less than GitHub's secondary limit of 900 a minute. An enterprise server has
+# limits of its own, or none.
+_MOST_POINTS_AT_GITHUB = 440
+_GITHUB_HOSTS = (".github.com", ".ghe.com")  # the latter: GitHub Enterprise Cloud
 # Never quoted in a message: a URL can hold a password as well.
 _NEVER_SHOWN = frozenset(
     {
@@ -116,9 +121,9 @@ class Settings(BaseSettings):
     origin_points_per_minute: int = Field(
         400,
         ge=1,
-        le=440,
+        le=1_000_000,
         description="requests to GitHub per minute, of the whole fleet; in any 60 seconds at most "
-        "twice as many",
+        "twice as many; at most 440 at api.github.com",
     )
     github_api_url: Origin = Field(
         GITHUB_API, description="the origin; a GitHub Enterprise `/api/v3` base works too"
@@ -190,7 +195,9 @@ class Settings(BaseSettings):
     )
     origin_connect_timeout: Seconds = Field(5, description="seconds to connect to GitHub")
     origin_read_timeout: Seconds = Field(15, description="seconds of silence from GitHub")
-    origin_deadline: Seconds = Field(60, description="seconds for one whole response of GitHub")
+    origin_deadline: Seconds = Field(
+        60, description="seconds for one whole exchange with GitHub, connecting included"
+    )
     origin_max_bytes: Bytes = Field(
         20 * 1024 * 1024, description="bytes of one response of GitHub, decompressed"
     )
@@ -258,6 +265,16 @@ class Settings(BaseSettings):
         url = self.redis_url.get_secret_value() if self.redis_url else None
         if self.redis_ca_file is not None and url is not None and not redis_url.uses_tls(url):
             raise ValueError("REDIS_CA_FILE needs a REDIS_URL that begins with rediss")
+        return self
+
+    @model_validator(mode="after")
+    def _points_within_githubs_limit(self) -> "Settings":
+        host = urlsplit(self.github_api_url).hostname or ""
+        if host.endswith(_GITHUB_HOSTS) and self.origin_points_per_minute > _MOST_POINTS_AT_GITHUB:
+            raise ValueError(
+                f"ORIGIN_POINTS_PER_MINUTE must be at most {_MOST_POINTS_AT_GITHUB} at {host}: "
+                "GitHub allows 900 in any minute"
+            )
         return self
 
     @property

@@ -125,10 +125,11 @@ def absent_redis() -> Redis:
 
 
 def redis_fields(entry: Entry) -> dict[str, bytes | float]:
-    """All fields of an entry's hash, as a refresher writes them."""
+    """All fields of an entry's hash, as a refresher writes them; an older one names no token."""
     metadata = entry.metadata
     freshness = {"validated_at": metadata.validated_at, "fresh_until": metadata.fresh_until}
-    return {**content_fields(entry), **freshness}
+    token = {"confirmed_by": str(metadata.confirmed_by).encode()} if metadata.confirmed_by else {}
+    return {**content_fields(entry), **freshness, **token}
 
 
 def store_entry(redis: Redis, resource: Resource, entry: Entry) -> Entry:

@@ -14,6 +14,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     "processes": (
         *("tests/end_to_end/", "tests/browser/", "tests/clients/", "tests/chaos/test_chaos"),
         "tests/bench/test_soak.py::test_a_quick_soak",
+        *("tests/bench/test_misses.py::TestOrigin", "tests/bench/test_misses.py::test_a_short"),
         "tests/fakegithub/test_apps.py::test_a_process_of_its_own",
         "tests/fakegithub/test_viewers.py::TestCredential::test_is_known_to_a_process_of_its_own",
         "tests/fakegithub/test_world.py::test_a_process_of_its_own",
@@ -41,7 +42,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
 SERVERS = frozenset(
     [
         *("gunicorn", "rq", "chromium", "tests.fakegithub", "scripts.run"),
-        *("tests.end_to_end.fork_server", "bench.soak"),
+        *("tests.end_to_end.fork_server", "bench.soak", "bench.misses.origin"),
     ]
 )
 

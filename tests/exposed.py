@@ -15,6 +15,7 @@ from reader.telemetry.counters import Route
 from shared.budgets import CredentialBudget
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
 from shared.outcomes import FailureKind, RefreshOutcome, Served
+from shared.point_buckets import Points
 from shared.queueing import Asked
 from tests.builders import CATALOGUE, NOW, make_failure, make_metadata
 
@@ -72,6 +73,7 @@ def a_fleet() -> Fleet:
         readers=[report],
         workers=[WorkerView(state, "a", 1, state, NOW, NOW, None, 1, 0) for state in states],
         measures=Measures(counts),
+        points=Points(80, 320),
         queue_length=1,
     )
 

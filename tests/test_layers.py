@@ -36,6 +36,7 @@ COMPOSITION_ROOTS = frozenset(
 HANDED_IN = frozenset(
     {
         *("time.time", "time.monotonic", "time.sleep", "random", "shared.clock.SYSTEM"),
+        "shared.clock.FLEET",
         *("os.getppid", "os.getpid", "socket.gethostname"),
     }
 )

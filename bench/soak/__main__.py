@@ -22,10 +22,11 @@ from bench import load_process
 from bench.cores import Cores, on, stand_back
 from bench.errors import BenchError
 from bench.load_process import LoadProcess
+from bench.pages import put_into
 from bench.soak import plot
 from bench.soak.events import SECRET, Hour
 from bench.soak.figures import Request
-from bench.soak.report import Plan, Soak, put_into, tables, to_json, wrong
+from bench.soak.report import COMMAND, Plan, Soak, tables, to_json, wrong
 from bench.soak.request_mix import kinds
 from bench.soak.samples import Sampler
 from bench.throughput import say, warn_if_busy
@@ -136,7 +137,7 @@ def _write(soak: Soak, folder: Path) -> None:
     plot.draw(folder / "soak.json", folder / "soak.png")
     page = folder / "soak.md"
     if page.exists():
-        page.write_text(put_into(page.read_text(), tables(soak)))
+        page.write_text(put_into(page.read_text(), tables(soak), command=COMMAND))
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.figures import Spread, percentile
+from bench.pages import table
 from bench.soak.figures import (
     Request,
     Times,
@@ -23,7 +24,7 @@ from bench.soak.shape import RELOAD, Shape
 from bench.tables import number
 from reader.front.connection_limits import REQUEST_TIMEOUT
 
-BEGIN, END = "<!-- figures: written by make bench-soak -->", "<!-- end of the figures -->"
+COMMAND = "make bench-soak"
 GRACE = 5.0  # seconds beyond a time limit that a reader may take to keep it
 _PROBE_TIMEOUT = 1000.0  # milliseconds; Kubernetes's default for probes
 _LATE = 10.0  # milliseconds; a larger delay of the generator distorts the times
@@ -153,7 +154,7 @@ def _latency(soak: Soak) -> str:
                 str(refused),
             )
         )
-    return "Milliseconds, of well-behaved clients.\n\n" + _table(titles, rows)
+    return "Milliseconds, of well-behaved clients.\n\n" + table(titles, rows)
 
 
 def _cells(times: Times | None, *names: str) -> list[str]:
@@ -168,7 +169,7 @@ def _ratios(soak: Soak) -> str:
     return (
         "Times of well-behaved clients with slow and rude clients, as a multiple of those without: "
         "median, least and most of the pairs of windows.\n\n"
-        + _table(("held content", "with / without"), rows)
+        + table(("held content", "with / without"), rows)
     )
 
 
@@ -201,7 +202,7 @@ def _limits(soak: Soak) -> str:
          f"{soak.files_before}, {soak.files_after}"),
         *((f"well-behaved: {what}", f"{count:,}") for what, count in soak.counts.items()),
     ]  # fmt: skip
-    return _table(("quantity", "value"), rows)
+    return table(("quantity", "value"), rows)
 
 
 def _machine(soak: Soak) -> str:
@@ -223,26 +224,8 @@ def _machine(soak: Soak) -> str:
         "Share of a core that each used, and the load generator's own delay in milliseconds (p99), "
         f"which is part of the times above. Above {_LATE:.0f} ms (*) the times also measure the "
         "limits of the machine.\n\n"
-        + _table(("phase", *(name.replace("_", " ") for name in names), "generator delay"), rows)
+        + table(("phase", *(name.replace("_", " ") for name in names), "generator delay"), rows)
     )
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def put_into(page: str, figures: str) -> str:
-    """Replace the figures of a page.
-
-    Raises:
-        ValueError: the page has no place for them.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError("the page has no place for figures")
-    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
 
 
 def to_json(soak: Soak) -> str:

@@ -7,6 +7,7 @@ from threading import Lock
 
 from shared.entry import Entry, Metadata
 from shared.resources.resource import Resource
+from shared.time_bounds import is_past
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,19 @@ class Held:
         resource: of the entry.
         entry: never changed, only replaced.
         check_at: Unix time in seconds when it is next checked in Redis.
+        scheduled_at: Unix time in seconds when that was decided.
         asked_at: Unix time in seconds of the last request for it.
     """
 
     resource: Resource
     entry: Entry
     check_at: float
+    scheduled_at: float
     asked_at: float
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be checked in Redis now, or Redis's clock was set back since."""
+        return now >= self.check_at or not is_past(self.scheduled_at, now)
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class LocalCache:
     """Entries by resource. Tracked entries stay; on-demand ones are bounded in bytes (LRU).
 
     Not a store of truth: everything here can be dropped and read again from Redis. An entry is only
-    ever replaced by one that the origin confirmed later:
+    ever replaced by one that a later refresh confirmed, by fencing token:
 
         request: reads version 1 from Redis    synchronizer: reads version 2, puts it
         request: puts version 1                -> refused, version 2 stays
@@ -93,27 +100,28 @@ class LocalCache:
         """
         with self._lock:
             before = self.peek(resource)
-            if before is not None and before.entry.metadata.is_newer_than(entry.metadata):
+            if before is not None and before.entry.metadata.is_newer_than(entry.metadata, now):
                 return before.entry
             if not resource.tracked and entry.held_bytes > self._max_bytes:
                 return entry  # it would push out all others, and then itself
             check_at = self._next_check(entry.metadata, now)
             asked_at = before.asked_at if before else now
-            self._hold(Held(resource, entry, check_at, asked_at))
+            self._hold(Held(resource, entry, check_at, now, asked_at))
             self._evict()
             self.generation += 1
             return entry
 
     def confirm(self, resource: Resource, metadata: Metadata, now: float) -> None:
-        """Apply newer metadata to the held version, and schedule its next check."""
+        """Apply metadata to the held version unless it is older; schedule the next check."""
         with self._lock:
             held = self.peek(resource)
             if held is None or held.entry.metadata.version != metadata.version:
                 return
             entry = held.entry
-            if metadata.is_newer_than(entry.metadata):
+            if metadata != entry.metadata and not entry.metadata.is_newer_than(metadata, now):
                 entry = replace(entry, metadata=metadata)
-            self._hold(replace(held, entry=entry, check_at=self._next_check(entry.metadata, now)))
+            check_at = self._next_check(entry.metadata, now)
+            self._hold(replace(held, entry=entry, check_at=check_at, scheduled_at=now))
             self.generation += 1
 
     def postpone(self, resource: Resource, check_at: float) -> None:
@@ -121,7 +129,8 @@ class LocalCache:
         with self._lock:
             held = self.peek(resource)
             if held is not None:
-                self._hold(replace(held, check_at=check_at))
+                scheduled_at = min(held.scheduled_at, check_at)
+                self._hold(replace(held, check_at=check_at, scheduled_at=scheduled_at))
 
     def forget(self, resource: Resource, version: int) -> None:
         """Drop the on-demand entry of a resource if it has this version or an older one."""

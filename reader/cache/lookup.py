@@ -144,7 +144,7 @@ class Lookup:
         held = self._local.get(resource, now)
         if held is None:
             return None
-        if held.check_at <= now:
+        if held.is_due(now):
             self._synchronizer.schedule_check(resource, request_id)
         return held.entry
 

@@ -160,7 +160,7 @@ class Synchronizer:
         now = self._clock()
         for resource in self._catalogue.tracked:
             held = self._local.peek(resource)
-            if held is None or held.check_at <= now:
+            if held is None or held.is_due(now):
                 self.schedule_check(resource)
         pulse = self._store.pulse()
         self._find_losses(pulse.changes)
@@ -210,7 +210,7 @@ class Synchronizer:
             self._local.postpone(resource, now + TICK)
         elif held is not None and held.entry.metadata.version == state.metadata.version:
             self._local.confirm(resource, state.metadata, now)
-        elif held is None or state.metadata.is_newer_than(held.entry.metadata):
+        elif held is None or state.metadata.is_newer_than(held.entry.metadata, now):
             self._load(resource)
         else:
             self._local.postpone(resource, now + TICK)

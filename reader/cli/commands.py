@@ -186,13 +186,13 @@ def pause(is_json: bool) -> None:
     _print("Refreshing is paused: refreshers start no new job.", {"paused": True}, is_json)
 
 
-@cache.command("resume", short_help="Resume refreshing.")
+@cache.command("resume", short_help="Resume refreshing, and end all pauses.")
 @as_json
 def resume_command(is_json: bool) -> None:
-    """Resume refreshing after `pause`."""
+    """Resume refreshing after `pause`, and end every pause that GitHub or a failure imposed."""
     with command_context() as context:
         resume(context.redis)
-    _print("Refreshing is resumed.", {"paused": False}, is_json)
+    _print("Refreshing is resumed. Every other pause has ended, too.", {"paused": False}, is_json)
 
 
 @cache.command(short_help="Check the set-up, and advise on what is wrong.")

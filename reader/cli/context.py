@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,11 +13,11 @@ from redis import Redis, RedisError, exceptions
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
 from reader.process import ReaderProcess
 from reader.status.page_input import PageInput
-from shared.clock import SYSTEM, Clock
+from shared.clock import Clock, FleetClock
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
-from shared.redis.store import Store
+from shared.redis.store import Lifetimes, Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings
@@ -36,7 +36,7 @@ class CommandContext:
         queue: the refresh queue.
         watch: takes snapshots of the fleet.
         store: reads entries.
-        clock: the time.
+        fleet_clock: Redis's clock, and how far this machine's is off.
     """
 
     settings: Settings
@@ -45,7 +45,12 @@ class CommandContext:
     queue: RefreshQueue
     watch: FleetWatch
     store: Store
-    clock: Clock = SYSTEM
+    fleet_clock: FleetClock
+
+    @property
+    def clock(self) -> Clock:
+        """The time by Redis's clock."""
+        return self.fleet_clock.clock
 
     def fleet(self) -> Fleet:
         """The fleet at present."""
@@ -109,15 +114,19 @@ def command_context() -> Iterator[CommandContext]:
     """
     process = current_app.extensions["process"]
     assert isinstance(process, ReaderProcess)
-    redis = connect(process.settings)
+    redis, clock = connect(process.settings), process.fleet_clock
+    store = Store(redis, clock=clock, lifetimes=Lifetimes.of(process.settings))
     try:
+        with suppress(exceptions.ConnectionError, exceptions.TimeoutError):
+            clock.measure(redis)
         yield CommandContext(
             process.settings,
             redis,
             process.catalogue,
             RefreshQueue(redis, QueueLimits.of(process.settings)),
-            FleetWatch(redis, process.catalogue, clock=SYSTEM.now),
-            Store(redis),
+            FleetWatch(redis, process.catalogue, store=store, clock=clock.now),
+            store,
+            clock,
         )
     except RedisError as error:
         raise click.ClickException(complaint(error)) from error

@@ -11,12 +11,14 @@ from reader.cli.checks.credentials import check_credentials
 from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_github, check_processes
+from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
-from reader.status.diagnosis import LEVEL_SIGNS
-from shared.clock import Clock
+from reader.fleet.neighbours import neighbours
+from reader.status.diagnosis import LEVEL_SIGNS, skewed
+from shared.clock import FleetClock
 
 _LEVELS = {verdict: level for level, verdict in VERDICTS.items()}
 
@@ -32,14 +34,13 @@ def diagnose_setup(context: CommandContext) -> list[Finding]:
     return findings
 
 
-def facts_of(redis: Redis, clock: Clock) -> RedisFacts:
+def facts_of(redis: Redis, clock: FleetClock) -> RedisFacts:
     """The facts about a Redis server; may raise `redis.RedisError`."""
     redis.ping()  # connects, so that the next response takes no longer for it
     began = clock.monotonic()
-    seconds, microseconds = redis.time()
+    clock.measure(redis)
     latency = clock.monotonic() - began
-    offset = seconds + microseconds / 1e6 - (clock.now() - latency / 2)
-    return RedisFacts(_info(redis), _save(redis), latency, offset)
+    return RedisFacts(_info(redis), _save(redis), latency, -(clock.skew or 0.0))
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -55,10 +56,11 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 
 def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
-    facts = facts_of(context.redis, context.clock)
+    facts = facts_of(context.redis, context.fleet_clock)
     yield from check_redis(facts)
+    yield from check_neighbours(neighbours(context.redis))
     fleet = context.fleet()
-    yield from check_clocks(facts.offset, fleet.origin.clock_offset)
+    yield from check_clocks(facts.offset, fleet.origin.clock_offset, skewed(fleet))
     yield from check_processes(fleet)
     include_private = context.settings.include_private
     yield from check_credentials(fleet.budgets, fleet.now, include_private=include_private)

@@ -4,6 +4,7 @@
 - `heartbeats`: the reports of reader processes, and which on-demand resources are popular.
 - `process_reporter`: counts a process's requests, and writes its heartbeats.
 - `workers`: the refreshers, as RQ registers them.
+- `neighbours`: RQ queues, workers and jobs of others in our database.
 - `privileged_credentials`: credentials that see more than the public.
 - `suspension`: pauses and resumes all refreshers.
 - `metrics`: `/metrics`, in Prometheus's text format.

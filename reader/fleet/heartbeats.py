@@ -34,6 +34,7 @@ class ReaderReport:
         local_entries: entries in memory.
         local_bytes: their approximate size.
         missing: tracked resources that it cannot serve.
+        skew: seconds that its machine's clock is ahead of Redis's.
     """
 
     node: str
@@ -48,6 +49,7 @@ class ReaderReport:
     local_entries: int
     local_bytes: int
     missing: int
+    skew: float = 0.0
 
     @property
     def id(self) -> str:

@@ -202,6 +202,14 @@ def _processes(fleet: Fleet) -> Iterator[Metric]:
     for state in ("idle", "busy", "suspended"):
         workers.add_metric([state], sum(one.state == state for one in fleet.workers))
     yield workers
+    skew = GaugeMetricFamily(
+        PREFIX + "clock_skew_seconds",
+        "The largest number of seconds that a machine's clock is away from Redis's, by process.",
+        labels=["process"],
+    )
+    for process, running in (("reader", fleet.readers), ("refresher", fleet.workers)):
+        skew.add_metric([process], max((abs(one.skew) for one in running), default=0))
+    yield skew
     yield _gauge("schedulers", "Running schedulers.", fleet.schedulers)
     yield _gauge("readers", "Running reader processes of all nodes.", len(fleet.readers))
 
@@ -221,6 +229,15 @@ def _budgets(fleet: Fleet) -> Iterator[Metric]:
         limit.add_metric(name, budget.limit)
         reset.add_metric(name, budget.resets_at)
     yield from (left, limit, reset)
+    if fleet.points is not None:
+        minute = GaugeMetricFamily(
+            PREFIX + "minute_points_remaining",
+            "Requests to GitHub that may be sent now, by whose share of the minute they are.",
+            labels=["party"],
+        )
+        minute.add_metric(["tracked"], fleet.points.tracked)
+        minute.add_metric(["on-demand"], fleet.points.on_demand)
+        yield minute
 
 
 def _failing(fleet: Fleet) -> Iterator[Metric]:

@@ -48,12 +48,14 @@ class ProcessState(NamedTuple):
         on_demand: memory taken by on-demand entries.
         missing: number of tracked resources that cannot be served.
         waiting: number of requests that wait for content.
+        skew: seconds that the machine's clock is ahead of Redis's.
     """
 
     tracked: Usage
     on_demand: Usage
     missing: int
     waiting: int
+    skew: float = 0.0
 
 
 class _Sample(NamedTuple):
@@ -128,7 +130,7 @@ class ProcessReporter:
 
     def gauges(self) -> Mapping[str, float]:
         """The gauges of this process."""
-        tracked, on_demand, _, waiting = self._state()
+        tracked, on_demand, _, waiting, _ = self._state()
         return {
             "local_entries|tracked": tracked.entries,
             "local_entries|on-demand": on_demand.entries,
@@ -171,7 +173,7 @@ class ProcessReporter:
                 return
 
     def _report(self) -> ReaderReport:
-        tracked, on_demand, missing, _ = self._state()
+        tracked, on_demand, missing, _, skew = self._state()
         first, last = self._samples[0], self._samples[-1]
         before = self._samples[-2] if len(self._samples) > 1 else first
         return ReaderReport(
@@ -187,6 +189,7 @@ class ProcessReporter:
             local_entries=tracked.entries + on_demand.entries,
             local_bytes=tracked.bytes + on_demand.bytes,
             missing=missing,
+            skew=round(skew, 1),
         )
 
     def _sample(self) -> _Sample:

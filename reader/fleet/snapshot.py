@@ -18,12 +18,14 @@ from shared.encodings import ENCODINGS
 from shared.entry import Metadata
 from shared.failure import Failure
 from shared.measures import Measures
+from shared.point_buckets import Points, levels_now
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.time_bounds import time_of
 
 _POPULAR = 20  # on-demand resources in a snapshot
 _MAX_AGE = 1.0  # seconds that a snapshot is shared by all callers
@@ -116,7 +118,7 @@ class OriginView:
     Args:
         answered_at: Unix time in seconds; None if it is not known.
         status: HTTP status.
-        clock_offset: seconds that its clock is ahead of the refreshers'.
+        clock_offset: seconds that its clock is ahead of Redis's.
     """
 
     answered_at: float | None = None
@@ -143,6 +145,7 @@ class Fleet:
         suspended_since: Unix time in seconds; None if it is not known.
         origin: GitHub's last response.
         origin_paused_until: Unix time in seconds, after a secondary rate limit; 0 if not paused.
+        points: requests to GitHub that may be sent now; None if none was sent in the last minute.
         unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
             sorted; of the last days.
     """
@@ -161,6 +164,7 @@ class Fleet:
     suspended_since: float | None = None
     origin: OriginView = OriginView()
     origin_paused_until: float = 0
+    points: Points | None = None
     unknown_fields: Sequence[str] = ()
 
 
@@ -170,14 +174,22 @@ class FleetWatch:
     Args:
         redis: a client.
         catalogue: the tracked resources.
+        store: reads entries; by default one that believes what they say of their freshness.
         clock: returns Unix time in seconds.
     """
 
-    def __init__(self, redis: Redis, catalogue: Catalogue, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        catalogue: Catalogue,
+        *,
+        store: Store | None = None,
+        clock: Callable[[], float],
+    ) -> None:
         self._redis = redis
         self._catalogue = catalogue
         self._clock = clock
-        self._store = Store(redis)
+        self._store = Store(redis) if store is None else store
         self._queue = RefreshQueue(redis, QueueLimits())
         self._flights: SingleFlight[Fleet] = SingleFlight()
         self._last: Fleet | None = None
@@ -218,9 +230,10 @@ class FleetWatch:
         with redis.pipeline(transaction=False) as pipeline:
             pipeline.mget(keys.SUSPENDED, keys.RESUMED)
             pipeline.hgetall(keys.PAUSE)
+            pipeline.hgetall(keys.POINTS)
             pipeline.hgetall(keys.ORIGIN)
             pipeline.hgetall(keys.UNKNOWN_FIELDS)
-            (since, resumed), pause, origin, unknown = pipeline.execute()
+            (since, resumed), pause, points, origin, unknown = pipeline.execute()
         return Fleet(
             now=now,
             tracked=views[: len(tracked)],
@@ -236,9 +249,10 @@ class FleetWatch:
             measures=measures.read(redis),
             queue_length=self._queue.length(),
             suspended=pulse.is_suspended,
-            suspended_since=None if since is None else float(since),
+            suspended_since=None if since is None else time_of(since),
             origin=_origin(origin),
             origin_paused_until=budgets.paused_until(pause, resumed=float(resumed or 0), now=now),
+            points=levels_now(points, now=now),
             unknown_fields=_seen_lately(unknown, now),
         )
 

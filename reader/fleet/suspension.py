@@ -1,12 +1,17 @@
 """Pauses and resumes all refreshers, with RQ's own means: `rq suspend` and `rq resume` do the same.
 
-The time at which the pause began is stored as well, for people.
+The time at which the pause began is stored as well, for people. Resuming also ends every pause that
+GitHub or our own caution imposed before: its time is stored, and what was recorded before that time
+holds nothing back any more.
 """
 
 from redis import Redis
 from rq import suspension
 
+from shared.clock import seconds_of
 from shared.redis import keys
+
+_REMEMBER_S = 7200  # longer than any pause
 
 
 def suspend(redis: Redis, *, now: float) -> None:
@@ -21,6 +26,8 @@ def suspend(redis: Redis, *, now: float) -> None:
 
 
 def resume(redis: Redis) -> None:
-    """Let the refreshers take jobs again; may raise `redis.RedisError`."""
+    """Let the refreshers take jobs again, and end all pauses; may raise `redis.RedisError`."""
+    now = seconds_of(redis.time())
+    redis.set(keys.RESUMED, now, ex=_REMEMBER_S)
     suspension.resume(redis)
     redis.delete(keys.SUSPENDED)

@@ -4,6 +4,7 @@ Not RQ's own `Worker.all`: it makes `Worker` objects, each of which raises the t
 connections to the seven minutes that a worker may wait for a job.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -16,6 +17,7 @@ from rq.utils import parse_composite_key, utcparse
 from rq.worker_registration import get_keys
 
 from shared.queueing import QUEUE
+from shared.redis import keys
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class WorkerView:
         job: description of its current job; None if it has none.
         done: number of jobs that succeeded.
         failed: number of jobs that raised an error.
+        skew: seconds that its machine's clock is ahead of Redis's.
     """
 
     name: str
@@ -43,25 +46,28 @@ class WorkerView:
     job: str | None
     done: int
     failed: int
+    skew: float = 0.0
 
 
 def workers(redis: Redis) -> list[WorkerView]:
     """The running refreshers; may raise `redis.RedisError`."""
-    keys = sorted(get_keys(queue=Queue(QUEUE, connection=redis)))
-    names = [key.rpartition(":")[2] for key in keys]
+    registered = sorted(get_keys(queue=Queue(QUEUE, connection=redis)))
+    names = [key.rpartition(":")[2] for key in registered]
     with redis.pipeline(transaction=False) as pipeline:
-        for key, name in zip(keys, names, strict=True):
+        for key, name in zip(registered, names, strict=True):
             pipeline.hgetall(key)
             pipeline.smembers(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name))
+            pipeline.hget(keys.refresher(name), "skew")
         replies = pipeline.execute()
-    hashes = cast(list[dict[bytes, bytes]], replies[::2])
-    running = cast(list[set[bytes]], replies[1::2])
+    hashes = cast(list[dict[bytes, bytes]], replies[::3])
+    running = cast(list[set[bytes]], replies[1::3])
+    skews = cast(list[bytes | None], replies[2::3])
     with redis.pipeline(transaction=False) as pipeline:
         for executions in running:
             pipeline.hget(Job.key_for(_job_of(executions)), "description")
         jobs = cast(list[bytes | None], pipeline.execute())
-    found = zip(names, hashes, jobs, strict=True)
-    return [_view(name, known, job) for name, known, job in found if known]
+    found = zip(names, hashes, jobs, skews, strict=True)
+    return [_view(name, known, job, _skew(skew)) for name, known, job, skew in found if known]
 
 
 def _job_of(executions: Collection[bytes]) -> str:
@@ -70,20 +76,30 @@ def _job_of(executions: Collection[bytes]) -> str:
     return job_id
 
 
-def _view(name: str, known: Mapping[bytes, bytes], job: bytes | None) -> WorkerView:
+def _view(name: str, known: Mapping[bytes, bytes], job: bytes | None, skew: float) -> WorkerView:
+    """The view of a worker; RQ stamps its times by the clock of the worker's machine."""
     fields = {name.decode(): value.decode(errors="replace") for name, value in known.items()}
     return WorkerView(
         name=name,
         hostname=fields.get("hostname", "?"),
         pid=int(fields.get("pid", 0)),
         state=fields.get("state", "?"),
-        heard_at=_time(fields.get("last_heartbeat")),
-        started_at=_time(fields.get("birth")),
+        heard_at=_time(fields.get("last_heartbeat"), skew),
+        started_at=_time(fields.get("birth"), skew),
         job=None if job is None else job.decode(errors="replace"),
         done=int(fields.get("successful_job_count", 0)),
         failed=int(fields.get("failed_job_count", 0)),
+        skew=skew,
     )
 
 
-def _time(text: str | None) -> float | None:
-    return None if not text else utcparse(text).timestamp()
+def _time(text: str | None, skew: float) -> float | None:
+    return None if not text else utcparse(text).timestamp() - skew
+
+
+def _skew(text: bytes | None) -> float:
+    try:
+        skew = float(text or 0)
+    except ValueError:  # damaged
+        return 0.0
+    return skew if math.isfinite(skew) else 0.0

@@ -17,6 +17,7 @@ from shared import etag
 from shared.encodings import ENCODINGS
 from shared.github_form import JSON
 from shared.outcomes import Served
+from shared.time_bounds import is_past
 
 # In `Cache-Status`, and the value of `Server`.
 CACHE_NAME = "api-read-cache"
@@ -100,7 +101,7 @@ def to_response(
         headers["Link"] = ", ".join(
             f'<{fields.url}?{query}>; rel="{relation}"' for relation, query in representation.links
         )
-    if representation.status == 200 and _is_known(representation, tag, fields):
+    if representation.status == 200 and _is_known(representation, tag, fields, now):
         return HttpResponse(304, headers)
     headers["Content-Type"] = representation.content_type
     if encoding is not None:
@@ -153,6 +154,7 @@ def _freshness(representation: Representation, served: Served, now: float) -> di
     """`Age`, `Cache-Control`, `Last-Modified` and `Cache-Status` (RFC 9111 and RFC 9211).
 
     `max-age` is the whole freshness lifetime, since caches subtract `Age` from it.
+    `Last-Modified` is never later than `Date`, as RFC 9110 section 8.8.2.1 demands.
     """
     metadata = representation.metadata
     lifetime = max(0, round(metadata.fresh_until - metadata.validated_at))
@@ -164,20 +166,25 @@ def _freshness(representation: Representation, served: Served, now: float) -> di
             f"stale-if-error={STALE_IF_ERROR}"
         ),
         "Age": str(max(0, int(now - metadata.validated_at))),
-        "Last-Modified": http_date(metadata.changed_at),
+        "Last-Modified": http_date(min(metadata.changed_at, now)),
         "Cache-Status": f"{CACHE_NAME}; {status}; ttl={left}; detail={served}",
     }
 
 
-def _is_known(representation: Representation, tag: str, fields: RequestFields) -> bool:
+def _is_known(representation: Representation, tag: str, fields: RequestFields, now: float) -> bool:
     """Whether the client has the representation that it would be sent (RFC 9110 section 13.2.2).
 
     `If-None-Match` uses weak comparison. Only without it `If-Modified-Since` counts, and only if
-    its value is a single valid date.
+    its value is a single valid date that is not in the future: such a date was never sent here, and
+    says nothing of a change that came before it.
     """
     if fields.if_none_match is not None:
         return parse_etags(fields.if_none_match).contains_weak(tag)
     if not _HTTP_DATE.fullmatch(fields.if_modified_since or ""):
         return False
     since = parse_date(fields.if_modified_since)
-    return since is not None and int(representation.metadata.changed_at) <= since.timestamp()
+    return (
+        since is not None
+        and int(representation.metadata.changed_at) <= since.timestamp()
+        and is_past(since.timestamp(), now)
+    )

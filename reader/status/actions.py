@@ -21,7 +21,7 @@ class Action(StrEnum):
     REFRESH = "refresh"  # request a resource from GitHub now
     FORGET = "forget"  # remove an on-demand resource from Redis and from every reader
     PAUSE = "pause"  # suspend the refreshers: they take no more jobs
-    RESUME = "resume"  # let the refreshers take jobs again
+    RESUME = "resume"  # let the refreshers take jobs again, and end every other pause
 
 
 def perform(
@@ -55,7 +55,7 @@ def perform(
             return "Refreshing is paused: refreshers start no new job."
         if action is Action.RESUME:
             resume(parts.redis)
-            return "Refreshing is resumed."
+            return "Refreshing is resumed. Every other pause has ended, too."
         return _enqueue(action, _resource(process, name), parts, request_id)
     finally:
         parts.fleet.discard()  # a snapshot from before the action would hide its effect

@@ -7,6 +7,7 @@ from enum import StrEnum
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.snapshot import Fleet, TrackedView
 from reader.status.formatting import about, clock, listed, plural
+from shared.clock_skew import in_words, is_much
 from shared.outcomes import FailureKind, RefreshOutcome
 
 
@@ -36,6 +37,7 @@ class Topic(StrEnum):
     REFRESHERS = "refreshers"  # none is running
     LOCKS = "locks"  # no lock can be taken
     GITHUB = "github"  # a secondary rate limit
+    CLOCKS = "clocks"  # a machine's clock is wrong
     VERSIONS = "versions"  # readers run different ones
     PRIVATE = "private"  # private repositories are served
     PRIVILEGES = "privileges"  # a credential sees more than the public
@@ -106,7 +108,7 @@ def diagnose(
     if include_private:
         statements.append(_PRIVATE)
     if fleet is not None:
-        statements += _privileged(fleet, include_private=include_private)
+        statements += [*_privileged(fleet, include_private=include_private), *_clocks(fleet)]
     order = list(Level)
     return sorted(statements, key=lambda statement: order.index(statement.level))
 
@@ -240,13 +242,33 @@ def _refreshing(fleet: Fleet) -> Iterator[Statement]:
     if fleet.origin_paused_until > fleet.now:
         text = (
             "GitHub reported a secondary rate limit. No refresher sends it a request for "
-            f"{about(fleet.origin_paused_until - fleet.now)}; then work resumes by itself."
+            f"{about(fleet.origin_paused_until - fleet.now)}; then work resumes by itself, or "
+            "before if an operator resumes it."
         )
         yield Statement(Level.WARN, Topic.GITHUB, "GitHub asked for a pause", text)
     versions = {reader.version for reader in fleet.readers}
     if len(versions) > 1:
         text = f"Readers run versions {listed(sorted(versions))}: a deployment is under way."
         yield Statement(Level.NOTE, Topic.VERSIONS, "Several versions", text)
+
+
+def _clocks(fleet: Fleet) -> Iterator[Statement]:
+    """The clocks that are wrong."""
+    wrong = skewed(fleet)
+    if wrong:
+        named = listed([f"{name} ({in_words(skew)})" for name, skew in wrong.items()])
+        text = (
+            f"Machines whose clock is wrong: {named}. Redis's clock is used instead; only the "
+            "times in logs are wrong. Synchronise the clocks with NTP."
+        )
+        yield Statement(Level.NOTE, Topic.CLOCKS, "Clocks disagree", text)
+
+
+def skewed(fleet: Fleet) -> dict[str, float]:
+    """The nodes and refreshers whose clocks are far from Redis's, and by how many seconds."""
+    skews = {one.node: one.skew for one in fleet.readers if is_much(one.skew)}
+    workers = [one for one in fleet.workers if is_much(one.skew)]
+    return skews | {f"{one.hostname}:{one.pid}": one.skew for one in workers}
 
 
 def _lacks_lock(view: TrackedView) -> bool:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from shared.time_bounds import showable
+
 _UNITS = (("day", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 
@@ -59,14 +61,18 @@ def share(part: float, whole: float) -> str:
 
 def clock(at: float, now: float) -> str:
     """A point in time: the time of day, with the date if it is 12 hours or more away."""
-    moment = datetime.fromtimestamp(at, UTC)
+    moment = datetime.fromtimestamp(showable(at), UTC)
     near = abs(at - now) < 12 * 3600
     return moment.strftime("%H:%M:%S UTC" if near else "%d %b %H:%M UTC")
 
 
 def iso(at: float) -> str:
     """A point in time as in RFC 3339."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(showable(at), UTC)
+        .isoformat(timespec="seconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def listed(names: list[str], most: int = 3) -> str:

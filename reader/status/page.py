@@ -41,6 +41,7 @@ def page_of(page_input: PageInput) -> JsonObject:
         "title": f"{LEVEL_SIGNS[worst.level]} {worst.title}",
         "statements": [_statement(one) for one in statements],
         "paused": fleet.suspended,
+        "resumable": _is_resumable(fleet),
         "tiles": _tiles(fleet) if page_input.fleet else [],
         "resources": [tracked_row(view, page_input) for view in tracked],
         "budgets": [
@@ -52,6 +53,21 @@ def page_of(page_input: PageInput) -> JsonObject:
         "on_demand": [on_demand_row(view) for view in fleet.on_demand],
         "timeline": [timeline_row(report, now) for report in fleet.timeline[:_TIMELINE]],
     }
+
+
+def _is_resumable(fleet: Fleet) -> bool:
+    """Whether something is held back that an operator's "resume" would end."""
+    views = [*fleet.tracked, *(one.view for one in fleet.on_demand)]
+    failures = [view.failure for view in views if view.failure is not None]
+    return (
+        fleet.suspended
+        or fleet.origin_paused_until > fleet.now
+        or any(failure.holds_back(fleet.now) for failure in failures)
+        or any(
+            max(one.aside_until, one.resets_at * (not one.remaining)) > fleet.now
+            for one in fleet.budgets
+        )
+    )
 
 
 def _statement(statement: Statement) -> JsonObject:
@@ -77,6 +93,9 @@ def _tiles(fleet: Fleet) -> list[JsonObject]:
         if origin.answered_at is None
         else f"GitHub: {origin.status}, {about(fleet.now - origin.answered_at)} ago"
     )
+    if fleet.points is not None:
+        tracked, on_demand = int(fleet.points.tracked), int(fleet.points.on_demand)
+        last_response += f"; this minute: {count(tracked)} tracked, {count(on_demand)} on demand"
     left = NOTHING if least is None else share(least.remaining, least.limit)
     return [
         _tile("requests", f"{rate:,.1f}", "requests per second", plural(nodes, "node")),

@@ -1,6 +1,7 @@
 """From GitHub's pages to the content of an entry: read, narrowed to the public, ranked.
 
 - `list_reader`: reads all pages of a list, and downloads only those that changed.
+- `unfinished_reading`: what an interrupted reading has read.
 - `pagination`: which pages a list has, by `Link` and by what is known of its pages.
 - `list_view`: the one credential that gets all pages of a reading.
 - `prefetch`: requests the next pages while the first ones are under way.

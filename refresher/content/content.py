@@ -3,6 +3,7 @@
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ class Content:
     ids: Sequence[Hashable] = ()
     pages: Sequence[Page] = ()
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """Opaque part of the strong entity tag."""
         return etag.of_content(
@@ -99,6 +100,7 @@ class Content:
             links=tuple(self.links),
             form=resource.stored_form,
             derived=resource.kind.derived,
+            confirmed_by=version,
         )
         return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
 

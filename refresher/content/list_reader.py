@@ -4,7 +4,7 @@
 whether to go on, and the list as its last step.
 """
 
-from collections.abc import Collection, Generator, Hashable, Mapping, Sequence
+from collections.abc import Collection, Generator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from refresher.content.list_view import ListView
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
 from refresher.content.prefetch import Prefetch
+from refresher.content.unfinished_reading import NOTHING_READ, KeptPage, UnfinishedReading
 from refresher.errors import OriginError
 from refresher.github import response_check
 from refresher.github.client import GitHubClient
@@ -55,18 +56,23 @@ class PageRead:
         number: of the page, from 1.
         pages: number of pages that the list has, by its first page; at least `number`.
         response: GitHub's.
-        findings: non-public parts of a page that was downloaded; None for a 304.
+        findings: non-public parts of a page that was downloaded now; None for any other page.
+        read: the page, in the form in which an interrupted reading is kept.
+        is_kept: it was not requested: an interrupted reading has read it.
     """
 
     number: int
     pages: int
     response: GitHubResponse
     findings: Findings | None
+    read: KeptPage
+    is_kept: bool
 
     @property
     def is_of_a_credential(self) -> bool:
-        """Whether the page was downloaded with a credential."""
-        return self.findings is not None and not self.response.is_anonymous
+        """Whether the page was downloaded with a credential, or may have been."""
+        is_downloaded = self.findings is not None or self.is_kept
+        return is_downloaded and not self.response.is_anonymous
 
     @property
     def is_one_of_several(self) -> bool:
@@ -97,6 +103,35 @@ class ListLimits:
     concurrency: int
 
 
+class _OneReading:
+    """One reading of all pages.
+
+    Args:
+        known: the pages that are requested conditionally, by URL.
+        items: receives the items of the pages that are downloaded, by URL.
+        unfinished: an interrupted reading to go on with.
+        is_again: it is not the first one, so `known` are not the stored pages.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, Page],
+        items: dict[str, list[Item]],
+        unfinished: UnfinishedReading,
+        *,
+        is_again: bool,
+    ) -> None:
+        self.known = {**known, **{url: one.page for url, one in unfinished.older.items()}}
+        self.items = items
+        self.unfinished = unfinished
+        self.is_again = is_again
+        self.asked_at: dict[str, float] = {}  # written by the threads that request pages
+
+    def still_to_ask(self, urls: Iterable[str]) -> list[str]:
+        """Those of the URLs that are requested."""
+        return [url for url in urls if url not in self.unfinished.recent]
+
+
 @dataclass(frozen=True)
 class ListReader:
     """Reads one list.
@@ -124,6 +159,7 @@ class ListReader:
         known: Sequence[Page],
         known_ids: Sequence[Hashable],
         *,
+        unfinished: UnfinishedReading = NOTHING_READ,
         is_rebuilt: bool = False,
     ) -> Generator[Step, None, None]:
         """Read until the list is consistent; the last step is a `ReadList` or `Unchanged`.
@@ -134,6 +170,8 @@ class ListReader:
         Args:
             known: the stored pages; empty to read without conditions.
             known_ids: ids of the items of the stored entry.
+            unfinished: an interrupted reading to go on with, if `may_go_on` allows it. Only the
+                first reading uses its pages.
             is_rebuilt: return the items even if no page changed, from the stored bodies.
 
         Raises:
@@ -141,14 +179,15 @@ class ListReader:
         """
         before, pages = known_ids, known
         items: dict[str, list[Item]] = {}
-        view = self._view_of(known)
+        view = self._view_of(unfinished.asked_by or (known[0].asked_by if known else None))
         for number in range(MAX_READINGS):
             if number:
                 yield ReadAgain()
+                unfinished = NOTHING_READ
             view = view.again()
-            pages, changed = yield from self._read_once(
-                {page.url: page for page in pages}, items, view
-            )
+            known_now = {page.url: page for page in pages}
+            reading = _OneReading(known_now, items, unfinished, is_again=number > 0)
+            pages, changed = yield from self._read_once(reading, view)
             if view.is_mixed:
                 pages, items = known, {}
                 continue
@@ -162,35 +201,43 @@ class ListReader:
                     findings = Findings() if page.asked_by == ANONYMOUS else stored
                     items[page.url] = self._split(page.body.unpacked(), findings)
                     self._check_size(items)
-            reading = Reading([[item.id for item in items[page.url]] for page in pages])
-            if is_settled(reading, before=before, full_page=pagination.PER_PAGE):
+            found_ids = Reading([[item.id for item in items[page.url]] for page in pages])
+            if is_settled(found_ids, before=before, full_page=pagination.PER_PAGE):
                 found = [item for page in pages for item in items[page.url]]
                 yield ReadList(found, pages, stored)
                 return
-            before = reading.ids
+            before = found_ids.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
 
-    def _view_of(self, known: Sequence[Page]) -> ListView:
+    def may_go_on(self, unfinished: UnfinishedReading) -> bool:
+        """Whether the pages of an interrupted reading may be used: their credential still may."""
+        return unfinished.asked_by in self._credentials
+
+    @property
+    def _credentials(self) -> list[str]:
+        ids = [credential.id for credential in self.origin.credentials]
+        if self.among is None:
+            return ids
+        return [ANONYMOUS, *(one for one in ids if one in self.among)]
+
+    def _view_of(self, last: str | None) -> ListView:
         """The view of the first reading.
 
         The credential that got the known pages comes first: most pages have not changed for it.
         """
-        ids = [credential.id for credential in self.origin.credentials]
-        if self.among is not None:
-            ids = [ANONYMOUS, *(one for one in ids if one in self.among)]
-        last = known[0].asked_by if known else None
+        ids = self._credentials
         return ListView(len(ids) == 1, last if last in ids else None, allowed=self.among)
 
     def _read_once(
-        self, known: Mapping[str, Page], items: dict[str, list[Item]], view: ListView
+        self, reading: _OneReading, view: ListView
     ) -> Generator[Step, None, tuple[list[Page], bool]]:
-        """All pages, and whether any was downloaded; the items of those go into `items`."""
-        ask_for = partial(self._ask, known, view)
+        """All pages, and whether any has changed; the items of those downloaded go into `items`."""
+        ask_for = partial(self._ask, reading, view)
         try:
             with Prefetch(ask_for, concurrency=self.limits.concurrency) as responses:
                 if view.is_known:
-                    responses.expect(known)
-                return (yield from self._follow(responses, known, items, view))
+                    responses.expect(reading.still_to_ask(reading.known))
+                return (yield from self._follow(responses, reading, view))
         except OriginError as error:
             if view.is_one or view.asked_by is None or error.kind not in _OF_A_CREDENTIAL:
                 raise
@@ -198,45 +245,60 @@ class ListReader:
             return [], True
 
     def _follow(
-        self,
-        responses: Prefetch,
-        known: Mapping[str, Page],
-        items: dict[str, list[Item]],
-        view: ListView,
+        self, responses: Prefetch, reading: _OneReading, view: ListView
     ) -> Generator[Step, None, tuple[list[Page], bool]]:
         pages: list[Page] = []
-        downloaded, length, following = False, 1, list[str]()
+        changed, length, following = False, 1, list[str]()
         url: str | None = self._first_url
         while url is not None:
-            self._check_next(url, pages)
-            response, page = responses.get(url), known.get(url)
+            kept = reading.unfinished.recent.get(url)
+            response = kept.response if kept is not None else responses.get(url)
             if not view.is_known:
                 view.note(response)
-                responses.expect(one for one in known if one != url)
+                responses.expect(one for one in reading.known if one != url)
             view.note(response)
             if view.is_mixed:
                 break
-            findings: Findings | None = None
-            if response.status == 304 and page is not None:
-                pages.append(page.confirmed(response))
-            elif response.status == 304 and page is None and known and pages:
-                items[url] = []
-                pages.append(Page.of(replace(response, body=b"[]"), url, 0))
-            else:
-                findings = Findings()
-                items[url] = self._downloaded(response, findings)
-                pages.append(Page.of(response, url, len(items[url])))
-                still_empty = page is not None and page.items == 0 and not items[url]
-                downloaded = downloaded or not still_empty
+            read, findings = kept, None
+            if read is None:
+                read, findings = self._page_in(response, url, reading, is_first=not pages)
+            pages.append(read.page)
+            changed = changed or read.is_changed
             if len(pages) == 1:
                 following = pagination.following(response)
-                length = len(known) if pagination.is_mute(response) else 1 + len(following)
-            yield PageRead(len(pages), max(length, len(pages)), response, findings)
-            self._check_size(items)
-            if len(pages) == 1 and not known and following[:1] == [pages[0].next_url]:
-                responses.expect(following[: self.limits.max_pages - 1])
-            url = pagination.url_after(pages[-1], response)
-        return pagination.without_end(pages), downloaded
+                is_mute = pagination.is_mute(response)
+                length = len(reading.known) if is_mute else 1 + len(following)
+            url = pagination.url_after(read.page, response)
+            self._check_next(url, pages)
+            number = len(pages)
+            yield PageRead(
+                number, max(length, number), response, findings, read, is_kept=kept is not None
+            )
+            self._check_size(reading.items)
+            if number == 1 and not reading.known and following[:1] == [read.page.next_url]:
+                responses.expect(reading.still_to_ask(following[: self.limits.max_pages - 1]))
+        return pagination.without_end(pages), changed
+
+    def _page_in(
+        self, response: GitHubResponse, url: str, reading: _OneReading, *, is_first: bool
+    ) -> tuple[KeptPage, Findings | None]:
+        """The page in a response, and what was found if it was downloaded."""
+        page, findings = reading.known.get(url), None
+        if response.status == 304 and page is not None:
+            read = page.confirmed(response)
+            older = reading.unfinished.older.get(url)
+            changed = reading.is_again or (older is not None and older.is_changed)
+        elif response.status == 304 and reading.known and not is_first:
+            reading.items[url] = []
+            read, changed = Page.of(replace(response, body=b"[]"), url, 0), False
+        else:
+            findings = Findings()
+            items = reading.items[url] = self._downloaded(response, findings)
+            read = Page.of(response, url, len(items))
+            changed = not (page is not None and page.items == 0 and not items)  # not still empty
+        at, links = reading.asked_at[url], response.links
+        kept = KeptPage(read, at, response.status, links, response.is_anonymous, changed)
+        return kept, findings
 
     def _downloaded(self, response: GitHubResponse, findings: Findings) -> list[Item]:
         """The items of a page that changed."""
@@ -248,13 +310,14 @@ class ListReader:
     def _first_url(self) -> str:
         return self.origin.url_of(f"{self.path}?per_page={pagination.PER_PAGE}")
 
-    def _ask(self, known: Mapping[str, Page], view: ListView, url: str) -> GitHubResponse:
-        page = known.get(url)
+    def _ask(self, reading: _OneReading, view: ListView, url: str) -> GitHubResponse:
+        page = reading.known.get(url)
+        reading.asked_at[url] = self.clock.now()
         origin = self.origin if url == self._first_url else self.origin.for_further_pages
         if page is not None:
             return ask(origin, url, page, page.validator, among=view.among)
         # For a page beyond the end, ask whether it is still empty.
-        beyond = known and url != self._first_url
+        beyond = reading.known and url != self._first_url
         return ask(origin, url, None, _NOTHING if beyond else None, among=view.among)
 
     def _split(self, body: bytes, findings: Findings) -> list[Item]:
@@ -271,7 +334,10 @@ class ListReader:
             reason = f"the list has more than {self.limits.max_bytes} bytes (LIST_MAX_BYTES)"
             raise OriginError(FailureKind.TOO_LARGE, reason)
 
-    def _check_next(self, url: str, pages: Sequence[Page]) -> None:
+    def _check_next(self, url: str | None, pages: Sequence[Page]) -> None:
+        """Check the URL of the next page, before the page that named it is kept."""
+        if url is None:
+            return
         if not self.origin.owns(url):
             raise OriginError(FailureKind.UNEXPECTED, "GitHub's list continues on another host")
         if any(page.url == url for page in pages):

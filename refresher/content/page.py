@@ -35,6 +35,11 @@ class Body:
         packed = gzip.compress(body, mtime=0)  # immediately: 70 decompressed ones are 40 MB
         return cls(lambda: packed)
 
+    @classmethod
+    def of_packed(cls, packed: bytes) -> "Body":
+        """A compressed body that is in memory."""
+        return cls(lambda: packed)
+
     def packed(self) -> bytes:
         """The body, compressed."""
         if self._packed is None:

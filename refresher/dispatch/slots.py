@@ -7,12 +7,10 @@ keeps for tracked resources, and tracked jobs leave a fifth. Of tracked jobs, fe
 
 from collections.abc import Mapping
 
+from refresher.lock.large_list_limit import large_at_once
 from shared.queue_order import Lane
 
 LEFT_TO_ON_DEMAND = 0.2  # share of the slots
-# Large lists at once: each needs memory for five times its size.
-LARGE_AT_ONCE = 2
-_FEW = 4  # slots; with fewer, one large list at once
 
 
 class Slots:
@@ -28,7 +26,7 @@ class Slots:
         tracked = max(1, total - max(1, int(total * LEFT_TO_ON_DEMAND)))
         self.limits: Mapping[Lane, int] = {
             Lane.TRACKED: tracked,
-            Lane.LARGE: min(tracked, LARGE_AT_ONCE if total >= _FEW else 1),
+            Lane.LARGE: min(tracked, large_at_once(total)),
             Lane.ON_DEMAND: max(1, int(total * (1 - reserve))),
         }
         self.running: dict[Lane, int] = dict.fromkeys(Lane, 0)

@@ -11,6 +11,7 @@
 - `exchange`: a request with its response, for counting.
 - `rate_limiter`: the interface: reserve before a request, settle with its response.
 - `budget`, `budget_scripts`: the fleet's rate limiter in Redis, and its Lua scripts.
+- `settlements`: settles reservations, without a refresh waiting for it.
 - `turns`: threads that wait for permission to send, first come, first served.
 - `rate_limit_headers`: GitHub's rate-limit header fields; only this module parses them.
 - `rate_limit_class`: which rate limit a path counts against.

@@ -26,6 +26,9 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 
 # Bytes of a response before its body: status line, header fields, and all interim responses.
 MAX_HEAD = 256 * 1024
+# Seconds after which an unused connection is not used again. Network address translation forgets
+# connections that are idle for some minutes, without a word: a request would wait in vain.
+LONGEST_IDLE = 120.0
 _INTERIM = range(102, 200)  # 100 is skipped by `http.client`, and 101 ends HTTP
 
 
@@ -38,7 +41,7 @@ class Bounds(local):
     """
 
     def __init__(self, monotonic: Callable[[], float], read_timeout: float) -> None:
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self.read_timeout = read_timeout
         self._ends_at = inf
         self.received = 0  # bytes of the response so far
@@ -61,7 +64,7 @@ class Bounds(local):
         Raises:
             TimeoutError: the time is over.
         """
-        left = self._ends_at - self._monotonic()
+        left = self._ends_at - self.monotonic()
         if left <= 0:
             raise TimeoutError("the time for the whole exchange is over")
         return min(left, at_most)
@@ -85,6 +88,8 @@ class _Reader(io.RawIOBase):
             raise HTTPException(f"more than {MAX_HEAD} bytes before the body")
         self._sock.settimeout(bounds.left(bounds.read_timeout))
         count = self._raw.readinto(buffer)
+        if self.is_at_head and bounds.received and not count:
+            raise HTTPException("the connection ended before the body")  # http.client goes on
         bounds.received += count or 0
         return count
 
@@ -129,11 +134,14 @@ class _Bounded(HTTPConnection):
 
     bounds: Bounds
     _served = 0  # responses over the present socket
+    _used_at = -inf  # time of the monotonic clock of the last of them
 
     @property
     def is_connected(self) -> bool:
         """Whether the connection of an earlier request can be used."""
-        return super().is_connected and not self.bounds.needs_new
+        bounds = self.bounds
+        is_idle = bounds.monotonic() - self._used_at > LONGEST_IDLE
+        return super().is_connected and not is_idle and not bounds.needs_new
 
     def connect(self) -> None:
         self._served = 0
@@ -191,6 +199,7 @@ class _Bounded(HTTPConnection):
             self.bounds.found_closed = self._served > 0 and self.bounds.received == 0
             raise
         self._served += 1
+        self._used_at = self.bounds.monotonic()
         return response
 
 

@@ -35,22 +35,21 @@ from refresher.github.budget_scripts import PAUSE, RESERVE, SET_ASIDE, SETTLE
 from refresher.github.rate_limit_class import CORE, RateLimitClasses, shape_of
 from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, class_in, primary_limit
 from refresher.github.rate_limiter import Reservation
+from refresher.github.settlements import Settlements
 from refresher.github.turns import Turns
 from shared import budgets
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys
+from shared.redis.scripts import Script
 from shared.settings import Settings
 
 log = logging.getLogger("refresher")
 
 _SETTINGS = "GITHUB_API_TOKEN, GITHUB_APP_..."  # where credentials come from
 _POLL = 0.05  # seconds between two tries to get a place that another process frees
-_REASONS = {
-    "paused": "GitHub's secondary limit was met a moment ago",
-    "busy": "too many requests to GitHub are under way",
-    "crowded": "the limit of requests to GitHub per minute is reached",
-}
+_RESERVE, _SETTLE = Script(RESERVE), Script(SETTLE)
+_PAUSE, _SET_ASIDE = Script(PAUSE), Script(SET_ASIDE)
 
 
 class Share(StrEnum):
@@ -79,19 +78,6 @@ class _Attempt:
     @property
     def is_anonymous(self) -> bool:
         return _is_anonymous(self.credentials)
-
-
-@dataclass(frozen=True)
-class _Waits:
-    """Why a request has to wait.
-
-    Args:
-        state: "busy" or "crowded".
-        pause: seconds after which another try is useful.
-    """
-
-    state: str
-    pause: float = _POLL
 
 
 class Budget:
@@ -129,10 +115,7 @@ class Budget:
         self._classes = RateLimitClasses(redis, clock=clock)
         self._turns = {share: Turns(wait) for share in Share}
         self._places = _places_of(settings)
-        self._reserve = redis.register_script(RESERVE)
-        self._settle = redis.register_script(SETTLE)
-        self._pause = redis.register_script(PAUSE)
-        self._set_aside = redis.register_script(SET_ASIDE)
+        self._settlements: Settlements | None = None
 
     def limiter(
         self, share: Share, *, should_stop: Callable[[], bool] = lambda: False
@@ -156,7 +139,7 @@ class Budget:
         """Reserve one request; wait for a place in flight and for points.
 
         A request of a tracked resource waits as long as it takes, one on demand at most
-        `MISS_WAIT`. Threads of this process are served in the order in which they came.
+        `MISS_WAIT`. Threads of this process are served about in the order in which they came.
 
         Args:
             share: that the request uses.
@@ -166,7 +149,7 @@ class Budget:
 
         Raises:
             OriginError: no request may be sent now. `retry_after` says when.
-            StoppedError: the process shuts down, or the refresh has to stop.
+            StoppedError: the process shuts down, the refresh has to stop, or it waited too long.
         """
         shape = shape_of(target)
         attempt = _Attempt(
@@ -177,27 +160,25 @@ class Budget:
             self._usable(among),
         )
         turns = self._turns[share]
-        waits = _Waits("busy", 0.0)
+        pause = 0.0
         if turns.is_empty:
             found = self._try(attempt)
             if isinstance(found, Reservation):
                 return found
-            waits = found
+            pause = found
         is_patient = share is not Share.ON_DEMAND
         ends_at = self._monotonic() + self._settings.miss_wait
         with turns.joined() as mine:
             while is_patient or self._monotonic() < ends_at:
                 if self._should_stop() or should_stop():
                     raise StoppedError
-                if not turns.comes(mine, pause=waits.pause):
+                if not turns.comes(mine, pause=pause):
                     continue
                 found = self._try(attempt)
                 if isinstance(found, Reservation):
                     return found
-                waits = found
-        raise OriginError(
-            FailureKind.RATE_LIMITED, _REASONS[waits.state], retry_after=max(waits.pause, 1.0)
-        )
+                pause = found
+        raise StoppedError
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Update the budget from a response; `status` is 0 if none came."""
@@ -208,38 +189,53 @@ class Budget:
         reported = class_in(headers) or reserved
         if reported != reserved:
             self._classes.remember(reservation.shape, reported)
-        self._settle(
-            keys=[
-                keys.IN_FLIGHT,
-                keys.budget(credential, reserved),
-                keys.PAUSES,
-                keys.budget(credential, reported),
-                keys.BUDGETS,
-                keys.budget_history(credential, reported),
-                keys.PAUSE,
-            ],
-            args=[
-                reservation.request_id,
-                *((said.limit, said.remaining, said.reset) if said else ("", "", "")),
-                int(200 <= status < 400 or status == 404),
-                budgets.name_of(credential, reported),
-            ],
-        )
+        is_welcome = 200 <= status < 400 or status == 404
+        script_keys = [
+            keys.IN_FLIGHT,
+            keys.budget(credential, reserved),
+            keys.PAUSES,
+            keys.budget(credential, reported),
+            keys.BUDGETS,
+            keys.budget_history(credential, reported),
+            keys.PAUSE,
+        ]
+        args = [
+            reservation.request_id,
+            *((said.limit, said.remaining, said.reset) if said else ("", "", "")),
+            int(is_welcome),
+            budgets.name_of(credential, reported),
+        ]
+        if self._settlements is not None and is_welcome:
+            self._settlements.add(script_keys, args)
+        else:  # the next reservation has to know
+            _SETTLE(self._redis, script_keys, args)
+            self._wake(1)
+
+    def start(self) -> None:
+        """From now on settle in a thread of its own; `close` it at the end.
+
+        Without it, each request waits for its settlement, as it must in a process that ends right
+        after a refresh.
+        """
+        self._settlements = Settlements(self._redis, _SETTLE, done=self._wake)
+
+    def close(self) -> None:
+        """Settle what has not been settled."""
+        if self._settlements is not None:
+            self._settlements.close()
+            self._settlements = None
+
+    def _wake(self, freed: int) -> None:
+        """Wake those who wait, as many of each share as places were freed."""
         for turns in self._turns.values():
-            turns.wake()
+            for _ in range(freed):
+                turns.wake()
 
     def pause(self, seconds: float | None) -> float:
         """Pause all refreshers; return for how many seconds."""
         asked = "" if seconds is None else max(seconds, 1.0)
-        pause = float(
-            cast(
-                bytes,
-                self._pause(
-                    keys=[keys.PAUSE, keys.PAUSES, keys.RESUMED],
-                    args=[asked, UNSAID_PAUSE, WINDOW],
-                ),
-            )
-        )
+        script_keys = [keys.PAUSE, keys.PAUSES, keys.RESUMED]
+        pause = float(_PAUSE(self._redis, script_keys, [asked, UNSAID_PAUSE, WINDOW]))
         log.warning("GitHub's secondary limit was met: all refreshers pause %.0f s", pause)
         return pause
 
@@ -252,10 +248,8 @@ class Budget:
             reason,
             _SETTINGS,
         )
-        self._set_aside(
-            keys=[keys.aside(credential.id), keys.BUDGETS],
-            args=[seconds, budgets.name_of(credential.id, CORE)],
-        )
+        script_keys = [keys.aside(credential.id), keys.BUDGETS]
+        _SET_ASIDE(self._redis, script_keys, [seconds, budgets.name_of(credential.id, CORE)])
         return self.has_others
 
     @property
@@ -279,8 +273,8 @@ class Budget:
             return self.credentials
         return [*(one for one in self.credentials if one.id in among), ANONYMOUS]
 
-    def _try(self, attempt: "_Attempt") -> "Reservation | _Waits":
-        """A reservation, or why there is none yet.
+    def _try(self, attempt: "_Attempt") -> Reservation | float:
+        """A reservation, or the seconds after which another try is useful.
 
         Raises:
             OriginError: waiting would be of no use.
@@ -289,9 +283,10 @@ class Budget:
         budget_keys: list[str] = []
         for one in credentials:
             budget_keys += [keys.budget(one.id, attempt.resource_class), keys.aside(one.id)]
-        response = self._reserve(
-            keys=[keys.PAUSE, keys.IN_FLIGHT, keys.POINTS, keys.RESUMED, *budget_keys],
-            args=[
+        response = _RESERVE(
+            self._redis,
+            [keys.PAUSE, keys.IN_FLIGHT, keys.POINTS, keys.RESUMED, *budget_keys],
+            [
                 attempt.request_id,
                 attempt.share.party,
                 self._share_kept(attempt),
@@ -311,9 +306,9 @@ class Budget:
                 credential, attempt.request_id, attempt.resource_class, attempt.shape
             )
         if state == "busy":
-            return _Waits(state)
+            return _POLL
         if state == "crowded":
-            return _Waits(state, float(more[0]))
+            return float(more[0])
         raise self._refusal(state, float(more[0]), attempt)
 
     def _refusal(self, state: str, pause: float, attempt: "_Attempt") -> OriginError:
@@ -323,7 +318,8 @@ class Budget:
         if self._share_kept(attempt):
             spent += ", except what is kept for tracked resources"
         refused = f"no credential can be used at the moment: check {_SETTINGS}"
-        reason = (_REASONS | {"spent": spent, "refused": refused})[state]
+        paused = "GitHub's secondary limit was met a moment ago"
+        reason = {"paused": paused, "spent": spent, "refused": refused}[state]
         is_refused = state == "refused"
         kind = FailureKind.UNAUTHORIZED if is_refused else FailureKind.RATE_LIMITED
         return OriginError(kind, reason, retry_after=max(pause, 1.0))

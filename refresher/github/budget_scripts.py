@@ -123,7 +123,7 @@ else
   end
   return {'crowded', tostring(math.max(wait, 0.001))}
 end
-set_bucket_levels(KEYS[3], tracked, on_demand, now)
+set_bucket_levels(KEYS[3], points, reserve, now, tracked, on_demand)
 
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), request)
 redis.call('PEXPIRE', KEYS[2], 1000 * window)

@@ -1,6 +1,6 @@
 """HTTP client for GitHub: sends requests, reads bounded responses, follows redirects."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +26,7 @@ MAX_REDIRECTS = 5
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
+_NO_HEADERS: Mapping[str, str] = CaseInsensitiveDict()
 _HEADERS = {
     "Accept": MEDIA_TYPE,
     "Accept-Encoding": "gzip",
@@ -193,14 +194,14 @@ class GitHubClient:
         Returns:
             The response, and the `Authorization` that was sent.
         """
-        status, headers = 0, CaseInsensitiveDict[str]()
+        status, headers = 0, _NO_HEADERS
         sent_at: float | None = None
         monotonic = self._clock.monotonic
         try:
             authorization = reservation.credential.authorization()
             sent_at = monotonic()
             response = self._send(url, authorization, validator, sent_at + patience.left)
-            status, headers = response.status, CaseInsensitiveDict(response.headers)
+            status, headers = response.status, response.headers
             return replace(response, credential=reservation.credential.id), authorization
         finally:
             if sent_at is not None:

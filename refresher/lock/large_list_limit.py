@@ -1,63 +1,77 @@
-"""Bulkhead: large lists never occupy all refreshers; one stays free for everything else.
+"""Bulkhead: few large lists are refreshed at once in a process, so that small refreshes go on.
 
-A list of 7,000 repositories keeps a refresher busy for a minute. With several organisations of that
-size, as many refreshers would be busy, and a small resource that a client waits for would come
-after all of them. So a large list is held back while large lists are being refreshed by all
-refreshers except one. Like any stale resource, it is requested again within a second or two.
+A large list needs memory for five times its size, and processor time for seconds: splitting 7,000
+repositories, and compressing 40 MB. Two at once would take from small refreshes twice as much
+(Nygard, "Release It!", calls such a limit a bulkhead).
 
-Which lists are being refreshed is read from the marks of their locks. These expire with their
-processes, so nothing has to be released (Nygard, "Release It!", calls this a bulkhead).
+The queue keeps the same limit for the lists that are known to be large: they wait in a lane of
+their own (`shared.queue_order`). This limit also holds for a list that turns out to be large when
+its first page is read, and for one that a worker of RQ's own takes.
 """
 
-from collections.abc import Sequence
-from typing import cast
+from threading import Lock
 
 from redis import Redis
-from rq import Queue, Worker
 
-from shared.queueing import QUEUE
 from shared.redis import keys
-from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
 LARGE = 10  # pages
+_FEW = 4  # refreshes at once; with fewer, one large list at once
+
+
+def large_at_once(refreshes: int) -> int:
+    """How many large lists a process refreshes at once, by the number of all its refreshes."""
+    return 2 if refreshes >= _FEW else 1
 
 
 class LargeListLimit:
-    """Decides whether a large list may be refreshed now; methods may raise `redis.RedisError`.
+    """Counts the large lists that a process refreshes; thread-safe.
 
     Args:
-        redis: holds the marks of locks and the registered workers.
-        catalogue: the tracked resources; no other resource is expanded.
+        redis: holds the names of lists that are known to be large.
+        at_once: large lists that may be refreshed at once.
     """
 
-    def __init__(self, redis: Redis, catalogue: Catalogue) -> None:
+    def __init__(self, redis: Redis, at_once: int) -> None:
         self._redis = redis
-        self._lists = [resource for resource in catalogue.tracked if resource.kind.is_expanded]
+        self._at_once = at_once
+        self._entered: set[str] = set()
+        self._lock = Lock()
 
-    def holds_back(self, resource: Resource) -> bool:
-        """Whether a resource, whose lock we hold, is a large list that must wait."""
-        if not resource.kind.is_expanded or not self._is_large([resource])[0]:
-            return False
-        others = [other for other in self._lists if other != resource]
-        if not others:
-            return False
-        large = [
-            other for other, found in zip(others, self._is_large(others), strict=True) if found
-        ]
-        at_work = self._redis.exists(*map(keys.running, large)) if large else 0
-        return at_work >= max(1, self._workers() - 1)
+    def try_enter(self, resource: Resource) -> bool:
+        """Enter if a resource, whose lock we hold, is a large list; False if it must wait.
+
+        The caller calls `leave` when the refresh ends. May raise `redis.RedisError`.
+        """
+        if not resource.kind.is_expanded:
+            return True
+        if not self._redis.sismember(keys.LARGE, resource.id):
+            return True
+        return self._enter(resource)
+
+    def leave(self, resource: Resource) -> None:
+        """Make room for another large list, if this one had entered."""
+        with self._lock:
+            self._entered.discard(resource.id)
 
     def note(self, resource: Resource, pages: int) -> bool:
-        """Record a list's length in pages; return whether it is large and was not known to be."""
-        if pages >= LARGE:
-            return bool(self._redis.sadd(keys.LARGE, resource.id))
-        self._redis.srem(keys.LARGE, resource.id)
-        return False
+        """Record a list's length in pages; enter if it is a large one; False if it must wait.
 
-    def _is_large(self, resources: Sequence[Resource]) -> list[bool]:
-        found = self._redis.smismember(keys.LARGE, [resource.id for resource in resources])
-        return [bool(one) for one in cast(list[int], found)]
+        May raise `redis.RedisError`.
+        """
+        if pages < LARGE:
+            self._redis.srem(keys.LARGE, resource.id)
+            self.leave(resource)
+            return True
+        self._redis.sadd(keys.LARGE, resource.id)
+        return self._enter(resource)
 
-    def _workers(self) -> int:
-        return Worker.count(queue=Queue(QUEUE, connection=self._redis))
+    def _enter(self, resource: Resource) -> bool:
+        with self._lock:
+            if resource.id in self._entered:
+                return True
+            if len(self._entered) >= self._at_once:
+                return False
+            self._entered.add(resource.id)
+            return True

@@ -9,10 +9,16 @@ from contextlib import contextmanager, suppress
 
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
+from redis.client import Pipeline
 
 from refresher.errors import NoQuorumError
 from refresher.lock.lock_keeper import LockKeeper
-from refresher.lock.redlock_import import PrimitiveError, QuorumIsImpossible, Redlock
+from refresher.lock.redlock_import import (
+    PrimitiveError,
+    QuorumIsImpossible,
+    Redlock,
+    inline,
+)
 from shared.clock import Clock
 from shared.queueing import CLAIM
 from shared.redis import keys
@@ -52,7 +58,7 @@ class HeldLock:
         self._lock = lock
         self._mark = mark
         self._lifetime = lifetime
-        self._extended_at = since
+        self._taken_at = self._extended_at = since
         self._clock = clock
 
     @property
@@ -60,6 +66,11 @@ class HeldLock:
         """Whether the lock has expired by our own clock, which a stopped process has, too."""
         age = self._clock.monotonic() - self._extended_at
         return age > self._lifetime * (1 - _CLOCK_DRIFT)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the lock was taken."""
+        return self._clock.monotonic() - self._taken_at
 
     @property
     def is_due(self) -> bool:
@@ -77,17 +88,22 @@ class HeldLock:
             return True
         if self.is_lost:
             return False
-        with suppress(PrimitiveError, RedisError):
+        with suppress(PrimitiveError, RedisError), inline(masters=len(self._lock.masters)):
             self._lock.extend()
             self._extended_at = now
             self._mark.renew()
         return True
 
+    def add_mark(self, pipeline: Pipeline) -> None:
+        """Add the mark of the lock's holder to a pipeline."""
+        self._mark.add(pipeline)
+
     def release(self) -> None:
         """Release the lock, if it is still held."""
         if not self.is_lost:
             self._mark.remove()
-        with suppress(PrimitiveError, RedisError):  # expired, or Redis is away: it will expire
+        # Expired, or Redis is away: it will expire.
+        with suppress(PrimitiveError, RedisError), inline(masters=len(self._lock.masters)):
             self._lock.release()
 
 
@@ -110,7 +126,11 @@ class Mark:
 
     def renew(self) -> None:
         """Set the key for one more life; may raise `redis.RedisError`."""
-        self._redis.set(self._key, 1, px=self._life_ms)
+        self.add(self._redis)
+
+    def add(self, client: Redis | Pipeline) -> None:
+        """The same in a pipeline."""
+        client.set(self._key, 1, px=self._life_ms)
 
     def remove_claim(self) -> None:
         """Delete the key if it is only a claim: the holder of the lock has not set it."""
@@ -177,7 +197,6 @@ class RefreshLocks:
         held = HeldLock(lock, mark, lifetime=self.lifetime, since=since, clock=self._clock)
         self._keeper.keep(held)
         try:
-            mark.renew()
             yield held
         finally:
             self._keeper.drop(held)
@@ -185,7 +204,8 @@ class RefreshLocks:
 
     def _acquire(self, lock: Redlock) -> bool:
         try:
-            return bool(lock.acquire(blocking=False))
+            with inline(masters=len(lock.masters)):
+                return bool(lock.acquire(blocking=False))
         except QuorumIsImpossible as error:
             if self._masters:
                 raise NoQuorumError from error

@@ -20,10 +20,10 @@ class StartConditions:
     large_lists: LargeListLimit
 
     def must_wait(self, resource: Resource, pages: int) -> bool:
-        """Whether a list that turned out to be large must wait for other large lists.
+        """Whether a list, by its length, must wait for other large lists of this process.
 
         Args:
             resource: the list, whose lock we hold.
             pages: its length, which is recorded.
         """
-        return self.large_lists.note(resource, pages) and self.large_lists.holds_back(resource)
+        return not self.large_lists.note(resource, pages)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 from redis import Redis, RedisError
 from redis.client import Pipeline
@@ -16,6 +17,7 @@ from shared.budgets import REMEMBER_S
 from shared.clock import Clock
 from shared.measures import Labels, Measure
 from shared.queue_order import Lane, Priority
+from shared.queueing import put_off
 from shared.redis import keys
 from shared.refresh_report import RefreshReport
 from shared.resources.resource import Resource
@@ -77,6 +79,15 @@ class Expenses:
                 self._open[-1].add(exchange)
 
 
+class _Report(NamedTuple):
+    """A report that waits to be written; see `Meter.report`."""
+
+    resource: Resource
+    report: RefreshReport
+    keep_s: int
+    pause: float
+
+
 class Meter:
     """Counts requests and durations; keeps them while Redis is away.
 
@@ -91,7 +102,7 @@ class Meter:
         self._redis = redis
         self._clock = clock
         self._is_batched = is_batched
-        self._reports: list[tuple[Resource, RefreshReport, int]] = []
+        self._reports: list[_Report] = []
         self._counts: Counter[tuple[Measure, Labels]] = Counter()
         self._credentials: dict[str, Mapping[str, str]] = {}
         self._last: Exchange | None = None
@@ -134,16 +145,19 @@ class Meter:
         with self._lock:
             self._time(Measure.QUEUE_SECONDS, seconds, lane, priority)
 
-    def report(self, resource: Resource, report: RefreshReport, *, keep_s: int) -> None:
+    def report(
+        self, resource: Resource, report: RefreshReport, *, keep_s: int, pause: float = 0.0
+    ) -> None:
         """Write the report of a refresh; it is lost if Redis is away.
 
         Args:
             resource: that was refreshed.
             report: its report.
             keep_s: seconds for which the record of an on-demand resource is kept.
+            pause: seconds until the next refresh of the resource may be requested.
         """
         with self._lock:
-            self._reports.append((resource, report, keep_s))
+            self._reports.append(_Report(resource, report, keep_s, pause))
         if not self._is_batched:
             with suppress(RedisError), self._redis.pipeline() as pipeline:
                 self.add_reports(pipeline)
@@ -153,9 +167,11 @@ class Meter:
         """Add the reports that wait to a pipeline."""
         with self._lock:
             reports, self._reports = self._reports, []
-        for resource, report, keep_s in reports:
-            refresh_report.note(pipeline, resource, report, keep_s=keep_s)
-            pipeline.delete(keys.progress(resource))
+        for one in reports:
+            refresh_report.note(pipeline, one.resource, one.report, keep_s=one.keep_s)
+            pipeline.delete(keys.progress(one.resource))
+            if one.pause:
+                put_off(pipeline, one.resource, seconds=one.pause)
 
     def flush(self) -> None:
         """Write everything to Redis; if Redis is away, keep the counts for the next flush."""

@@ -10,6 +10,7 @@ from datetime import timedelta
 from redis import Redis, RedisError
 
 from refresher.reporting.meter import Expense, Expenses, Meter
+from refresher.spacing import Spacing
 from shared.clock import Clock
 from shared.failure import Failure
 from shared.measures import Measure
@@ -63,6 +64,7 @@ class Reporter:
         expenses: cost of the refreshes of this job.
         clock: the process's clock.
         keep_s: seconds for which the record of an on-demand resource is kept.
+        spacing: how long a resource rests after a refresh; None if it does not rest.
         request_id: of the client's request that caused the job; None if there was none.
         job_id: RQ's id of the job; None outside of a job.
     """
@@ -72,6 +74,7 @@ class Reporter:
     expenses: Expenses
     clock: Clock
     keep_s: int
+    spacing: Spacing | None = None
     request_id: str | None = None
     job_id: str | None = None
 
@@ -144,7 +147,10 @@ class Reporter:
         if not report.is_event:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)
-        self.meter.report(resource, report, keep_s=self.keep_s)
+        pause = 0.0
+        if self.spacing is not None and report.requests:
+            pause = self.spacing.pause(report.seconds, report.requests)
+        self.meter.report(resource, report, keep_s=self.keep_s, pause=pause)
 
 
 def report_of(

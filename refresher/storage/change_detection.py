@@ -9,6 +9,8 @@ from refresher.content.page import Unchanged
 from refresher.storage.page_store import KnownPages
 from shared.redis.store import EntryState
 
+_DAY = 86400.0  # seconds
+
 
 def is_rebuilt(state: EntryState, known: KnownPages) -> bool:
     """Whether the content is rebuilt even if GitHub says that no page changed.
@@ -35,3 +37,20 @@ def is_new(state: EntryState, content: Content | Unchanged) -> bool:
 def is_same(state: EntryState, content: Content) -> bool:
     """Whether clients see the same content as before: `ETag` and `Last-Modified` stay."""
     return state.metadata is not None and state.metadata.etag == content.etag
+
+
+def changed_at(state: EntryState, content: Content, now: float) -> float:
+    """Unix time in seconds at which the content to store last changed: its `Last-Modified`.
+
+    It grows by at least a second with each change, also if Redis's clock was set back: else
+    `If-Modified-Since` would match content that has changed (RFC 9110 sections 8.8.2 and 13.1.3).
+
+    Args:
+        state: of the entry before the refresh.
+        content: what the refresh read.
+        now: Unix time in seconds when GitHub was asked.
+    """
+    before = state.metadata
+    if before is None or before.changed_at > now + _DAY:  # damaged: it was never sent
+        return now
+    return before.changed_at if is_same(state, content) else max(now, before.changed_at // 1 + 1)

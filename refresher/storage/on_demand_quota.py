@@ -8,11 +8,12 @@ The quota is not exact: an entry and its place in the list are written one after
 whose writer died in between is not counted, and expires like any other.
 """
 
-from typing import cast
+from collections.abc import Sequence
 
 from redis import Redis
 
 from shared.redis import keys
+from shared.redis.scripts import Batch, Script
 from shared.resources.resource import Resource
 
 _OVERHEAD = 1024  # bytes of Redis's keys and data structures for one resource
@@ -20,7 +21,7 @@ _OVERHEAD = 1024  # bytes of Redis's keys and data structures for one resource
 # Records a resource, forgets those that have expired, and returns the ids of those to evict.
 # KEYS: ids by expiry; sizes by id.
 # ARGV: id; size in bytes, or empty if unchanged; milliseconds until it expires; the quota in bytes.
-_NOTE = """
+_NOTE = Script("""
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function drop(id)
@@ -49,7 +50,7 @@ while tonumber(redis.call('HGET', KEYS[2], 'total')) > tonumber(ARGV[4]) do
   gone[#gone + 1] = oldest
 end
 return gone
-"""
+""")
 
 
 class OnDemandQuota:
@@ -65,22 +66,26 @@ class OnDemandQuota:
         self._redis = redis
         self._max_bytes = max_bytes
         self._keep_ms = keep_ms
-        self._note = redis.register_script(_NOTE)
 
     def take(self, resource: Resource, size: int | None = None) -> None:
-        """Record that a resource was written or confirmed, and evict others if necessary.
+        """Record that a resource was written or confirmed, and evict others if necessary."""
+        batch = Batch(self._redis)
+        self.add(batch, resource, size)
+        self.evict(batch.execute()[0])
+
+    def add(self, batch: Batch, resource: Resource, size: int | None) -> None:
+        """Add the record of a resource to a batch; `evict` needs its reply.
 
         Args:
+            batch: of commands.
             resource: an on-demand resource.
             size: bytes that were written; None if it was only confirmed.
         """
         stored = "" if size is None else size + _OVERHEAD
-        gone = cast(
-            list[bytes],
-            self._note(
-                keys=[keys.KEPT, keys.KEPT_SIZES],
-                args=[resource.id, stored, self._keep_ms, self._max_bytes],
-            ),
-        )
+        arguments = [resource.id, stored, self._keep_ms, self._max_bytes]
+        batch.run(_NOTE, [keys.KEPT, keys.KEPT_SIZES], arguments)
+
+    def evict(self, gone: Sequence[bytes]) -> None:
+        """Delete the resources that the record of another one has pushed out."""
         if gone:
             self._redis.delete(*(key for one in gone for key in keys.content_of(one.decode())))

@@ -25,6 +25,8 @@ from shared.redis import keys
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
 
+HEAD = ("url", "etag", "next_url", "given_to", "items", "moved_to", "asked_by")
+
 
 @dataclass(frozen=True)
 class KnownPages:
@@ -65,20 +67,14 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
         return KnownPages()
 
 
+def head_of(page: Page) -> dict[str, str | int | None]:
+    """Everything of a page except its body."""
+    return {name: getattr(page, name) for name in HEAD}
+
+
 def heads_of(pages: Sequence[Page]) -> bytes:
     """The field that describes pages."""
-    described = [
-        {
-            "url": page.url,
-            "etag": page.etag,
-            "next_url": page.next_url,
-            "given_to": page.given_to,
-            "items": page.items,
-            "moved_to": page.moved_to,
-            "asked_by": page.asked_by,
-        }
-        for page in pages
-    ]
+    described = [head_of(page) for page in pages]
     return json.dumps({"shapes": public_shapes().digest, "pages": described}).encode()
 
 

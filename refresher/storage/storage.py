@@ -1,13 +1,18 @@
 """Everything in Redis that a refresh reads and writes, in one record."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis import Redis
+from redis.client import Pipeline
 
 from refresher.storage import page_store
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
-from shared.redis.store import Store
+from refresher.storage.unfinished_readings import UnfinishedReadings
+from shared.clock import FleetClock
+from shared.redis.scripts import Batch
+from shared.redis.store import EntryState, Lifetimes, Store
 from shared.resources.resource import Resource
 from shared.settings import Settings
 
@@ -20,16 +25,44 @@ class Storage:
         redis: the fleet's Redis.
         store: reads entries, as readers do.
         writer: writes entries, if the fencing token is valid.
+        readings: keeps the pages of lists that are being read, under the same condition.
+        clock: Redis's clock.
     """
 
     redis: Redis
     store: Store
     writer: EntryWriter
+    readings: UnfinishedReadings
+    clock: FleetClock
 
     @classmethod
-    def of(cls, redis: Redis, settings: Settings) -> "Storage":
-        """The storage in a Redis."""
-        return cls(redis, Store(redis), EntryWriter(redis, settings))
+    def of(cls, redis: Redis, settings: Settings, *, clock: FleetClock | None = None) -> "Storage":
+        """The storage in a Redis.
+
+        Args:
+            redis: a client.
+            settings: the lifetimes and the bounds of content.
+            clock: is told Redis's time with each token and each reading of states.
+        """
+        clock = FleetClock() if clock is None else clock
+        store = Store(redis, clock=clock, lifetimes=Lifetimes.of(settings))
+        readings = UnfinishedReadings(redis, settings)
+        return cls(redis, store, EntryWriter(redis, settings, clock=clock), readings, clock)
+
+    def begin(self, resource: Resource, mark: Callable[[Pipeline], None]) -> tuple[int, EntryState]:
+        """A fencing token for a refresh, and the state of its entry, in one round trip.
+
+        Args:
+            resource: to refresh, with its lock held.
+            mark: adds the mark of the lock's holder.
+        """
+        batch, sent_at = Batch(self.redis), self.clock.monotonic()
+        self.writer.add_draw(batch, resource)
+        self.store.add_state(batch.pipeline, resource)
+        mark(batch.pipeline)
+        drawn, *state, _ = batch.execute()
+        token = self.writer.drawn(drawn, sent_at=sent_at)
+        return token, self.store.state_from(resource, state, sent_at=sent_at)
 
     def pages(self, resource: Resource) -> KnownPages:
         """The stored pages of a resource; empty if none are stored."""

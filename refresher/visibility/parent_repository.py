@@ -22,7 +22,7 @@ _ROOTS = frozenset({"repos", "networks"})
 _REPOSITORY_SEGMENTS = 3  # repos, owner, name
 # Seconds within which two responses count as simultaneous: GitHub's replicas differ by as much.
 _SIMULTANEOUS = 1.0
-_PATIENCE = 2.0  # seconds to wait for another refresher that is refreshing the repository
+_PATIENCE = 10.0  # seconds to wait for another refresher that is refreshing the repository
 _POLL = 0.02  # seconds between two checks whether it has finished
 
 
@@ -61,7 +61,7 @@ class Parent:
         state = self.storage.store.state(self.resource)
         if not state.is_current(self.clock.now()):
             if self._refresh(force=False):
-                raise NotNowError
+                self._await(lambda state: state.is_current(self.clock.now()))
             state = self.storage.store.state(self.resource)
         return self._status(state, is_known=state.is_current(self.clock.now())) == 200
 
@@ -81,7 +81,7 @@ class Parent:
         state = self.storage.store.state(self.resource)
         if not _is_known_at(state, at):
             if self._refresh(force=True):
-                self._await(at)
+                self._await(lambda state: _is_known_at(state, at))
             state = self.storage.store.state(self.resource)
         return (
             self._status(state, is_known=_is_known_at(state, at)) == 200 and not self.is_private()
@@ -102,10 +102,16 @@ class Parent:
         outcome = self.refresh(self.resource, force)
         return outcome in {RefreshOutcome.BUSY, RefreshOutcome.NO_LOCK}
 
-    def _await(self, at: float) -> None:
+    def _await(self, is_done: Callable[[EntryState], bool]) -> None:
+        """Wait until another refresher has refreshed the repository.
+
+        Raises:
+            NotNowError: it failed, or takes too long.
+        """
         deadline = self.clock.monotonic() + _PATIENCE
-        while not _is_known_at(self.storage.store.state(self.resource), at):
-            if self.clock.monotonic() > deadline:
+        while not is_done(state := self.storage.store.state(self.resource)):
+            has_failed = state.failure is not None and state.failure.holds_back(self.clock.now())
+            if has_failed or self.clock.monotonic() > deadline:
                 raise NotNowError
             self.clock.sleep(_POLL)
 

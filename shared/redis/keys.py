@@ -10,6 +10,8 @@ entry:{id}           hash    tracked:       refresher   a stored representation,
                              never; else
                              ON_DEMAND_KEEP
 pages:{id}           hash    as its entry   refresher   GitHub's pages, one field a page
+reading:{id}         hash    CACHE_TTL      refresher   pages of a list that is being read, or whose
+                                                        reading was interrupted
 failure:{id}         string  a day; else as refresher   why the last refresh failed, in JSON
                              its entry
 fence:{id}           string  longer than a  refresher   the newest fencing token handed out
@@ -58,12 +60,16 @@ waits:{client}       zset    MISS_WAIT      both        resources that a client 
                                                         time until which it does
 pace                 hash    never          refresher   `slots`: on-demand refreshes of a refresher
                                                         at once; `seconds`: duration of one
+ahead:{id}           string  soon after     refresher   the `fresh_until` for which a scheduler
+                             that time                  has requested a refresh ahead
 forgotten:{id}       string  a day          refresher   an operator removed the resource: versions
                                                         up to this one must not be served
 suspended            string  never          reader      time at which an operator paused
                                                         refreshing (`rq:suspended` says whether)
 resumed              string  2 hours        reader      time at which an operator ended all pauses
                                                         and failures from before it
+refresher:{name}     hash    30 minutes     refresher   what a refresher says of itself: `skew`,
+                                                        seconds that its clock is ahead of Redis's
 measures             hash    never          refresher   counters of refreshers, see `measures`
 origin               hash    never          refresher   GitHub's last response: status and time
 origin-open          string  an hour, or    refresher   whether an enterprise server shows anything
@@ -138,6 +144,11 @@ def entry(resource: Resource) -> str:
 def pages(resource: Resource) -> str:
     """The hash that holds the pages of GitHub that an entry was made from."""
     return f"{_PREFIX}:pages:{resource.id}"
+
+
+def reading(resource: Resource) -> str:
+    """The hash that holds the pages of a list that is being read."""
+    return f"{_PREFIX}:reading:{resource.id}"
 
 
 def content_of(resource_id: str) -> list[str]:
@@ -225,6 +236,11 @@ def waits(client: str) -> str:
     return f"{_PREFIX}:waits:{client}"
 
 
+def ahead(resource: Resource) -> str:
+    """The end of freshness for which a scheduler requested a refresh last."""
+    return f"{_PREFIX}:ahead:{resource.id}"
+
+
 def forgotten(resource: Resource) -> str:
     """The newest version of a resource that must not be served any more."""
     return f"{_PREFIX}:forgotten:{resource.id}"
@@ -263,6 +279,11 @@ def privileges(credential_id: str) -> str:
 def reader(reader_id: str) -> str:
     """The last report of a reader process."""
     return f"{_PREFIX}:reader:{reader_id}"
+
+
+def refresher(name: str) -> str:
+    """What a refresher says of itself, by its name in RQ's registry."""
+    return f"{_PREFIX}:refresher:{name}"
 
 
 def session(digest: str) -> str:

@@ -1,18 +1,23 @@
 """Reading what the refreshers stored: entries, their metadata, their failures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
+from redis.client import Pipeline
 from rq.suspension import WORKERS_SUSPENDED
 
+from shared.clock import FleetClock, seconds_of
 from shared.entry import METADATA_FIELDS, Entry, Metadata, entry_from, metadata_from
 from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.redis import keys
 from shared.resources.resource import Resource
+from shared.settings import Settings
 from shared.stored_form import lacks, left_until
+from shared.time_bounds import is_past, time_of
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,30 @@ class Pulse:
     is_suspended: bool
 
 
+@dataclass(frozen=True)
+class Lifetimes:
+    """Seconds that content stays fresh at most.
+
+    Args:
+        tracked: content that the settings name.
+        on_demand: all other content.
+    """
+
+    tracked: float = math.inf
+    on_demand: float = math.inf
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Lifetimes":
+        """Those of the settings."""
+        return cls(settings.cache_ttl, settings.on_demand_ttl)
+
+    def bound(self, resource: Resource, metadata: Metadata) -> Metadata:
+        """The metadata of a resource, fresh for no longer than its lifetime."""
+        lifetime = self.tracked if resource.tracked else self.on_demand
+        until = metadata.validated_at + lifetime
+        return metadata if metadata.fresh_until <= until else replace(metadata, fresh_until=until)
+
+
 class Store:
     """The reading side of the Redis schema; every method may raise `redis.RedisError`.
 
@@ -71,76 +100,144 @@ class Store:
     `shared.stored_form`), counts as absent: the next refresh replaces it.
 
     Not the writing side: only refreshers write entries, in `refresher.storage.entry_writer`.
+
+    Args:
+        redis: the client.
+        clock: is told Redis's time with each reading of states; None if there is none to tell.
+        lifetimes: bound what entries say of their freshness.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        clock: FleetClock | None = None,
+        lifetimes: Lifetimes = Lifetimes(),
+    ) -> None:
         self._redis = redis
+        self._clock = FleetClock() if clock is None else clock
+        self._lifetimes = lifetimes
 
     def state(self, resource: Resource) -> EntryState:
         """The metadata and the last failure of a resource, without its body."""
         return self.states([resource])[0]
 
+    def add_state(self, pipeline: Pipeline, resource: Resource) -> int:
+        """Add the read of a state to a pipeline; return the number of replies.
+
+        `state_from` parses them.
+        """
+        pipeline.time()
+        pipeline.get(keys.RESUMED)
+        pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
+        pipeline.mget(*_beside(resource))
+        return 4
+
+    def state_from(
+        self, resource: Resource, replies: Sequence[Any], *, sent_at: float
+    ) -> EntryState:
+        """The state in the replies to `add_state`.
+
+        Args:
+            resource: the same.
+            replies: to what `add_state` added.
+            sent_at: `FleetClock.monotonic()` from before the pipeline was sent.
+        """
+        time, resumed, entry, beside = replies
+        return self._state(resource, entry, beside, self._heard(time, resumed, sent_at=sent_at))
+
     def states(self, resources: Sequence[Resource]) -> list[EntryState]:
         """The same for several resources, in one round trip."""
+        sent_at = self._clock.monotonic()
         with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            pipeline.get(keys.RESUMED)
             for resource in resources:
                 pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
                 pipeline.mget(*_beside(resource))
-            replies = pipeline.execute()
+            time, resumed, *replies = pipeline.execute()
+        resumed_at = self._heard(time, resumed, sent_at=sent_at)
         return [
-            _state(resource, entry, beside)
+            self._state(resource, entry, beside, resumed_at)
             for resource, entry, beside in zip(resources, replies[::2], replies[1::2], strict=True)
         ]
 
     def read(self, resource: Resource) -> Entry | None:
         """The whole entry of a resource, of one version throughout; None if it has no entry."""
-        return _entry(resource, cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource))))
+        if self._clock.skew is None:  # the entry is judged by Redis's time
+            self._clock.measure(self._redis)
+        return self._entry(
+            resource, cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
+        )
 
     def read_with_state(self, resource: Resource) -> tuple[Entry | None, EntryState]:
         """The whole entry of a resource, and its state, in one round trip."""
+        sent_at = self._clock.monotonic()
         with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            pipeline.get(keys.RESUMED)
             pipeline.hgetall(keys.entry(resource))
             pipeline.mget(*_beside(resource))
-            fields, beside = pipeline.execute()
+            time, resumed, fields, beside = pipeline.execute()
+        resumed_at = self._heard(time, resumed, sent_at=sent_at)
         metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
-        return _entry(resource, fields), _state(resource, metadata, beside)
+        return self._entry(resource, fields), self._state(resource, metadata, beside, resumed_at)
 
     def pulse(self) -> Pulse:
         """What every reader process reads once a second."""
-        changes, suspended = cast(
-            list[bytes | None], self._redis.mget(keys.CHANGES, WORKERS_SUSPENDED)
-        )
+        sent_at = self._clock.monotonic()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            pipeline.mget(keys.CHANGES, WORKERS_SUSPENDED)
+            time, (changes, suspended) = pipeline.execute()
+        self._clock.heard(seconds_of(time), sent_at=sent_at)
         return Pulse(int(changes or 0), suspended is not None)
+
+    def _heard(self, time: tuple[int, int], resumed: bytes | None, *, sent_at: float) -> float:
+        """Take Redis's time; return the time of the last "resume", 0 if there was none."""
+        now = seconds_of(time)
+        self._clock.heard(now, sent_at=sent_at)
+        resumed_at = time_of(resumed)
+        return resumed_at if is_past(resumed_at, now) else 0.0  # Redis's clock was set back since
+
+    def _entry(self, resource: Resource, fields: Mapping[bytes, bytes]) -> Entry | None:
+        try:
+            entry = entry_from(fields)
+        except UnreadableError:
+            return None
+        if entry is None or not _is_of(resource, entry.metadata):
+            return None
+        metadata = self._lifetimes.bound(resource, entry.metadata)
+        return entry if metadata is entry.metadata else replace(entry, metadata=metadata)
+
+    def _state(
+        self,
+        resource: Resource,
+        entry: Sequence[bytes | None],
+        beside: Sequence[bytes | None],
+        resumed_at: float,
+    ) -> EntryState:
+        failure, invalidated_by, forgotten = beside
+        metadata = _metadata(resource, entry)
+        if metadata is not None:
+            metadata = self._lifetimes.bound(resource, metadata)
+        state = EntryState(
+            metadata,
+            _failure(failure, resumed_at),
+            None if invalidated_by is None else invalidated_by.decode(),
+            int(forgotten or 0),
+        )
+        if metadata is None or is_complete(resource, metadata):
+            return state
+        until = left_until(
+            metadata.derived, resource.kind.derived, validated_at=metadata.validated_at
+        )
+        return replace(state, is_complete=False, left_until=until)
 
 
 def _beside(resource: Resource) -> list[str]:
     """The keys that hold what is known of a resource beside its entry."""
     return [keys.failure(resource), keys.invalidated_by(resource), keys.forgotten(resource)]
-
-
-def _entry(resource: Resource, fields: Mapping[bytes, bytes]) -> Entry | None:
-    try:
-        entry = entry_from(fields)
-    except UnreadableError:
-        return None
-    return entry if entry is not None and _is_of(resource, entry.metadata) else None
-
-
-def _state(
-    resource: Resource, entry: Sequence[bytes | None], beside: Sequence[bytes | None]
-) -> EntryState:
-    failure, invalidated_by, forgotten = beside
-    metadata = _metadata(resource, entry)
-    state = EntryState(
-        metadata,
-        _failure(failure),
-        None if invalidated_by is None else invalidated_by.decode(),
-        int(forgotten or 0),
-    )
-    if metadata is None or is_complete(resource, metadata):
-        return state
-    until = left_until(metadata.derived, resource.kind.derived, validated_at=metadata.validated_at)
-    return replace(state, is_complete=False, left_until=until)
 
 
 def is_complete(resource: Resource, metadata: Metadata) -> bool:
@@ -164,8 +261,8 @@ def _is_of(resource: Resource, metadata: Metadata) -> bool:
     return metadata.form == resource.stored_form
 
 
-def _failure(value: bytes | None) -> Failure | None:
+def _failure(value: bytes | None, resumed_at: float) -> Failure | None:
     try:
-        return None if value is None else Failure.from_json(value)
+        return None if value is None else Failure.from_json(value).ended_by(resumed_at)
     except UnreadableError:
         return None

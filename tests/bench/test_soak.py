@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from bench.load_process import CHECKOUT
+from bench.pages import END, begin_of
 from bench.soak.figures import Request, Times, by_phase, errors, keeps_growing, ratios
-from bench.soak.report import BEGIN, END, Plan, Soak, put_into, wrong
+from bench.soak.report import COMMAND, Plan, Soak, wrong
 from bench.soak.request_mix import COLD, HELD, Draw, kinds
 from bench.soak.samples import Held, Sample
 from bench.soak.shape import HOUR, PAIRS, WITH, WITHOUT, Shape
@@ -201,17 +202,9 @@ class TestProblems:
         assert wrong(make_soak(slow_clients={"cut": [[reload + 20, reload + 30]]})) != []
 
 
-def test_figures_are_put_into_their_place_again_and_again() -> None:
-    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    once = put_into(page, "new")
-    assert once == put_into(once, "new") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
-    with pytest.raises(ValueError, match="no place"):
-        put_into("a page", "new")
-
-
 @pytest.mark.timeout(300)  # half a minute, but on a machine that does other things
 def test_a_quick_soak_survives_its_hour(tmp_path: Path) -> None:
-    (tmp_path / "soak.md").write_text(f"{BEGIN}\n{END}\n")
+    (tmp_path / "soak.md").write_text(f"{begin_of(COMMAND)}\n{END}\n")
     ran = subprocess.run(
         [sys.executable, "-m", "bench.soak", "--quick", "--write", str(tmp_path)],
         cwd=CHECKOUT,

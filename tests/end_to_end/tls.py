@@ -18,7 +18,7 @@ ADDRESS = ipaddress.ip_address("127.0.0.1")
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority, with the certificate that it issued to a server at 127.0.0.1.
+    """A certificate authority, and the certificate that it issued to a server on this machine.
 
     Args:
         folder: for keys and certificates.
@@ -44,7 +44,7 @@ class Authority:
 
     @property
     def server_file(self) -> Path:
-        """The certificate of a server at 127.0.0.1."""
+        """The certificate of a server at 127.0.0.1, `localhost`."""
         return self.folder / f"{self.name}-server.pem"
 
     @property
@@ -77,7 +77,10 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(hours=1))
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.BasicConstraints(subject == issuer, None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ADDRESS)]), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.IPAddress(ADDRESS), x509.DNSName("localhost")]),
+                critical=False,
+            )
         )
         return made.sign(issuer_key, hashes.SHA256())
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Response
+from werkzeug.http import http_date
 
 from shared.measures import Measure
 from tests.builders import CATALOGUE, JSON, NOW, make_entry, tracked
@@ -165,7 +166,8 @@ def test_health_is_answered_as_flask_would(
             assert sent.status == (200 if is_well or path == "/livez" else 503)
             assert (sent.status, sent.body) == (by_flask.status_code, by_flask.data)
             fields = [(name.lower(), value) for name, value in by_flask.headers]
-            assert without_id(sent.fields) == [*without_id(fields), ("server", "api-read-cache")]
+            own = [("server", "api-read-cache"), ("date", http_date(NOW))]
+            assert without_id(sent.fields) == [*without_id(fields), *own]
             assert sent.value("x-request-id")
             assert sent.value("content-type") == JSON
 
@@ -501,3 +503,16 @@ def test_health_checks_are_counted_and_logged(
         (method, "/livez", 200),
     ]
     assert {one.client for one in lines} == {"192.0.2.7"}
+
+
+@pytest.mark.parametrize("path", ["/livez", "/orgs/Netflix", "/nonsense"])
+def test_date_is_the_time_that_age_is_made_with(
+    reader: Reader, application: "Application", run: Run, path: str
+) -> None:
+    async def talk() -> None:
+        async with all_threads_ended(application):
+            sent = await ask(application, path)
+        dates = [value for name, value in sent.fields if name == "date"]
+        assert dates == [http_date(reader.bench.clock.now)]
+
+    run(talk())

@@ -72,12 +72,18 @@ def test_pauses_never_shrink_with_further_failures(
 
 @property_test
 @given(attempts, limits, chances, st.floats(0, 1e6))
-def test_what_github_asks_for_is_waited_for_in_full(
+def test_what_github_asks_for_is_waited_for_up_to_an_hour(
     before: int, longest: float, chance: float, asked: float
 ) -> None:
     own = failed(before, longest=longest, chance=chance).retry_at
     retry_at = failed(before, longest=longest, chance=chance, retry_after=asked).retry_at
-    assert retry_at == max(own, asked)
+    assert retry_at == max(own, min(asked, 3600))
+
+
+@pytest.mark.parametrize("asked", [3600.5, 999_999, 4102444800, 1e300])
+def test_nothing_is_waited_for_longer_than_an_hour(asked: float) -> None:
+    assert failed(retry_after=asked).retry_at == 3600
+    assert failed(40, longest=1e6).retry_at == 3600
 
 
 @pytest.mark.parametrize(("chance", "pause"), [(0, 8), (0.5, 6), (0.999999, 4.000004)])

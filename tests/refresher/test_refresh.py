@@ -187,8 +187,12 @@ class TestSuccess:
         assert refresh(REPOS, context) is RefreshOutcome.UNCHANGED
         after = entry_of(store, REPOS)
         assert after.metadata == replace(
-            before.metadata, validated_at=clock.now, fresh_until=clock.now + 1000
+            before.metadata,
+            validated_at=clock.now,
+            fresh_until=clock.now + 1000,
+            confirmed_by=after.metadata.confirmed_by,
         )
+        assert after.metadata.confirmed_by > before.metadata.confirmed_by
         assert (after.body, after.encoded) == (before.body, before.encoded)
 
     def test_what_has_changed_becomes_a_greater_version(
@@ -385,6 +389,18 @@ class TestFailure:
         refresh(ORG, context_for(github.url, clock=clock, chance=0.5))
         assert failure_of(store, ORG).retry_at == clock.now + 0.75
 
+    def test_a_pause_ends_when_an_operator_resumes(
+        self, github: FakeGitHub, context_for: MakeContext, redis: Redis, store: Store
+    ) -> None:
+        context = context_for(github.url, clock=lambda: float(redis.time()[0]))
+        github.fault("status", status=503, headers={"Retry-After": "9" * 300}, times=1)
+        assert refresh(ORG, context) is RefreshOutcome.FAILED
+        failure = failure_of(store, ORG)
+        assert failure.retry_at - failure.at == 3600
+        assert refresh(ORG, context) is RefreshOutcome.BACKING_OFF
+        redis.set(keys.RESUMED, redis.time()[0] + 1)
+        assert refresh(ORG, context) is RefreshOutcome.UPDATED
+
     def test_force_asks_though_it_is_too_early(
         self, github: FakeGitHub, context_for: MakeContext
     ) -> None:
@@ -454,7 +470,7 @@ class TestFailure:
         assert refresh(ORG, context_for(github.url)) is RefreshOutcome.FAILED
         failure = failure_of(store, ORG)
         assert failure.kind is FailureKind.RATE_LIMITED
-        assert failure.retry_at - failure.at <= 86_400
+        assert failure.retry_at - failure.at <= 3600
 
     def test_a_redis_that_goes_away_in_the_middle_is_raised(
         self, github: FakeGitHub, tmp_path: Path, clock: ManualClock
@@ -554,9 +570,9 @@ class TestFencing:
     def test_a_lost_lock_stops_the_reading_before_the_next_page(
         self, large_github: FakeGitHub, context_for: MakeContext, redis: Redis, clock: ManualClock
     ) -> None:
-        # The second page takes longer than the lock lives: reading 4 of the clock checks that page.
+        # The second page takes longer than the lock lives: reading 6 of the clock checks that page.
         stopwatch = ManualClock()
-        clock.at_call(4, lambda: let_expire(redis, REPOS, stopwatch))
+        clock.at_call(6, lambda: let_expire(redis, REPOS, stopwatch))
         context = context_for(large_github.url, clock=clock, stopwatch=stopwatch)
         assert refresh(REPOS, context) is RefreshOutcome.FENCED
         assert large_github.counters()["total"] == 2

@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 
 from refresher.scheduler import RefreshAhead, Scheduler
 from scripts.embedded_redis import free_port
-from shared.clock import SYSTEM
+from shared.clock import SYSTEM, Clock, FleetClock
 from shared.queueing import QUEUE
 from shared.redis import keys
 from shared.redis.connection import connect
@@ -63,6 +63,40 @@ def test_two_schedulers_ask_once(redis: Redis, clock: ManualClock) -> None:
     assert sorted(queued_names(redis)) == sorted(NAMES)
 
 
+def test_no_moment_of_freshness_is_asked_for_twice(redis: Redis, clock: ManualClock) -> None:
+    all_fresh(redis, until=clock.now + 50)
+    scheduled(redis, clock).ask()
+    for _ in range(3):  # the jobs are done, and have changed nothing
+        redis.delete("rq:queue:refresh", *map(keys.asked, CATALOGUE.tracked))
+        scheduled(redis, clock).ask()
+        assert queued_names(redis) == []
+    all_fresh(redis, until=clock.now + 51)
+    scheduled(redis, clock).ask()
+    assert sorted(queued_names(redis)) == sorted(NAMES)
+
+
+def test_what_has_become_stale_is_asked_for_again(redis: Redis, clock: ManualClock) -> None:
+    all_fresh(redis, until=clock.now + 50)
+    scheduled(redis, clock).ask()
+    redis.delete("rq:queue:refresh", *map(keys.asked, CATALOGUE.tracked))
+    clock.now += 50
+    scheduled(redis, clock).ask()
+    assert sorted(queued_names(redis)) == sorted(NAMES)
+
+
+def test_what_is_under_way_already_is_asked_for_when_that_has_ended(
+    redis: Redis, clock: ManualClock
+) -> None:
+    all_fresh(redis, until=clock.now + 50)
+    for resource in CATALOGUE.tracked:
+        redis.set(keys.running(resource), 1)
+    scheduled(redis, clock).ask()
+    for resource in CATALOGUE.tracked:
+        redis.delete(keys.running(resource), keys.asked(resource))
+    scheduled(redis, clock).ask()
+    assert sorted(queued_names(redis)) == sorted(NAMES)
+
+
 def test_what_is_missing_is_asked_for_even_without_readers(
     redis: Redis, clock: ManualClock
 ) -> None:
@@ -102,7 +136,7 @@ class TestOutages:
     def test_the_scheduler_lives_through_an_absent_redis(
         self, absent: Redis, clock: ManualClock
     ) -> None:
-        scheduler = Scheduler(absent)
+        scheduler = Scheduler(absent, clock=FleetClock())
         scheduler.register(scheduled(absent, clock).ask, QUEUE, interval=1)
         scheduler.register_birth()
         assert len(scheduler.enqueue_jobs()) == 1
@@ -111,7 +145,7 @@ class TestOutages:
         scheduler.register_death()
 
     def test_it_is_known_to_rq(self, redis: Redis, clock: ManualClock) -> None:
-        scheduler = Scheduler(redis, name="tested")
+        scheduler = Scheduler(redis, clock=FleetClock(), name="tested")
         scheduler.register(scheduled(redis, clock).ask, QUEUE, interval=60)
         scheduler.register_birth()
         assert [known.name for known in CronScheduler.all(redis)] == ["tested"]
@@ -122,13 +156,41 @@ class TestOutages:
         scheduler.register_death()
         assert CronScheduler.all(redis) == []
 
+    @pytest.mark.parametrize("error", [-3600, 3600])
+    def test_readers_find_it_alive_whatever_its_machine_s_clock_shows(
+        self, redis: Redis, error: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        right = time.time
+        clock = FleetClock(Clock(lambda: right() + error, time.monotonic, time.sleep))
+        monkeypatch.setattr(time, "time", lambda: right() + error)
+        scheduler = Scheduler(redis, clock=clock, name="tested")
+        for step in (scheduler.register_birth, scheduler.heartbeat):
+            step()
+            assert redis.zscore("rq:cron_schedulers", "tested") == pytest.approx(right(), abs=60)
+
+    def test_its_interval_is_no_matter_of_the_time_of_day(
+        self, redis: Redis, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        calls: list[float] = []
+        up, now = [0.0], [1e9]
+        clock = FleetClock(Clock(lambda: now[0], lambda: up[0], time.sleep))
+        scheduler = Scheduler(redis, clock=clock, name="tested")
+        scheduler.register(lambda: calls.append(up[0]), QUEUE, interval=10)
+        for up[0], now[0] in ((0, 1e9), (9, 2e9), (10, 0), (15, 3e9), (20, 1e9)):
+            scheduler.enqueue_jobs()
+            assert 0 <= scheduler.calculate_sleep_interval() <= 10
+            scheduler.heartbeat()
+        assert calls == [0, 10, 20]
+        warnings = [one for one in caplog.messages if "the clock of this machine is" in one]
+        assert len(warnings) == 1
+
     def test_it_asks_again_when_its_interval_has_passed(self, redis: Redis) -> None:
         calls: list[float] = []
 
         def note() -> None:
             calls.append(time.time())
 
-        scheduler = Scheduler(redis)
+        scheduler = Scheduler(redis, clock=FleetClock())
         scheduler.register(note, QUEUE, interval=3600)
         assert len(scheduler.enqueue_jobs()) == 1
         assert scheduler.enqueue_jobs() == []

@@ -1,8 +1,8 @@
 """Builders for the tests of the refresher: settings, responses, contents, clocks, contexts."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
@@ -95,12 +95,18 @@ def at(now: Callable[[], float]) -> Clock:
     return replace(SYSTEM, now=now)
 
 
+@contextmanager
 def lease(
     resource: Resource, redis: Redis, *, lifetime: float, masters: Collection[Redis] = ()
-) -> AbstractContextManager[HeldLock | None]:
-    """Hold a resource's lock inside the block; None if another one holds it."""
+) -> Iterator[HeldLock | None]:
+    """Hold a resource's lock inside the block, with its mark; None if another one holds it."""
     locks = RefreshLocks(redis, lifetime=lifetime, clock=SYSTEM, masters=masters)
-    return locks.take(resource)
+    with locks.take(resource) as held:
+        if held is not None:
+            with redis.pipeline() as pipeline:
+                held.add_mark(pipeline)
+                pipeline.execute()
+        yield held
 
 
 def make_budget(
@@ -167,7 +173,7 @@ def make_context(
             RefreshLocks(
                 redis, lifetime=settings.lock_ttl, clock=replace(SYSTEM, monotonic=stopwatch)
             ),
-            LargeListLimit(redis, Catalogue.of(settings)),
+            LargeListLimit(redis, 2),
         ),
         Reporter(redis, meter, expenses, SYSTEM, keep_s=600),
         privileges,

@@ -1,6 +1,8 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,7 +31,7 @@ from tests.builders import (
     redis_fields,
 )
 
-times = st.floats(0, 1e12)
+times = st.floats(0, 2.5e11)  # up to the year 9892
 metadata = st.builds(
     Metadata,
     status=st.integers(200, 599),
@@ -44,6 +46,7 @@ metadata = st.builds(
     derived=st.dictionaries(st.text(), st.integers()),
     items=st.none() | st.integers(0),
     links=st.lists(st.tuples(st.text(), st.text()), max_size=4).map(tuple),
+    confirmed_by=st.integers(0, 2**63),
 )
 items = st.lists(st.integers().map(lambda number: str(number).encode()), max_size=5)
 views = st.dictionaries(
@@ -122,10 +125,10 @@ def test_an_entry_of_a_process_that_knew_only_gzip_is_readable() -> None:
 
 def test_no_fields_are_no_entry() -> None:
     assert entry_from({}) is None
-    assert metadata_from([None, None, None]) is None
+    assert metadata_from([None] * len(METADATA_FIELDS)) is None
 
 
-@pytest.mark.parametrize("lost", METADATA_FIELDS)
+@pytest.mark.parametrize("lost", ["meta", "validated_at", "fresh_until"])
 def test_an_entry_without_part_of_its_metadata_is_none(lost: str) -> None:
     fields = as_redis_returns(make_entry())
     del fields[lost.encode()]
@@ -142,7 +145,7 @@ def test_another_schema_is_refused(schema: object) -> None:
 
 def test_another_schema_is_refused_whatever_else_it_holds() -> None:
     with pytest.raises(UnreadableError):
-        metadata_from([b'{"schema": 99, "unheard": "of"}', b"1", b"2"])
+        metadata_from([b'{"schema": 99, "unheard": "of"}', b"1", b"2", None])
 
 
 DEEP = b"[" * 100_000
@@ -167,13 +170,13 @@ def test_metadata_with_a_value_of_another_type_is_refused(name: str, value: obje
     fields = as_redis_returns(make_entry())
     fields[b"meta"] = json.dumps({**json.loads(fields[b"meta"]), name: value}).encode()
     with pytest.raises(UnreadableError):
-        metadata_from([fields[name.encode()] for name in METADATA_FIELDS])
+        metadata_from([fields.get(name.encode()) for name in METADATA_FIELDS])
 
 
 @pytest.mark.parametrize("meta", [b"", b"{", b"[]", b"1", b"null", b"{}", b"\xff", DEEP])
 def test_metadata_that_is_no_object_is_refused(meta: bytes) -> None:
     with pytest.raises(UnreadableError):
-        metadata_from([meta, b"1", b"2"])
+        metadata_from([meta, b"1", b"2", None])
 
 
 @pytest.mark.parametrize("time", [b"", b"soon", b"nan", b"inf", b"-inf", b"1e999"])
@@ -181,7 +184,7 @@ def test_metadata_that_is_no_object_is_refused(meta: bytes) -> None:
 def test_a_time_that_is_no_finite_number_is_refused(name: str, time: bytes) -> None:
     fields = {**as_redis_returns(make_entry()), name.encode(): time}
     with pytest.raises(UnreadableError):
-        metadata_from([fields[name.encode()] for name in METADATA_FIELDS])
+        metadata_from([fields.get(name.encode()) for name in METADATA_FIELDS])
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_metadata_of_a_release_that_did_not_record_derived_data_is_readable() ->
     fields = as_redis_returns(make_entry())
     known = json.loads(fields[b"meta"])
     del known["derived"]
-    read = metadata_from([json.dumps(known).encode(), b"1", b"2"])
+    read = metadata_from([json.dumps(known).encode(), b"1", b"2", None])
     assert read is not None
     assert read.derived == {}
 
@@ -214,18 +217,71 @@ def test_content_is_fresh_until_it_is_not() -> None:
     assert not known.is_fresh(NOW + 10)
 
 
-def test_what_was_confirmed_later_is_newer_whatever_its_version() -> None:
-    early = make_metadata(validated_at=NOW, version=9)
-    late = make_metadata(validated_at=NOW + 1, version=1)
-    assert late.is_newer_than(early)
-    assert not early.is_newer_than(late)
+@pytest.mark.parametrize("ahead", [6, 3600, 1e9])
+def test_content_that_was_confirmed_in_the_future_is_stale(ahead: float) -> None:
+    known = make_metadata(validated_at=NOW + ahead, fresh_until=NOW + ahead + 1000)
+    assert not known.is_fresh(NOW)
+    assert known.is_fresh(NOW + ahead)
 
 
-def test_of_two_confirmed_at_once_the_greater_version_is_newer() -> None:
-    one, two = make_metadata(version=1), make_metadata(version=2)
-    assert two.is_newer_than(one)
-    assert not one.is_newer_than(two)
-    assert not one.is_newer_than(make_metadata(version=1))
+def test_two_processes_may_read_the_clock_a_little_differently() -> None:
+    assert make_metadata(validated_at=NOW + 1, fresh_until=NOW + 1001).is_fresh(NOW)
+
+
+@pytest.mark.parametrize("huge", [b"1e300", b"9" * 300, b"253402300800", b"-1", b"-1e300"])
+def test_a_time_that_nothing_can_show_is_read_as_one_that_can_be_shown(huge: bytes) -> None:
+    fields = as_redis_returns(make_entry())
+    meta = {**json.loads(fields[b"meta"]), "changed_at": float(huge)}
+    read = metadata_from([json.dumps(meta).encode(), huge, huge, None])
+    assert read is not None
+    for time in (read.validated_at, read.fresh_until, read.changed_at):
+        assert datetime.fromtimestamp(time, UTC).year in {1970, 9999}
+
+
+@pytest.mark.parametrize("token", [b"", b"soon", b"1.5", b"9" * 5000])
+def test_a_token_that_is_no_number_is_refused_or_absent(token: bytes) -> None:
+    fields = as_redis_returns(make_entry())
+    values = [fields[b"meta"], b"1", b"2", token]
+    if token:
+        with pytest.raises(UnreadableError):
+            metadata_from(values)
+    else:
+        assert metadata_from(values) is not None
+
+
+class TestOrder:
+    """Fencing tokens order what readers hold; a token is Redis's time in microseconds."""
+
+    @staticmethod
+    def made(version: float, confirmed_by: float = 0, **known: Any) -> Metadata:
+        return make_metadata(
+            version=int(version * 1e6), confirmed_by=int(confirmed_by * 1e6), **known
+        )
+
+    def assert_order(self, older: Metadata, newer: Metadata) -> None:
+        assert newer.is_newer_than(older, NOW)
+        assert not older.is_newer_than(newer, NOW)
+
+    def test_a_greater_version_is_newer_whatever_the_times_say(self) -> None:
+        ahead = {"validated_at": NOW + 3600, "fresh_until": NOW + 4600}
+        self.assert_order(self.made(NOW - 9, **ahead), self.made(NOW - 1, validated_at=NOW - 3600))
+
+    def test_a_later_confirmation_is_newer(self) -> None:
+        self.assert_order(self.made(NOW - 9), self.made(NOW - 9, NOW - 1))
+        self.assert_order(self.made(NOW - 9, NOW - 2), self.made(NOW - 9, NOW - 1))
+
+    def test_a_version_is_newer_than_what_was_confirmed_before_it(self) -> None:
+        self.assert_order(self.made(NOW - 9, NOW - 2), self.made(NOW - 1))
+
+    def test_the_same_is_not_newer(self) -> None:
+        same = self.made(NOW - 9, NOW - 2)
+        assert not same.is_newer_than(same, NOW)
+
+    def test_tokens_go_on_growing_while_the_clock_that_made_them_is_set_back(self) -> None:
+        self.assert_order(self.made(NOW + 3600), self.made(NOW + 3600.000001))
+
+    def test_a_redis_that_lost_its_data_and_is_behind_is_believed(self) -> None:
+        self.assert_order(self.made(NOW + 3600), self.made(NOW - 1))
 
 
 def test_only_an_expanded_list_has_an_array() -> None:

@@ -89,6 +89,25 @@ def test_a_setting_is_read_from_the_environment(
     assert getattr(loaded(monkeypatch, **{name: value}), name.lower()) == expected
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://api.github.com", "https://API.GitHub.com/", "https://api.octocorp.ghe.com"]
+)
+def test_the_points_of_a_minute_stay_within_githubs_limit(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    assert loaded(monkeypatch, GITHUB_API_URL=origin, ORIGIN_POINTS_PER_MINUTE="440")
+    with pytest.raises(SettingsError, match="ORIGIN_POINTS_PER_MINUTE must be at most 440 at api"):
+        loaded(monkeypatch, GITHUB_API_URL=origin, ORIGIN_POINTS_PER_MINUTE="441")
+
+
+def test_another_origin_may_have_more_points_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = {"GITHUB_API_URL": "https://ghe.example.com/api/v3"}
+    settings = loaded(monkeypatch, **origin, ORIGIN_POINTS_PER_MINUTE="1000000")
+    assert settings.origin_points_per_minute == 1_000_000
+    with pytest.raises(SettingsError, match="ORIGIN_POINTS_PER_MINUTE=1000001"):
+        loaded(monkeypatch, **origin, ORIGIN_POINTS_PER_MINUTE="1000001")
+
+
 @pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert loaded(monkeypatch, **{name: ""}) == load()

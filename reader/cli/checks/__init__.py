@@ -3,7 +3,8 @@
 - `finding`: a finding and its verdict.
 - `environment`: the settings of this process.
 - `redis_server`: version, latency, persistence, memory and role of Redis.
-- `clocks`: whether this machine, Redis and GitHub agree on the time.
+- `neighbours`: whether the Redis database is the cache's own.
+- `clocks`: whether the machines, Redis and GitHub agree on the time.
 - `credentials`: rate limits, expiry and privileges of GitHub's credentials.
 - `fleet`: refreshers, queue, readers, content, and GitHub's responses.
 """

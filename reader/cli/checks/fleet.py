@@ -9,7 +9,9 @@ from reader.status.formatting import about, listed, plural
 
 _LONG_QUEUE = 100
 # Topics of the status page's statements that other checks cover in their own words.
-_CHECKED_ELSEWHERE = {Topic.REFRESHERS, Topic.PAUSE, Topic.VERSIONS, Topic.PRIVILEGES}
+_CHECKED_ELSEWHERE = {
+    *(Topic.REFRESHERS, Topic.PAUSE, Topic.VERSIONS, Topic.PRIVILEGES, Topic.CLOCKS),
+}
 
 
 def check_processes(fleet: Fleet) -> Iterator[Finding]:
@@ -19,7 +21,7 @@ def check_processes(fleet: Fleet) -> Iterator[Finding]:
         advice = "start them as the Procfile does: rq worker ... refresh"
         yield Finding(subject, Verdict.PROBLEM, "none is running: nothing is refreshed", advice)
     elif workers == 1:
-        found = "only one is running: a large list delays everything else"
+        found = "only one is running: nothing is refreshed while it restarts"
         yield Finding(subject, Verdict.NOTE, found, "run at least two")
     else:
         yield Finding(subject, Verdict.OK, f"{workers} are running")

@@ -76,7 +76,7 @@ class AppInstallation:
         self._clock = clock
         self._used: AppToken | None = None
         self._lock = Lock()
-        self._attempts = 0  # to get the next token, so far
+        self._attempts = 0  # to get the next token, that have ended
         self._failure: CredentialError | None = None  # of the last attempt
 
     def __repr__(self) -> str:
@@ -106,7 +106,7 @@ class AppInstallation:
             self._lock.release()
 
     def _next(self, attempts: int) -> AppToken:
-        """The token to use from now on, or the failure of an attempt that began meanwhile.
+        """The token to use from now on, or the failure of an attempt that ended meanwhile.
 
         Args:
             attempts: number of attempts when the caller began to wait for the lock, which it holds.
@@ -117,13 +117,14 @@ class AppInstallation:
         used = self._used
         if used is not None and self._lasts(used, RENEW_BEFORE):
             return used
-        self._attempts += 1
         self._failure = None
         try:
             self._used = self._current()
         except CredentialError as error:
             self._failure = error
             raise
+        finally:
+            self._attempts += 1
         return self._used
 
     def renew(self, refused: str | None) -> bool:

@@ -54,7 +54,7 @@ def test_what_was_never_put_is_not(resource: Resource) -> None:
     assert cache.peek(resource) is None
 
 
-@pytest.mark.parametrize("later", [{"validated_at": NOW + 1}, {"version": 2}])
+@pytest.mark.parametrize("later", [{"confirmed_by": 2}, {"version": 2}])
 def test_the_newest_wins_whichever_comes_first(resource: Resource, later: dict[str, float]) -> None:
     old, new = make_entry(), make_entry(b'{"new": 1}', **later)
     for order in ([old, new], [new, old]):
@@ -70,18 +70,33 @@ def test_who_puts_an_older_entry_is_given_the_newer(resource: Resource) -> None:
     assert cache.put(resource, make_entry(version=1), NOW) is new
 
 
+def test_what_a_clock_ahead_stored_is_replaced_by_what_was_stored_later(resource: Resource) -> None:
+    # A refresher of an older release whose own clock was an hour ahead for a moment.
+    cache = make_cache()
+    cache.put(resource, make_entry(validated_at=NOW + 3600, fresh_until=NOW + 4600), NOW)
+    right = make_entry(version=2, validated_at=NOW - 1, fresh_until=NOW + 999)
+    assert cache.put(resource, right, NOW) is right
+
+
+def test_what_a_clock_behind_stored_replaces_what_was_stored_before(resource: Resource) -> None:
+    cache = make_cache()
+    cache.put(resource, make_entry(), NOW)
+    behind = make_entry(version=2, validated_at=NOW - 3600, fresh_until=NOW - 2600)
+    assert cache.put(resource, behind, NOW) is behind
+
+
 def test_content_confirmed_later_replaces_a_greater_version(resource: Resource) -> None:
     # Redis came back from an older dump, and the origin was asked again since.
     cache = make_cache()
     cache.put(resource, make_entry(version=9), NOW)
-    again = make_entry(version=1, validated_at=NOW + 1)
+    again = make_entry(version=1, confirmed_by=10)
     assert cache.put(resource, again, NOW) is again
 
 
 def test_confirming_keeps_the_very_same_bytes(resource: Resource) -> None:
     cache, entry = make_cache(), compressed(make_list_entry(3))
     cache.put(resource, entry, NOW)
-    known = replace(entry.metadata, validated_at=NOW + 9, fresh_until=NOW + 99)
+    known = replace(entry.metadata, confirmed_by=2, validated_at=NOW + 9, fresh_until=NOW + 99)
     cache.confirm(resource, known, NOW + 10)
     held = cache.peek(resource)
     assert held is not None
@@ -110,11 +125,11 @@ def test_confirming_another_version_changes_nothing(resource: Resource) -> None:
     assert cache.peek(resource) is before
 
 
-def test_confirming_does_not_go_back_in_time(resource: Resource) -> None:
+def test_confirming_does_not_go_back_to_an_earlier_token(resource: Resource) -> None:
     # The synchronizer checks; the refresher confirms; a request reads and puts; the synchronizer
     # confirms.
     cache, looked_at = make_cache(), make_entry().metadata
-    newer = make_entry(validated_at=NOW + 5, fresh_until=NOW + 1005)
+    newer = make_entry(confirmed_by=2, validated_at=NOW + 5, fresh_until=NOW + 1005)
     cache.put(resource, newer, NOW + 6)
     cache.confirm(resource, looked_at, NOW + 6)
     entry = held_entry(cache, resource)
@@ -314,3 +329,24 @@ def test_usage_is_the_sum_of_what_is_held_whatever_came_before(done: Acts) -> No
         for is_tracked in (True, False)
     }
     assert cache.usage() == tuple(Usage(len(sizes[one]), sum(sizes[one])) for one in (True, False))
+
+
+def test_an_entry_is_due_when_its_time_has_come(resource: Resource) -> None:
+    cache = make_cache()
+    cache.put(resource, make_entry(), NOW)
+    held = cache.peek(resource)
+    assert held is not None
+    assert [held.is_due(NOW + later) for later in (0, 999, 1000)] == [False, False, True]
+
+
+def test_an_entry_is_due_when_the_clock_was_set_back(resource: Resource) -> None:
+    cache = make_cache()
+    cache.put(resource, make_entry(), NOW + 3600)
+    held = cache.peek(resource)
+    assert held is not None
+    assert held.is_due(NOW)
+    cache.postpone(resource, NOW + 1)  # it was checked in vain
+    held = cache.peek(resource)
+    assert held is not None
+    assert not held.is_due(NOW)
+    assert held.is_due(NOW + 1)

@@ -146,7 +146,7 @@ def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_l
     assert RefreshQueue(bench.redis, QueueLimits()).is_queued(ORG), "it is asked for again"
     assert bench.synchronizer.losses == 1, "and announcements are subscribed to again"
     # What the origin has is what it had before: only the freshness of the old version moves on.
-    confirmed = make_entry(b"before", version=1, validated_at=NOW + 2, fresh_until=NOW + 1002)
+    confirmed = make_entry(b"before", version=1, confirmed_by=3, fresh_until=NOW + 1002)
     store_entry(bench.redis, ORG, confirmed)
     check(bench, ORG)
     assert body_of(bench, ORG) == b"before"

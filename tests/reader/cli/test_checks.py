@@ -10,7 +10,9 @@ from reader.cli.checks.credentials import check_credentials
 from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_github, check_processes
+from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
+from reader.fleet.neighbours import Neighbours
 from reader.fleet.snapshot import OriginView
 from shared.settings import REFRESHERS_ONLY
 from tests.builders import NOW, make_settings
@@ -53,7 +55,7 @@ def test_a_sound_set_up_has_only_ok_findings() -> None:
     findings = [
         *check_settings(make_settings(admin_token="a-token-of-24-characters"), {}),
         *check_redis(facts()),
-        *check_clocks(0.001, 0.4),
+        *check_clocks(0.001, 0.4, {}),
         *check_credentials([make_budget()], NOW),
         *check_processes(make_fleet()),
         *check_content(make_fleet()),
@@ -157,11 +159,32 @@ class TestRedis:
     [(0.5, None), (-4, None), (6, Verdict.WARNING), (-30, Verdict.WARNING), (90, Verdict.PROBLEM)],
 )
 def test_clocks_that_differ(offset: float, verdict: Verdict | None) -> None:
-    found = bad(check_clocks(0.001, offset))
+    found = bad(check_clocks(0.001, offset, {}))
     assert [one[0] for one in found] == ([verdict] if verdict else [])
     if verdict:
         way = "ahead of" if offset > 0 else "behind"
         assert way in found[0][1]
+
+
+@pytest.mark.parametrize(("skew", "is_named"), [(2.0, False), (2.1, True), (-600, True)])
+def test_clocks_of_machines_that_are_far_from_redis_s(skew: float, is_named: bool) -> None:
+    found = bad(check_clocks(skew, None, {"b.test:5000": skew}))
+    assert [one[0] for one in found] == ([Verdict.WARNING] * 2 if is_named else [])
+    if is_named:
+        assert found[1][1].startswith("b.test:5000's clock is ")
+        assert ("ahead of" if skew > 0 else "behind") in found[1][1]
+
+
+def test_neighbours_in_the_database() -> None:
+    assert bad(check_neighbours(Neighbours())) == []
+    (found,) = bad(check_neighbours(Neighbours(["mail"], ["w7"])))
+    assert found == (
+        Verdict.WARNING,
+        "another program uses RQ in this database: 1 queue (mail) and 1 worker (w7)",
+    )
+    (eaten,) = bad(check_neighbours(Neighbours(jobs=3)))
+    assert eaten[0] is Verdict.PROBLEM
+    assert "3 jobs in the queue `refresh` are not ours" in eaten[1]
 
 
 class TestCredentials:

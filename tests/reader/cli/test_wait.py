@@ -9,7 +9,7 @@ from reader.cli.context import CommandContext
 from reader.cli.wait import ForcedRefresh, NotDoneError, polls
 from reader.fleet.snapshot import FleetWatch
 from reader.fleet.suspension import suspend
-from shared.clock import Clock
+from shared.clock import Clock, FleetClock
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
@@ -45,7 +45,7 @@ def context(redis: Redis, time: Time) -> CommandContext:
         RefreshQueue(redis, QueueLimits(queued=10)),
         FleetWatch(redis, catalogue, clock=lambda: NOW + time.now),
         Store(redis),
-        Clock(lambda: NOW + time.now, lambda: time.now, time.sleep),
+        FleetClock(Clock(lambda: NOW + time.now, lambda: time.now, time.sleep)),
     )
 
 

@@ -16,6 +16,7 @@ from reader.telemetry.counters import Route
 from shared.budgets import CredentialBudget
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
 from shared.outcomes import FailureKind, RefreshOutcome, Served
+from shared.point_buckets import Points
 from shared.refresh_report import KINDS
 from shared.version import VERSION
 from tests.builders import NOW, make_failure, make_metadata, tracked
@@ -192,13 +193,16 @@ def test_what_redis_knows_of_the_fleet() -> None:
         queue_length=7,
         suspended=True,
         origin_paused_until=NOW + 60,
+        points=Points(tracked=66.5, on_demand=300),
         unknown_fields=("repos/get a", "repos/get b"),
         workers=[worker("busy"), worker("idle"), worker("idle"), worker("started")],
-        readers=[ReaderReport("one:5000", 7, "1", NOW, NOW, 1, 1.0, 1, 1, 1, 1, 0)],
+        readers=[ReaderReport("one:5000", 7, "1", NOW, NOW, 1, 1.0, 1, 1, 1, 1, 0, skew=-7.5)],
     )
+    assert found["clock_skew_seconds"] == {("reader",): 7.5, ("refresher",): 0}
     core, search = ("0123456789ab", "core"), ("0123456789ab", "search")
     assert found["redis_up"] == {(): 1}
     assert found["points_remaining"] == {core: 4321, search: 29}
+    assert found["minute_points_remaining"] == {("tracked",): 66.5, ("on-demand",): 300}
     assert found["points_limit"] == {core: 5000, search: 30}
     assert found["points_reset_timestamp_seconds"] == {core: NOW + 600, search: NOW + 600}
     assert found["privileged_credentials"] == {(): 1}

@@ -1,5 +1,6 @@
 """A snapshot of the fleet, from what its other processes really write."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,17 @@ from rq import Queue, Worker
 from rq.cron_scheduler_registry import get_registry_key
 from rq.suspension import suspend
 
+from reader.cli.checks.fleet import check_content
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.heartbeats import report as say
-from reader.fleet.snapshot import Fleet, FleetWatch, OriginView, TrackedView
+from reader.fleet.metrics import expose
+from reader.fleet.snapshot import Fleet, FleetWatch, NodeView, OriginView, TrackedView
+from reader.status.page import page_of
+from reader.status.page_input import PageInput
 from refresher.refresh import refresh
 from shared.encodings import ENCODINGS
-from shared.measures import Measure
+from shared.measures import Measure, Measures
+from shared.point_buckets import Points
 from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
@@ -25,9 +31,11 @@ from shared.resources.resource import Resource
 from tests.builders import (
     NOW,
     absent_redis,
+    make_entry,
     make_failure,
     make_metadata,
     stale,
+    store_entry,
     store_failure,
     tracked,
 )
@@ -222,6 +230,13 @@ def test_pauses_are_shown(redis: Redis) -> None:
     assert fleet.origin_paused_until == NOW + 60
 
 
+def test_the_minute_s_points_are_shown_refilled(redis: Redis) -> None:
+    assert make_watch(redis, NOW).snapshot().points is None
+    stored = {"tracked": 0, "on-demand": 300, "at": NOW - 15, "points": 400, "reserve": 0.2}
+    redis.hset(keys.POINTS, mapping=stored)  # type: ignore[arg-type]
+    assert make_watch(redis, NOW).snapshot().points == Points(20, 320)
+
+
 class TestLooking:
     """Callers at the same time share one snapshot."""
 
@@ -264,3 +279,30 @@ class TestLooking:
         for _ in range(2):
             with pytest.raises(RedisError):
                 watch.snapshot()
+
+
+@pytest.mark.parametrize("huge", ["4102444800", "1e300", "9" * 300, "9" * 12])
+def test_pauses_of_any_length_are_shown_as_an_hour_at_most(redis: Redis, huge: str) -> None:
+    redis.hset(keys.PAUSE, items=["at", NOW, "hold", huge, "until", huge])
+    redis.set(keys.SUSPENDED, huge)
+    redis.hset(keys.aside("anonymous"), items=["at", NOW, "until", huge])
+    redis.zadd(keys.BUDGETS, {"anonymous core": NOW})
+    redis.hset(
+        keys.budget("anonymous", "core"),
+        items=["limit", 60, "remaining", 0, "reset", huge, "guessed", 0, "at", NOW],
+    )
+    store_failure(redis, ORG, make_failure(retry_at=float(huge)))
+    store_entry(redis, ORG, make_entry(validated_at=float(huge), fresh_until=float(huge)))
+    fleet = make_watch(redis, NOW).snapshot()
+    (budget,) = fleet.budgets
+    failure = views(fleet)[ORG.name].failure
+    assert failure is not None
+    ends = (fleet.origin_paused_until, budget.resets_at, budget.aside_until, failure.retry_at)
+    assert set(ends) == {NOW + 3600}
+    assert not views(fleet)[ORG.name].is_fresh
+    settings = make_settings("http://github.invalid")
+    shown = PageInput(NOW, fleet, fleet.tracked, None, "a.test:5000", settings)
+    assert "1 h" in json.dumps(page_of(shown))
+    assert page_of(shown)["resumable"] is True
+    assert b"resource_retry" in expose(NodeView(Measures({}), {}, 1), fleet.tracked, fleet)
+    assert list(check_content(fleet))

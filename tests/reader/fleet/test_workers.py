@@ -14,6 +14,7 @@ from rq.worker import WorkerStatus
 
 from reader.fleet.workers import workers
 from shared.queueing import QUEUE, QueueLimits, RefreshQueue
+from shared.redis import keys
 from shared.redis.connection import connect
 from shared.settings import load
 from tests.builders import on_demand, stale
@@ -105,3 +106,22 @@ def test_reading_them_leaves_the_connections_timeouts_unchanged(
     assert len(workers(client)) == 1
     assert client.connection_pool.connection_kwargs == before
     client.close()
+
+
+def test_a_worker_says_how_wrong_its_clock_is_and_its_times_are_put_right(
+    redis: Redis, make_worker: MakeWorker
+) -> None:
+    before = time.time()
+    make_worker("one")
+    redis.hset(keys.refresher("one"), "skew", "600.0")
+    (found,) = workers(redis)
+    assert found.skew == 600
+    assert found.heard_at == pytest.approx(before - 600, abs=2)
+    assert found.started_at == pytest.approx(before - 600, abs=2)
+
+
+@pytest.mark.parametrize("damage", ["", "soon", "nan", "inf"])
+def test_a_damaged_skew_is_none(redis: Redis, make_worker: MakeWorker, damage: str) -> None:
+    make_worker("one")
+    redis.hset(keys.refresher("one"), "skew", damage)
+    assert workers(redis)[0].skew == 0

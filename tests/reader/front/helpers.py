@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,7 @@ from reader.process import Components, ReaderProcess
 from reader.response.client_url import Peer
 from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
+from shared.clock import SYSTEM
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.settings import Settings
 from tests.builders import absent_redis, make_settings
@@ -117,7 +118,8 @@ class StillProcess(ReaderProcess):
     """A reader process whose components a test has made, and whose threads do not run."""
 
     def __init__(self, settings: Settings, bench: Bench) -> None:
-        super().__init__(settings, clock=bench.clock, stopwatch=bench.stopwatch)
+        own = replace(SYSTEM, now=bench.clock)
+        super().__init__(settings, own_clock=own, stopwatch=bench.stopwatch)
         redis, queue = bench.redis, RefreshQueue(bench.redis, QueueLimits(queued=10))
         self.is_stopped = False
         self.still = Components(

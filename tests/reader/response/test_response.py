@@ -315,23 +315,26 @@ def test_the_dates_of_these_tests_are_those_of_the_rfc() -> None:
     ]
 
 
+LATER = 4e9  # than every moment below
+
+
 @given(moments, st.floats(0, 0.999), st.integers(-3, 3) | st.integers(-(10**9), 10**9),
        st.sampled_from(DATES))  # fmt: skip
 def test_what_did_not_change_since_a_date_is_not_sent_again(
     second: int, fraction: float, later: int, date: Callable[[int], str]
 ) -> None:
     since = max(0, min(second + later, timegm((2068, 12, 31, 23, 59, 59))))
-    sent = ask(changed(second + fraction), if_modified_since=date(since))
+    sent = ask(changed(second + fraction), if_modified_since=date(since), now=LATER)
     assert sent.status == (304 if since >= second else 200)
 
 
 @given(st.floats(0, 4e9))
 def test_the_date_that_was_sent_is_never_sent_again_for(at: float) -> None:
     dated = changed(at)
-    sent = ask(dated).headers["Last-Modified"]
-    assert ask(dated, if_modified_since=sent).status == 304
+    sent = ask(dated, now=LATER).headers["Last-Modified"]
+    assert ask(dated, if_modified_since=sent, now=LATER).status == 304
     before = imf_fixdate(math.floor(at) - 1)
-    assert ask(dated, if_modified_since=before) == ask(dated)
+    assert ask(dated, if_modified_since=before, now=LATER) == ask(dated, now=LATER)
 
 
 @pytest.mark.parametrize("accepted", [None, *ENCODINGS])
@@ -505,3 +508,21 @@ def test_the_content_type_is_the_entrys() -> None:
     other = replace(PLAIN, metadata=replace(PLAIN.metadata, content_type="text/x"))
     assert ask(PLAIN).headers["Content-Type"] == JSON
     assert ask(other).headers["Content-Type"] == "text/x"
+
+
+class TestTimesAgree:
+    """`Date`, which the sender adds, is the time that `Age` and `Last-Modified` are made with."""
+
+    def test_last_modified_is_never_later_than_date(self) -> None:
+        # Redis's clock was set back, or two changes came within a second.
+        ahead = whole(make_entry(BODY, changed_at=NOW + 3600))
+        assert ask(ahead).headers["Last-Modified"] == imf_fixdate(int(NOW))
+
+    def test_what_was_sent_for_the_older_content_does_not_match_the_newer(self) -> None:
+        newer = whole(make_entry(BODY, changed_at=NOW + 3600))
+        assert ask(newer, if_modified_since=imf_fixdate(int(NOW))).status == 200
+
+    def test_a_date_in_the_future_does_not_count(self) -> None:
+        changed = whole(make_entry(BODY, changed_at=NOW - 5))
+        assert ask(changed, if_modified_since=imf_fixdate(int(NOW) + 3600)).status == 200
+        assert ask(changed, if_modified_since=imf_fixdate(int(NOW))).status == 304

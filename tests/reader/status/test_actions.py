@@ -10,8 +10,10 @@ from reader.fleet.snapshot import FleetWatch
 from reader.process import ReaderProcess
 from reader.status.actions import Action, perform
 from shared.queueing import QueueLimits, RefreshQueue
+from shared.redis import keys
+from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
-from tests.builders import NOW, tracked
+from tests.builders import NOW, make_failure, store_failure, tracked
 
 ORG = tracked("/orgs/Netflix")
 
@@ -45,3 +47,16 @@ def test_a_pause_lasts_since_the_first_of_two(process: ReaderProcess, fleet: Fle
     assert fleet.snapshot().suspended_since == NOW - 60
     perform(Action.RESUME, "", process=process, now=NOW, request_id="r3")
     assert fleet.snapshot().suspended_since is None
+
+
+def test_resuming_ends_failures_from_before(process: ReaderProcess, redis: Redis) -> None:
+    store, now = Store(redis), float(redis.time()[0])
+    store_failure(redis, ORG, make_failure(at=now - 1, retry_at=now + 3599))
+    before = store.state(ORG).failure
+    assert before is not None
+    assert before.holds_back(now)
+    perform(Action.RESUME, "", process=process, now=NOW, request_id="r1")
+    after = store.state(ORG).failure
+    assert after is not None
+    assert not after.holds_back(now + 1)
+    assert 3600 < redis.ttl(keys.RESUMED) <= 7200

@@ -100,9 +100,28 @@ def test_pauses_by_an_operator_and_by_github_are_stated() -> None:
         ),
         "GitHub asked for a pause": (
             "GitHub reported a secondary rate limit. No refresher sends it a request for 45 s; "
-            "then work resumes by itself."
+            "then work resumes by itself, or before if an operator resumes it."
         ),
     }
+
+
+def test_clocks_that_are_wrong_are_named_beside_what_is_well() -> None:
+    fleet = make_fleet(
+        make_view(), readers=[make_reader(skew=-600.4)], workers=[make_worker(skew=3.0)]
+    )
+    titles = [one.title for one in diagnose(fleet, [], now=NOW)]
+    assert titles == ["Clocks disagree", "Everything is fresh"]
+    named = diagnose(fleet, [], now=NOW)[0].text
+    assert named.startswith("Machines whose clock is wrong: ")
+    assert "(600 s behind Redis's) and box:7 (3 s ahead of Redis's). " in named
+
+
+@pytest.mark.parametrize("skew", [-2.0, 0.0, 1.9])
+def test_clocks_that_differ_a_little_are_not_named(skew: float) -> None:
+    fleet = make_fleet(
+        make_view(), readers=[make_reader(skew=skew)], workers=[make_worker(skew=skew)]
+    )
+    assert [one.title for one in diagnose(fleet, [], now=NOW)] == ["Everything is fresh"]
 
 
 def test_readers_of_several_versions_are_noted() -> None:

@@ -11,6 +11,7 @@ from reader.status.page import page_of
 from reader.status.page_input import NOTHING
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.outcomes import FailureKind, RefreshOutcome
+from shared.point_buckets import Points
 from tests.builders import NOW, make_metadata, make_settings, on_demand
 from tests.reader.status.fleets import (
     failing_since,
@@ -206,12 +207,13 @@ def test_the_tiles_sum_up_the_fleet() -> None:
         budgets=[make_budget(), make_budget(remaining=500)],
         queue_length=3,
         origin=OriginView(NOW - 7, 304),
+        points=Points(66.9, 300),
     )
     tiles = {one["key"]: (one["value"], one["detail"]) for one in rows("tiles", fleet)}
     assert tiles == {
         "requests": ("40.0", "2 nodes"),
         "hits": ("95 %", "in the last minute"),
-        "budget": ("10 %", "GitHub: 304, 7 s ago"),
+        "budget": ("10 %", "GitHub: 304, 7 s ago; this minute: 66 tracked, 300 on demand"),
         "queue": ("3", "0 tracked in progress"),
         "workers": ("2", "0 busy"),
         "readers": ("2", "no scheduler"),

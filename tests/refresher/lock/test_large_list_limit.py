@@ -1,118 +1,97 @@
-"""Large lists never occupy all refreshers."""
+"""Few large lists are refreshed at once in a process."""
 
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
-from rq import Queue
 
-from refresher.lock.large_list_limit import LARGE, LargeListLimit
-from refresher.worker import RefreshWorker
-from shared.queueing import QUEUE
+from refresher.lock.large_list_limit import LARGE, LargeListLimit, large_at_once
+from refresher.refresh import refresh
+from shared.outcomes import RefreshOutcome
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from shared.resources.resource import Resource
+from tests.fakegithub.client import FakeGitHub
+from tests.refresher.conftest import MakeContext
+from tests.refresher.workbench import REPOS as NETFLIX
+from tests.refresher.workbench import ManualClock
 
 CATALOGUE = Catalogue(("one", "two", "three"))
 ONE, TWO, THREE = (CATALOGUE.of_kind(REPOSITORIES, org) for org in CATALOGUE.orgs)
-MEMBERS = next(resource for resource in CATALOGUE.tracked if resource.name == "/orgs/one/members")
-
-Workers = Callable[[int], None]
 
 
-@pytest.fixture
-def large_list_limit(redis: Redis) -> LargeListLimit:
-    return LargeListLimit(redis, CATALOGUE)
-
-
-@pytest.fixture
-def workers(redis: Redis) -> Workers:
-    """A number of workers are alive."""
-
-    def register(count: int) -> None:
-        for number in range(count):
-            queue = Queue(QUEUE, connection=redis)
-            worker = RefreshWorker([queue], connection=redis, name=f"worker-{number}")
-            worker.register_birth()
-
-    return register
-
-
-def at_work(redis: Redis, *resources: Resource) -> None:
+def known_as_large(redis: Redis, *resources: Resource) -> None:
     for resource in resources:
-        redis.set(keys.running(resource), 1)
+        redis.sadd(keys.LARGE, resource.id)
 
 
-def test_a_large_list_waits_while_another_is_at_work_in_all_workers_but_one(
-    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
+def test_a_large_list_waits_until_one_of_those_at_work_has_ended(redis: Redis) -> None:
+    known_as_large(redis, ONE, TWO, THREE)
+    limit = LargeListLimit(redis, 2)
+    assert limit.try_enter(ONE)
+    assert limit.try_enter(TWO)
+    assert not limit.try_enter(THREE)
+    assert limit.try_enter(ONE)  # it is in already
+    limit.leave(THREE)  # it never entered
+    assert not limit.try_enter(THREE)
+    limit.leave(ONE)
+    assert limit.try_enter(THREE)
+
+
+def test_what_is_not_known_to_be_large_never_waits(redis: Redis) -> None:
+    known_as_large(redis, ONE)
+    limit = LargeListLimit(redis, 1)
+    assert limit.try_enter(ONE)
+    assert limit.try_enter(TWO)
+    assert limit.try_enter(Resource("/users/mona"))
+
+
+def test_a_list_that_turns_out_to_be_large_enters_or_waits(redis: Redis) -> None:
+    limit = LargeListLimit(redis, 1)
+    assert limit.try_enter(ONE)
+    assert limit.note(ONE, LARGE)
+    assert limit.note(ONE, LARGE)
+    assert limit.try_enter(TWO)
+    assert not limit.note(TWO, LARGE)
+    assert redis.smembers(keys.LARGE) == {ONE.id.encode(), TWO.id.encode()}
+
+
+def test_a_list_that_shrank_makes_room(redis: Redis) -> None:
+    known_as_large(redis, ONE)
+    limit = LargeListLimit(redis, 1)
+    assert limit.try_enter(ONE)
+    assert limit.note(ONE, LARGE - 1)
+    assert not redis.exists(keys.LARGE)
+    assert limit.note(TWO, LARGE)
+
+
+def test_of_many_threads_only_as_many_as_allowed_enter(redis: Redis) -> None:
+    lists = [Resource(f"/orgs/{number}/repos", kind=REPOSITORIES) for number in range(40)]
+    known_as_large(redis, *lists)
+    limit = LargeListLimit(redis, 2)
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(limit.try_enter, lists)) == 2
+
+
+@pytest.mark.parametrize(("refreshes", "large"), [(1, 1), (3, 1), (4, 2), (50, 2)])
+def test_the_limit_depends_on_the_number_of_refreshes(refreshes: int, large: int) -> None:
+    assert large_at_once(refreshes) == large
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_list_that_is_held_back_goes_on_later(
+    context_for: MakeContext, redis: Redis, clock: ManualClock, *, is_known: bool
 ) -> None:
-    workers(2)
-    for resource in (ONE, TWO):
-        large_list_limit.note(resource, LARGE)
-    at_work(redis, ONE, TWO)  # the second has just taken its lock
-    assert large_list_limit.holds_back(TWO)
-    redis.delete(keys.running(ONE))
-    assert not large_list_limit.holds_back(TWO)
-
-
-def test_with_more_workers_more_large_lists_are_at_work(
-    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
-) -> None:
-    workers(3)
-    for resource in (ONE, TWO, THREE):
-        large_list_limit.note(resource, LARGE)
-    at_work(redis, ONE, THREE)
-    assert not large_list_limit.holds_back(THREE)
-    at_work(redis, TWO)
-    assert large_list_limit.holds_back(THREE)
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_a_worker_that_is_alone_does_everything(
-    large_list_limit: LargeListLimit, redis: Redis, workers: Workers, count: int
-) -> None:
-    workers(count)
-    large_list_limit.note(ONE, LARGE)
-    at_work(redis, ONE, MEMBERS)
-    assert not large_list_limit.holds_back(ONE)
-
-
-def test_small_things_never_wait(
-    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
-) -> None:
-    workers(2)
-    for resource in (ONE, TWO):
-        large_list_limit.note(resource, LARGE)
-    at_work(redis, ONE, TWO)
-    large_list_limit.note(THREE, LARGE - 1)
-    assert not large_list_limit.holds_back(THREE)
-    assert not large_list_limit.holds_back(MEMBERS)
-    assert not large_list_limit.holds_back(Resource("/users/mona"))
-
-
-def test_a_list_that_shrank_is_no_longer_large(
-    large_list_limit: LargeListLimit, redis: Redis, workers: Workers
-) -> None:
-    workers(2)
-    large_list_limit.note(ONE, LARGE)
-    large_list_limit.note(TWO, LARGE)
-    at_work(redis, ONE, TWO)
-    large_list_limit.note(TWO, 1)
-    assert not large_list_limit.holds_back(TWO)
-
-
-def test_only_the_first_note_says_that_a_list_is_large_after_all(
-    large_list_limit: LargeListLimit,
-) -> None:
-    assert large_list_limit.note(ONE, LARGE)
-    assert not large_list_limit.note(ONE, LARGE + 1)
-    assert not large_list_limit.note(TWO, LARGE - 1)
-
-
-def test_lists_of_other_people_do_not_count(redis: Redis, workers: Workers) -> None:
-    workers(2)
-    alone = LargeListLimit(redis, Catalogue(("one",)))
-    alone.note(ONE, LARGE)
-    at_work(redis, ONE, TWO)
-    assert not alone.holds_back(ONE)
+    with FakeGitHub(repos=100 * LARGE, members=1, anonymous_limit=1_000_000) as github:
+        context = context_for(github.url, clock=clock)
+        known_as_large(redis, ONE, *([NETFLIX] if is_known else []))
+        limit = context.conditions.large_lists
+        others = [ONE, TWO]
+        assert all(limit.note(other, LARGE) for other in others)
+        assert refresh(NETFLIX, context) is RefreshOutcome.HELD_BACK
+        assert github.counters()["total"] == (0 if is_known else 1)
+        limit.leave(ONE)
+        assert refresh(NETFLIX, context) is RefreshOutcome.UPDATED
+        assert github.counters()["total"] == LARGE  # the first page is not requested again
+        assert limit.try_enter(ONE)  # the list has left

@@ -1,4 +1,6 @@
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -6,8 +8,10 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
+from shared.clock import Clock, FleetClock
 from shared.redis import keys
-from shared.redis.store import EntryState, Store
+from shared.redis.store import EntryState, Lifetimes, Store
+from shared.resources.resource import Resource
 from shared.stored_form import EXPANSION, SCHEMA
 from tests.builders import (
     NOW,
@@ -169,3 +173,61 @@ def test_a_negative_answer_lacks_no_views(redis: Redis, store: Store) -> None:
     meta = json.loads(redis.hget(keys.entry(REPOS), "meta") or b"")
     redis.hset(keys.entry(REPOS), "meta", json.dumps({**meta, "derived": {}}))
     assert store.state(REPOS).is_current(NOW)
+
+
+class TestTime:
+    """Redis's time comes with what is read, and bounds it."""
+
+    def test_every_reading_of_states_and_every_pulse_measures_redis_s_clock(
+        self, redis: Redis
+    ) -> None:
+        reads: list[Callable[[Store], object]] = [lambda store: store.state(USER), Store.pulse]
+        for read in reads:
+            clock = FleetClock(Clock(lambda: 0.0, time.monotonic, time.sleep))
+            read(Store(redis, clock=clock))
+            assert clock.now() == pytest.approx(redis.time()[0], abs=5)
+
+    @pytest.mark.parametrize(("resource", "lifetime"), [(REPOS, 1000), (USER, 60)])
+    def test_content_is_fresh_for_no_longer_than_its_kind_allows(
+        self, redis: Redis, resource: Resource, lifetime: float
+    ) -> None:
+        store = Store(redis, lifetimes=Lifetimes(tracked=1000, on_demand=60))
+        store_entry(redis, resource, make_entry(validated_at=NOW, fresh_until=1e99))
+        entry, state = store.read(resource), store.state(resource)
+        assert entry is not None
+        assert entry.metadata == state.metadata
+        assert entry.metadata.fresh_until == NOW + lifetime
+        store_entry(redis, resource, make_entry(validated_at=NOW, fresh_until=NOW + 7))
+        metadata = store.state(resource).metadata
+        assert metadata is not None
+        assert metadata.fresh_until == NOW + 7
+
+    def test_a_failure_from_before_an_operator_resumed_holds_nothing_back(
+        self, redis: Redis, store: Store
+    ) -> None:
+        now = redis.time()[0]
+        store_failure(redis, REPOS, make_failure(at=now - 10, retry_at=now + 3000))
+        held = store.state(REPOS).failure
+        assert held is not None
+        assert held.holds_back(now)
+        redis.set(keys.RESUMED, now - 5)
+        freed = store.state(REPOS).failure
+        assert freed is not None
+        assert not freed.holds_back(now)
+        store_failure(redis, REPOS, make_failure(at=now - 2, retry_at=now + 3000))
+        later = store.state(REPOS).failure
+        assert later is not None
+        assert later.holds_back(now)
+
+    @pytest.mark.parametrize(
+        "resumed", ["", "soon", "nan", "inf", "1e300", "9" * 300, "4102444800"]
+    )
+    def test_a_time_of_resuming_that_is_not_past_ends_nothing(
+        self, redis: Redis, store: Store, resumed: str
+    ) -> None:
+        now = redis.time()[0]
+        store_failure(redis, REPOS, make_failure(at=now - 10, retry_at=now + 3000))
+        redis.set(keys.RESUMED, resumed)
+        failure = store.state(REPOS).failure
+        assert failure is not None
+        assert failure.holds_back(now)

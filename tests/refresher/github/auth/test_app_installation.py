@@ -3,8 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
+from socket import socket
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -31,6 +34,7 @@ from shared.redis import keys
 from shared.settings import Settings
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
+from tests.refresher.github.raw_server import drip, raw_server, read_request
 from tests.refresher.workbench import (
     TOKEN,
     ManualClock,
@@ -122,6 +126,95 @@ def test_the_whole_fleet_shares_one_token(
         used = set(threads.map(lambda one: one.authorization(), fleet))
     assert len(used) == 1
     assert github.counters()["installation_tokens"] == 1
+
+
+def authorized(one: AppInstallation, _: int = 0) -> str:
+    """What is sent, or why there is nothing to send."""
+    try:
+        return one.authorization()
+    except CredentialError as error:
+        return error.reason
+
+
+class TestThreads:
+    """Fifty threads of a process share one installation."""
+
+    def test_that_need_a_token_request_one(
+        self, installation: MakeInstallation, github: FakeGitHub, redis: Redis
+    ) -> None:
+        github.fault("slow", path=TOKENS, method="POST", delay=0.5)
+        one = installation()
+        commands = int(redis.info("stats")["total_commands_processed"])
+        with ThreadPoolExecutor(50) as threads:
+            used = set(threads.map(partial(authorized, one), range(50)))
+        assert len(used) == 1
+        assert github.counters()["installation_tokens"] == 1
+        # One thread asks Redis; the others do not poll.
+        assert int(redis.info("stats")["total_commands_processed"]) - commands < 15
+
+    def test_use_the_old_token_while_one_gets_the_next(
+        self, installation: MakeInstallation, github: FakeGitHub, later: Callable[[float], None]
+    ) -> None:
+        one = installation()
+        first = one.authorization()
+        later(3600 - RENEW_BEFORE + 10)
+        github.fault("hang", path=TOKENS, method="POST")
+        with ThreadPoolExecutor(10) as threads:
+            renewing = threads.submit(one.authorization)
+            others = [threads.submit(one.authorization) for _ in range(9)]
+            done, _ = wait([renewing, *others], timeout=5, return_when=FIRST_COMPLETED)
+            assert {each.result() for each in done} == {first}
+            github.clear_faults()
+
+    def test_fail_together_if_there_is_no_token(
+        self, installation: MakeInstallation, github: FakeGitHub
+    ) -> None:
+        github.fault("status", path=TOKENS, method="POST", status=500, delay=0.5)
+        one, together = installation(), Barrier(10)
+
+        def ask(_: int) -> str:
+            together.wait(10)
+            return authorized(one)
+
+        with ThreadPoolExecutor(10) as threads:
+            reasons = set(threads.map(ask, range(10)))
+        assert reasons == {"no token for the GitHub App: GitHub answered 500 without one"}
+        asked = [seen["path"] for seen in github.recent()]
+        assert sum("access_tokens" in path for path in asked) == 1
+
+    def test_do_not_discard_a_token_that_replaced_the_refused_one(
+        self, installation: MakeInstallation, github: FakeGitHub
+    ) -> None:
+        one = installation()
+        refused = one.authorization()
+        one.renew(refused)
+        second = one.authorization()
+        one.renew(refused)  # a thread whose request had been sent with the first token
+        assert one.authorization() == second != refused
+        assert github.counters()["installation_tokens"] == 2
+
+
+@pytest.mark.parametrize("part", [b"", b"HTTP/1.1 201 Created\r\nX-More: 1"])
+def test_a_request_for_a_token_ends_at_the_deadline(redis: Redis, part: bytes) -> None:
+    def behave(connection: socket, _: int) -> None:
+        read_request(connection)
+        connection.sendall(part)
+        drip(connection, b"1" * 10_000)
+
+    with raw_server(behave) as server:
+        settings = make_settings(
+            f"http://{server.address}",
+            github_app_id=str(APP_ID),
+            github_app_installation_id=INSTALLATION_ID,
+            github_app_private_key=key_pair().private,
+            origin_deadline=2,
+        )
+        one = installation_of(Transport(settings, clock=SYSTEM), redis, clock=SYSTEM)
+        assert one is not None
+        began = time.monotonic()
+        with pytest.raises(CredentialError):
+            one.authorization()
+        assert 1.9 < time.monotonic() - began < 3
 
 
 def test_a_token_is_renewed_before_it_ends_and_only_once(

@@ -1,0 +1,33 @@
+"""The pause between two refreshes of a resource: a multiple of what the last one cost. Pure.
+
+Without it, a large list that changes all the time would be refreshed all the time, and would use up
+the minute's points and a slot of a refresher.
+"""
+
+from dataclasses import dataclass
+
+# A resource is being refreshed for at most half of the time.
+_PER_SECOND = 1.0
+# The refreshes of one resource cost at most a quarter of the points.
+_PER_POINT = 4.0
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """How long a resource rests after a refresh.
+
+    Args:
+        points_per_minute: requests to GitHub that the fleet sends in a minute.
+    """
+
+    points_per_minute: int
+
+    def pause(self, seconds: float, requests: int) -> float:
+        """Seconds until the next refresh of a resource may be requested.
+
+        Args:
+            seconds: duration of the last one.
+            requests: that it sent to GitHub; each costs a point.
+        """
+        by_points = _PER_POINT * requests * 60 / self.points_per_minute - seconds
+        return max(_PER_SECOND * seconds, by_points)
