@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresher.dispatch.slots import LARGE_AT_ONCE, Slots
+from refresher.dispatch.slots import Slots
+from refresher.lock.large_list_limit import large_at_once
 from shared.queue_order import Lane
 from tests.refresher.workbench import property_test
 
@@ -55,7 +56,7 @@ def test_no_limit_is_ever_exceeded(total: int, reserve: float, numbers: Sequence
         assert 0 <= slots.free <= total
         assert all(0 <= slots.running[lane] <= slots.limits[lane] for lane in Lane)
         assert tracked(slots) <= slots.limits[Lane.TRACKED]
-        assert slots.running[Lane.LARGE] <= LARGE_AT_ONCE
+        assert slots.running[Lane.LARGE] <= large_at_once(total)
 
 
 @property_test
