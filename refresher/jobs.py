@@ -11,7 +11,7 @@ from refresher.refresh import refresh as refresh_resource
 from refresher.reporting.reporter import Ended
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
-from shared.queueing import FORM, REQUEST_ID, QueueLimits, RefreshQueue
+from shared.queueing import CLIENT, FORM, REQUEST_ID, QueueLimits, RefreshQueue
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
@@ -118,9 +118,13 @@ def _is_for_others(resource: Resource) -> bool:
 
 
 def _asked_with() -> dict[str, str]:
-    """The ids of the job and of the client's request that caused it."""
+    """The ids of the job and of the client's request that caused it, and the client's address."""
     job = get_current_job()
     if job is None:
         return {}
-    ids = {"job_id": job.id, "request_id": job.meta.get(REQUEST_ID)}
-    return {name: str(one) for name, one in ids.items() if one is not None}
+    known = {
+        "job_id": job.id,
+        "request_id": job.meta.get(REQUEST_ID),
+        "client": job.meta.get(CLIENT),
+    }
+    return {name: str(one) for name, one in known.items() if one is not None}

@@ -87,7 +87,7 @@ class RefresherProcess:
 
         Args:
             resource: to refresh.
-            asked_with: `job_id` and `request_id`, as far as they are known.
+            asked_with: `job_id`, `request_id` and `client`, as far as they are known.
         """
         privileges = Privileges(self.redis, self.settings.privileged_credentials, clock=self.clock)
         expenses = Expenses()

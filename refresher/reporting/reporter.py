@@ -67,6 +67,7 @@ class Reporter:
         spacing: how long a resource rests after a refresh; None if it does not rest.
         request_id: of the client's request that caused the job; None if there was none.
         job_id: RQ's id of the job; None outside of a job.
+        client: address of the client that waits; None if no client does.
     """
 
     redis: Redis
@@ -77,6 +78,7 @@ class Reporter:
     spacing: Spacing | None = None
     request_id: str | None = None
     job_id: str | None = None
+    client: str | None = None
 
     @contextmanager
     def reporting(self, resource: Resource) -> Iterator[Running]:
@@ -144,6 +146,8 @@ class Reporter:
         self.meter.count(Measure.REFRESHES, kind_of(resource), report.outcome)
         if report.kind is not None:
             self.meter.count(Measure.FAILURES, report.kind)
+        if report.requests:
+            self.meter.spend(resource, self.client, report.requests)
         if not report.is_event:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)
