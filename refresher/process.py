@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock
 from uuid import uuid4
@@ -23,7 +23,7 @@ from refresher.lock.large_list_limit import LargeListLimit, large_at_once
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Expenses, Meter
-from refresher.reporting.reporter import Reporter
+from refresher.reporting.reporter import Cause, Reporter
 from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
@@ -89,12 +89,12 @@ class RefresherProcess:
         """All credentials; only the anonymous one if none are configured."""
         return self._budget.credentials
 
-    def context(self, resource: Resource, asked_with: Mapping[str, str]) -> RefreshContext:
+    def context(self, resource: Resource, cause: Cause) -> RefreshContext:
         """Everything that one refresh needs.
 
         Args:
             resource: to refresh.
-            asked_with: `job_id`, `request_id` and `client`, as far as they are known.
+            cause: what caused the job.
         """
         privileges = Privileges(self.redis, self.settings.privileged_credentials, clock=self.clock)
         expenses = Expenses()
@@ -121,7 +121,7 @@ class RefresherProcess:
                 self.clock,
                 keep_s=int(keep) + 1,
                 spacing=Spacing(self.settings.origin_points_per_minute),
-                **asked_with,
+                cause=cause,
             ),
             privileges,
             self._policy,

@@ -123,7 +123,16 @@ def test_a_worker_says_how_wrong_its_clock_is_and_its_times_are_put_right(
 
 def test_a_refresher_reports_its_refreshes_at_work(redis: Redis, make_worker: MakeWorker) -> None:
     make_worker("one")
-    report = ["slots", "50", "running:tracked", "2", "running:large", "0", "running:on-demand", "30"]
+    report = [
+        "slots",
+        "50",
+        "running:tracked",
+        "2",
+        "running:large",
+        "0",
+        "running:on-demand",
+        "30",
+    ]
     redis.hset(keys.refresher("one"), items=report)
     (found,) = workers(redis)
     assert (found.slots, found.at_work) == (50, 32)

@@ -12,7 +12,7 @@ from redis import Redis
 from refresher.github.auth.credentials import Token
 from refresher.github.exchange import Exchange
 from refresher.reporting.meter import Expenses, Meter
-from refresher.reporting.reporter import Ended, Reporter
+from refresher.reporting.reporter import Cause, Ended, Reporter
 from shared import measures, spending
 from shared.clock import SYSTEM
 from shared.failure import Failure
@@ -38,8 +38,7 @@ def reporter(redis: Redis) -> Reporter:
         Expenses(),
         SYSTEM,
         keep_s=660,
-        request_id="abc-123",
-        job_id="job-1",
+        cause=Cause("job-1", "abc-123"),
     )
 
 
@@ -74,7 +73,7 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def test_requests_are_counted_for_those_who_caused_them(redis: Redis, reporter: Reporter) -> None:
-    waited_for = replace(reporter, client="192.0.2.7")
+    waited_for = replace(reporter, cause=Cause(client="192.0.2.7"))
     for one, resource in ((waited_for, USER_VIEW), (waited_for, ORG), (reporter, USER_VIEW)):
         with one.reporting(resource) as running:
             observe(one, exchange(304))
