@@ -13,9 +13,11 @@ from reader.process import ReaderProcess
 from reader.response.respond import refuse
 from reader.routes import allowed_methods, routes
 from reader.status.routes import register as register_status
+from reader.web.request import process as process_of_request
 from reader.web.request import response
 from reader.web.request_hooks import add_request_hooks
 from shared import settings as settings_of_process
+from shared.measures import Measure
 from shared.settings import Settings
 
 log = logging.getLogger("reader")
@@ -55,6 +57,8 @@ def create_app(settings: Settings | None = None, *, process: ReaderProcess | Non
 
 
 def _refuse(error: ApiError) -> Response:
+    if error.refusal is not None:
+        process_of_request().start().telemetry.counters.count(Measure.REFUSALS, error.refusal)
     return response(refuse(error))
 
 

@@ -3,6 +3,8 @@
 `reader.response.respond.refuse` makes the response.
 """
 
+from shared.outcomes import Refusal
+
 
 class ApiError(Exception):
     """A request that gets an error response.
@@ -11,10 +13,19 @@ class ApiError(Exception):
         status: HTTP status.
         message: one line for the client.
         headers: header fields that belong to the response.
+        refusal: why a miss is not served; None for any other error.
     """
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        refusal: Refusal | None = None,
+    ) -> None:
         super().__init__(message)
+        self.refusal = refusal
         self.status = status
         self.message = message
         self.headers = headers or {}
@@ -51,12 +62,13 @@ class Forbidden(ApiError):  # noqa: N818
 class TooMany(ApiError):  # noqa: N818
     """Too many requests (RFC 6585 section 4); 429 with `Retry-After` in seconds."""
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(429, message, {"Retry-After": str(retry_after)})
+    def __init__(self, message: str, *, retry_after: int, refusal: Refusal | None = None) -> None:
+        super().__init__(429, message, {"Retry-After": str(retry_after)}, refusal=refusal)
 
 
 class Unavailable(ApiError):  # noqa: N818
     """The request cannot be served now; 503 with `Retry-After` in seconds."""
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(503, message, {"Retry-After": str(max(1, retry_after))})
+    def __init__(self, message: str, *, retry_after: int, refusal: Refusal | None = None) -> None:
+        headers = {"Retry-After": str(max(1, retry_after))}
+        super().__init__(503, message, headers, refusal=refusal)

@@ -157,10 +157,8 @@ class ReaderProcess:
             synchronizer=synchronizer,
             waiters=waiters,
             refresh_requests=requests,
-            counters=counters,
             limits=WaitLimits(settings.miss_wait, settings.reader_threads - SPARE_THREADS),
-            clock=self.clock,
-            stopwatch=self.stopwatch,
+            clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
         )
         telemetry = self._make_telemetry(counters)
         return Components(

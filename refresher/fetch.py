@@ -189,6 +189,8 @@ class Fetch:
         Raises:
             OriginError: the refresh takes too long.
         """
+        if self.held.is_lost:  # the refresh ends without a failure
+            return False
         if self.held.age > JOB_TIMEOUT.total_seconds():
             raise OriginError(FailureKind.TIMEOUT, "the refresh took too long")
         return page.is_one_of_several and self.context.should_stop()

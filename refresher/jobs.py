@@ -8,10 +8,10 @@ from rq.suspension import is_suspended
 
 from refresher.process import RefresherProcess, current, is_work_horse
 from refresher.refresh import refresh as refresh_resource
-from refresher.reporting.reporter import Ended
+from refresher.reporting.reporter import NO_CAUSE, Cause, Ended
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
-from shared.queueing import FORM, REQUEST_ID, QueueLimits, RefreshQueue
+from shared.queueing import CLIENT, FORM, REQUEST_ID, QueueLimits, RefreshQueue
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
@@ -48,12 +48,12 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
 def _refresh(
     process: RefresherProcess, resource: Resource, *, force: bool, fresh_after: float | None
 ) -> str:
-    context = process.context(resource, _asked_with())
+    context = process.context(resource, _cause())
     # A plain worker that was waiting for a job when refreshing was paused still takes one job.
     if is_work_horse() and is_suspended(process.redis):
         if force:  # readers do not request a forced refresh again
             queue = RefreshQueue(process.redis, QueueLimits.of(process.settings))
-            queue.force(resource, request_id=context.reporter.request_id)
+            queue.force(resource, request_id=context.reporter.cause.request_id)
         with context.reporter.reporting(resource) as running:
             running.ended = Ended(RefreshOutcome.PAUSED)
         return RefreshOutcome.PAUSED
@@ -78,7 +78,9 @@ def forget(name: str) -> str:
     if resource.tracked:
         return REFUSED
     process.storage.writer.forget(resource)
-    log.info("%s was forgotten", name, extra={"fields": {"resource": name, **_asked_with()}})
+    cause = _cause()
+    fields = {"resource": name, "job_id": cause.job_id, "request_id": cause.request_id}
+    log.info("%s was forgotten", name, extra={"fields": fields})
     return "forgotten"
 
 
@@ -117,10 +119,13 @@ def _is_for_others(resource: Resource) -> bool:
     return True
 
 
-def _asked_with() -> dict[str, str]:
-    """The ids of the job and of the client's request that caused it."""
+def _cause() -> Cause:
     job = get_current_job()
     if job is None:
-        return {}
-    ids = {"job_id": job.id, "request_id": job.meta.get(REQUEST_ID)}
-    return {name: str(one) for name, one in ids.items() if one is not None}
+        return NO_CAUSE
+    request_id, client = job.meta.get(REQUEST_ID), job.meta.get(CLIENT)
+    return Cause(
+        job.id,
+        None if request_id is None else str(request_id),
+        None if client is None else str(client),
+    )

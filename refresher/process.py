@@ -6,7 +6,8 @@ The composition root: clocks, randomness and the environment enter here, and are
 import logging
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock
 from uuid import uuid4
@@ -22,7 +23,7 @@ from refresher.lock.large_list_limit import LargeListLimit, large_at_once
 from refresher.lock.refresh_lock import RefreshLocks
 from refresher.lock.start_conditions import StartConditions
 from refresher.reporting.meter import Expenses, Meter
-from refresher.reporting.reporter import Reporter
+from refresher.reporting.reporter import Cause, Reporter
 from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
@@ -34,6 +35,10 @@ from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
+
+# Seconds after which a thread that computes lets another one run. With Python's 5 ms, each of the
+# round trips of a small refresh would wait so long while a large list is split.
+_SWITCH_INTERVAL = 0.001
 
 
 class RefresherProcess:
@@ -65,6 +70,8 @@ class RefresherProcess:
             new_id=lambda: uuid4().hex,
             should_stop=self._stopping.is_set,
         )
+        if not is_work_horse():
+            self._budget.start()
         self._locks = RefreshLocks(
             self.redis,
             lifetime=settings.lock_ttl,
@@ -82,12 +89,12 @@ class RefresherProcess:
         """All credentials; only the anonymous one if none are configured."""
         return self._budget.credentials
 
-    def context(self, resource: Resource, asked_with: Mapping[str, str]) -> RefreshContext:
+    def context(self, resource: Resource, cause: Cause) -> RefreshContext:
         """Everything that one refresh needs.
 
         Args:
             resource: to refresh.
-            asked_with: `job_id` and `request_id`, as far as they are known.
+            cause: what caused the job.
         """
         privileges = Privileges(self.redis, self.settings.privileged_credentials, clock=self.clock)
         expenses = Expenses()
@@ -114,7 +121,7 @@ class RefresherProcess:
                 self.clock,
                 keep_s=int(keep) + 1,
                 spacing=Spacing(self.settings.origin_points_per_minute),
-                **asked_with,
+                cause=cause,
             ),
             privileges,
             self._policy,
@@ -131,7 +138,8 @@ class RefresherProcess:
         self.meter.flush()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Settle what has not been settled, and close all connections."""
+        self._budget.close()
         self._locks.close()
         self._transport.close()
         self.redis.close()
@@ -161,6 +169,7 @@ _process = _Process()
 def serve() -> RefresherProcess:
     """The components of this process, which runs many jobs and flushes counters by itself."""
     _process.server = os.getpid()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     return current()
 
 

@@ -22,7 +22,7 @@ from rq.utils import now as utc_now
 from shared.clock import FLEET, Clock, FleetClock
 from shared.clock_skew import SkewLog
 from shared.logs import logging_config
-from shared.queue_order import Priority
+from shared.queue_order import Priority, priority_of
 from shared.queueing import QUEUE, Asked, QueueLimits, RefreshQueue, RefreshRequest
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
@@ -109,8 +109,7 @@ def _request(resource: Resource, state: EntryState, now: float) -> RefreshReques
     """
     due = state.metadata.fresh_until if state.metadata else None
     if not state.is_current(now):
-        priority = Priority.MISSING if due is None else Priority.STALE
-        return RefreshRequest(resource, priority, due=due)
+        return RefreshRequest(resource, priority_of(state), due=due)
     return RefreshRequest(resource, Priority.AHEAD, due=due, fresh_after=due)
 
 

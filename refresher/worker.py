@@ -198,8 +198,9 @@ class RefreshWorker(SimpleWorker):
                 pipeline.hset(keys.PACE, "slots", self._slots.limits[Lane.ON_DEMAND])
                 if self._pace.seconds is not None:
                     pipeline.hset(keys.PACE, "seconds", self._pace.seconds)
-                self._records.add_registrations(pipeline)
+                written = self._records.add_registrations(pipeline)
                 pipeline.execute()
+            written()
             self.heartbeat()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()

@@ -12,6 +12,7 @@ from typing import cast
 from redis import Redis
 
 from shared.redis import keys
+from shared.time_bounds import LONGEST_PAUSE
 
 ANONYMOUS = "anonymous"  # the id for requests without a credential
 SLOT_SECONDS = 300
@@ -19,7 +20,6 @@ SLOTS = 72  # six hours
 # Seconds for which the fleet remembers what GitHub said about a credential, and what showed that it
 # sees more than the public.
 REMEMBER_S = 24 * 3600
-WINDOW = 3600.0  # seconds after which a primary limit starts again
 _LOW = 0.1  # share of a limit
 
 
@@ -164,7 +164,7 @@ class _Bounds:
         at = min(float(known.get(b"at", self.now)), self.now)
         if self.resumed and at <= min(self.resumed, self.now):
             return 0
-        return min(float(known.get(field.encode(), 0)), at + WINDOW)
+        return min(float(known.get(field.encode(), 0)), at + LONGEST_PAUSE)
 
 
 def paused_until(known: Mapping[bytes, bytes], *, resumed: float, now: float) -> float:

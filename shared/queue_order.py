@@ -7,6 +7,7 @@ nothing of them: it takes the jobs of the list in the order in which they came.
 
 from enum import StrEnum
 
+from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
 
@@ -37,3 +38,10 @@ TURN = 4
 def lane_of(resource: Resource) -> Lane:
     """The lane of a resource, except that the queue moves large lists to `Lane.LARGE`."""
     return Lane.TRACKED if resource.tracked else Lane.ON_DEMAND
+
+
+def priority_of(state: EntryState) -> Priority:
+    """The priority of a refresh for which no client waits."""
+    if state.invalidated_by is not None:
+        return Priority.INVALIDATED
+    return Priority.MISSING if state.metadata is None else Priority.STALE

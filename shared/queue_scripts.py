@@ -25,15 +25,17 @@ end
 """
 
 # Requests a refresh.
-# KEYS: 1 RQ's list, 2 RQ's set of queues, 3 the job, 4 asked, 5 queued, 6 running, 7 large lists,
-#       8 places, 9 the client's waits, 10 points, 11 pace, 12 suspended, 13 RQ's set of workers.
+# KEYS: 1 RQ's list, 2 RQ's set of queues, 3 the job, 4 asked, 5 queued, 6 places, 7 the client's
+#       waits.
 # ARGV: 1 to 4 prefixes of order, turns, bell and RQ's jobs; 5 lane; 6 priority; 7 score within the
 #       priority, or empty for the time of the request; 8 job id; 9 resource id; 10 client, or
 #       empty; 11 seconds that a client waits; 12 jobs that may wait for one client; 13 jobs that
 #       may be queued on demand; 14 milliseconds between two requests for a resource; 15 seconds
 #       that the job is remembered; 16 points a minute; 17 share kept for tracked resources; 18
-#       whether the request is unconditional ('always'), whether it runs or not; then the fields
-#       and values of the job.
+#       whether the request is unconditional ('always'), whether it runs or not; 19 to 24 the keys
+#       running, large lists, points, pace, suspended and RQ's set of workers, which are only read
+#       (Redis lets a user run a script only if it may write all its KEYS); then the fields and
+#       values of the job.
 # Returns what `shared.queueing.Asked` names, and the estimated seconds until the refresh is done.
 ASK = (
     _PRIORITIES
@@ -44,7 +46,7 @@ local now = now_by_redis()
 local order, turns, bell, jobs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lane, priority, job, resource, client = ARGV[5], ARGV[6], ARGV[8], ARGV[9], ARGV[10]
 local is_waiting = priority == 'waiting'
-if lane == 'tracked' and redis.call('SISMEMBER', KEYS[7], resource) == 1 then lane = 'large' end
+if lane == 'tracked' and redis.call('SISMEMBER', ARGV[20], resource) == 1 then lane = 'large' end
 order, turns, bell = order .. lane .. ':', turns .. lane, bell .. lane
 
 local function rank(name)
@@ -63,13 +65,13 @@ end
 -- share the refreshers, and each costs a point.
 local function estimate(score)
   local before = redis.call('ZCOUNT', order .. 'waiting', '-inf', '(' .. score)
-  local pace = redis.call('HMGET', KEYS[11], 'slots', 'seconds')
-  local workers = math.max(1, redis.call('SCARD', KEYS[13]))
+  local pace = redis.call('HMGET', ARGV[22], 'slots', 'seconds')
+  local workers = math.max(1, redis.call('SCARD', ARGV[24]))
   local seconds = tonumber(pace[2] or '0')
   local turn = (before + 1) * seconds / (workers * math.max(1, tonumber(pace[1] or '1')))
   if lane == 'on-demand' then
     local points, reserve = tonumber(ARGV[16]), tonumber(ARGV[17])
-    local _, left = bucket_levels(KEYS[10], points, reserve, now)
+    local _, left = bucket_levels(ARGV[21], points, reserve, now)
     local rate = points * (1 - reserve) / 60
     if before + 1 > left then turn = math.max(turn, (before + 1 - left) / rate) end
   end
@@ -78,7 +80,7 @@ end
 
 local function remember(job, priority)
   local deadline = is_waiting and now + tonumber(ARGV[11]) or 0
-  redis.call('HSET', KEYS[8], job, string.format('%s %s %.3f %.3f', lane, priority, now, deadline))
+  redis.call('HSET', KEYS[6], job, string.format('%s %s %.3f %.3f', lane, priority, now, deadline))
 end
 
 local function place(job, score)
@@ -96,14 +98,14 @@ local function queue_with_turn(job, add)
   return score
 end
 
-if is_waiting and redis.call('EXISTS', KEYS[12]) == 1 then return {'suspended', '0'} end
-if ARGV[18] == '' and redis.call('EXISTS', KEYS[6]) == 1 then
+if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 then return {'suspended', '0'} end
+if ARGV[18] == '' and redis.call('EXISTS', ARGV[19]) == 1 then
   return {'under-way', '0'}
 end
 local old = redis.call('GET', KEYS[5])
 if old and ARGV[18] == '' then
   if redis.call('LPOS', KEYS[1], old) then
-    local place_of_old = redis.call('HGET', KEYS[8], old)
+    local place_of_old = redis.call('HGET', KEYS[6], old)
     local its = string.match(place_of_old or '', '%S+ (%S+)')
     local score = its and tonumber(redis.call('ZSCORE', order .. its, old))
     if not score then return {'under-way', '0'} end
@@ -124,7 +126,7 @@ if old and ARGV[18] == '' then
     local _, done = estimate(score)
     return {'under-way', tostring(done)}
   end
-  drop(ARGV[1], KEYS[8], old)  -- a plain worker took it, or the queue was emptied
+  drop(ARGV[1], KEYS[6], old)  -- a plain worker took it, or the queue was emptied
 end
 if ARGV[18] == '' and redis.call('EXISTS', KEYS[4]) == 1 then return {'under-way', '0'} end
 
@@ -133,8 +135,8 @@ if lane == 'on-demand' and ARGV[18] == '' then
   if is_waiting then
     local turn, done = estimate(turn_of(client))
     wait = tostring(done)
-    redis.call('ZREMRANGEBYSCORE', KEYS[9], '-inf', now)
-    if redis.call('ZCARD', KEYS[9]) >= tonumber(ARGV[12]) then return {'too-many', wait} end
+    redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now)
+    if redis.call('ZCARD', KEYS[7]) >= tonumber(ARGV[12]) then return {'too-many', wait} end
     if turn > tonumber(ARGV[11]) then return {'too-late', wait} end
   end
   local length = 0
@@ -152,18 +154,18 @@ if lane == 'on-demand' and ARGV[18] == '' then
     end
     if not gone then return {'turned-away', wait} end
     redis.call('LREM', KEYS[1], -1, gone)
-    drop(ARGV[1], KEYS[8], gone)
+    drop(ARGV[1], KEYS[6], gone)
     redis.call('DEL', jobs .. gone)
   end
   if is_waiting then
-    redis.call('ZADD', KEYS[9], now + tonumber(ARGV[11]), resource)
-    redis.call('PEXPIRE', KEYS[9], math.ceil(1000 * tonumber(ARGV[11])))
+    redis.call('ZADD', KEYS[7], now + tonumber(ARGV[11]), resource)
+    redis.call('PEXPIRE', KEYS[7], math.ceil(1000 * tonumber(ARGV[11])))
   end
 end
 
 redis.call('SET', KEYS[4], 1, 'PX', ARGV[14])
 redis.call('SET', KEYS[5], job, 'EX', ARGV[15])
-redis.call('HSET', KEYS[3], unpack(ARGV, 19))
+redis.call('HSET', KEYS[3], unpack(ARGV, 25))
 redis.call('SADD', KEYS[2], KEYS[1])
 redis.call('RPUSH', KEYS[1], job)
 if is_waiting then

@@ -236,9 +236,8 @@ class RefreshQueue:
         fields = [part for pair in job.to_dict().items() for part in pair]
         script_keys = [
             *(self._queue.key, Queue.redis_queues_keys, job.key),
-            *(keys.asked(resource), keys.queued(resource), keys.running(resource)),
-            *(keys.LARGE, keys.PLACES, keys.waits(request.client), keys.POINTS, keys.PACE),
-            *(WORKERS_SUSPENDED, WORKERS_BY_QUEUE_KEY % QUEUE),
+            *(keys.asked(resource), keys.queued(resource)),
+            *(keys.PLACES, keys.waits(request.client)),
         ]
         arguments = [
             *(keys.ORDER, keys.TURNS, keys.BELLS, JOB_PREFIX, lane_of(resource), request.priority),
@@ -247,6 +246,8 @@ class RefreshQueue:
             int(1000 * ASK_INTERVAL.total_seconds()),
             int(_REMEMBER_JOB.total_seconds()),
             *(limits.points_per_minute, limits.reserve, "always" if always else ""),
+            *(keys.running(resource), keys.LARGE, keys.POINTS, keys.PACE),
+            *(WORKERS_SUSPENDED, WORKERS_BY_QUEUE_KEY % QUEUE),
             *fields,
         ]
         batch.run(_ASK, script_keys, arguments)

@@ -13,14 +13,14 @@ PACKAGES = ("reader", "refresher", "shared")
 LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "refresher": (
         ("errors",),
-        ("github", "backoff"),
+        ("github", "backoff", "spacing"),
         ("content",),
         ("storage",),
         ("visibility",),
         ("lock", "reporting"),
-        ("context",),
+        ("context", "dispatch"),
         ("fetch",),
-        ("refresh",),
+        ("refresh", "process"),
         ("jobs",),
         ("job_allow_list", "worker", "scheduler"),
         ("rq_config",),
@@ -29,7 +29,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
 # These modules start processes, jobs and commands: they hand the clock and the rest to all others.
 COMPOSITION_ROOTS = frozenset(
     {
-        *("refresher.jobs", "refresher.worker", "refresher.scheduler"),
+        *("refresher.process", "refresher.worker", "refresher.scheduler"),
         *("reader.process", "reader.cli.context", "reader.front.worker", "shared.clock"),
     }
 )
@@ -47,7 +47,7 @@ RECORDS = frozenset(
     {
         *("Content", "GitHubResponse", "Page", "Metadata", "Kind", "Operation", "Settings"),
         *("CredentialBudget", "RefreshReport", "ReaderReport", "WorkerView", "TrackedView"),
-        *("Fleet", "Components"),
+        *("Fleet", "Components", "RefreshContext"),
     }
 )
 

@@ -26,7 +26,7 @@ from bench.tables import number
 
 PHASES = {
     QUIET: "",
-    WITH_LIST: "while a list of 7,000 is refreshed",
+    WITH_LIST: "while a large list is refreshed",
     SECURE: "with TLS to the origin",
 }
 _MS = 1000 * DELAY  # the origin's own time

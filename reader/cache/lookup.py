@@ -1,22 +1,21 @@
 """The read path of a request: local cache, then Redis, then a wait for a refresher."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from threading import Lock
 
 from redis import RedisError
 
 from reader.cache.local_cache import LocalCache
 from reader.cache.refresh_requests import RefreshRequests, Requester
+from reader.cache.refusals import refused
 from reader.cache.single_flight import SingleFlight
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiter, Waiters
-from reader.errors import ApiError, TooMany, Unavailable
-from reader.telemetry.counters import Counters
+from reader.errors import ApiError
+from shared.clock import Clock
 from shared.entry import Entry
-from shared.measures import Measure
 from shared.outcomes import Refusal, Served
 from shared.queueing import Asked
 from shared.redis.store import EntryState, Store
@@ -24,9 +23,6 @@ from shared.resources.resource import Resource
 
 # Seconds between two reads of Redis while waiting: needed only if an announcement was lost.
 _POLL = 1.0
-# Seconds of `Retry-After`.
-_PAUSED = 60
-_QUEUE_FULL = 5
 
 
 @dataclass(frozen=True)
@@ -90,10 +86,8 @@ class Lookup:
         synchronizer: checks entries that are due or stale.
         waiters: for content that is neither in memory nor in Redis.
         refresh_requests: for content that is missing.
-        counters: of the process.
         limits: of the wait for it.
-        clock: returns Unix time in seconds.
-        stopwatch: returns seconds from any fixed point; never set back.
+        clock: Redis's clock as the process knows it.
     """
 
     def __init__(
@@ -104,22 +98,18 @@ class Lookup:
         synchronizer: Synchronizer,
         waiters: Waiters,
         refresh_requests: RefreshRequests,
-        counters: Counters,
         limits: WaitLimits,
-        clock: Callable[[], float],
-        stopwatch: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._local = local
         self._store = store
         self._synchronizer = synchronizer
         self._waiters = waiters
         self._refresh_requests = refresh_requests
-        self._counters = counters
         self._limits = limits
         self._waiting: Counter[str] = Counter()  # by client
         self._lock = Lock()
         self._clock = clock
-        self._stopwatch = stopwatch
         self._flights: SingleFlight[Found | ClientRefusal | float] = SingleFlight()
 
     def get(self, resource: Resource, requester: Requester) -> Found:
@@ -140,7 +130,7 @@ class Lookup:
 
     def in_memory(self, resource: Resource, *, request_id: str | None) -> Entry | None:
         """The entry of a resource if it is in memory, for a request; schedules a check if due."""
-        now = self._clock()
+        now = self._clock.now()
         held = self._local.get(resource, now)
         if held is None:
             return None
@@ -160,8 +150,8 @@ class Lookup:
             self._waiting[client] += 1
         try:
             if refusal is not None:
-                raise self._refused(refusal)
-            return self._wait(resource, self._stopwatch() + self._limits.seconds, requester)
+                raise refused(refusal)
+            return self._wait(resource, self._clock.monotonic() + self._limits.seconds, requester)
         finally:
             with self._lock:
                 self._waiting[client] -= 1
@@ -171,9 +161,9 @@ class Lookup:
     def _wait(self, resource: Resource, deadline: float, requester: Requester) -> Found:
         """Lead the flight for the resource, or wait for its leader and lead when that gives up."""
         seconds = 0.0
-        while (remaining := deadline - self._stopwatch()) > 0:
+        while (remaining := deadline - self._clock.monotonic()) > 0:
             if self._waiters.joins(resource, requester.client):
-                self._join(resource, requester)
+                self._join(resource, [requester.client])
             try:
                 found = self._flights.do(
                     resource.id,
@@ -192,14 +182,14 @@ class Lookup:
                         raise error
                 case float(seconds):
                     pass
-        raise self._refused(Refusal.TIMED_OUT, seconds)
+        raise refused(Refusal.TIMED_OUT, seconds)
 
-    def _join(self, resource: Resource, requester: Requester) -> None:
-        """Count this client's turn for a resource that another client waits for already."""
+    def _join(self, resource: Resource, clients: Sequence[str]) -> None:
+        """Count the turns of clients that wait for a refresh that another one has requested."""
         try:
-            self._refresh_requests.join(resource, requester)
+            self._refresh_requests.join(resource, clients)
         except RedisError as error:
-            raise self._refused(Refusal.STORE_AWAY) from error
+            raise refused(Refusal.STORE_AWAY) from error
 
     def _fetch(
         self, resource: Resource, deadline: float, requester: Requester
@@ -209,7 +199,7 @@ class Lookup:
         If the time is over first: estimate of the seconds until then; 0 if it is not known.
         """
         # Another flight may have loaded it between this request's miss and the start of its own.
-        held = self._local.get(resource, self._clock())
+        held = self._local.get(resource, self._clock.now())
         if held is not None:
             return Found(held.entry, Served.REDIS)
         served = Served.REDIS
@@ -217,10 +207,10 @@ class Lookup:
             while True:
                 entry, state = self._read(resource)
                 if entry is not None:
-                    if not entry.metadata.is_fresh(self._clock()):
+                    if not entry.metadata.is_fresh(self._clock.now()):
                         self._synchronizer.schedule_check(resource, requester.request_id)
                     return Found(entry, served)
-                remaining = deadline - self._stopwatch()
+                remaining = deadline - self._clock.monotonic()
                 if remaining <= 0:
                     return waiter.seconds
                 refusal = self._request(resource, state, requester, waiter, remaining)
@@ -233,9 +223,9 @@ class Lookup:
         try:
             entry, state = self._store.read_with_state(resource)
         except RedisError as error:
-            raise self._refused(Refusal.STORE_AWAY) from error
+            raise refused(Refusal.STORE_AWAY) from error
         if entry is not None:
-            entry = self._local.put(resource, entry, self._clock())
+            entry = self._local.put(resource, entry, self._clock.now())
         return entry, state
 
     def _request(
@@ -247,56 +237,26 @@ class Lookup:
         remaining: float,
     ) -> ClientRefusal | None:
         """Request a refresh; end the wait at once if no content can come before its end."""
-        now = self._clock()
+        now = self._clock.now()
         failure = state.failure
         if failure is not None and failure.retry_at - now > remaining:
-            raise self._refused(Refusal.FAILING, failure.retry_at - now, failure.reason)
+            raise refused(Refusal.FAILING, failure.retry_at - now, failure.reason)
         try:
             result = self._refresh_requests.request_for(resource, state, requester, now=now)
         except RedisError as error:
-            raise self._refused(Refusal.STORE_AWAY) from error
+            raise refused(Refusal.STORE_AWAY) from error
         if result is None:
             return None
         refusal = _REFUSED.get(result.asked)
         if refusal is None:
             waiter.seconds = result.seconds or waiter.seconds
+            self._join(resource, waiter.requested())
             return None
-        response = self._refused(refusal, result.seconds)
+        response = refused(refusal, result.seconds)
         if refusal in {Refusal.CLIENT_WAITS, Refusal.TOO_LATE}:
             return ClientRefusal(requester.client, response)
         raise response
 
-    def _refused(self, refusal: Refusal, seconds: float = 0.0, reason: str = "") -> ApiError:
-        """Count a refusal; return the error to raise.
-
-        Args:
-            refusal: why the request is not served.
-            seconds: after which another try is useful; 0 if it is not known.
-            reason: of a failure of GitHub's, for people.
-        """
-        self._counters.count(Measure.REFUSALS, refusal)
-        message, usual = _MESSAGES[refusal]
-        retry_after = max(ceil(seconds), usual)
-        if refusal in {Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS}:
-            return TooMany(message, retry_after=retry_after)
-        return Unavailable(message + reason, retry_after=retry_after)
-
-
-# The message of each refusal, and its `Retry-After` in seconds if nothing better is known.
-_MESSAGES = {
-    Refusal.THREADS: ("Too many requests are waiting for content.", 1),
-    Refusal.CLIENT_THREADS: ("Too many requests of this address are waiting for content.", 1),
-    Refusal.CLIENT_WAITS: (
-        "This address waits for as much content as one client may (CLIENT_MAX_WAITING).",
-        1,
-    ),
-    Refusal.TIMED_OUT: ("The content is still being fetched from GitHub.", 1),
-    Refusal.TOO_LATE: ("So many clients wait for content that the turn would come too late.", 1),
-    Refusal.QUEUE_FULL: ("Too many refreshes are queued.", _QUEUE_FULL),
-    Refusal.SUSPENDED: ("Refreshing is paused by an operator.", _PAUSED),
-    Refusal.FAILING: ("GitHub could not be read: ", 1),
-    Refusal.STORE_AWAY: ("The cache's store cannot be reached.", 1),
-}
 
 _REFUSED = {
     Asked.TURNED_AWAY: Refusal.QUEUE_FULL,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reader.telemetry.counters import Counters
 from shared.measures import Measure
-from shared.queue_order import Priority
+from shared.queue_order import Priority, priority_of
 from shared.queueing import AskResult, RefreshQueue, RefreshRequest
 from shared.redis.store import EntryState
 from shared.resources.resource import Resource
@@ -89,21 +89,20 @@ class RefreshRequests:
         """
         if not is_due(state, now=now, is_wanted=True):
             return None
-        return self.join(resource, requester)
-
-    def join(self, resource: Resource, requester: Requester) -> AskResult:
-        """Let one more client wait for a refresh: its turn counts if it is the better one."""
-        (result,) = self._ask(
-            [
-                RefreshRequest(
-                    resource,
-                    Priority.WAITING,
-                    client=requester.client,
-                    request_id=requester.request_id,
-                )
-            ]
-        )
+        (result,) = self._ask([_waiting(resource, requester)])
         return result
+
+    def join(self, resource: Resource, clients: Sequence[str]) -> None:
+        """Let more clients wait for a refresh: the best of their turns counts.
+
+        Args:
+            resource: whose refresh is requested already.
+            clients: their addresses.
+
+        Raises:
+            redis.RedisError: Redis is away.
+        """
+        self._ask([_waiting(resource, Requester(client)) for client in clients])
 
     def _ask(self, requests: Sequence[RefreshRequest]) -> list[AskResult]:
         results = self._queue.ask_all(requests)
@@ -112,11 +111,13 @@ class RefreshRequests:
         return results
 
 
-def priority_of(state: EntryState) -> Priority:
-    """The priority of a refresh for which no client waits."""
-    if state.invalidated_by is not None:
-        return Priority.INVALIDATED
-    return Priority.MISSING if state.metadata is None else Priority.STALE
+def _waiting(resource: Resource, requester: Requester) -> RefreshRequest:
+    return RefreshRequest(
+        resource,
+        Priority.WAITING,
+        client=requester.client,
+        request_id=requester.request_id,
+    )
 
 
 def is_due(state: EntryState, *, now: float, is_wanted: bool) -> bool:

@@ -17,10 +17,33 @@ class Waiter:
     would lose the announcement; with the wait begun first it is remembered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, client: str) -> None:
         self._news = Event()
-        self.clients: set[str] = set()
+        self._lock = Lock()
+        self._clients = {client}
+        self._joined: list[str] = []  # clients whose turns are not counted yet
+        self._is_requested = False
         self.seconds = 0.0  # estimate until the refresh is done; 0 if it is not known
+
+    def joins(self, client: str) -> bool:
+        """Note a client that waits too; return whether it has to request its turn itself.
+
+        Until the refresh is requested, the thread that requests it does that for all.
+        """
+        with self._lock:
+            if client in self._clients:
+                return False
+            self._clients.add(client)
+            if not self._is_requested:
+                self._joined.append(client)
+            return self._is_requested
+
+    def requested(self) -> list[str]:
+        """Note that the refresh is requested; return the clients that have joined before."""
+        with self._lock:
+            self._is_requested = True
+            joined, self._joined = self._joined, []
+            return joined
 
     def notify(self) -> None:
         """Signal that Redis may hold something new."""
@@ -48,8 +71,7 @@ class Waiters:
             resource: that is waited for.
             client: address of the client that waits.
         """
-        waiter = Waiter()
-        waiter.clients.add(client)
+        waiter = Waiter(client)
         with self._lock:
             self._waiters[resource.id] = waiter
         try:
@@ -60,13 +82,9 @@ class Waiters:
                     del self._waiters[resource.id]
 
     def joins(self, resource: Resource, client: str) -> bool:
-        """Whether this client is new among those that wait for a resource already."""
-        with self._lock:
-            waiter = self._waiters.get(resource.id)
-            if waiter is None or client in waiter.clients:
-                return False
-            waiter.clients.add(client)
-            return True
+        """Whether a client, new among those that wait, has to request its turn itself."""
+        waiter = self._waiters.get(resource.id)
+        return waiter is not None and waiter.joins(client)
 
     def has_waiter(self, resource: Resource) -> bool:
         """Whether a thread waits for a resource."""

@@ -24,13 +24,21 @@ def client_address(peer: str, forwarded_for: str | None, *, trusted: Sequence[Ne
     address = peer
     hops = [hop.strip() for hop in (forwarded_for or "").split(",") if hop.strip()]
     while hops and is_trusted(address, trusted):
-        address = hops.pop()
+        address = _without_port(hops.pop())
     return _normal(address) or _normal(peer) or UNKNOWN
+
+
+def _without_port(hop: str) -> str:
+    """The address in `192.0.2.1:5678` or `[2001:db8::1]:443`, as some proxies write it."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    host, colon, _ = hop.partition(":")
+    return host if colon and ":" not in hop[len(host) + 1 :] else hop
 
 
 def _normal(text: str) -> str | None:
     try:
-        address = ip_address(text.strip("[]"))
+        address = ip_address(text)
     except ValueError:
         return None
     if isinstance(address, IPv6Address):

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from refresher.content import long_work
 from refresher.content.items import decode, elements
 from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings, UnfitError, narrowed
@@ -207,4 +208,4 @@ def _links(response: GitHubResponse) -> list[tuple[str, str]]:
 
 
 def _encoded(body: bytes) -> dict[str, bytes]:
-    return {} if len(body) < _WORTH_COMPRESSING else compressed(body)
+    return {} if len(body) < _WORTH_COMPRESSING else long_work.run(compressed, body)

@@ -195,12 +195,7 @@ class ListReader:
             if is_unchanged and not is_rebuilt:
                 yield Unchanged(pages)
                 return
-            stored = Findings()
-            for page in pages:
-                if page.url not in items:
-                    findings = Findings() if page.asked_by == ANONYMOUS else stored
-                    items[page.url] = self._split(page.body.unpacked(), findings)
-                    self._check_size(items)
+            stored = self._split_stored(pages, items)
             found_ids = Reading([[item.id for item in items[page.url]] for page in pages])
             if is_settled(found_ids, before=before, full_page=pagination.PER_PAGE):
                 found = [item for page in pages for item in items[page.url]]
@@ -208,6 +203,16 @@ class ListReader:
                 return
             before = found_ids.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
+
+    def _split_stored(self, pages: Sequence[Page], items: dict[str, list[Item]]) -> Findings:
+        """Add the items of pages that were not downloaded; what a credential confirmed of them."""
+        stored = Findings()
+        for page in pages:
+            if page.url not in items:
+                findings = Findings() if page.asked_by == ANONYMOUS else stored
+                items[page.url] = self._split(page.body.unpacked(), findings)
+                self._check_size(items)
+        return stored
 
     def may_go_on(self, unfinished: UnfinishedReading) -> bool:
         """Whether the pages of an interrupted reading may be used: their credential still may."""

@@ -5,7 +5,9 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from refresher.content import long_work
 from refresher.errors import StoredPageError
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
@@ -32,8 +34,8 @@ class Body:
     @classmethod
     def of(cls, body: bytes) -> "Body":
         """A body that is in memory."""
-        packed = gzip.compress(body, mtime=0)  # immediately: 70 decompressed ones are 40 MB
-        return cls(lambda: packed)
+        # Immediately: 70 decompressed ones are 40 MB.
+        return cls.of_packed(long_work.run(partial(gzip.compress, mtime=0), body))
 
     @classmethod
     def of_packed(cls, packed: bytes) -> "Body":

@@ -58,6 +58,7 @@ class JobRecords:
         self._lock = Lock()
         self._running: dict[str, RunningJob] = {}
         self._ended: list[tuple[RunningJob, float]] = []
+        self._gone: list[RunningJob] = []  # registered after they ended
 
     def begin(self, taken: TakenJob, job: Job) -> RunningJob:
         """Note that a job has begun."""
@@ -90,8 +91,11 @@ class JobRecords:
         """Add what is to be written about ended jobs to a batch."""
         with self._lock:
             ended = list(self._ended)
+            gone, self._gone = self._gone, []
         if ended:
             self._add_ended(batch.pipeline, ended)
+        for one in gone:
+            self._add_removal(batch.pipeline, one)
 
         def written() -> None:
             with self._lock:
@@ -99,9 +103,14 @@ class JobRecords:
 
         return written
 
-    def add_registrations(self, pipeline: Pipeline) -> None:
-        """Register the jobs that take longer, and renew the registration of the others."""
-        now = self._clock.monotonic()
+    def add_registrations(self, pipeline: Pipeline) -> Callable[[], None]:
+        """Register the jobs that take longer, and renew the registration of the others.
+
+        Returns:
+            What to call once that is written: a job may have ended meanwhile, and its record been
+            deleted, before its registration wrote it again.
+        """
+        now, new = self._clock.monotonic(), list[RunningJob]()
         with self._lock:
             running = list(self._running.values())
         for one in running:
@@ -113,16 +122,27 @@ class JobRecords:
                 one.execution = Execution.create(
                     one.job, _REGISTERED_FOR, pipeline, worker_name=self._worker.name
                 )
+                new.append(one)
+
+        def written() -> None:
+            with self._lock:
+                self._gone += [one for one in new if one.job.id not in self._running]
+
+        return written
 
     def _add_ended(self, pipeline: Pipeline, ended: list[tuple[RunningJob, float]]) -> None:
         worker = self._worker
         pipeline.hincrby(worker.key, "successful_job_count", len(ended))
         total = timedelta(seconds=sum(seconds for _, seconds in ended))
         worker.increment_total_working_time(total, pipeline)
-        pipeline.delete(*(running.job.key for running, _ in ended))
         for running, _ in ended:
-            if running.execution is not None:
-                running.execution.delete(running.job, pipeline)
+            self._add_removal(pipeline, running)
             client = running.job.meta.get(CLIENT)
             if client:
                 pipeline.zrem(keys.waits(str(client)), resource_id_of(running.job.id))
+
+    @staticmethod
+    def _add_removal(pipeline: Pipeline, running: RunningJob) -> None:
+        pipeline.delete(running.job.key)
+        if running.execution is not None:
+            running.execution.delete(running.job, pipeline)

@@ -23,11 +23,13 @@ class Slots:
 
     def __init__(self, total: int, *, reserve: float) -> None:
         self.total = total
-        tracked = max(1, total - max(1, int(total * LEFT_TO_ON_DEMAND)))
+        on_demand = max(1, int(total * (1 - reserve)))
+        # On-demand jobs cannot use more than their limit.
+        tracked = max(1, total - min(on_demand, max(1, int(total * LEFT_TO_ON_DEMAND))))
         self.limits: Mapping[Lane, int] = {
             Lane.TRACKED: tracked,
             Lane.LARGE: min(tracked, large_at_once(total)),
-            Lane.ON_DEMAND: max(1, int(total * (1 - reserve))),
+            Lane.ON_DEMAND: on_demand,
         }
         self.running: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self._entered: dict[Lane, int] = dict.fromkeys(Lane, 0)  # number of the last job of each

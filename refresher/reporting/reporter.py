@@ -55,6 +55,24 @@ class Running:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """What caused a job.
+
+    Args:
+        job_id: RQ's id of the job; None outside of a job.
+        request_id: of the client's request; None if there was none.
+        client: address of the client that waits; None if no client does.
+    """
+
+    job_id: str | None = None
+    request_id: str | None = None
+    client: str | None = None
+
+
+NO_CAUSE = Cause()
+
+
+@dataclass(frozen=True)
 class Reporter:
     """Reports the refreshes of one job. No refresh fails because Redis is away.
 
@@ -65,8 +83,7 @@ class Reporter:
         clock: the process's clock.
         keep_s: seconds for which the record of an on-demand resource is kept.
         spacing: how long a resource rests after a refresh; None if it does not rest.
-        request_id: of the client's request that caused the job; None if there was none.
-        job_id: RQ's id of the job; None outside of a job.
+        cause: what caused the job.
     """
 
     redis: Redis
@@ -75,8 +92,7 @@ class Reporter:
     clock: Clock
     keep_s: int
     spacing: Spacing | None = None
-    request_id: str | None = None
-    job_id: str | None = None
+    cause: Cause = NO_CAUSE
 
     @contextmanager
     def reporting(self, resource: Resource) -> Iterator[Running]:
@@ -91,7 +107,8 @@ class Reporter:
                     resource, running.ended, expense, at=self.clock.now(), seconds=seconds
                 )
                 self._publish(
-                    resource, replace(report, request_id=self.request_id, job_id=self.job_id)
+                    resource,
+                    replace(report, request_id=self.cause.request_id, job_id=self.cause.job_id),
                 )
 
     def progress(self, resource: Resource, page: int, pages: int) -> None:

@@ -178,6 +178,7 @@ def check_labels(scrape: Scrape) -> None:
         "state": {"idle", "busy", "suspended"},
         "what": {"look", "body", "held", "lost"},
         "version": {VERSION},
+        "process": {"reader", "refresher"},
     }
     bounds = {float(bound) for bounds in BUCKETS.values() for bound in bounds}
     for family in scrape.families:

@@ -1,6 +1,6 @@
 """The components of a reader process without their threads: tests drive them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -19,6 +19,8 @@ from reader.telemetry.counters import Counters
 from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_ids import RequestIds
 from reader.telemetry.request_telemetry import RequestTelemetry
+from shared.clock import SYSTEM
+from shared.clock import Clock as ClockRecord
 from shared.queueing import AskResult, QueueLimits, RefreshQueue
 from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
@@ -71,14 +73,13 @@ class WatchedRequests(RefreshRequests):
         self, resource: Resource, state: EntryState, requester: Requester, *, now: float
     ) -> AskResult | None:
         result = super().request_for(resource, state, requester, now=now)
-        if result is None:  # otherwise `join` has told it
-            self.requested.put((resource, requester.client))
-        return result
-
-    def join(self, resource: Resource, requester: Requester) -> AskResult:
-        result = super().join(resource, requester)
         self.requested.put((resource, requester.client))
         return result
+
+    def join(self, resource: Resource, clients: Sequence[str]) -> None:
+        super().join(resource, clients)
+        for client in clients:
+            self.requested.put((resource, client))
 
 
 @dataclass
@@ -127,10 +128,8 @@ class Bench:
             synchronizer=self.synchronizer,
             waiters=self.waiters,
             refresh_requests=self.refresh_requests,
-            counters=self.counters,
             limits=WaitLimits(self.miss_wait, self.max_waiting),
-            clock=self.clock,
-            stopwatch=self.stopwatch,
+            clock=ClockRecord(self.clock, self.stopwatch, SYSTEM.sleep),
         )
 
     def let_wait(self, resource: Resource, client: str = CLIENT) -> None:

@@ -22,6 +22,7 @@ from reader.response.response import CORS_HEADERS
 from scripts.embedded_redis import free_port
 from shared.entry import Entry
 from shared.measures import Measure
+from shared.outcomes import Refusal
 from shared.queueing import QUEUE, REQUEST_ID
 from tests.builders import (
     CATALOGUE,
@@ -463,6 +464,18 @@ class TestRequestIds:
         answered = warm.get("/orgs/Netflix", headers={"X-Request-Id": "abc-123"})
         assert_error(answered, 500)
         assert answered.headers["X-Request-Id"] == "abc-123"
+
+
+def test_each_refused_miss_is_counted_by_its_cause(reader: Reader, warm: FlaskClient) -> None:
+    def count() -> float:
+        measures, _, _ = reader.bench.reporter.node()
+        return measures.of(Measure.REFUSALS).get((Refusal.STORE_AWAY,), 0)
+
+    before = count()
+    for number in range(3):
+        assert_error(warm.get(f"/users/nobody{number}"), 503)
+    assert_error(warm.get("/user"), 404)
+    assert count() == before + 3
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from refresher import process
+from refresher.reporting.reporter import NO_CAUSE
 from scripts.embedded_redis import EmbeddedRedis
 from tests.refresher.workbench import ORG, USER_VIEW
 
@@ -60,7 +61,7 @@ def test_a_process_that_serves_is_no_work_horse() -> None:
 
 def test_refreshes_share_connections_and_counters_but_not_what_they_cost() -> None:
     components = process.current()
-    one, other = (components.context(resource, {}) for resource in (ORG, USER_VIEW))
+    one, other = (components.context(resource, NO_CAUSE) for resource in (ORG, USER_VIEW))
     assert one.origin.transport is other.origin.transport
     assert one.storage is other.storage
     assert one.reporter.meter is other.reporter.meter

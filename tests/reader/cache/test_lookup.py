@@ -18,7 +18,6 @@ from reader.cache.waiters import Waiter, Waiters
 from reader.errors import ApiError, TooMany, Unavailable
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry
-from shared.measures import Measure
 from shared.outcomes import Refusal, Served
 from shared.queueing import QUEUE, REQUEST_ID, QueueLimits, RefreshQueue
 from shared.redis import keys
@@ -502,25 +501,25 @@ REFUSALS = {
 }
 
 
-def told(waiting: "Future[Found]") -> tuple[int, dict[str, str]]:
+def told(waiting: "Future[Found]") -> tuple[int, dict[str, str], Refusal | None]:
     """What a request that got no content was told."""
     error = waiting.exception(PATIENCE)
     assert isinstance(error, ApiError)
-    return error.status, error.headers
+    return error.status, error.headers, error.refusal
 
 
 class TestRefusals:
-    """Each refusal has a status, a `Retry-After` and a counter of its own."""
+    """Each refusal has a status and a `Retry-After`, and says its cause."""
 
     @pytest.mark.parametrize("refusal", REFUSALS)
-    def test_has_its_status_and_is_counted(
+    def test_has_its_status_and_its_cause(
         self, redis: Redis, pool: ThreadPoolExecutor, refusal: Refusal
     ) -> None:
         expected = REFUSALS[refusal]
         bench = expected.arrange(redis)
         waiting = pool.submit(bench.lookup.get, USER, REQUESTER)
-        assert told(waiting) == (expected.status, {"Retry-After": expected.retry_after})
-        assert bench.counters.counts()[Measure.REFUSALS, (refusal,)] == 1
+        headers = {"Retry-After": expected.retry_after}
+        assert told(waiting) == (expected.status, headers, refusal)
         assert bench.lookup.waiting == 0
 
     def test_for_want_of_threads_for_one_client(
@@ -529,8 +528,7 @@ class TestRefusals:
         bench = Bench(redis, max_waiting=4)
         with occupied(bench, pool, USERS):
             waiting = pool.submit(bench.lookup.get, USER, REQUESTER)
-            assert told(waiting) == (429, {"Retry-After": "1"})
-        assert bench.counters.counts()[Measure.REFUSALS, (Refusal.CLIENT_THREADS,)] == 1
+            assert told(waiting) == (429, {"Retry-After": "1"}, Refusal.CLIENT_THREADS)
 
     def test_are_all_tested(self) -> None:
         assert {*REFUSALS, Refusal.CLIENT_THREADS} == set(Refusal)
@@ -565,7 +563,7 @@ class TestPaused:
         bench.let_wait(USER)
         suspend(bench.redis)
         bench.waiters.notify(USER)
-        assert told(waiting) == (503, {"Retry-After": "60"})
+        assert told(waiting) == (503, {"Retry-After": "60"}, Refusal.SUSPENDED)
 
 
 def test_a_refresh_is_asked_for_in_the_name_of_the_request(

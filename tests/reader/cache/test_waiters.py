@@ -82,9 +82,19 @@ def test_the_end_of_a_wait_does_not_end_a_later_one() -> None:
 
 def test_each_client_joins_a_wait_once() -> None:
     waiters = Waiters()
-    with waiters.waiting_for(USER, ONE):
+    with waiters.waiting_for(USER, ONE) as waiter:
+        assert waiter.requested() == []
         joined = [waiters.joins(USER, client) for client in (ONE, TWO, TWO, ONE)]
     assert joined == [False, True, False, False]
+
+
+def test_who_requests_the_refresh_does_it_for_those_who_joined_before() -> None:
+    waiters = Waiters()
+    with waiters.waiting_for(USER, ONE) as waiter:
+        assert [waiters.joins(USER, client) for client in (TWO, TWO, "192.0.2.3")] == [False] * 3
+        assert waiter.requested() == [TWO, "192.0.2.3"]
+        assert waiter.requested() == []
+        assert waiters.joins(USER, "192.0.2.4")
 
 
 def test_without_a_wait_there_is_nothing_to_join() -> None:

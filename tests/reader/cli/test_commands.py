@@ -301,10 +301,17 @@ class TestPurge:
         if is_stored:
             fresh(redis, MONA)
         writer = EntryWriter(redis, make_settings())
-        forget = threading.Timer(0.3, lambda: writer.forget(MONA))
+        began = threading.Event()
+
+        def forget_it() -> None:
+            began.set()
+            writer.forget(MONA)
+
+        forget = threading.Timer(0.3, forget_it)
         forget.start()
         ended = run("purge", "/users/mona")
-        assert not forget.is_alive()
+        assert began.is_set()
+        forget.join()
         assert (ended.exit_code, ended.output) == (0, "/users/mona is removed.\n")
 
     def test_does_not_wait_if_nothing_is_refreshed(self, run: Run) -> None:

@@ -11,7 +11,7 @@ from redis import Redis
 from refresher.github.auth.credentials import Token
 from refresher.github.exchange import Exchange
 from refresher.reporting.meter import Expenses, Meter
-from refresher.reporting.reporter import Ended, Reporter
+from refresher.reporting.reporter import Cause, Ended, Reporter
 from shared import measures
 from shared.clock import SYSTEM
 from shared.failure import Failure
@@ -36,8 +36,7 @@ def reporter(redis: Redis) -> Reporter:
         Expenses(),
         SYSTEM,
         keep_s=660,
-        request_id="abc-123",
-        job_id="job-1",
+        cause=Cause("job-1", "abc-123"),
     )
 
 

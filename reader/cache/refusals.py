@@ -1,0 +1,39 @@
+"""The responses to misses that are not served: why, and when another try is useful."""
+
+from math import ceil
+
+from reader.errors import ApiError, TooMany, Unavailable
+from shared.outcomes import Refusal
+
+_OF_A_CLIENT = frozenset({Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS})
+
+# The message of each refusal, and its `Retry-After` in seconds if nothing better is known.
+_MESSAGES = {
+    Refusal.THREADS: ("Too many requests are waiting for content.", 1),
+    Refusal.CLIENT_THREADS: ("Too many requests of this address are waiting for content.", 1),
+    Refusal.CLIENT_WAITS: (
+        "This address waits for as much content as one client may (CLIENT_MAX_WAITING).",
+        1,
+    ),
+    Refusal.TIMED_OUT: ("The content is still being fetched from GitHub.", 1),
+    Refusal.TOO_LATE: ("So many clients wait for content that the turn would come too late.", 1),
+    Refusal.QUEUE_FULL: ("Too many refreshes are queued.", 5),
+    Refusal.SUSPENDED: ("Refreshing is paused by an operator.", 60),
+    Refusal.FAILING: ("GitHub could not be read: ", 1),
+    Refusal.STORE_AWAY: ("The cache's store cannot be reached.", 1),
+}
+
+
+def refused(refusal: Refusal, seconds: float = 0.0, reason: str = "") -> ApiError:
+    """The error to raise.
+
+    Args:
+        refusal: why the request is not served.
+        seconds: after which another try is useful; 0 if it is not known.
+        reason: of a failure of GitHub's, for people.
+    """
+    message, usual = _MESSAGES[refusal]
+    retry_after = max(ceil(seconds), usual)
+    if refusal in _OF_A_CLIENT:
+        return TooMany(message, retry_after=retry_after, refusal=refusal)
+    return Unavailable(message + reason, retry_after=retry_after, refusal=refusal)
