@@ -259,6 +259,14 @@ class TestTheEstimate:
         # Another client's first miss comes in the first round, at the same time as this one's.
         assert queue.length() == 1
 
+    def test_counts_the_turns_of_other_clients_that_came_before(
+        self, redis: Redis, queue: RefreshQueue
+    ) -> None:
+        self.set_pace(redis, slots=1, seconds=0.5)
+        clients = [f"192.0.2.{number}" for number in range(5)]
+        asked = [queue.ask(waiting(user(at), one)) for at, one in enumerate(clients)]
+        assert [one.seconds for one in asked] == pytest.approx([1.0, 1.5, 2.0, 2.5, 3.0])
+
     def test_a_slow_github_turns_nobody_away(self, redis: Redis) -> None:
         queue = RefreshQueue(redis, QueueLimits(miss_wait=3))
         self.set_pace(redis, slots=40, seconds=20.0)
