@@ -16,7 +16,7 @@ from shared.redis.scripts import Batch, Script
 from shared.settings import Settings
 
 # A job whose worker was killed leaves its record, which ends by itself.
-_REMEMBER_JOB_S = int(1.5 * JOB_TIMEOUT.total_seconds())
+REMEMBER_JOB_S = int(1.5 * JOB_TIMEOUT.total_seconds())
 
 # Takes jobs.
 # KEYS: 1 RQ's list, 2 places, 3 points, 4 suspended.
@@ -166,7 +166,7 @@ class JobTaker:
         script_keys = [self._queue.key, keys.PLACES, keys.POINTS, WORKERS_SUSPENDED]
         arguments = [
             *(keys.ORDER, keys.TURNS, keys.BELLS, keys.PICKS, keys.RUNNING, JOB_PREFIX),
-            *(int(1000 * settings.lock_ttl), _REMEMBER_JOB_S),
+            *(int(1000 * settings.lock_ttl), REMEMBER_JOB_S),
             *(settings.origin_points_per_minute, settings.budget_reserve, most),
             *(part for pair in wanted for part in pair),
         ]
