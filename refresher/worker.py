@@ -242,7 +242,7 @@ class RefreshWorker(SimpleWorker):
             job.perform()
         except RedisError as error:
             log.error("job %s lost Redis: %s", job.id, error)
-            self._records.forget(running)
+            self._records.abandon(running)
         except BaseException as error:
             self._fail(running, error)
         else:
