@@ -256,7 +256,7 @@ class RefreshWorker(SimpleWorker):
         self._records.forget(running)
         job = running.job
         job.ended_at = utc_now()
-        log.error("job %s raised an error", job.id, exc_info=error)
+        log.error("job %s raised an error: %s", job.id, job.description, exc_info=error)
         with suppress(RedisError):
             self.handle_job_failure(
                 job,
