@@ -121,7 +121,7 @@ def _tiles(fleet: Fleet) -> list[JsonObject]:
             "workers",
             count(len(fleet.workers)),
             "refreshers",
-            f"{count(busy)} of {plural(slots, 'refresh', 'refreshes')} at work",
+            f"{count(busy)} of {count(slots)} refreshing",
         ),
         _tile(
             "readers", count(len(fleet.readers)), "reader processes", _schedulers(fleet.schedulers)

@@ -297,7 +297,7 @@ def test_the_tiles_sum_up_the_fleet() -> None:
         "hits": ("95 %", "in the last minute"),
         "budget": ("10 %", "GitHub: 304, 7 s ago"),
         "queue": ("3", "for 7 s at most"),
-        "workers": ("2", "32 of 51 refreshes at work"),
+        "workers": ("2", "32 of 51 refreshing"),
         "readers": ("2", "no scheduler"),
     }
 
