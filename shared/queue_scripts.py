@@ -24,6 +24,44 @@ local function drop(order, places, job)
 end
 """
 
+# Begins the round of a job that has left the order: later jobs get a later one.
+# `turns` and `name` are the keys of the lane's turns and of its jobs for which clients wait.
+BEGIN_ROUND = """
+local function begin_round(turns, name, score)
+  redis.call('ZADD', turns, 'GT', math.floor(score), '')
+  redis.call('ZREMRANGEBYSCORE', turns, '-inf', '(' .. math.floor(score))
+  if redis.call('EXISTS', name) == 0 then redis.call('DEL', turns) end
+end
+"""
+
+# Makes places and RQ's list agree, if they do not: jobs that came without a place (from an older
+# release, or from RQ's own tools) get one, and places whose job is gone (a plain worker took it)
+# are removed. Needs `DROP` and `BEGIN_ROUND`.
+# `list` is RQ's; `order` and `turns` are names without their lane.
+RECONCILE = """
+local function reconcile(list, places, order, turns, now)
+  if redis.call('LLEN', list) == redis.call('HLEN', places) then return end
+  local queued = {}
+  for _, job in ipairs(redis.call('LRANGE', list, 0, -1)) do
+    queued[job] = true
+    if not redis.call('HGET', places, job) then
+      redis.call('ZADD', order .. 'tracked:missing', now, job)
+      redis.call('HSET', places, job, string.format('tracked missing %.3f 0', now))
+    end
+  end
+  local all = redis.call('HGETALL', places)
+  for at = 1, #all, 2 do
+    local job, lane = all[at], string.match(all[at + 1], '^(%S+) waiting ')
+    if not queued[job] then
+      local name = lane and order .. lane .. ':waiting'
+      local score = lane and redis.call('ZSCORE', name, job)
+      drop(order, places, job)
+      if score then begin_round(turns .. lane, name, score) end
+    end
+  end
+end
+"""
+
 # Requests a refresh.
 # KEYS: 1 RQ's list, 2 RQ's set of queues, 3 the job, 4 asked, 5 queued, 6 places, 7 the client's
 #       waits.
@@ -40,12 +78,15 @@ end
 ASK = (
     _PRIORITIES
     + DROP
+    + BEGIN_ROUND
+    + RECONCILE
     + point_buckets.LUA
     + """
 local now = now_by_redis()
 local order, turns, bell, jobs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lane, priority, job, resource, client = ARGV[5], ARGV[6], ARGV[8], ARGV[9], ARGV[10]
 local is_waiting = priority == 'waiting'
+reconcile(KEYS[1], KEYS[6], order, turns, now)
 if lane == 'tracked' and redis.call('SISMEMBER', ARGV[20], resource) == 1 then lane = 'large' end
 order, turns, bell = order .. lane .. ':', turns .. lane, bell .. lane
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from redis import RedisError
@@ -246,7 +246,8 @@ class Lookup:
         if failure is not None and failure.retry_at - now > remaining:
             raise refused(Refusal.FAILING, failure.retry_at - now, failure.reason)
         try:
-            result = self._refresh_requests.request_for(resource, state, requester, now=now)
+            waiting = replace(requester, patience=remaining)
+            result = self._refresh_requests.request_for(resource, state, waiting, now=now)
         except RedisError as error:
             raise refused(Refusal.STORE_AWAY) from error
         if result is None:

@@ -14,7 +14,7 @@ from redis.client import Pipeline
 from rq.executions import Execution
 from rq.job import Job
 
-from refresher.dispatch.take import TakenJob
+from refresher.dispatch.take import REMEMBER_JOB_S, TakenJob
 from shared.clock import Clock
 from shared.queueing import CLIENT, resource_id_of
 from shared.redis import keys
@@ -58,7 +58,7 @@ class JobRecords:
         self._lock = Lock()
         self._running: dict[str, RunningJob] = {}
         self._ended: list[tuple[RunningJob, float]] = []
-        self._gone: list[RunningJob] = []  # registered after they ended
+        self._gone: list[RunningJob] = []  # neither succeeded nor failed, or registered too late
 
     def begin(self, taken: TakenJob, job: Job) -> RunningJob:
         """Note that a job has begun."""
@@ -73,6 +73,12 @@ class JobRecords:
         with self._lock:
             self._ended.append((running, seconds))
         return seconds
+
+    def abandon(self, running: RunningJob) -> None:
+        """Note that a job ended without a result: nothing of it is kept."""
+        self.forget(running)
+        with self._lock:
+            self._gone.append(running)
 
     def forget(self, running: RunningJob) -> float:
         """Note that a job is over; its record is written elsewhere. Return its duration."""
@@ -90,8 +96,7 @@ class JobRecords:
     def add(self, batch: Batch) -> Callable[[], None]:
         """Add what is to be written about ended jobs to a batch."""
         with self._lock:
-            ended = list(self._ended)
-            gone, self._gone = self._gone, []
+            ended, gone = list(self._ended), list(self._gone)
         if ended:
             self._add_ended(batch.pipeline, ended)
         for one in gone:
@@ -100,6 +105,7 @@ class JobRecords:
         def written() -> None:
             with self._lock:
                 del self._ended[: len(ended)]
+                del self._gone[: len(gone)]
 
         return written
 
@@ -119,6 +125,8 @@ class JobRecords:
                 one.execution.heartbeat(registry, _REGISTERED_FOR, pipeline=pipeline)
             elif now - one.began > _REGISTER_AFTER:
                 one.job.prepare_for_execution(self._worker.name, pipeline=pipeline)
+                # Its record may have been deleted meanwhile; this one must not stay for ever.
+                pipeline.expire(one.job.key, REMEMBER_JOB_S)
                 one.execution = Execution.create(
                     one.job, _REGISTERED_FOR, pipeline, worker_name=self._worker.name
                 )

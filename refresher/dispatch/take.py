@@ -9,14 +9,14 @@ from rq.suspension import WORKERS_SUSPENDED
 
 from shared import point_buckets
 from shared.queue_order import PRIORITIES, TURN, Lane, Priority
-from shared.queue_scripts import DROP
+from shared.queue_scripts import BEGIN_ROUND, DROP, RECONCILE
 from shared.queueing import CLAIM, JOB_PREFIX, JOB_TIMEOUT, QUEUE
 from shared.redis import keys
 from shared.redis.scripts import Batch, Script
 from shared.settings import Settings
 
 # A job whose worker was killed leaves its record, which ends by itself.
-_REMEMBER_JOB_S = int(1.5 * JOB_TIMEOUT.total_seconds())
+REMEMBER_JOB_S = int(1.5 * JOB_TIMEOUT.total_seconds())
 
 # Takes jobs.
 # KEYS: 1 RQ's list, 2 places, 3 points, 4 suspended.
@@ -34,27 +34,15 @@ local TURN = {TURN}
 local CLAIM = '{CLAIM}'
 """
     + DROP
+    + BEGIN_ROUND
+    + RECONCILE
     + point_buckets.LUA
     + """
 if redis.call('EXISTS', KEYS[4]) == 1 then return {'suspended', '0'} end
 local now = now_by_redis()
 local order, turns, bell, picks = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
--- Jobs that came without a place (from an older release, or from RQ's own tools) get one, and
--- places whose job is gone (a plain worker took it) are removed.
-if redis.call('LLEN', KEYS[1]) ~= redis.call('HLEN', KEYS[2]) then
-  local queued = {}
-  for _, job in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-    queued[job] = true
-    if redis.call('HEXISTS', KEYS[2], job) == 0 then
-      redis.call('ZADD', order .. 'tracked:missing', now, job)
-      redis.call('HSET', KEYS[2], job, string.format('tracked missing %.3f 0', now))
-    end
-  end
-  for _, job in ipairs(redis.call('HKEYS', KEYS[2])) do
-    if not queued[job] then drop(order, KEYS[2], job) end
-  end
-end
+reconcile(KEYS[1], KEYS[2], order, turns, now)
 
 -- The next job of a lane, and its place: by priority, except that each priority has its turn.
 local function next_of(lane)
@@ -70,11 +58,7 @@ local function next_of(lane)
       redis.call('ZREM', name, job)
       local since, deadline = string.match(
         redis.call('HGET', KEYS[2], job) or '', '%S+ %S+ (%S+) (%S+)')
-      if priority == 'waiting' then
-        redis.call('ZADD', turns .. lane, math.floor(tonumber(found[2])), '')
-        redis.call('ZREMRANGEBYSCORE', turns .. lane, '-inf', '(' .. math.floor(found[2]))
-        if redis.call('EXISTS', name) == 0 then redis.call('DEL', turns .. lane) end
-      end
+      if priority == 'waiting' then begin_round(turns .. lane, name, found[2]) end
       if priority == 'waiting' and since and tonumber(deadline) < now then
         -- Its clients have given up.
         redis.call('ZADD', order .. lane .. ':missing', now, job)
@@ -182,7 +166,7 @@ class JobTaker:
         script_keys = [self._queue.key, keys.PLACES, keys.POINTS, WORKERS_SUSPENDED]
         arguments = [
             *(keys.ORDER, keys.TURNS, keys.BELLS, keys.PICKS, keys.RUNNING, JOB_PREFIX),
-            *(int(1000 * settings.lock_ttl), _REMEMBER_JOB_S),
+            *(int(1000 * settings.lock_ttl), REMEMBER_JOB_S),
             *(settings.origin_points_per_minute, settings.budget_reserve, most),
             *(part for pair in wanted for part in pair),
         ]

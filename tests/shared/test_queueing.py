@@ -293,6 +293,42 @@ class TestTheEstimate:
         assert seconds[5] == pytest.approx(4 / 0.5 + 0.2, abs=2.5)
 
 
+class TestWithPlainWorkersOnly:
+    """RQ's own workers take jobs from the list, and leave the order as it was."""
+
+    def test_the_order_holds_only_what_is_queued(self, redis: Redis, queue: RefreshQueue) -> None:
+        for number in range(10):
+            queue.ask(waiting(user(number), f"192.0.2.{number}"))
+            queue.ask(stale(user(100 + number)))
+            take_next(redis)
+            take_next(redis)
+        queue.ask(stale(USER))
+        assert order_of(redis) == ["/users/mona"]
+        assert redis.hlen(keys.PLACES) == 1
+        assert not redis.exists(f"{keys.TURNS}on-demand")
+
+    def test_clients_who_were_served_are_forgotten_even_if_the_queue_is_never_empty(
+        self, redis: Redis, queue: RefreshQueue
+    ) -> None:
+        queue.ask(waiting(USER, "192.0.2.200"))
+        for number in range(10):
+            queue.ask(waiting(user(number), f"192.0.2.{number}"))
+            take_next(redis)
+        assert redis.zcard(f"{keys.TURNS}on-demand") <= 4
+
+    def test_what_they_took_fills_no_queue(self, redis: Redis) -> None:
+        queue = RefreshQueue(redis, QueueLimits(queued=2))
+        for number in range(5):
+            assert queue.ask(waiting(user(number))).asked is Asked.QUEUED
+            take_next(redis)
+
+    def test_what_they_took_counts_in_no_estimate(self, redis: Redis, queue: RefreshQueue) -> None:
+        redis.hset(keys.PACE, mapping={"slots": 1, "seconds": 2.0})
+        for number in range(5):
+            assert queue.ask(waiting(user(number))).seconds == pytest.approx(4)
+            take_next(redis)
+
+
 class TestTurns:
     """Clients take turns by address; each is served first come, first served."""
 
