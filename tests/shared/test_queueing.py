@@ -233,6 +233,13 @@ class TestAdmission:
         assert queue.ask(waiting(USER)).asked is Asked.SUSPENDED
         assert queue.ask(stale(REPOS)).asked is Asked.QUEUED
 
+    def test_a_refresh_that_runs_is_waited_for_in_a_pause(
+        self, redis: Redis, queue: RefreshQueue
+    ) -> None:
+        suspend(redis)
+        redis.set(keys.running(USER), 1)
+        assert queue.ask(waiting(USER)).asked is Asked.UNDER_WAY
+
 
 class TestTheEstimate:
     """A client whose turn comes too late learns so at once, and when to come back."""
