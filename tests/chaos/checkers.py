@@ -10,6 +10,7 @@ from tests.chaos.history import (
     Fetch,
     History,
     Inflicted,
+    Miss,
     Recovery,
     Sample,
     Stored,
@@ -26,6 +27,9 @@ _MORE_BYTES = 48 * 1024 * 1024
 # Kinds of keys whose number must not depend on how long a run lasts, and the most there may be:
 # of one resource each, of one process each, of one job each.
 _BY_RESOURCE = 16
+_BY_NAME = {f"ours:{one}" for one in ("entry", "pages", "record", "failure", "fence", "queued")}
+# Of one refresh or of one visitor each.
+_BY_WAIT = {f"ours:{one}" for one in ("asked", "running", "lock", "waits")}
 _BY_PROCESS = 64
 _BY_JOB = 400
 
@@ -140,17 +144,56 @@ def freshness_recovers(history: History, *, bound: float) -> list[str]:
 
 def answers_come(history: History, *, slowness: float) -> list[str]:
     """Only readers that are killed or stopped may leave a request without an answer."""
+    unanswered: list[Answer | Miss] = [one for one in history.answers if one.status is None]
+    unanswered += [one for one in history.misses if one.status is None]
     return [
         f"{_where(answer)}: {answer.note}"
-        for answer in history.answers
-        if answer.status is None
-        and not any(
+        for answer in unanswered
+        if not any(
             one.fault.subject == f"reader-{answer.port}"
             and one.began <= answer.ended
             and answer.began <= one.healed + _STARTING * slowness
             for one in history.inflicted
         )
     ]
+
+
+def misses_are_served_or_put_off(history: History) -> list[str]:
+    """A visitor gets GitHub's response, or a 429 or 503 that says when to come again."""
+    return [
+        f"{_where(miss)}: {miss.status} {miss.note}"
+        for miss in history.misses
+        if miss.status is not None
+        and not miss.is_served
+        and not (miss.status in {429, 503} and miss.retry_after.isdigit())
+    ]
+
+
+def everyone_gets_a_turn(history: History, *, bound: float) -> list[str]:
+    """Every visitor is served within the bound after each healing, and none less than others.
+
+    A visitor requests a name until it has it: no job for which one waited is lost.
+    """
+    served: dict[int, list[float]] = {miss.visitor: [] for miss in history.misses}
+    readers = {miss.visitor: miss.port for miss in history.misses}
+    for miss in history.misses:
+        if miss.is_served:
+            served[miss.visitor].append(miss.ended)
+    found = []
+    for visitor, ends in sorted(served.items()):
+        for recovery in history.recoveries:
+            seconds = min(
+                (end - recovery.healed for end in ends if end >= recovery.healed), default=None
+            )
+            if seconds is None or seconds > bound:
+                late = "never" if seconds is None else f"after {seconds:.1f} s"
+                found.append(f"visitor {visitor}: served {late}, healed at {recovery.healed:.2f}")
+        others = [len(served[one]) for one in served if readers[one] == readers[visitor]]
+        if len(ends) < median(others) / 2 - 2:
+            found.append(
+                f"visitor {visitor}: served {len(ends)} times, others {median(others):.0f}"
+            )
+    return found
 
 
 def nothing_leaks(history: History) -> list[str]:
@@ -173,10 +216,18 @@ def nothing_leaks(history: History) -> list[str]:
     for _, counts in history.keys:
         for kind, count in counts.items():
             most[kind] = max(most[kind], count)
+    names = len({miss.path for miss in history.misses})
     found += [
-        f"Redis: {count} keys {kind}" for kind, count in most.items() if count > _most_keys(kind)
+        f"Redis: {count} keys {kind}"
+        for kind, count in most.items()
+        if count > _most_keys(kind, names)
     ]
     return found
+
+
+def nothing_is_left(history: History) -> list[str]:
+    """Once nothing is requested any more, no job, place, turn or lock is left."""
+    return history.left
 
 
 _MEASURED: Sequence[tuple[str, Callable[[float], float], Callable[[Sample], int]]] = (
@@ -186,12 +237,13 @@ _MEASURED: Sequence[tuple[str, Callable[[float], float], Callable[[Sample], int]
 )
 
 
-def _most_keys(kind: str) -> int:
+def _most_keys(kind: str, names: int) -> int:
+    """The most keys of a kind there may be, with so many names that visitors requested."""
     if kind.startswith(("rq:job", "rq:results", "rq:execution")):
         return _BY_JOB
-    if kind.endswith(":reader") or kind.startswith("rq:worker"):
+    if kind in _BY_WAIT or kind.startswith(("rq:worker", "ours:reader", "ours:refresher")):
         return _BY_PROCESS
-    return _BY_RESOURCE
+    return _BY_RESOURCE + (names if kind in _BY_NAME else 0)
 
 
 class Recovered:
@@ -275,11 +327,20 @@ def _is_part(path: str, facts: Facts, whole: Facts) -> bool:
     return facts.items == whole.items[(page - 1) * size : page * size]
 
 
-def _inside(report: Stored, fetches: Sequence[Fetch]) -> list[Fetch]:
+def _inside(report: Stored, requests: Sequence[Fetch]) -> list[Fetch]:
+    """The fetches that the report may be of: by connection, all requests while it lasted."""
+    by_connection: dict[int, list[Fetch]] = defaultdict(list)
+    for one in requests:
+        if report.began - _SLACK <= one.began and one.ended <= report.ended + _SLACK:
+            by_connection[one.connection].append(one)
     return [
-        one
-        for one in fetches
-        if report.began - _SLACK <= one.began and one.ended <= report.ended + _SLACK
+        Fetch(
+            report.resource,
+            min(one.began for one in several),
+            max(one.ended for one in several),
+            connection,
+        )
+        for connection, several in by_connection.items()
     ]
 
 
@@ -288,6 +349,8 @@ def _must_overlap(these: Sequence[Fetch], those: Sequence[Fetch]) -> bool:
     return bool(pairs) and all(a.began < b.ended and b.began < a.ended for a, b in pairs)
 
 
-def _where(answer: Answer) -> str:
+def _where(answer: Answer | Miss) -> str:
+    if isinstance(answer, Miss):
+        return f"{answer.began:.2f} visitor-{answer.visitor}/reader-{answer.port} {answer.path}"
     process = "?" if answer.pid is None else answer.pid
     return f"{answer.began:.2f} reader-{answer.port}/{process} {answer.path}"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from threading import Lock
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import psutil
 
@@ -24,9 +24,18 @@ GITHUB: Final[dict[str, dict[str, Any]]] = {
     "huge": {"size": 5_000_000},
     "unframed": {"after_bytes": 1000},
 }
-_HORSE_WITHIN: Final = 1.0  # seconds
-_INTO_WORK: Final = 0.2  # seconds until a work horse has asked GitHub, which answers in as many
+# What visitors request takes so long at GitHub that many refreshes are at work at any time.
+VISITED: Final = {"path": "^/users/visitor-", "delay": 1.0}
+_AT_WORK_WITHIN: Final = 1.0  # seconds
+_ENDS_WITHIN: Final = 10.0  # seconds after SIGTERM: a request has its deadline
 Heal = Callable[[], None]
+
+
+class Stoppable(Protocol):
+    """What sends requests until it is stopped."""
+
+    def stop(self) -> None:
+        """Send no more requests."""
 
 
 class Components:
@@ -42,6 +51,7 @@ class Components:
         self.fleet, self.github, self.links = fleet, github, links
         self.readers: list[Reader] = []
         self.refreshers: list[Running] = []
+        self.clients: list[Stoppable] = []  # all load
         self._starting = Lock()
         self.slowest_start = 0.0  # seconds that a reader took to answer
 
@@ -65,6 +75,13 @@ class Components:
             )
         self.refreshers[number : number + 1] = [worker]
 
+    def order_github_fault(self, kind: str | None) -> None:
+        """Let the stand-in have one kind of fault, or none."""
+        self.github.clear_faults()
+        if kind is not None:
+            self.github.fault(kind, **GITHUB.get(kind, {}))
+        self.github.fault("slow", **VISITED)  # the first fault that matches counts
+
     def _redis_url(self, link: str) -> str:
         return f"redis://127.0.0.1:{self.links[link].port}/0"
 
@@ -78,7 +95,8 @@ def inflict(fault: Fault, parts: Components) -> Heal:
     if fault.subject == "redis":
         return _REDIS[fault.kind](parts)
     if fault.subject == "refreshers":
-        healers = [_kill_refresher(number, parts) for number in range(len(parts.refreshers))]
+        inflict_one = _ALL_REFRESHERS[fault.kind]
+        healers = [inflict_one(number, parts) for number in range(len(parts.refreshers))]
         return lambda: _all(healers)
     role, _, number = fault.subject.rpartition("-")
     return (_READER if role == "reader" else _REFRESHER)[fault.kind](int(number), parts)
@@ -90,8 +108,8 @@ def _all(healers: list[Heal]) -> None:
 
 
 def _github(kind: str, parts: Components) -> Heal:
-    parts.github.fault(kind, **GITHUB.get(kind, {}))
-    return parts.github.clear_faults
+    parts.order_github_fault(kind)
+    return lambda: parts.order_github_fault(None)
 
 
 def _link(mode: Mode, relay: Relay) -> Heal:
@@ -143,39 +161,36 @@ def _stop_reader_process(number: int, parts: Components) -> Heal:
 
 
 def _kill_refresher(number: int, parts: Components) -> Heal:
-    _await_horse(parts.refreshers[number])
+    _await_work(parts)
     parts.refreshers[number].kill()
     return lambda: parts.start_refresher(number)
 
 
-def _kill_worker(number: int, parts: Components) -> Heal:
-    _await_horse(parts.refreshers[number])
-    parts.refreshers[number].process.kill()  # its work horse is left, and has to notice
-    parts.refreshers[number].process.wait()
-    return lambda: parts.start_refresher(number)
+def _end_refresher(number: int, parts: Components) -> Heal:
+    _await_work(parts)
+    ending = parts.refreshers[number]
+    ending.signal(signal.SIGTERM)
 
+    def heal() -> None:
+        parts.start_refresher(number)
+        status = ending.process.wait(_ENDS_WITHIN)
+        assert status == 0, f"a refresher ended with status {status} after SIGTERM"
 
-def _kill_work_horse(number: int, parts: Components) -> Heal:
-    _signal(_await_horse(parts.refreshers[number]), signal.SIGKILL)
-    return lambda: None
+    return heal
 
 
 def _stop_refresher(number: int, parts: Components) -> Heal:
-    _await_horse(parts.refreshers[number])
+    _await_work(parts)
     stopped = parts.refreshers[number].family()
     _signal(stopped, signal.SIGSTOP)
     return lambda: _signal(stopped, signal.SIGCONT)
 
 
-def _await_horse(refresher: Running) -> list[psutil.Process]:
-    """The work horses of a refresher, as soon as it is at work: then a fault hurts most."""
-    deadline = time.monotonic() + _HORSE_WITHIN
-    while time.monotonic() < deadline:
-        if horses := refresher.family()[1:]:
-            time.sleep(_INTO_WORK)
-            return horses
-        time.sleep(0.005)
-    return []
+def _await_work(parts: Components) -> None:
+    """Wait a moment until refreshers are at work, if they are not: then a fault hurts most."""
+    deadline = time.monotonic() + _AT_WORK_WITHIN
+    while time.monotonic() < deadline and not parts.github.counters()["in_flight"]:
+        time.sleep(0.05)
 
 
 def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
@@ -197,7 +212,10 @@ _READER: Final[dict[str, Callable[[int, Components], Heal]]] = {
 }
 _REFRESHER: Final[dict[str, Callable[[int, Components], Heal]]] = {
     "kill refresher": _kill_refresher,
-    "kill worker": _kill_worker,
-    "kill work horse": _kill_work_horse,
+    "end refresher": _end_refresher,
     "stop refresher": _stop_refresher,
+}
+_ALL_REFRESHERS: Final[dict[str, Callable[[int, Components], Heal]]] = {
+    "kill all refreshers": _kill_refresher,
+    "stop all refreshers": _stop_refresher,
 }

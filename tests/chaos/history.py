@@ -62,6 +62,36 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Miss:
+    """One request of a visitor for what is not held, and what became of it.
+
+    Args:
+        visitor: its number.
+        port: number of the reader.
+        path: requested.
+        began: when it was sent.
+        ended: when the response was there, or given up.
+        status: None without a response.
+        retry_after: as it came; empty without one.
+        note: what went wrong, or the beginning of a refusal.
+    """
+
+    visitor: int
+    port: int
+    path: str
+    began: float
+    ended: float
+    status: int | None
+    retry_after: str = ""
+    note: str = ""
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the response is GitHub's."""
+        return self.status in {200, 404}
+
+
+@dataclass(frozen=True)
 class Item:
     """A repository of a list: digest of all of it, and what views rank by."""
 
@@ -131,7 +161,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Fetch:
-    """Requests of one connection to GitHub for one resource: from the first to the last answer."""
+    """Requests of one connection to GitHub for one resource: from the first to the last response.
+
+    Refreshers keep connections, so one that a later refresh uses is another fetch.
+    """
 
     resource: str
     began: float
@@ -163,6 +196,9 @@ class History:
     fetches: list[Fetch] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     keys: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+    misses: list[Miss] = field(default_factory=list)
+    at_work: list[int] = field(default_factory=list)  # requests at GitHub as an episode begins
+    left: list[str] = field(default_factory=list)  # of jobs, when nobody requests anything
     errors: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock, repr=False)
 

@@ -20,6 +20,7 @@ from tests.chaos.faults import Components, inflict
 from tests.chaos.history import History, Inflicted, Recovery
 from tests.chaos.relay import Relay, RelayLoop
 from tests.chaos.schedule import CALM, LINKS, READERS, REFRESHERS, Episode, Fault
+from tests.chaos.visitors import Visitor
 from tests.chaos.world import World
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
@@ -28,10 +29,12 @@ from tests.waiting import eventually
 SETTINGS: Final[Mapping[str, float]] = {
     "CACHE_TTL": 3, "ON_DEMAND_TTL": 3, "LOCAL_TTL": 2, "LOCK_TTL": 3, "BACKOFF_MAX": 2,
     "MISS_WAIT": 5, "ORIGIN_CONNECT_TIMEOUT": 1, "ORIGIN_READ_TIMEOUT": 2, "ORIGIN_DEADLINE": 4,
-    "ORIGIN_MAX_BYTES": 4_000_000, "ORIGIN_POINTS_PER_MINUTE": 440, "LIST_MAX_PAGES": 10,
-    "WEB_CONCURRENCY": 2,
+    "ORIGIN_MAX_BYTES": 4_000_000, "ORIGIN_POINTS_PER_MINUTE": 6000, "LIST_MAX_PAGES": 10,
+    "WEB_CONCURRENCY": 2, "ON_DEMAND_KEEP": 60,
 }  # fmt: skip
 _CLIENTS: Final = 3  # of each reader
+_VISITORS: Final = 14  # of each reader
+_EMPTY_WITHIN: Final = 20.0  # seconds: what a lock, a wait and a refresh leave has ended
 _STARTS_IN: Final = 2.5  # seconds that a reader takes to answer on a machine that is not slow
 _WORKER_LOOKS: Final = 5.0  # seconds after which a refresher that lost Redis looks again
 _TICKS: Final = 2.0  # seconds: a reader looks once, and asks once a second
@@ -92,6 +95,7 @@ def run(
     with _everything(folder, history, seed) as parts:
         runner = _Runner(parts, history, say)
         runner.go(episodes)
+        runner.end()
         slowest = parts.slowest_start
     history.stored += watching.stored_in(folder)
     history.fetches += watching.fetches_of(runner.seen.values())
@@ -103,7 +107,10 @@ def run(
         "one fetch at a time is stored": checkers.one_fetch_at_a_time(history),
         "freshness recovers within the bound": checkers.freshness_recovers(history, bound=bound),
         "requests are answered": checkers.answers_come(history, slowness=slowness),
+        "misses are served or put off": checkers.misses_are_served_or_put_off(history),
+        "everyone gets a turn": checkers.everyone_gets_a_turn(history, bound=bound),
         "nothing leaks": checkers.nothing_leaks(history),
+        "nothing is left of jobs": checkers.nothing_is_left(history),
         "the run itself is sound": history.errors,
     }
     return Result(history, violations, bound, slowness, time.monotonic() - began)
@@ -137,10 +144,18 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Component
         for reader in parts.readers:
             # Both processes hold everything: neither has answered 503 in so many times.
             eventually(partial(_is_well, reader), within=90, what="a reader is healthy")
-        for number in range(len(READERS) * _CLIENTS):
-            client = _client(number % len(READERS), parts, world, history, seed + number)
+        parts.order_github_fault(None)
+        clients: list[Client | Visitor] = [
+            _client(number % len(READERS), parts, world, history, seed + number)
+            for number in range(len(READERS) * _CLIENTS)
+        ]
+        for number in range(len(READERS) * _VISITORS):
+            reader = number % len(READERS)
+            clients.append(Visitor(number, reader, parts.readers[reader].url, history))
+        for client in clients:
             client.start()
             stack.callback(client.stop)
+        parts.clients += clients
         yield parts
 
 
@@ -170,6 +185,7 @@ class _Runner:
         """Inflict one episode after the other; the clock stands still until each is over."""
         began = time.monotonic()
         for episode in episodes:
+            self.history.at_work.append(self.parts.github.counters()["in_flight"])
             threads = [Thread(target=self._befall, args=(fault, began)) for fault in episode.faults]
             for thread in threads:
                 thread.start()
@@ -179,6 +195,16 @@ class _Runner:
             self._look()
             began = max(began, time.monotonic() - episode.until)
             self.say(f"{'':11}recovered after {late:.1f} s")
+
+    def end(self) -> None:
+        """End all load; note what is left of jobs as soon as nothing is, or after a while."""
+        for one in (*self.parts.clients, *self.parts.readers):
+            one.stop()
+        deadline = time.monotonic() + _EMPTY_WITHIN
+        with self.parts.fleet.redis() as redis:
+            while (left := watching.left_of_jobs(redis)) and time.monotonic() < deadline:
+                time.sleep(0.25)
+        self.history.left += left
 
     def _befall(self, fault: Fault, began: float) -> None:
         time.sleep(max(0.0, began + fault.at - time.monotonic()))
@@ -201,13 +227,21 @@ class _Runner:
             recovery = Recovery(healed, time.time())
             rows = checkers.recovery_times(self._lately(healed), recovery)
             worst = max((row.seconds for row in rows if row.seconds is not None), default=0.0)
-            is_over = all(row.seconds is not None for row in rows) and (
-                recovery.until - healed - worst > 1.5
+            is_over = (
+                all(row.seconds is not None for row in rows)
+                and recovery.until - healed - worst > 1.5
+                and self._visitors_served(healed)
             )
             waited = recovery.until - healed
             if waited > bound + 3 or (is_over and waited >= CALM):
                 self.history.recoveries.append(recovery)
                 return worst
+
+    def _visitors_served(self, since: float) -> bool:
+        """Whether each visitor was served."""
+        misses = list(self.history.misses)
+        served = {one.visitor for one in misses if one.is_served and one.ended >= since}
+        return len(served) == len(READERS) * _VISITORS
 
     def _lately(self, healed: float) -> History:
         """The part of the history that tells of a recovery, and of what there is to recover."""

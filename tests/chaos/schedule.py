@@ -39,10 +39,10 @@ KINDS: Final[dict[str, Kind]] = {
     "stop reader process": Kind(READERS, 1, 4),
     "kill reader": Kind(READERS, 1, 3),
     "kill refresher": Kind(REFRESHERS, 1, 4),
-    "kill worker": Kind(REFRESHERS, 1, 4),
-    "kill work horse": Kind(REFRESHERS, 1, 2),
+    "end refresher": Kind(REFRESHERS, 1, 4),
     "stop refresher": Kind(REFRESHERS, 4, 6),  # longer than LOCK_TTL
     "kill all refreshers": Kind(("refreshers",), 2, 5),
+    "stop all refreshers": Kind(("refreshers",), 4, 6),
     "restart redis": Kind(("redis",), 1, 4),
     "crash redis": Kind(("redis",), 1, 4),
     "empty redis": Kind(("redis",), 1, 4),

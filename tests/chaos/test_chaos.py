@@ -22,3 +22,5 @@ def test_everything_holds_in_a_short_run(tmp_path: Path) -> None:
     assert not any(result.violations.values()), text
     assert len(result.history.answers) > 100
     assert explained(result.history) > 5
+    assert max(result.history.at_work) >= 10
+    assert sum(one.is_served for one in result.history.misses) > 100

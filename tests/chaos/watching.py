@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,9 +11,16 @@ from typing import Any, Final
 
 import psutil
 from redis import Redis
+from rq import Queue
+from rq.registry import StartedJobRegistry
+from rq.serializers import JSONSerializer
 
+from shared.queue_order import Lane
+from shared.queueing import QUEUE
+from shared.redis import keys
 from tests.chaos.history import ORG, Fetch, Sample, Stored
 
+_MAINTAINED: Final = 200.0  # seconds after which no execution of now is registered
 _STORED: Final = frozenset({"updated", "unchanged"})
 # A digest, a number or an address at the end tells one key of a kind from the others.
 _OURS = re.compile(r"^(?:redlock:)?api-read-cache:\d+:([a-z-]+)")
@@ -41,6 +49,24 @@ def kind_of(key: str) -> str:
     return ":".join(key.split(":")[:2])
 
 
+def left_of_jobs(redis: Redis) -> list[str]:
+    """What is left of jobs once nothing is requested any more: nothing, if nothing leaks.
+
+    What a killed refresher leaves ends by itself, or RQ's maintenance removes it: that is done
+    here as if it were later.
+    """
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    started = StartedJobRegistry(queue=queue)
+    started.cleanup(timestamp=time.time() + _MAINTAINED)
+    patterns = (keys.order("*", "*"), keys.PLACES, keys.bell("*"), keys.waits("*"))
+    marks = (*(f"{keys.TURNS}{lane}" for lane in Lane), f"{keys.RUNNING}*", "redlock:*")
+    found = [key for pattern in (*patterns, *marks) for key in redis.scan_iter(pattern, count=1000)]
+    for pattern in ("rq:job:*", "rq:execution*"):
+        found += [key for key in redis.scan_iter(pattern, count=1000) if redis.ttl(key) == -1]
+    jobs = [*queue.job_ids, *started.get_job_ids(cleanup=False)]
+    return [*(key.decode() for key in found), *jobs]
+
+
 def stored_in(folder: Path) -> list[Stored]:
     """The refreshes that stored or confirmed, from the refreshers' logs."""
     found = []
@@ -62,16 +88,11 @@ def stored_in(folder: Path) -> list[Stored]:
 
 
 def fetches_of(recent: Iterable[dict[str, Any]]) -> list[Fetch]:
-    """The stand-in's requests, put together by connection and resource."""
-    spans: dict[tuple[int, str], tuple[float, float]] = {}
-    for seen in recent:
-        if seen["answered_at"] is None:
-            continue
-        key = (seen["port"], resource_asked_for(seen["path"]))
-        began, ended = spans.get(key, (seen["time"], seen["answered_at"]))
-        spans[key] = (min(began, seen["time"]), max(ended, seen["answered_at"]))
+    """The stand-in's requests that it has answered."""
     return [
-        Fetch(resource, began, ended, port) for (port, resource), (began, ended) in spans.items()
+        Fetch(resource_asked_for(one["path"]), one["time"], one["answered_at"], one["port"])
+        for one in recent
+        if one["answered_at"] is not None
     ]
 
 
