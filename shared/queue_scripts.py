@@ -72,9 +72,10 @@ end
 #       that the job is remembered; 16 points a minute; 17 share kept for tracked resources; 18
 #       whether the request is unconditional ('always'), whether it runs or not; 19 to 24 the keys
 #       running, large lists, points, pace, suspended and RQ's set of workers, which are only read
-#       (Redis lets a user run a script only if it may write all its KEYS); then the fields and
-#       values of the job.
+#       (Redis lets a user run a script only if it may write all its KEYS); 25 to 27 empty, or keys
+#       of which none may exist; then the fields and values of the job.
 # Returns what `shared.queueing.Asked` names, and the estimated seconds until the refresh is done.
+# 'held' in its place: one of the keys exists, and nothing was requested.
 ASK = (
     _PRIORITIES
     + DROP
@@ -82,6 +83,9 @@ ASK = (
     + RECONCILE
     + point_buckets.LUA
     + """
+if ARGV[25] ~= '' and redis.call('EXISTS', ARGV[25], ARGV[26], ARGV[27]) > 0 then
+  return {'held', '0'}
+end
 local now = now_by_redis()
 local order, turns, bell, jobs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lane, priority, job, resource, client = ARGV[5], ARGV[6], ARGV[8], ARGV[9], ARGV[10]
@@ -207,7 +211,7 @@ end
 
 redis.call('SET', KEYS[4], 1, 'PX', ARGV[14])
 redis.call('SET', KEYS[5], job, 'EX', ARGV[15])
-redis.call('HSET', KEYS[3], unpack(ARGV, 25))
+redis.call('HSET', KEYS[3], unpack(ARGV, 28))
 redis.call('SADD', KEYS[2], KEYS[1])
 redis.call('RPUSH', KEYS[1], job)
 if is_waiting then
