@@ -451,7 +451,7 @@ def timed_out(redis: Redis) -> Bench:
 
 def too_late(redis: Redis) -> Bench:
     set_pace(redis, 20)
-    return Bench(redis, queue_limits=QueueLimits(miss_wait=10))
+    return Bench(redis, miss_wait=10)
 
 
 def queue_full(redis: Redis) -> Bench:
