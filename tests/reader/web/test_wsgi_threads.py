@@ -1,4 +1,4 @@
-"""A WSGI application in threads: its response reaches the loop whole, with one switch of threads."""
+"""A WSGI application in threads: its response reaches the loop whole, in one switch of threads."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ def sent_by(app: Callable[..., Iterable[bytes]]) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(WsgiThreads(app, threads=1).serve(SCOPE, b"body", send))  # type: ignore[arg-type]
+    asyncio.run(WsgiThreads(app, threads=1).serve(SCOPE, b"body", send))
     return sent
 
 
