@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 # A resource is being refreshed for at most half of the time.
 _PER_SECOND = 1.0
-# The refreshes of one resource cost at most a quarter of the points.
-_PER_POINT = 4.0
+# The refreshes of one resource cost at most half of the points.
+_PER_POINT = 2.0
 
 
 @dataclass(frozen=True)

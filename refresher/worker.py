@@ -32,7 +32,7 @@ from refresher.dispatch.ticker import Ticker
 from refresher.process import RefresherProcess, serve
 from refresher.reporting.meter import Meter
 from refresher.visibility.privileges import ADVICE, found_since
-from shared.clock import SYSTEM
+from shared.clock import SYSTEM, seconds_of
 from shared.errors import SettingsError
 from shared.queue_order import Lane
 from shared.queueing import JOB_TIMEOUT
@@ -165,7 +165,8 @@ class RefreshWorker(SimpleWorker):
             clock=SYSTEM,
         )
         self._done = 0
-        self._began = SYSTEM.now()
+        self._until_redis_answers(lambda: process.fleet_clock.measure(self.connection))
+        self._began = process.clock.now()
 
     def _serve(self, process: RefresherProcess, *, burst: bool) -> None:
         dispatcher = self._dispatcher
@@ -196,8 +197,12 @@ class RefreshWorker(SimpleWorker):
         running = self._dispatcher.running
         busy = WorkerStatus.BUSY if any(running.values()) else WorkerStatus.IDLE
         state = WorkerStatus.SUSPENDED if self._dispatcher.is_suspended else busy
+        clock = process.fleet_clock
         with suppress(RedisError):
+            sent_at = clock.monotonic()
             with self.connection.pipeline(transaction=False) as pipeline:
+                pipeline.time()
+                pipeline.hexists(self.key, "birth")
                 self.heartbeat(pipeline=pipeline)
                 self.set_state(state, pipeline)
                 self._add_report(pipeline, process, running)
@@ -205,9 +210,11 @@ class RefreshWorker(SimpleWorker):
                 if self._pace.seconds is not None:
                     pipeline.hset(keys.PACE, "seconds", self._pace.seconds)
                 written = self._records.add_registrations(pipeline)
-                pipeline.execute()
+                time, is_known, *_ = pipeline.execute()
+            clock.heard(seconds_of(time), sent_at=sent_at)
             written()
-            self.heartbeat()
+            if not is_known:  # Redis has lost its data
+                self._register()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()
         process.flush()
@@ -252,7 +259,7 @@ class RefreshWorker(SimpleWorker):
         self._records.forget(running)
         job = running.job
         job.ended_at = utc_now()
-        log.error("job %s raised an error", job.id, exc_info=error)
+        log.error("job %s raised an error: %s", job.id, job.description, exc_info=error)
         with suppress(RedisError):
             self.handle_job_failure(
                 job,

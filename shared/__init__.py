@@ -8,10 +8,11 @@ Imports neither `reader` nor `refresher`.
 - `errors`: the errors that cross a module border.
 - `version`: the version of this code.
 - `queueing`: enqueues refreshes, one job per resource.
-- `on_demand_admission`: whether an on-demand refresh is queued, and in which place.
+- `queue_order`, `queue_scripts`: the order of queued refreshes, and the Lua that keeps it.
 - `refresh_ahead`: when a tracked resource is refreshed before it becomes stale.
 - `refresh_report`, `failure`: the records of a refresh and of a failed one.
 - `measures`, `budgets`: counters, and what is left of GitHub's rate limits.
+- `spending`: which paths and clients use the budget.
 - `point_buckets`: the minute's points, as two token buckets in Redis.
 - `entry`, `json_array`: a resource's entry, and a JSON array that is sliced without parsing.
 - `etag`: every entity tag of ours.

@@ -16,6 +16,7 @@ request-seconds    outcome, bucket        readers     duration of a request, as 
 asked              result                 readers     requests for a refresh
 redis-reads        what                   readers     state checks, and bodies read
 announcements                             readers     announcements received
+refusals               cause                  readers     misses that got a 429 or a 503
 origin-requests    status, or "none"      refreshers  requests to the origin
 origin-seconds     bucket                 refreshers  time of these on the wire, as a histogram
 points             credential             refreshers  requests that count against its rate limit

@@ -123,3 +123,10 @@ def levels_now(known: Mapping[bytes, bytes], *, now: float) -> Points | None:
     if b"points" not in known or b"reserve" not in known:
         return None
     return levels(known, int(known[b"points"]), float(known[b"reserve"]), now=now)
+
+
+def sizes_now(known: Mapping[bytes, bytes]) -> Points | None:
+    """The capacities of both buckets, likewise; None if the hash is absent."""
+    if b"points" not in known or b"reserve" not in known:
+        return None
+    return sizes(int(known[b"points"]), float(known[b"reserve"]))

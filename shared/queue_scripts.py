@@ -139,10 +139,10 @@ local function queue_with_turn(job, add)
   return score
 end
 
-if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 then return {'suspended', '0'} end
 if ARGV[18] == '' and redis.call('EXISTS', ARGV[19]) == 1 then
   return {'under-way', '0'}
 end
+if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 then return {'suspended', '0'} end
 local old = redis.call('GET', KEYS[5])
 if old and ARGV[18] == '' then
   if redis.call('LPOS', KEYS[1], old) then
@@ -174,7 +174,8 @@ if ARGV[18] == '' and redis.call('EXISTS', KEYS[4]) == 1 then return {'under-way
 local wait = '0'
 if lane == 'on-demand' and ARGV[18] == '' then
   if is_waiting then
-    local turn, done = estimate(turn_of(client))
+    -- Jobs that got the same turn earlier come first.
+    local turn, done = estimate(turn_of(client) + 1)
     wait = tostring(done)
     redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now)
     if redis.call('ZCARD', KEYS[7]) >= tonumber(ARGV[12]) then return {'too-many', wait} end

@@ -98,6 +98,7 @@ class RefreshRequest:
         resource: the resource to refresh.
         priority: why it is requested.
         client: address of the client that waits; empty if no client waits.
+        patience: seconds that this client will wait; None for `QueueLimits.miss_wait`.
         due: Unix time in seconds at which the content became or becomes stale: in its priority, the
             oldest content comes first. None: the first request comes first.
         fresh_after: refresh ahead: skip the refresh only if the content stays fresh beyond this
@@ -108,6 +109,7 @@ class RefreshRequest:
     resource: Resource
     priority: Priority
     client: str = ""
+    patience: float | None = None
     due: float | None = None
     fresh_after: float | None = None
     request_id: str | None = None
@@ -242,7 +244,8 @@ class RefreshQueue:
         arguments = [
             *(keys.ORDER, keys.TURNS, keys.BELLS, JOB_PREFIX, lane_of(resource), request.priority),
             *("" if request.due is None else request.due, job.id, resource.id, request.client),
-            *(limits.miss_wait, limits.waiting, limits.queued),
+            limits.miss_wait if request.patience is None else request.patience,
+            *(limits.waiting, limits.queued),
             int(1000 * ASK_INTERVAL.total_seconds()),
             int(_REMEMBER_JOB.total_seconds()),
             *(limits.points_per_minute, limits.reserve, "always" if always else ""),

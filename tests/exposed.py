@@ -9,13 +9,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.metrics import expose
+from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
 from shared.budgets import CredentialBudget
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
-from shared.outcomes import FailureKind, RefreshOutcome, Served
+from shared.outcomes import FailureKind, RefreshOutcome, Refusal, Served
 from shared.point_buckets import Points
+from shared.queue_order import Lane, Priority
 from shared.queueing import Asked
 from tests.builders import CATALOGUE, NOW, make_failure, make_metadata
 
@@ -27,10 +29,9 @@ def every(*vocabularies: Any) -> dict[Labels, float]:
     return {tuple(str(word) for word in words): 1.0 for words in product(*vocabularies)}
 
 
-def buckets(measure: Measure, *vocabulary: str) -> dict[Labels, float]:
-    """A histogram's counts, under each word where there are any."""
-    bounds = [*BUCKETS[measure], SUM]
-    return every(vocabulary, bounds) if vocabulary else every(bounds)
+def buckets(measure: Measure, *vocabularies: Any) -> dict[Labels, float]:
+    """A histogram's counts, for each combination of words."""
+    return every(*vocabularies, [*BUCKETS[measure], SUM])
 
 
 def a_node() -> NodeView:
@@ -40,9 +41,10 @@ def a_node() -> NodeView:
         Measure.REQUESTS: every(Route, Served, statuses),
         Measure.STALE: every(Route),
         Measure.ASKED: every(Asked),
+        Measure.REFUSALS: every(Refusal),
         Measure.REDIS_READS: every(("look", "body")),
         Measure.ANNOUNCEMENTS: {(): 1.0},
-        Measure.REQUEST_SECONDS: buckets(Measure.REQUEST_SECONDS, *Served),
+        Measure.REQUEST_SECONDS: buckets(Measure.REQUEST_SECONDS, Served),
     }
     names = [f"{what}|{kind}" for what, kind in product(("local_entries", "local_bytes"), KINDS)]
     gauges = dict.fromkeys([*names, "connections", "waiting_requests"], 1.0)
@@ -59,6 +61,7 @@ def a_fleet() -> Fleet:
         Measure.REFRESHES: every(KINDS, RefreshOutcome),
         Measure.REFRESH_SECONDS: buckets(Measure.REFRESH_SECONDS),
         Measure.FAILURES: every(FailureKind),
+        Measure.QUEUE_SECONDS: buckets(Measure.QUEUE_SECONDS, Lane, Priority),
     }
     report = ReaderReport("a:5000", 1, "1", NOW, NOW, 1, 1.0, 1, 1, 1, 1, 0)
     states = ("idle", "busy", "suspended")
@@ -74,7 +77,7 @@ def a_fleet() -> Fleet:
         workers=[WorkerView(state, "a", 1, state, NOW, NOW, None, 1, 0) for state in states],
         measures=Measures(counts),
         points=Points(80, 320),
-        queue_length=1,
+        queue={(Lane.ON_DEMAND, Priority.WAITING): Queued(1, 2.0)},
     )
 
 

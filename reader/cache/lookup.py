@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from redis import RedisError
@@ -171,7 +171,7 @@ class Lookup:
                     timeout=remaining,
                 )
             except TimeoutError:
-                seconds = self._waiters.seconds(resource)
+                seconds = self._until(self._waiters.done_at(resource))
                 break
             match found:
                 case Found():
@@ -212,12 +212,16 @@ class Lookup:
                     return Found(entry, served)
                 remaining = deadline - self._clock.monotonic()
                 if remaining <= 0:
-                    return waiter.seconds
+                    return self._until(waiter.done_at)
                 refusal = self._request(resource, state, requester, waiter, remaining)
                 if refusal is not None:
                     return refusal
                 waiter.wait(min(_POLL, remaining))
                 served = Served.WAITED
+
+    def _until(self, moment: float) -> float:
+        """Seconds until a moment of the stopwatch; 0 if it is past."""
+        return max(0.0, moment - self._clock.monotonic())
 
     def _read(self, resource: Resource) -> tuple[Entry | None, EntryState]:
         try:
@@ -242,14 +246,16 @@ class Lookup:
         if failure is not None and failure.retry_at - now > remaining:
             raise refused(Refusal.FAILING, failure.retry_at - now, failure.reason)
         try:
-            result = self._refresh_requests.request_for(resource, state, requester, now=now)
+            waiting = replace(requester, patience=remaining)
+            result = self._refresh_requests.request_for(resource, state, waiting, now=now)
         except RedisError as error:
             raise refused(Refusal.STORE_AWAY) from error
         if result is None:
             return None
         refusal = _REFUSED.get(result.asked)
         if refusal is None:
-            waiter.seconds = result.seconds or waiter.seconds
+            if result.seconds:
+                waiter.done_at = self._clock.monotonic() + result.seconds
             self._join(resource, waiter.requested())
             return None
         response = refused(refusal, result.seconds)

@@ -18,10 +18,12 @@ class Requester:
     Args:
         client: the client's address.
         request_id: of the request.
+        patience: seconds that the client will wait; None for MISS_WAIT.
     """
 
     client: str
     request_id: str | None = None
+    patience: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def _waiting(resource: Resource, requester: Requester) -> RefreshRequest:
         resource,
         Priority.WAITING,
         client=requester.client,
+        patience=requester.patience,
         request_id=requester.request_id,
     )
 

@@ -23,7 +23,8 @@ class Waiter:
         self._clients = {client}
         self._joined: list[str] = []  # clients whose turns are not counted yet
         self._is_requested = False
-        self.seconds = 0.0  # estimate until the refresh is done; 0 if it is not known
+        # Estimate of when the refresh is done, by the process's stopwatch; 0 if it is not known.
+        self.done_at = 0.0
 
     def joins(self, client: str) -> bool:
         """Note a client that waits too; return whether it has to request its turn itself.
@@ -90,10 +91,10 @@ class Waiters:
         """Whether a thread waits for a resource."""
         return resource.id in self._waiters
 
-    def seconds(self, resource: Resource) -> float:
-        """Estimate until the content is there; 0 if it is not known."""
+    def done_at(self, resource: Resource) -> float:
+        """Estimate of when the content is there, as `Waiter.done_at`; 0 if it is not known."""
         waiter = self._waiters.get(resource.id)
-        return 0.0 if waiter is None else waiter.seconds
+        return 0.0 if waiter is None else waiter.done_at
 
     def notify(self, resource: Resource) -> None:
         """Signal news about a resource to its waiter, if there is one."""

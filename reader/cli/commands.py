@@ -195,6 +195,25 @@ def resume_command(is_json: bool) -> None:
     _print("Refreshing is resumed. Every other pause has ended, too.", {"paused": False}, is_json)
 
 
+@cache.command(short_help="Show which paths and clients use GitHub's limits.")
+@as_json
+def usage(is_json: bool) -> None:
+    """Show which paths and clients caused the most requests to GitHub in the last hour.
+
+    Addresses of clients are those of clients that waited for content.
+    """
+    with command_context() as context:
+        spent = context.fleet().spent
+    if is_json:
+        print_json(documents.of_spent(spent))
+        return
+    for title, spenders in (("Path", spent.paths), ("Client", spent.clients)):
+        rows = tables.usage_rows(spenders, spent.total)
+        print_table(rows, tables.usage_columns(title))
+        click.echo()
+    click.echo(f"{plural(spent.total, 'request')} to GitHub in the last hour.")
+
+
 @cache.command(short_help="Check the set-up, and advise on what is wrong.")
 @as_json
 def doctor(is_json: bool) -> None:

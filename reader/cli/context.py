@@ -64,7 +64,9 @@ class CommandContext:
     def page_input(self, fleet: Fleet) -> PageInput:
         """A fleet as the input of the status page's rows."""
         name = f"{socket.gethostname()}:{self.settings.port}"
-        return PageInput(fleet.now, fleet, fleet.tracked, None, name, self.settings)
+        return PageInput(
+            fleet.now, fleet, fleet.tracked, None, name, self.settings, is_operator=True
+        )
 
     def resource(self, path: str) -> Resource:
         """The resource of a path with its query.

@@ -9,6 +9,7 @@ from reader.status import resource_rows
 from reader.status.diagnosis import state_of
 from reader.status.page_input import PageInput
 from shared.refresh_report import RefreshReport
+from shared.spending import Spent
 
 Document = dict[str, Any]
 
@@ -51,6 +52,15 @@ def of_resource_in_full(
         "requests": record.requests,
         "not_modified": record.not_modified,
         "reports": [of_report(report) for report in reports],
+    }
+
+
+def of_spent(spent: Spent) -> Document:
+    """The users of the budget in `usage`."""
+    return {
+        "requests": spent.total,
+        "paths": [{"name": name, "requests": requests} for name, requests in spent.paths],
+        "clients": [{"name": name, "requests": requests} for name, requests in spent.clients],
     }
 
 

@@ -1,15 +1,16 @@
-"""The output of `list` and `show` for people: pure functions."""
+"""The output of `list`, `show` and `usage` for people: pure functions."""
 
 from collections.abc import Sequence
 
 from reader.cli.column_fitting import Column
 from reader.cli.documents import next_at
 from reader.fleet.snapshot import TrackedView
-from reader.status.diagnosis import Level, state_of
-from reader.status.formatting import about, clock, duration, plural, share, size
+from reader.status.diagnosis import state_of
+from reader.status.formatting import about, clock, count, duration, plural, share, size
 from reader.status.page_input import NOTHING, PageInput
 from reader.status.reports import describe
 from reader.status.resource_rows import tracked_row
+from reader.status.statement import Level
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import RefreshReport
 
@@ -66,6 +67,23 @@ def facts(view: TrackedView, page_input: PageInput, *, is_queued: bool) -> list[
         *_condition(view, page_input, is_queued=is_queued),
         *_content(view, page_input.now),
         ("Refreshes", _record(view)),
+    ]
+
+
+def usage_columns(title: str) -> Sequence[Column]:
+    """The columns of a table of `usage`, by what its rows name."""
+    return (
+        Column(title, "name"),
+        Column("Requests to GitHub", "requests", right_aligned=True),
+        Column("Share", "share", right_aligned=True),
+    )
+
+
+def usage_rows(spenders: Sequence[tuple[str, int]], total: int) -> list[dict[str, str]]:
+    """The rows of the largest users of the budget."""
+    return [
+        {"name": name, "requests": count(requests), "share": share(requests, total)}
+        for name, requests in spenders
     ]
 
 

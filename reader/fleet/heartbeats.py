@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import cast
 
 from redis import Redis
@@ -35,6 +35,7 @@ class ReaderReport:
         local_bytes: their approximate size.
         missing: tracked resources that it cannot serve.
         skew: seconds that its machine's clock is ahead of Redis's.
+        refused: requests that got a 429 or a 503 in the last minute, by `outcomes.Refusal`.
     """
 
     node: str
@@ -50,11 +51,15 @@ class ReaderReport:
     local_bytes: int
     missing: int
     skew: float = 0.0
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The name of the process in the fleet: node and process id."""
         return f"{self.node}/{self.pid}"
+
+
+_FIELDS = tuple(one.name for one in fields(ReaderReport))
 
 
 def report(redis: Redis, own: ReaderReport, names: Mapping[str, int]) -> None:
@@ -107,7 +112,9 @@ def _slot_at(now: float) -> int:
 
 
 def _parse(text: bytes) -> ReaderReport | None:
+    """The report; without fields that a newer version has added."""
     try:
-        return ReaderReport(**json.loads(text))
+        known = json.loads(text)
+        return ReaderReport(**{name: known[name] for name in _FIELDS if name in known})
     except (ValueError, TypeError):  # written by another version
         return None

@@ -6,7 +6,7 @@ whole fleet. The last are the same at every reader: take one of them (`max witho
 instead of adding them up.
 
 Label values come from closed sets: routes are templates, resources the tracked ones, credentials
-digests.
+digests. Paths and addresses of clients are never labels.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,9 +22,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from reader.fleet.privileged_credentials import privileged
+from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from shared.measures import Labels, Measure, Measures
 from shared.outcomes import RefreshOutcome
+from shared.queue_order import Lane, Priority
 from shared.version import VERSION
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -53,6 +55,12 @@ _NODE_COUNTERS = (
         "Requests for a refresh, by result.",
         ("result",),
     ),
+    _Counter(
+        Measure.REFUSALS,
+        "refusals_total",
+        "Requests for content that was not held and that got a 429 or a 503, by cause.",
+        ("cause",),
+    ),
     _Counter(Measure.REDIS_READS, "redis_reads_total", "State checks and bodies read.", ("what",)),
     _Counter(Measure.ANNOUNCEMENTS, "announcements_total", "Announcements received."),
 )
@@ -76,6 +84,8 @@ _FLEET_COUNTERS = (
 )
 # Outcomes of a refresh that involve another refresh's lock, and their label.
 _CONTENTION = {RefreshOutcome.BUSY: "held", RefreshOutcome.FENCED: "lost"}
+
+_NOT_QUEUED = Queued(0, 0.0)
 
 
 def expose(node: NodeView, tracked: Sequence[TrackedView], fleet: Fleet | None) -> bytes:
@@ -173,6 +183,13 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
         "Refreshes that requested something from GitHub.",
         [],
     )
+    yield _histogram(
+        fleet.measures,
+        Measure.QUEUE_SECONDS,
+        "queue_duration_seconds",
+        "Time of refreshes in the queue, until a refresher took them.",
+        ["lane", "priority"],
+    )
     yield from _budgets(fleet)
     yield _gauge(
         "privileged_credentials",
@@ -189,7 +206,7 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
 
 
 def _processes(fleet: Fleet) -> Iterator[Metric]:
-    yield _gauge("queue_length", "Queued refreshes.", fleet.queue_length)
+    yield from _queue(fleet)
     yield _gauge("refreshing_paused", "Whether refreshing is paused.", fleet.suspended)
     yield _gauge(
         "origin_paused_until_timestamp_seconds",
@@ -202,6 +219,17 @@ def _processes(fleet: Fleet) -> Iterator[Metric]:
     for state in ("idle", "busy", "suspended"):
         workers.add_metric([state], sum(one.state == state for one in fleet.workers))
     yield workers
+    at_work = GaugeMetricFamily(
+        PREFIX + "refreshes_running", "Refreshes at work, by lane.", labels=["lane"]
+    )
+    for lane in Lane:
+        at_work.add_metric([lane], sum(one.running.get(lane, 0) for one in fleet.workers))
+    yield at_work
+    yield _gauge(
+        "refresh_slots",
+        "Refreshes that all refreshers together can do at once.",
+        sum(1 if one.slots is None else one.slots for one in fleet.workers),
+    )
     skew = GaugeMetricFamily(
         PREFIX + "clock_skew_seconds",
         "The largest number of seconds that a machine's clock is away from Redis's, by process.",
@@ -212,6 +240,25 @@ def _processes(fleet: Fleet) -> Iterator[Metric]:
     yield skew
     yield _gauge("schedulers", "Running schedulers.", fleet.schedulers)
     yield _gauge("readers", "Running reader processes of all nodes.", len(fleet.readers))
+
+
+def _queue(fleet: Fleet) -> Iterator[Metric]:
+    yield _gauge("queue_length", "Queued refreshes.", fleet.queue_length)
+    labels = ["lane", "priority"]
+    jobs = GaugeMetricFamily(
+        PREFIX + "queued_refreshes", "Queued refreshes, by lane and priority.", labels=labels
+    )
+    longest = GaugeMetricFamily(
+        PREFIX + "queued_longest_seconds",
+        "How long ago the oldest of them was requested.",
+        labels=labels,
+    )
+    for lane in Lane:
+        for priority in Priority:
+            queued = fleet.queue.get((lane, priority), _NOT_QUEUED)
+            jobs.add_metric([lane, priority], queued.jobs)
+            longest.add_metric([lane, priority], queued.longest)
+    yield from (jobs, longest)
 
 
 def _budgets(fleet: Fleet) -> Iterator[Metric]:

@@ -63,6 +63,7 @@ class _Sample(NamedTuple):
     requests: float
     content: float
     hits: float
+    refused: Mapping[str, float]
 
 
 class ProcessReporter:
@@ -190,14 +191,22 @@ class ProcessReporter:
             local_bytes=tracked.bytes + on_demand.bytes,
             missing=missing,
             skew=round(skew, 1),
+            refused={
+                cause: int(number - first.refused.get(cause, 0))
+                for cause, number in last.refused.items()
+                if number > first.refused.get(cause, 0)
+            },
         )
 
     def _sample(self) -> _Sample:
         requests = content = hits = 0.0
+        refused: dict[str, float] = {}
         for (measure, labels), number in self._counters.counts().items():
+            if measure is Measure.REFUSALS:
+                refused[labels[0]] = number
             if measure is not Measure.REQUESTS:
                 continue
             requests += number
             content += number if labels[1] in _CONTENT else 0
             hits += number if labels[1] == Served.LOCAL else 0
-        return _Sample(self._stopwatch(), requests, content, hits)
+        return _Sample(self._stopwatch(), requests, content, hits, refused)

@@ -1,8 +1,9 @@
 """A snapshot of the whole fleet from Redis: the data of `/status`, `/metrics` and the CLI."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
@@ -11,28 +12,31 @@ from rq.cron_scheduler_registry import get_registry_key as registry_key
 
 from reader.cache.single_flight import SingleFlight
 from reader.fleet.heartbeats import ReaderReport, popular, readers
+from reader.fleet.queue_view import QueueView, queue_view
 from reader.fleet.workers import WorkerView, workers
-from shared import budgets, measures, refresh_report
+from shared import budgets, measures, refresh_report, spending
 from shared.budgets import CredentialBudget
 from shared.encodings import ENCODINGS
 from shared.entry import Metadata
 from shared.failure import Failure
 from shared.measures import Measures
-from shared.point_buckets import Points, levels_now
-from shared.queueing import QueueLimits, RefreshQueue
+from shared.point_buckets import Points, levels_now, sizes_now
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.spending import Spent
 from shared.time_bounds import time_of
 
 _POPULAR = 20  # on-demand resources in a snapshot
+_SPENDERS = 10  # paths, and clients
 _MAX_AGE = 1.0  # seconds that a snapshot is shared by all callers
 _MAX_WAIT = 15.0  # seconds that a caller waits for another one's snapshot
 _SCHEDULER_SILENCE = 150  # seconds without a heartbeat until it counts as gone; one is due a minute
 _NO_RECORD = Record()
 _NO_MEASURES = Measures({})
+_NOTHING_SPENT = Spent()
 
 
 @dataclass(frozen=True)
@@ -140,12 +144,14 @@ class Fleet:
         schedulers: number of running schedulers.
         timeline: the latest refreshes, newest first.
         measures: the refreshers' counters.
-        queue_length: queued jobs.
+        queue: queued jobs by lane and priority.
+        spent: who used the budget in the last hour.
         suspended: an operator has paused refreshing.
         suspended_since: Unix time in seconds; None if it is not known.
         origin: GitHub's last response.
         origin_paused_until: Unix time in seconds, after a secondary rate limit; 0 if not paused.
         points: requests to GitHub that may be sent now; None if none was sent in the last minute.
+        point_sizes: the most that each party can have of them; None likewise.
         unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
             sorted; of the last days.
     """
@@ -159,13 +165,28 @@ class Fleet:
     schedulers: int = 0
     timeline: Sequence[RefreshReport] = ()
     measures: Measures = _NO_MEASURES
-    queue_length: int = 0
+    queue: QueueView = field(default_factory=dict)
+    spent: Spent = _NOTHING_SPENT
     suspended: bool = False
     suspended_since: float | None = None
     origin: OriginView = OriginView()
     origin_paused_until: float = 0
     points: Points | None = None
+    point_sizes: Points | None = None
     unknown_fields: Sequence[str] = ()
+
+    @property
+    def queue_length(self) -> int:
+        """The number of queued jobs."""
+        return sum(queued.jobs for queued in self.queue.values())
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Requests that got a 429 or a 503 in the last minute, by `outcomes.Refusal`."""
+        counts: Counter[str] = Counter()
+        for one in self.readers:
+            counts.update(one.refused)
+        return {cause: number for cause, number in counts.items() if number}
 
 
 class FleetWatch:
@@ -190,7 +211,6 @@ class FleetWatch:
         self._catalogue = catalogue
         self._clock = clock
         self._store = Store(redis) if store is None else store
-        self._queue = RefreshQueue(redis, QueueLimits())
         self._flights: SingleFlight[Fleet] = SingleFlight()
         self._last: Fleet | None = None
         self._lock = Lock()
@@ -247,12 +267,14 @@ class FleetWatch:
             schedulers=int(redis.zcount(registry_key(), now - _SCHEDULER_SILENCE, "+inf")),
             timeline=refresh_report.timeline(redis),
             measures=measures.read(redis),
-            queue_length=self._queue.length(),
+            queue=queue_view(redis, now=now),
+            spent=spending.read(redis, now=now, count=_SPENDERS),
             suspended=pulse.is_suspended,
             suspended_since=None if since is None else time_of(since),
             origin=_origin(origin),
             origin_paused_until=budgets.paused_until(pause, resumed=float(resumed or 0), now=now),
             points=levels_now(points, now=now),
+            point_sizes=sizes_now(points),
             unknown_fields=_seen_lately(unknown, now),
         )
 

@@ -8,8 +8,9 @@
 
 - `routes`: the paths `/status`, `/status.json` and the actions.
 - `page`, `page_input`: the page as one JSON object, and the data that it is made from.
-- `diagnosis`: statements on the fleet, the worst first.
-- `resource_rows`, `process_rows`, `budget_row`, `reports`: the rows of the page's tables.
+- `diagnosis`, `demand`: statements on the fleet, the worst first; `statement`: their type.
+- `resource_rows`, `process_rows`, `queue_rows`, `budget_row`, `reports`: the rows of the page's
+  tables.
 - `formatting`: numbers, times and lists as text.
 - `actions`: refresh, forget, pause, resume.
 - `admin`, `sessions`, `guesses`: `ADMIN_TOKEN`, the session cookie, delays for wrong tokens.

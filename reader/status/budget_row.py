@@ -1,8 +1,8 @@
 """The page's card about a credential's rate limit."""
 
-from reader.status.diagnosis import Level
 from reader.status.formatting import about, count, iso, listed
 from reader.status.page_input import JsonObject
+from reader.status.statement import Level
 from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget
 
 _SPARK_WIDTH, _SPARK_HEIGHT = 180, 32  # of a sparkline, in SVG user units

@@ -1,23 +1,15 @@
 """Statements on the state of the fleet, in plain words: a pure function of a snapshot."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.snapshot import Fleet, TrackedView
+from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
+from reader.status.statement import Level, Statement, Topic
 from shared.clock_skew import in_words, is_much
 from shared.outcomes import FailureKind, RefreshOutcome
-
-
-class Level(StrEnum):
-    """How much a statement matters, the worst first."""
-
-    BAD = "bad"  # something cannot be served, or soon will not be
-    WARN = "warn"  # something fails; cached content is served meanwhile
-    NOTE = "note"  # worth knowing
-    GOOD = "good"  # as it should be
 
 
 class State(StrEnum):
@@ -27,21 +19,6 @@ class State(StrEnum):
     STALE = "stale"  # past it; a refresh is due, queued or running
     FAILING = "failing"  # its last refresh failed; cached content is served
     MISSING = "missing"  # nothing is cached
-
-
-class Topic(StrEnum):
-    """The subject of a statement."""
-
-    CONTENT = "content"  # missing, failing and stale resources, or that everything is fresh
-    PAUSE = "pause"  # an operator has paused refreshing
-    REFRESHERS = "refreshers"  # none is running
-    LOCKS = "locks"  # no lock can be taken
-    GITHUB = "github"  # a secondary rate limit
-    CLOCKS = "clocks"  # a machine's clock is wrong
-    VERSIONS = "versions"  # readers run different ones
-    PRIVATE = "private"  # private repositories are served
-    PRIVILEGES = "privileges"  # a credential sees more than the public
-    REDIS = "redis"  # it is away
 
 
 _PRIVILEGED = "A credential sees more than the public"
@@ -55,23 +32,6 @@ LEVELS = {
     State.FAILING: Level.WARN,
     State.MISSING: Level.BAD,
 }
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement.
-
-    Args:
-        level: how much it matters.
-        topic: its subject.
-        title: a few words.
-        text: one to three sentences.
-    """
-
-    level: Level
-    topic: Topic
-    title: str
-    text: str
 
 
 def state_of(view: TrackedView) -> State:
@@ -105,6 +65,7 @@ def diagnose(
     else:
         # Content may be fresh whatever a credential sees, so that is stated as well.
         statements = [*_content(fleet), *_refreshing(fleet)] or [_all_is_well(fleet)]
+        statements += demand(fleet)
     if include_private:
         statements.append(_PRIVATE)
     if fleet is not None:

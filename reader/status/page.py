@@ -6,12 +6,20 @@ key is the name of its place on the page, and the script knows nothing else.
 
 from reader.fleet.snapshot import Fleet
 from reader.status.budget_row import budget_row
-from reader.status.diagnosis import LEVEL_SIGNS, Statement, diagnose
+from reader.status.diagnosis import LEVEL_SIGNS, diagnose
 from reader.status.formatting import about, clock, count, iso, plural, share
 from reader.status.page_input import NOTHING, JsonObject, PageInput
 from reader.status.process_rows import node_rows, worker_row
+from reader.status.queue_rows import (
+    longest_wait,
+    minute_rows,
+    queue_rows,
+    refusal_rows,
+    spender_rows,
+)
 from reader.status.reports import timeline_row
 from reader.status.resource_rows import on_demand_row, tracked_row
+from reader.status.statement import Statement
 from shared.budgets import is_beside
 from shared.version import VERSION
 
@@ -42,12 +50,21 @@ def page_of(page_input: PageInput) -> JsonObject:
         "statements": [_statement(one) for one in statements],
         "paused": fleet.suspended,
         "resumable": _is_resumable(fleet),
+        "operator": page_input.is_operator,
         "tiles": _tiles(fleet) if page_input.fleet else [],
         "resources": [tracked_row(view, page_input) for view in tracked],
         "budgets": [
             budget_row(budget, now, is_beside=is_beside(budget, fleet.budgets))
             for budget in fleet.budgets
         ],
+        "minute": minute_rows(fleet.points, fleet.point_sizes),
+        "queue": queue_rows(fleet.queue),
+        "refusals": refusal_rows(fleet.refused),
+        "paths": spender_rows(fleet.spent.paths, fleet.spent.total),
+        # Addresses of clients are personal data.
+        "clients": spender_rows(
+            fleet.spent.clients if page_input.is_operator else (), fleet.spent.total
+        ),
         "readers": node_rows(fleet.readers, now),
         "workers": [worker_row(worker, now) for worker in fleet.workers],
         "on_demand": [on_demand_row(view) for view in fleet.on_demand],
@@ -82,7 +99,8 @@ def _statement(statement: Statement) -> JsonObject:
 def _tiles(fleet: Fleet) -> list[JsonObject]:
     content = sum(one.content for one in fleet.readers)
     hits = sum(one.hits for one in fleet.readers)
-    busy = sum(one.state == "busy" for one in fleet.workers)
+    busy = sum(one.at_work for one in fleet.workers)
+    slots = sum(1 if one.slots is None else one.slots for one in fleet.workers)
     nodes = len({one.node for one in fleet.readers})
     rate = sum(one.per_second for one in fleet.readers)
     used = [one for one in fleet.budgets if not is_beside(one, fleet.budgets)]
@@ -93,16 +111,18 @@ def _tiles(fleet: Fleet) -> list[JsonObject]:
         if origin.answered_at is None
         else f"GitHub: {origin.status}, {about(fleet.now - origin.answered_at)} ago"
     )
-    if fleet.points is not None:
-        tracked, on_demand = int(fleet.points.tracked), int(fleet.points.on_demand)
-        last_response += f"; this minute: {count(tracked)} tracked, {count(on_demand)} on demand"
     left = NOTHING if least is None else share(least.remaining, least.limit)
     return [
         _tile("requests", f"{rate:,.1f}", "requests per second", plural(nodes, "node")),
         _tile("hits", share(hits, content), "served from memory", "in the last minute"),
         _tile("budget", left, "rate limit left", last_response),
         _tile("queue", count(fleet.queue_length), "queued", _refreshing(fleet)),
-        _tile("workers", count(len(fleet.workers)), "refreshers", f"{busy} busy"),
+        _tile(
+            "workers",
+            count(len(fleet.workers)),
+            "refreshers",
+            f"{count(busy)} of {count(slots)} refreshing",
+        ),
         _tile(
             "readers", count(len(fleet.readers)), "reader processes", _schedulers(fleet.schedulers)
         ),
@@ -114,8 +134,9 @@ def _tile(key: str, value: str, label: str, detail: str) -> JsonObject:
 
 
 def _refreshing(fleet: Fleet) -> str:
-    running = sum(view.is_running for view in fleet.tracked)
-    return "refreshing is paused" if fleet.suspended else f"{running} tracked in progress"
+    if fleet.suspended:
+        return "refreshing is paused"
+    return f"for {about(longest_wait(fleet))} at most" if fleet.queue else "no refresh waits"
 
 
 def _schedulers(number: int) -> str:

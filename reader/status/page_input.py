@@ -24,6 +24,7 @@ class PageInput:
         away_since: Unix time in seconds since when Redis has not responded; None if it responds.
         reader: host and port of this reader.
         settings: of this reader.
+        is_operator: the viewer holds `ADMIN_TOKEN`, and so may see addresses of clients.
     """
 
     now: float
@@ -32,3 +33,4 @@ class PageInput:
     away_since: float | None
     reader: str
     settings: Settings
+    is_operator: bool = False

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.workers import WorkerView
-from reader.status.diagnosis import SIGNS, Level, State
-from reader.status.formatting import about, count, iso, listed, share, size
+from reader.status.diagnosis import SIGNS, State
+from reader.status.formatting import about, count, iso, listed, plural, share, size
 from reader.status.page_input import NOTHING, JsonObject
+from reader.status.statement import Level
+from shared.queue_order import Lane
 
 
 def node_rows(readers: Iterable[ReaderReport], now: float) -> list[JsonObject]:
@@ -43,6 +45,9 @@ def _node(name: str, processes: Sequence[ReaderReport], now: float) -> JsonObjec
     }
 
 
+_LANES = {Lane.TRACKED: "tracked", Lane.LARGE: "large", Lane.ON_DEMAND: "on demand"}
+
+
 def worker_row(worker: WorkerView, now: float) -> JsonObject:
     """The row of a refresher."""
     last_seen = None if worker.heard_at is None else now - worker.heard_at
@@ -52,6 +57,12 @@ def worker_row(worker: WorkerView, now: float) -> JsonObject:
         "level": {"busy": Level.NOTE, "suspended": Level.WARN}.get(worker.state, Level.GOOD),
         "sign": {"busy": "↻", "suspended": "‖"}.get(worker.state, "✓"),
         "state": worker.state,
+        "at_work": worker.at_work,
+        "slots": worker.slots,
+        "work": at_work(worker),
+        "by_lane": ", ".join(
+            f"{count(number)} {_LANES[lane]}" for lane, number in worker.running.items()
+        ),
         "job": worker.job or NOTHING,
         "heard": NOTHING if last_seen is None else f"{about(last_seen)} ago",
         "done": worker.done,
@@ -59,3 +70,10 @@ def worker_row(worker: WorkerView, now: float) -> JsonObject:
         "jobs": f"{count(worker.done)} done, {count(worker.failed)} failed",
         "up": NOTHING if worker.started_at is None else about(now - worker.started_at),
     }
+
+
+def at_work(worker: WorkerView) -> str:
+    """How many refreshes a refresher does at the moment, and can do at once."""
+    if worker.slots is None:
+        return "one after the other"
+    return f"{count(worker.at_work)} of {plural(worker.slots, 'refresh', 'refreshes')}"

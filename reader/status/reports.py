@@ -1,8 +1,8 @@
 """The page's rows about refreshes, and a refresh's outcome as text."""
 
-from reader.status.diagnosis import Level
 from reader.status.formatting import clock, duration, iso, plural
 from reader.status.page_input import JsonObject
+from reader.status.statement import Level
 from shared.outcomes import SUCCESSES, RefreshOutcome
 from shared.refresh_report import RefreshReport
 

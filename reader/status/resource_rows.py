@@ -1,10 +1,11 @@
 """The page's rows about tracked and on-demand resources."""
 
 from reader.fleet.snapshot import OnDemandView, TrackedView
-from reader.status.diagnosis import LEVELS, SIGNS, Level, state_of
+from reader.status.diagnosis import LEVELS, SIGNS, state_of
 from reader.status.formatting import about, clock, count, duration, iso, plural, share, size
 from reader.status.page_input import NOTHING, JsonObject, PageInput
 from reader.status.reports import describe
+from reader.status.statement import Level
 from shared.refresh_ahead import Ahead
 
 

@@ -56,14 +56,14 @@ def status_page() -> Response:
     except (Unauthorized, TooMany) as error:
         return _sign_in_again(error, is_wrong=_bearer_token() is not None)
     message = None if session is None else session.text(request.args.get("said", ""))
-    return _html("status.html", page=_page(), session=session, said=message)
+    return _html("status.html", page=_page(session), session=session, said=message)
 
 
 @status_routes.get("/status.json")
 def status_json() -> Response:
     """The page as JSON, for programs and for the page's script."""
-    _viewer_session()
-    serialized = json_response(_page())
+    session = _viewer_session()
+    serialized = json_response(_page(session))
     # Unlike content, it is not for other sites' pages.
     serialized.headers.pop("Access-Control-Allow-Origin")
     return response(serialized)
@@ -244,7 +244,7 @@ def _operator_session() -> Session:
     return session
 
 
-def _page() -> JsonObject:
+def _page(session: Session | None) -> JsonObject:
     fleet, settings = process().fleet(), process().settings
     return page_of(
         PageInput(
@@ -254,6 +254,7 @@ def _page() -> JsonObject:
             away_since=process().start().synchronizer.away_since,
             reader=process().address,
             settings=settings,
+            is_operator=session is not None,
         )
     )
 

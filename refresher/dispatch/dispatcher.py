@@ -93,7 +93,9 @@ class Dispatcher:
             return self._changed.wait_for(lambda: not any(self._slots.running.values()), seconds)
 
     def step(self, *, is_patient: bool = True) -> bool:
-        """Take what can be taken now; then wait for more, at most for a tick.
+        """Wait until there may be jobs, at most for a tick; then take what can be taken.
+
+        Nothing comes between the bell and the taking: it would delay a job.
 
         Args:
             is_patient: wait.
@@ -101,11 +103,10 @@ class Dispatcher:
         Returns:
             Whether Redis responded.
         """
-        is_there = self.take()
+        waits = is_patient and not self._is_stopped
+        is_there = (not waits or self._wait_for_bell()) and self.take()
         if not is_there:
             self._clock.sleep(_PAUSE)
-        elif is_patient and not self._is_stopped:
-            return self._wait_for_bell()
         return is_there
 
     def take(self) -> bool:

@@ -189,6 +189,7 @@ class Budget:
         reported = class_in(headers) or reserved
         if reported != reserved:
             self._classes.remember(reservation.shape, reported)
+        is_free = status == 304 and not reservation.credential.is_anonymous
         is_welcome = 200 <= status < 400 or status == 404
         script_keys = [
             keys.IN_FLIGHT,
@@ -204,6 +205,7 @@ class Budget:
             *((said.limit, said.remaining, said.reset) if said else ("", "", "")),
             int(is_welcome),
             budgets.name_of(credential, reported),
+            int(is_free),
         ]
         if self._settlements is not None and is_welcome:
             self._settlements.add(script_keys, args)

@@ -146,7 +146,8 @@ return {'taken', tostring((best - 3) / 2)}
 # KEYS: requests in flight; budget of the reservation; number of pauses in a row; budget that the
 #       response reports; set of all budgets; history of the reported budget; pause.
 # ARGV: request id; limit, remaining and reset as the response reports them, or empty; whether the
-#       response shows that no limit was met; name of the reported budget.
+#       response shows that no limit was met; name of the reported budget; whether the request cost
+#       nothing.
 SETTLE = (
     _COMMON
     + f"local slots, slot_seconds = {SLOTS}, {SLOT_SECONDS}\n"
@@ -156,19 +157,27 @@ if ARGV[5] == '1' then
   redis.call('DEL', KEYS[3])
   if redis.call('HGET', KEYS[7], 'probe') == ARGV[1] then redis.call('DEL', KEYS[7]) end
 end
-if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HINCRBY', KEYS[2], 'remaining', 1) end
+-- The reservation is given back if the request was free, or counts elsewhere, or if the response
+-- does not report what is left. Otherwise it is spent: the report of a response lags behind the
+-- other requests under way.
+local is_given_back = ARGV[7] == '1' or ARGV[3] == '' or KEYS[2] ~= KEYS[4]
+if is_given_back and redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('HINCRBY', KEYS[2], 'remaining', 1)
+end
 if ARGV[3] == '' then return end
 local known = redis.call('HMGET', KEYS[4], 'reset', 'guessed', 'remaining')
 local said, reset = tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), now + window)
 local apart = reset - tonumber(known[1] or '0')
+local beside = redis.call('ZCARD', KEYS[1])
 if known[2] == '1' then
   -- The other requests in flight stay reserved.
-  local beside = redis.call('ZCARD', KEYS[1])
   redis.call('HSET', KEYS[4], 'remaining', math.max(0, said - beside), 'reset', reset, 'guessed', 0)
 elseif apart > 5 then
   redis.call('HSET', KEYS[4], 'remaining', said, 'reset', reset)
-elseif apart >= -5 and said < tonumber(known[3] or said) then
-  redis.call('HSET', KEYS[4], 'remaining', said)
+elseif apart >= -5 then
+  -- With no other request under way, the response may say that this one cost nothing.
+  local most = tonumber(known[3] or said) + (not is_given_back and beside == 0 and 1 or 0)
+  redis.call('HSET', KEYS[4], 'remaining', math.min(said, most))
 end
 redis.call('HSET', KEYS[4], 'limit', ARGV[2], 'at', string.format('%.6f', now))
 redis.call('PEXPIRE', KEYS[4], 2000 * window)

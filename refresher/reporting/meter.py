@@ -12,7 +12,7 @@ from redis.client import Pipeline
 
 from refresher.github.exchange import Exchange
 from refresher.github.rate_limit_headers import clock_offset
-from shared import measures, refresh_report
+from shared import measures, refresh_report, spending
 from shared.budgets import REMEMBER_S
 from shared.clock import Clock
 from shared.measures import Labels, Measure
@@ -104,6 +104,7 @@ class Meter:
         self._is_batched = is_batched
         self._reports: list[_Report] = []
         self._counts: Counter[tuple[Measure, Labels]] = Counter()
+        self._spent: Counter[tuple[str, str]] = Counter()
         self._credentials: dict[str, Mapping[str, str]] = {}
         self._last: Exchange | None = None
         self._offset: float | None = None
@@ -145,6 +146,12 @@ class Meter:
         with self._lock:
             self._time(Measure.QUEUE_SECONDS, seconds, lane, priority)
 
+    def spend(self, resource: Resource, client: str | None, requests: int) -> None:
+        """Count the requests of a refresh for those who caused it (`spending.spenders`)."""
+        with self._lock:
+            for spender in spending.spenders(resource, client):
+                self._spent[spender] += requests
+
     def report(
         self, resource: Resource, report: RefreshReport, *, keep_s: int, pause: float = 0.0
     ) -> None:
@@ -177,12 +184,14 @@ class Meter:
         """Write everything to Redis; if Redis is away, keep the counts for the next flush."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
+            spent, self._spent = self._spent, Counter()
             last, self._last = self._last, None
             credentials, self._credentials = self._credentials, {}
             self._flushed_at = self._clock.monotonic()
         try:
             with self._redis.pipeline() as pipeline:
                 measures.add(pipeline, counts)
+                spending.add(pipeline, spent, now=self._clock.now())
                 self.add_reports(pipeline)
                 if last is not None:
                     pipeline.hset(keys.ORIGIN, items=self._origin(last))
@@ -196,6 +205,7 @@ class Meter:
         except RedisError:
             with self._lock:
                 self._counts.update(counts)
+                self._spent.update(spent)
 
     def _origin(self, last: Exchange) -> list[str | float]:
         said: list[str | float] = ["answered_at", self._clock.now(), "status", last.status or 0]

@@ -161,6 +161,8 @@ class Reporter:
         self.meter.count(Measure.REFRESHES, kind_of(resource), report.outcome)
         if report.kind is not None:
             self.meter.count(Measure.FAILURES, report.kind)
+        if report.requests:
+            self.meter.spend(resource, self.cause.client, report.requests)
         if not report.is_event:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)

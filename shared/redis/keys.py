@@ -68,7 +68,9 @@ suspended            string  never          reader      time at which an operato
                                                         refreshing (`rq:suspended` says whether)
 resumed              string  2 hours        reader      time at which an operator ended all pauses
                                                         and failures from before it
-refresher:{name}     hash    30 minutes     refresher   what a refresher says of itself: `skew`,
+refresher:{name}     hash    10 minutes     refresher   what a refresher says of itself: `slots`,
+                                                        refreshes that it does at once;
+                                                        `running:{lane}`, those at work; `skew`,
                                                         seconds that its clock is ahead of Redis's
 measures             hash    never          refresher   counters of refreshers, see `measures`
 origin               hash    never          refresher   GitHub's last response: status and time
@@ -94,6 +96,8 @@ session:{digest}     string  12 hours, or   reader      proof of a session on th
                              signing out                digest of its cookie
 guesses:{minute}     string  3 minutes      reader      wrong ADMIN_TOKENs in that minute
 popular:{slot}       zset    an hour        reader      on-demand names by number of requests
+spent:{kind}:{slot}  zset    70 minutes     refresher   requests to GitHub in ten minutes, by path
+                                                        or client, see `spending`
 kept                 zset    never          refresher   ids of on-demand entries, by their expiry
 kept-sizes           hash    never          refresher   bytes of each of them, and their `total`
 ===================  ======  =============  ==========  =======================================
@@ -299,3 +303,8 @@ def guesses(minute: int) -> str:
 def popular(slot: int) -> str:
     """The number of requests for on-demand resources in a slot of time."""
     return f"{_PREFIX}:popular:{slot}"
+
+
+def spent(kind: str, slot: int) -> str:
+    """The requests to GitHub in a slot of time, by path or by client."""
+    return f"{_PREFIX}:spent:{kind}:{slot}"

@@ -100,7 +100,13 @@ def test_while_a_large_list_is_replaced_again_and_again(tmp_path: Path) -> None:
     """2,000 repositories, 10 MB: to load, to check and to let go of."""
     with (
         FakeGitHubProcess(repos=2000, members=1, anonymous_limit=1_000_000) as github,
-        Fleet(tmp_path, github.url, CACHE_TTL=0.5, GITHUB_CONCURRENCY=4) as fleet,
+        Fleet(
+            tmp_path,
+            github.url,
+            CACHE_TTL=0.5,
+            GITHUB_CONCURRENCY=4,
+            ORIGIN_POINTS_PER_MINUTE=100_000,
+        ) as fleet,
     ):
         fleet.worker()
         reader = fleet.healthy_reader()

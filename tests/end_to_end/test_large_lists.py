@@ -22,7 +22,9 @@ def test_two_large_lists_leave_a_worker_for_what_a_client_waits_for(tmp_path: Pa
         FakeGitHubProcess(
             orgs=catalogue.orgs, repos=1210, members=1, anonymous_limit=1_000_000
         ) as github,
-        Fleet(tmp_path, github.url, ORGS="one,two", CACHE_TTL=1) as fleet,
+        Fleet(
+            tmp_path, github.url, ORGS="one,two", CACHE_TTL=1, ORIGIN_POINTS_PER_MINUTE=100_000
+        ) as fleet,
         fleet.redis() as redis,
     ):
         for _ in range(2):

@@ -18,7 +18,8 @@ from reader.fleet.metrics import PREFIX
 from reader.telemetry.counters import Route
 from refresher.github.auth.credentials import Token
 from shared.measures import BUCKETS
-from shared.outcomes import FailureKind, RefreshOutcome, Served
+from shared.outcomes import FailureKind, RefreshOutcome, Refusal, Served
+from shared.queue_order import Lane, Priority
 from shared.queueing import Asked
 from shared.resources import kinds
 from shared.version import VERSION
@@ -179,6 +180,10 @@ def check_labels(scrape: Scrape) -> None:
         "what": {"look", "body", "held", "lost"},
         "version": {VERSION},
         "process": {"reader", "refresher"},
+        "party": {"tracked", "on-demand"},
+        "lane": set(Lane),
+        "priority": set(Priority),
+        "cause": set(Refusal),
     }
     bounds = {float(bound) for bounds in BUCKETS.values() for bound in bounds}
     for family in scrape.families:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from shared.queueing import QueueLimits, RefreshQueue
+from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
@@ -152,6 +154,8 @@ def test_a_refresher_that_refuses_such_credentials_stops_at_github_s_first_answe
         eventually(lambda: "GitHub answered 502" in worker.output, within=20)
         assert worker.process.poll() is None
         github.clear_faults()
+        with fleet.redis() as redis:  # the App's next try would come after 30 s
+            RefreshQueue(redis, QueueLimits()).force(tracked("/orgs/Netflix"))
         assert worker.process.wait(30) == 1
         (line,) = [one for one in worker.output.splitlines() if one.startswith("api-read-cache:")]
         assert line.startswith("api-read-cache: bad settings: PRIVILEGED_CREDENTIALS=refuse: ")

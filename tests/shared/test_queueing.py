@@ -233,6 +233,13 @@ class TestAdmission:
         assert queue.ask(waiting(USER)).asked is Asked.SUSPENDED
         assert queue.ask(stale(REPOS)).asked is Asked.QUEUED
 
+    def test_a_refresh_that_runs_is_waited_for_in_a_pause(
+        self, redis: Redis, queue: RefreshQueue
+    ) -> None:
+        suspend(redis)
+        redis.set(keys.running(USER), 1)
+        assert queue.ask(waiting(USER)).asked is Asked.UNDER_WAY
+
 
 class TestTheEstimate:
     """A client whose turn comes too late learns so at once, and when to come back."""
@@ -258,6 +265,14 @@ class TestTheEstimate:
         assert late.seconds == pytest.approx(2 * 2 + 2)
         # Another client's first miss comes in the first round, at the same time as this one's.
         assert queue.length() == 1
+
+    def test_counts_the_turns_of_other_clients_that_came_before(
+        self, redis: Redis, queue: RefreshQueue
+    ) -> None:
+        self.set_pace(redis, slots=1, seconds=0.5)
+        clients = [f"192.0.2.{number}" for number in range(5)]
+        asked = [queue.ask(waiting(user(at), one)) for at, one in enumerate(clients)]
+        assert [one.seconds for one in asked] == pytest.approx([1.0, 1.5, 2.0, 2.5, 3.0])
 
     def test_a_slow_github_turns_nobody_away(self, redis: Redis) -> None:
         queue = RefreshQueue(redis, QueueLimits(miss_wait=3))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from refresher.worker import PATIENCE
 from scripts.debian import find
 from shared.settings import REFRESHERS_ONLY, Settings
 
@@ -19,8 +20,8 @@ SECRETS = {
 # Seconds that a reader takes to end: clients wait for content, and gunicorn gives them some more
 # (gunicorn.conf.py).
 GRACE = float(Settings.model_fields["miss_wait"].default) + 5
-# Seconds that one response of GitHub takes at the most.
-DEADLINE = float(Settings.model_fields["origin_deadline"].default)
+# Seconds after SIGTERM within which a refresher has ended, and a margin for its last writes.
+DEADLINE = PATIENCE + 5
 
 
 def program(name: str, nothing: str) -> Path:

@@ -38,7 +38,7 @@ def test_haproxy_waits_for_readers_longer_than_they_have_clients_wait() -> None:
 
 
 def test_haproxy_leaves_no_client_the_headers_that_readers_believe_of_it() -> None:
-    for header in ("X-Request-Id", "X-Forwarded-Host"):
+    for header in ("X-Request-Id", "X-Forwarded-Host", "X-Forwarded-For"):
         assert re.search(rf"^ +http-request set-header {header} \S+$", directives(), re.MULTILINE)
     set_proto = re.findall(r"http-request set-header X-Forwarded-Proto (.*)", directives())
     assert set_proto == ["http", "https if { ssl_fc }"]

@@ -54,6 +54,7 @@ def test_haproxy_says_who_the_client_is_whatever_the_client_says(tmp_path: Path)
     theirs = {
         "X-Request-Id": "theirs",
         "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-For": "192.0.2.1",
         "X-Forwarded-Proto": "gopher",
         "Host": "cache.example",
     }
@@ -62,6 +63,7 @@ def test_haproxy_says_who_the_client_is_whatever_the_client_says(tmp_path: Path)
         seen = answer.json()
         assert seen["X-Forwarded-Host"] == "cache.example"
         assert seen["X-Forwarded-Proto"] == "http"
+        assert seen["X-Forwarded-For"] == "127.0.0.1"
         assert re.fullmatch(r"[0-9a-f-]{36}", seen["X-Request-Id"])
         assert answer.headers["X-Request-Id"] == seen["X-Request-Id"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reader.status.diagnosis import Level
+from reader.status.statement import Level
 
 
 class Verdict(StrEnum):

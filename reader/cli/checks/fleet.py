@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.fleet.snapshot import Fleet
-from reader.status.diagnosis import Topic, diagnose
+from reader.status.diagnosis import diagnose
 from reader.status.formatting import about, listed, plural
+from reader.status.statement import Topic
 
 _LONG_QUEUE = 100
 # Topics of the status page's statements that other checks cover in their own words.

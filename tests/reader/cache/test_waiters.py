@@ -106,8 +106,8 @@ def test_without_a_wait_there_is_nothing_to_join() -> None:
 
 def test_the_estimate_is_that_of_the_waiter() -> None:
     waiters = Waiters()
-    assert waiters.seconds(USER) == 0
+    assert waiters.done_at(USER) == 0
     with waiters.waiting_for(USER, ONE) as waiter:
-        waiter.seconds = 7.5
-        assert waiters.seconds(USER) == 7.5
-    assert waiters.seconds(USER) == 0
+        waiter.done_at = 7.5
+        assert waiters.done_at(USER) == 7.5
+    assert waiters.done_at(USER) == 0

@@ -13,7 +13,9 @@ from reader.cli.checks.fleet import check_content, check_github, check_processes
 from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.fleet.neighbours import Neighbours
+from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import OriginView
+from shared.queue_order import Lane, Priority
 from shared.settings import REFRESHERS_ONLY
 from tests.builders import NOW, make_settings
 from tests.reader.status.fleets import (
@@ -303,7 +305,8 @@ class TestProcesses:
         assert [one[0] for one in found] == [Verdict.NOTE]
 
     def test_a_pause_a_long_queue_and_no_readers_are_warned_of(self) -> None:
-        fleet = make_fleet(suspended=True, queue_length=500, readers=[])
+        long = {(Lane.ON_DEMAND, Priority.STALE): Queued(500, 60.0)}
+        fleet = make_fleet(suspended=True, queue=long, readers=[])
         assert [one[0] for one in bad(check_processes(fleet))] == [Verdict.WARNING] * 3
 
     def test_a_deployment_under_way_is_noted(self) -> None:

@@ -27,13 +27,14 @@ from reader.status.page_input import NOTHING
 from refresher.storage.entry_writer import EntryWriter
 from scripts.embedded_redis import EmbeddedRedis
 from scripts.running import ROOT
-from shared import refresh_report
+from shared import refresh_report, spending
 from shared.outcomes import RefreshOutcome
 from shared.queueing import QUEUE
 from shared.redis import keys
 from shared.refresh_report import RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.spending import spenders
 from tests.builders import (
     absent_redis,
     make_entry,
@@ -413,6 +414,39 @@ class TestWarm:
         ended = run("warm", "--timeout", "0.3")
         assert ended.exit_code == 1
         assert "Not done in 300 ms: /, /orgs/Netflix" in ended.output
+
+
+class TestUsage:
+    """`cache usage`."""
+
+    @pytest.fixture(autouse=True)
+    def _spent(self, redis: Redis) -> None:
+        with redis.pipeline() as pipeline:
+            for resource, client, requests in ((MONA, "192.0.2.7", 1200), (ORG, None, 300)):
+                spent = dict.fromkeys(spenders(resource, client), requests)
+                spending.add(pipeline, spent, now=time.time())
+            pipeline.execute()
+
+    def test_names_paths_and_clients(self, run: Run) -> None:
+        lines = [re.split(" {2,}", line) for line in run("usage").output.splitlines()]
+        assert ["/users/mona", "1\u202f200", "80 %"] in lines
+        assert ["/orgs/Netflix", "300", "20 %"] in lines
+        assert ["192.0.2.7", "1\u202f200", "80 %"] in lines
+        assert ["tracked content", "300", "20 %"] in lines
+        assert lines[-1] == ["1\u202f500 requests to GitHub in the last hour."]
+
+    def test_is_json_for_programs(self, run: Run) -> None:
+        assert json.loads(run("usage", "--json").output) == {
+            "requests": 1500,
+            "paths": [
+                {"name": "/users/mona", "requests": 1200},
+                {"name": "/orgs/Netflix", "requests": 300},
+            ],
+            "clients": [
+                {"name": "192.0.2.7", "requests": 1200},
+                {"name": "tracked content", "requests": 300},
+            ],
+        }
 
 
 def test_refreshers_are_paused_and_resumed(redis: Redis, run: Run) -> None:

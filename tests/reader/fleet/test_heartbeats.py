@@ -1,5 +1,6 @@
 """Reader processes are shown while they report, and no longer."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +64,14 @@ def test_a_process_that_leaves_is_gone_at_once(redis: Redis) -> None:
     assert readers(redis) == [make_report(8)]
     assert redis.exists(keys.reader(make_report(7).id)) == 0
     leave(redis, "nobody")
+
+
+def test_a_report_of_a_newer_release_is_read_without_its_new_fields(redis: Redis) -> None:
+    own = make_report(refused={"too-late": 3})
+    say(redis, own, {})
+    stored = json.loads(redis.get(keys.reader(own.id)) or "")
+    redis.set(keys.reader(own.id), json.dumps(stored | {"mood": "good"}))
+    assert readers(redis) == [own]
 
 
 def test_a_silent_process_is_gone_when_its_report_expires(redis: Redis) -> None:

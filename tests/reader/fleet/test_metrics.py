@@ -10,14 +10,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.metrics import CONTENT_TYPE, PREFIX, expose
+from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
 from shared.budgets import CredentialBudget
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
-from shared.outcomes import FailureKind, RefreshOutcome, Served
+from shared.outcomes import FailureKind, RefreshOutcome, Refusal, Served
 from shared.point_buckets import Points
+from shared.queue_order import Lane, Priority
 from shared.refresh_report import KINDS
+from shared.spending import Spent
 from shared.version import VERSION
 from tests.builders import NOW, make_failure, make_metadata, tracked
 
@@ -25,7 +28,7 @@ ORG, REPOS = tracked("/orgs/Netflix"), tracked("/orgs/Netflix/repos")
 NOTHING = NodeView(Measures({}), {}, 1)
 
 # Labels that stand together, in the order that tests have their values in.
-ORDER = ("route", "kind", "outcome", "status", "credential", "class", "le")
+ORDER = ("route", "kind", "outcome", "status", "credential", "class", "lane", "priority", "le")
 Counts = Mapping[Measure, Mapping[Labels, float]]
 Samples = dict[str, dict[Labels, float]]
 
@@ -124,6 +127,7 @@ def test_how_much_there_is_in_a_node() -> None:
         (Measure.REQUEST_SECONDS, "request_duration_seconds", ("local",)),
         (Measure.ORIGIN_SECONDS, "origin_request_duration_seconds", ()),
         (Measure.REFRESH_SECONDS, "refresh_duration_seconds", ()),
+        (Measure.QUEUE_SECONDS, "queue_duration_seconds", ("on-demand", "waiting")),
     ],
 )
 def test_a_histogram_counts_up(measure: Measure, name: str, labels: Labels) -> None:
@@ -190,7 +194,7 @@ def test_what_redis_knows_of_the_fleet() -> None:
         {},
         tracked=[failing, TrackedView(REPOS, NOW, make_metadata())],
         budgets=[budget, replace(budget, resource_class="search", limit=30, remaining=29)],
-        queue_length=7,
+        queue={(Lane.ON_DEMAND, Priority.WAITING): Queued(7, 2.5)},
         suspended=True,
         origin_paused_until=NOW + 60,
         points=Points(tracked=66.5, on_demand=300),
@@ -210,10 +214,36 @@ def test_what_redis_knows_of_the_fleet() -> None:
     assert found["resource_failures_in_a_row"] == {(ORG.name,): 3, (REPOS.name,): 0}
     assert found["resource_retry_timestamp_seconds"] == {(ORG.name,): NOW + 8}
     assert found["queue_length"] == {(): 7}
+    assert found["queued_refreshes"] == {
+        (lane, priority): 7 * ((lane, priority) == ("on-demand", "waiting"))
+        for lane in Lane
+        for priority in Priority
+    }
+    assert found["queued_longest_seconds"]["on-demand", "waiting"] == 2.5
     assert found["refreshing_paused"] == {(): 1}
     assert found["origin_paused_until_timestamp_seconds"] == {(): NOW + 60}
     assert found["workers"] == {("idle",): 2, ("busy",): 1, ("suspended",): 0}
     assert found["readers"] == {(): 1}
+
+
+def test_refreshes_at_work_and_the_slots_are_those_of_all_refreshers() -> None:
+    many = replace(worker("busy"), slots=50, running={Lane.TRACKED: 2, Lane.ON_DEMAND: 30})
+    more = replace(worker("busy"), slots=20, running={Lane.ON_DEMAND: 1})
+    found = fleet_of({}, workers=[many, more, worker("busy")])
+    assert found["refreshes_running"] == {("tracked",): 2, ("large",): 0, ("on-demand",): 31}
+    assert found["refresh_slots"] == {(): 71}
+
+
+def test_refused_requests_are_counted_by_cause() -> None:
+    counts: Counts = {Measure.REFUSALS: {(Refusal.TOO_LATE,): 3, (Refusal.CLIENT_WAITS,): 2}}
+    assert node_of(counts)["refusals_total"] == {("too-late",): 3, ("client-waits",): 2}
+
+
+def test_no_label_is_a_path_or_an_address_of_a_client() -> None:
+    spent = Spent((("/users/mona", 7),), (("192.0.2.7", 7),), 7)
+    text = expose(NOTHING, [], Fleet(NOW, spent=spent))
+    assert b"mona" not in text
+    assert b"192.0.2.7" not in text
 
 
 def worker(state: str) -> WorkerView:

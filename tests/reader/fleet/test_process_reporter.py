@@ -15,7 +15,7 @@ from reader.fleet.process_reporter import ProcessReporter, ProcessState
 from reader.telemetry.counters import LocalCounters, RequestLabels, Route
 from reader.telemetry.process_files import ProcessFiles
 from shared.measures import Measure
-from shared.outcomes import Served
+from shared.outcomes import Refusal, Served
 from shared.version import VERSION
 from tests.builders import NOW, Clock, absent_redis
 from tests.reader import bench
@@ -126,6 +126,21 @@ def test_what_is_lately_forgets_what_was_long_ago(
     reporter.report()
     (found,) = readers(redis)
     assert (found.requests, found.content, found.hits) == (1, 0, 0)
+
+
+def test_refused_requests_of_the_last_minute_are_reported_by_cause(
+    redis: Redis, make_reporter: MakeReporter
+) -> None:
+    reporter = make_reporter()
+    reporter._counters.count(Measure.REFUSALS, Refusal.TOO_LATE)
+    for _ in range(12):  # the first sample of "lately" has it
+        reporter._samples.append(reporter._sample())
+    for cause in (Refusal.TOO_LATE, Refusal.TOO_LATE, Refusal.CLIENT_WAITS):
+        reporter._counters.count(Measure.REFUSALS, cause)
+    reporter._samples.append(reporter._sample())
+    reporter.report()
+    (found,) = readers(redis)
+    assert found.refused == {"too-late": 2, "client-waits": 1}
 
 
 def test_names_are_reported_once(redis: Redis, make_reporter: MakeReporter) -> None:

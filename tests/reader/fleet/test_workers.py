@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from reader.fleet.workers import workers
+from shared.queue_order import Lane
 from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect
@@ -118,6 +119,40 @@ def test_a_worker_says_how_wrong_its_clock_is_and_its_times_are_put_right(
     assert found.skew == 600
     assert found.heard_at == pytest.approx(before - 600, abs=2)
     assert found.started_at == pytest.approx(before - 600, abs=2)
+
+
+def test_a_refresher_reports_its_refreshes_at_work(redis: Redis, make_worker: MakeWorker) -> None:
+    make_worker("one")
+    report = [
+        "slots",
+        "50",
+        "running:tracked",
+        "2",
+        "running:large",
+        "0",
+        "running:on-demand",
+        "30",
+    ]
+    redis.hset(keys.refresher("one"), items=report)
+    (found,) = workers(redis)
+    assert (found.slots, found.at_work) == (50, 32)
+    assert found.running == {Lane.TRACKED: 2, Lane.ON_DEMAND: 30}
+
+
+def test_a_plain_worker_does_one_job_at_a_time(redis: Redis, make_worker: MakeWorker) -> None:
+    make_worker("idle")
+    make_worker("busy").set_state(WorkerStatus.BUSY)
+    assert [(one.name, one.slots, one.at_work) for one in workers(redis)] == [
+        ("busy", None, 1),
+        ("idle", None, 0),
+    ]
+
+
+def test_a_damaged_report_counts_as_none(redis: Redis, make_worker: MakeWorker) -> None:
+    make_worker("one")
+    redis.hset(keys.refresher("one"), items=["slots", "many", "running:tracked", "x"])
+    (found,) = workers(redis)
+    assert (found.slots, found.running) == (None, {})
 
 
 @pytest.mark.parametrize("damage", ["", "soon", "nan", "inf"])

@@ -57,6 +57,7 @@ def make_worker(**known: Any) -> WorkerView:
         "job": None,
         "done": 5,
         "failed": 0,
+        "slots": 50,
     }
     return WorkerView(**{**defaults, **known})
 

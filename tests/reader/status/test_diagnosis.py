@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from reader.status.diagnosis import Level, State, diagnose, state_of
+from reader.status.diagnosis import State, diagnose, state_of
+from reader.status.statement import Level
 from shared.outcomes import FailureKind
 from tests.builders import NOW
 from tests.reader.status.fleets import (

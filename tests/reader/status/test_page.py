@@ -5,13 +5,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, OnDemandView, OriginView, TrackedView
 from reader.status.budget_row import sparkline
 from reader.status.page import page_of
 from reader.status.page_input import NOTHING
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
-from shared.outcomes import FailureKind, RefreshOutcome
+from shared.outcomes import FailureKind, RefreshOutcome, Refusal
 from shared.point_buckets import Points
+from shared.queue_order import Lane, Priority
+from shared.spending import TRACKED, Spent
 from tests.builders import NOW, make_metadata, make_settings, on_demand
 from tests.reader.status.fleets import (
     failing_since,
@@ -121,11 +124,84 @@ def test_processes_of_one_node_are_one_row() -> None:
 
 
 def test_a_refresher_is_shown_with_its_job() -> None:
-    worker = make_worker(state="busy", job="refresh /orgs/Netflix/repos", failed=1)
+    worker = make_worker(slots=None, state="busy", job="refresh /orgs/Netflix/repos", failed=1)
     (shown,) = rows("workers", make_fleet(workers=[worker]))
     assert (shown["state"], shown["job"]) == ("busy", "refresh /orgs/Netflix/repos")
     assert shown["jobs"] == "5 done, 1 failed"
     assert shown["heard"] == "4 s ago"
+    assert (shown["work"], shown["at_work"], shown["slots"]) == ("one after the other", 1, None)
+
+
+def test_a_refresher_is_shown_with_its_refreshes_at_work() -> None:
+    running = {Lane.TRACKED: 3, Lane.LARGE: 1, Lane.ON_DEMAND: 8}
+    (shown,) = rows("workers", make_fleet(workers=[make_worker(slots=50, running=running)]))
+    assert (shown["work"], shown["by_lane"]) == (
+        "12 of 50 refreshes",
+        "3 tracked, 1 large, 8 on demand",
+    )
+
+
+def test_the_queue_is_shown_by_lane_and_priority_with_its_longest_wait() -> None:
+    queue = {
+        (Lane.TRACKED, Priority.STALE): Queued(1, 70.4),
+        (Lane.ON_DEMAND, Priority.WAITING): Queued(1200, 1.5),
+    }
+    shown = rows("queue", make_fleet(queue=queue))
+    assert [(one["name"], one["why"], one["queued"], one["longest"]) for one in shown] == [
+        ("tracked", "stale", "1 refresh", "1 min 10 s"),
+        ("on demand", "a client waits", "1\u202f200 refreshes", "2 s"),
+    ]
+
+
+def test_every_lane_priority_and_refusal_has_words() -> None:
+    queue = {(lane, priority): Queued(1, 0) for lane in Lane for priority in Priority}
+    readers = [make_reader(refused=dict.fromkeys(Refusal, 1))]
+    fleet = make_fleet(queue=queue, readers=readers)
+    assert len(rows("queue", fleet)) == len(queue)
+    assert {one["cause"] for one in rows("refusals", fleet)} == set(Refusal)
+
+
+def test_refused_requests_of_all_readers_are_shown_by_cause_in_words() -> None:
+    readers = [
+        make_reader(refused={"too-late": 3}),
+        make_reader(pid=12, refused={"client-waits": 7, "too-late": 2, "of-a-newer-release": 1}),
+    ]
+    shown = rows("refusals", make_fleet(readers=readers))
+    assert [(one["status"], one["name"], one["times"]) for one in shown] == [
+        (429, "one client waits for CLIENT_MAX_WAITING resources", "7"),
+        (503, "the turn would come after MISS_WAIT", "5"),
+    ]
+
+
+def test_what_is_left_of_the_minute_is_shown_for_each_party() -> None:
+    fleet = make_fleet(points=Points(66.9, 0.5), point_sizes=Points(80, 320))
+    shown = rows("minute", fleet)
+    assert [(one["name"], one["left"], one["bar"], one["level"]) for one in shown] == [
+        ("tracked content", "66 of 80", 84, "good"),
+        ("on-demand content", "0 of 320", 0, "warn"),
+    ]
+    assert rows("minute", make_fleet()) == []
+    without = make_fleet(points=Points(0, 10), point_sizes=Points(0, 400))
+    assert [one["party"] for one in rows("minute", without)] == ["on-demand"]
+
+
+class TestWhoUsesTheBudget:
+    FLEET = make_fleet(
+        spent=Spent((("/users/mona", 60), ("/", 15)), (("192.0.2.7", 60), (TRACKED, 15)), 75)
+    )
+
+    def test_is_shown_to_an_operator(self) -> None:
+        page = page_of(make_page_input(self.FLEET, is_operator=True))
+        assert [(one["name"], one["times"], one["part"]) for one in page["clients"]] == [
+            ("192.0.2.7", "60", "80 %"),
+            ("tracked content", "15", "20 %"),
+        ]
+
+    def test_is_shown_to_others_without_addresses_of_clients(self) -> None:
+        page = page_of(make_page_input(self.FLEET))
+        assert [one["name"] for one in page["paths"]] == ["/users/mona", "/"]
+        assert page["clients"] == []
+        assert "192.0.2.7" not in json.dumps(page)
 
 
 class TestBudgets:
@@ -205,17 +281,23 @@ def test_the_tiles_sum_up_the_fleet() -> None:
     fleet = make_fleet(
         readers=[make_reader(), make_reader(node="other:1", hits=100)],
         budgets=[make_budget(), make_budget(remaining=500)],
-        queue_length=3,
+        queue={
+            (Lane.TRACKED, Priority.STALE): Queued(1, 7.0),
+            (Lane.ON_DEMAND, Priority.WAITING): Queued(2, 1.5),
+        },
         origin=OriginView(NOW - 7, 304),
-        points=Points(66.9, 300),
+        workers=[
+            make_worker(slots=50, running={Lane.LARGE: 1, Lane.ON_DEMAND: 30}),
+            make_worker(slots=None, state="busy"),
+        ],
     )
     tiles = {one["key"]: (one["value"], one["detail"]) for one in rows("tiles", fleet)}
     assert tiles == {
         "requests": ("40.0", "2 nodes"),
         "hits": ("95 %", "in the last minute"),
-        "budget": ("10 %", "GitHub: 304, 7 s ago; this minute: 66 tracked, 300 on demand"),
-        "queue": ("3", "0 tracked in progress"),
-        "workers": ("2", "0 busy"),
+        "budget": ("10 %", "GitHub: 304, 7 s ago"),
+        "queue": ("3", "for 7 s at most"),
+        "workers": ("2", "32 of 51 refreshing"),
         "readers": ("2", "no scheduler"),
     }
 
@@ -252,8 +334,13 @@ def test_every_key_in_the_template_is_in_the_page() -> None:
         budgets=[make_budget()],
         timeline=[make_report()],
         on_demand=[OnDemandView(mona.name, 1, TrackedView(mona, NOW, make_metadata()))],
+        queue={(Lane.TRACKED, Priority.STALE): Queued(1, 7.0)},
+        readers=[make_reader(refused={"too-late": 3})],
+        points=Points(66.9, 0.5),
+        point_sizes=Points(80, 320),
+        spent=Spent((("/users/mona", 60),), (("192.0.2.7", 60),), 60),
     )
-    page = page_of(make_page_input(fleet))
+    page = page_of(make_page_input(fleet, is_operator=True))
     known = {"running", *page}
     for value in page.values():
         if isinstance(value, list):

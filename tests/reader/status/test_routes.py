@@ -15,8 +15,10 @@ from rq.suspension import is_suspended
 
 from reader.status.admin import COOKIE
 from reader.status.guesses import AT_ONCE
+from shared import spending
 from shared.queueing import FORGET_JOB, JOB
 from shared.redis import keys
+from shared.spending import spenders
 from tests.builders import absent_redis, make_entry, on_demand, queued_names, store_entry, tracked
 from tests.reader.conftest import MakeApp
 
@@ -53,6 +55,13 @@ def jobs(redis: Redis) -> list[tuple[str, Mapping[str, Any]]]:
     return found
 
 
+def spend(redis: Redis, client: str) -> None:
+    """A refresher reports a request to GitHub for which a client waited."""
+    with redis.pipeline() as pipeline:
+        spending.add(pipeline, dict.fromkeys(spenders(MONA, client), 1), now=time.time())
+        pipeline.execute()
+
+
 class TestWhoLooks:
     def test_everybody_may_unless_it_is_not_public(self, make_app: MakeApp) -> None:
         anybody = make_app().test_client()
@@ -80,6 +89,26 @@ class TestWhoLooks:
         assert somebody.get("/status.json", headers=BEARER).status_code == 200
         sign_in(somebody)
         assert "Tracked resources" in somebody.get("/status").text
+
+    def test_only_one_who_has_signed_in_sees_addresses_of_clients_on_a_public_page(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
+        spend(redis, "192.0.2.7")
+        for headers in ({}, BEARER):
+            for path in ("/status", "/status.json"):
+                assert "192.0.2.7" not in client.get(path, headers=headers).text
+        assert "192.0.2.7" not in client.get("/metrics").text
+        sign_in(client)
+        assert "192.0.2.7" in client.get("/status").text
+        assert client.get("/status.json").get_json()["clients"][0]["name"] == "192.0.2.7"
+
+    def test_all_who_may_see_a_page_that_is_not_public_see_addresses_of_clients(
+        self, redis: Redis, make_app: MakeApp
+    ) -> None:
+        spend(redis, "192.0.2.7")
+        somebody = make_app(status_public=False, admin_token=TOKEN).test_client()
+        assert "192.0.2.7" not in somebody.get("/status.json").text
+        assert "192.0.2.7" in somebody.get("/status.json", headers=BEARER).text
 
     def test_head_is_get_without_the_body(self, client: FlaskClient) -> None:
         assert client.head("/status").status_code == 200

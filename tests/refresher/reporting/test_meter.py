@@ -14,7 +14,7 @@ from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.transport import Transport
 from refresher.reporting.meter import Expense, Expenses, Meter
-from shared import measures
+from shared import measures, spending
 from shared.clock import SYSTEM
 from shared.measures import SUM, Measure
 from shared.outcomes import RefreshOutcome
@@ -129,6 +129,17 @@ class TestCounts:
         meter.flush()
         assert counts(redis, Measure.ORIGIN_REQUESTS) == {("200",): 1, ("304",): 1}
         assert counts(redis, Measure.ORIGIN_SECONDS) == {("0.5",): 2, (SUM,): 0.5}
+
+    def test_of_the_budgets_users_wait_for_a_redis_that_is_away(self, redis: Redis) -> None:
+        meter = Meter(absent_redis(), SYSTEM)
+        meter.spend(ORG, None, 3)
+        meter.flush()
+        meter.spend(ORG, None, 1)
+        meter._redis = redis
+        meter.flush()
+        meter.flush()
+        found = spending.read(redis, now=time.time(), count=10)
+        assert found.paths == ((ORG.name, 4),)
 
     def test_are_brought_before_the_end_of_a_long_job(self, redis: Redis, meter: Meter) -> None:
         meter.observe(make_exchange())

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from refresher.github.auth.credentials import Token
 from refresher.github.exchange import Exchange
 from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Cause, Ended, Reporter
-from shared import measures
+from shared import measures, spending
 from shared.clock import SYSTEM
 from shared.failure import Failure
 from shared.measures import Measure
@@ -21,6 +22,7 @@ from shared.redis import keys
 from shared.redis.store import EntryState
 from shared.refresh_report import RefreshReport, ask_for_record, record_from, timeline
 from shared.resources.resource import Resource
+from shared.spending import RENEWALS, TRACKED
 from tests.builders import absent_redis, make_metadata
 from tests.refresher.workbench import ORG, REPOS, USER_VIEW
 
@@ -68,6 +70,18 @@ def counts(redis: Redis, measure: Measure) -> Mapping[tuple[str, ...], float]:
 def fields(record: logging.LogRecord) -> dict[str, Any]:
     found: dict[str, Any] = record.fields  # type: ignore[attr-defined]
     return found
+
+
+def test_requests_are_counted_for_those_who_caused_them(redis: Redis, reporter: Reporter) -> None:
+    waited_for = replace(reporter, cause=Cause(client="192.0.2.7"))
+    for one, resource in ((waited_for, USER_VIEW), (waited_for, ORG), (reporter, USER_VIEW)):
+        with one.reporting(resource) as running:
+            observe(one, exchange(304))
+            running.ended = Ended(RefreshOutcome.UNCHANGED)
+    report(reporter, Ended(RefreshOutcome.FRESH), USER_VIEW)  # asks GitHub for nothing
+    found = spending.read(redis, now=time.time(), count=10)
+    assert found.paths == ((USER_VIEW.name, 2), (ORG.name, 1))
+    assert set(found.clients) == {("192.0.2.7", 1), (RENEWALS, 1), (TRACKED, 1)}
 
 
 def test_a_whole_report(reporter: Reporter, redis: Redis) -> None:
