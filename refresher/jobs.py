@@ -1,8 +1,10 @@
 """The jobs that RQ runs. Readers know them only by their dotted names."""
 
 import logging
+from contextlib import suppress
 from logging.config import dictConfig
 
+from redis import RedisError
 from rq import get_current_job
 from rq.suspension import is_suspended
 
@@ -12,6 +14,7 @@ from refresher.reporting.reporter import NO_CAUSE, Cause, Ended
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
 from shared.queueing import CLIENT, FORM, REQUEST_ID, QueueLimits, RefreshQueue
+from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
@@ -42,6 +45,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
         return _refresh(process, resource, force=force, fresh_after=fresh_after)
     finally:
         if is_work_horse():
+            _end_wait(process, resource)
             process.flush()
 
 
@@ -58,6 +62,14 @@ def _refresh(
             running.ended = Ended(RefreshOutcome.PAUSED)
         return RefreshOutcome.PAUSED
     return refresh_resource(resource, context, force=force, fresh_after=fresh_after)
+
+
+def _end_wait(process: RefresherProcess, resource: Resource) -> None:
+    """Note that the job's client waits no more; `RefreshWorker` does it for its own jobs."""
+    client = _cause().client
+    if client is not None:
+        with suppress(RedisError):  # the wait ends by itself
+            process.redis.zrem(keys.waits(client), resource.id)
 
 
 def forget(name: str) -> str:

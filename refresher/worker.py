@@ -28,6 +28,7 @@ from refresher.dispatch.job_records import JobRecords, RunningJob
 from refresher.dispatch.pace import Pace
 from refresher.dispatch.slots import Slots
 from refresher.dispatch.take import JobTaker, TakenJob
+from refresher.dispatch.ticker import Ticker
 from refresher.process import RefresherProcess, serve
 from refresher.reporting.meter import Meter
 from refresher.visibility.privileges import ADVICE, found_since
@@ -48,6 +49,9 @@ _LOG_FORMATS = ("logging_level", "date_format", "log_format")
 PATIENCE = 25.0
 # Seconds for which the report of a refresher is kept.
 _REPORT_KEPT_S = 600
+# Seconds between two runs of RQ's maintenance: until the registration of a killed refresher is
+# removed, the queue counts it, and estimates waits that are too short.
+_MAINTENANCE = 60
 # Seconds after which a job counts as hung: the time limit of a refresh has not ended it.
 _HUNG = JOB_TIMEOUT.total_seconds() + 60
 
@@ -148,6 +152,7 @@ class RefreshWorker(SimpleWorker):
     def _make(self, process: RefresherProcess) -> None:
         settings = process.settings
         self._process = process
+        self.maintenance_interval = min(self.maintenance_interval, _MAINTENANCE)
         self._pace = Pace()
         self._records = JobRecords(self, clock=SYSTEM)
         self._slots = Slots(settings.refresh_concurrency, reserve=settings.budget_reserve)
@@ -160,34 +165,35 @@ class RefreshWorker(SimpleWorker):
             clock=SYSTEM,
         )
         self._done = 0
-        self._ticked_at = -math.inf
         self._until_redis_answers(lambda: process.fleet_clock.measure(self.connection))
         self._began = process.clock.now()
 
     def _serve(self, process: RefresherProcess, *, burst: bool) -> None:
         dispatcher = self._dispatcher
-        while not self._stop_requested:
+        ticker = Ticker(lambda: self._tick(process), pause=TICK)
+        ticker.start()
+        while not self._stop_requested and ticker.error is None:
             is_there = dispatcher.step(is_patient=not burst)
-            if SYSTEM.monotonic() - self._ticked_at >= TICK:
-                self._tick(process)
             if burst and is_there and dispatcher.is_idle:
                 break
             if burst:
                 dispatcher.wait_until_idle(TICK)
+            if self._records.oldest > _HUNG:
+                log.error("a refresh hangs for %.0f s: this refresher ends", self._records.oldest)
+                self.request_stop(None, None)
         self._finish(process)
+        ticker.stop()
+        if ticker.error is not None:
+            raise ticker.error
 
     def _finish(self, process: RefresherProcess) -> None:
-        deadline = SYSTEM.monotonic() + PATIENCE
-        while SYSTEM.monotonic() < deadline and not self._dispatcher.wait_until_idle(TICK):
-            self._tick(process)
-        if not self._dispatcher.is_idle:
+        if not self._dispatcher.wait_until_idle(PATIENCE):
             log.warning("refreshes are still running after %.0f s: their locks expire", PATIENCE)
         self._dispatcher.take()  # takes nothing any more: writes what is to be written
         process.flush()
 
     def _tick(self, process: RefresherProcess) -> None:
         """Once a second: heartbeat, registrations, pace, what the status page shows."""
-        self._ticked_at = SYSTEM.monotonic()
         running = self._dispatcher.running
         busy = WorkerStatus.BUSY if any(running.values()) else WorkerStatus.IDLE
         state = WorkerStatus.SUSPENDED if self._dispatcher.is_suspended else busy
@@ -213,9 +219,6 @@ class RefreshWorker(SimpleWorker):
             self.run_maintenance_tasks()
         process.flush()
         self._check_privileges(process)
-        if self._records.oldest > _HUNG and not self._stop_requested:
-            log.error("a refresh hangs for %.0f s: this refresher ends", self._records.oldest)
-            self.request_stop(None, None)
 
     def _add_report(
         self, pipeline: Pipeline, process: RefresherProcess, running: Mapping[Lane, int]

@@ -150,6 +150,7 @@ if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 then return {'suspended', 
 local old = redis.call('GET', KEYS[5])
 if old and ARGV[18] == '' then
   if redis.call('LPOS', KEYS[1], old) then
+    redis.call('SET', KEYS[4], 1, 'NX', 'PX', ARGV[14])  -- other processes need not ask, too
     local place_of_old = redis.call('HGET', KEYS[6], old)
     local its = string.match(place_of_old or '', '%S+ (%S+)')
     local score = its and tonumber(redis.call('ZSCORE', order .. its, old))

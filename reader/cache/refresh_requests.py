@@ -59,6 +59,9 @@ class RefreshRequests:
     def request_all(self, checked: Sequence[Checked], *, now: float) -> None:
         """Enqueue the refreshes that are due, in one round trip; may raise `redis.RedisError`.
 
+        Of all processes of a fleet one requests a refresh, and the others see that it did, although
+        each of them finds it due once a second.
+
         Args:
             checked: resources with their states.
             now: Unix time in seconds.
@@ -72,7 +75,7 @@ class RefreshRequests:
                     request_id=one.request_id,
                 )
                 for one in checked
-                if is_due(one.state, now=now, is_wanted=one.is_wanted)
+                if not one.state.is_asked and is_due(one.state, now=now, is_wanted=one.is_wanted)
             ]
         )
 

@@ -7,6 +7,7 @@ first read of a miss, one after the other, so a slow Redis never has more than o
 import logging
 from collections.abc import Callable, Sequence
 from threading import Condition, Event, Thread
+from typing import NamedTuple
 
 from redis import RedisError
 
@@ -24,6 +25,20 @@ log = logging.getLogger("reader")
 
 TICK = 1.0  # seconds
 _CHECKS_AT_ONCE = 100
+
+
+class _Due(NamedTuple):
+    """A scheduled check.
+
+    Args:
+        resource: to check.
+        request_id: of the first request that found it due, if any.
+        is_requested: a client requests it.
+    """
+
+    resource: Resource
+    request_id: str | None
+    is_requested: bool
 
 
 class Synchronizer:
@@ -57,8 +72,7 @@ class Synchronizer:
         self._refresh_requests = refresh_requests
         self._counters = counters
         self._clock = clock
-        # Scheduled checks, each with the id of the first request that found it due, if any.
-        self._due: dict[str, tuple[Resource, str | None]] = {}
+        self._due: dict[str, _Due] = {}  # scheduled checks, by the id of the resource
         self._condition = Condition()
         self._stopped = Event()
         self._away_since: float | None = None
@@ -86,16 +100,28 @@ class Synchronizer:
         """How often a loss of announcements was found; the subscriber then subscribes again."""
         return self._losses
 
-    def schedule_check(self, resource: Resource, request_id: str | None = None) -> None:
+    def schedule_check(
+        self, resource: Resource, request_id: str | None = None, *, is_requested: bool = True
+    ) -> None:
         """Schedule a check of a resource and return at once; many calls make one check.
+
+        A check without a client's request brings memory up to date, but requests no refresh of
+        on-demand content. Otherwise, after an outage of Redis, all that is in memory would be
+        refreshed, and what clients do request would wait for that.
 
         Args:
             resource: to check.
             request_id: of the request that found it due.
+            is_requested: a client requests the resource.
         """
+        new = _Due(resource, request_id, is_requested)
         with self._condition:
-            _, first = self._due.get(resource.id, (resource, None))
-            self._due[resource.id] = (resource, first or request_id)
+            before = self._due.get(resource.id, new)
+            self._due[resource.id] = _Due(
+                resource,
+                before.request_id or request_id,
+                before.is_requested or is_requested,
+            )
             self._condition.notify()
 
     def announced(self, resource: Resource | None, number: int) -> None:
@@ -111,7 +137,7 @@ class Synchronizer:
             return
         self._waiters.notify(resource)
         if self._local.peek(resource) is not None or resource.tracked:
-            self.schedule_check(resource)
+            self.schedule_check(resource, is_requested=False)
 
     def subscribed(self) -> None:
         """Check everything: announcements before this subscription were lost."""
@@ -120,7 +146,7 @@ class Synchronizer:
     def _schedule_all_checks(self) -> None:
         self._waiters.notify_all()
         for resource in {*self._catalogue.tracked, *self._local.resources()}:
-            self.schedule_check(resource)
+            self.schedule_check(resource, is_requested=False)
 
     def _run(self) -> None:
         next_tick = 0.0
@@ -161,7 +187,7 @@ class Synchronizer:
         for resource in self._catalogue.tracked:
             held = self._local.peek(resource)
             if held is None or held.is_due(now):
-                self.schedule_check(resource)
+                self.schedule_check(resource, is_requested=False)
         pulse = self._store.pulse()
         self._find_losses(pulse.changes)
         self._local.drop_unasked(now)
@@ -187,19 +213,21 @@ class Synchronizer:
         for at in range(0, len(due), _CHECKS_AT_ONCE):
             self._check(due[at : at + _CHECKS_AT_ONCE])
 
-    def _check(self, due: Sequence[tuple[Resource, str | None]]) -> None:
+    def _check(self, due: Sequence[_Due]) -> None:
         try:
-            states = self._store.states([resource for resource, _ in due])
+            states = self._store.states([one.resource for one in due])
             self._counters.count(Measure.REDIS_READS, "look", by=len(due))
             checked = []
-            for (resource, request_id), state in zip(due, states, strict=True):
+            for one, state in zip(due, states, strict=True):
+                resource = one.resource
                 self._update_local(resource, state, self._clock())
-                is_wanted = self._is_wanted(resource)
-                checked.append(Checked(resource, state, is_wanted, request_id))
+                if self._may_request(one, state):
+                    is_wanted = self._is_wanted(resource)
+                    checked.append(Checked(resource, state, is_wanted, one.request_id))
             self._refresh_requests.request_all(checked, now=self._clock())
         except RedisError:
-            for resource, _ in due:
-                self._local.postpone(resource, self._clock() + TICK)
+            for one in due:
+                self._local.postpone(one.resource, self._clock() + TICK)
             raise
 
     def _update_local(self, resource: Resource, state: EntryState, now: float) -> None:
@@ -225,6 +253,12 @@ class Synchronizer:
         if entry is not None:
             self._local.put(resource, entry, self._clock())
             self._waiters.notify(resource)
+
+    def _may_request(self, due: _Due, state: EntryState) -> bool:
+        """Whether the check may request a refresh of its resource."""
+        if due.is_requested or due.resource.tracked or state.invalidated_by is not None:
+            return True
+        return self._waiters.has_waiter(due.resource)
 
     def _is_wanted(self, resource: Resource) -> bool:
         """Whether it is tracked, in memory, or waited for."""

@@ -4,5 +4,6 @@
 - `take`: takes the next jobs from the queue, in one round trip.
 - `dispatcher`: hands them to threads, and takes the next ones when these end.
 - `job_records`: what RQ's own tools show of running and ended jobs.
+- `ticker`: runs what is due once a second.
 - `pace`: how long refreshes take, for those who wait.
 """

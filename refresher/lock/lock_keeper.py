@@ -6,7 +6,7 @@ from threading import Condition, Thread
 from typing import Protocol
 
 # Locks that are extended at once: if Redis is slow, one after the other would expire.
-_AT_ONCE = 8
+_AT_ONCE = 25
 
 
 class Extendable(Protocol):

@@ -32,6 +32,7 @@ class EntryState:
             handled; None if every invalidation is handled.
         forgotten: versions up to this one must not be served any more; 0 if there are none.
         is_complete: the entry holds all that this process derives for its kind.
+        is_asked: a refresh was requested or done a moment ago; a further request would be dropped.
         left_until: Unix time in seconds before which an incomplete entry is not rebuilt, because
             a release that derives something else stored it.
     """
@@ -42,6 +43,7 @@ class EntryState:
     forgotten: int = 0
     is_complete: bool = True
     left_until: float = 0
+    is_asked: bool = False
 
     def is_current(self, now: float) -> bool:
         """Whether there is an entry that is fresh, not invalidated, and not to be completed now.
@@ -231,7 +233,7 @@ class Store:
         beside: Sequence[bytes | None],
         resumed_at: float,
     ) -> EntryState:
-        failure, invalidated_by, forgotten = beside
+        failure, invalidated_by, forgotten, asked = beside
         metadata = _metadata(resource, entry)
         if metadata is not None:
             metadata = self._lifetimes.bound(resource, metadata)
@@ -240,6 +242,7 @@ class Store:
             _failure(failure, resumed_at),
             None if invalidated_by is None else invalidated_by.decode(),
             int(forgotten or 0),
+            is_asked=asked is not None,
         )
         if metadata is None or is_complete(resource, metadata):
             return state
@@ -251,7 +254,8 @@ class Store:
 
 def _beside(resource: Resource) -> list[str]:
     """The keys that hold what is known of a resource beside its entry."""
-    return [keys.failure(resource), keys.invalidated_by(resource), keys.forgotten(resource)]
+    beside = (keys.failure, keys.invalidated_by, keys.forgotten, keys.asked)
+    return [key(resource) for key in beside]
 
 
 def is_complete(resource: Resource, metadata: Metadata) -> bool:

@@ -45,10 +45,12 @@ class Relay:
     Args:
         relays: the thread to live in.
         target: port on 127.0.0.1.
+        delay: seconds that each piece is delayed, in each direction.
     """
 
-    def __init__(self, relays: RelayLoop, target: int) -> None:
+    def __init__(self, relays: RelayLoop, target: int, *, delay: float = DELAY) -> None:
         self._relays = relays
+        self._delay = delay
         self._target = target
         self._mode: Mode = "pass"
         self._writers: set[asyncio.StreamWriter] = set()
@@ -126,7 +128,7 @@ class Relay:
     async def _pass_on(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
         while piece := await source.read(_PIECE):
             if self._mode == "delay":
-                await asyncio.sleep(DELAY)
+                await asyncio.sleep(self._delay)
             while self._mode == "stall":
                 await asyncio.sleep(_PAUSE)
             await self._write(piece, to)

@@ -23,6 +23,7 @@ from tests.chaos.schedule import CALM, LINKS, READERS, REFRESHERS, Episode, Faul
 from tests.chaos.visitors import Visitor
 from tests.chaos.world import World
 from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.left_of_jobs import left_of_jobs
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -150,8 +151,8 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Component
             for number in range(len(READERS) * _CLIENTS)
         ]
         for number in range(len(READERS) * _VISITORS):
-            reader = number % len(READERS)
-            clients.append(Visitor(number, reader, parts.readers[reader].url, history))
+            place = number % len(READERS)
+            clients.append(Visitor(number, place, parts.readers[place].url, history))
         for client in clients:
             client.start()
             stack.callback(client.stop)
@@ -202,7 +203,7 @@ class _Runner:
             one.stop()
         deadline = time.monotonic() + _EMPTY_WITHIN
         with self.parts.fleet.redis() as redis:
-            while (left := watching.left_of_jobs(redis)) and time.monotonic() < deadline:
+            while (left := left_of_jobs(redis)) and time.monotonic() < deadline:
                 time.sleep(0.25)
         self.history.left += left
 

@@ -44,8 +44,10 @@ class WatchedSynchronizer(Synchronizer):
         self.announcements: SimpleQueue[tuple[Resource | None, int]] = SimpleQueue()
         self.failures: SimpleQueue[Exception] = SimpleQueue()
 
-    def schedule_check(self, resource: Resource, request_id: str | None = None) -> None:
-        super().schedule_check(resource, request_id)
+    def schedule_check(
+        self, resource: Resource, request_id: str | None = None, *, is_requested: bool = True
+    ) -> None:
+        super().schedule_check(resource, request_id, is_requested=is_requested)
         self.wanted.put(resource)
 
     def subscribed(self) -> None:

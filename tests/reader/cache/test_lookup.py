@@ -446,15 +446,15 @@ def client_waits(redis: Redis) -> Bench:
 
 
 def timed_out(redis: Redis) -> Bench:
-    """The refresh takes 10 s; a second after it was requested, the time of the wait is up."""
+    """The refresh takes 10 s; 7 s after it was requested, the time of the wait is up."""
     set_pace(redis, 5)
-    seconds = iter([0.0] * 5 + [1.0] * 3)
-    return Bench(redis, miss_wait=0.01, stopwatch=lambda: next(seconds))
+    seconds = iter([0.0] * 5 + [7.0] * 3)
+    return Bench(redis, miss_wait=6, stopwatch=lambda: next(seconds))
 
 
 def too_late(redis: Redis) -> Bench:
     set_pace(redis, 20)
-    return Bench(redis, queue_limits=QueueLimits(miss_wait=10))
+    return Bench(redis, miss_wait=10)
 
 
 def queue_full(redis: Redis) -> Bench:
@@ -495,7 +495,7 @@ REFUSALS = {
     # Two jobs of 2.5 s until the turn, and 2.5 s of its own: 7.5.
     Refusal.CLIENT_WAITS: Refused(client_waits, 429, "8"),
     # Its own refresh is the next, and both estimates are 5 s.
-    Refusal.TIMED_OUT: Refused(timed_out, 503, "9"),
+    Refusal.TIMED_OUT: Refused(timed_out, 503, "3"),
     Refusal.TOO_LATE: Refused(too_late, 503, "40"),
     Refusal.QUEUE_FULL: Refused(queue_full, 503, "5"),
     Refusal.SUSPENDED: Refused(suspended, 503, "60"),

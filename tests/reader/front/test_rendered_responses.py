@@ -476,7 +476,7 @@ def test_the_look_that_a_request_finds_due_is_in_its_name(reader: Reader) -> Non
     reader.bench.clock.now = held.check_at
     responses.tick()
     found(responses, "/", "X-Request-Id: abc-123")
-    assert synchronizer._due[tracked("/").id] == (tracked("/"), "abc-123")
+    assert synchronizer._due[tracked("/").id] == (tracked("/"), "abc-123", True)
 
 
 def test_the_look_is_in_the_name_that_the_answer_was_given(reader: Reader) -> None:
@@ -486,7 +486,7 @@ def test_the_look_is_in_the_name_that_the_answer_was_given(reader: Reader) -> No
     reader.bench.clock.now = held.check_at
     responses.tick()
     assert id_of(responses) == b"an-id"
-    assert synchronizer._due[tracked("/").id] == (tracked("/"), "an-id")
+    assert synchronizer._due[tracked("/").id] == (tracked("/"), "an-id", True)
 
 
 def test_a_response_carries_the_counter_of_its_labels(reader: Reader) -> None:
