@@ -126,7 +126,7 @@ def test_locks_are_kept_and_nothing_is_fetched_twice_while_redis_responds_after_
             with waiting_clients([reader.url], USERS) as clients:
                 eventually(lambda: github.counters()["in_flight"] == len(USERS), within=60)
                 quick = fleet.worker()  # it would take over what is not locked any more
-                time.sleep(1.5 * lock_ttl)
+                time.sleep(lock_ttl)
                 github.clear_faults()
                 clients.responses(within=20)
             assert [github.page_requests(path) for path in USERS] == [1] * len(USERS)
