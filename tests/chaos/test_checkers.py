@@ -11,6 +11,7 @@ from tests.chaos.history import (
     History,
     Inflicted,
     Item,
+    Miss,
     Published,
     Recovery,
     Sample,
@@ -121,6 +122,16 @@ def test_two_fetches_at_once_that_were_both_stored_are_found() -> None:
     assert checkers.one_fetch_at_a_time(History(stored=reports[:1], fetches=together)) == []
 
 
+def test_a_connection_that_a_later_refresh_uses_is_another_fetch() -> None:
+    reports = [Stored(REPOS, 0, 1, "one"), Stored(REPOS, 1.1, 2, "two"), Stored(REPOS, 0, 3, "old")]
+    kept = [Fetch(REPOS, 0.1, 0.9, 1), Fetch(REPOS, 1.2, 1.9, 1)]
+    assert checkers.one_fetch_at_a_time(History(stored=reports[:2], fetches=kept)) == []
+    # Two pages by a refresher that was stopped in between.
+    stopped = [Fetch(REPOS, 0.1, 0.2, 2), Fetch(REPOS, 2.8, 2.9, 2)]
+    found = checkers.one_fetch_at_a_time(History(stored=reports[1:], fetches=kept[1:] + stopped))
+    assert found == ["/orgs/Netflix/repos: jobs old and two at 0.00"]
+
+
 def test_a_reader_that_stays_behind_is_found() -> None:
     history = History(
         [
@@ -147,6 +158,49 @@ def test_a_request_without_an_answer_is_found_unless_its_reader_was_killed() -> 
     assert checkers.answers_come(history, slowness=1) == []
 
 
+def make_miss(at: float, *, visitor: int = 1, status: int | None = 404, retry: str = "") -> Miss:
+    return Miss(visitor, 0, "/users/x", at, at + 0.1, status, retry)
+
+
+def test_a_refusal_that_does_not_say_when_to_come_again_is_found() -> None:
+    fine = [make_miss(1), make_miss(2, status=503, retry="1"), make_miss(3, status=429, retry="9")]
+    assert checkers.misses_are_served_or_put_off(History(misses=fine)) == []
+    for wrong in (make_miss(4, status=503), make_miss(4, status=500, retry="1")):
+        assert len(checkers.misses_are_served_or_put_off(History(misses=[*fine, wrong]))) == 1
+
+
+def test_a_visitor_without_a_response_is_found_unless_its_reader_was_killed() -> None:
+    history = History(misses=[make_miss(2, status=None)])
+    assert len(checkers.answers_come(history, slowness=1)) == 1
+    history.inflicted = [inflicted("reader-0", 1, 3)]
+    assert checkers.answers_come(history, slowness=1) == []
+
+
+def test_a_visitor_that_is_not_served_after_a_healing_is_found() -> None:
+    history = History(
+        misses=[make_miss(9), make_miss(12, status=503, retry="1"), make_miss(20)],
+        recoveries=[Recovery(10, 21)],
+    )
+    assert checkers.everyone_gets_a_turn(history, bound=11) == []
+    assert len(checkers.everyone_gets_a_turn(history, bound=10)) == 1
+    history.misses.pop()
+    assert checkers.everyone_gets_a_turn(history, bound=11) == [
+        "visitor 1: served never, healed at 10.00"
+    ]
+
+
+def test_a_visitor_that_is_served_much_less_than_the_others_is_found() -> None:
+    many = [make_miss(n, visitor=visitor) for n in range(20) for visitor in (1, 2, 3)]
+    assert checkers.everyone_gets_a_turn(History(misses=many), bound=9) == []
+    few = [make_miss(n, visitor=4) for n in range(7)]
+    assert len(checkers.everyone_gets_a_turn(History(misses=many + few), bound=9)) == 1
+
+
+def test_what_is_left_of_jobs_is_found() -> None:
+    assert checkers.nothing_is_left(History()) == []
+    assert checkers.nothing_is_left(History(left=["rq:job:x"])) == ["rq:job:x"]
+
+
 def test_a_process_that_grows_is_found() -> None:
     steady = [Sample(10 * n, "reader", 100_000_000, 30, 20) for n in range(12)]
     assert checkers.nothing_leaks(History(samples=steady)) == []
@@ -158,3 +212,6 @@ def test_a_process_that_grows_is_found() -> None:
 def test_keys_that_grow_in_number_are_found() -> None:
     assert checkers.nothing_leaks(History(keys=[(0, {"ours:entry": 9})])) == []
     assert len(checkers.nothing_leaks(History(keys=[(0, {"ours:entry": 900})]))) == 1
+    names = [replace(make_miss(0), path=f"/users/{n}") for n in range(900)]
+    assert checkers.nothing_leaks(History(keys=[(0, {"ours:entry": 900})], misses=names)) == []
+    assert len(checkers.nothing_leaks(History(keys=[(0, {"ours:places": 90})], misses=names))) == 1

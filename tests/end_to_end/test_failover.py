@@ -16,14 +16,18 @@ import pytest
 
 from scripts.embedded_redis import EmbeddedRedis
 from tests.end_to_end.fleet import Fleet, Reader, Running
+from tests.end_to_end.left_of_jobs import left_of_jobs
 from tests.end_to_end.load import Load
 from tests.end_to_end.sentinels import Replicated
 from tests.end_to_end.up_to_date import await_up_to_date
+from tests.end_to_end.waiting_clients import waiting_clients
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
 PATHS = ["/", "/orgs/Netflix", "/orgs/Netflix/members", REPOS, "/view/top/3/stars"]
+USERS = [f"/users/u{number}" for number in range(20)]
+ANY_USER = "^/users/u"
 SECOND_PAGE = "organizations/913567/repos.*page=2"
 DOCTOR = ["flask", "--app", "reader", "cache", "doctor"]
 RQ_INFO = ["rq", "info", "--config", "refresher.rq_config"]
@@ -63,17 +67,21 @@ def test_no_reader_fails_and_refreshing_resumes_when_the_master(
     github: FakeGitHubProcess,
 ) -> None:
     scheduler = fleet.scheduler()
-    with loads(readers) as given:
-        # One worker is in the middle of a list, the other waits for a job.
-        github.fault("hang", path=SECOND_PAGE)
-        github.mutate("star", repo=120, by=5)
-        eventually(lambda: github.counters()["hanging"] > 0)
+    github.fault("hang", path=SECOND_PAGE)
+    github.fault("slow", path=ANY_USER, delay=120)
+    github.mutate("star", repo=120, by=5)
+    eventually(lambda: github.counters()["hanging"] > 0)
+    urls = [reader.url for reader in readers]
+    with loads(readers) as given, waiting_clients(urls, USERS) as clients:
+        # A worker is in the middle of a list, and twenty clients wait.
+        eventually(lambda: github.counters()["in_flight"] > len(USERS))
         master = replicated.master()
         os.kill(master.pid, number)
         eventually(lambda: replicated.has_failed_over(master), what="there is a new master")
         began = time.monotonic()
         github.clear_faults()
         await_up_to_date(github, *readers, within=RESUMED)
+        clients.responses(within=RESUMED)
         resumed = time.monotonic() - began
         if number is signal.SIGSTOP:
             wakes_up(master, replicated, readers, github)
@@ -81,6 +89,8 @@ def test_no_reader_fails_and_refreshing_resumes_when_the_master(
     for load in given:
         assert load.outcome.failures == []
     assert resumed < RESUMED
+    with fleet.redis() as redis:
+        eventually(lambda: left_of_jobs(redis) == [], what="nothing is left of the jobs")
     for process in (*workers, scheduler):
         assert process.process.poll() is None, process.output
     for command in (DOCTOR, RQ_INFO):

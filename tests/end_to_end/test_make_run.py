@@ -59,7 +59,7 @@ def test_one_command_runs_everything_and_one_ctrl_c_stops_it(
         again.kill()
 
 
-def test_ctrl_c_leaves_no_work_horse_behind_in_the_middle_of_a_fetch(
+def test_ctrl_c_in_the_middle_of_a_fetch_leaves_no_process_behind(
     tmp_path: Path, github: FakeGitHubProcess
 ) -> None:
     github.fault("hang", path="/orgs/Netflix/repos")

@@ -111,8 +111,10 @@ def test_twenty_clients_that_wait_while_redis_loses_its_data_are_served(
 def test_locks_are_kept_and_nothing_is_fetched_twice_while_redis_responds_after_a_second(
     tmp_path: Path, github: FakeGitHubProcess
 ) -> None:
-    lock_ttl = 4
-    with Fleet(tmp_path, github.url, CACHE_TTL=600, ON_DEMAND_TTL=600, LOCK_TTL=lock_ttl) as fleet:
+    lock_ttl = 10
+    settings = {"CACHE_TTL": 600, "ON_DEMAND_TTL": 600, "ORIGIN_READ_TIMEOUT": 90}
+    settings |= {"ORIGIN_DEADLINE": 120, "LOCK_TTL": lock_ttl}
+    with Fleet(tmp_path, github.url, **settings) as fleet:
         reader = fleet.reader()
         relays = RelayLoop()
         with closing(Relay(relays, fleet.redis_server.port, delay=0.5)) as relay:
@@ -124,7 +126,7 @@ def test_locks_are_kept_and_nothing_is_fetched_twice_while_redis_responds_after_
             with waiting_clients([reader.url], USERS) as clients:
                 eventually(lambda: github.counters()["in_flight"] == len(USERS), within=60)
                 quick = fleet.worker()  # it would take over what is not locked any more
-                time.sleep(3 * lock_ttl)
+                time.sleep(lock_ttl)
                 github.clear_faults()
                 clients.responses(within=20)
             assert [github.page_requests(path) for path in USERS] == [1] * len(USERS)

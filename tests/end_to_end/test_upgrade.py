@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 
+from shared.queueing import JOB, QUEUE
 from shared.redis import keys
+from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from shared.stored_form import SCHEMA
+from tests.builders import on_demand
 from tests.end_to_end.balancer import haproxy
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
+from tests.end_to_end.left_of_jobs import left_of_jobs
 from tests.end_to_end.load import Load
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
@@ -177,3 +183,18 @@ def test_a_view_that_a_release_adds_appears_after_one_refresh_and_no_request_fai
         eventually(lambda: load.has_answered(answered + 50))
     assert load.outcome.failures == []
     assert not any("Traceback" in running.output for running in (first, second, new_worker))
+
+
+def test_jobs_that_a_release_without_an_order_has_queued_are_done_and_leave_nothing(
+    fleet: Fleet,
+) -> None:
+    """That release put jobs only into RQ's list."""
+    users = [on_demand(f"/users/u{number}") for number in range(5)]
+    fleet.worker()
+    with fleet.redis() as redis:
+        queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+        for user in users:
+            queue.enqueue(JOB, user.name, result_ttl=0)
+        store = Store(redis)
+        eventually(lambda: all(store.state(user).metadata for user in users))
+        eventually(lambda: left_of_jobs(redis) == [], what="nothing is left of the jobs")
