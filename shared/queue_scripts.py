@@ -106,21 +106,32 @@ local function turn_of(client)
   return math.max(math.floor(present), last) + 1
 end
 
+-- A number that was stored, within bounds; `otherwise` if it is damaged or absent.
+local function number_in(text, otherwise, most)
+  local number = tonumber(text or '')
+  if not number or number ~= number or number < 0 then return otherwise end
+  return math.min(number, most)
+end
+
 -- Seconds until it is the turn of a job with this score, and until it is done: the jobs before it
 -- share the refreshers, and each costs a point.
 local function estimate(score)
   local before = redis.call('ZCOUNT', order .. 'waiting', '-inf', '(' .. score)
   local pace = redis.call('HMGET', ARGV[22], 'slots', 'seconds')
   local workers = math.max(1, redis.call('SCARD', ARGV[24]))
-  local seconds = tonumber(pace[2] or '0')
-  local turn = (before + 1) * seconds / (workers * math.max(1, tonumber(pace[1] or '1')))
+  local seconds = number_in(pace[2], 0, 600)
+  local turn = (before + 1) * seconds / (workers * math.max(1, number_in(pace[1], 1, 1000)))
+  -- The next job is always admitted: only a refresh that ends tells of a better pace.
+  local is_next = before == 0
   if lane == 'on-demand' then
     local points, reserve = tonumber(ARGV[16]), tonumber(ARGV[17])
     local _, left = bucket_levels(ARGV[21], points, reserve, now)
     local rate = points * (1 - reserve) / 60
-    if before + 1 > left then turn = math.max(turn, (before + 1 - left) / rate) end
+    if before + 1 > left then
+      turn, is_next = math.max(turn, (before + 1 - left) / rate), false
+    end
   end
-  return turn, turn + seconds
+  return turn, turn + seconds, is_next
 end
 
 local function remember(job, priority)
@@ -180,11 +191,11 @@ local wait = '0'
 if lane == 'on-demand' and ARGV[18] == '' then
   if is_waiting then
     -- Jobs that got the same turn earlier come first.
-    local turn, done = estimate(turn_of(client) + 1)
+    local turn, done, is_next = estimate(turn_of(client) + 1)
     wait = tostring(done)
     redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now)
     if redis.call('ZCARD', KEYS[7]) >= tonumber(ARGV[12]) then return {'too-many', wait} end
-    if turn > tonumber(ARGV[11]) then return {'too-late', wait} end
+    if turn > tonumber(ARGV[11]) and not is_next then return {'too-late', wait} end
   end
   local length = 0
   for _, one in ipairs(PRIORITIES) do length = length + redis.call('ZCARD', order .. one) end

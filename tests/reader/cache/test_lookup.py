@@ -453,6 +453,8 @@ def timed_out(redis: Redis) -> Bench:
 
 
 def too_late(redis: Redis) -> Bench:
+    """One is before it: two jobs of 20 s until the turn, and 20 s of its own."""
+    RefreshQueue(redis, QueueLimits()).ask(waiting(OTHER, ANOTHER.client))
     set_pace(redis, 20)
     return Bench(redis, miss_wait=10)
 
@@ -496,7 +498,7 @@ REFUSALS = {
     Refusal.CLIENT_WAITS: Refused(client_waits, 429, "8"),
     # Its own refresh is the next, and both estimates are 5 s.
     Refusal.TIMED_OUT: Refused(timed_out, 503, "3"),
-    Refusal.TOO_LATE: Refused(too_late, 503, "40"),
+    Refusal.TOO_LATE: Refused(too_late, 503, "60"),
     Refusal.QUEUE_FULL: Refused(queue_full, 503, "5"),
     Refusal.SUSPENDED: Refused(suspended, 503, "60"),
     Refusal.FAILING: Refused(failing, 503, "60"),
