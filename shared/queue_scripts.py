@@ -157,7 +157,10 @@ end
 if ARGV[18] == '' and redis.call('EXISTS', ARGV[19]) == 1 then
   return {'under-way', '0'}
 end
-if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 then return {'suspended', '0'} end
+-- Its content may have come a moment ago.
+if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 and redis.call('EXISTS', KEYS[4]) == 0 then
+  return {'suspended', '0'}
+end
 local old = redis.call('GET', KEYS[5])
 if old and ARGV[18] == '' then
   if redis.call('LPOS', KEYS[1], old) then
