@@ -12,7 +12,7 @@ from shared.resources.resource import Resource
 
 
 class Lane(StrEnum):
-    """Jobs that share a limit of how many run at once."""
+    """Jobs that share a limit of how many run at the same time."""
 
     TRACKED = "tracked"
     LARGE = "large"  # tracked lists of many pages

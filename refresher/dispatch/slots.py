@@ -1,4 +1,4 @@
-"""How many jobs of each lane a refresher runs at once: pure bookkeeping.
+"""How many jobs of each lane a refresher runs at the same time: pure bookkeeping.
 
 Neither party can occupy the whole refresher (`refresher.party_limits`). Of tracked jobs, few are
 large lists (a bulkhead: Nygard, "Release It!"). A refresher with one slot gives it to the lanes in
@@ -16,7 +16,7 @@ class Slots:
     """The slots of one refresher; not thread-safe.
 
     Args:
-        total: jobs that run at once.
+        total: most jobs that run at the same time.
         reserve: `BUDGET_RESERVE`.
     """
 

@@ -94,8 +94,8 @@ class Meter:
     Args:
         redis: holds the fleet's counts.
         clock: the process's clock.
-        is_batched: reports wait for `add_reports` or the next flush, instead of being written at
-            once.
+        is_batched: reports wait for `add_reports` or the next flush, instead of being written
+            immediately.
     """
 
     def __init__(self, redis: Redis, clock: Clock, *, is_batched: bool = False) -> None:
