@@ -65,7 +65,7 @@ class RefreshAhead:
         """Request the refreshes that are nearly due.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
         """
         states = self._store.states(self._tracked)
         now = self._clock.now()  # after the states, whose reading measures it

@@ -283,7 +283,7 @@ class RefreshWorker(SimpleWorker):
                 stop(SettingsError(f"PRIVILEGED_CREDENTIALS=refuse: {found}; {ADVICE}"))
 
     def _until_redis_answers(self, step: Callable[[], object]) -> None:
-        """Take a step, repeated as long as Redis is away."""
+        """Take a step, repeated as long as Redis is unavailable."""
         while True:
             try:
                 step()

@@ -91,7 +91,7 @@ class RefreshRequests:
             now: Unix time in seconds.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
         """
         if not is_due(state, now=now, is_wanted=True):
             return None
@@ -123,7 +123,7 @@ class RefreshRequests:
             clients: their addresses.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
         """
         self._ask([_waiting(resource, Requester(client)) for client in clients])
 

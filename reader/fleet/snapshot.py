@@ -220,7 +220,7 @@ class FleetWatch:
         """The fleet as of at most a second ago.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
             TimeoutError: another thread's snapshot takes too long.
         """
         with self._lock:
