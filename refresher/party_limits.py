@@ -1,8 +1,7 @@
 """How much of a limit each party may use at the same time: slots, and requests in flight. Pure.
 
 On-demand refreshes leave the share `BUDGET_RESERVE` to tracked ones. Tracked refreshes leave a
-fifth to on-demand ones: this share is not a setting, because few operators would ever change it. So
-neither party can occupy everything.
+fifth to on-demand ones, so that a client's miss does not wait for a slow tracked refresh to end.
 """
 
 from dataclasses import dataclass
