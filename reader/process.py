@@ -120,7 +120,7 @@ class ReaderProcess:
         ]
 
     def fleet(self) -> Fleet | None:
-        """The whole fleet; None while Redis is away, without waiting for it once that is known."""
+        """The whole fleet; None while Redis is unavailable, without a wait once that is known."""
         components = self.start()
         if components.synchronizer.away_since is not None:
             return None

@@ -51,7 +51,7 @@ def health() -> Response:
 
 @routes.get("/metrics")
 def metrics() -> Response:
-    """Metrics for Prometheus; without those in Redis while Redis is away."""
+    """Metrics for Prometheus; without those in Redis while Redis is unavailable."""
     counts, gauges, processes = process().start().reporter.node()
     text = expose(NodeView(counts, gauges, processes), process().tracked(), process().fleet())
     return Response(text, content_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})

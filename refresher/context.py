@@ -1,4 +1,4 @@
-"""Everything that refreshes need: one record for each work horse, made in `refresher.jobs`."""
+"""Everything that a refresh needs, in one record; made for each job by `refresher.process`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class RefreshPolicy:
 
 @dataclass(frozen=True)
 class RefreshContext:
-    """Everything that refreshes need; one for each work horse.
+    """Everything that a refresh needs; one for each job.
 
     Args:
         storage: the fleet's Redis.

@@ -54,7 +54,7 @@ class NotNowError(Exception):
 
 
 class StoppedError(Exception):
-    """The refresh stopped waiting: the process shuts down, or its lock is lost. Not a failure."""
+    """The refresh stops, and this is no failure: the process shuts down, or it waited too long."""
 
 
 class NoQuorumError(Exception):

@@ -159,7 +159,7 @@ class _Process:
 
     Args:
         components: None before they are made.
-        server: the process that `serve` was called in.
+        server: id of the process in which `serve` was called; None if it was not.
     """
 
     components: RefresherProcess | None = None
@@ -170,7 +170,10 @@ _process = _Process()
 
 
 def serve() -> RefresherProcess:
-    """The components of this process, which runs many jobs and flushes counters by itself."""
+    """The components of this process, for a worker that runs many jobs in it.
+
+    Also sets the thread switch interval and the garbage collector of the process.
+    """
     _process.server = os.getpid()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     components = current()

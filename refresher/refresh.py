@@ -71,7 +71,7 @@ def refresh(
         fresh_after: ask GitHub unless the entry is fresh beyond this Unix time (seconds).
 
     Raises:
-        redis.RedisError: Redis is away.
+        redis.RedisError: Redis is unavailable.
     """
     with context.reporter.reporting(resource) as running:
         running.ended = _refresh(resource, context, force=force, fresh_after=fresh_after)

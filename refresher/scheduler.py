@@ -22,7 +22,7 @@ from rq.utils import now as utc_now
 from shared.clock import FLEET, Clock, FleetClock
 from shared.clock_skew import SkewLog
 from shared.logs import logging_config
-from shared.queue_order import Priority, priority_of
+from shared.queue_order import Priority, due_of, priority_of
 from shared.queueing import QUEUE, Asked, QueueLimits, RefreshQueue, RefreshRequest
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
@@ -65,7 +65,7 @@ class RefreshAhead:
         """Request the refreshes that are nearly due.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
         """
         states = self._store.states(self._tracked)
         now = self._clock.now()  # after the states, whose reading measures it
@@ -107,9 +107,9 @@ def _request(resource: Resource, state: EntryState, now: float) -> RefreshReques
     Only what is current is renewed ahead. For the rest a plain request is enough, and a refresher
     of an older release asks GitHub for nothing that it cannot complete.
     """
-    due = state.metadata.fresh_until if state.metadata else None
     if not state.is_current(now):
-        return RefreshRequest(resource, priority_of(state), due=due)
+        return RefreshRequest(resource, priority_of(state), due=due_of(state))
+    due = state.metadata.fresh_until if state.metadata else None
     return RefreshRequest(resource, Priority.AHEAD, due=due, fresh_after=due)
 
 

@@ -6,9 +6,9 @@ the minute's points and a slot of a refresher.
 
 from dataclasses import dataclass
 
-# A resource is being refreshed for at most half of the time.
+# Seconds of rest for each second of the refresh: it runs for at most half of the time.
 _PER_SECOND = 1.0
-# The refreshes of one resource cost at most half of the points.
+# Points of the minute for each point: refreshes of one resource use at most half of the minute's.
 _PER_POINT = 2.0
 
 

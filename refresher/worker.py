@@ -1,9 +1,9 @@
-"""The RQ worker that runs many refreshes at once: `--worker-class refresher.worker.RefreshWorker`.
+"""The RQ worker that runs many refreshes: `--worker-class refresher.worker.RefreshWorker`.
 
 RQ's own worker forks a process for each job and runs one job at a time. This one runs the jobs in
 threads (`refresher.dispatch`), in the order of the queue's lanes and priorities. To RQ's tools it
-is a worker like any other. It also outlives its Redis: RQ's worker quits if Redis goes away while a
-job runs, and a Redis that lost its data forgets it.
+is a worker like any other. It also survives failures of Redis: RQ's worker ends if Redis fails
+during a job, and is not registered again after Redis lost its data.
 """
 
 import logging
@@ -100,7 +100,7 @@ class RefreshWorker(SimpleWorker):
         return self._done > 0
 
     def request_stop(self, signum: int | None, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Finish the running refreshes and end (SIGINT, SIGTERM); a second signal ends at once."""
+        """Finish the running refreshes and end (SIGINT, SIGTERM); a second one ends immediately."""
         self._shutdown_requested_date = utc_now()
         self._stop_requested = True
         signal.signal(signal.SIGINT, self.request_force_stop)
@@ -283,7 +283,7 @@ class RefreshWorker(SimpleWorker):
                 stop(SettingsError(f"PRIVILEGED_CREDENTIALS=refuse: {found}; {ADVICE}"))
 
     def _until_redis_answers(self, step: Callable[[], object]) -> None:
-        """Take a step, repeated as long as Redis is away."""
+        """Take a step, repeated as long as Redis is unavailable."""
         while True:
             try:
                 step()

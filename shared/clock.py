@@ -1,7 +1,7 @@
 """Time as a value that is handed in, so that tests and simulations can set it.
 
-Whatever is stored is stamped by Redis's clock (`FleetClock`): a process whose own clock is wrong
-stamps, orders and judges as all others do.
+All times that this project stores are by Redis's clock (`FleetClock`): a process whose own clock is
+wrong stamps, orders and judges as all others do.
 """
 
 import math
@@ -75,8 +75,8 @@ class _Offset(NamedTuple):
 class FleetClock:
     """Redis's clock as a process knows it: measured by `TIME`, carried on by the monotonic clock.
 
-    Until the first measurement it shows the process's own time. Threads may use it at once, and a
-    process that is forked keeps what was measured.
+    Thread-safe. Until the first measurement it shows the process's own time. A forked process keeps
+    what was measured.
 
     Args:
         own: the process's own clock.

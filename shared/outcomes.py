@@ -41,7 +41,8 @@ class RefreshOutcome(StrEnum):
     BUSY = "busy"  # another refresher holds the lock
     BACKING_OFF = "backing-off"  # it failed recently; nothing was requested from the origin
     NO_LOCK = "no-lock"  # too few lock masters respond; nothing was requested from the origin
-    HELD_BACK = "held-back"  # a large list, postponed while others are being refreshed
+    # postponed: too many large lists, a shutdown, or no request to GitHub was possible in time
+    HELD_BACK = "held-back"
     FAILED = "failed"  # the origin sent nothing usable; the stored content is unchanged
     FENCED = "fenced"  # the lock was lost meanwhile; the result was not stored
     PAUSED = "paused"  # an operator has paused refreshing; nothing was requested from the origin

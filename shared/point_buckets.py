@@ -22,12 +22,13 @@ field          meaning
 =============  ====================================================================
 ``tracked``    points in the bucket of tracked requests at the time ``at``
 ``on-demand``  points in the bucket of on-demand requests at the time ``at``
-``at``         Unix time in seconds, by Redis's clock; a time in the future is now
+``at``         Unix time in seconds, by Redis's clock; in the future: counts as now
 ``points``     `ORIGIN_POINTS_PER_MINUTE` of the refresher that wrote last
 ``reserve``    its `BUDGET_RESERVE`
 =============  ====================================================================
 
-A hash or field that is absent is a full bucket. The hash expires when both are full.
+A hash or field that is absent is a full bucket. The hash expires two minutes after the last
+request: then both are full.
 """
 
 from collections.abc import Mapping
@@ -126,7 +127,7 @@ def levels_now(known: Mapping[bytes, bytes], *, now: float) -> Points | None:
 
 
 def sizes_now(known: Mapping[bytes, bytes]) -> Points | None:
-    """The capacities of both buckets, likewise; None if the hash is absent."""
+    """The capacities of both buckets; None if the hash is absent."""
     if b"points" not in known or b"reserve" not in known:
         return None
     return sizes(int(known[b"points"]), float(known[b"reserve"]))

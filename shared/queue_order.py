@@ -12,7 +12,7 @@ from shared.resources.resource import Resource
 
 
 class Lane(StrEnum):
-    """Jobs that share a limit of how many run at once."""
+    """Jobs that share a limit of how many run at the same time."""
 
     TRACKED = "tracked"
     LARGE = "large"  # tracked lists of many pages
@@ -20,7 +20,7 @@ class Lane(StrEnum):
 
 
 class Priority(StrEnum):
-    """Why a refresh is requested; in this order jobs of a lane are served."""
+    """Why a refresh is requested; the members in the order in which a lane's jobs are served."""
 
     WAITING = "waiting"  # a client waits for it
     INVALIDATED = "invalidated"  # GitHub or an operator reported a change
@@ -30,8 +30,8 @@ class Priority(StrEnum):
 
 
 PRIORITIES = tuple(Priority)
-# Of so many jobs that a lane gives out, one is the first of another priority than the highest, each
-# priority in turn. So the lowest priority gets at least one job in `TURN * len(PRIORITIES)`.
+# Each TURN-th job that a lane gives out comes from the priorities in turn, the others from the
+# highest that has jobs. So the lowest priority gets at least one job in `TURN * len(PRIORITIES)`.
 TURN = 4
 
 
@@ -45,3 +45,14 @@ def priority_of(state: EntryState) -> Priority:
     if state.invalidated_by is not None:
         return Priority.INVALIDATED
     return Priority.MISSING if state.metadata is None else Priority.STALE
+
+
+def due_of(state: EntryState) -> float | None:
+    """The Unix time in seconds that orders a refresh for which no client waits.
+
+    Stale content is ordered by the end of its freshness. None for all other priorities, which are
+    ordered by the time of the request: the end of the freshness of invalidated content may lie in
+    the future, behind all changes that are reported until then.
+    """
+    is_stale = priority_of(state) is Priority.STALE
+    return state.metadata.fresh_until if is_stale and state.metadata else None

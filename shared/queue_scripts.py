@@ -1,6 +1,6 @@
-"""The Lua of the queue that requests refreshes: one step, one round trip.
+"""The Lua script that requests a refresh: one step in Redis, one round trip.
 
-Turns. Clients who wait for on-demand content are served in turns by client address, and each
+Turns. Clients that wait for on-demand content are served in turns by client address, and each
 client's jobs in the order in which they came (start-time fair queueing: Goyal, Vin, Cheng, 1996). A
 job's score is the number of its round: the one after its client's last job, but not before the
 present round. So a client with a hundred jobs and a client with one wait equally long for their
@@ -14,7 +14,7 @@ from shared.queue_order import PRIORITIES
 
 _PRIORITIES = "local PRIORITIES = {" + ", ".join(f"'{one}'" for one in PRIORITIES) + "}\n"
 
-# Removes a job from the order, where it has a place.
+# Removes a job from the order, if it has a place.
 # `order` and `places` are the names of the sorted sets without their lane, and of the hash.
 DROP = """
 local function drop(order, places, job)
@@ -70,12 +70,13 @@ end
 #       empty; 11 seconds that a client waits; 12 jobs that may wait for one client; 13 jobs that
 #       may be queued on demand; 14 milliseconds between two requests for a resource; 15 seconds
 #       that the job is remembered; 16 points a minute; 17 share kept for tracked resources; 18
-#       whether the request is unconditional ('always'), whether it runs or not; 19 to 24 the keys
-#       running, large lists, points, pace, suspended and RQ's set of workers, which are only read
-#       (Redis lets a user run a script only if it may write all its KEYS); 25 to 27 empty, or keys
-#       of which none may exist; then the fields and values of the job.
+#       'always': enqueue the job even if one is queued or running, or the queue is full; else
+#       empty; 19 to 24 the keys running, large lists, points, pace, suspended and RQ's set of
+#       workers, which are only read (Redis lets a user run a script only if it may write all its
+#       KEYS); 25 to 27 empty, or keys of which none may exist; then the fields and values of the
+#       job.
 # Returns what `shared.queueing.Asked` names, and the estimated seconds until the refresh is done.
-# 'held' in its place: one of the keys exists, and nothing was requested.
+# The first is 'held' if one of the keys 25 to 27 exists: then nothing was requested.
 ASK = (
     _PRIORITIES
     + DROP

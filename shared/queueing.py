@@ -68,8 +68,8 @@ class Asked(StrEnum):
     """The result of requesting a refresh."""
 
     QUEUED = "queued"  # a new job was enqueued
-    UNDER_WAY = "under-way"  # a job is queued or running, or was requested a moment ago
-    TURNED_AWAY = "turned-away"  # the queue is full, and the resource is not tracked
+    UNDER_WAY = "under-way"  # a job is queued or running, or ended or was requested a moment ago
+    TURNED_AWAY = "turned-away"  # the queue is full of on-demand jobs, none of which is less urgent
     TOO_LATE = "too-late"  # a client waits, and the turn would come after the end of its wait
     TOO_MANY = "too-many"  # this client waits for too many resources already
     SUSPENDED = "suspended"  # a client waits, and an operator has paused refreshing
@@ -79,7 +79,7 @@ REFUSALS = frozenset({Asked.TURNED_AWAY, Asked.TOO_LATE, Asked.TOO_MANY, Asked.S
 
 
 class AskResult(NamedTuple):
-    """The result, and how long the refresh will take.
+    """The result, and when the refresh will be done.
 
     Args:
         asked: the result.
@@ -100,8 +100,8 @@ class RefreshRequest:
         priority: why it is requested.
         client: address of the client that waits; empty if no client waits.
         patience: seconds that this client will wait; None for `QueueLimits.miss_wait`.
-        due: Unix time in seconds at which the content became or becomes stale: in its priority, the
-            oldest content comes first. None: the first request comes first.
+        due: Unix time in seconds at which content became or becomes stale: in its priority, the
+            oldest content comes first. None: the oldest request comes first.
         fresh_after: refresh ahead: skip the refresh only if the content stays fresh beyond this
             Unix time (seconds).
         request_id: of the client's request that causes it.
@@ -121,9 +121,9 @@ class QueueLimits:
     """What is admitted to the queue.
 
     Args:
-        queued: number of on-demand jobs in the queue.
-        waiting: number of queued or running jobs for which one client waits.
-        miss_wait: seconds that a client waits.
+        queued: most on-demand jobs in the queue.
+        waiting: most queued or running jobs for which one client waits.
+        miss_wait: most seconds that a client waits.
         points_per_minute: requests to GitHub that the fleet sends in a minute.
         reserve: share of them that is kept for tracked resources.
     """
@@ -193,15 +193,15 @@ class RefreshQueue:
     def force(self, resource: Resource, *, request_id: str | None = None) -> Asked:
         """Enqueue a refresh that asks the origin even if the content is fresh, or just failed.
 
-        For operators: it comes first, even if another job is queued for the resource, which
-        then finds nothing to do. It also invalidates the entry, and only a refresh that began
-        afterwards removes that mark. So readers enqueue it again if the job is lost, postponed or
-        meets a pause.
+        For operators: it comes before all other jobs except those that a client waits for. A job
+        that is queued for the resource already then finds nothing to do. It also invalidates the
+        entry, and only a refresh that began afterwards removes that mark. So readers enqueue it
+        again if the job is lost, postponed or meets a pause.
         """
         self.mark(resource)
         if self._redis.exists(keys.running(resource)):
             return Asked.UNDER_WAY
-        return self._put_first(JOB, resource, {"force": True}, request_id)
+        return self._put_before_changes(JOB, resource, {"force": True}, request_id)
 
     def mark(self, resource: Resource) -> None:
         """Invalidate a resource: it is stale until a refresh that begins from now on is done.
@@ -212,7 +212,7 @@ class RefreshQueue:
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
         """Enqueue the removal of an on-demand resource: only refreshers write entries."""
-        self._put_first(FORGET_JOB, resource, {}, request_id)
+        self._put_before_changes(FORGET_JOB, resource, {}, request_id)
 
     def length(self) -> int:
         """The number of queued jobs."""
@@ -225,7 +225,7 @@ class RefreshQueue:
             return False
         return self._redis.lpos(self._queue.key, job_id.decode()) is not None
 
-    def _put_first(
+    def _put_before_changes(
         self,
         function: str,
         resource: Resource,
@@ -295,10 +295,10 @@ class RefreshQueue:
 
 
 def put_off(redis: Redis | Pipeline, resource: Resource, *, seconds: float) -> None:
-    """Drop requests for a refresh (`RefreshQueue.ask`) for some seconds; `force` still enqueues it.
+    """Drop further requests for a refresh for some seconds; `force` still enqueues one.
 
     Raises:
-        redis.RedisError: Redis is away.
+        redis.RedisError: Redis is unavailable.
     """
     redis.set(keys.asked(resource), 1, px=max(1, int(1000 * seconds)))
 

@@ -5,14 +5,14 @@ import math
 # Seconds by which two processes may read Redis's clock differently. What lies further in the future
 # is wrong: Redis's clock was set back, or an older release stored it by a wrong clock.
 TOLERANCE = 5.0
-# Seconds for which a failure or a pause holds anything back, whatever GitHub or a stored value
-# says. GitHub's own windows last an hour.
+# Most seconds for which a failure or a pause holds back refreshes, whatever GitHub or a stored
+# value says. GitHub's own windows last an hour.
 LONGEST_PAUSE = 3600.0
 _LAST = 253402300799.0  # the last second of the year 9999: no library shows a later time
 
 
 def showable(time: float) -> float:
-    """The Unix time in seconds, or the nearest one that everything which shows times can show."""
+    """The Unix time in seconds, or the nearest one that every library can show."""
     return min(max(time, 0.0), _LAST)
 
 

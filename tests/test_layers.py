@@ -12,7 +12,7 @@ PACKAGES = ("reader", "refresher", "shared")
 # From low to high; parts of one row do not import each other.
 LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "refresher": (
-        ("errors",),
+        ("errors", "party_limits"),
         ("github", "backoff", "spacing"),
         ("content",),
         ("storage",),

@@ -40,7 +40,9 @@ class Found:
 
 @dataclass(frozen=True)
 class ClientRefusal:
-    """Why the client that leads a flight is refused; others may be served.
+    """Why the client whose thread does the work of a single flight is refused.
+
+    Others may be served.
 
     Args:
         client: its address.
@@ -57,8 +59,8 @@ class WaitLimits:
 
     Args:
         seconds: that a request waits at most.
-        requests: that may wait at once, so that threads are left for hits. One client may have
-            three quarters of them.
+        requests: that may wait at the same time, so that threads are left for hits. One client may
+            have three quarters of them.
     """
 
     seconds: float
@@ -159,7 +161,7 @@ class Lookup:
                     del self._waiting[client]
 
     def _wait(self, resource: Resource, deadline: float, requester: Requester) -> Found:
-        """Lead the flight for the resource, or wait for its leader and lead when that gives up."""
+        """Fetch the content, or wait for the thread that does; if it gives up, try to fetch."""
         seconds = 0.0
         while (remaining := deadline - self._clock.monotonic()) > 0:
             if self._waiters.joins(resource, requester.client):
@@ -177,7 +179,7 @@ class Lookup:
                 case Found():
                     return found
                 case ClientRefusal(client, error):
-                    # Another client's turn may come sooner: then this thread leads next.
+                    # Another client's turn may come sooner: then this thread fetches next.
                     if client == requester.client:
                         raise error
                 case float(seconds):
@@ -221,7 +223,7 @@ class Lookup:
                 (entry, state), result, served = self._read(resource), None, Served.WAITED
 
     def _until(self, moment: float) -> float:
-        """Seconds until a moment of the stopwatch; 0 if it is past."""
+        """Seconds until a time of the monotonic clock; 0 if it is past."""
         return max(0.0, moment - self._clock.monotonic())
 
     def _read_or_request(
@@ -254,7 +256,7 @@ class Lookup:
     def _request(
         self, resource: Resource, state: EntryState, requester: Requester, remaining: float
     ) -> AskResult | None:
-        """Request a refresh; end the wait at once if no content can come before its end."""
+        """Request a refresh; end the wait immediately if no content can come before its end."""
         now = self._clock.now()
         failure = state.failure
         if failure is not None and failure.retry_at - now > remaining:

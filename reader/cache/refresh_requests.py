@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reader.telemetry.counters import Counters
 from shared.measures import Measure
-from shared.queue_order import Priority, priority_of
+from shared.queue_order import Priority, due_of, priority_of
 from shared.queueing import AskResult, RefreshQueue, RefreshRequest
 from shared.redis.scripts import Batch
 from shared.redis.store import EntryState
@@ -45,7 +45,7 @@ class Checked:
 
 
 class RefreshRequests:
-    """Enqueues the refresh of a resource whose state in Redis calls for it, and counts that.
+    """Enqueues the refresh of a resource whose state in Redis requires it, and counts requests.
 
     Args:
         queue: of refreshes.
@@ -71,7 +71,7 @@ class RefreshRequests:
                 RefreshRequest(
                     one.resource,
                     priority_of(one.state),
-                    due=one.state.metadata.fresh_until if one.state.metadata else None,
+                    due=due_of(one.state),
                     request_id=one.request_id,
                 )
                 for one in checked
@@ -91,7 +91,7 @@ class RefreshRequests:
             now: Unix time in seconds.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
         """
         if not is_due(state, now=now, is_wanted=True):
             return None
@@ -99,7 +99,7 @@ class RefreshRequests:
         return result
 
     def add_first(self, batch: Batch, resource: Resource, requester: Requester) -> None:
-        """Add a request to the batch that reads a resource, in case that nothing is stored of it.
+        """Add a request to the batch that reads a resource, for the case that nothing is stored.
 
         Args:
             batch: of commands.
@@ -123,7 +123,7 @@ class RefreshRequests:
             clients: their addresses.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
         """
         self._ask([_waiting(resource, Requester(client)) for client in clients])
 
@@ -148,7 +148,7 @@ def is_due(state: EntryState, *, now: float, is_wanted: bool) -> bool:
     """Whether a resource needs a refresh and no failure holds it back.
 
     A resource that an operator has forgotten is refreshed only if this process wants it: a refresh
-    that nobody needs would bring it back.
+    that no process needs would bring it back.
     """
     if state.failure is not None and state.failure.holds_back(now):
         return False

@@ -10,11 +10,10 @@ from shared.resources.resource import Resource
 class Waiter:
     """One thread's wait for a resource.
 
-    It begins before the first read of Redis, so that no news can be missed in between:
+    It begins before the first read of Redis. If it began after the read, an announcement between
+    the two would be lost:
 
         waiter: reads, finds nothing     refresher: stores, announces    waiter: begins to wait
-
-    would lose the announcement; with the wait begun first it is remembered.
     """
 
     def __init__(self, client: str) -> None:
@@ -23,7 +22,7 @@ class Waiter:
         self._clients = {client}
         self._joined: list[str] = []  # clients whose turns are not counted yet
         self._is_requested = False
-        # Estimate of when the refresh is done, by the process's stopwatch; 0 if it is not known.
+        # Estimate of when the refresh is done: a time of the monotonic clock; 0 if not known.
         self.done_at = 0.0
 
     def joins(self, client: str) -> bool:
@@ -66,7 +65,7 @@ class Waiters:
 
     @contextmanager
     def waiting_for(self, resource: Resource, client: str) -> Iterator[Waiter]:
-        """A waiter that is notified inside the block of news about a resource.
+        """Wait for news about a resource inside the block.
 
         Args:
             resource: that is waited for.

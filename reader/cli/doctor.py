@@ -24,7 +24,7 @@ _LEVELS = {verdict: level for level, verdict in VERDICTS.items()}
 
 
 def diagnose_setup(context: CommandContext) -> list[Finding]:
-    """All findings, ordered from the settings to the content; also while Redis is away."""
+    """All findings, ordered from the settings to the content; also while Redis is unavailable."""
     findings = list(check_settings(context.settings, os.environ))
     try:
         findings += _check_redis_and_fleet(context)

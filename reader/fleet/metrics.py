@@ -94,7 +94,7 @@ def expose(node: NodeView, tracked: Sequence[TrackedView], fleet: Fleet | None) 
     Args:
         node: counters and gauges of this node.
         tracked: the tracked resources in this process's memory.
-        fleet: from Redis; None while Redis is away.
+        fleet: from Redis; None while Redis is unavailable.
     """
     return generate_latest(_Collected([*_node(node), *_tracked(tracked), *_fleet(fleet)]))
 

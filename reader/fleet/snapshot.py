@@ -150,7 +150,8 @@ class Fleet:
         suspended_since: Unix time in seconds; None if it is not known.
         origin: GitHub's last response.
         origin_paused_until: Unix time in seconds, after a secondary rate limit; 0 if not paused.
-        points: requests to GitHub that may be sent now; None if none was sent in the last minute.
+        points: requests to GitHub that may be sent now; None if none was sent in the last
+            two minutes.
         point_sizes: the most that each party can have of them; None likewise.
         unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
             sorted; of the last days.
@@ -219,7 +220,7 @@ class FleetWatch:
         """The fleet as of at most a second ago.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
             TimeoutError: another thread's snapshot takes too long.
         """
         with self._lock:

@@ -35,13 +35,14 @@ def _turned_away(fleet: Fleet) -> Iterator[Statement]:
             queued.longest for (lane, _), queued in fleet.queue.items() if lane is Lane.ON_DEMAND
         )
         text = (
-            f"{turned_away}On-demand content has used up its share of the requests that GitHub "
-            f"allows in a minute; refreshes on demand that are queued: {count(jobs)}, the oldest "
-            f"for {about(longest)}. Tracked content has a share of its own. Raise ON_DEMAND_TTL, "
-            "or have clients request fewer different paths."
+            f"{turned_away}On-demand content has used up its share of the requests that may be "
+            "sent in a minute (ORIGIN_POINTS_PER_MINUTE); refreshes on demand that are queued: "
+            f"{count(jobs)}, the oldest for {about(longest)}. Tracked content has a share of its "
+            "own. Raise ON_DEMAND_TTL, or have clients request fewer different paths."
         )
         level = Level.WARN if refused else Level.NOTE
-        yield Statement(level, Topic.POINTS, "On-demand content uses up GitHub's minute", text)
+        title = "On-demand content has used up its requests to GitHub for now"
+        yield Statement(level, Topic.POINTS, title, text)
     elif refused:
         text = (
             f"{turned_away}Content that is held is served. Refreshes on demand that are queued: "
@@ -55,9 +56,10 @@ def _greedy_client(fleet: Fleet) -> Iterator[Statement]:
     refused = sum(fleet.refused.get(cause, 0) for cause in _OF_ONE_CLIENT)
     if refused:
         text = (
-            f"In the last minute, {plural(refused, 'request')} got a 429: a client waits for as "
-            "much content as one client may (CLIENT_MAX_WAITING). Other clients have their turns "
-            "before it. `flask --app reader cache usage` names the clients that use the budget."
+            f"In the last minute, {plural(refused, 'request')} got a 429: one client waits for "
+            "CLIENT_MAX_WAITING paths, or for three quarters of the threads of a reader process "
+            "that may wait (READER_THREADS). Other clients are served in turn. `flask --app reader "
+            "cache usage` names the clients that use the budget."
         )
         yield Statement(Level.NOTE, Topic.REFUSALS, "A client asks for too much", text)
 

@@ -54,7 +54,7 @@ def diagnose(
     """The statements on the fleet, the worst first; at least one.
 
     Args:
-        fleet: from Redis; None while Redis is away.
+        fleet: from Redis; None while Redis is unavailable.
         held: the tracked resources in this reader's memory.
         now: Unix time in seconds.
         away_since: Unix time in seconds since when Redis has been away; None if it is not.

@@ -54,7 +54,7 @@ def throttling(recent: int) -> Throttling:
 
 
 class Guesses:
-    """Counts wrong tokens in Redis for the whole fleet; in memory while Redis is away.
+    """Counts wrong tokens in Redis for the whole fleet; in memory while Redis is unavailable.
 
     Args:
         clock: returns Unix time in seconds.

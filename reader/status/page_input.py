@@ -19,7 +19,7 @@ class PageInput:
 
     Args:
         now: Unix time in seconds.
-        fleet: from Redis; None while Redis is away.
+        fleet: from Redis; None while Redis is unavailable.
         held: the tracked resources in this reader's memory.
         away_since: Unix time in seconds since when Redis has not responded; None if it responds.
         reader: host and port of this reader.

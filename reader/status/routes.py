@@ -192,7 +192,7 @@ def _sessions() -> Sessions:
     """The sessions; fails at once while Redis is known to be away.
 
     Raises:
-        Unavailable: Redis is away.
+        Unavailable: Redis is unavailable.
     """
     parts = process().start()
     if parts.synchronizer.away_since is not None:

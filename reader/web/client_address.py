@@ -20,6 +20,10 @@ def client_address(peer: str, forwarded_for: str | None, *, trusted: Sequence[Ne
         peer: IP address of the connection.
         forwarded_for: value of `X-Forwarded-For`; None if absent.
         trusted: networks of the trusted proxies.
+
+    Returns:
+        The address; for IPv6 the /64 network. If `X-Forwarded-For` has no valid address at that
+        position, that of the connection; `UNKNOWN` without either.
     """
     address = peer
     hops = [hop.strip() for hop in (forwarded_for or "").split(",") if hop.strip()]

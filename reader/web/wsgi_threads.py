@@ -26,7 +26,7 @@ class WsgiThreads:
 
     Args:
         app: the application; its responses are not streams.
-        threads: number of requests that it serves at once.
+        threads: number of requests that it serves at the same time.
     """
 
     def __init__(self, app: "WSGIApplication", *, threads: int) -> None:
@@ -34,7 +34,7 @@ class WsgiThreads:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="WSGI")
 
     async def serve(self, scope: Message, body: bytes, send: Send) -> None:
-        """Serve one request.
+        """Serve one request; an error of the application is raised.
 
         Args:
             scope: of the request, by the ASGI specification.
@@ -64,6 +64,7 @@ class WsgiThreads:
             started[:] = [
                 {"type": "http.response.start", "status": int(status[:3]), "headers": fields}
             ]
+            # The legacy `write` of PEP 3333, which Flask never calls.
             return lambda _: None
 
         parts: Iterable[bytes] = self._app(environ, start_response)

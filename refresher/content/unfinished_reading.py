@@ -1,7 +1,7 @@
 """What an interrupted reading of a list has read, so that the next one goes on with it. Pure.
 
 The pages are those of one credential. Whether all pages together are a consistent list is decided
-when the last one was read (`list_consistency`), however long the reading was interrupted:
+when the last one has been read (`list_consistency`), however long the reading was interrupted:
 
     A reads pages 1 to 40, and is stopped | B goes on: reads pages 41 to 70, and judges all 70
 
@@ -76,7 +76,7 @@ class UnfinishedReading:
         asked_by: id of the credential that got them.
         invalidated_by: the invalidation that was known when the reading began; None for none.
         recent: pages that are not requested again.
-        older: pages that are requested again, on the condition that they have changed.
+        older: pages that are requested again, conditionally.
     """
 
     asked_by: str = ""

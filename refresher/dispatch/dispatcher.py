@@ -23,7 +23,8 @@ from shared.redis.scripts import Batch
 
 log = logging.getLogger("refresher")
 
-TICK = 1.0  # seconds between two looks at everything, should a bell be lost
+# Seconds after which the queue is checked without a bell, in case one was lost.
+TICK = 1.0
 _PAUSE = 0.5  # seconds before the next try after Redis failed
 
 
@@ -40,7 +41,7 @@ class Dispatcher:
     Args:
         redis: the fleet's Redis.
         taker: takes jobs from the queue.
-        slots: how many jobs run at once.
+        slots: how many jobs run at the same time.
         records: what is written about ended jobs.
         run: runs one job; called in many threads; must not raise.
         clock: the process's clock.
@@ -88,7 +89,7 @@ class Dispatcher:
         return not any(self.running.values())
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until no job runs; return whether that came in so many seconds."""
+        """Wait until no job runs, at most so many seconds; return whether none runs."""
         with self._changed:
             return self._changed.wait_for(lambda: not any(self._slots.running.values()), seconds)
 
@@ -98,7 +99,7 @@ class Dispatcher:
         Nothing comes between the bell and the taking: it would delay a job.
 
         Args:
-            is_patient: wait.
+            is_patient: wait for a bell first.
 
         Returns:
             Whether Redis responded.
@@ -110,7 +111,11 @@ class Dispatcher:
         return is_there
 
     def take(self) -> bool:
-        """Take jobs for all free slots, unless another thread is at it; whether Redis responded."""
+        """Take jobs for all free slots, unless another thread is doing so.
+
+        Returns:
+            Whether Redis responded.
+        """
         with self._changed:
             if self._is_taking:
                 self._must_take_again = True
@@ -119,7 +124,7 @@ class Dispatcher:
         is_there = False
         try:
             is_there = self._guarded(self._take_once)
-            while is_there and self._is_taken_from_again():
+            while is_there and self._must_continue():
                 is_there = self._guarded(self._take_once)
         finally:
             if not is_there:
@@ -127,8 +132,8 @@ class Dispatcher:
                     self._is_taking = False
         return is_there
 
-    def _is_taken_from_again(self) -> bool:
-        """Whether a slot became free meanwhile; if not, another thread may take."""
+    def _must_continue(self) -> bool:
+        """Whether another thread asked to take again; if not, the next caller may take."""
         with self._changed:
             self._is_taking = self._must_take_again
             return self._is_taking

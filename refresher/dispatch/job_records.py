@@ -1,7 +1,7 @@
 """What RQ's own tools show of jobs: `rq info`, its registries, and its counts for each worker.
 
-RQ writes some twenty keys for each job. Here a job that ends within a second only counts, and its
-record is deleted; one that takes longer is registered as RQ does it.
+RQ writes some twenty keys for each job. Here a job that ends within a second is only counted, and
+its record is deleted; one that takes longer is registered as RQ does it.
 """
 
 from collections.abc import Callable
@@ -33,9 +33,9 @@ class RunningJob:
 
     Args:
         taken: the job.
-        job: RQ's object of it.
+        job: RQ's object for it.
         began: `clock.monotonic()` of its beginning.
-        execution: RQ's record of it, once it is registered.
+        execution: RQ's record for it, once it is registered.
     """
 
     taken: TakenJob

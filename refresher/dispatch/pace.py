@@ -7,19 +7,22 @@ _WEIGHT = 0.1
 
 
 class Pace:
-    """A moving average of the duration of refreshes; thread-safe."""
+    """A moving average of the seconds that on-demand jobs without an error take; thread-safe.
+
+    Their waits for GitHub's limits count as well.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._seconds: float | None = None
 
     def note(self, seconds: float) -> None:
-        """Count a refresh of so many seconds."""
+        """Count a job of so many seconds."""
         with self._lock:
             before = seconds if self._seconds is None else self._seconds
             self._seconds = before + _WEIGHT * (seconds - before)
 
     @property
     def seconds(self) -> float | None:
-        """The average; None before the first refresh."""
+        """The average in seconds; None before the first job."""
         return self._seconds

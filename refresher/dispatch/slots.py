@@ -1,35 +1,32 @@
-"""How many jobs of each lane a refresher runs at once: pure bookkeeping.
+"""How many jobs of each lane a refresher runs at the same time: pure bookkeeping.
 
-Neither party can occupy the whole refresher: on-demand jobs leave the share that BUDGET_RESERVE
-keeps for tracked resources, and tracked jobs leave a fifth. Of tracked jobs, few are large lists
-(a bulkhead: Nygard, "Release It!"). A refresher with one slot gives it to the lanes in turns.
+Neither party can occupy the whole refresher (`refresher.party_limits`). Of tracked jobs, few are
+large lists (a bulkhead: Nygard, "Release It!"). A refresher with one slot gives it to the lanes in
+turns.
 """
 
 from collections.abc import Mapping
 
 from refresher.lock.large_list_limit import large_at_once
+from refresher.party_limits import limits_of
 from shared.queue_order import Lane
-
-LEFT_TO_ON_DEMAND = 0.2  # share of the slots
 
 
 class Slots:
     """The slots of one refresher; not thread-safe.
 
     Args:
-        total: jobs that run at once.
-        reserve: share of them that on-demand jobs leave to tracked ones.
+        total: most jobs that run at the same time.
+        reserve: `BUDGET_RESERVE`.
     """
 
     def __init__(self, total: int, *, reserve: float) -> None:
         self.total = total
-        on_demand = max(1, int(total * (1 - reserve)))
-        # On-demand jobs cannot use more than their limit.
-        tracked = max(1, total - min(on_demand, max(1, int(total * LEFT_TO_ON_DEMAND))))
+        parties = limits_of(total, reserve=reserve)
         self.limits: Mapping[Lane, int] = {
-            Lane.TRACKED: tracked,
-            Lane.LARGE: min(tracked, large_at_once(total)),
-            Lane.ON_DEMAND: on_demand,
+            Lane.TRACKED: parties.tracked,
+            Lane.LARGE: min(parties.tracked, large_at_once(total)),
+            Lane.ON_DEMAND: parties.on_demand,
         }
         self.running: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self._entered: dict[Lane, int] = dict.fromkeys(Lane, 0)  # number of the last job of each

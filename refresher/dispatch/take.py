@@ -20,7 +20,8 @@ REMEMBER_JOB_S = int(1.5 * JOB_TIMEOUT.total_seconds())
 
 # Takes jobs.
 # KEYS: 1 RQ's list, 2 places, 3 points, 4 suspended.
-# ARGV: 1 to 6 prefixes of order, turns, bell, picks, running and RQ's jobs; 7 milliseconds for
+# ARGV: 1 to 6 prefixes of order, turns, bell, picks (counters of attempts to take a job, which
+#       give each priority its turn), running and RQ's jobs; 7 milliseconds for
 #       which a taken resource counts as running; 8 seconds that a job is remembered; 9 points a
 #       minute; 10 share kept for tracked resources; 11 jobs to take; then each lane with the number
 #       that it may give.
@@ -133,8 +134,8 @@ class Taken:
     Args:
         jobs: in order.
         is_suspended: an operator has paused refreshing.
-        again: seconds until on-demand jobs may be taken: GitHub's points of this minute are used up
-            until then; 0 for now.
+        again: seconds until on-demand jobs may be taken, because the bucket of on-demand points is
+            empty; 0 for now.
     """
 
     jobs: Sequence[TakenJob]
@@ -143,7 +144,7 @@ class Taken:
 
 
 class JobTaker:
-    """Takes jobs; several refreshers, and several threads, may do so at once.
+    """Takes jobs; several refreshers, and several threads, may do so at the same time.
 
     Args:
         redis: the fleet's Redis.

@@ -27,7 +27,7 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 # Bytes of a response before its body: status line, header fields, and all interim responses.
 MAX_HEAD = 256 * 1024
 # Seconds after which an unused connection is not used again. Network address translation forgets
-# connections that are idle for some minutes, without a word: a request would wait in vain.
+# connections that are idle for some minutes, without closing them: a request would get no response.
 LONGEST_IDLE = 120.0
 _INTERIM = range(102, 200)  # 100 is skipped by `http.client`, and 101 ends HTTP
 

@@ -9,21 +9,20 @@ https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-res
   request is sent until the first of their windows ends. On-demand refreshes leave a share
   (`BUDGET_RESERVE`) to tracked ones.
 - Secondary limits: a number of requests in flight, and a number per minute
-  (`shared.point_buckets`). Both parties always have a share of them: a request waits until there is
-  a place and a point for it. A response which says that a secondary limit was met pauses every
-  refresher for the time that it names, or else for one minute, then two, then four, up to an hour.
-  What asks for more than an hour is cut to an hour; afterwards one request is let through every ten
-  minutes, until one succeeds.
+  (`shared.point_buckets`). Both parties always have a share of them. A request waits for a place
+  in flight and a point: a tracked one as long as necessary, one on demand for at most `MISS_WAIT`.
+  A response which says that a secondary limit was met pauses every refresher for the time that it
+  names, or else for one minute, then two, then four, up to an hour. What asks for more than an hour
+  is cut to an hour; afterwards one request is let through every ten minutes, until one succeeds.
 
 A reservation that is never settled, because its refresher died, costs one request of the hour. It
-occupies its place in flight until `ORIGIN_DEADLINE`.
+occupies its place in flight for `ORIGIN_DEADLINE` seconds.
 """
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import floor
 from threading import Event
 from typing import cast
 
@@ -37,6 +36,7 @@ from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, class_in, 
 from refresher.github.rate_limiter import Reservation
 from refresher.github.settlements import Settlements
 from refresher.github.turns import Turns
+from refresher.party_limits import limits_of
 from shared import budgets
 from shared.clock import Clock
 from shared.outcomes import FailureKind
@@ -61,7 +61,7 @@ class Share(StrEnum):
 
     @property
     def party(self) -> str:
-        """The beginning of the ids of requests whose places in flight are counted together."""
+        """The party, as prefix of request ids: requests in flight are counted by it."""
         return "on-demand:" if self is Share.ON_DEMAND else "tracked:"
 
 
@@ -117,39 +117,24 @@ class Budget:
         self._places = _places_of(settings)
         self._settlements: Settlements | None = None
 
-    def limiter(
-        self, share: Share, *, should_stop: Callable[[], bool] = lambda: False
-    ) -> "BudgetLimiter":
-        """The rate limiter of one refresh; cheap to make.
+    def limiter(self, share: Share) -> "BudgetLimiter":
+        """The rate limiter of one refresh, whose requests use this share; cheap to make."""
+        return BudgetLimiter(self, share)
 
-        Args:
-            share: that its requests use.
-            should_stop: returns whether the refresh is to stop waiting, because its lock is lost.
-        """
-        return BudgetLimiter(self, share, should_stop)
-
-    def reserve(
-        self,
-        share: Share,
-        target: str,
-        *,
-        among: Collection[str] | None,
-        should_stop: Callable[[], bool],
-    ) -> Reservation:
+    def reserve(self, share: Share, target: str, *, among: Collection[str] | None) -> Reservation:
         """Reserve one request; wait for a place in flight and for points.
 
-        A request of a tracked resource waits as long as it takes, one on demand at most
+        A request of a tracked resource waits as long as necessary, one on demand for at most
         `MISS_WAIT`. Threads of this process are served about in the order in which they came.
 
         Args:
             share: that the request uses.
             target: path below the API's base URL. It decides which limit counts.
             among: ids of the credentials that may be used, besides the anonymous one; None for any.
-            should_stop: see `limiter`.
 
         Raises:
             OriginError: no request may be sent now. `retry_after` says when.
-            StoppedError: the process shuts down, the refresh has to stop, or it waited too long.
+            StoppedError: the process shuts down, or the request waited too long.
         """
         shape = shape_of(target)
         attempt = _Attempt(
@@ -170,7 +155,7 @@ class Budget:
         ends_at = self._monotonic() + self._settings.miss_wait
         with turns.joined() as mine:
             while is_patient or self._monotonic() < ends_at:
-                if self._should_stop() or should_stop():
+                if self._should_stop():
                     raise StoppedError
                 if not turns.comes(mine, pause=pause):
                     continue
@@ -228,13 +213,18 @@ class Budget:
             self._settlements = None
 
     def _wake(self, freed: int) -> None:
-        """Wake those who wait, as many of each share as places were freed."""
+        """Wake waiting requests, as many of each share as places were freed."""
         for turns in self._turns.values():
             for _ in range(freed):
                 turns.wake()
 
     def pause(self, seconds: float | None) -> float:
-        """Pause all refreshers; return for how many seconds."""
+        """Pause all refreshers; return for how many seconds.
+
+        Args:
+            seconds: that GitHub asks for, at least 1; None if it names none: then a minute, doubled
+                with each pause in a row, up to an hour.
+        """
         asked = "" if seconds is None else max(seconds, 1.0)
         script_keys = [keys.PAUSE, keys.PAUSES, keys.RESUMED]
         pause = float(_PAUSE(self._redis, script_keys, [asked, UNSAID_PAUSE, WINDOW]))
@@ -260,7 +250,7 @@ class Budget:
         return len(self.credentials) > 1
 
     def _share_kept(self, attempt: "_Attempt") -> float:
-        """The share of the hour to keep for tracked resources.
+        """The share of the hour's requests to keep for tracked resources.
 
         It is 0 for anonymous requests of a fleet with credentials: these are never for tracked
         resources.
@@ -330,10 +320,9 @@ class Budget:
 class BudgetLimiter:
     """The rate limiter of one refresh: the budget, with the share that its requests use."""
 
-    def __init__(self, budget: Budget, share: Share, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, budget: Budget, share: Share) -> None:
         self._budget = budget
         self._share = share
-        self._should_stop = should_stop
 
     @property
     def credentials(self) -> Sequence[Credential]:
@@ -350,11 +339,11 @@ class BudgetLimiter:
         """The rate limiter for the pages of a list after its first one."""
         if self._share is Share.ON_DEMAND:
             return self
-        return BudgetLimiter(self._budget, Share.FURTHER_PAGES, self._should_stop)
+        return BudgetLimiter(self._budget, Share.FURTHER_PAGES)
 
     def reserve(self, target: str = "/", *, among: Collection[str] | None = None) -> Reservation:
         """See `Budget.reserve`."""
-        return self._budget.reserve(self._share, target, among=among, should_stop=self._should_stop)
+        return self._budget.reserve(self._share, target, among=among)
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """See `Budget.settle`."""
@@ -375,8 +364,5 @@ def _is_anonymous(credentials: Sequence[Credential]) -> bool:
 
 def _places_of(settings: Settings) -> Mapping[str, int]:
     """How many of the requests in flight may be of each party, so that each has places."""
-    places = settings.origin_concurrency
-    return {
-        Share.TRACKED.party: max(1, places - max(1, places // 5)),
-        Share.ON_DEMAND.party: max(1, floor(places * (1 - settings.budget_reserve) + 1e-9)),
-    }
+    limits = limits_of(settings.origin_concurrency, reserve=settings.budget_reserve)
+    return {Share.TRACKED.party: limits.tracked, Share.ON_DEMAND.party: limits.on_demand}

@@ -43,7 +43,7 @@ class RateLimiter(Protocol):
 
         Raises:
             OriginError: no request may be sent now. `retry_after` says when.
-            StoppedError: the refresh has to stop.
+            StoppedError: the process shuts down, or the request waited too long.
         """
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:

@@ -25,7 +25,8 @@ class Settlements:
     Args:
         redis: a client.
         script: settles one reservation.
-        done: called after each round trip; wakes those who wait for what was freed.
+        done: called after each round trip with the number of settlements, also if it failed; wakes
+            requests that wait for their places.
     """
 
     def __init__(self, redis: Redis, script: Script, *, done: Callable[[int], None]) -> None:

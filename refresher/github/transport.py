@@ -62,9 +62,8 @@ class Transport:
             ends_at: time of the monotonic clock at which the exchange ends.
 
         Raises:
-            requests.RequestException: there is no response.
-            urllib3.exceptions.HTTPError: likewise.
-            OSError: likewise.
+            requests.RequestException, urllib3.exceptions.HTTPError, OSError: there is no complete
+                response.
         """
         with self._bounds.exchange(ends_at):
             response = self._send(request)

@@ -2,7 +2,7 @@
 
 Permission is given in Redis, to all processes. So a thread that waits tries again and again:
 
-1. A thread that finds nobody waiting tries at once. If it is refused, it joins the end of the line.
+1. If no thread waits, a thread tries immediately. If it is refused, it joins the end of the line.
 2. When this process frees a place, the first thread that is not awake yet is woken, and tries.
 3. What other processes free is found by the first of the line, which also tries by itself.
 4. A thread that got permission leaves, and wakes the next: there may be more.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
 
-_STEP = 0.25  # seconds after which a waiting thread looks whether it is to stop
+_STEP = 0.25  # seconds after which a waiting thread checks whether it has to stop
 
 
 class Turns:
@@ -71,7 +71,7 @@ class Turns:
             pause: seconds after which the first tries by itself.
         """
         with self._lock:
-            if mine in self._trying:  # in vain
+            if mine in self._trying:  # its last try failed
                 if self._try_again:
                     self._try_again = False
                     return True

@@ -1,4 +1,4 @@
-"""Bulkhead: few large lists are refreshed at once in a process, so that small refreshes go on.
+"""Bulkhead: a process refreshes few large lists at the same time, so that small refreshes go on.
 
 A large list needs memory for five times its size, and processor time for seconds: splitting 7,000
 repositories, and compressing 40 MB. Two at once would take from small refreshes twice as much
@@ -21,7 +21,7 @@ _FEW = 4  # refreshes at once; with fewer, one large list at once
 
 
 def large_at_once(refreshes: int) -> int:
-    """How many large lists a process refreshes at once, by the number of all its refreshes."""
+    """How many large lists a process may refresh, by the number of all its refreshes."""
     return 2 if refreshes >= _FEW else 1
 
 
@@ -30,7 +30,7 @@ class LargeListLimit:
 
     Args:
         redis: holds the names of lists that are known to be large.
-        at_once: large lists that may be refreshed at once.
+        at_once: most large lists that are refreshed at the same time.
     """
 
     def __init__(self, redis: Redis, at_once: int) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Thread
 from typing import Protocol
 
-# Locks that are extended at once: if Redis is slow, one after the other would expire.
+# Locks that are extended at the same time. One by one, the last would expire if Redis is slow.
 _AT_ONCE = 25
 
 
@@ -21,7 +21,9 @@ class Extendable(Protocol):
 
 
 class LockKeeper:
-    """One thread for all locks of a process; thread-safe.
+    """Extends the locks of a process: one thread finds those that are due, a pool extends them.
+
+    Thread-safe.
 
     Args:
         pause: seconds between two checks.
@@ -47,13 +49,13 @@ class LockKeeper:
                 self._thread.start()
 
     def drop(self, lock: Extendable) -> None:
-        """Extend a lock no more; waits for an extension that is under way."""
+        """Stop extending a lock; wait for an extension that is under way."""
         with self._changed:
             self._held.discard(lock)
             self._changed.wait_for(lambda: lock not in self._extending)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

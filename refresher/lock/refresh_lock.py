@@ -102,7 +102,7 @@ class HeldLock:
         """Release the lock, if it is still held."""
         if not self.is_lost:
             self._mark.remove()
-        # Expired, or Redis is away: it will expire.
+        # Expired, or Redis is unavailable: it will expire.
         with suppress(PrimitiveError, RedisError), inline(masters=len(self._lock.masters)):
             self._lock.release()
 
@@ -138,7 +138,7 @@ class Mark:
             _REMOVE_CLAIM(self._redis, [self._key], [CLAIM])
 
     def remove(self) -> None:
-        """Delete the key; if Redis is away, it expires."""
+        """Delete the key; if Redis is unavailable, it expires."""
         with suppress(RedisError):
             self._redis.delete(self._key)
 
@@ -179,7 +179,7 @@ class RefreshLocks:
 
         Raises:
             NoQuorumError: too few of the masters respond.
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is unavailable.
         """
         lock = Redlock(
             key=keys.lock_name(resource),

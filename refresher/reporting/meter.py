@@ -89,13 +89,13 @@ class _Report(NamedTuple):
 
 
 class Meter:
-    """Counts requests and durations; keeps them while Redis is away.
+    """Counts requests and durations; keeps them while Redis is unavailable.
 
     Args:
         redis: holds the fleet's counts.
         clock: the process's clock.
-        is_batched: reports wait for `add_reports` or the next flush, instead of being written at
-            once.
+        is_batched: reports wait for `add_reports` or the next flush, instead of being written
+            immediately.
     """
 
     def __init__(self, redis: Redis, clock: Clock, *, is_batched: bool = False) -> None:
@@ -155,7 +155,7 @@ class Meter:
     def report(
         self, resource: Resource, report: RefreshReport, *, keep_s: int, pause: float = 0.0
     ) -> None:
-        """Write the report of a refresh; it is lost if Redis is away.
+        """Write the report of a refresh; it is lost if Redis is unavailable.
 
         Args:
             resource: that was refreshed.
@@ -181,7 +181,7 @@ class Meter:
                 put_off(pipeline, one.resource, seconds=one.pause)
 
     def flush(self) -> None:
-        """Write everything to Redis; if Redis is away, keep the counts for the next flush."""
+        """Write everything to Redis; if it is unavailable, keep the counts for the next flush."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             spent, self._spent = self._spent, Counter()

@@ -74,7 +74,7 @@ NO_CAUSE = Cause()
 
 @dataclass(frozen=True)
 class Reporter:
-    """Reports the refreshes of one job. No refresh fails because Redis is away.
+    """Reports the refreshes of one job. No refresh fails because Redis is unavailable.
 
     Args:
         redis: holds the records for the status page.

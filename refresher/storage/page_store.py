@@ -49,7 +49,7 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
     """The known pages of a resource; none if none are stored, or if they cannot be read.
 
     Raises:
-        redis.RedisError: Redis is away.
+        redis.RedisError: Redis is unavailable.
     """
     key = keys.pages(resource)
     heads, ids = cast(list[bytes | None], redis.hmget(key, ["heads", "ids"]))

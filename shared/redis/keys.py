@@ -38,8 +38,9 @@ paused               hash    when it ends   refresher   `hold`: no refresher sen
 pauses               string  an hour        refresher   number of consecutive pauses
 redlock:...lock:{id} string  LOCK_TTL       refresher   pottery's lock (it adds `redlock:`); on the
                                                         masters in REDLOCK_URLS, if that is set
-running:{id}         string  LOCK_TTL       refresher   a refresher holds that lock: for processes
-                                                        that only observe it
+running:{id}         string  LOCK_TTL       refresher   a refresher holds that lock, or (value
+                                                        `taken`) has taken a job of the resource;
+                                                        for processes that only observe it
 large                set     never          refresher   ids of lists with many pages
 invalidated:{id}     string  a day          reader      id of the latest invalidation (webhook or
                                                         operator) that no refresh has handled
@@ -55,11 +56,11 @@ turns:{lane}         zset    never          both        the last turn of each cl
                                                         the present turn
 turns:{lane}:count   string  an hour        both        jobs that got a turn
 bell:{lane}          list    never          both        one element while the lane holds a job
-picks:{lane}         string  never          refresher   jobs that were taken from the lane
+picks:{lane}         string  never          refresher   attempts to take a job from the lane
 waits:{client}       zset    MISS_WAIT      both        resources that a client waits for, by the
                                                         time until which it does
-pace                 hash    10 minutes     refresher   `slots`: on-demand refreshes of a refresher
-                                                        at once; `seconds`: duration of one
+pace                 hash    10 minutes     refresher   `slots`: most on-demand refreshes of a
+                                                        refresher; `seconds`: duration of one
 ahead:{id}           string  soon after     refresher   the `fresh_until` for which a scheduler
                              that time                  has requested a refresh ahead
 forgotten:{id}       string  a day          refresher   an operator removed the resource: versions
@@ -69,7 +70,7 @@ suspended            string  never          reader      time at which an operato
 resumed              string  2 hours        reader      time at which an operator ended all pauses
                                                         and failures from before it
 refresher:{name}     hash    10 minutes     refresher   what a refresher says of itself: `slots`,
-                                                        refreshes that it does at once;
+                                                        most refreshes at the same time;
                                                         `running:{lane}`, those at work; `skew`,
                                                         seconds that its clock is ahead of Redis's
 measures             hash    never          refresher   counters of refreshers, see `measures`
@@ -211,12 +212,12 @@ def lock(resource: Resource) -> str:
 
 
 def running(resource: Resource) -> str:
-    """Set while a refresher holds a resource's lock, wherever that lock is stored."""
+    """Set while a refresher works on a resource, wherever its lock is stored."""
     return f"{RUNNING}{resource.id}"
 
 
 def asked(resource: Resource) -> str:
-    """Set for a moment while a process of the fleet enqueues a refresh."""
+    """Set while further requests are dropped: a second after a request, or during a rest."""
     return f"{_PREFIX}:asked:{resource.id}"
 
 

@@ -53,7 +53,7 @@ class Batch:
         A script that Redis does not know is run alone, after the rest.
 
         Raises:
-            redis.RedisError: Redis is away, or a command failed.
+            redis.RedisError: Redis is unavailable, or a command failed.
         """
         with self.pipeline:
             replies = self.pipeline.execute(raise_on_error=False)

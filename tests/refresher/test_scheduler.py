@@ -17,7 +17,7 @@ from shared.queueing import QUEUE
 from shared.redis import keys
 from shared.redis.connection import connect
 from shared.settings import load
-from tests.builders import make_entry, queued_names, store_entry
+from tests.builders import make_entry, order_of, queued_names, store_entry
 from tests.refresher.workbench import CATALOGUE, ManualClock, at, make_settings
 
 NAMES = [resource.name for resource in CATALOGUE.tracked]
@@ -117,6 +117,20 @@ def test_what_an_older_refresher_cannot_complete_costs_no_requests_to_github(
     assert sorted(queued_names(redis)) == sorted(NAMES)
     jobs = Queue(QUEUE, connection=redis, serializer=JSONSerializer).jobs
     assert [job.kwargs for job in jobs] == [{}] * len(NAMES)
+
+
+def test_reported_changes_are_asked_for_in_the_order_of_the_requests(
+    redis: Redis, clock: ManualClock
+) -> None:
+    first, second, *_ = CATALOGUE.tracked
+    ahead = scheduled(redis, clock)
+    all_fresh(redis, until=4e9)  # long after the second change was reported
+    redis.set(keys.invalidated_by(first), "x")
+    ahead.ask()
+    store_entry(redis, second, make_entry(fresh_until=clock.now))
+    redis.set(keys.invalidated_by(second), "y")
+    ahead.ask()
+    assert order_of(redis) == [first.name, second.name]
 
 
 @pytest.mark.parametrize(("ttl", "interval"), [(1, 1), (1000, 6), (1_000_000, 60)])

@@ -40,12 +40,13 @@ def test_nothing_is_said_of_a_fleet_without_load() -> None:
 class TestOnDemandContentThatUsesUpTheMinute:
     def test_is_noted(self) -> None:
         (one,) = said(queue=QUEUE, points=Points(80, 0.4))
-        assert (one.level, one.title) == (Level.NOTE, "On-demand content uses up GitHub's minute")
+        title = "On-demand content has used up its requests to GitHub for now"
+        assert (one.level, one.title) == (Level.NOTE, title)
         assert one.text == (
-            "On-demand content has used up its share of the requests that GitHub allows in a "
-            "minute; refreshes on demand that are queued: 300, the oldest for 1 min 15 s. Tracked "
-            "content has a share of its own. Raise ON_DEMAND_TTL, or have clients request fewer "
-            "different paths."
+            "On-demand content has used up its share of the requests that may be sent in a minute "
+            "(ORIGIN_POINTS_PER_MINUTE); refreshes on demand that are queued: 300, the oldest for "
+            "1 min 15 s. Tracked content has a share of its own. Raise ON_DEMAND_TTL, or have "
+            "clients request fewer different paths."
         )
 
     def test_is_a_warning_if_clients_are_turned_away(self) -> None:
@@ -80,8 +81,9 @@ def test_a_client_that_asks_for_too_much_is_noted_without_its_address() -> None:
     (one,) = said(**refusing(client_waits=3, client_threads=2))
     assert (one.level, one.title) == (Level.NOTE, "A client asks for too much")
     assert one.text == (
-        "In the last minute, 5 requests got a 429: a client waits for as much content as one "
-        "client may (CLIENT_MAX_WAITING). Other clients have their turns before it. "
+        "In the last minute, 5 requests got a 429: one client waits for "
+        "CLIENT_MAX_WAITING paths, or for three quarters of the threads of a reader process that "
+        "may wait (READER_THREADS). Other clients are served in turn. "
         "`flask --app reader cache usage` names the clients that use the budget."
     )
 

@@ -124,13 +124,6 @@ def test_a_process_that_shuts_down_stops_waiting(budget_of: Callable[..., Budget
     assert budget._turns[Share.TRACKED].is_empty
 
 
-def test_a_refresh_whose_lock_is_lost_stops_waiting(budget_of: Callable[..., Budget]) -> None:
-    budget = budget_of(origin_concurrency=1)
-    budget.limiter(Share.TRACKED).reserve()
-    with pytest.raises(StoppedError):
-        budget.limiter(Share.TRACKED, should_stop=lambda: True).reserve()
-
-
 def test_who_gives_up_does_not_hold_up_the_next(budget_of: Callable[..., Budget]) -> None:
     budget = budget_of(origin_concurrency=1, miss_wait=0.3)
     held = budget.limiter(Share.TRACKED).reserve()
