@@ -7,7 +7,6 @@ them: health checks, and reading bodies.
 import re
 from urllib.parse import unquote_to_bytes
 
-from a2wsgi import WSGIMiddleware
 from flask import Flask
 from werkzeug.http import http_date
 
@@ -23,6 +22,7 @@ from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import HEADER
 from reader.web.asgi_types import Message, Receive, Send
 from reader.web.delayed_responses import DelayedResponses
+from reader.web.wsgi_threads import WsgiThreads
 
 _AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 # Fields that tell the length of a body; replaced after it was read, or if it is not wanted.
@@ -41,10 +41,7 @@ class Application:
         assert isinstance(process, ReaderProcess)
         self.process = process
         self._bodies = Bodies()
-        self._flask = WSGIMiddleware(
-            app,  # type: ignore[arg-type]
-            workers=process.settings.reader_threads,
-        )
+        self._flask = WsgiThreads(app, threads=process.settings.reader_threads)
         self._delayed = DelayedResponses()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -55,8 +52,8 @@ class Application:
             incoming = Incoming(receive, scope["headers"])
             await self._serve(_in_origin_form(scope), incoming, self._signed(send))
             await incoming.discard()
-        else:
-            await self._flask(scope, receive, send)  # type: ignore[arg-type]
+        else:  # a WebSocket
+            await send({"type": "websocket.close", "code": 1000})
 
     async def _serve(self, scope: Message, incoming: Incoming, send: Send) -> None:
         telemetry = self.process.start().telemetry
@@ -65,7 +62,7 @@ class Application:
         if response is None:
             scope = _with_body(scope, body)
             send = self._delayed.holding(scope, send)  # the very scope that Flask gets
-            await self._flask(scope, _whole(body), send)  # type: ignore[arg-type]
+            await self._flask.serve(scope, body, send)
             return
         request = telemetry.begin(
             method=scope["method"],
@@ -164,15 +161,6 @@ def _with_body(scope: Message, body: bytes) -> Message:
     if body:
         headers.append((b"content-length", str(len(body)).encode()))
     return {**scope, "headers": headers}
-
-
-def _whole(body: bytes) -> Receive:
-    """A `receive` that returns a body that is known."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
 
 
 def _ignore(piece: bytes) -> None:

@@ -3,6 +3,7 @@
 The composition root: clocks, randomness and the environment enter here, and are handed on.
 """
 
+import gc
 import logging
 import os
 import random
@@ -39,6 +40,8 @@ log = logging.getLogger("refresher")
 # Seconds after which a thread that computes lets another one run. With Python's 5 ms, each of the
 # round trips of a small refresh would wait so long while a large list is split.
 _SWITCH_INTERVAL = 0.001
+# Allocations between two garbage collections, of young and of older objects.
+_COLLECTED_AFTER = (20_000, 20, 20)
 
 
 class RefresherProcess:
@@ -170,7 +173,12 @@ def serve() -> RefresherProcess:
     """The components of this process, which runs many jobs and flushes counters by itself."""
     _process.server = os.getpid()
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    return current()
+    components = current()
+    # What is loaded stays; otherwise each full collection would stop all refreshes to look at it.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_AFTER)
+    return components
 
 
 def is_work_horse() -> bool:

@@ -209,6 +209,7 @@ class RefreshWorker(SimpleWorker):
                 pipeline.hset(keys.PACE, "slots", self._slots.limits[Lane.ON_DEMAND])
                 if self._pace.seconds is not None:
                     pipeline.hset(keys.PACE, "seconds", self._pace.seconds)
+                pipeline.expire(keys.PACE, _REPORT_KEPT_S)
                 written = self._records.add_registrations(pipeline)
                 time, is_known, *_ = pipeline.execute()
             clock.heard(seconds_of(time), sent_at=sent_at)

@@ -72,9 +72,10 @@ end
 #       that the job is remembered; 16 points a minute; 17 share kept for tracked resources; 18
 #       whether the request is unconditional ('always'), whether it runs or not; 19 to 24 the keys
 #       running, large lists, points, pace, suspended and RQ's set of workers, which are only read
-#       (Redis lets a user run a script only if it may write all its KEYS); then the fields and
-#       values of the job.
+#       (Redis lets a user run a script only if it may write all its KEYS); 25 to 27 empty, or keys
+#       of which none may exist; then the fields and values of the job.
 # Returns what `shared.queueing.Asked` names, and the estimated seconds until the refresh is done.
+# 'held' in its place: one of the keys exists, and nothing was requested.
 ASK = (
     _PRIORITIES
     + DROP
@@ -82,6 +83,9 @@ ASK = (
     + RECONCILE
     + point_buckets.LUA
     + """
+if ARGV[25] ~= '' and redis.call('EXISTS', ARGV[25], ARGV[26], ARGV[27]) > 0 then
+  return {'held', '0'}
+end
 local now = now_by_redis()
 local order, turns, bell, jobs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lane, priority, job, resource, client = ARGV[5], ARGV[6], ARGV[8], ARGV[9], ARGV[10]
@@ -102,21 +106,32 @@ local function turn_of(client)
   return math.max(math.floor(present), last) + 1
 end
 
+-- A number that was stored, within bounds; `otherwise` if it is damaged or absent.
+local function number_in(text, otherwise, most)
+  local number = tonumber(text or '')
+  if not number or number ~= number or number < 0 then return otherwise end
+  return math.min(number, most)
+end
+
 -- Seconds until it is the turn of a job with this score, and until it is done: the jobs before it
 -- share the refreshers, and each costs a point.
 local function estimate(score)
   local before = redis.call('ZCOUNT', order .. 'waiting', '-inf', '(' .. score)
   local pace = redis.call('HMGET', ARGV[22], 'slots', 'seconds')
   local workers = math.max(1, redis.call('SCARD', ARGV[24]))
-  local seconds = tonumber(pace[2] or '0')
-  local turn = (before + 1) * seconds / (workers * math.max(1, tonumber(pace[1] or '1')))
+  local seconds = number_in(pace[2], 0, 600)
+  local turn = (before + 1) * seconds / (workers * math.max(1, number_in(pace[1], 1, 1000)))
+  -- The next job is always admitted: only a refresh that ends tells of a better pace.
+  local is_next = before == 0
   if lane == 'on-demand' then
     local points, reserve = tonumber(ARGV[16]), tonumber(ARGV[17])
     local _, left = bucket_levels(ARGV[21], points, reserve, now)
     local rate = points * (1 - reserve) / 60
-    if before + 1 > left then turn = math.max(turn, (before + 1 - left) / rate) end
+    if before + 1 > left then
+      turn, is_next = math.max(turn, (before + 1 - left) / rate), false
+    end
   end
-  return turn, turn + seconds
+  return turn, turn + seconds, is_next
 end
 
 local function remember(job, priority)
@@ -142,7 +157,10 @@ end
 if ARGV[18] == '' and redis.call('EXISTS', ARGV[19]) == 1 then
   return {'under-way', '0'}
 end
-if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 then return {'suspended', '0'} end
+-- Its content may have come a moment ago.
+if is_waiting and redis.call('EXISTS', ARGV[23]) == 1 and redis.call('EXISTS', KEYS[4]) == 0 then
+  return {'suspended', '0'}
+end
 local old = redis.call('GET', KEYS[5])
 if old and ARGV[18] == '' then
   if redis.call('LPOS', KEYS[1], old) then
@@ -176,11 +194,11 @@ local wait = '0'
 if lane == 'on-demand' and ARGV[18] == '' then
   if is_waiting then
     -- Jobs that got the same turn earlier come first.
-    local turn, done = estimate(turn_of(client) + 1)
+    local turn, done, is_next = estimate(turn_of(client) + 1)
     wait = tostring(done)
     redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now)
     if redis.call('ZCARD', KEYS[7]) >= tonumber(ARGV[12]) then return {'too-many', wait} end
-    if turn > tonumber(ARGV[11]) then return {'too-late', wait} end
+    if turn > tonumber(ARGV[11]) and not is_next then return {'too-late', wait} end
   end
   local length = 0
   for _, one in ipairs(PRIORITIES) do length = length + redis.call('ZCARD', order .. one) end
@@ -208,7 +226,7 @@ end
 
 redis.call('SET', KEYS[4], 1, 'PX', ARGV[14])
 redis.call('SET', KEYS[5], job, 'EX', ARGV[15])
-redis.call('HSET', KEYS[3], unpack(ARGV, 25))
+redis.call('HSET', KEYS[3], unpack(ARGV, 28))
 redis.call('SADD', KEYS[2], KEYS[1])
 redis.call('RPUSH', KEYS[1], job)
 if is_waiting then

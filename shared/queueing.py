@@ -61,6 +61,7 @@ _KEEP_FAILED_JOB = timedelta(minutes=10)
 JOB_PREFIX = Job.key_for("").removesuffix(":") + ":"
 
 _ASK = Script(ASK)
+_HELD = b"held"
 
 
 class Asked(StrEnum):
@@ -176,6 +177,19 @@ class RefreshQueue:
             self._add(batch, request, JOB, options)
         return [_result(reply) for reply in batch.execute()]
 
+    def add_if_absent(self, batch: Batch, request: RefreshRequest) -> None:
+        """Add a request to a batch, for a resource of which nothing may be stored.
+
+        If there is content, a failure or a tombstone, nothing is requested: what is stored has to
+        be read first. `result_if_absent` parses the reply.
+        """
+        self._add(batch, request, JOB, {}, only_if_absent=True)
+
+    @staticmethod
+    def result_if_absent(reply: Sequence[bytes]) -> AskResult | None:
+        """The result of `add_if_absent`; None if something is stored."""
+        return None if reply[0] == _HELD else _result(reply)
+
     def force(self, resource: Resource, *, request_id: str | None = None) -> Asked:
         """Enqueue a refresh that asks the origin even if the content is fresh, or just failed.
 
@@ -231,6 +245,7 @@ class RefreshQueue:
         options: Mapping[str, object],
         *,
         always: bool = False,
+        only_if_absent: bool = False,
     ) -> None:
         """Add a run of the script to a batch."""
         resource, limits = request.resource, self._limits
@@ -251,6 +266,7 @@ class RefreshQueue:
             *(limits.points_per_minute, limits.reserve, "always" if always else ""),
             *(keys.running(resource), keys.LARGE, keys.POINTS, keys.PACE),
             *(WORKERS_SUSPENDED, WORKERS_BY_QUEUE_KEY % QUEUE),
+            *(_kept_of(resource) if only_if_absent else ("", "", "")),
             *fields,
         ]
         batch.run(_ASK, script_keys, arguments)
@@ -295,6 +311,11 @@ def resource_id_of(job_id: str) -> str:
 def _new_job_id(resource: Resource) -> str:
     """A new id for every job: otherwise RQ would let a finished job delete its queued namesake."""
     return f"{resource.id}-{uuid4().hex}"
+
+
+def _kept_of(resource: Resource) -> tuple[str, str, str]:
+    """The keys of which one exists if anything is stored of a resource."""
+    return keys.entry(resource), keys.failure(resource), keys.forgotten(resource)
 
 
 def _result(reply: Sequence[bytes]) -> AskResult:

@@ -17,7 +17,7 @@ from reader.errors import ApiError
 from shared.clock import Clock
 from shared.entry import Entry
 from shared.outcomes import Refusal, Served
-from shared.queueing import Asked
+from shared.queueing import Asked, AskResult
 from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
 
@@ -204,8 +204,8 @@ class Lookup:
             return Found(held.entry, Served.REDIS)
         served = Served.REDIS
         with self._waiters.waiting_for(resource, requester.client) as waiter:
+            entry, state, result = self._read_or_request(resource, deadline, requester)
             while True:
-                entry, state = self._read(resource)
                 if entry is not None:
                     if not entry.metadata.is_fresh(self._clock.now()):
                         self._synchronizer.schedule_check(resource, requester.request_id)
@@ -213,33 +213,47 @@ class Lookup:
                 remaining = deadline - self._clock.monotonic()
                 if remaining <= 0:
                     return self._until(waiter.done_at)
-                refusal = self._request(resource, state, requester, waiter, remaining)
+                result = result or self._request(resource, state, requester, remaining)
+                refusal = result and self._requested(resource, result, requester, waiter)
                 if refusal is not None:
                     return refusal
                 waiter.wait(min(_POLL, remaining))
-                served = Served.WAITED
+                (entry, state), result, served = self._read(resource), None, Served.WAITED
 
     def _until(self, moment: float) -> float:
         """Seconds until a moment of the stopwatch; 0 if it is past."""
         return max(0.0, moment - self._clock.monotonic())
+
+    def _read_or_request(
+        self, resource: Resource, deadline: float, requester: Requester
+    ) -> tuple[Entry | None, EntryState, AskResult | None]:
+        """Read a resource; if nothing is stored of it, request its refresh in the same round trip.
+
+        The result of the request is None if something is stored.
+        """
+        waiting = replace(requester, patience=deadline - self._clock.monotonic())
+        try:
+            entry, state, (reply,) = self._store.read_with(
+                resource, lambda batch: self._refresh_requests.add_first(batch, resource, waiting)
+            )
+        except RedisError as error:
+            raise refused(Refusal.STORE_AWAY) from error
+        return self._kept(resource, entry), state, self._refresh_requests.first_result(reply)
 
     def _read(self, resource: Resource) -> tuple[Entry | None, EntryState]:
         try:
             entry, state = self._store.read_with_state(resource)
         except RedisError as error:
             raise refused(Refusal.STORE_AWAY) from error
-        if entry is not None:
-            entry = self._local.put(resource, entry, self._clock.now())
-        return entry, state
+        return self._kept(resource, entry), state
+
+    def _kept(self, resource: Resource, entry: Entry | None) -> Entry | None:
+        """The entry as the local cache keeps it."""
+        return None if entry is None else self._local.put(resource, entry, self._clock.now())
 
     def _request(
-        self,
-        resource: Resource,
-        state: EntryState,
-        requester: Requester,
-        waiter: Waiter,
-        remaining: float,
-    ) -> ClientRefusal | None:
+        self, resource: Resource, state: EntryState, requester: Requester, remaining: float
+    ) -> AskResult | None:
         """Request a refresh; end the wait at once if no content can come before its end."""
         now = self._clock.now()
         failure = state.failure
@@ -247,11 +261,14 @@ class Lookup:
             raise refused(Refusal.FAILING, failure.retry_at - now, failure.reason)
         try:
             waiting = replace(requester, patience=remaining)
-            result = self._refresh_requests.request_for(resource, state, waiting, now=now)
+            return self._refresh_requests.request_for(resource, state, waiting, now=now)
         except RedisError as error:
             raise refused(Refusal.STORE_AWAY) from error
-        if result is None:
-            return None
+
+    def _requested(
+        self, resource: Resource, result: AskResult, requester: Requester, waiter: Waiter
+    ) -> ClientRefusal | None:
+        """Go by the result of a request: wait, or end the wait at once."""
         refusal = _REFUSED.get(result.asked)
         if refusal is None:
             if result.seconds:

@@ -7,6 +7,7 @@ from reader.telemetry.counters import Counters
 from shared.measures import Measure
 from shared.queue_order import Priority, priority_of
 from shared.queueing import AskResult, RefreshQueue, RefreshRequest
+from shared.redis.scripts import Batch
 from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
@@ -95,6 +96,23 @@ class RefreshRequests:
         if not is_due(state, now=now, is_wanted=True):
             return None
         (result,) = self._ask([_waiting(resource, requester)])
+        return result
+
+    def add_first(self, batch: Batch, resource: Resource, requester: Requester) -> None:
+        """Add a request to the batch that reads a resource, in case that nothing is stored of it.
+
+        Args:
+            batch: of commands.
+            resource: to refresh.
+            requester: the client that waits.
+        """
+        self._queue.add_if_absent(batch, _waiting(resource, requester))
+
+    def first_result(self, reply: Sequence[bytes]) -> AskResult | None:
+        """The result of the request that `add_first` added; None if something is stored."""
+        result = self._queue.result_if_absent(reply)
+        if result is not None:
+            self._counters.count(Measure.ASKED, result.asked)
         return result
 
     def join(self, resource: Resource, clients: Sequence[str]) -> None:

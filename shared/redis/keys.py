@@ -58,7 +58,7 @@ bell:{lane}          list    never          both        one element while the la
 picks:{lane}         string  never          refresher   jobs that were taken from the lane
 waits:{client}       zset    MISS_WAIT      both        resources that a client waits for, by the
                                                         time until which it does
-pace                 hash    never          refresher   `slots`: on-demand refreshes of a refresher
+pace                 hash    10 minutes     refresher   `slots`: on-demand refreshes of a refresher
                                                         at once; `seconds`: duration of one
 ahead:{id}           string  soon after     refresher   the `fresh_until` for which a scheduler
                              that time                  has requested a refresh ahead

@@ -1,7 +1,7 @@
 """Reading what the refreshers stored: entries, their metadata, their failures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from shared.entry import METADATA_FIELDS, Entry, Metadata, entry_from, metadata_
 from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.redis import keys
+from shared.redis.scripts import Batch
 from shared.resources.resource import Resource
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
@@ -174,16 +175,29 @@ class Store:
 
     def read_with_state(self, resource: Resource) -> tuple[Entry | None, EntryState]:
         """The whole entry of a resource, and its state, in one round trip."""
-        sent_at = self._clock.monotonic()
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.time()
-            pipeline.get(keys.RESUMED)
-            pipeline.hgetall(keys.entry(resource))
-            pipeline.mget(*_beside(resource))
-            time, resumed, fields, beside = pipeline.execute()
+        entry, state, _ = self.read_with(resource, lambda _: None)
+        return entry, state
+
+    def read_with(
+        self, resource: Resource, add: Callable[[Batch], None]
+    ) -> tuple[Entry | None, EntryState, list[Any]]:
+        """The same, and the replies to further commands, in one round trip.
+
+        Args:
+            resource: to read.
+            add: adds the commands to a batch; they run after the read.
+        """
+        batch, sent_at = Batch(self._redis), self._clock.monotonic()
+        batch.pipeline.time()
+        batch.pipeline.get(keys.RESUMED)
+        batch.pipeline.hgetall(keys.entry(resource))
+        batch.pipeline.mget(*_beside(resource))
+        add(batch)
+        time, resumed, fields, beside, *further = batch.execute()
         resumed_at = self._heard(time, resumed, sent_at=sent_at)
         metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
-        return self._entry(resource, fields), self._state(resource, metadata, beside, resumed_at)
+        state = self._state(resource, metadata, beside, resumed_at)
+        return self._entry(resource, fields), state, further
 
     def pulse(self) -> Pulse:
         """What every reader process reads once a second."""

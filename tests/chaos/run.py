@@ -151,8 +151,8 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Component
             for number in range(len(READERS) * _CLIENTS)
         ]
         for number in range(len(READERS) * _VISITORS):
-            at = number % len(READERS)
-            clients.append(Visitor(number, at, parts.readers[at].url, history))
+            place = number % len(READERS)
+            clients.append(Visitor(number, place, parts.readers[place].url, history))
         for client in clients:
             client.start()
             stack.callback(client.stop)

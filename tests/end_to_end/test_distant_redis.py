@@ -12,12 +12,12 @@ from tests.end_to_end.distant_redis import DistantRedis
 from tests.end_to_end.fleet import Fleet
 
 # Seconds: long, so that what other tests do on the same processors does not count.
-ROUND_TRIP = 0.1
-# Of the reader: read and find nothing; request, which wakes the refresher. Of the refresher: take
+ROUND_TRIP = 0.08
+# Of the reader: find nothing and request, which wakes the refresher. Of the refresher: take
 # the job, lock, begin, reserve, store, which wakes the reader: half a round trip each way. Of the
 # reader: read what is stored.
-ROUND_TRIPS = 8
-MISSES = 9
+ROUND_TRIPS = 7
+MISSES = 7
 
 
 def test_a_miss_costs_a_few_round_trips(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from threading import local
 from typing import Any
 
 from redis import Redis
@@ -22,6 +23,7 @@ from reader.telemetry.request_telemetry import RequestTelemetry
 from shared.clock import SYSTEM
 from shared.clock import Clock as ClockRecord
 from shared.queueing import AskResult, QueueLimits, RefreshQueue
+from shared.redis.scripts import Batch
 from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
 from tests.builders import CATALOGUE, Clock
@@ -70,6 +72,17 @@ class WatchedRequests(RefreshRequests):
     def __init__(self, queue: RefreshQueue, counters: Counters) -> None:
         super().__init__(queue, counters)
         self.requested: SimpleQueue[tuple[Resource, str]] = SimpleQueue()
+        self._first = local()
+
+    def add_first(self, batch: Batch, resource: Resource, requester: Requester) -> None:
+        self._first.request = (resource, requester.client)
+        super().add_first(batch, resource, requester)
+
+    def first_result(self, reply: Sequence[bytes]) -> AskResult | None:
+        result = super().first_result(reply)
+        if result is not None:
+            self.requested.put(self._first.request)
+        return result
 
     def request_for(
         self, resource: Resource, state: EntryState, requester: Requester, *, now: float

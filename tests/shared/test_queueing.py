@@ -281,6 +281,14 @@ class TestTheEstimate:
         assert asked is Asked.QUEUED
         assert seconds == pytest.approx(20.5)
 
+    @pytest.mark.parametrize("stored", ["1e308", "nan", "-5", "", "x" * 300])
+    def test_admits_the_next_job_whatever_the_pace_was(self, redis: Redis, stored: str) -> None:
+        queue = RefreshQueue(redis, QueueLimits(miss_wait=3))
+        redis.hset(keys.PACE, mapping={"slots": stored, "seconds": stored})
+        asked, seconds = queue.ask(waiting(USER))
+        assert asked is Asked.QUEUED
+        assert 0 <= seconds <= 1200
+
     def test_counts_the_points_of_the_minute(self, redis: Redis) -> None:
         limits = QueueLimits(points_per_minute=60, reserve=0.5, miss_wait=10)
         queue = RefreshQueue(redis, limits)

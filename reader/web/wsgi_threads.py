@@ -1,0 +1,75 @@
+"""Runs the Flask application in threads, for the event loop that sends its responses.
+
+a2wsgi's middleware hands each part of a response from the thread to the loop and waits for it: six
+switches between threads for each response. Our responses are complete when Flask returns, so one is
+enough.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from a2wsgi.wsgi import build_environ
+
+from reader.web.asgi_types import Message, Send
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+
+class WsgiThreads:
+    """A WSGI application in a pool of threads.
+
+    Args:
+        app: the application; its responses are not streams.
+        threads: number of requests that it serves at once.
+    """
+
+    def __init__(self, app: "WSGIApplication", *, threads: int) -> None:
+        self._app = app
+        self.executor = ThreadPoolExecutor(threads, thread_name_prefix="WSGI")
+
+    async def serve(self, scope: Message, body: bytes, send: Send) -> None:
+        """Serve one request.
+
+        Args:
+            scope: of the request, by the ASGI specification.
+            body: of the request.
+            send: sends the response.
+        """
+        environ: WSGIEnvironment = build_environ(scope, BytesIO(body))  # type: ignore[arg-type,assignment]
+        context, loop = copy_context(), asyncio.get_running_loop()
+        start, content = await loop.run_in_executor(
+            self.executor, lambda: context.run(self._respond, environ)
+        )
+        await send(start)
+        await send({"type": "http.response.body", "body": content})
+
+    def _respond(self, environ: "WSGIEnvironment") -> tuple[Message, bytes]:
+        started: list[Message] = []
+
+        def start_response(
+            status: str,
+            headers: Sequence[tuple[str, str]],
+            exc_info: Any = None,  # noqa: ARG001 - nothing has been sent yet
+            /,
+        ) -> Callable[[bytes], object]:
+            fields = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ]
+            started[:] = [
+                {"type": "http.response.start", "status": int(status[:3]), "headers": fields}
+            ]
+            return lambda _: None
+
+        parts: Iterable[bytes] = self._app(environ, start_response)
+        if hasattr(parts, "close"):
+            with closing(parts):  # type: ignore[type-var]
+                body = b"".join(parts)
+        else:
+            body = b"".join(parts)
+        return started[0], body

@@ -1,0 +1,87 @@
+"""A WSGI application in threads: its response reaches the loop whole, in one switch of threads."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from reader.web.asgi_types import Message
+from reader.web.wsgi_threads import WsgiThreads
+
+SCOPE: Message = {
+    "type": "http",
+    "http_version": "1.1",
+    "method": "POST",
+    "scheme": "http",
+    "path": "/x",
+    "query_string": b"a=1",
+    "headers": [(b"host", b"h"), (b"content-length", b"4")],
+}
+
+
+def sent_by(app: Callable[..., Iterable[bytes]]) -> list[Message]:
+    """What an application sends for a request with a body."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(WsgiThreads(app, threads=1).serve(SCOPE, b"body", send))
+    return sent
+
+
+def test_status_fields_and_body_are_sent_as_the_application_gave_them() -> None:
+    def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read()
+        start_response("202 ACCEPTED", [("X-One", "1"), ("X-One", "2")])
+        return [environ["QUERY_STRING"].encode(), b" ", body]
+
+    start, body = sent_by(app)
+    assert start == {
+        "type": "http.response.start",
+        "status": 202,
+        "headers": [(b"x-one", b"1"), (b"x-one", b"2")],
+    }
+    assert body == {"type": "http.response.body", "body": b"a=1 body"}
+
+
+def test_the_application_runs_in_a_thread_and_its_response_is_closed() -> None:
+    threads: list[str] = []
+
+    class Parts:
+        is_closed = False
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"a", b"b"])
+
+        def close(self) -> None:
+            Parts.is_closed = True
+
+    def app(_: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        threads.append(threading.current_thread().name)
+        start_response("200 OK", [])
+        return Parts()
+
+    assert sent_by(app)[1]["body"] == b"ab"
+    assert Parts.is_closed
+    assert threads[0].startswith("WSGI")
+
+
+def test_an_application_that_starts_again_after_an_error_sends_the_later_start() -> None:
+    def app(_: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        start_response("200 OK", [("X-One", "1")])
+        start_response("500 INTERNAL", [], (ValueError, ValueError(), None))
+        return [b"error"]
+
+    start, body = sent_by(app)
+    assert (start["status"], start["headers"], body["body"]) == (500, [], b"error")
+
+
+def test_an_error_of_the_application_reaches_the_server() -> None:
+    def app(_: dict[str, Any], __: Callable[..., object]) -> Iterable[bytes]:
+        raise KeyError("of the application")
+
+    with pytest.raises(KeyError):
+        sent_by(app)
