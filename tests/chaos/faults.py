@@ -70,6 +70,8 @@ class Components:
         """Start a refresher."""
         with self._starting:
             worker = self.fleet.worker(
+                # Without it glibc keeps memory for each of many threads, which looks like a leak.
+                MALLOC_ARENA_MAX=2,
                 REDIS_URL=self._redis_url("refreshers link"),
                 GITHUB_API_URL=f"http://127.0.0.1:{self.links['github link'].port}",
             )
