@@ -9,9 +9,12 @@ import os
 import random
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock
 from uuid import uuid4
+
+from redis import RedisError
 
 from refresher.context import RefreshContext, RefreshPolicy
 from refresher.github.auth.credentials import Credential
@@ -135,6 +138,11 @@ class RefresherProcess:
     def stop(self) -> None:
         """Let refreshes end that wait, or that read a long list: the process is shutting down."""
         self._stopping.set()
+
+    def keep_places(self) -> None:
+        """Keep the places of requests to GitHub under way; without Redis, they expire."""
+        with suppress(RedisError):
+            self._budget.renew()
 
     def flush(self) -> None:
         """Write what was counted and reported."""

@@ -218,6 +218,7 @@ class RefreshWorker(SimpleWorker):
                 self._register()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()
+        process.keep_places()
         process.flush()
         self._check_privileges(process)
 

@@ -15,22 +15,24 @@ https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-res
   names, or else for one minute, then two, then four, up to an hour. What asks for more than an hour
   is cut to an hour; afterwards one request is let through every ten minutes, until one succeeds.
 
-A reservation that is never settled, because its refresher died, costs one request of the hour. It
-occupies its place in flight for `ORIGIN_DEADLINE` seconds.
+A reservation that is never settled, because its refresher died, costs one request of the hour. Its
+place in flight is free again after `LOCK_TTL`, like the lock: refreshers renew the places of their
+requests under way. A work horse of RQ's own worker cannot do that, so its places last for
+`ORIGIN_DEADLINE`.
 """
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Event
+from threading import Event, Lock
 from typing import cast
 
 from redis import Redis
 
 from refresher.errors import OriginError, StoppedError
 from refresher.github.auth.credentials import ANONYMOUS, REFUSED_FOR, Credential
-from refresher.github.budget_scripts import PAUSE, RESERVE, SET_ASIDE, SETTLE
+from refresher.github.budget_scripts import PAUSE, RENEW, RESERVE, SET_ASIDE, SETTLE
 from refresher.github.rate_limit_class import CORE, RateLimitClasses, shape_of
 from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, class_in, primary_limit
 from refresher.github.rate_limiter import Reservation
@@ -48,7 +50,7 @@ log = logging.getLogger("refresher")
 
 _SETTINGS = "GITHUB_API_TOKEN, GITHUB_APP_..."  # where credentials come from
 _POLL = 0.05  # seconds between two tries to get a place that another process frees
-_RESERVE, _SETTLE = Script(RESERVE), Script(SETTLE)
+_RESERVE, _RENEW, _SETTLE = Script(RESERVE), Script(RENEW), Script(SETTLE)
 _PAUSE, _SET_ASIDE = Script(PAUSE), Script(SET_ASIDE)
 
 
@@ -116,6 +118,8 @@ class Budget:
         self._turns = {share: Turns(wait) for share in Share}
         self._places = _places_of(settings)
         self._settlements: Settlements | None = None
+        self._lock = Lock()
+        self._under_way: set[str] = set()  # ids of requests
 
     def limiter(self, share: Share) -> "BudgetLimiter":
         """The rate limiter of one refresh, whose requests use this share; cheap to make."""
@@ -167,6 +171,8 @@ class Budget:
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str]) -> None:
         """Update the budget from a response; `status` is 0 if none came."""
+        with self._lock:
+            self._under_way.discard(reservation.request_id)
         if status == 401:  # it reports the limit of requests without a credential
             headers = {}
         said = primary_limit(headers)
@@ -205,6 +211,22 @@ class Budget:
         after a refresh.
         """
         self._settlements = Settlements(self._redis, _SETTLE, done=self._wake)
+
+    def renew(self) -> None:
+        """Keep the places in flight of requests under way; call it once a second after `start`.
+
+        So the places of a refresher that dies expire as soon as its locks.
+        """
+        with self._lock:
+            under_way = sorted(self._under_way)
+        if under_way:
+            _RENEW(self._redis, [keys.IN_FLIGHT], [self._place_life, *under_way])
+
+    @property
+    def _place_life(self) -> float:
+        """Seconds until a place in flight expires that is not renewed."""
+        settings = self._settings
+        return settings.origin_deadline if self._settlements is None else settings.lock_ttl
 
     def close(self) -> None:
         """Settle what has not been settled."""
@@ -284,7 +306,7 @@ class Budget:
                 self._share_kept(attempt),
                 settings.origin_concurrency,
                 self._places[attempt.share.party],
-                settings.origin_deadline,
+                self._place_life,
                 settings.origin_points_per_minute,
                 settings.budget_reserve,
                 attempt.share.value,
@@ -294,6 +316,8 @@ class Budget:
         state, *more = (part.decode() for part in cast(list[bytes], response))
         if state == "taken":
             credential = credentials[int(float(more[0])) - 1]
+            with self._lock:
+                self._under_way.add(attempt.request_id)
             return Reservation(
                 credential, attempt.request_id, attempt.resource_class, attempt.shape
             )

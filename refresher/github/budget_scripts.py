@@ -142,6 +142,17 @@ return {'taken', tostring((best - 3) / 2)}
 """
 )
 
+# Keeps the places in flight of requests that are still under way.
+# KEYS: requests in flight. ARGV: seconds until the places expire; then the ids of the requests.
+RENEW = (
+    _COMMON
+    + """
+for at = 2, #ARGV do
+  redis.call('ZADD', KEYS[1], 'XX', now + tonumber(ARGV[1]), ARGV[at])
+end
+"""
+)
+
 # Replaces a reservation by what the request really cost, and frees its place in flight.
 # KEYS: requests in flight; budget of the reservation; number of pauses in a row; budget that the
 #       response reports; set of all budgets; history of the reported budget; pause.
