@@ -14,6 +14,7 @@ from tests.fakegithub.client import Controls, FakeGitHubProcess
 from tests.waiting import eventually
 
 MANY = 20
+PLACES = 40  # of on-demand requests to GitHub, with the default settings
 LATENCY = 3.0  # seconds of GitHub for each response, while many are at work
 LOCK_TTL = 2.0
 RQ_INFO = ["rq", "info", "--config", "refresher.rq_config", "--raw"]
@@ -76,20 +77,21 @@ def test_sigterm_lets_all_of_them_finish(tmp_path: Path, github: FakeGitHubProce
             assert redis.keys("rq:job:*") == []
 
 
-def test_sigkill_loses_nothing(tmp_path: Path, github: FakeGitHubProcess) -> None:
+def test_sigkill_loses_nothing_and_blocks_nobody(tmp_path: Path, github: FakeGitHubProcess) -> None:
+    """It dies with all places of on-demand requests, and the other one needs them."""
     with Fleet(tmp_path, github.url, LOCK_TTL=LOCK_TTL) as fleet:
         worker = fleet.worker()
         reader = fleet.healthy_reader()
         github.configure(latency=LATENCY)
-        with waiting_clients(reader, label="kill") as clients:
-            await_many(github)
+        with waiting_clients(reader, label="kill", number=PLACES) as clients:
+            await_many(github, PLACES)
             fleet.worker()
             time.sleep(1)  # it has started, and found nothing to do
             github.configure(latency=0)
             killed_at = time.monotonic()
             worker.kill()
-        assert statuses(clients) == [200] * MANY
-        assert time.monotonic() - killed_at < LOCK_TTL + 3
+        assert statuses(clients) == [200] * PLACES
+        assert time.monotonic() - killed_at < LOCK_TTL + 4
 
 
 def test_sigstop_past_the_life_of_the_locks_and_sigcont(
