@@ -12,7 +12,7 @@ from typing import cast
 from redis import Redis
 
 from shared.redis import keys
-from shared.time_bounds import LONGEST_PAUSE
+from shared.time_bounds import LONGEST_PAUSE, time_of
 
 ANONYMOUS = "anonymous"  # the id for requests without a credential
 SLOT_SECONDS = 300
@@ -106,7 +106,7 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
             pipeline.hgetall(keys.privileges(credential))
         pipeline.get(keys.RESUMED)
         *replies, resumed = pipeline.execute()
-    bounds = _Bounds(now, float(resumed or 0))
+    bounds = _Bounds(now, time_of(resumed))
     quintuples = zip(*(iter(replies),) * 5, strict=True)
     return [
         _budget(pair, *found[:4], privileges=found[4], bounds=bounds)

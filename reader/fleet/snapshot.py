@@ -273,7 +273,7 @@ class FleetWatch:
             suspended=pulse.is_suspended,
             suspended_since=None if since is None else time_of(since),
             origin=_origin(origin),
-            origin_paused_until=budgets.paused_until(pause, resumed=float(resumed or 0), now=now),
+            origin_paused_until=budgets.paused_until(pause, resumed=time_of(resumed), now=now),
             points=levels_now(points, now=now),
             point_sizes=sizes_now(points),
             unknown_fields=_seen_lately(unknown, now),

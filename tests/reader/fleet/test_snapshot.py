@@ -283,6 +283,15 @@ class TestLooking:
                 watch.snapshot()
 
 
+@pytest.mark.parametrize("damaged", ["x", "nan", "", "-1e308", "9" * 300])
+def test_a_damaged_time_of_a_resume_is_no_error(redis: Redis, damaged: str) -> None:
+    redis.set(keys.RESUMED, damaged)
+    redis.hset(keys.PAUSE, items=["at", NOW - 1, "hold", NOW + 60, "until", NOW + 60])
+    redis.zadd(keys.BUDGETS, {"anonymous core": NOW})
+    fleet = make_watch(redis, NOW).snapshot()
+    assert fleet.origin_paused_until == NOW + 60
+
+
 @pytest.mark.parametrize("huge", ["4102444800", "1e300", "9" * 300, "9" * 12])
 def test_pauses_of_any_length_are_shown_as_an_hour_at_most(redis: Redis, huge: str) -> None:
     redis.hset(keys.PAUSE, items=["at", NOW, "hold", huge, "until", huge])
