@@ -161,10 +161,10 @@ class _Bounds:
 
     def end(self, known: Mapping[bytes, bytes], field: str) -> float:
         """The time in a field of a hash; 0 without it, or if it was recorded before the resume."""
-        at = min(float(known.get(b"at", self.now)), self.now)
-        if self.resumed and at <= min(self.resumed, self.now):
+        at = min(time_of(known.get(b"at")) or self.now, self.now)
+        if self.resumed <= self.now and at <= self.resumed:  # later: Redis's clock was set back
             return 0
-        return min(float(known.get(field.encode(), 0)), at + LONGEST_PAUSE)
+        return min(time_of(known.get(field.encode())), at + LONGEST_PAUSE)
 
 
 def paused_until(known: Mapping[bytes, bytes], *, resumed: float, now: float) -> float:

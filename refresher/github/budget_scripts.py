@@ -99,7 +99,8 @@ end
 if not best then return {refused and 'refused' or 'spent', tostring(again - now)} end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], now + window, '+inf')  -- damage, or a clock that was set back
+-- Later ones are damaged, or Redis's clock was set back.
+redis.call('ZREMRANGEBYSCORE', KEYS[2], now + window, '+inf')
 local in_flight, of_party = redis.call('ZRANGE', KEYS[2], 0, -1), 0
 for _, id in ipairs(in_flight) do
   if string.sub(id, 1, #party) == party then of_party = of_party + 1 end
