@@ -108,16 +108,16 @@ def test_twenty_clients_that_wait_while_redis_loses_its_data_are_served(
         assert "Traceback" not in worker.output
 
 
-def test_locks_are_kept_and_nothing_is_fetched_twice_while_redis_responds_after_a_second(
+def test_locks_are_kept_and_nothing_is_fetched_twice_while_redis_responds_slowly(
     tmp_path: Path, github: FakeGitHubProcess
 ) -> None:
-    lock_ttl = 10
+    lock_ttl = 8
     settings = {"CACHE_TTL": 600, "ON_DEMAND_TTL": 600, "ORIGIN_READ_TIMEOUT": 90}
     settings |= {"ORIGIN_DEADLINE": 120, "LOCK_TTL": lock_ttl}
     with Fleet(tmp_path, github.url, **settings) as fleet:
         reader = fleet.reader()
         relays = RelayLoop()
-        with closing(Relay(relays, fleet.redis_server.port, delay=0.5)) as relay:
+        with closing(Relay(relays, fleet.redis_server.port, delay=0.25)) as relay:
             slow = fleet.worker(REDIS_URL=f"redis://127.0.0.1:{relay.port}/0")
             eventually(reader.is_healthy)
             github.reset_counters()
