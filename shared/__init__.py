@@ -20,6 +20,7 @@ Imports neither `reader` nor `refresher`.
 - `encodings`: the table of content codings that entries are stored in.
 - `clock`: the clocks and the sleep that a process hands to its parts, and Redis's clock.
 - `clock_skew`: names a process's own clock if it is far from Redis's.
+- `stored_numbers`: numbers in Redis, of which a damaged one counts as absent.
 - `time_bounds`: the bounds of times that are read.
 - `redis_url`, `sentinel_url`: check and parse the URLs in settings.
 - `github_form`: GitHub's content type and error body.

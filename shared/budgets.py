@@ -12,6 +12,7 @@ from typing import cast
 from redis import Redis
 
 from shared.redis import keys
+from shared.stored_numbers import count_of, number_of
 from shared.time_bounds import LONGEST_PAUSE, time_of
 
 ANONYMOUS = "anonymous"  # the id for requests without a credential
@@ -126,9 +127,9 @@ def _budget(
     bounds: "_Bounds",
 ) -> CredentialBudget:
     now = bounds.now
-    limit, resets_at = int(known.get(b"limit", 0)), bounds.end(known, "reset")
+    limit, resets_at = count_of(known.get(b"limit")), bounds.end(known, "reset")
     # After the reset, a new hour has begun, and nothing of it is used yet.
-    left = int(known.get(b"remaining", limit)) if resets_at > now else limit
+    left = count_of(known.get(b"remaining", str(limit))) if resets_at > now else limit
     return CredentialBudget(
         credential=pair[0],
         resource_class=pair[1],
@@ -140,7 +141,7 @@ def _budget(
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),
         privileges=sorted(
-            name.decode() for name, at in privileges.items() if float(at) > now - REMEMBER_S
+            name.decode() for name, at in privileges.items() if number_of(at) > now - REMEMBER_S
         ),
     )
 
@@ -191,6 +192,6 @@ def points(history: Mapping[bytes, bytes], *, now: float) -> list[Point]:
     oldest, found = slot_at(now) - SLOTS, []
     for value in history.values():
         slot, _, remaining = value.decode().partition(" ")
-        if int(slot) > oldest:
-            found.append(Point(int(slot) * float(SLOT_SECONDS), int(float(remaining))))
+        if count_of(slot) > oldest:
+            found.append(Point(count_of(slot) * float(SLOT_SECONDS), count_of(remaining)))
     return sorted(found, key=lambda point: point.at)

@@ -42,6 +42,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from shared.redis import keys
+from shared.stored_numbers import number_of
 
 _SEPARATOR = "|"
 SUM = "sum"
@@ -148,7 +149,9 @@ def parse(fields: Iterable[tuple[str, float]]) -> Measures:
 def read(redis: Redis) -> Measures:
     """The refreshers' counters; may raise `redis.RedisError`."""
     fields = cast(dict[bytes, bytes], redis.hgetall(keys.MEASURES))
-    return parse((field.decode(), float(value)) for field, value in fields.items())
+    return parse(
+        (field.decode(errors="replace"), number_of(value)) for field, value in fields.items()
+    )
 
 
 def add(pipeline: Pipeline, counts: Mapping[Counted, float]) -> None:

@@ -31,8 +31,11 @@ A hash or field that is absent is a full bucket. The hash expires two minutes af
 request: then both are full.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from shared.stored_numbers import count_of, number_of
 
 TRACKED, ON_DEMAND = "tracked", "on-demand"
 REFILL_S = 60.0  # seconds in which an empty bucket becomes full
@@ -54,14 +57,21 @@ local function bucket_sizes(points, reserve)
   return reserve > 0 and math.max(1, points * reserve) or 0, math.max(1, points * (1 - reserve))
 end
 
+-- A damaged level is a full bucket.
+local function stored_level(text, size)
+  local level = tonumber(text or '')
+  if not level or level ~= level or level < 0 then return size end
+  return level
+end
+
 local function bucket_levels(key, points, reserve, now)
   local tracked_size, on_demand_size = bucket_sizes(points, reserve)
   local known = redis.call('HMGET', key, '{TRACKED}', '{ON_DEMAND}', 'at')
   local at = tonumber(known[3] or now) or now
   if at > now then redis.call('HSET', key, 'at', string.format('%.6f', now)) end
   local share = math.max(0, now - at) / {REFILL_S:.0f}
-  local tracked = (tonumber(known[1] or '') or tracked_size) + share * points * reserve
-  local on_demand = (tonumber(known[2] or '') or on_demand_size) + share * points * (1 - reserve)
+  local tracked = stored_level(known[1], tracked_size) + share * points * reserve
+  local on_demand = stored_level(known[2], on_demand_size) + share * points * (1 - reserve)
   return math.min(tracked, tracked_size), math.min(on_demand, on_demand_size)
 end
 
@@ -106,12 +116,19 @@ def levels(known: Mapping[bytes, bytes], points: int, reserve: float, *, now: fl
         now: Unix time in seconds, by Redis's clock.
     """
     size = sizes(points, reserve)
-    share = max(0.0, now - float(known.get(b"at", now))) / REFILL_S
-    tracked = float(known.get(TRACKED.encode(), size.tracked)) + share * points * reserve
-    on_demand = float(known.get(ON_DEMAND.encode(), size.on_demand)) + share * points * (
-        1 - reserve
-    )
+    share = max(0.0, now - (number_of(known.get(b"at")) or now)) / REFILL_S
+    tracked = _level(known, TRACKED, size.tracked) + share * points * reserve
+    on_demand = _level(known, ON_DEMAND, size.on_demand) + share * points * (1 - reserve)
     return Points(min(tracked, size.tracked), min(on_demand, size.on_demand))
+
+
+def _level(known: Mapping[bytes, bytes], party: str, size: float) -> float:
+    """A stored level; a damaged one is a full bucket."""
+    try:
+        level = float(known.get(party.encode(), size))
+    except ValueError:
+        return size
+    return level if math.isfinite(level) and level >= 0 else size
 
 
 def levels_now(known: Mapping[bytes, bytes], *, now: float) -> Points | None:
@@ -123,11 +140,11 @@ def levels_now(known: Mapping[bytes, bytes], *, now: float) -> Points | None:
     """
     if b"points" not in known or b"reserve" not in known:
         return None
-    return levels(known, int(known[b"points"]), float(known[b"reserve"]), now=now)
+    return levels(known, count_of(known[b"points"]), number_of(known[b"reserve"]), now=now)
 
 
 def sizes_now(known: Mapping[bytes, bytes]) -> Points | None:
     """The capacities of both buckets; None if the hash is absent."""
     if b"points" not in known or b"reserve" not in known:
         return None
-    return sizes(int(known[b"points"]), float(known[b"reserve"]))
+    return sizes(count_of(known[b"points"]), number_of(known[b"reserve"]))

@@ -5,6 +5,7 @@ from math import ceil
 from reader.errors import ApiError, TooMany, Unavailable
 from shared.outcomes import Refusal
 
+_LONGEST = 3600  # seconds; no pause is believed for longer
 _OF_A_CLIENT = frozenset({Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS})
 
 # The message of each refusal, and its `Retry-After` in seconds if nothing better is known.
@@ -33,7 +34,7 @@ def refused(refusal: Refusal, seconds: float = 0.0, reason: str = "") -> ApiErro
         reason: of a failure of GitHub's, for people.
     """
     message, usual = _MESSAGES[refusal]
-    retry_after = max(ceil(seconds), usual)
+    retry_after = max(ceil(min(seconds, _LONGEST)), usual)
     if refusal in _OF_A_CLIENT:
         return TooMany(message, retry_after=retry_after, refusal=refusal)
     return Unavailable(message + reason, retry_after=retry_after, refusal=refusal)

@@ -91,7 +91,9 @@ def leave(redis: Redis, reader_id: str) -> None:
 
 def readers(redis: Redis) -> list[ReaderReport]:
     """The running processes, ordered by node and process id; may raise `redis.RedisError`."""
-    ids = [one.decode() for one in cast(list[bytes], redis.zrange(keys.READERS, 0, -1))]
+    ids = [
+        one.decode(errors="replace") for one in cast(list[bytes], redis.zrange(keys.READERS, 0, -1))
+    ]
     if not ids:
         return []
     texts = cast(list[bytes | None], redis.mget([keys.reader(one) for one in ids]))

@@ -27,6 +27,7 @@ from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.spending import Spent
+from shared.stored_numbers import number_of
 from shared.time_bounds import time_of
 
 _POPULAR = 20  # on-demand resources in a snapshot
@@ -330,13 +331,15 @@ def _reading(text: bytes | None) -> tuple[int, int] | None:
 
 def _seen_lately(unknown: Mapping[bytes, bytes], now: float) -> Sequence[str]:
     names = (
-        name.decode() for name, at in unknown.items() if float(at) > now - UNKNOWN_FIELDS_KEPT_S
+        name.decode(errors="replace")
+        for name, at in unknown.items()
+        if number_of(at) > now - UNKNOWN_FIELDS_KEPT_S
     )
     return tuple(sorted(names))
 
 
 def _origin(fields: Mapping[bytes, bytes]) -> OriginView:
-    known = {name.decode(): float(value) for name, value in fields.items()}
+    known = {name.decode(): number_of(value) for name, value in fields.items()}
     status = known.get("status")
     return OriginView(
         known.get("answered_at"), None if not status else int(status), known.get("clock_offset")

@@ -22,6 +22,7 @@ from rq.worker_registration import get_keys
 from shared.queue_order import Lane
 from shared.queueing import QUEUE
 from shared.redis import keys
+from shared.stored_numbers import count_of
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ def _view(
     return WorkerView(
         name=name,
         hostname=fields.get("hostname", "?"),
-        pid=int(fields.get("pid", 0)),
+        pid=count_of(fields.get("pid")),
         state=fields.get("state", "?"),
         heard_at=_time(fields.get("last_heartbeat"), skew),
         started_at=_time(fields.get("birth"), skew),
         job=None if job is None else job.decode(errors="replace"),
-        done=int(fields.get("successful_job_count", 0)),
-        failed=int(fields.get("failed_job_count", 0)),
+        done=count_of(fields.get("successful_job_count")),
+        failed=count_of(fields.get("failed_job_count")),
         skew=skew,
         slots=_count(report.get(b"slots")),
         running={lane: number for lane, number in running.items() if number},

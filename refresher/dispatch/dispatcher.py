@@ -156,7 +156,14 @@ class Dispatcher:
         batch = Batch(self._redis)
         written = self._records.add(batch)
         self._taker.add(batch, wanted, most=free)
-        taken = taken_from(batch.execute()[-1])
+        *replies, reply = batch.execute_all()
+        if isinstance(reply, RedisError):
+            raise reply
+        # Jobs are taken, whatever could not be written of others.
+        failed = next((one for one in replies if isinstance(one, RedisError)), None)
+        if failed is not None:
+            log.error("reports of refreshes could not be written: %s", failed)
+        taken = taken_from(reply)
         written()
         self.is_suspended = taken.is_suspended
         self._again_at = self._clock.monotonic() + taken.again if taken.again else 0.0

@@ -47,7 +47,11 @@ reconcile(KEYS[1], KEYS[2], order, turns, now)
 
 -- The next job of a lane, and its place: by priority, except that each priority has its turn.
 local function next_of(lane)
-  local pick, first = redis.call('INCR', picks .. lane), 0
+  local pick, first = redis.pcall('INCR', picks .. lane), 0
+  if type(pick) == 'table' then  -- damaged
+    redis.call('SET', picks .. lane, 1)
+    pick = 1
+  end
   if pick % TURN == 0 then first = math.floor(pick / TURN) % #PRIORITIES end
   for step = 0, #PRIORITIES - 1 do
     local priority = PRIORITIES[(first + step) % #PRIORITIES + 1]

@@ -72,7 +72,7 @@ end
 local function budget_of(key, assumed)
   local known = redis.call('HMGET', key, 'limit', 'remaining', 'reset', 'at')
   local limit = tonumber(known[1] or assumed)
-  local left, reset = tonumber(known[2] or limit), tonumber(known[3] or '0')
+  local left, reset = tonumber(known[2] or '') or limit, tonumber(known[3] or '') or 0
   if reset > now + window then
     reset = now + window
     redis.call('HSET', key, 'reset', reset)
@@ -138,7 +138,9 @@ if reset_of_best <= now then
   redis.call('HSET', KEYS[best], 'limit', limit_of_best, 'remaining', limit_of_best,
              'reset', now + window, 'guessed', 1, 'at', string.format('%.6f', now))
 end
-redis.call('HINCRBY', KEYS[best], 'remaining', -1)
+if type(redis.pcall('HINCRBY', KEYS[best], 'remaining', -1)) == 'table' then
+  redis.call('HSET', KEYS[best], 'remaining', limit_of_best - 1)  -- it was damaged
+end
 redis.call('PEXPIRE', KEYS[best], 2000 * window)
 return {'taken', tostring((best - 3) / 2)}
 """

@@ -55,6 +55,18 @@ class Batch:
         Raises:
             redis.RedisError: Redis is unavailable, or a command failed.
         """
+        replies = self.execute_all()
+        for reply in replies:
+            if isinstance(reply, RedisError):
+                raise reply
+        return replies
+
+    def execute_all(self) -> list[Any]:
+        """The same, with the error of a failed command as its reply.
+
+        Raises:
+            redis.RedisError: Redis is unavailable.
+        """
         with self.pipeline:
             replies = self.pipeline.execute(raise_on_error=False)
         for at, (script, keys, args) in self._scripts.items():
@@ -63,7 +75,4 @@ class Batch:
                     replies[at] = script(self._client, keys, args)
                 except ResponseError as error:  # raised once the other scripts have run, too
                     replies[at] = error
-        for reply in replies:
-            if isinstance(reply, RedisError):
-                raise reply
         return replies

@@ -18,6 +18,7 @@ from shared.redis.scripts import Batch
 from shared.resources.resource import Resource
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
+from shared.stored_numbers import count_of
 from shared.time_bounds import is_past, time_of
 
 
@@ -207,7 +208,7 @@ class Store:
             pipeline.mget(keys.CHANGES, WORKERS_SUSPENDED)
             time, (changes, suspended) = pipeline.execute()
         self._clock.heard(seconds_of(time), sent_at=sent_at)
-        return Pulse(int(changes or 0), suspended is not None)
+        return Pulse(count_of(changes), suspended is not None)
 
     def _heard(self, time: tuple[int, int], resumed: bytes | None, *, sent_at: float) -> float:
         """Take Redis's time; return the time of the last "resume", 0 if there was none."""
@@ -241,7 +242,7 @@ class Store:
             metadata,
             _failure(failure, resumed_at),
             None if invalidated_by is None else invalidated_by.decode(),
-            int(forgotten or 0),
+            count_of(forgotten),
             is_asked=asked is not None,
         )
         if metadata is None or is_complete(resource, metadata):

@@ -143,6 +143,12 @@ def test_a_job_without_a_record_is_dropped(redis: Redis, queue: RefreshQueue) ->
     assert queue.length() == 0
 
 
+def test_a_damaged_counter_of_takings_is_no_error(redis: Redis, queue: RefreshQueue) -> None:
+    redis.set(f"{keys.PICKS}{Lane.TRACKED}", "x")
+    queue.ask(stale(REPOS))
+    assert names(take(redis)) == [REPOS.name]
+
+
 def test_large_lists_have_a_lane_of_their_own(redis: Redis, queue: RefreshQueue) -> None:
     redis.sadd(keys.LARGE, REPOS.id)
     queue.ask(stale(REPOS))
