@@ -2,7 +2,9 @@
 
 import math
 
-_MOST = 10**15  # beyond this no count of ours is real
+# Fencing tokens, microseconds since 1970, are the greatest numbers that are stored; a double, as Lua
+# has it, holds no greater integers.
+_MOST = 2**53 - 1
 
 
 def number_of(value: bytes | str | None) -> float:
@@ -15,5 +17,5 @@ def number_of(value: bytes | str | None) -> float:
 
 
 def count_of(value: bytes | str | None) -> int:
-    """A stored count, rounded down and at most 10^15 in size; 0 as for `number_of`."""
+    """A stored count, rounded down and below 2^53 in size; 0 as for `number_of`."""
     return int(max(-_MOST, min(_MOST, number_of(value))))
