@@ -13,6 +13,7 @@ from reader.process import ReaderProcess
 from reader.response.respond import refuse
 from reader.routes import allowed_methods, routes
 from reader.status.routes import register as register_status
+from reader.web.mounted import Mounted
 from reader.web.request import process as process_of_request
 from reader.web.request import response
 from reader.web.request_hooks import add_request_hooks
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None, *, process: ReaderProcess | Non
     register_status(app)
     app.register_blueprint(routes)
     app.cli.add_command(cache)
+    app.wsgi_app = Mounted(app.wsgi_app)  # type: ignore[method-assign]
     app.register_error_handler(ApiError, _refuse)
     app.register_error_handler(HTTPException, _refuse_as_flask_does)
     app.register_error_handler(Exception, _fail)

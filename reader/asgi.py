@@ -16,6 +16,7 @@ from reader.bodies.wanted_bodies import WEBHOOK, wanted
 from reader.errors import ApiError
 from reader.process import ReaderProcess
 from reader.response.health import health
+from reader.response.mount import split_mount
 from reader.response.respond import refuse
 from reader.response.response import CACHE_NAME, HttpResponse
 from reader.telemetry.counters import RequestLabels, Route
@@ -81,24 +82,24 @@ class Application:
         """The response and its route; None, and the body of the request, if Flask has to serve."""
         response = self._health(scope)
         if response is not None:
-            return response, Route(scope["path"]), b""
+            return response, Route(_path(scope)), b""
         try:
             return None, Route.OTHER, await self._body(scope, incoming)
         except ApiError as error:
-            route = Route.WEBHOOK if scope["path"] == WEBHOOK else Route.STATUS_ACTION
+            route = Route.WEBHOOK if _path(scope) == WEBHOOK else Route.STATUS_ACTION
             return refuse(error), route, b""
 
     def _health(self, scope: Message) -> HttpResponse | None:
         if scope["method"] not in {"GET", "HEAD"}:
             return None
         local, tracked = self.process.start().local, self.process.catalogue.tracked
-        return health(scope["path"], lambda: local.missing(tracked))
+        return health(_path(scope), lambda: local.missing(tracked))
 
     async def _body(self, scope: Message, incoming: Incoming) -> bytes:
         """The body of a request; empty if none is wanted."""
         if scope["method"] != "POST":
             return b""
-        asked = wanted(scope["path"], lambda name: _header(scope, name), self.process.settings)
+        asked = wanted(_path(scope), lambda name: _header(scope, name), self.process.settings)
         if asked is None:
             return b""
         limit, signature = asked
@@ -141,6 +142,13 @@ def _in_origin_form(scope: Message) -> Message:
     path = scope["raw_path"][named.end() :] or b"/"
     decoded = unquote_to_bytes(path).decode(errors="replace")
     return {**scope, "raw_path": path, "path": decoded}
+
+
+def _path(scope: Message) -> str:
+    """The decoded path of a request, below the mount if there is one."""
+    mount, _ = split_mount(scope["raw_path"].decode("latin-1"))
+    path: str = scope["path"]
+    return path[len(mount) :] or "/"
 
 
 async def _send(response: HttpResponse, send: Send, *, is_head: bool) -> None:

@@ -14,6 +14,7 @@ from reader.fleet.metrics import expose
 from reader.fleet.snapshot import NodeView
 from reader.response.health import HEALTHCHECK, LIVEZ
 from reader.response.health import health as health_response
+from reader.response.mount import split_mount
 from reader.response.respond import respond
 from reader.response.response import CORS_HEADERS, json_response
 from reader.response.target import parse_target
@@ -35,7 +36,7 @@ def allowed_methods(path: str) -> str:
 @routes.before_request
 def check_target() -> None:
     """Refuse a target that begins with `//`, which Werkzeug would route."""
-    if target().startswith("//"):
+    if split_mount(target())[1].startswith("//"):
         raise NotFound
 
 

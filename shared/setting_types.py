@@ -17,6 +17,8 @@ SHORTEST_ADMIN_TOKEN = 16  # characters; fewer would allow a word that is easy t
 # GitHub: letters, digits and single hyphens, at most 39 characters.
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
+# What would end a URL in `Link`, or a string in JSON.
+_UNQUOTED = frozenset('"\\<>')
 
 
 def comma_separated(value: SecretStr) -> list[str]:
@@ -37,6 +39,15 @@ def _check_origin(value: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not hold credentials, a query or a fragment")
     return value.rstrip("/")
+
+
+def _check_public_url(value: str) -> str:
+    url = _check_origin(value)
+    if not _UNQUOTED.isdisjoint(url):
+        raise ValueError("must not contain quotes, backslashes, < and >")
+    if url.endswith("/api/v3"):
+        raise ValueError("must be what clients write before /api/v3, without it")
+    return url
 
 
 def _check_logins(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,6 +114,7 @@ def _check_github_tokens(value: SecretStr) -> SecretStr:
 Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 Logins = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_logins)
 ]

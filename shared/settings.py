@@ -32,6 +32,7 @@ from shared.setting_types import (
     Logins,
     Networks,
     Origin,
+    PublicUrl,
     RedisUrl,
     Seconds,
     comma_separated,
@@ -50,6 +51,7 @@ _NEVER_SHOWN = frozenset(
         "redlock_urls",
         "github_api_token",
         "github_api_url",
+        "public_url",
         "github_app_private_key",
         "github_webhook_secret",
         "admin_token",
@@ -161,6 +163,11 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = Field(
         (),
         description="addresses or networks, comma-separated, whose `X-Forwarded-*` is trusted",
+    )
+    public_url: PublicUrl | None = Field(
+        None,
+        description="the URL that clients use, before `/` or `/api/v3`; if unset, each request "
+        "says it: `Host`, or trusted `X-Forwarded-*`",
     )
     local_max_bytes: Bytes = Field(
         256 * 1024 * 1024,

@@ -85,7 +85,8 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
 
     def responses_for(self, *, peer: str, scheme: str) -> RenderedResponses:
         """The responses for connections with a scheme from an IP address."""
-        way = Peer(scheme, is_trusted(peer, self._process.settings.trusted_networks))
+        settings = self._process.settings
+        way = Peer(scheme, is_trusted(peer, settings.trusted_networks), settings.public_url or "")
         responses = self._responses.get(way)
         if responses is None:
             responses = self._responses[way] = RenderedResponses(

@@ -1,7 +1,8 @@
-"""The URL that a client used, which `Link` has to lead back to.
+"""The URL that a client used, which `Link` and the addresses in bodies have to lead back to.
 
-Behind a load balancer, `X-Forwarded-Host` and `X-Forwarded-Proto` contain it. They count only if
-the peer is a trusted proxy (`TRUSTED_PROXIES`), since any client can send them.
+`PUBLIC_URL` says it, if it is set. Otherwise the request does: behind a load balancer,
+`X-Forwarded-Host` and `X-Forwarded-Proto` contain it. They count only if the peer is a trusted
+proxy (`TRUSTED_PROXIES`), since any client can send them.
 """
 
 import re
@@ -31,12 +32,14 @@ class Address:
         host: value of `Host`; None if absent.
         forwarded_host: value of `X-Forwarded-Host`, if the peer is trusted.
         forwarded_proto: value of `X-Forwarded-Proto`, if the peer is trusted.
+        public_url: `PUBLIC_URL`; empty if it is not set.
     """
 
     scheme: str
     host: str | None
     forwarded_host: str | None = None
     forwarded_proto: str | None = None
+    public_url: str = ""
 
     @property
     def origin(self) -> str:
@@ -53,13 +56,23 @@ class Address:
         forwarded = _nearest(self.forwarded_host)
         return f"{scheme}://{forwarded if _is_host(forwarded) else host}"
 
+    @property
+    def base(self) -> str:
+        """What the URL of every path begins with: `PUBLIC_URL`, else scheme and authority.
+
+        Raises:
+            BadRequest: the value of `Host` is not a host, whatever `PUBLIC_URL` says.
+        """
+        origin = self.origin
+        return self.public_url or origin
+
     def url_of(self, target: str) -> str:
         """The URL of a request target, without its query.
 
         Raises:
             BadRequest: the value of `Host` is not a host.
         """
-        return self.origin + path_of(target)
+        return self.base + path_of(target)
 
 
 class Peer(NamedTuple):
@@ -68,10 +81,12 @@ class Peer(NamedTuple):
     Args:
         scheme: of the connection.
         is_trusted: whether it is a proxy whose `X-Forwarded-*` fields count.
+        public_url: `PUBLIC_URL` of the process; empty if it is not set.
     """
 
     scheme: str
     is_trusted: bool = False
+    public_url: str = ""
 
     def address(
         self, host: str | None, *, forwarded_host: str | None, forwarded_proto: str | None
@@ -82,8 +97,8 @@ class Peer(NamedTuple):
             host: value of the field of that name; None if absent, as for the other two.
         """
         if not self.is_trusted:
-            return Address(self.scheme, host)
-        return Address(self.scheme, host, forwarded_host, forwarded_proto)
+            return Address(self.scheme, host, public_url=self.public_url)
+        return Address(self.scheme, host, forwarded_host, forwarded_proto, self.public_url)
 
 
 def _is_host(text: str) -> bool:

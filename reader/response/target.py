@@ -1,11 +1,12 @@
 """What a request target names: a resource, and which representation of it. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import parse_qs, unquote
 
 from reader.errors import NotFound
+from reader.response.mount import split_mount
 from reader.response.paging import is_page_query, page
 from reader.response.ranked_view import RankedView
 from reader.response.representation import Representation, whole
@@ -26,11 +27,13 @@ class Target:
         resource: the resource of the entry.
         select: gives the representation: the whole of a 200, a page or a view.
         route: its label in metrics.
+        mount: the path below which the client asked for it; empty for none.
     """
 
     resource: Resource
     select: Callable[[Entry], Representation]
     route: str
+    mount: str = ""
 
     def represent(self, entry: Entry) -> Representation:
         """The representation that the target names; a negative response is always sent whole.
@@ -57,20 +60,21 @@ def parse_target(catalogue: Catalogue, target: str) -> Target:
         NotFound: it names nothing that is served here.
         BadRequest: it names a view whose number of items is not a number.
     """
+    mount, target = split_mount(target)
     path, _, query = target.partition("?")
     if path.startswith("//"):  # which names another thing here than at GitHub
         raise NotFound
     segments = [unquote(segment) for segment in path.split("/")]
     if len(segments) == 5 and segments[:2] == ["", _VIEW] and all(segments[2:]):
-        return _view(catalogue, segments, query)
+        return replace(_view(catalogue, segments, query), mount=mount)
     if is_page_query(query):
         listed = catalogue.find(path)
         if listed is not None and listed.kind.is_expanded:
-            return Target(listed, partial(page, query=query), listed.kind.route)
+            return Target(listed, partial(page, query=query), listed.kind.route, mount)
     found = catalogue.find(path, query)
     if found is None:
         raise NotFound
-    return Target(found, whole, found.kind.route)
+    return Target(found, whole, found.kind.route, mount)
 
 
 def _view(catalogue: Catalogue, segments: list[str], query: str) -> Target:

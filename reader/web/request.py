@@ -29,17 +29,26 @@ def target() -> str:
     and Werkzeug set, is not decoded, nor is an ASGI server's `raw_path`. With neither of them,
     the target is the decoded path, encoded again.
     """
-    environ = request.environ
+    return target_of(request.environ)
+
+
+def target_of(environ: "WSGIEnvironment") -> str:
+    """The same of any request."""
     query = environ.get("QUERY_STRING", "")
     raw_path = environ.get("asgi.scope", {}).get("raw_path")
     raw = _joined(raw_path.decode("latin-1"), query) if raw_path else environ.get("RAW_URI", "")
-    return raw if raw.startswith("/") else _joined(quote(request.path), query)
+    if raw.startswith("/"):
+        return str(raw)
+    decoded = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return _joined(quote(decoded.encode("latin-1", "replace")) or "/", query)
 
 
 def address() -> Address:
     """The address that the client used."""
-    is_proxy = is_trusted(client(), process().settings.trusted_networks)
-    return Peer(request.environ["wsgi.url_scheme"], is_proxy).address(
+    settings = process().settings
+    is_proxy = is_trusted(client(), settings.trusted_networks)
+    peer = Peer(request.environ["wsgi.url_scheme"], is_proxy, settings.public_url or "")
+    return peer.address(
         header("Host"),
         forwarded_host=header("X-Forwarded-Host"),
         forwarded_proto=header("X-Forwarded-Proto"),

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from flask.testing import FlaskClient
@@ -131,6 +131,34 @@ def test_what_is_tracked_is_served(warm: FlaskClient) -> None:
 )
 def test_other_spellings_of_what_is_tracked_are_the_same(warm: FlaskClient, target: str) -> None:
     assert raw(warm, target).data == HELD["/orgs/Netflix"].body
+
+
+@pytest.mark.parametrize("path", ["/healthcheck", "/livez", "/metrics", "/openapi.json", "/status"])
+def test_what_is_ours_is_served_under_the_mount(warm: FlaskClient, path: str) -> None:
+    plain, mounted = warm.get(path), warm.get(f"/api/v3{path}")
+    assert (mounted.status_code, mounted.mimetype) == (200, plain.mimetype)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/api/v3/api/v3/status", "/%61pi/v3/status", "/api/v3//orgs/Netflix", "//api/v3/orgs/Netflix",
+     "/api/v3x/status", "/api%2Fv3/status", "/api/v3%2Fstatus"],
+)  # fmt: skip
+def test_nothing_else_is_the_mount(warm: FlaskClient, target: str) -> None:
+    path, _, _ = target.partition("?")
+    environ = {"RAW_URI": target, "PATH_INFO": unquote(path), "QUERY_STRING": ""}
+    assert_error(warm.open("/", environ_overrides=environ), 404)
+
+
+@pytest.mark.parametrize("path", ["/orgs/Netflix", "/webhooks/github", "/nothing"])
+def test_other_methods_are_refused_under_the_mount_as_under_the_root(
+    warm: FlaskClient, path: str
+) -> None:
+    for method in ("DELETE", "OPTIONS", "POST"):
+        plain = warm.open(path, method=method)
+        mounted = warm.open(f"/api/v3{path}", method=method)
+        assert mounted.status_code == plain.status_code
+        assert mounted.headers.get("Allow") == plain.headers.get("Allow")
 
 
 def test_a_view_is_served(warm: FlaskClient) -> None:

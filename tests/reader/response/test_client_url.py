@@ -108,6 +108,29 @@ class TestWithoutAProxy:
         assert origin(None) == "http://localhost"
 
 
+class TestWithAPublicUrl:
+    """What `PUBLIC_URL` says, whatever a request says."""
+
+    PUBLIC = "https://cache.example.com/github"
+
+    @given(hosts, schemes, hosts, schemes)
+    def test_every_url_begins_with_it(
+        self, host: str, scheme: str, forwarded: str, proto: str
+    ) -> None:
+        for trusted in (False, True):
+            address = Peer(scheme, trusted, self.PUBLIC).address(
+                host, forwarded_host=forwarded, forwarded_proto=proto
+            )
+            assert address.base == self.PUBLIC
+            assert address.url_of("/users?page=2") == f"{self.PUBLIC}/users"
+            assert address.origin != self.PUBLIC
+
+    @pytest.mark.parametrize("host", NO_HOSTS)
+    def test_a_host_that_is_none_is_a_bad_request_nevertheless(self, host: str) -> None:
+        with pytest.raises(BadRequest):
+            _ = Address("http", host, public_url=self.PUBLIC).base
+
+
 class TestBehindAProxy:
     """What a trusted proxy says, where it says it."""
 
