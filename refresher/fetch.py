@@ -11,7 +11,7 @@ from refresher.content.narrowing import Findings
 from refresher.content.page import Unchanged
 from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
 from refresher.context import RefreshContext
-from refresher.errors import OriginError
+from refresher.errors import OriginError, StoredPageError
 from refresher.github.private_mode import check_open
 from refresher.github.question import Question, question_of
 from refresher.github.response import GitHubResponse
@@ -97,7 +97,23 @@ class Fetch:
             return read
         if read.is_of_a_credential and not access.was_public(asked_at):
             return Fetched(contents.not_found(), began)
-        return Fetched(read.content, began)
+        return Fetched(self._with_links(read.content), began)
+
+    def _with_links(self, content: Content | Unchanged) -> Content | Unchanged:
+        """The content itself, or the stored body with another `Link`, if a 304 carried that.
+
+        Raises:
+            StoredPageError: the entry is gone meanwhile.
+        """
+        stored = self.state.metadata
+        if not isinstance(content, Unchanged) or content.links is None or stored is None:
+            return content
+        if list(content.links) == list(stored.links):
+            return content
+        entry = self.context.storage.store.read(self.resource)
+        if entry is None or entry.metadata.version != stored.version:
+            raise StoredPageError
+        return contents.with_links(entry, content)
 
     def _read(
         self,

@@ -11,7 +11,7 @@ from refresher.content import long_work
 from refresher.content.items import decode, elements
 from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings, UnfitError, narrowed
-from refresher.content.page import Page
+from refresher.content.page import Page, Unchanged
 from refresher.content.privacy_marks import Mark, mark_of
 from refresher.content.ranking import views_of
 from refresher.errors import OriginError
@@ -157,7 +157,9 @@ def of_response(
         return replace(not_found(), pages=[page])
     body = response.body if public is text else public.encode()
     content_type = response.headers.get("Content-Type", JSON)
-    return Content(response.status, body, content_type, links=_links(response), pages=[page])
+    if response.status == 200 and isinstance(value, list):
+        page = replace(page, items=len(value))
+    return Content(response.status, body, content_type, links=links_of(response), pages=[page])
 
 
 def _is_of(shape: Shape, value: Any, left: Any) -> bool:
@@ -198,7 +200,29 @@ def not_found() -> Content:
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
 
 
-def _links(response: GitHubResponse) -> list[tuple[str, str]]:
+def with_links(entry: Entry, unchanged: Unchanged) -> Content:
+    """The content of an entry whose body GitHub confirmed, with the `Link` of the 304.
+
+    Of the header fields of a 304 (RFC 9111 sections 3.2 and 4.3.4), only `Link` and `ETag` are
+    stored. `Content-Type` stays that of the body, which was checked and perhaps narrowed when it
+    was downloaded.
+
+    Args:
+        entry: the stored one.
+        unchanged: its page, and the `Link`.
+    """
+    metadata = entry.metadata
+    return Content(
+        metadata.status,
+        entry.body,
+        metadata.content_type,
+        links=unchanged.links or (),
+        pages=unchanged.pages,
+    )
+
+
+def links_of(response: GitHubResponse) -> list[tuple[str, str]]:
+    """`Link` of a response as (relation, query) pairs."""
     # The path in GitHub's links has ids instead of names; the query alone selects the page.
     return [
         (relation, urlsplit(response.links[relation]).query)

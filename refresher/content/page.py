@@ -72,9 +72,12 @@ class Unchanged:
 
     Args:
         pages: the known pages, updated from the headers of the responses.
+        links: of an on-demand page, the `Link` that the 304 carried, as (relation, query) pairs;
+            None if it carried none: then the stored one stays.
     """
 
     pages: Sequence["Page"]
+    links: Sequence[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True)

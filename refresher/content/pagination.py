@@ -8,6 +8,7 @@ from refresher.content.page import Page
 from refresher.github.response import GitHubResponse
 
 PER_PAGE = 100  # GitHub's maximum
+_DEFAULT_PER_PAGE = 30
 _NUMBER = re.compile(r"[0-9]{1,6}")
 
 
@@ -52,6 +53,13 @@ def beyond(page: Page) -> str | None:
         return None
     number = int(dict(parse_qsl(urlsplit(page.url).query)).get("page", "1"))
     return _with_page(page.url, number + 1)
+
+
+def is_full(page: Page) -> bool:
+    """Whether a page of a list holds as many items as its URL allows."""
+    asked = dict(parse_qsl(urlsplit(page.url).query)).get("per_page", "")
+    size = int(asked) if _NUMBER.fullmatch(asked) else _DEFAULT_PER_PAGE
+    return bool(page.items) and page.items == min(size or _DEFAULT_PER_PAGE, PER_PAGE)
 
 
 def without_end(pages: list[Page]) -> list[Page]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from refresher.content import content as contents
+from refresher.content import pagination
 from refresher.content.content import Content
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
@@ -66,8 +67,13 @@ class ResponseReader:
         response = ask(access.origin, url, page, validator, among=askers.among)
         if access.is_elsewhere(response):
             return self._read_anonymously()
+        if page is not None and response.status == 304 and _may_continue(page, response):
+            response = ask(access.origin, url, page, None, among=askers.among)
+            if access.is_elsewhere(response):
+                return self._read_anonymously()
         if page is not None and response.status == 304:
-            return PublicContent(Unchanged([page.confirmed(response)]))
+            links = contents.links_of(response) if response.links else None
+            return PublicContent(Unchanged([page.confirmed(response)], links))
         response_check.check(response, tracked=question.tracked, now=self.clock.now())
         findings = Findings()
         content = contents.of_response(
@@ -94,3 +100,16 @@ class ResponseReader:
     def _read_anonymously(self) -> PublicContent:
         """Repeat the request without a credential: only GitHub knows which part is public."""
         return self.read(KnownPages(), ANONYMOUS_ONLY)
+
+
+def _may_continue(page: Page, response: GitHubResponse) -> bool:
+    """Whether a 304 hides that there is a next page now.
+
+    GitHub's ETag covers the body only. If the 304 lacks `Link`, only an unconditional request
+    tells whether another page follows a full last one.
+
+    Args:
+        page: the stored page.
+        response: the 304.
+    """
+    return pagination.is_mute(response) and page.next_url is None and pagination.is_full(page)

@@ -1,16 +1,19 @@
 """A refresh downloads, and pays for, only the pages that changed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from refresher.refresh import refresh
+from shared.entry import Entry
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
 from shared.redis.store import Store
+from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import MEMBERS, ORG, REPOS, TOKEN, ManualClock
@@ -153,6 +156,93 @@ def test_an_entry_that_is_gone_is_not_confirmed(
         outcome = refreshed(github, context_for, lambda: redis.delete(keys.entry(REPOS)))
         assert outcome is RefreshOutcome.UPDATED
         assert store.read(REPOS) is not None
+
+
+PAGE = Resource("/orgs/Netflix/repos", "per_page=30")  # on demand: a page, as a client asks for it
+
+
+class TestALinkThatAppears:
+    """A full last page stays as it is when the next page appears; only `Link` tells."""
+
+    @pytest.fixture
+    def github(self, *, link_on_304: bool) -> Iterator[FakeGitHub]:
+        with FakeGitHub(repos=30, members=1, link_on_304=link_on_304) as github:
+            yield github
+
+    def test_reaches_the_clients_with_another_etag(
+        self, github: FakeGitHub, context_for: MakeContext, store: Store, clock: ManualClock
+    ) -> None:
+        context = context_for(github.url, clock=clock, github_api_token=TOKEN)
+        refresh(PAGE, context)
+        before = store.read(PAGE)
+        assert before is not None
+        assert before.metadata.links == ()
+        github.mutate("add", name="the-31st", where="end")
+        clock.now += 2000
+        assert refresh(PAGE, context) is RefreshOutcome.UPDATED
+        after = store.read(PAGE)
+        assert after is not None
+        assert after.body == before.body
+        assert dict(after.metadata.links) == {
+            "next": "per_page=30&page=2",
+            "last": "per_page=30&page=2",
+        }
+        assert after.metadata.etag != before.metadata.etag
+        assert after.metadata.version > before.metadata.version
+        assert after.metadata.changed_at > before.metadata.changed_at
+        clock.now += 2000
+        assert refresh(PAGE, context) is RefreshOutcome.UNCHANGED
+        confirmed = store.read(PAGE)
+        assert confirmed is not None
+        assert confirmed.metadata.etag == after.metadata.etag
+
+    def test_costs_one_more_request_only_where_a_304_lacks_it(
+        self, github: FakeGitHub, context_for: MakeContext, *, link_on_304: bool
+    ) -> None:
+        context = context_for(github.url, github_api_token=TOKEN)
+        refresh(PAGE, context)
+        github.reset_counters()
+        assert refresh(PAGE, context, force=True) is RefreshOutcome.UNCHANGED
+        # Without a next page there is no `Link`, so the two cases look alike.
+        assert [status for _, status in responses(github)] == [304, 200]
+        github.mutate("add", name="the-31st", where="end")
+        refresh(PAGE, context, force=True)
+        github.reset_counters()
+        assert refresh(PAGE, context, force=True) is RefreshOutcome.UNCHANGED
+        assert [status for _, status in responses(github)] == [304]
+
+
+def test_a_304_without_link_leaves_the_stored_one(
+    context_for: MakeContext, store: Store, *, link_on_304: bool
+) -> None:
+    with FakeGitHub(repos=70, members=1, link_on_304=link_on_304) as github:
+        context = context_for(github.url, github_api_token=TOKEN)
+        refresh(PAGE, context)
+        assert refresh(PAGE, context, force=True) is RefreshOutcome.UNCHANGED
+        metadata = store.state(PAGE).metadata
+        assert metadata is not None
+        assert [relation for relation, _ in metadata.links] == ["next", "last"]
+
+
+def test_an_entry_that_went_while_its_link_changed_is_read_anew(
+    context_for: MakeContext, redis: Redis, store: Store
+) -> None:
+    with FakeGitHub(repos=60, members=1, link_on_304=True) as github:
+        context = context_for(github.url, github_api_token=TOKEN)
+        refresh(PAGE, context)
+        github.mutate("add", name="the-61st", where="end")
+        lost = replace(context.storage, store=_Forgetful(redis))
+        assert refresh(PAGE, replace(context, storage=lost), force=True) is RefreshOutcome.UPDATED
+        metadata = store.state(PAGE).metadata
+        assert metadata is not None
+        assert ("last", "per_page=30&page=3") in metadata.links
+
+
+class _Forgetful(Store):
+    """A store whose entries go between two reads."""
+
+    def read(self, resource: Resource) -> Entry | None:  # noqa: ARG002
+        return None
 
 
 def assert_is_true(github: FakeGitHub, body: bytes) -> None:
