@@ -75,20 +75,22 @@ def _end_wait(process: RefresherProcess, resource: Resource) -> None:
 def forget(name: str) -> str:
     """Remove an on-demand resource from Redis and, by an announcement, from the readers' memory.
 
+    A tracked one is read anew, without conditions, and served until then.
+
     Args:
         name: `Resource.name`.
 
     Returns:
-        "forgotten", "refused" or "left", for RQ's own log.
+        "forgotten", "refused", "left", or the outcome of the refresh, for RQ's own log.
     """
     process = _process()
     resource = _named(name, process.catalogue)
     if resource is None:
         return REFUSED
+    if resource.tracked:
+        return refresh(name, force=True)  # its mark says that nothing is to be confirmed
     if _is_for_others(resource):
         return LEFT
-    if resource.tracked:
-        return REFUSED
     process.storage.writer.forget(resource)
     cause = _cause()
     fields = {"resource": name, "job_id": cause.job_id, "request_id": cause.request_id}

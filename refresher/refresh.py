@@ -166,17 +166,21 @@ class _Attempt:
         """The stored pages; none without an entry: pages can only confirm an entry.
 
         A single response cannot be rebuilt from its page, which lacks its header fields: it is
-        requested without a condition.
+        requested without a condition. Nor is anything confirmed for an operator, who may want to
+        be rid of what a wrong 304 confirms.
         """
         if self.state.metadata is None:
             return KnownPages()
         known = self.context.storage.pages(self.resource)
+        if self.state.is_to_be_read_anew:
+            return KnownPages(ids=known.ids)
         is_expanded = self.resource.kind.is_expanded
         return KnownPages() if is_rebuilt(self.state, known) and not is_expanded else known
 
     def _unfinished(self, known: KnownPages, now: float) -> UnfinishedReading:
         """The interrupted reading to go on with; an operator's refresh requests every page."""
-        if self.is_forced or not self.resource.kind.is_expanded:
+        is_whole = self.is_forced or self.state.is_to_be_read_anew
+        if is_whole or not self.resource.kind.is_expanded:
             return NOTHING_READ
         return self.context.storage.readings.load(self.resource, known, now=now)
 

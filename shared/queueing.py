@@ -33,6 +33,7 @@ from shared.queue_order import Priority, lane_of
 from shared.queue_scripts import ASK
 from shared.redis import keys
 from shared.redis.scripts import Batch, Script
+from shared.redis.store import ANEW
 from shared.resources.resource import Resource
 from shared.settings import Settings
 
@@ -61,6 +62,14 @@ _KEEP_FAILED_JOB = timedelta(minutes=10)
 JOB_PREFIX = Job.key_for("").removesuffix(":") + ":"
 
 _ASK = Script(ASK)
+# Sets the mark of an invalidation; the prefix of the one before stays.
+# KEYS: invalidated. ARGV: id, seconds to remember it, prefix, "1" to begin with the prefix.
+_MARK = Script("""
+local before = redis.call('GET', KEYS[1]) or ''
+local prefix = (ARGV[4] == '1' or string.find(before, ARGV[3], 1, true) == 1) and ARGV[3] or ''
+redis.call('SET', KEYS[1], prefix .. ARGV[1], 'EX', ARGV[2])
+return 1
+""")
 _HELD = b"held"
 
 
@@ -196,22 +205,36 @@ class RefreshQueue:
         For operators: it comes before all other jobs except those that a client waits for. A job
         that is queued for the resource already then finds nothing to do. It also invalidates the
         entry, and only a refresh that began afterwards removes that mark. So readers enqueue it
-        again if the job is lost, postponed or meets a pause.
+        again if the job is lost, postponed or meets a pause. Nothing is requested conditionally,
+        whichever job does it: a wrong 304 would confirm wrong content for ever.
         """
-        self.mark(resource)
+        self.mark(resource, anew=True)
         if self._redis.exists(keys.running(resource)):
             return Asked.UNDER_WAY
         return self._put_before_changes(JOB, resource, {"force": True}, request_id)
 
-    def mark(self, resource: Resource) -> None:
+    def mark(self, resource: Resource, *, anew: bool = False) -> None:
         """Invalidate a resource: it is stale until a refresh that begins from now on is done.
 
         The mark is new each time: a refresh that began before must not remove it.
+
+        Args:
+            resource: to invalidate.
+            anew: that refresh sends no conditional requests; a later mark does not change that.
         """
-        self._redis.set(keys.invalidated_by(resource), uuid4().hex, ex=_REMEMBER_INVALIDATION)
+        _MARK(
+            self._redis,
+            [keys.invalidated_by(resource)],
+            [uuid4().hex, int(_REMEMBER_INVALIDATION.total_seconds()), ANEW, int(anew)],
+        )
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
-        """Enqueue the removal of an on-demand resource: only refreshers write entries."""
+        """Enqueue the removal of a resource: only refreshers write entries.
+
+        Tracked content is read anew instead, without conditions, and served until then.
+        """
+        if resource.tracked:
+            self.mark(resource, anew=True)
         self._put_before_changes(FORGET_JOB, resource, {}, request_id)
 
     def length(self) -> int:

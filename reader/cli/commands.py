@@ -14,6 +14,7 @@ from reader.cli.context import command_context
 from reader.cli.doctor import diagnose_setup, print_findings
 from reader.cli.printing import print_facts, print_json, print_table
 from reader.cli.wait import (
+    forget_and_wait,
     refresh_and_wait,
     remove_and_wait,
     request_refresh,
@@ -133,24 +134,31 @@ def refresh(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
         raise SystemExit(1)
 
 
-@cache.command(short_help="Remove an on-demand resource from Redis and every reader.")
+@cache.command(short_help="Forget a resource: remove it, or read it anew if it is tracked.")
 @click.argument("path")
 @no_wait
-@within(60)
+@within(300)
 @as_json
 def purge(path: str, timeout: float, no_wait: bool, is_json: bool) -> None:
-    """Remove an on-demand resource from Redis and from every reader's memory."""
+    """Remove an on-demand resource from Redis and from every reader's memory.
+
+    A tracked one is read anew, without conditional requests, and is served until then.
+    """
+    report = None
     with command_context() as context:
         resource = context.resource(path)
-        if resource.tracked:
-            message = f"{resource.name} is tracked and cannot be removed: use `refresh` instead."
-            raise click.ClickException(message)
         if no_wait:
             text = request_removal(context, resource)
+        elif resource.tracked:
+            report = forget_and_wait(context, resource, timeout=timeout)
+            text = f"{resource.name}: {describe(report)} ({duration(report.seconds)})"
         else:
             remove_and_wait(context, resource, timeout=timeout)
             text = f"{resource.name} is removed."
-    _print(text, {"resource": resource.name, "forgotten": not no_wait}, is_json)
+    is_done = not no_wait and (report is None or report.outcome in SUCCESSES)
+    _print(text, {"resource": resource.name, "forgotten": is_done}, is_json)
+    if report is not None and not is_done:
+        raise SystemExit(1)
 
 
 @cache.command("warm", short_help="Refresh all tracked resources that are not fresh.")

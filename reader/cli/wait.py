@@ -4,7 +4,7 @@ A command never waits in silence for work that no process will do: once a second
 refreshing is not paused and that a refresher is running.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -31,10 +31,17 @@ class ForcedRefresh:
     Args:
         context: of the command.
         resource: the resource to refresh.
+        enqueue: enqueues it; None for `RefreshQueue.force`.
     """
 
-    def __init__(self, context: CommandContext, resource: Resource) -> None:
+    def __init__(
+        self,
+        context: CommandContext,
+        resource: Resource,
+        enqueue: Callable[[Resource], object] | None = None,
+    ) -> None:
         self._queue, self._resource = context.queue, resource
+        self._put = context.queue.force if enqueue is None else enqueue
         self._monotonic = context.clock.monotonic
         self._enqueue()
 
@@ -46,7 +53,7 @@ class ForcedRefresh:
             self._enqueue()
 
     def _enqueue(self) -> None:
-        self._queue.force(self._resource)
+        self._put(self._resource)
         self._seen_at = self._monotonic()
 
 
@@ -93,9 +100,12 @@ def request_refresh(context: CommandContext, resource: Resource) -> str:
 
 
 def request_removal(context: CommandContext, resource: Resource) -> str:
-    """Enqueue the removal of an on-demand resource, and return what will happen."""
+    """Enqueue the removal of a resource, and return what will happen."""
     context.queue.forget(resource)
-    return f"{resource.name} will be forgotten{_but(context.fleet())}."
+    but = _but(context.fleet())
+    if resource.tracked:
+        return f"{resource.name} will be read anew, and is served until then{but}."
+    return f"{resource.name} will be forgotten{but}."
 
 
 def refresh_and_wait(
@@ -111,7 +121,35 @@ def refresh_and_wait(
     Raises:
         NotDoneError: it was not done in time, or will not be.
     """
-    before, forced = context.view(resource).record.last, ForcedRefresh(context, resource)
+    before = context.view(resource).record.last
+    return _report_after(before, ForcedRefresh(context, resource), context, resource, timeout)
+
+
+def forget_and_wait(
+    context: CommandContext, resource: Resource, *, timeout: float
+) -> RefreshReport:
+    """Have a tracked resource read anew, without conditional requests, and wait for the report.
+
+    Raises:
+        NotDoneError: it was not done in time, or will not be.
+    """
+    before = context.view(resource).record.last
+    forced = ForcedRefresh(context, resource, enqueue=context.queue.forget)
+    return _report_after(before, forced, context, resource, timeout)
+
+
+def _report_after(
+    before: RefreshReport | None,
+    forced: ForcedRefresh,
+    context: CommandContext,
+    resource: Resource,
+    timeout: float,
+) -> RefreshReport:
+    """Wait for the first report of a resource after this one.
+
+    Raises:
+        NotDoneError: it does not come in time, or will not come.
+    """
     for _ in polls(context, timeout):
         view = context.view(resource)
         last = view.record.last

@@ -6,7 +6,7 @@ A reader does none of the work itself: it enqueues jobs for the refreshers, or s
 import logging
 from enum import StrEnum
 
-from reader.errors import BadRequest, NotFound
+from reader.errors import NotFound
 from reader.fleet.suspension import resume, suspend
 from reader.process import Components, ReaderProcess
 from shared.queueing import Asked
@@ -19,7 +19,8 @@ class Action(StrEnum):
     """An action; its value is the last segment of the path in `POST /status/<action>`."""
 
     REFRESH = "refresh"  # request a resource from GitHub now
-    FORGET = "forget"  # remove an on-demand resource from Redis and from every reader
+    # remove an on-demand resource from Redis and from every reader; read a tracked one anew
+    FORGET = "forget"
     PAUSE = "pause"  # suspend the refreshers: they take no more jobs
     RESUME = "resume"  # let the refreshers take jobs again, and end every other pause
 
@@ -38,7 +39,6 @@ def perform(
 
     Raises:
         NotFound: this cache has no resource of that name.
-        BadRequest: the action is not possible for the resource.
         redis.RedisError: Redis is unavailable.
     """
     log.warning(
@@ -65,9 +65,9 @@ def _enqueue(action: Action, resource: Resource, parts: Components, request_id: 
     name = resource.name
     later = " once refreshing is resumed" if parts.fleet.snapshot().suspended else ""
     if action is Action.FORGET:
-        if resource.tracked:
-            raise BadRequest(f"{name} is tracked and cannot be forgotten: refresh it instead.")
         parts.queue.forget(resource, request_id=request_id)
+        if resource.tracked:
+            return f"{name} will be read anew{later}, and is served until then."
         return f"{name} will be forgotten{later}."
     result = parts.queue.force(resource, request_id=request_id)
     if result is Asked.UNDER_WAY:

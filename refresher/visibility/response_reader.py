@@ -63,14 +63,9 @@ class ResponseReader:
         access, question = self.access, self.access.question
         url = access.origin.url_of(question.target)
         page = next((page for page in known.pages if page.url == url), None)
-        validator = page.validator if page else None
-        response = ask(access.origin, url, page, validator, among=askers.among)
+        response = self._ask(url, page, askers)
         if access.is_elsewhere(response):
             return self._read_anonymously()
-        if page is not None and response.status == 304 and _may_continue(page, response):
-            response = ask(access.origin, url, page, None, among=askers.among)
-            if access.is_elsewhere(response):
-                return self._read_anonymously()
         if page is not None and response.status == 304:
             links = contents.links_of(response) if response.links else None
             return PublicContent(Unchanged([page.confirmed(response)], links))
@@ -96,6 +91,14 @@ class ResponseReader:
             )
             return PublicContent(content)
         return self._read_anonymously()
+
+    def _ask(self, url: str, page: Page | None, askers: Askers) -> GitHubResponse:
+        """The response, which tells whether a page follows: see `_may_continue`."""
+        origin, among = self.access.origin, askers.among
+        response = ask(origin, url, page, page.validator if page else None, among=among)
+        if page is None or response.status != 304 or not _may_continue(page, response):
+            return response
+        return ask(origin, url, page, None, among=among)
 
     def _read_anonymously(self) -> PublicContent:
         """Repeat the request without a credential: only GitHub knows which part is public."""

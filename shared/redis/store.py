@@ -21,6 +21,9 @@ from shared.stored_form import lacks, left_until
 from shared.stored_numbers import count_of
 from shared.time_bounds import is_past, time_of
 
+# Begins the id of an invalidation that only a refresh without conditional requests handles.
+ANEW = "anew-"
+
 
 @dataclass(frozen=True)
 class EntryState:
@@ -45,6 +48,11 @@ class EntryState:
     is_complete: bool = True
     left_until: float = 0
     is_asked: bool = False
+
+    @property
+    def is_to_be_read_anew(self) -> bool:
+        """Whether an operator asked for content that GitHub sends without conditions."""
+        return (self.invalidated_by or "").startswith(ANEW)
 
     def is_current(self, now: float) -> bool:
         """Whether there is an entry that is fresh, not invalidated, and not to be completed now.

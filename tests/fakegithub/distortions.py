@@ -1,6 +1,7 @@
 """The effects of faults on a response; `response_writer` has their effects on the socket."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -37,6 +38,11 @@ def status(fault: Fault) -> ApiResponse:
     return replace(
         api_responses.error(code, fault.message or MESSAGES.get(code, phrase)), metered=False
     )
+
+
+def is_wrong_304(fault: Fault, headers: Mapping[str, str]) -> bool:
+    """Whether a fault calls a page unchanged that may have changed."""
+    return fault.kind == "wrong_304" and bool(headers.get("if-none-match"))
 
 
 def distorted(fault: Fault, response: ApiResponse) -> ApiResponse:

@@ -31,6 +31,7 @@ KINDS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "huge": ("a valid JSON list of `size` bytes", frozenset({"size"})),
     "ratelimited": ("403, primary limit exhausted", frozenset({"reset_in"})),
     "secondary": ("429 with Retry-After", frozenset({"status", "retry_after"})),
+    "wrong_304": ("304 to any conditional request, whatever has changed", frozenset()),
     "foreign_link": ("Link's next on another host", frozenset({"url"})),
     "link_loop": ("Link's next is page 1 for ever", frozenset()),
 }

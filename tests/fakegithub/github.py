@@ -282,7 +282,10 @@ class GitHub:
         fresh = (
             tag is not None
             and response.conditional
-            and etag.matches(request.headers.get("if-none-match"), tag)
+            and (
+                etag.matches(request.headers.get("if-none-match"), tag)
+                or (fault is not None and distortions.is_wrong_304(fault, request.headers))
+            )
         )
         # A 304 to an authorised request is free (docs.github.com, "Conditional requests").
         cost = 1 if response.metered and not (fresh and authorised) else 0

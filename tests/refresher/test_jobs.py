@@ -255,10 +255,27 @@ class TestForget:
         assert perform_next(redis) == "forgotten"
         assert Store(redis).state(USER_VIEW).metadata is None
 
-    @pytest.mark.parametrize("name", [ORG.name, REPOS.name, "/user", "", "/users/x?access_token=1"])
-    def test_is_refused_for_what_is_tracked_and_for_what_may_not_be_had(
-        self, redis: Redis, name: str
+    def test_reads_a_tracked_one_anew_and_keeps_what_is_held_until_then(
+        self, github: FakeGitHub, redis: Redis
     ) -> None:
+        jobs.refresh(REPOS.name)
+        before = Store(redis).state(REPOS).metadata
+        github.fault("status", status=502)
+        queue = RefreshQueue(redis, QueueLimits())
+        queue.forget(REPOS)
+        assert perform_next(redis) == "failed"
+        state = Store(redis).state(REPOS)
+        assert (state.metadata, state.forgotten) == (before, 0)
+        assert state.is_to_be_read_anew
+        github.clear_faults()
+        github.reset_counters()
+        queue.forget(REPOS)
+        assert perform_next(redis) == "unchanged"
+        assert [seen["if_none_match"] for seen in github.recent()] == [None]
+        assert Store(redis).state(REPOS).invalidated_by is None
+
+    @pytest.mark.parametrize("name", ["/user", "", "/users/x?access_token=1"])
+    def test_is_refused_for_what_may_not_be_had(self, redis: Redis, name: str) -> None:
         jobs.refresh(ORG.name)
         before = sorted(redis.scan_iter())
         assert jobs.forget(name) == "refused"

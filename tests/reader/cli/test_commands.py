@@ -31,6 +31,7 @@ from shared import refresh_report, spending
 from shared.outcomes import RefreshOutcome
 from shared.queueing import QUEUE
 from shared.redis import keys
+from shared.redis.store import Store
 from shared.refresh_report import RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
@@ -320,10 +321,27 @@ class TestPurge:
         assert ended.exit_code == 1
         assert "It is queued, but no refresher is running" in ended.output
 
-    def test_refuses_what_is_tracked(self, run: Run) -> None:
+    def test_has_what_is_tracked_read_anew(self, redis: Redis, run: Run) -> None:
+        fresh(redis, ORG)
+        ended = run("purge", "/orgs/Netflix", "--no-wait")
+        assert ended.exit_code == 0
+        assert "will be read anew, and is served until then" in ended.output
+        state = Store(redis).state(ORG)
+        assert state.is_to_be_read_anew
+        assert state.metadata is not None
+
+    @pytest.mark.usefixtures("a_worker")
+    @pytest.mark.parametrize("outcome", [RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED])
+    def test_waits_until_what_is_tracked_was_read(
+        self, redis: Redis, run: Run, outcome: RefreshOutcome
+    ) -> None:
+        fresh(redis, ORG)
+        reading = threading.Timer(0.3, lambda: report_of(redis, ORG, outcome=outcome))
+        reading.start()
         ended = run("purge", "/orgs/Netflix")
-        assert ended.exit_code == 1
-        assert "use `refresh` instead" in ended.output
+        reading.join()
+        assert ended.exit_code == (0 if outcome is RefreshOutcome.UNCHANGED else 1)
+        assert ended.output.startswith("/orgs/Netflix: ")
 
 
 @pytest.mark.usefixtures("a_worker")

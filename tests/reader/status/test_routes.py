@@ -18,6 +18,7 @@ from reader.status.guesses import AT_ONCE
 from shared import spending
 from shared.queueing import FORGET_JOB, JOB
 from shared.redis import keys
+from shared.redis.store import Store
 from shared.spending import spenders
 from tests.builders import absent_redis, make_entry, on_demand, queued_names, store_entry, tracked
 from tests.reader.conftest import MakeApp
@@ -301,10 +302,12 @@ class TestActing:
         assert (FORGET_JOB, {}) in jobs(redis)
         assert "forget /users/mona" in queued_names(redis)
 
-    def test_a_tracked_resource_is_not_forgotten(self, redis: Redis, client: FlaskClient) -> None:
+    def test_a_tracked_resource_is_forgotten_by_reading_it_anew(
+        self, redis: Redis, client: FlaskClient
+    ) -> None:
         answered = client.post("/status/forget", data={"resource": ORG.name}, headers=BEARER)
-        assert answered.status_code == 400
-        assert FORGET_JOB not in [name for name, _ in jobs(redis)]
+        assert answered.status_code == 202
+        assert FORGET_JOB in [name for name, _ in jobs(redis)]
 
     def test_refreshers_are_paused_and_resumed(self, redis: Redis, client: FlaskClient) -> None:
         client.post("/status/pause", headers=BEARER)
@@ -388,8 +391,19 @@ class TestAForm:
     def test_that_fails_says_why(self, client: FlaskClient) -> None:
         sign_in(client)
         data = {"csrf": csrf_of(client), "resource": ORG.name}
+        answered = client.post("/status/forget", data={**data, "resource": "/user"})
+        text = client.get(answered.headers["Location"]).text
+        assert "this cache does not serve such a resource" in text
+
+    def test_forgets_tracked_content_only_once_it_is_read_anew(
+        self, client: FlaskClient, redis: Redis
+    ) -> None:
+        sign_in(client)
+        data = {"csrf": csrf_of(client), "resource": ORG.name}
         answered = client.post("/status/forget", data=data)
-        assert "is tracked and cannot be forgotten" in client.get(answered.headers["Location"]).text
+        text = client.get(answered.headers["Location"]).text
+        assert f"{ORG.name} will be read anew, and is served until then." in text
+        assert Store(redis).state(ORG).is_to_be_read_anew
 
     def test_cannot_make_the_page_show_a_forged_message(self, client: FlaskClient) -> None:
         assert "Call this number" not in client.get("/status?said=Call+this+number").text

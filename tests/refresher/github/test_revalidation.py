@@ -197,7 +197,7 @@ class TestALinkThatAppears:
         assert confirmed.metadata.etag == after.metadata.etag
 
     def test_costs_one_more_request_only_where_a_304_lacks_it(
-        self, github: FakeGitHub, context_for: MakeContext, *, link_on_304: bool
+        self, github: FakeGitHub, context_for: MakeContext
     ) -> None:
         context = context_for(github.url, github_api_token=TOKEN)
         refresh(PAGE, context)
