@@ -3,19 +3,20 @@
 import logging
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
-from reader.bodies.wanted_bodies import FORM_MAX_BYTES
+from reader.bodies.wanted_bodies import FORM_MAX_BYTES, POSTED_TO
 from reader.cli.commands import cache
 from reader.cli.help import settings_for_help
-from reader.errors import ApiError
+from reader.errors import ApiError, BadRequest
 from reader.process import ReaderProcess
+from reader.response.refused_paths import refused_method
 from reader.response.respond import refuse
-from reader.routes import allowed_methods, routes
+from reader.routes import routes
 from reader.status.routes import register as register_status
 from reader.web.mounted import Mounted
+from reader.web.request import address, response
 from reader.web.request import process as process_of_request
-from reader.web.request import response
 from reader.web.request_hooks import add_request_hooks
 from shared import settings as settings_of_process
 from shared.measures import Measure
@@ -61,13 +62,22 @@ def create_app(settings: Settings | None = None, *, process: ReaderProcess | Non
 def _refuse(error: ApiError) -> Response:
     if error.refusal is not None:
         process_of_request().start().telemetry.counters.count(Measure.REFUSALS, error.refusal)
-    return response(refuse(error))
+    return response(refuse(error, base=_base()))
+
+
+def _base() -> str | None:
+    """URL below which our own pages are; None if the request does not say where it was sent."""
+    try:
+        return address().base
+    except BadRequest:
+        return None
 
 
 def _refuse_as_flask_does(error: HTTPException) -> Response:
-    status = error.code or 500
-    headers = {"Allow": allowed_methods(request.path)} if status == 405 else {}
-    return _refuse(ApiError(status, error.name, headers))
+    if isinstance(error, MethodNotAllowed):
+        api = process_of_request().settings.github_api_url
+        return _refuse(refused_method(is_posted_to=request.path in POSTED_TO, api=api))
+    return _refuse(ApiError(error.code or 500, error.name))
 
 
 def _fail(error: Exception) -> Response:

@@ -14,6 +14,7 @@ class ApiError(Exception):
         message: one line for the client.
         headers: header fields that belong to the response.
         refusal: why a miss is not served; None for any other error.
+        documentation: path of a page of ours that explains it; None for GitHub's documentation.
     """
 
     def __init__(
@@ -23,9 +24,11 @@ class ApiError(Exception):
         headers: dict[str, str] | None = None,
         *,
         refusal: Refusal | None = None,
+        documentation: str | None = None,
     ) -> None:
         super().__init__(message)
         self.refusal = refusal
+        self.documentation = documentation
         self.status = status
         self.message = message
         self.headers = headers or {}
@@ -48,15 +51,32 @@ class BadRequest(ApiError):  # noqa: N818
 class Unauthorized(ApiError):  # noqa: N818
     """The request is not authenticated; 401, with a challenge (RFC 9110 section 11.6.1)."""
 
-    def __init__(self, message: str, *, challenge: str | None = None) -> None:
-        super().__init__(401, message, {"WWW-Authenticate": challenge} if challenge else {})
+    def __init__(
+        self, message: str, *, challenge: str | None = None, documentation: str | None = None
+    ) -> None:
+        headers = {"WWW-Authenticate": challenge} if challenge else {}
+        super().__init__(401, message, headers, documentation=documentation)
 
 
 class Forbidden(ApiError):  # noqa: N818
     """The request is refused, whoever sends it; 403."""
 
+    def __init__(self, message: str, *, documentation: str | None = None) -> None:
+        super().__init__(403, message, documentation=documentation)
+
+
+class NotAllowed(ApiError):  # noqa: N818
+    """The path does not have this method; 405 with `Allow` (RFC 9110 section 15.5.6)."""
+
+    def __init__(self, message: str, allow: str, *, documentation: str | None = None) -> None:
+        super().__init__(405, message, {"Allow": allow}, documentation=documentation)
+
+
+class UriTooLong(ApiError):  # noqa: N818
+    """The request target is longer than is served; 414."""
+
     def __init__(self, message: str) -> None:
-        super().__init__(403, message)
+        super().__init__(414, message)
 
 
 class TooMany(ApiError):  # noqa: N818

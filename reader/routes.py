@@ -15,6 +15,7 @@ from reader.fleet.snapshot import NodeView
 from reader.response.health import HEALTHCHECK, LIVEZ
 from reader.response.health import health as health_response
 from reader.response.mount import split_mount
+from reader.response.refused_paths import allowed_methods
 from reader.response.respond import respond
 from reader.response.response import CORS_HEADERS, json_response
 from reader.response.target import parse_target
@@ -26,11 +27,6 @@ routes = Blueprint("reader", __name__)
 
 # Made from docs/openapi.yaml by `python -m scripts.openapi`.
 _OPENAPI = Path(__file__).with_name("openapi.json")
-
-
-def allowed_methods(path: str) -> str:
-    """Value of `Allow` (RFC 9110 section 10.2.1) for a path."""
-    return "OPTIONS, POST" if path in POSTED_TO else "GET, HEAD, OPTIONS"
 
 
 @routes.before_request
@@ -103,7 +99,7 @@ def resource(path: str) -> Response:
 @routes.route("/<path:path>", methods=["OPTIONS"])
 def preflight(path: str) -> Response:
     """The CORS preflight request of a browser, with the response that GitHub gives."""
-    allowed = allowed_methods(f"/{path}")
+    allowed = allowed_methods(is_posted_to=f"/{path}" in POSTED_TO)
     headers = {
         **CORS_HEADERS,
         "Allow": allowed,

@@ -19,15 +19,16 @@ _INTRODUCTION = """\
 
 GitHub documents {total} GET operations. Each has a decision here. All follow one rule: readers
 serve what GitHub would send to a client without a credential, whatever credential fetched it.
-[security.md](security.md) explains how this is enforced. This page is generated from
-`shared/resources/operations/decisions.tsv` by `python -m scripts.operations_table`; a test fails if
-the two differ.
+[security.md](security.md) explains how this is enforced. Readers show the same decisions at
+`/operations`. This page is generated from `shared/resources/operations/decisions.tsv` by
+`python -m scripts.operations_table`; a test fails if the two differ.
 
 | decision | operations | meaning |
 |---|---|---|
 | anyone | {anyone} | Public as a whole: items, order, paging and status are the same for every client. A credential may be used; fields that it adds are removed. |
 | anonymously | {anonymously} | Public in part: a credential would see more, or other values. The refresher uses no credential, or one that is known to see no more. |
-| refused | {refused} | Not public, about the caller, of no use to a cache, or in doubt. Not served. |
+| own | {own} | Readers answer it themselves: what this cache has left for requests on demand. |
+| refused | {refused} | Not public, about the caller, of no use to a cache, or in doubt. A client gets 403 with the reason in words; 401 for `/user`, which is about the caller. |
 
 "Scopeless" is a classic token without scopes: GitHub says that it "grants read-only access to
 public information". "No-members" is such a token, or a GitHub App that may not read members:

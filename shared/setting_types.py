@@ -50,15 +50,20 @@ def _check_public_url(value: str) -> str:
     return url
 
 
-def _check_logins(value: tuple[str, ...]) -> tuple[str, ...]:
+def _check_owners(value: tuple[str, ...]) -> tuple[str, ...]:
     names: dict[str, str] = {}
     for name in value:  # GitHub's logins ignore case: keep the first spelling
         if not _LOGIN.fullmatch(name):
             raise ValueError(f"{name!r} is not an organisation's name")
         names.setdefault(name.lower(), name)
+    return tuple(names.values())
+
+
+def _check_logins(value: tuple[str, ...]) -> tuple[str, ...]:
+    names = _check_owners(value)
     if not names:
         raise ValueError("must name at least one organisation")
-    return tuple(names.values())
+    return names
 
 
 def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -117,6 +122,9 @@ Origin = Annotated[str, AfterValidator(_check_origin)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 Logins = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_logins)
+]
+Owners = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_owners)
 ]
 Networks = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_networks)

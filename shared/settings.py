@@ -32,6 +32,7 @@ from shared.setting_types import (
     Logins,
     Networks,
     Origin,
+    Owners,
     PublicUrl,
     RedisUrl,
     Seconds,
@@ -184,6 +185,11 @@ class Settings(BaseSettings):
         1024 * 1024 * 1024,
         description="bytes of on-demand content in Redis, beyond which the least "
         "recently refreshed is evicted",
+    )
+    on_demand_owners: Owners = Field(
+        (),
+        description="users and organisations, comma-separated, whose content may be asked for on "
+        "demand, besides `ORGS`; everybody's if unset",
     )
     queue_max: int = Field(
         1000, ge=1, description="queued refreshes beyond which on-demand misses are refused"

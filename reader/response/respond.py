@@ -10,7 +10,7 @@ from reader.response.response import HttpResponse, RequestFields, json_response,
 from reader.response.target import Target
 from reader.telemetry.counters import RequestLabels
 from shared.entry import Entry
-from shared.github_form import github_error
+from shared.github_form import DOCUMENTATION, github_error
 from shared.outcomes import Served
 
 
@@ -41,10 +41,17 @@ def respond(
     return LabelledResponse(response, target.labels(served, response.status, is_stale=is_stale))
 
 
-def refuse(error: ApiError) -> HttpResponse:
+def refuse(error: ApiError, *, base: str | None = None) -> HttpResponse:
     """The response to a request that fails, in GitHub's form, whichever layer refuses it.
 
     The front, the ASGI application and Flask make all their error responses here.
+
+    Args:
+        error: why it fails.
+        base: URL below which our own pages are, at the address that the client used; None if that
+            is not known: then GitHub's documentation is named instead of ours.
     """
-    body = github_error(error.status, error.message)
+    is_ours = base is not None and error.documentation is not None
+    documentation = f"{base}{error.documentation}" if is_ours else DOCUMENTATION
+    body = github_error(error.status, error.message, documentation)
     return json_response(body, status=error.status, headers=error.headers)

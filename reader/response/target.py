@@ -9,6 +9,7 @@ from reader.errors import NotFound
 from reader.response.mount import split_mount
 from reader.response.paging import is_page_query, page
 from reader.response.ranked_view import RankedView
+from reader.response.refused_paths import refused_path
 from reader.response.representation import Representation, whole
 from reader.telemetry.counters import RequestLabels, Route
 from shared.entry import Entry
@@ -57,7 +58,8 @@ def parse_target(catalogue: Catalogue, target: str) -> Target:
         target: path and query as the client sent them, percent-encoded or not.
 
     Raises:
-        NotFound: it names nothing that is served here.
+        NotFound: it names nothing that GitHub has.
+        Forbidden, Unauthorized, UriTooLong: it names something that is not served here.
         BadRequest: it names a view whose number of items is not a number.
     """
     mount, target = split_mount(target)
@@ -73,7 +75,7 @@ def parse_target(catalogue: Catalogue, target: str) -> Target:
             return Target(listed, partial(page, query=query), listed.kind.route, mount)
     found = catalogue.find(path, query)
     if found is None:
-        raise NotFound
+        raise refused_path(catalogue.unserved(path, query))
     return Target(found, whole, found.kind.route, mount)
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from shared.errors import SettingsError
 from shared.resources.kinds import TRACKED, Kind
 from shared.resources.operations import operation_at
+from shared.resources.owners import Owners
 from shared.resources.resource import Resource
 from shared.resources.resource_name import (
     MAX_NAME_BYTES,
@@ -14,6 +15,7 @@ from shared.resources.resource_name import (
     path_from,
     segments_of,
 )
+from shared.resources.unserved import Unserved, unserved
 from shared.settings import Settings
 
 
@@ -24,17 +26,24 @@ class Catalogue:
     Args:
         orgs: organisations tracked, in the settings' order and spelling.
         include_private: private repositories, and what lies below them, are admitted.
+        on_demand_owners: whose content may be asked for on demand, besides that of `orgs`; empty
+            for everybody's.
         kinds: the rows of the table that are tracked.
     """
 
     orgs: tuple[str, ...]
     include_private: bool = False
+    on_demand_owners: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = TRACKED
 
     @classmethod
     def of(cls, settings: Settings) -> "Catalogue":
         """The catalogue of a process."""
-        return cls(settings.orgs, include_private=settings.include_private)
+        return cls(
+            settings.orgs,
+            include_private=settings.include_private,
+            on_demand_owners=settings.on_demand_owners,
+        )
 
     @cached_property
     def tracked(self) -> tuple[Resource, ...]:
@@ -89,8 +98,18 @@ class Catalogue:
             tracked = self._by_folded_name.get(canonical.lower())
             if tracked is not None:
                 return tracked
+        if not self._owners.admit(operation, segments, asked):
+            return None
         resource = Resource(canonical, asked, include_private=self.include_private)
         return resource if segments and len(resource.name) <= MAX_NAME_BYTES else None
+
+    def unserved(self, path: str, query: str = "") -> Unserved:
+        """Why `find` has found nothing for the same arguments."""
+        return unserved(path, query, self._owners)
+
+    @cached_property
+    def _owners(self) -> Owners:
+        return Owners.of(self.on_demand_owners, self.orgs)
 
     def named(self, name: str) -> Resource | None:
         """The resource whose `Resource.name` this is: the way back from a job's argument."""

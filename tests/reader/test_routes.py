@@ -95,9 +95,11 @@ def assert_error(response: TestResponse, status: int, message: str | None = None
     """Every refusal is in GitHub's form, may be read by any page, and is kept by no cache."""
     assert response.status_code == status
     body = json.loads(response.data)
-    assert body == {
+    explained = re.compile("https://docs.github.com/rest|http://localhost/operations(#[a-z]+)?")
+    assert explained.fullmatch(body["documentation_url"])
+    assert {**body, "documentation_url": ""} == {
         "message": body["message"],
-        "documentation_url": "https://docs.github.com/rest",
+        "documentation_url": "",
         "status": str(status),
     }
     assert body["message"]
@@ -273,14 +275,19 @@ def test_no_path_writes_into_links(
         ("/view//5/stars", 404, "Not Found"),
         ("/view/top/5/stars/", 404, "Not Found"),
         ("/view/top/1/stars?org=x", 404, "Not Found: the organisation is not tracked here."),
+        ("/user", 401, "Requires authentication"),
+        ("/orgs/Netflix/hooks", 403, "This cache does not serve this operation: "
+         "webhooks and what they deliver; administrators ask."),
+        ("/users/a?access_token=x", 403,
+         "This cache refuses credentials in a query. It serves only what is public."),
+        ("/users/" + "a" * 2000, 414, "This cache serves names of at most 1024 bytes."),
         *(
             (target, 404, "Not Found")
             for target in (
                 "//", "///", "/orgs/Netflix/", "/orgs//Netflix", "//orgs/Netflix",
-                "/orgs/Netflix/repos/", "/user", "/nothing", "/healthcheck/", "/livez/",
-                "/orgs/Netflix/hooks", "/users/..", "/users/%2e%2e/orgs", "/users/a%2Fb",
-                "/users/a%00", "/?page=2", "/users/a?access_token=x", "/repos/Netflix",
-                "/users/" + "a" * 2000,
+                "/orgs/Netflix/repos/", "/nothing", "/healthcheck/", "/livez/",
+                "/users/..", "/users/%2e%2e/orgs", "/users/a%2Fb",
+                "/users/a%00", "/?page=2", "/repos/Netflix",
                 # Two slashes in front name something else.
                 "//livez", "///livez", "//healthcheck", "//view/top/1/stars", "//users/mona",
             )
@@ -319,7 +326,12 @@ EVERY_KIND = ["/", "/orgs/Netflix", "/users/a", "/view/top/1/stars", "/livez", "
 def test_other_methods_are_not_allowed(warm: FlaskClient, path: str) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         response = warm.open(path, method=method)
-        assert_error(response, 405, "Method Not Allowed")
+        assert_error(
+            response,
+            405,
+            "This is a read cache: it takes GET, HEAD, OPTIONS. Send writes to "
+            "https://api.github.com, and GraphQL to https://api.github.com/graphql.",
+        )
         assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
@@ -342,7 +354,7 @@ def test_options_are_answered_as_a_browser_asks(warm: FlaskClient, path: str) ->
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/orgs/Netflix", 200), ("/view/top/0/stars", 400), ("/user", 404), ("/livez", 200)],
+    [("/orgs/Netflix", 200), ("/view/top/0/stars", 400), ("/user", 401), ("/livez", 200)],
 )
 def test_head_is_get_without_the_body(warm: FlaskClient, path: str, status: int) -> None:
     get, head = warm.get(path), warm.head(path)
@@ -444,7 +456,8 @@ COUNTED = [
     ("GET", "/users/mona", ("on-demand", "local", "200")),
     ("GET", "/users/nobody", ("on-demand", "unavailable", "503")),
     ("GET", "/view/top/0/stars", ("other", "refused", "400")),
-    ("GET", "/user", ("other", "refused", "404")),
+    ("GET", "/user", ("other", "refused", "401")),
+    ("GET", "/nothing", ("other", "refused", "404")),
     ("GET", "//orgs/Netflix", ("other", "refused", "404")),
     ("POST", "/orgs/Netflix", ("other", "refused", "405")),
     ("OPTIONS", "/orgs/Netflix", ("other", "own", "204")),
@@ -503,7 +516,7 @@ def test_each_refused_miss_is_counted_by_its_cause(reader: Reader, warm: FlaskCl
     before = count()
     for number in range(3):
         assert_error(warm.get(f"/users/nobody{number}"), 503)
-    assert_error(warm.get("/user"), 404)
+    assert_error(warm.get("/user"), 401)
     assert count() == before + 3
 
 

@@ -9,7 +9,7 @@ Columns of `decisions.tsv`, tab-separated:
 ==============  ===============================================================================
 path            GitHub's template of the path
 operation       GitHub's id of the operation
-decision        `anyone`, `anonymously` or `refused`: see `Decision`
+decision        `anyone`, `anonymously`, `own` or `refused`: see `Decision`
 why             the reason, in a few words
 public_because  GitHub's sentence that says so, or `stand-in`: the property test over the
                 stand-in GitHub shows it
@@ -38,7 +38,11 @@ class Decision(StrEnum):
 
     ANYONE = "anyone"  # public as a whole: a credential may be used, and the body is narrowed
     ANONYMOUSLY = "anonymously"  # a credential would see more: requested without one
+    OWN = "own"  # readers answer it themselves; GitHub is never asked
     REFUSED = "refused"  # not served
+
+
+_ASKED = frozenset({Decision.ANYONE, Decision.ANONYMOUSLY})
 
 
 class AlsoWith(StrEnum):
@@ -76,12 +80,20 @@ class Operation:
 
     def allows(self, query: str) -> bool:
         """Whether a query is allowed: it must not hold a secret either."""
-        names = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
-        return names.isdisjoint(_SECRET_PARAMETERS | self.refused_query)
+        return not (self.refused_in(query) or holds_secret(query))
+
+    def refused_in(self, query: str) -> frozenset[str]:
+        """The parameters of a query that are refused, in lower case."""
+        return self.refused_query & _names_in(query)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether GitHub may be asked for it."""
+        return self.decision in _ASKED
 
     def admits(self, query: str) -> bool:
-        """Whether the cache serves this operation at all, and with this query."""
-        return self.decision is not Decision.REFUSED and self.allows(query)
+        """Whether GitHub may be asked for this operation with this query."""
+        return self.is_asked and self.allows(query)
 
     def path_to_ask(self, path: str) -> str:
         """The path to request from GitHub for a client's `path`, percent-encoded."""
@@ -99,6 +111,11 @@ class Operation:
         return result
 
 
+def holds_secret(query: str) -> bool:
+    """Whether a query has a parameter in which GitHub once took credentials."""
+    return not _SECRET_PARAMETERS.isdisjoint(_names_in(query))
+
+
 @cache
 def operations() -> tuple[Operation, ...]:
     """All documented GET operations, in the file's order."""
@@ -113,6 +130,10 @@ def operation_at(segments: Sequence[str]) -> Operation | None:
         segments: of the path, decoded; empty for `/`.
     """
     return _templates().find(segments)
+
+
+def _names_in(query: str) -> frozenset[str]:
+    return frozenset(name.lower() for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def _operation(line: str) -> Operation:
