@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.fakegithub.faults import KINDS as GITHUB_KINDS
+from tests.fakegithub.faults import FAILURES
 
 READERS: Final = ("reader-0", "reader-1")
 REFRESHERS: Final = ("refresher-0", "refresher-1", "refresher-2")
@@ -52,7 +52,7 @@ KINDS: Final[dict[str, Kind]] = {
     "stall": Kind(LINKS, 1, 5),
     "delay": Kind(LINKS, 2, 5),
     "throttle": Kind(LINKS, 2, 5),
-    **{f"github {kind}": Kind(("github",), 2, 5) for kind in GITHUB_KINDS},
+    **{f"github {kind}": Kind(("github",), 2, 5) for kind in FAILURES},
 }
 
 

@@ -1,5 +1,6 @@
 """GitHub's responses before headers and encoding, and GitHub's error bodies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -52,9 +53,11 @@ class ApiResponse:
     headers: dict[str, str | None] = field(default_factory=dict)
 
 
-def error(status: int, message: str, docs: str = DOCS) -> ApiResponse:
-    """An error as GitHub words it, with its status in the body as text."""
-    body = {"message": message, "documentation_url": docs, "status": str(status)}
+def error(
+    status: int, message: str, docs: str = DOCS, *, more: Mapping[str, Any] | None = None
+) -> ApiResponse:
+    """An error as GitHub words it, with its status in the body as text; `more`: further members."""
+    body = {"message": message, **(more or {}), "documentation_url": docs, "status": str(status)}
     return ApiResponse(status, compact_json(body))
 
 
@@ -101,6 +104,12 @@ def moved(status: int, url: str) -> ApiResponse:
         "documentation_url": REDIRECT_DOCS,
     }
     return ApiResponse(status, compact_json(body), headers={"Location": url})
+
+
+def elsewhere(status: int, url: str) -> ApiResponse:
+    """A redirect to a file on another host; it has no body."""
+    caching = {"Location": url, "Cache-Control": "public, must-revalidate, max-age=0"}
+    return ApiResponse(status, b"", "text/html;charset=utf-8", headers={**caching})
 
 
 def rate_limited(credential: str, peer: str) -> ApiResponse:

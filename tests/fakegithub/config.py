@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from tests.fakegithub.api_versions import NEWER, OLDER
 from tests.fakegithub.apps import App
 from tests.fakegithub.viewers import EVERY_OTHER_TOKEN, Viewer, viewer_from_json
 
@@ -45,6 +46,9 @@ class Config:
         with `tokens` of [] no others are.
     resource_classes: path (as a fault's, without query) -> {"class": a name, "limit": requests in
         a window}; all other requests belong to `core`.
+    api_versions: the versions of the API that it has, the newest first.
+    codeload: begins the addresses of archives.
+    assets: begins the addresses of release files.
     link_on_304: whether a 304 of a list has its `Link`.
     private_mode: whether every request needs a credential, as on enterprise servers that have this.
     members_redirect: whether `/orgs/{org}/members` redirects (302) to `public_members`.
@@ -70,6 +74,9 @@ class Config:
     resource_classes: tuple[ResourceClass, ...] = (
         ResourceClass("dependency_sbom", "/dependency-graph/sbom$", 100),
     )
+    api_versions: tuple[str, ...] = (NEWER, OLDER)
+    codeload: str = "https://codeload.github.com"
+    assets: str = "https://release-assets.githubusercontent.com"
     link_on_304: bool = False
     private_mode: bool = False
     members_redirect: bool = False

@@ -1,18 +1,26 @@
 """The effects of faults on a response; `response_writer` has their effects on the socket."""
 
 import json
-from collections.abc import Mapping
+import re
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
-from tests.fakegithub import api_responses
+from tests.fakegithub import answers, api_responses
 from tests.fakegithub.api_responses import ApiResponse
 from tests.fakegithub.faults import Fault
 from tests.fakegithub.http_messages import KNOWN_STATUSES, compact_json
 
 FIRST_ID: Final = 1_000_000_000  # all of the same length
-MESSAGES: Final = {500: "Server Error", 502: "Server Error", 503: "Service Unavailable"}
+MESSAGES: Final = {
+    405: "Method Not Allowed",
+    413: "Payload Too Large",
+    415: "Unsupported Media Type",
+    422: "Validation Failed",
+    500: "Server Error",
+    502: "Server Error",
+    503: "Service Unavailable",
+}
 
 
 def replacement(fault: Fault, *, credential: str, peer: str) -> ApiResponse | None:
@@ -28,7 +36,7 @@ def replacement(fault: Fault, *, credential: str, peer: str) -> ApiResponse | No
         case "secondary":
             return api_responses.secondary_limit(fault.status or 429, fault.retry_after)
         case _:
-            return None
+            return answers.answer(fault, peer=peer)
 
 
 def status(fault: Fault) -> ApiResponse:
@@ -38,11 +46,6 @@ def status(fault: Fault) -> ApiResponse:
     return replace(
         api_responses.error(code, fault.message or MESSAGES.get(code, phrase)), metered=False
     )
-
-
-def is_wrong_304(fault: Fault, headers: Mapping[str, str]) -> bool:
-    """Whether a fault calls a page unchanged that may have changed."""
-    return fault.kind == "wrong_304" and bool(headers.get("if-none-match"))
 
 
 def distorted(fault: Fault, response: ApiResponse) -> ApiResponse:
@@ -58,7 +61,7 @@ def distorted(fault: Fault, response: ApiResponse) -> ApiResponse:
             body = other_shape(fault, response.body)
         case "huge":
             body = huge_list(fault.size)
-        case "foreign_link" | "link_loop":
+        case "foreign_link" | "link_loop" | "other_base" | "no_link" | "short_list" | "empty_list":
             body = response.body
         case _:
             return response
@@ -87,10 +90,14 @@ def huge_list(size: int) -> bytes:
 
 
 def spoilt_link(fault: Fault, link: str | None, *, first: str, path: str) -> str | None:
-    """The `Link` with another `next`: on a foreign host, or page 1 again.
+    """The `Link` spoilt: with another `next`, with another base of all targets, or None for none.
 
     `first` is the address of the list's first page here, `path` its next page's on any host.
     """
+    if fault.kind == "no_link":
+        return None
+    if fault.kind == "other_base":
+        return re.sub(r"<https?://[^/>]+", f"<{fault.url}", link or "") or None
     if fault.kind == "foreign_link":
         target = fault.url + path
     elif fault.kind == "link_loop":

@@ -1,8 +1,12 @@
 """Faults on demand: their kinds, and the requests that they affect.
 
 A fault affects requests whose path with query a regular expression matches (`path`, by search) and
-that have a `method`; it lets `after` of them pass, then affects the next `times`. Its effect on the
-response is in `distortions`, its effect on the socket in `response_writer`.
+that have a `method` and one of the `credentials`; it lets `after` of them pass, then affects the
+next `times`. Its effect on the response is in `distortions` and `answers`, on a list in
+`rendering`, on the socket in `response_writer`.
+
+FAILURES are what a client has to ride out: the next request meets the right response again. ANSWERS
+are what GitHub means, or what a client cannot tell from that.
 """
 
 import itertools
@@ -12,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 # kind -> (what the client meets, the options the kind has beside those every kind has)
-KINDS: Final[dict[str, tuple[str, frozenset[str]]]] = {
+FAILURES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "status": ("any status with GitHub's JSON error", frozenset({"status", "message"})),
     "html": ("GitHub's unicorn page as text/html", frozenset({"status"})),
     "hang": (
@@ -31,18 +35,39 @@ KINDS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "huge": ("a valid JSON list of `size` bytes", frozenset({"size"})),
     "ratelimited": ("403, primary limit exhausted", frozenset({"reset_in"})),
     "secondary": ("429 with Retry-After", frozenset({"status", "retry_after"})),
-    "wrong_304": ("304 to any conditional request, whatever has changed", frozenset()),
     "foreign_link": ("Link's next on another host", frozenset({"url"})),
     "link_loop": ("Link's next is page 1 for ever", frozenset()),
 }
-COMMON: Final = frozenset({"kind", "path", "method", "times", "after", "delay", "headers"})
+ANSWERS: Final[dict[str, tuple[str, frozenset[str]]]] = {
+    "headers": ("the right response, or its 304, with other `headers`", frozenset()),
+    "accepted": ("202 and `{}`: GitHub computes, ask later", frozenset({"body"})),
+    "too_large": ("403, too large to list; no limit", frozenset({"message"})),
+    "blocked": ("451 with GitHub's `block`", frozenset({"reason"})),
+    "saml": ("403 with X-GitHub-SSO, with a credential only", frozenset({"url"})),
+    "ip_allow_list": ("403 by an IP allow list, with a credential only", frozenset()),
+    "not_accessible": ("403, not accessible by integration", frozenset({"message"})),
+    "redirect": ("a redirect to `url`", frozenset({"status", "url"})),
+    "wrong_304": ("304 to every conditional request, rightly or not", frozenset()),
+    "other_base": ("every target of Link begins with `url`", frozenset({"url"})),
+    "no_link": ("a page of a list without its Link", frozenset()),
+    "empty_list": ("a list without items", frozenset()),
+    "short_list": ("a list's first items: `share` of them", frozenset({"share"})),
+}
+KINDS: Final = FAILURES | ANSWERS
+COMMON: Final = frozenset(
+    {"kind", "path", "method", "credentials", "times", "after", "delay", "headers"}
+)
+AUTHORISED, ANONYMOUS = "authorised", "anonymous"
+# Kinds that concern a credential, unless they are ordered for others.
+BY_CREDENTIAL: Final = ("saml", "ip_allow_list", "not_accessible")
 
 
 @dataclass
 class Fault:
     """One fault as a test ordered it; `times` None is until cleared, sizes are in bytes.
 
-    status: default 500 for `status`, 502 for `html`, 429 for `secondary`.
+    credentials: tokens, "authorised" for any, "anonymous" for none; None is every request.
+    status: default 500 for `status`, 502 for `html`, 429 for `secondary`, 301 for `redirect`.
     after_bytes: of the body (of the whole response for `hang`); default half, none for `hang`.
     before_headers: `reset` without a byte of the response.
     retry_after: seconds; None omits the header. reset_in: seconds until the limit resets.
@@ -52,6 +77,7 @@ class Fault:
     kind: str
     path: str = ""
     method: str | None = None
+    credentials: tuple[str, ...] | None = None
     times: int | None = None
     after: int = 0
     delay: float = 0
@@ -67,7 +93,16 @@ class Fault:
     url: str = "http://foreign.invalid"
     retry_after: int | None = 60
     reset_in: float = 60
+    reason: str = "dmca"
+    share: float = 0.5
     id: int = 0
+
+    def concerns(self, method: str, target: str, token: str | None) -> bool:
+        """Whether a request is among those that the fault affects."""
+        if self.method not in (None, method) or not re.search(self.path, target):
+            return False
+        own = (AUTHORISED, token) if token else (ANONYMOUS,)
+        return self.credentials is None or not set(own).isdisjoint(self.credentials)
 
 
 def fault_from_json(options: dict[str, Any]) -> Fault:
@@ -82,7 +117,10 @@ def fault_from_json(options: dict[str, Any]) -> Fault:
         re.compile(options.get("path", ""))
     except re.error as error:
         raise ValueError(f"path: {error}") from error
-    return Fault(**options)
+    credentials = options.get("credentials", AUTHORISED if kind in BY_CREDENTIAL else None)
+    if credentials is not None:
+        credentials = (credentials,) if isinstance(credentials, str) else tuple(credentials)
+    return Fault(**options | {"credentials": credentials})
 
 
 @dataclass
@@ -109,11 +147,13 @@ class Faults:
             # Waiting requests hold the old event; later ones get a new one.
             self.cleared = threading.Event()
 
-    def match(self, method: str, target: str) -> tuple[Fault, threading.Event] | None:
+    def match(
+        self, method: str, target: str, token: str | None
+    ) -> tuple[Fault, threading.Event] | None:
         """The fault of this request, counted as used, and the event that releases the request."""
         with self.lock:
             for fault in self.active:
-                if fault.method not in (None, method) or not re.search(fault.path, target):
+                if not fault.concerns(method, target, token):
                     continue
                 if fault.after > 0:
                     fault.after -= 1

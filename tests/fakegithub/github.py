@@ -6,19 +6,20 @@ headers, ETag and encoding.
 
 import itertools
 import json
+import re
 import threading
 from dataclasses import dataclass, field, replace
 
 from tests.fakegithub import (
     api_responses,
+    api_versions,
     apps,
     distortions,
     etag,
-    forms,
     headers,
     limits,
+    media_types,
     paging,
-    routes,
 )
 from tests.fakegithub.api_responses import ApiResponse, Paged
 from tests.fakegithub.apps import App, Refused
@@ -37,12 +38,13 @@ from tests.fakegithub.http_messages import (
 )
 from tests.fakegithub.installations import Installations
 from tests.fakegithub.limits import Limits, Standing
-from tests.fakegithub.route_targets import Listing, Membership, Moved, Refusal, RouteContext, Single
+from tests.fakegithub.media_types import MediaType
+from tests.fakegithub.rendering import Form, Renderer
 from tests.fakegithub.scripts import Scripts
 from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 from tests.fakegithub.world import World
 
-KEPT_RESPONSES = 128
+OWN_ADDRESS = "self"  # as `public_base`: the address that the client used
 OTHER_RESOURCES = {
     "search": 30, "graphql": 5000, "integration_manifest": 5000, "source_import": 100,
     "code_scanning_upload": 1000, "actions_runner_registration": 10000, "scim": 15000,
@@ -52,7 +54,11 @@ OTHER_RESOURCES = {
 
 @dataclass
 class GitHub:
-    """The state of a server. `public_base` is in bodies; `prefix` comes before every path."""
+    """The state of a server.
+
+    public_base: begins the addresses in bodies; OWN_ADDRESS is the one that the client used.
+    prefix: comes before every path.
+    """
 
     world: World
     config: Config = field(default_factory=Config)
@@ -64,9 +70,10 @@ class GitHub:
     installations: Installations = field(default_factory=Installations)
     counters: Counters = field(default_factory=Counters)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-    rendered: dict[tuple[str, Viewer], ApiResponse] = field(default_factory=dict)
-    rendered_version: int = -1
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.renderer = Renderer(self.world)
 
     def token(self, request: Request) -> str | None:
         """The request's token: x in `Bearer x` or `token x`, else the whole field."""
@@ -141,10 +148,10 @@ class GitHub:
             credential, config=config, now=now
         ):
             return api_responses.secondary_limit(403, config.retry_after)
-        response = self.find(request, now=now)
+        response = self.unsupported(request) or self.find(request, now=now, fault=fault)
         return distortions.distorted(fault, response) if fault else response
 
-    def find(self, request: Request, *, now: float) -> ApiResponse:
+    def find(self, request: Request, *, now: float, fault: Fault | None) -> ApiResponse:
         """The response to a request that is within its limits."""
         here = self.own_address(request)
         if to := self.config.redirect(request.target):
@@ -155,7 +162,7 @@ class GitHub:
         if request.method not in ("GET", "HEAD"):
             options = ApiResponse(204, metered=False, headers={**headers.PREFLIGHT})
             return options if request.method == "OPTIONS" else api_responses.not_found()
-        return self.read(request, here, now=now)
+        return self.read(request, now=now, fault=fault)
 
     def installation_token(self, request: Request, installation: int, *, now: float) -> ApiResponse:
         """A new token of an App's installation; it has all permissions, whatever the body says."""
@@ -174,76 +181,57 @@ class GitHub:
         issued = self.installations.issue(app, now=self.clock(now))
         return api_responses.installation_token(issued.as_json())
 
-    def read(self, request: Request, here: str, *, now: float) -> ApiResponse:
+    def read(self, request: Request, *, now: float, fault: Fault | None) -> ApiResponse:
         """The response to a GET or HEAD."""
+        form, config = self.form(request), self.config
         match request.path.split("/"):
             case ["", "rate_limit"]:
                 return self.rate_limit(request, now=now)
             case ["", "user"]:
-                return self.current_user(self.viewer(request))
-            case ["", "orgs", _, "members"] if self.config.members_redirect:
-                found = self.render(request, here)
-                target = request.target.replace("/members", "/public_members", 1)
-                return api_responses.moved(302, here + target) if found.status == 200 else found
-            case _:
-                return self.render(request, here)
+                return self.current_user(form)
+        found = self.renderer.respond(request, form, (config.codeload, config.assets), fault)
+        if config.members_redirect and re.fullmatch("/orgs/[^/]+/members", request.path):
+            target = request.target.replace("/members", "/public_members", 1)
+            return api_responses.moved(302, form.here + target) if found.status == 200 else found
+        return found
 
     def own_address(self, request: Request) -> str:
         """Scheme, host and prefix by which the client reached this server."""
         return f"http://{request.headers.get('host', 'localhost')}{self.prefix}"
 
-    def render(self, request: Request, here: str) -> ApiResponse:
-        """The resource of a path, rendered once for each version of the world."""
-        viewer = self.viewer(request)
-        key = (request.target, viewer)
-        with self.world.lock:
-            if self.rendered_version != self.world.version or len(self.rendered) > KEPT_RESPONSES:
-                self.rendered.clear()
-                self.rendered_version = self.world.version
-            if key not in self.rendered:
-                context = RouteContext(self.world, dict(request.query), viewer)
-                found = routes.find(context, request.path)
-                if isinstance(found, Moved):
-                    return api_responses.moved(301, here + found.path)
-                if isinstance(found, Membership):
-                    return (
-                        api_responses.moved(302, here + found.path)
-                        if found.path
-                        else ApiResponse(204)
-                    )
-                if isinstance(found, Refusal):
-                    return api_responses.error(found.status, found.message)
-                self.rendered[key] = self.to_response(found, request, viewer)
-            return self.rendered[key]
+    def form(self, request: Request) -> Form:
+        """The form of the response that a request selects."""
+        media = media_types.selected(request.headers.get("accept")) or MediaType()
+        version = self.version(request)
+        here = self.own_address(request)
+        base = here if self.public_base == OWN_ADDRESS else self.public_base
+        return Form(self.viewer(request), media, version, base, here)
 
-    def to_response(
-        self, found: Single | Listing | None, request: Request, viewer: Viewer
-    ) -> ApiResponse:
-        """A resource as status and compact JSON, in the viewer's form."""
-        match found:
-            case None:
-                return api_responses.not_found(request.path)
-            case Single():
-                body = compact_json(forms.seen(found.render(self.public_base), viewer))
-                return ApiResponse(200, body, validated=True, last_modified=found.last_modified)
-            case Listing():
-                page = paging.requested_page(request.query)
-                items = [found.render(self.public_base, i) for i in page.cut(found.items)]
-                paged = Paged(found.path, found.known_as, page, len(found.items))
-                value = found.around(self.public_base, items) if found.around else items
-                body = compact_json(forms.seen(value, viewer))
-                return ApiResponse(200, body, validated=True, paged=paged)
+    def version(self, request: Request) -> str:
+        """The API version that a request selects; the older one if it names none."""
+        return request.headers.get("x-github-api-version") or api_versions.OLDER
 
-    def current_user(self, viewer: Viewer) -> ApiResponse:
+    def unsupported(self, request: Request) -> ApiResponse | None:
+        """The refusal of a version or of all media types that a request names."""
+        version, known = self.version(request), self.config.api_versions
+        if version not in known:
+            return ApiResponse(400, compact_json(api_versions.unsupported(version, known)))
+        accept = request.headers.get("accept")
+        if media_types.selected(accept) is None:
+            return api_responses.error(415, *media_types.unsupported(accept or ""))
+        return None
+
+    def current_user(self, form: Form) -> ApiResponse:
         """`/user`: the token's user; by default the first member of the first organisation."""
+        viewer = form.viewer
         if not viewer.authenticated:
             return api_responses.error(401, "Requires authentication")
         with self.world.lock:
             accounts = list(self.world.accounts.values())
             first = next((a for a in accounts if a.kind == "User"), accounts[0])
             user = self.world.account(viewer.login or "", "User") or first
-            itself = replace(viewer, login=user.login)
-            body = compact_json(forms.seen(public_user(self.public_base, user), itself))
+            itself = replace(form, viewer=replace(viewer, login=user.login))
+            body = itself.json(public_user(form.base, user))
             return ApiResponse(200, body, validated=True, last_modified=user.updated_at)
 
     def rate_limit(self, request: Request, *, now: float) -> ApiResponse:
@@ -260,7 +248,7 @@ class GitHub:
             for name, limit in OTHER_RESOURCES.items()
         }
         body = {"resources": {CORE.name: core, **others, **counted}, "rate": core}
-        return ApiResponse(200, compact_json(body), metered=False)
+        return ApiResponse(200, self.form(request).json(body), metered=False)
 
     def standing(
         self, request: Request, resource: ResourceClass, *, cost: int, now: float
@@ -279,14 +267,10 @@ class GitHub:
         authorised = credential != limits.ANONYMOUS
         viewer = self.viewer(request) if authorised else ANONYMOUS_VIEWER
         tag = etag.weak_etag(request.headers, response.body) if response.validated else None
-        fresh = (
-            tag is not None
-            and response.conditional
-            and (
-                etag.matches(request.headers.get("if-none-match"), tag)
-                or (fault is not None and distortions.is_wrong_304(fault, request.headers))
-            )
-        )
+        named = request.headers.get("if-none-match")
+        stuck = named if fault and fault.kind == "wrong_304" and tag else None
+        tag = stuck or tag
+        fresh = tag is not None and response.conditional and etag.matches(named, tag)
         # A 304 to an authorised request is free (docs.github.com, "Conditional requests").
         cost = 1 if response.metered and not (fresh and authorised) else 0
         left: Standing | None = None
@@ -301,7 +285,9 @@ class GitHub:
                 left = replace(left, used=left.limit, reset=reset)
         fields = headers.common_headers(self.clock(now), next(self.numbers))
         if response.limited:
-            fields |= headers.media_headers() | headers.scope_headers(viewer)
+            form = self.form(request)
+            fields |= headers.media_headers(form.media, form.version)
+            fields |= headers.scope_headers(viewer)
         if tag:
             fields |= headers.caching_headers(
                 tag, authorised=authorised, last_modified=response.last_modified
@@ -334,10 +320,10 @@ class GitHub:
     def link(self, request: Request, paged: Paged, fault: Fault | None) -> dict[str, str]:
         """The `Link` header of a page, if it has one."""
         query, page = request.query, paged.page
-        url = self.own_address(request) + paged.path
+        url = self.own_address(request) + paging.encoded(paged.path)
         link = paging.link_header(url, query, page=page, total=paged.total)
         if fault:
             first = paging.page_url(url, query, 1)
-            path = paging.page_url(paged.path, query, page.number + 1)
+            path = paging.page_url(paging.encoded(paged.path), query, page.number + 1)
             link = distortions.spoilt_link(fault, link, first=first, path=path)
         return {"Link": link} if link else {}

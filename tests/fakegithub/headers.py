@@ -5,6 +5,7 @@ from email.utils import formatdate
 from typing import Final
 
 from tests.fakegithub.limits import Standing
+from tests.fakegithub.media_types import MediaType
 from tests.fakegithub.viewers import Viewer
 
 EXPOSED: Final = (
@@ -43,12 +44,9 @@ def common_headers(now: float, number: int) -> dict[str, str]:
     }
 
 
-def media_headers() -> dict[str, str]:
-    """Headers of every response of the API proper."""
-    return {
-        "X-GitHub-Media-Type": "github.v3; format=json",
-        "X-GitHub-Api-Version-Selected": "2022-11-28",
-    }
+def media_headers(media: MediaType, version: str) -> dict[str, str]:
+    """Headers of every response of the API proper: the media type and version it has."""
+    return {"X-GitHub-Media-Type": media.label, "X-GitHub-Api-Version-Selected": version}
 
 
 def scope_headers(viewer: Viewer) -> dict[str, str]:
@@ -62,7 +60,7 @@ def scope_headers(viewer: Viewer) -> dict[str, str]:
 
 def caching_headers(etag: str, *, authorised: bool, last_modified: str | None) -> dict[str, str]:
     """Caching headers of a 200 and its 304; `last_modified` as bodies write a time."""
-    credentials = "Authorization, Cookie, " if authorised else ""
+    credentials = "Authorization, Cookie, X-GitHub-OTP, " if authorised else ""
     headers = {
         "Cache-Control": f"{'private' if authorised else 'public'}, max-age=60, s-maxage=60",
         "Vary": f"Accept, {credentials}Accept-Encoding, Accept, X-Requested-With",

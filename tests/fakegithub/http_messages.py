@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +14,8 @@ LONGEST_LINE: Final = 16_384
 MOST_HEADERS: Final = 100
 LARGEST_CACHED: Final = 2_000_000
 KNOWN_STATUSES: Final = frozenset(map(int, HTTPStatus))
+# Stands for a %2F of a path: data of its segment. No path contains it, since it is no character.
+SLASH: Final = "\udc2f"
 NO_BODY: Final = (204, 304)  # RFC 9110 §6.4.1
 
 
@@ -34,8 +37,9 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The target's path, decoded."""
-        return unquote(urlsplit(self.target).path)
+        """The target's path, decoded; a %2F of it is SLASH."""
+        pieces = re.split("%2F", urlsplit(self.target).path, flags=re.IGNORECASE)
+        return SLASH.join(map(unquote, pieces))
 
     @property
     def query(self) -> list[tuple[str, str]]:
@@ -47,6 +51,11 @@ class Request:
         """Whether the connection persists after this request (RFC 9112 §9.3)."""
         connection = self.headers.get("connection", "").lower()
         return "close" not in connection and self.version == "HTTP/1.1"
+
+
+def decoded(text: str) -> str:
+    """A part of a path with its own slashes as slashes."""
+    return text.replace(SLASH, "/")
 
 
 @dataclass

@@ -137,8 +137,9 @@ def make_internal(world: World, org: Account, moment: str, *, repo: str | int) -
 
 
 def push(world: World, org: Account, moment: str, *, repo: str | int = 0) -> Repository:
-    """Push: `pushed_at` and `updated_at` move on."""
+    """Push a commit: `pushed_at` and `updated_at` move on, and so does the default branch."""
     found = find(world, org, repo)
+    found.pushes += 1
     found.pushed_at = found.updated_at = moment
     return found
 

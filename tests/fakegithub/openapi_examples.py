@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from tests.fakegithub.http_messages import decoded
 from tests.fakegithub.world_factory import WorldOptions, create_world
 
 FILE: Final = Path(__file__).with_name("openapi_examples.json")
@@ -43,6 +44,8 @@ MORE_FOR: Final = {
 EMPTY_FOR_OTHERS: Final = ("activity/list-repos-watched-by-user",)
 
 
+# Targets that the world knows, in place of those in the file.
+TARGETS: Final = {"git/get-ref": "/repos/{org}/{repo}/git/ref/heads/main"}
 # Operations whose responses have no body, served by routes of their own.
 BARE: Final = (
     # operation, path template, example of its path
@@ -132,6 +135,7 @@ def operations() -> tuple[Operation, ...]:
         Operation(
             **row
             | {
+                "target": TARGETS.get(row["id"], row["target"]),
                 "body": whole(row["body"]),
                 "integers": tuple(row["integers"]),
                 "statuses": tuple(row["statuses"]),
@@ -160,10 +164,10 @@ def by_head() -> dict[str, list[Operation]]:
 
 
 def match(path: str) -> tuple[Operation, dict[str, str]] | None:
-    """The operation of a decoded path, and the values of its parameters."""
+    """The operation of a path, and the values of its parameters with their slashes decoded."""
     for one in by_head().get(path.split("/")[1], []):
         if found := one.pattern.fullmatch(path):
-            return one, found.groupdict()
+            return one, {name: decoded(value) for name, value in found.groupdict().items()}
     return None
 
 

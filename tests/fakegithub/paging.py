@@ -6,7 +6,9 @@ Source: docs.github.com "Using pagination in the REST API", and the recorded `Li
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+
+from tests.fakegithub.http_messages import SLASH
 
 Item = TypeVar("Item")
 
@@ -67,6 +69,12 @@ def link_header(
     return ", ".join(
         f'<{page_url(url, query, number)}>; rel="{rel}"' for rel, number in targets.items()
     )
+
+
+def encoded(path: str) -> str:
+    """A decoded path as an address has it."""
+    pieces = path.split(SLASH)
+    return "%2F".join(quote(piece, safe="/:@!$&'()*+,;=~") for piece in pieces)
 
 
 def page_url(url: str, query: Sequence[tuple[str, str]], number: int) -> str:

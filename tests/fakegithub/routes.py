@@ -5,18 +5,27 @@ Other paths may be in GitHub's description (`example_responses`).
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from tests.fakegithub import bodies, release_bodies, repo_bodies
+from tests.fakegithub import (
+    bodies,
+    forms,
+    git_routes,
+    release_bodies,
+    repo_bodies,
+)
 from tests.fakegithub.bodies import JsonObject
 from tests.fakegithub.example_responses import find_example
 from tests.fakegithub.route_targets import (
+    Elsewhere,
     Listing,
     Membership,
     Moved,
     RouteContext,
     RouteTarget,
     Single,
+    Unknown,
 )
 from tests.fakegithub.world import Account, Repository
 
@@ -109,15 +118,21 @@ def user_resource(context: RouteContext, user: Account, rest: str) -> RouteTarge
     return find_example(context, name + rest, numeric=home + rest)
 
 
+SINGLES: Final = {"/languages": repo_bodies.languages, "/dependency-graph/sbom": repo_bodies.sbom}
+
+
 def repo_resource(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:
     """Paths under `/repos/{owner}/{repo}` and `/repositories/{id}`."""
     if not context.viewer.sees(repo):
         return None  # GitHub hides that it exists
+    if found := git_routes.find(rest):
+        route, value = found
+        target = route(context, repo, value)
+        return repo_list(context, repo, rest) if isinstance(target, Unknown) else target
     if not rest:
         return Single(lambda base: repo_bodies.full_repository(base, repo), repo.updated_at)
-    singles = {"/languages": repo_bodies.languages, "/dependency-graph/sbom": repo_bodies.sbom}
-    if rest in singles:
-        return Single(lambda _: singles[rest](repo))
+    if rest in SINGLES:
+        return Single(lambda _: SINGLES[rest](repo))
     if rest == "/releases" or rest.startswith("/releases/"):
         return release_resource(context, repo, rest)
     return repo_list(context, repo, rest)
@@ -137,7 +152,10 @@ def repo_list(context: RouteContext, repo: Repository, rest: str) -> RouteTarget
     if rest == "/issues":
         numbers = repo_bodies.issue_numbers(repo)
         return Listing(home, name, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
-    return find_example(context, name, repo=repo, numeric=home)
+    found = find_example(context, name, repo=repo, numeric=home)
+    if isinstance(found, Single) and (match := re.fullmatch(r"/pulls/([0-9]+)", rest)):
+        return replace(found, media=git_routes.pull_media(repo, int(match[1])))
+    return found
 
 
 def release_resource(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:
@@ -153,7 +171,7 @@ def release_resource(context: RouteContext, repo: Repository, rest: str) -> Rout
         case [number, "assets"] if number in by_id:
             return releases_listing(repo, rest, [by_id[number]], release_bodies.asset)
         case ["assets", number] if number in by_id:
-            return Single(lambda base: release_bodies.asset(base, repo, by_id[number]))
+            return release_file(context, repo, by_id[number])
         case ["latest"]:
             one = published[0]
         case ["tags", tag] if tag in by_tag:
@@ -165,6 +183,17 @@ def release_resource(context: RouteContext, repo: Repository, rest: str) -> Rout
         case _:
             return None
     return Single(lambda base: release_bodies.release(base, repo, one))
+
+
+def release_file(
+    context: RouteContext, repo: Repository, one: release_bodies.Release
+) -> RouteTarget:
+    """`releases/assets/{asset_id}`; its bytes are elsewhere, at a signed address."""
+    if context.media != "octets":
+        return Single(lambda base: release_bodies.asset(base, repo, one))
+    signature = forms.clone_token(repo.id * 10 + one.id)
+    path = f"github-production-release-asset/{repo.id}/{one.id}"
+    return Elsewhere(f"{context.assets}/{path}?sig={signature}")
 
 
 def releases_listing(

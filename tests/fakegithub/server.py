@@ -88,7 +88,8 @@ class Connection(socketserver.BaseRequestHandler):
             concurrent=flight.everybody,
             port=self.client_address[1],
         )
-        fault, released = github.faults.match(request.method, request.target) or (None, None)
+        found = github.faults.match(request.method, request.target, github.token(request))
+        fault, released = found or (None, None)
         released = released or github.faults.cleared
         if fault:
             github.counters.fault_fired(seen, fault.kind)

@@ -164,7 +164,7 @@ def test_what_the_world_or_the_description_lacks_is_404(github: FakeGitHub, path
 
 
 def test_a_path_of_several_segments_is_one_parameter(github: FakeGitHub) -> None:
-    for path in ("contents/docs/a/b.md", "git/ref/heads/feature/a", "readme/docs/a"):
+    for path in ("contents/docs/guide/start.md", "git/ref/heads/feature/login", "readme/docs"):
         assert ask(github, f"{REPO}/{path}").status == 200
     assert ask(github, f"{REPO}/commits/main/check-runs").json["total_count"] == 1
 

@@ -92,7 +92,7 @@ def test_headers_are_public_without_a_token_and_private_with_one(github: FakeGit
     authorised = ask(github, "/orgs/Netflix", token="t").headers
     assert authorised["cache-control"] == "private, max-age=60, s-maxage=60"
     assert authorised["vary"] == (
-        "Accept, Authorization, Cookie, Accept-Encoding, Accept, X-Requested-With"
+        "Accept, Authorization, Cookie, X-GitHub-OTP, Accept-Encoding, Accept, X-Requested-With"
     )
 
 

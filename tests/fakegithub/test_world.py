@@ -147,7 +147,7 @@ def test_a_script_runs_as_often_as_it_says(github: FakeGitHub) -> None:
 def test_counters_count_requests(github: FakeGitHub) -> None:
     tag = ask(github, "/orgs/Netflix", token="secret").headers["etag"]
     ask(github, "/orgs/Netflix", {"If-None-Match": tag}, token="secret")
-    ask(github, LIST, {"X-GitHub-Api-Version": "2022-11-28", "Accept": "a/b"})
+    ask(github, LIST, {"X-GitHub-Api-Version": "2022-11-28", "Accept": "a/b, */*"})
     ask(github, "/nope", method="HEAD")
     counters = github.counters()
     assert counters["total"] == 4
@@ -163,7 +163,7 @@ def test_counters_count_requests(github: FakeGitHub) -> None:
     first, second, third, _ = github.recent()
     assert (first["authorised"], third["authorised"]) == (True, False)
     assert second["if_none_match"] == tag
-    assert (third["accept"], third["api_version"]) == ("a/b", "2022-11-28")
+    assert (third["accept"], third["api_version"]) == ("a/b, */*", "2022-11-28")
     assert third["user_agent"] == "tests"
     assert "X-GitHub-Api-Version" in third["headers"]
     assert "secret" not in str(counters)

@@ -57,6 +57,7 @@ class Repository:
 
     private: not public, so true of an internal one too.
     parent: of a fork.
+    pushes: number of commits beside those that it began with.
     """
 
     id: int
@@ -81,6 +82,7 @@ class Repository:
     size: int = 0
     default_branch: str = "main"
     parent: "Repository | None" = field(default=None, repr=False)
+    pushes: int = 0
 
     @property
     def full_name(self) -> str:
