@@ -2,7 +2,7 @@
 
 import math
 
-# Fencing tokens, microseconds since 1970, are the greatest numbers that are stored; a double, as Lua
+# The greatest numbers that are stored are fencing tokens: microseconds since 1970. A double, as Lua
 # has it, holds no greater integers.
 _MOST = 2**53 - 1
 
