@@ -79,6 +79,13 @@ class UriTooLong(ApiError):  # noqa: N818
         super().__init__(414, message)
 
 
+class UnsupportedMediaType(ApiError):  # noqa: N818
+    """Nothing that the client accepts can be sent; 415, as GitHub says it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(415, message)
+
+
 class TooMany(ApiError):  # noqa: N818
     """Too many requests (RFC 6585 section 4); 429 with `Retry-After` in seconds."""
 

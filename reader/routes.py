@@ -21,6 +21,7 @@ from reader.response.response import CORS_HEADERS, json_response
 from reader.response.target import parse_target
 from reader.web.request import client_address, fields, header, process, response, target
 from reader.webhooks.receiver import MAX_BYTES, Delivery
+from shared import api_versions
 from shared.github_form import JSON
 
 routes = Blueprint("reader", __name__)
@@ -84,7 +85,12 @@ def resource(path: str) -> Response:
     if f"/{path}" in POSTED_TO:
         raise MethodNotAllowed
     reader = process()
-    wanted = parse_target(reader.catalogue, target())  # the target as sent, not Flask's path
+    wanted = parse_target(
+        reader.catalogue,
+        target(),  # as sent, not Flask's path
+        accept=header("Accept"),
+        version=header(api_versions.HEADER),
+    )
     g.route = wanted.route
     request_fields = fields()  # before the lookup: a bad request must not cause a refresh
     requester = Requester(client_address(), g.request_id)

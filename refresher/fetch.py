@@ -13,7 +13,7 @@ from refresher.content.unfinished_reading import NOTHING_READ, Began, Unfinished
 from refresher.context import RefreshContext
 from refresher.errors import OriginError, StoredPageError
 from refresher.github.private_mode import check_open
-from refresher.github.question import Question, question_of
+from refresher.github.question import question_of
 from refresher.github.response import GitHubResponse
 from refresher.lock.refresh_lock import HeldLock
 from refresher.storage.change_detection import is_rebuilt
@@ -81,7 +81,8 @@ class Fetch:
         if not self.resource.include_private:
             check_open(self.context.origin, self.context.storage.redis)
         began = Began(asked_at, self.state.invalidated_by)
-        access = Access(question, self.context.origin, self._parent(), self.context.privileges)
+        origin = self.context.origin.selecting(question.selected)
+        access = Access(question, origin, self._parent(), self.context.privileges)
         askers = access.askers()
         if askers is None:
             return Fetched(contents.not_found(), began)
@@ -126,7 +127,7 @@ class Fetch:
         """What was read, and when its reading began."""
         if not self.resource.kind.is_expanded:
             return ResponseReader(access, self, self.context.clock).read(known, askers), began
-        reader = self._list_reader(access.question, askers)
+        reader = self._list_reader(access, askers)
         if not reader.may_go_on(unfinished):
             unfinished = NOTHING_READ
         reading = ReadingInProgress(
@@ -187,13 +188,14 @@ class Fetch:
                         return PublicContent(unchanged)
         return RefreshOutcome.FENCED
 
-    def _list_reader(self, question: Question, askers: Askers) -> ListReader:
-        assert question.shape.items is not None, "GitHub describes a list"
+    def _list_reader(self, access: Access, askers: Askers) -> ListReader:
+        items = access.question.shape.items
+        assert items is not None, "GitHub describes a list"
         return ListReader(
-            self.context.origin,
+            access.origin,
             self.resource,
-            question.path,
-            question.shape.items,
+            access.question.path,
+            items,
             self.context.policy.list_limits,
             self.context.clock,
             askers.among,

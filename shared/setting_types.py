@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from shared import redis_url
+from shared.api_versions import SUPPORTED
 
 SHORTEST_ADMIN_TOKEN = 16  # characters; fewer would allow a word that is easy to guess
 # GitHub: letters, digits and single hyphens, at most 39 characters.
@@ -48,6 +49,12 @@ def _check_public_url(value: str) -> str:
     if url.endswith("/api/v3"):
         raise ValueError("must be what clients write before /api/v3, without it")
     return url
+
+
+def _check_api_version(value: str) -> str:
+    if value not in SUPPORTED:
+        raise ValueError(f"must be one of {', '.join(SUPPORTED)}")
+    return value
 
 
 def _check_owners(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -118,6 +125,7 @@ def _check_github_tokens(value: SecretStr) -> SecretStr:
 
 Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
+ApiVersion = Annotated[str, AfterValidator(_check_api_version)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 Logins = Annotated[

@@ -22,9 +22,11 @@ from pydantic_settings import (
 )
 
 from shared import redis_url
+from shared.api_versions import UNNAMED
 from shared.errors import SettingsError
 from shared.setting_types import (
     AdminToken,
+    ApiVersion,
     Bytes,
     Certificates,
     GithubTokens,
@@ -130,6 +132,11 @@ class Settings(BaseSettings):
     )
     github_api_url: Origin = Field(
         GITHUB_API, description="the origin; a GitHub Enterprise `/api/v3` base works too"
+    )
+    github_api_version: ApiVersion = Field(
+        UNNAMED,
+        description="the version of GitHub's API that is fetched for tracked content, and for "
+        "clients that name none",
     )
     orgs: Logins = Field(
         ("Netflix",),

@@ -58,6 +58,10 @@ class SerializedResponse(NamedTuple):
 Found = tuple[SerializedResponse, bytes | None]
 
 
+# A target, and the values of `Accept` and `X-GitHub-Api-Version`.
+_Asked = tuple[str, str | None, str | None]
+
+
 class _Rendered(NamedTuple):
     entry: Entry
     serialized: SerializedResponse
@@ -96,7 +100,7 @@ class RenderedResponses:
         self._peer = peer
         self._generation = local.generation
         self._parsed_requests: dict[tuple[bytes, ...], ParsedRequest | None] = {}
-        self._targets: dict[str, Target | None] = {}
+        self._targets: dict[_Asked, Target | None] = {}
         self._hot: dict[bytes, Found] = {}
         self._recent: dict[tuple[bytes, ...], SerializedResponse] = {}
         self._rendered: dict[ParsedRequest, _Rendered] = {}
@@ -165,13 +169,16 @@ class RenderedResponses:
             parsed: the request.
             request_id: of the request; a refresh that it causes carries it.
         """
-        target = self._target(parsed.target)
+        target = self._target((parsed.target, parsed.accept, parsed.api_version))
         if target is None:
             return None
         entry = self._lookup.in_memory(target.resource, request_id=request_id.decode())
         if entry is None:
             return None
-        rendered = self._rendered.get(parsed)
+        resource = target.resource
+        # However a client writes what it accepts.
+        key = parsed._replace(accept=resource.media, api_version=resource.version)
+        rendered = self._rendered.get(key)
         if rendered is not None and rendered.entry is entry:
             return rendered.serialized
         try:
@@ -180,7 +187,7 @@ class RenderedResponses:
             return None
         if len(self._rendered) >= _MAX_RESPONSES or self._cut_bytes > _MAX_CUT_BYTES:
             self.tick()
-        self._rendered[parsed] = _Rendered(entry, serialized)
+        self._rendered[key] = _Rendered(entry, serialized)
         stored = (entry.body, *entry.encoded.values())
         if not any(serialized.body is body for body in stored):
             self._cut_bytes += len(serialized.body)
@@ -193,16 +200,17 @@ class RenderedResponses:
         parsed = self._parsed_requests[lines] = parse(lines)
         return parsed
 
-    def _target(self, text: str) -> Target | None:
-        if text in self._targets:
-            return self._targets[text]
+    def _target(self, asked: _Asked) -> Target | None:
+        if asked in self._targets:
+            return self._targets[asked]
+        text, accept, version = asked
         try:
-            target = parse_target(self._catalogue, text)
+            target = parse_target(self._catalogue, text, accept=accept, version=version)
         except ApiError:
             target = None
-        if len(text) <= _MAX_REMEMBERED:
+        if sum(len(one or "") for one in asked) <= _MAX_REMEMBERED:
             _make_room(self._targets, _MAX_REQUESTS)
-            self._targets[text] = target
+            self._targets[asked] = target
         return target
 
     def _render(self, parsed: ParsedRequest, target: Target, entry: Entry) -> SerializedResponse:

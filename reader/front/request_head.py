@@ -37,6 +37,8 @@ class ParsedRequest(NamedTuple):
     accept_encoding: str | None
     if_none_match: str | None
     if_modified_since: str | None
+    accept: str | None
+    api_version: str | None
     forwarded_host: str | None
     forwarded_proto: str | None
 
@@ -48,9 +50,11 @@ _MEANINGS = {
     "accept-encoding": 1,
     "if-none-match": 2,
     "if-modified-since": 3,
-    "x-forwarded-host": 4,
-    "x-forwarded-proto": 5,
-    "content-type": 6,  # ignored; gunicorn refuses two of them
+    "accept": 4,
+    "x-github-api-version": 5,
+    "x-forwarded-host": 6,
+    "x-forwarded-proto": 7,
+    "content-type": 8,  # ignored; gunicorn refuses two of them
     "connection": _CONNECTION,
     # These change what a request means.
     "content-length": _UNUSUAL,
@@ -132,7 +136,7 @@ def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
     is_plain = target[:1] == "/" and target.isascii() and target.isprintable()
     if method not in _METHODS or version != "HTTP/1.1" or not is_plain or len(target) > _MAX_LINE:
         return None
-    values: list[str | None] = [None] * 7
+    values: list[str | None] = [None] * 9
     closes = False
     for line in lines[1:]:
         meaning = _meaning(line)
@@ -142,7 +146,7 @@ def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
             values[meaning] = line.partition(b":")[2].strip(b" ").decode("latin-1")
         elif meaning == _CLOSES:
             closes = True
-    return ParsedRequest(target, _METHODS[method], closes, *values[:6])
+    return ParsedRequest(target, _METHODS[method], closes, *values[:8])
 
 
 def _meaning(line: bytes) -> int:

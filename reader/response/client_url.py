@@ -112,8 +112,12 @@ def _is_host(text: str) -> bool:
 
 
 def path_of(target: str) -> str:
-    """The path of a target in its one percent-encoded form, which is safe in a header field."""
-    return quote(unquote(target.partition("?")[0]), safe="/!$&'()*+,;=:@~-._")
+    """The path of a target in its one percent-encoded form, which is safe in a header field.
+
+    A slash that was sent as `%2F` stays so.
+    """
+    parts = target.partition("?")[0].split("/")
+    return "/".join(quote(unquote(part), safe="!$&'()*+,;=:@~-._") for part in parts)
 
 
 def is_trusted(peer: str, networks: Sequence[Network]) -> bool:

@@ -36,7 +36,8 @@ def respond(
     Raises:
         ApiError: the entry lacks what the target names; `refuse` makes the response.
     """
-    response = to_response(target.represent(entry), fields, served=served, now=now)
+    representation = target.represent(entry)
+    response = to_response(representation, fields, target.fields, served=served, now=now)
     is_stale = not entry.metadata.is_fresh(now)
     return LabelledResponse(response, target.labels(served, response.status, is_stale=is_stale))
 

@@ -9,14 +9,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor
+from types import MappingProxyType
 
 from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
 
+from reader.response.negotiation import FIELDS as VARY
 from reader.response.representation import Representation
 from shared import etag
 from shared.encodings import ENCODINGS
 from shared.github_form import JSON
 from shared.outcomes import Served
+from shared.resources.media_types import is_json
 from shared.time_bounds import is_past
 
 # In `Cache-Status`, and the value of `Server`.
@@ -32,6 +35,9 @@ _HTTP_DATE = re.compile(
     r"|[A-Z][a-z]{5,8}, [0-9]{2}-[A-Z][a-z]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}"
 )
+_NONE: Mapping[str, str] = MappingProxyType({})
+# No browser runs a file, or a README as HTML, in our origin, even if a client made it show one.
+INERT = "default-src 'none'; sandbox"
 # As api.github.com sends them (recorded responses), so that pages in a browser can read responses.
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -77,7 +83,12 @@ class HttpResponse:
 
 
 def to_response(
-    representation: Representation, fields: RequestFields, *, served: Served, now: float
+    representation: Representation,
+    fields: RequestFields,
+    selected: Mapping[str, str] = _NONE,
+    *,
+    served: Served,
+    now: float,
 ) -> HttpResponse:
     """The response that sends a representation, or 304 if the client has it.
 
@@ -86,6 +97,7 @@ def to_response(
     Args:
         representation: of the entry that was found.
         fields: of the request.
+        selected: header fields that say which representation it is.
         served: where the entry was found.
         now: Unix time in seconds.
     """
@@ -93,8 +105,10 @@ def to_response(
     tag = etag.of_encoding(representation.tag, encoding)
     headers = {
         "ETag": f'"{tag}"',
-        "Vary": "Accept-Encoding",
+        "Vary": VARY,
+        "X-Content-Type-Options": "nosniff",
         **_freshness(representation, served, now),
+        **selected,
         **CORS_HEADERS,
     }
     if representation.links:
@@ -104,6 +118,8 @@ def to_response(
     if representation.status == 200 and _is_known(representation, tag, fields, now):
         return HttpResponse(304, headers)
     headers["Content-Type"] = representation.content_type
+    if not is_json(representation.content_type):
+        headers["Content-Security-Policy"] = INERT
     if encoding is not None:
         headers["Content-Encoding"] = encoding
     if representation.status != 204:  # it has no Content-Length (RFC 9110 section 8.6)

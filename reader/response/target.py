@@ -1,12 +1,13 @@
 """What a request target names: a resource, and which representation of it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from urllib.parse import parse_qs, unquote
 
 from reader.errors import NotFound
 from reader.response.mount import split_mount
+from reader.response.negotiation import fields_of, negotiated
 from reader.response.paging import is_page_query, page
 from reader.response.ranked_view import RankedView
 from reader.response.refused_paths import refused_path
@@ -44,24 +45,40 @@ class Target:
         """
         return whole(entry) if entry.metadata.status != 200 else self.select(entry)
 
+    @cached_property
+    def fields(self) -> Mapping[str, str]:
+        """The header fields that say which representation a response is."""
+        return fields_of(self.resource)
+
     def labels(self, served: Served, status: int, *, is_stale: bool) -> RequestLabels:
         """The labels under which a response with its content is counted."""
         name = None if self.resource.tracked else self.resource.name
         return RequestLabels(self.route, served, status, is_stale, name)
 
 
-def parse_target(catalogue: Catalogue, target: str) -> Target:
-    """What a request target names.
+def parse_target(
+    catalogue: Catalogue, target: str, *, accept: str | None = None, version: str | None = None
+) -> Target:
+    """What a request names.
 
     Args:
         catalogue: what is served.
         target: path and query as the client sent them, percent-encoded or not.
+        accept: value of `Accept`; None if absent.
+        version: value of `X-GitHub-Api-Version`; None if absent.
 
     Raises:
         NotFound: it names nothing that GitHub has.
         Forbidden, Unauthorized, UriTooLong: it names something that is not served here.
-        BadRequest: it names a view whose number of items is not a number.
+        BadRequest: it names a view whose number of items is not a number, or an unknown version.
+        UnsupportedMediaType: nothing that the client accepts can be sent.
     """
+    found = _named(catalogue, target)
+    return replace(found, resource=negotiated(found.resource, accept=accept, version=version))
+
+
+def _named(catalogue: Catalogue, target: str) -> Target:
+    """What a request target names, as JSON."""
     mount, target = split_mount(target)
     path, _, query = target.partition("?")
     if path.startswith("//"):  # which names another thing here than at GitHub

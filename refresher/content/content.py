@@ -24,6 +24,7 @@ from shared.github_form import JSON, github_error
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
 from shared.resources.kinds import Kind
+from shared.resources.media_types import is_sent_as
 from shared.resources.operations.shapes import ERROR, Shape
 from shared.resources.resource import Resource
 
@@ -139,6 +140,9 @@ def of_response(
     """
     if response.status == 204:
         return Content(204, b"")
+    content_type = response.headers.get("Content-Type", JSON)
+    if response.status == 200 and is_sent_as(content_type, question.media):
+        return Content(200, response.body, content_type, links=links_of(response), pages=[page])
     value = decode(response.body)
     if tracked and not isinstance(value, dict):
         raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than an object")
@@ -156,7 +160,6 @@ def of_response(
     if response.status == 404 and isinstance(left, dict) and left.get("message") == NOT_FOUND:
         return replace(not_found(), pages=[page])
     body = response.body if public is text else public.encode()
-    content_type = response.headers.get("Content-Type", JSON)
     if response.status == 200 and isinstance(value, list):
         page = replace(page, items=len(value))
     return Content(response.status, body, content_type, links=links_of(response), pages=[page])

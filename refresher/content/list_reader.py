@@ -307,8 +307,8 @@ class ListReader:
 
     def _downloaded(self, response: GitHubResponse, findings: Findings) -> list[Item]:
         """The items of a page that changed."""
-        tracked, now = self.resource.tracked, self.clock.now()
-        response_check.check(response, tracked=tracked, now=now)
+        # No error may become the content of a list, tracked or not.
+        response_check.check(response, tracked=True, now=self.clock.now())
         return self._split(response.body, findings)
 
     @property

@@ -15,7 +15,7 @@ from refresher.github.conditional import Identity, Validator
 from refresher.github.exchange import Exchange
 from refresher.github.rate_limit_headers import asked_pause
 from refresher.github.rate_limiter import NoRateLimiter, RateLimiter, Reservation
-from refresher.github.request_headers import API_VERSION, MEDIA_TYPE, USER_AGENT
+from refresher.github.request_headers import Selected
 from refresher.github.response import GitHubResponse
 from refresher.github.response_check import Refusal, refusal_in
 from refresher.github.transport import Transport, failure_of, prepared
@@ -27,12 +27,6 @@ MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 _NO_HEADERS: Mapping[str, str] = CaseInsensitiveDict()
-_HEADERS = {
-    "Accept": MEDIA_TYPE,
-    "Accept-Encoding": "gzip",
-    "User-Agent": USER_AGENT,
-    "X-GitHub-Api-Version": API_VERSION,
-}
 
 
 class GitHubClient:
@@ -43,6 +37,7 @@ class GitHubClient:
         rate_limiter: every request is reserved with it; None to send requests without a limit.
         observe: called after each request, possibly in several threads; must not raise.
         clock: the process's clock.
+        selected: the representation that requests select; None for JSON in the settings' version.
     """
 
     def __init__(
@@ -52,8 +47,10 @@ class GitHubClient:
         *,
         observe: Callable[[Exchange], None] = lambda _: None,
         clock: Clock,
+        selected: Selected | None = None,
     ) -> None:
         settings = transport.settings
+        self._selected = selected or Selected(api_version=settings.github_api_version)
         self.transport = transport
         self._rate_limiter = rate_limiter or NoRateLimiter(settings)
         self._observe = observe
@@ -65,8 +62,20 @@ class GitHubClient:
     @property
     def for_further_pages(self) -> "GitHubClient":
         """The same client for the pages of a list after its first one."""
-        rate_limiter = self._rate_limiter.for_further_pages
-        return GitHubClient(self.transport, rate_limiter, observe=self._observe, clock=self._clock)
+        return self._with(self._rate_limiter.for_further_pages, self._selected)
+
+    def selecting(self, selected: Selected) -> "GitHubClient":
+        """The same client for another representation."""
+        return self._with(self._rate_limiter, selected)
+
+    def _with(self, rate_limiter: RateLimiter, selected: Selected) -> "GitHubClient":
+        return GitHubClient(
+            self.transport,
+            rate_limiter,
+            observe=self._observe,
+            clock=self._clock,
+            selected=selected,
+        )
 
     def url_of(self, target: str) -> str:
         """The URL of a path (with query) below the API's base URL."""
@@ -213,8 +222,8 @@ class GitHubClient:
     def _send(
         self, url: str, authorization: str | None, validator: Validator | None, ends_at: float
     ) -> GitHubResponse:
-        identity = Identity(MEDIA_TYPE, authorization)
-        headers = dict(_HEADERS)
+        identity = Identity(self._selected.accept, authorization)
+        headers = dict(self._selected.headers)
         if authorization is not None:
             headers["Authorization"] = authorization
         if validator:

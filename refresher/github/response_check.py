@@ -12,6 +12,7 @@ from refresher.github.rate_limit_headers import (
 )
 from refresher.github.response import GitHubResponse
 from shared.outcomes import FailureKind
+from shared.resources.media_types import PLAIN, MediaType, is_json, is_sent_as
 
 # Statuses that describe the resource itself, not our credential or GitHub's health. For an
 # on-demand resource they are stored as content: another request would get the same response. 409 is
@@ -36,20 +37,21 @@ def refusal_in(response: GitHubResponse) -> Refusal | None:
     return Refusal.SECONDARY if is_secondary(response) else None
 
 
-def check(response: GitHubResponse, *, tracked: bool, now: float) -> None:
+def check(response: GitHubResponse, *, tracked: bool, now: float, media: MediaType = PLAIN) -> None:
     """Check that a response can be stored.
 
     Args:
         response: as GitHub sent it.
         tracked: whether the resource is tracked; then no error may replace its content.
         now: Unix time in seconds.
+        media: the media type that was requested.
 
     Raises:
         OriginError: the response cannot be stored.
     """
     status = response.status
     if status == 200 or (not tracked and (status in NEGATIVE or status == 204)):
-        _check_content(response)
+        _check_content(response, media)
         return
     asked = asked_pause(response.headers, now=now)
     pause = None if asked is None else min(asked, WINDOW)  # nothing probes meanwhile
@@ -69,15 +71,16 @@ def check(response: GitHubResponse, *, tracked: bool, now: float) -> None:
     raise OriginError(FailureKind.STATUS, reason, status=status, retry_after=pause)
 
 
-def _check_content(response: GitHubResponse) -> None:
-    if response.status == 204:
+def _check_content(response: GitHubResponse, media: MediaType) -> None:
+    content_type = response.headers.get("Content-Type", "")
+    if response.status == 204 or is_sent_as(content_type, media):
         return
     if not response.body:
         raise OriginError(
             FailureKind.NOT_JSON, "GitHub's response was empty", status=response.status
         )
-    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
+    media_type = content_type.partition(";")[0].strip().lower()
+    if not is_json(content_type):
         shown = media_type if media_type.isprintable() else "an unprintable type"
         reason = f"GitHub sent {shown[:40] or 'an untyped body'} instead of JSON"
         raise OriginError(FailureKind.NOT_JSON, reason, status=response.status)

@@ -69,7 +69,8 @@ class Access:
         """
         if response.is_anonymous or self.parent is None or self.question.include_private:
             return False
-        here = self.origin.url_of("/".join(self.question.path.split("/")[:4]))
+        segments = self.question.path.split("/")
+        here = self.origin.url_of("/".join(segments[: self.parent.resource.path.count("/") + 1]))
         if stays_below(response.url, here):
             return False
         page = self.parent.page()

@@ -6,7 +6,7 @@ repositories.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from refresher.content.page import Page
@@ -15,11 +15,12 @@ from refresher.storage.storage import Storage
 from shared.clock import Clock
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis.store import EntryState
+from shared.resources.kinds import ON_DEMAND
 from shared.resources.resource import Resource
 
-# First segments of paths below repositories: `/repos/{owner}/{repo}`, `/networks/{owner}/{repo}`.
-_ROOTS = frozenset({"repos", "networks"})
-_REPOSITORY_SEGMENTS = 3  # repos, owner, name
+# Paths below repositories begin with `/repos/{owner}/{repo}`, `/networks/{owner}/{repo}`, or
+# `/repositories/{repository_id}`: the number of segments that name the repository.
+_SEGMENTS = {"repos": 3, "networks": 3, "repositories": 2}
 # Seconds within which two responses count as simultaneous: GitHub's replicas differ by as much.
 _SIMULTANEOUS = 1.0
 _PATIENCE = 10.0  # seconds to wait for another refresher that is refreshing the repository
@@ -29,10 +30,12 @@ _POLL = 0.02  # seconds between two checks whether it has finished
 def parent_repository(resource: Resource) -> Resource | None:
     """The repository that a resource lies below; None if it lies below none."""
     segments = resource.path.strip("/").split("/")
-    if segments[0] not in _ROOTS or len(segments) <= _REPOSITORY_SEGMENTS:
+    length = _SEGMENTS.get(segments[0])
+    if length is None or len(segments) <= length:
         return None
-    path = "/".join(["", "repos", *segments[1:_REPOSITORY_SEGMENTS]])
-    return Resource(path, include_private=resource.include_private)
+    root = "repos" if segments[0] == "networks" else segments[0]
+    path = "/".join(["", root, *segments[1:length]])
+    return replace(resource, path=path, query="", kind=ON_DEMAND, media="", version="")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ class ResponseReader:
         if page is not None and response.status == 304:
             links = contents.links_of(response) if response.links else None
             return PublicContent(Unchanged([page.confirmed(response)], links))
-        response_check.check(response, tracked=question.tracked, now=self.clock.now())
+        now = self.clock.now()
+        response_check.check(response, tracked=question.tracked, now=now, media=question.media)
         findings = Findings()
         content = contents.of_response(
             response,

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import parse_qsl
 
+from shared.api_versions import UNNAMED
 from shared.errors import SettingsError
-from shared.resources.kinds import TRACKED, Kind
-from shared.resources.operations import operation_at
+from shared.resources.kinds import ON_DEMAND, TRACKED, Kind
+from shared.resources.operations import operation_of
 from shared.resources.owners import Owners
 from shared.resources.resource import Resource
 from shared.resources.resource_name import (
@@ -13,7 +15,6 @@ from shared.resources.resource_name import (
     canonical_query,
     is_text,
     path_from,
-    segments_of,
 )
 from shared.resources.unserved import Unserved, unserved
 from shared.settings import Settings
@@ -29,12 +30,14 @@ class Catalogue:
         on_demand_owners: whose content may be asked for on demand, besides that of `orgs`; empty
             for everybody's.
         kinds: the rows of the table that are tracked.
+        api_version: of GitHub's API, for what names no other.
     """
 
     orgs: tuple[str, ...]
     include_private: bool = False
     on_demand_owners: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = TRACKED
+    api_version: str = UNNAMED
 
     @classmethod
     def of(cls, settings: Settings) -> "Catalogue":
@@ -43,6 +46,7 @@ class Catalogue:
             settings.orgs,
             include_private=settings.include_private,
             on_demand_owners=settings.on_demand_owners,
+            api_version=settings.github_api_version,
         )
 
     @cached_property
@@ -68,7 +72,16 @@ class Catalogue:
             org: in the settings' spelling, for a kind with one resource for each organisation.
         """
         path = kind.template.replace("{org}", org)
-        return Resource(path, kind=kind, include_private=self.include_private)
+        return self._resource(path, kind=kind)
+
+    def _resource(self, path: str, query: str = "", kind: Kind = ON_DEMAND) -> Resource:
+        return Resource(
+            path,
+            query,
+            kind=kind,
+            include_private=self.include_private,
+            own_version=self.api_version,
+        )
 
     @cached_property
     def _by_folded_name(self) -> dict[str, Resource]:
@@ -87,10 +100,8 @@ class Catalogue:
         """
         if not is_text(path + query):
             return None
-        segments = segments_of(path)
-        if segments is None:
-            return None
-        operation, asked = operation_at(segments), canonical_query(query)
+        segments, operation = operation_of(path)
+        asked = canonical_query(query)
         if operation is None or not operation.admits(asked):
             return None
         canonical = path_from(segments)
@@ -100,7 +111,7 @@ class Catalogue:
                 return tracked
         if not self._owners.admit(operation, segments, asked):
             return None
-        resource = Resource(canonical, asked, include_private=self.include_private)
+        resource = self._resource(canonical, asked)
         return resource if segments and len(resource.name) <= MAX_NAME_BYTES else None
 
     def unserved(self, path: str, query: str = "") -> Unserved:
@@ -113,5 +124,9 @@ class Catalogue:
 
     def named(self, name: str) -> Resource | None:
         """The resource whose `Resource.name` this is: the way back from a job's argument."""
-        path, _, query = name.partition("?")
-        return self.find(path, query)
+        target, _, unusual = name.partition("#")
+        path, _, query = target.partition("?")
+        found, parts = self.find(path, query), dict(parse_qsl(unusual))
+        if found is None or not unusual:
+            return found
+        return found.represented(media=parts.get("media", ""), version=parts.get("version", ""))

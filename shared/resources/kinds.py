@@ -9,7 +9,7 @@ To add a ranking, add a row to the `rankings` of a kind. To add a tracked list, 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -109,6 +109,11 @@ class Kind:
     def is_of_an_organisation(self) -> bool:
         """Whether there is one for each tracked organisation."""
         return "{org}" in self.template
+
+    @cached_property
+    def on_demand(self) -> "Kind":
+        """The same, but kept on demand: for a version of the API that is not the settings' own."""
+        return replace(self, name=f"{self.name}-on-demand", keeping=Keeping.ON_DEMAND, events=())
 
     @cached_property
     def derived(self) -> Mapping[str, int]:

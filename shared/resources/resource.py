@@ -4,7 +4,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from shared.api_versions import SUPPORTED, UNNAMED
 from shared.resources.kinds import ON_DEMAND, Kind
+from shared.resources.media_types import MediaType, media_type, media_types_of
 from shared.resources.operations import Operation, operation_at
 from shared.resources.resource_name import segments_of
 from shared.stored_form import StoredForm
@@ -21,17 +23,39 @@ class Resource:
         query: canonical query string, without `?`; empty for none.
         kind: its row in the table of kinds.
         include_private: private repositories, and what lies below them, are admitted.
+        media: name of the media type, a row of `shared.resources.media_types`; empty for JSON.
+        version: of GitHub's API; empty for the process's own.
+        own_version: `GITHUB_API_VERSION` of the process.
     """
 
     path: str
     query: str = ""
     kind: Kind = ON_DEMAND
     include_private: bool = False
+    media: str = ""
+    version: str = ""
+    own_version: str = UNNAMED
 
     @cached_property
     def name(self) -> str:
-        """The path with its query: what people, jobs and logs call the resource."""
-        return f"{self.path}?{self.query}" if self.query else self.path
+        """What people, jobs and logs call the resource: path, query, and what is not usual.
+
+        `/repos/a/b/readme?ref=v1#media=raw&version=2026-03-10`
+        """
+        target = f"{self.path}?{self.query}" if self.query else self.path
+        unusual = {"media": self.media, "version": self.version}
+        written = "&".join(f"{key}={value}" for key, value in unusual.items() if value)
+        return f"{target}#{written}" if written else target
+
+    @property
+    def api_version(self) -> str:
+        """The version of GitHub's API in which it is requested."""
+        return self.version or self.own_version
+
+    @cached_property
+    def media_type(self) -> MediaType:
+        """The media type in which it is requested."""
+        return media_type(self.operation, self.media)
 
     @property
     def tracked(self) -> bool:
@@ -41,7 +65,9 @@ class Resource:
     @cached_property
     def stored_form(self) -> StoredForm:
         """What its entries are made for; an entry of another form counts as absent."""
-        return StoredForm.of(self.kind.name, include_private=self.include_private)
+        return StoredForm.of(
+            self.kind.name, include_private=self.include_private, api_version=self.api_version
+        )
 
     @cached_property
     def form(self) -> str:
@@ -70,3 +96,17 @@ class Resource:
     def is_allowed(self) -> bool:
         """Whether the table of operations allows it, with its query; tracked or not."""
         return self.operation is not None and self.operation.admits(self.query)
+
+    def represented(self, *, media: str, version: str) -> "Resource | None":
+        """The same resource in another representation; None if GitHub documents none such.
+
+        Args:
+            media: name of the media type; empty for JSON.
+            version: of GitHub's API; empty for the process's own.
+        """
+        known = {"", *media_types_of(self.operation)}
+        if media not in known or version not in {"", *SUPPORTED}:
+            return None
+        other = "" if version == self.own_version else version
+        kind = self.kind.on_demand if other and self.tracked else self.kind
+        return replace(self, media=media, version=other, kind=kind)

@@ -12,7 +12,8 @@ MAX_NAME_BYTES = 1024
 # Each segment takes two bytes at least; the time to match more of them grows with their square.
 _MAX_SEGMENTS = MAX_NAME_BYTES // 2
 
-_SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+_SEGMENT = re.compile(r"[^\x00-\x1f\x7f\\]+")
+_NO_NAMES = frozenset({"", ".", ".."})
 # Below these lie an owner and a repository; below all others at most one such name.
 _OF_REPOSITORIES = frozenset({"repos", "networks"})
 
@@ -20,7 +21,8 @@ _OF_REPOSITORIES = frozenset({"repos", "networks"})
 def segments_of(path: str) -> list[str] | None:
     """The decoded segments of a path, owners and repositories in lower case; None if invalid.
 
-    GitHub ignores the case of logins and repository names, and of nothing else.
+    GitHub ignores the case of logins and repository names, and of nothing else. A slash that was
+    sent as `%2F` is data of its segment: branches, refs and paths of files have slashes.
 
     Args:
         path: as sent, percent-encoded or not.
@@ -31,13 +33,19 @@ def segments_of(path: str) -> list[str] | None:
         segments = [unquote(part, errors="strict") for part in path.split("/")]
     except UnicodeDecodeError:
         return None
-    # An empty, dot or slash-bearing segment would name one thing here and another at GitHub.
     if len(segments) < 2 or segments.pop(0) or not all(_SEGMENT.fullmatch(s) for s in segments):
         return None
-    if len(segments) > _MAX_SEGMENTS or not {".", ".."}.isdisjoint(segments):
+    # An empty or dot segment would name one thing here and another at GitHub, however its slashes
+    # are sent.
+    if len(segments) > _MAX_SEGMENTS or not _NO_NAMES.isdisjoint(split_at_slashes(segments)):
         return None
     folded = 3 if segments[0].lower() in _OF_REPOSITORIES else 2
     return [part.lower() for part in segments[:folded]] + segments[folded:]
+
+
+def split_at_slashes(segments: Sequence[str]) -> list[str]:
+    """The segments that a server would see that decodes `%2F` before it splits the path."""
+    return "/".join(segments).split("/")
 
 
 def path_from(segments: Sequence[str]) -> str:

@@ -7,14 +7,13 @@ or create things because of it. Whatever else is refused is refused with a reaso
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.resources.operations import Decision, Operation, holds_secret, operation_at
+from shared.resources.operations import Decision, Operation, holds_secret, operation_of
 from shared.resources.owners import Owners
 from shared.resources.resource_name import (
     MAX_NAME_BYTES,
     canonical_query,
     is_text,
     path_from,
-    segments_of,
 )
 
 _GRAPHQL = frozenset({("graphql",), ("api", "graphql"), ("api", "v3", "graphql")})
@@ -56,12 +55,11 @@ def unserved(path: str, query: str, owners: Owners) -> Unserved:
         query: as sent, without `?`.
         owners: whose content may be asked for.
     """
-    segments = segments_of(path) if is_text(path + query) else None
-    if segments is None:
+    if not is_text(path + query):
         return Unserved(Cause.UNKNOWN)
+    segments, operation = operation_of(path)
     if tuple(part.lower() for part in segments) in _GRAPHQL:
         return Unserved(Cause.GRAPHQL)
-    operation = operation_at(segments)
     if operation is None:
         return Unserved(Cause.UNKNOWN)
     cause = _cause(operation, segments, canonical_query(query), owners)

@@ -123,7 +123,8 @@ def test_what_is_tracked_is_served(warm: FlaskClient) -> None:
         assert (response.status_code, response.data) == (200, entry.body)
         assert set(response.headers.keys()) == {
             "ETag", "Vary", "Cache-Control", "Age", "Last-Modified", "Cache-Status", "Content-Type",
-            "Content-Length", "X-Request-Id", *CORS_HEADERS,
+            "Content-Length", "X-Request-Id", "X-Content-Type-Options", "X-GitHub-Media-Type",
+            "X-GitHub-Api-Version-Selected", *CORS_HEADERS,
         }  # fmt: skip
 
 

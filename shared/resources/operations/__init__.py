@@ -20,17 +20,26 @@ refused_query   query parameters, comma-separated, that request what only some m
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
 from shared.resources.operations.templates import Templates
+from shared.resources.resource_name import segments_of, split_at_slashes
 
 _DECISIONS = Path(__file__).with_name("decisions.tsv")
 # GitHub once accepted credentials in the URL; they must never be stored.
 _SECRET_PARAMETERS = frozenset({"access_token", "client_id", "client_secret", "token"})
+# What GitHub takes instead of a name: the number of a repository, an organisation, an account. It
+# does not document these paths, but redirects and links to them; all that lies below a name lies
+# below the number too.
+_BY_NUMBER = {
+    "/repos/{owner}/{repo}": "/repositories/{repository_id}",
+    "/orgs/{org}": "/organizations/{organization_id}",
+    "/users/{username}": "/user/{account_id}",
+}
 
 
 class Decision(StrEnum):
@@ -78,6 +87,11 @@ class Operation:
     also_with: AlsoWith = AlsoWith.NOBODY
     refused_query: frozenset[str] = frozenset()
 
+    @property
+    def ends_with_files(self) -> bool:
+        """Whether its path ends with the path of a file or a folder."""
+        return self.path.endswith(("/contents/{path}", "/readme", "/readme/{dir}"))
+
     def allows(self, query: str) -> bool:
         """Whether a query is allowed: it must not hold a secret either."""
         return not (self.refused_in(query) or holds_secret(query))
@@ -123,13 +137,39 @@ def operations() -> tuple[Operation, ...]:
     return tuple(map(_operation, lines))
 
 
+def operation_of(path: str) -> tuple[list[str], Operation | None]:
+    """The segments of a path, and its operation; none if GitHub has no such path.
+
+    GitHub ignores a slash at the end of a path of files, and of no other.
+
+    Args:
+        path: as sent, percent-encoded or not.
+    """
+    segments = segments_of(path)
+    if segments is not None:
+        return segments, operation_at(segments)
+    segments = segments_of(path.removesuffix("/")) or []
+    operation = operation_at(segments) if segments else None
+    if operation is None or not operation.ends_with_files:
+        return [], None
+    return segments, operation
+
+
 def operation_at(segments: Sequence[str]) -> Operation | None:
-    """The operation of a path; None if GitHub does not document such a path.
+    """The operation of a path; None if GitHub has no such path.
+
+    GitHub may take a slash that was sent as `%2F` for one between segments. If that is a path of an
+    operation that is refused, this path is refused with it.
 
     Args:
         segments: of the path, decoded; empty for `/`.
     """
-    return _templates().find(segments)
+    found = _templates().find(segments)
+    pieces = split_at_slashes(segments)
+    if found is None or len(pieces) == len(segments):
+        return found
+    other = _templates().find(pieces)
+    return other if other is not None and other.decision is Decision.REFUSED else found
 
 
 def _names_in(query: str) -> frozenset[str]:
@@ -152,4 +192,14 @@ def _operation(line: str) -> Operation:
 
 @cache
 def _templates() -> Templates[Operation]:
-    return Templates((operation.path, operation) for operation in operations())
+    numbered = filter(None, map(_by_number, operations()))
+    return Templates((operation.path, operation) for operation in (*operations(), *numbered))
+
+
+def _by_number(operation: Operation) -> Operation | None:
+    """The same operation with a number instead of a name; None if its path has no such name."""
+    for name, number in _BY_NUMBER.items():
+        if operation.path == name or operation.path.startswith(f"{name}/"):
+            ask = operation.ask.replace(name, number)
+            return replace(operation, path=operation.path.replace(name, number), ask=ask)
+    return None

@@ -14,6 +14,9 @@ _SPANNING = frozenset(
         *("{subject_digest}", "{tag}", "{tree_sha}"),
     }
 )
+# Other parameters whose value may contain a slash, sent as `%2F`. In all others, such as owners and
+# repositories, a slash names nothing.
+_WITH_SLASHES = _SPANNING | {"{base}...{head}", "{environment_name}", "{name}"}
 # The only one that may be empty: `/contents` is the root folder.
 _OPTIONAL = "{path}"
 # Ids and numbers are integers in GitHub's description, with these exceptions. Other text must not
@@ -89,6 +92,8 @@ def _find(node: _Node[Value], segments: Sequence[str]) -> Value | None:
 
 def _lengths(name: str, segments: Sequence[str], node: _Node[Value]) -> Iterator[int]:
     """The numbers of segments that a parameter may span, the smallest first."""
+    if "/" in segments[0] and name not in _WITH_SLASHES:
+        return
     if name.endswith(_NUMBERS) and name not in _NOT_NUMBERS:
         if segments[0].isascii() and segments[0].isdigit():
             yield 1

@@ -13,7 +13,7 @@ from tests.reader.front.helpers import LIMITS, Parsed, gunicorn_reads, make_head
 
 CHECKOUT = Path(__file__).parents[3]
 
-PLAIN = ParsedRequest("/", False, False, "a.test", None, None, None, None, None)
+PLAIN = ParsedRequest("/", False, False, "a.test", *[None] * 7)
 
 
 def lines(*known: str) -> bytes:
@@ -151,6 +151,8 @@ def test_all_of_a_request_that_an_answer_depends_on_is_read() -> None:
         "accept-encoding:gzip",
         'IF-NONE-MATCH:   "a", W/"b"  ',
         "If-Modified-Since: Fri, 15 Jan 2027 08:00:00 GMT",
+        "accept: application/json",
+        "X-GitHub-Api-Version: 2026-03-10",
         "X-Forwarded-Host: one, two",
         "x-forwarded-proto: https",
         "Connection: close",
@@ -164,6 +166,8 @@ def test_all_of_a_request_that_an_answer_depends_on_is_read() -> None:
         accept_encoding="gzip",
         if_none_match='"a", W/"b"',
         if_modified_since="Fri, 15 Jan 2027 08:00:00 GMT",
+        accept="application/json",
+        api_version="2026-03-10",
         forwarded_host="one, two",
         forwarded_proto="https",
     )
@@ -437,6 +441,8 @@ def expected(parsed: Parsed) -> ParsedRequest:
         accept_encoding=parsed.value("accept-encoding"),
         if_none_match=parsed.value("if-none-match"),
         if_modified_since=parsed.value("if-modified-since"),
+        accept=parsed.value("accept"),
+        api_version=parsed.value("x-github-api-version"),
         forwarded_host=parsed.value("x-forwarded-host"),
         forwarded_proto=parsed.value("x-forwarded-proto"),
     )

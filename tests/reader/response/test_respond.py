@@ -49,7 +49,9 @@ def test_a_response_is_labelled_as_what_it_is(
     for now, is_stale in ((NOW, False), (NOW + 1000, True)):
         response, found = respond(parsed, entry, FIELDS, served=served, now=now)
         assert found == labels._replace(served=served, is_stale=is_stale)
-        assert response == to_response(parsed.represent(entry), FIELDS, served=served, now=now)
+        assert response == to_response(
+            parsed.represent(entry), FIELDS, parsed.fields, served=served, now=now
+        )
 
 
 def test_a_304_is_labelled_as_one() -> None:
@@ -63,7 +65,9 @@ def test_a_whole_entry_is_sent_as_it_is_stored() -> None:
     entry = make_entry()
     target = parse_target(CATALOGUE, "/")
     response, _ = respond(target, entry, FIELDS, served=Served.LOCAL, now=NOW)
-    assert response == to_response(whole(entry), FIELDS, served=Served.LOCAL, now=NOW)
+    assert response == to_response(
+        whole(entry), FIELDS, target.fields, served=Served.LOCAL, now=NOW
+    )
 
 
 def test_an_entry_that_lacks_what_the_target_names_is_an_error_for_the_client() -> None:

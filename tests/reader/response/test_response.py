@@ -47,7 +47,8 @@ def test_a_whole_answer() -> None:
         200,
         {
             "ETag": '"tag"',
-            "Vary": "Accept-Encoding",
+            "Vary": "Accept, Accept-Encoding, X-GitHub-Api-Version",
+            "X-Content-Type-Options": "nosniff",
             "Cache-Control": (
                 "public, max-age=1000, stale-while-revalidate=60, stale-if-error=86400"
             ),
@@ -190,7 +191,7 @@ def test_what_is_not_stored_compressed_is_sent_plain(accepted: str) -> None:
     sent = ask(PLAIN, accept_encoding=accepted)
     assert "Content-Encoding" not in sent.headers
     assert sent.body == BODY
-    assert sent.headers["Vary"] == "Accept-Encoding"
+    assert sent.headers["Vary"] == "Accept, Accept-Encoding, X-GitHub-Api-Version"
 
 
 # What the values of these fields are made of, in any order, and anything else.

@@ -11,8 +11,9 @@ import pytest
 
 from refresher.errors import OriginError
 from refresher.github.client import MAX_REDIRECTS, GitHubClient
-from refresher.github.request_headers import API_VERSION, MEDIA_TYPE, USER_AGENT
+from refresher.github.request_headers import MEDIA_TYPE, USER_AGENT
 from scripts.embedded_redis import free_port
+from shared.api_versions import UNNAMED as API_VERSION
 from shared.outcomes import FailureKind
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.limits import ANONYMOUS, credential_of

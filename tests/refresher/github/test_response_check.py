@@ -113,7 +113,7 @@ def test_a_pause_that_is_no_number_is_ignored(headers: dict[str, str]) -> None:
         "application/json; charset=utf-8",
         "Application/JSON ;charset=utf-8",
         "application/vnd.github+json",
-        "application/vnd.github.v3.raw+json; charset=utf-8",
+        "application/vnd.github.v3+json; charset=utf-8",
     ],
 )
 def test_json_by_any_of_its_names_passes(content_type: str) -> None:
