@@ -74,6 +74,8 @@ def from_example(operation: Operation, viewer: Viewer, repo: Repository | None) 
     items = next((value for value in [body, *values] if isinstance(value, list)), None)
     if not items:
         return body
+    if also := openapi_examples.ALSO_IN_ITEMS.get(operation.id):
+        items[:] = [also | item for item in items]
     if operation.id in openapi_examples.EMPTY_FOR_OTHERS:
         items.clear()
     elif admitted(openapi_examples.MORE_FOR.get(operation.id, "nobody"), viewer, repo):

@@ -139,6 +139,17 @@ def matching_refs(_context: RouteContext, repo: Repository, start: str) -> Route
     return Single(lambda base: [git_bodies.ref(base, repo, name) for name in found])
 
 
+def refs_of_old(context: RouteContext, repo: Repository, start: str) -> RouteTarget:
+    """`git/refs` and `git/refs/{ref}`: a ref of that name, else those whose names begin so.
+
+    GitHub documents them no more, but the addresses in bodies of refs lead there.
+    """
+    found = one_ref(context, repo, start)
+    if found is None and any(name.startswith(start) for name in refs(repo)):
+        return matching_refs(context, repo, start)
+    return found
+
+
 def git_tree(context: RouteContext, repo: Repository, name: str) -> RouteTarget:
     """`git/trees/{tree_sha}`, by its id, or by a commit's name."""
     entries = git_objects.entries(repo)
@@ -203,6 +214,7 @@ ROUTES: Final[tuple[tuple[re.Pattern[str], Route], ...]] = tuple(
         ("/tags()", tags),
         (f"/git/ref{PATH}", one_ref),
         ("/git/matching-refs/(.*)", matching_refs),
+        ("/git/refs(?:/(.*))?", refs_of_old),
         (f"/git/trees{NAME}", git_tree),
         (f"/git/blobs{NAME}", git_blob),
         (f"/git/commits{NAME}", git_commit),

@@ -201,3 +201,8 @@ def issue(base: str, repo: Repository, number: int) -> JsonObject:
         "performed_via_github_app": None,
         "state_reason": None,
     }
+
+
+def single_issue(base: str, repo: Repository, number: int) -> JsonObject:
+    """`GET /repos/{owner}/{repo}/issues/{issue_number}` (schema `issue`)."""
+    return issue(base, repo, number) | {"closed_by": None}

@@ -149,13 +149,24 @@ def repo_list(context: RouteContext, repo: Repository, rest: str) -> RouteTarget
     if rest == "/contributors":
         people = repo_bodies.contributors(repo, repo.owner.public_members() or [repo.owner])
         return Listing(home, name, people, repo_bodies.contributor)
-    if rest == "/issues":
-        numbers = repo_bodies.issue_numbers(repo)
-        return Listing(home, name, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
+    if issues := issue_resource(repo, rest):
+        return issues
     found = find_example(context, name, repo=repo, numeric=home)
     if isinstance(found, Single) and (match := re.fullmatch(r"/pulls/([0-9]+)", rest)):
         return replace(found, media=git_routes.pull_media(repo, int(match[1])))
     return found
+
+
+def issue_resource(repo: Repository, rest: str) -> Listing | Single | None:
+    """`/issues`, and its items by their numbers; any other may be an example's."""
+    numbers = repo_bodies.issue_numbers(repo)
+    if rest == "/issues":
+        paths = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
+        return Listing(*paths, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
+    match = re.fullmatch(r"/issues/([0-9]{1,9})", rest)
+    if match is None or (number := int(match[1])) not in numbers:
+        return None
+    return Single(lambda base: repo_bodies.single_issue(base, repo, number))
 
 
 def release_resource(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:

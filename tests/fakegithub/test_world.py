@@ -266,3 +266,9 @@ def is_running(number: int) -> bool:
         return ") Z" not in Path(f"/proc/{number}/stat").read_text(encoding="utf-8")
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_an_issue_of_the_list_is_found_by_its_number(github: FakeGitHub) -> None:
+    listed = ask(github, "/repos/Netflix/Hystrix/issues").json[0]
+    one = ask(github, f"/repos/Netflix/Hystrix/issues/{listed['number']}").json
+    assert one == {**listed, "closed_by": None}
