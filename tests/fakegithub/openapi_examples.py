@@ -41,7 +41,9 @@ MORE_FOR: Final = {
     "security-advisories/list-repository-advisories": "owners",
 }
 # Members that GitHub sends in each item of a list, though its example lacks them.
-ALSO_IN_ITEMS: Final[dict[str, dict[str, Any]]] = {"search/issues-and-pull-requests": {"assignees": []}}
+ALSO_IN_ITEMS: Final[dict[str, dict[str, Any]]] = {
+    "search/issues-and-pull-requests": {"assignees": []}
+}
 # Lists that are empty for everybody except their user.
 EMPTY_FOR_OTHERS: Final = ("activity/list-repos-watched-by-user",)
 
