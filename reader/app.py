@@ -68,7 +68,7 @@ def _refuse(error: ApiError) -> Response:
 def _base() -> str | None:
     """URL below which our own pages are; None if the request does not say where it was sent."""
     try:
-        return address().base
+        return address().base + request.script_root
     except BadRequest:
         return None
 

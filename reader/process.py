@@ -18,12 +18,14 @@ from redis import Redis, RedisError
 from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache
 from reader.cache.lookup import Lookup, WaitLimits
+from reader.cache.mounted_entries import MountedEntries
 from reader.cache.refresh_requests import RefreshRequests
 from reader.cache.subscriber import Subscriber
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
+from reader.response.rewriting import Rewriting, origins_of
 from reader.telemetry import process_files
 from reader.telemetry.access_log import AccessLog
 from reader.telemetry.counters import Counters
@@ -54,6 +56,7 @@ class Components:
     queue: RefreshQueue
     local: LocalCache
     lookup: Lookup
+    mounts: MountedEntries
     synchronizer: Synchronizer
     subscriber: Subscriber
     telemetry: RequestTelemetry
@@ -107,6 +110,7 @@ class ReaderProcess:
             if self._components is not None:
                 self._components.subscriber.stop()
                 self._components.synchronizer.stop()
+                self._components.mounts.stop()
                 self._components.reporter.stop()
             self._components = None
 
@@ -167,6 +171,11 @@ class ReaderProcess:
             queue=queue,
             local=local,
             lookup=lookup,
+            mounts=MountedEntries(
+                Rewriting(origins_of(settings.github_api_url)),
+                max_bytes=settings.local_max_bytes,
+                clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
+            ),
             synchronizer=synchronizer,
             subscriber=Subscriber(redis, catalogue=catalogue, synchronizer=synchronizer),
             telemetry=telemetry,

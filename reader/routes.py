@@ -95,8 +95,12 @@ def resource(path: str) -> Response:
     request_fields = fields()  # before the lookup: a bad request must not cause a refresh
     requester = Requester(client_address(), g.request_id)
     found = reader.start().lookup.get(wanted.resource, requester)
+    entry, rewrite = found.entry, None
+    if wanted.mount:
+        own = request_fields.base + wanted.mount
+        entry, rewrite = reader.start().mounts.get(wanted.resource, entry, own)
     ready, g.labels = respond(
-        wanted, found.entry, request_fields, served=found.served, now=reader.clock()
+        wanted, entry, request_fields, served=found.served, now=reader.clock(), rewrite=rewrite
     )
     return response(ready)
 

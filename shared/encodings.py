@@ -1,6 +1,7 @@
 """The content codings that entries are stored in (RFC 9110 section 8.4.1): one table.
 
-The refreshers compress each body once; the readers send what is stored, and never compress.
+The refreshers compress each body once, and the readers send what is stored. Readers compress only
+bodies under the mount `/api/v3`, which they make themselves, with gzip alone.
 """
 
 import gzip
@@ -43,6 +44,12 @@ TABLE = (Encoding("br", _brotli), Encoding("gzip", _gzip))
 
 ENCODINGS = tuple(encoding.name for encoding in TABLE)
 VERSIONS = {encoding.name: encoding.version for encoding in TABLE}
+
+
+def gzipped(body: bytes) -> dict[str, bytes]:
+    """The body in gzip, if that makes it smaller, by the coding's name."""
+    smaller = _gzip(body)
+    return {"gzip": smaller} if len(smaller) < len(body) else {}
 
 
 def compressed(body: bytes) -> dict[str, bytes]:

@@ -53,6 +53,17 @@ def of_view(etag: str, *, direction: str, count: int, ranking: str) -> str:
     return f"{etag}-{direction}-{count}-{ranking}"
 
 
+def of_mounted(etag: str, *, address: str, rule: int) -> str:
+    """The tag of an entry with this tag where clients use it under another address.
+
+    Args:
+        etag: of the entry.
+        address: that replaces the origin's in its body.
+        rule: number of the rule by which that is done.
+    """
+    return hashlib.sha256(f"{rule}\n{etag}\n{address}".encode()).hexdigest()[:32]
+
+
 def of_encoding(etag: str, encoding: str | None) -> str:
     """The tag of a representation in a content coding; None for the plain one."""
     return etag if encoding is None else f"{etag}-{encoding}"

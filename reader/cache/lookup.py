@@ -103,7 +103,7 @@ class Lookup:
         limits: WaitLimits,
         clock: Clock,
     ) -> None:
-        self._local = local
+        self.local = self._local = local
         self._store = store
         self._synchronizer = synchronizer
         self._waiters = waiters

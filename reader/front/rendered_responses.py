@@ -11,11 +11,11 @@ from typing import NamedTuple, TypeVar
 
 from werkzeug.http import http_date
 
-from reader.cache.local_cache import LocalCache
 from reader.cache.lookup import Lookup
+from reader.cache.mounted_entries import MountedEntries
 from reader.errors import ApiError
 from reader.front.request_head import ParsedRequest, normalize, parse
-from reader.response.client_url import Peer
+from reader.response.client_url import Address, Peer
 from reader.response.respond import respond
 from reader.response.response import CACHE_NAME, HttpResponse, RequestFields
 from reader.response.target import Target, parse_target
@@ -72,8 +72,8 @@ class RenderedResponses:
 
     Args:
         catalogue: of the resources that a target can name.
-        local: the local cache, whose changes end the use of rendered responses.
-        lookup: finds entries in it.
+        lookup: finds entries in the local cache, whose changes end the use of rendered responses.
+        mounts: the entries as they are served under the mount.
         clock: returns Unix time in seconds.
         local_counters: of the thread that sends the responses.
         new_id: makes an id for a request that came without one.
@@ -83,8 +83,8 @@ class RenderedResponses:
     def __init__(
         self,
         catalogue: Catalogue,
-        local: LocalCache,
         lookup: Lookup,
+        mounts: MountedEntries,
         *,
         clock: Callable[[], float],
         local_counters: LocalCounters,
@@ -92,13 +92,14 @@ class RenderedResponses:
         peer: Peer,
     ) -> None:
         self._catalogue = catalogue
-        self._local = local
         self._lookup = lookup
+        self._local = lookup.local
+        self._mounts = mounts
         self._clock = clock
         self._counters = local_counters
         self._new_id = new_id
         self._peer = peer
-        self._generation = local.generation
+        self._generation = self._local.generation
         self._parsed_requests: dict[tuple[bytes, ...], ParsedRequest | None] = {}
         self._targets: dict[_Asked, Target | None] = {}
         self._hot: dict[bytes, Found] = {}
@@ -173,6 +174,8 @@ class RenderedResponses:
         if target is None:
             return None
         entry = self._lookup.in_memory(target.resource, request_id=request_id.decode())
+        if entry is not None and target.mount:
+            entry = self._under_mount(parsed, target, entry)
         if entry is None:
             return None
         resource = target.resource
@@ -213,15 +216,27 @@ class RenderedResponses:
             self._targets[asked] = target
         return target
 
-    def _render(self, parsed: ParsedRequest, target: Target, entry: Entry) -> SerializedResponse:
-        now = self._clock()
-        address = self._peer.address(
+    def _under_mount(self, parsed: ParsedRequest, target: Target, entry: Entry) -> Entry | None:
+        """The entry with the addresses that the client used; None if Flask has to make it."""
+        try:
+            base = self._address(parsed).base
+        except ApiError:
+            return None
+        return self._mounts.held(target.resource, entry, base + target.mount)
+
+    def _address(self, parsed: ParsedRequest) -> Address:
+        return self._peer.address(
             parsed.host,
             forwarded_host=parsed.forwarded_host,
             forwarded_proto=parsed.forwarded_proto,
         )
+
+    def _render(self, parsed: ParsedRequest, target: Target, entry: Entry) -> SerializedResponse:
+        now = self._clock()
+        address = self._address(parsed)
         fields = RequestFields(
             url=address.url_of(parsed.target),
+            base=address.base,
             accept_encoding=parsed.accept_encoding,
             if_none_match=parsed.if_none_match,
             if_modified_since=parsed.if_modified_since,

@@ -91,8 +91,8 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
         if responses is None:
             responses = self._responses[way] = RenderedResponses(
                 self._process.catalogue,
-                self._components.local,
                 self._components.lookup,
+                self._components.mounts,
                 clock=self.clock,
                 local_counters=self.local_counters,
                 new_id=self.telemetry.ids.new,

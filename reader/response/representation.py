@@ -1,6 +1,6 @@
 """A representation of an entry: the bytes and metadata that a response sends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shared.entry import Entry, Metadata
@@ -16,6 +16,7 @@ class Representation:
         tag: opaque part of the strong entity tag of `body`.
         encoded: the compressed body by content coding, as far as it is stored.
         links: the `Link` header as (relation, query) pairs, on the path of the request.
+        stream: pieces of the body, which are made while it is sent; `body` is empty then.
     """
 
     metadata: Metadata
@@ -23,6 +24,7 @@ class Representation:
     tag: str
     encoded: Mapping[str, bytes] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
+    stream: Iterator[bytes] | None = None
 
     @property
     def status(self) -> int:

@@ -3,9 +3,11 @@
 A pure function: both send exactly what it returns, so a hit is the same from either.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from reader.errors import ApiError
+from reader.response.representation import Representation
 from reader.response.response import HttpResponse, RequestFields, json_response, to_response
 from reader.response.target import Target
 from reader.telemetry.counters import RequestLabels
@@ -22,7 +24,13 @@ class LabelledResponse(NamedTuple):
 
 
 def respond(
-    target: Target, entry: Entry, fields: RequestFields, *, served: Served, now: float
+    target: Target,
+    entry: Entry,
+    fields: RequestFields,
+    *,
+    served: Served,
+    now: float,
+    rewrite: Callable[[Representation], Representation] | None = None,
 ) -> LabelledResponse:
     """The response to a request for content.
 
@@ -32,11 +40,14 @@ def respond(
         fields: of the request.
         served: where the entry was found.
         now: Unix time in seconds.
+        rewrite: applied to the representation; None if there is nothing to change.
 
     Raises:
         ApiError: the entry lacks what the target names; `refuse` makes the response.
     """
     representation = target.represent(entry)
+    if rewrite is not None:
+        representation = rewrite(representation)
     response = to_response(representation, fields, target.fields, served=served, now=now)
     is_stale = not entry.metadata.is_fresh(now)
     return LabelledResponse(response, target.labels(served, response.status, is_stale=is_stale))

@@ -6,7 +6,7 @@ and `Cache-Status`.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import floor
 from types import MappingProxyType
@@ -55,16 +55,18 @@ class RequestFields:
     """The parts of a request, besides its target, that a response with content depends on.
 
     Args:
-        url: scheme, authority and path that the client used; `Link` targets begin with it.
+        url: what the client used, without a query; `Link` targets begin with it.
         accept_encoding: the field's value; None if absent, as for the others.
         if_none_match: the field's value.
         if_modified_since: the field's value.
+        base: what the URL of every path begins with, at the address that the client used.
     """
 
     url: str
     accept_encoding: str | None = None
     if_none_match: str | None = None
     if_modified_since: str | None = None
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,13 @@ class HttpResponse:
         status: HTTP status.
         headers: header fields in the order to send them.
         body: empty for a 304; for HEAD the sender omits it.
+        stream: instead of a body, its pieces; there is no `Content-Length` then.
     """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    stream: Iterator[bytes] | None = None
 
 
 def to_response(
@@ -122,6 +126,8 @@ def to_response(
         headers["Content-Security-Policy"] = INERT
     if encoding is not None:
         headers["Content-Encoding"] = encoding
+    if representation.stream is not None:
+        return HttpResponse(representation.status, headers, stream=representation.stream)
     if representation.status != 204:  # it has no Content-Length (RFC 9110 section 8.6)
         headers["Content-Length"] = str(len(body))
     return HttpResponse(representation.status, headers, body)

@@ -1,5 +1,6 @@
 """The current request as Flask has it, and responses that Flask sends unchanged."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from werkzeug.datastructures import Headers
 from reader.process import ReaderProcess
 from reader.response.client_url import Address, Peer, is_trusted
 from reader.response.response import HttpResponse, RequestFields
+from reader.web.asgi_types import STREAM
 from reader.web.client_address import client_address as address_of_client
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def fields() -> RequestFields:
     """
     return RequestFields(
         url=address().url_of(target()),
+        base=address().base,
         accept_encoding=header("Accept-Encoding"),
         if_none_match=header("If-None-Match"),
         if_modified_since=header("If-Modified-Since"),
@@ -99,12 +102,28 @@ def header(name: str) -> str | None:
 
 def response(ready: HttpResponse) -> Response:
     """A Flask response that sends another response unchanged."""
-    sent = _Exact(ready.body, status=ready.status)
+    sent = _Exact(_body(ready), status=ready.status)
     # Flask's own Content-Type and Content-Length are replaced.
     sent.headers.clear()
     sent.headers.extend(ready.headers)
     sent.automatically_set_content_length = False
     return sent
+
+
+def _body(ready: HttpResponse) -> bytes | Iterable[bytes]:
+    """The body as Flask sends it; empty if the event loop sends it in pieces."""
+    if ready.stream is None:
+        return ready.body
+    scope = request.environ.get("asgi.scope")
+    if request.environ["SERVER_PROTOCOL"] == "HTTP/1.0":  # which has no chunks
+        body = b"".join(ready.stream)
+        ready.headers["Content-Length"] = str(len(body))
+        return body
+    if scope is None:
+        return ready.stream
+    if request.method != "HEAD":
+        scope[STREAM] = ready.stream
+    return b""
 
 
 class _Exact(Response):

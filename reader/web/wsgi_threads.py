@@ -2,7 +2,8 @@
 
 a2wsgi's middleware hands each part of a response from the thread to the loop and waits for it: six
 switches between threads for each response. Our responses are complete when Flask returns, so one is
-enough.
+enough. Only bodies that are made while they are sent come in pieces: one thread makes the pieces of
+all of them, each when the client has taken the one before.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2wsgi.wsgi import build_environ
 
-from reader.web.asgi_types import Message, Send
+from reader.web.asgi_types import STREAM, Message, Send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -32,6 +33,7 @@ class WsgiThreads:
     def __init__(self, app: "WSGIApplication", *, threads: int) -> None:
         self._app = app
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="WSGI")
+        self._streams = ThreadPoolExecutor(1, thread_name_prefix="stream")
 
     async def serve(self, scope: Message, body: bytes, send: Send) -> None:
         """Serve one request; an error of the application is raised.
@@ -47,6 +49,9 @@ class WsgiThreads:
             self.executor, lambda: context.run(self._respond, environ)
         )
         await send(start)
+        pieces = scope.pop(STREAM, None)
+        while pieces and (piece := await loop.run_in_executor(self._streams, next, pieces, b"")):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": content})
 
     def _respond(self, environ: "WSGIEnvironment") -> tuple[Message, bytes]:

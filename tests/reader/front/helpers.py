@@ -12,11 +12,13 @@ from flask import Flask
 from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
 
 from reader.app import create_app
+from reader.cache.mounted_entries import MountedEntries
 from reader.cache.subscriber import Subscriber
 from reader.fleet.snapshot import FleetWatch
 from reader.front.rendered_responses import RenderedResponses, SerializedResponse
 from reader.process import Components, ReaderProcess
 from reader.response.client_url import Peer
+from reader.response.rewriting import Rewriting, origins_of
 from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
 from shared.clock import SYSTEM
@@ -105,8 +107,8 @@ class Reader:
         """The front's answers, of what this process holds."""
         return RenderedResponses(
             self.process.catalogue,
-            self.bench.local,
             self.bench.lookup,
+            self.process.still.mounts,
             clock=self.bench.clock,
             local_counters=LocalCounters(),
             new_id=lambda: b"an-id",
@@ -128,6 +130,11 @@ class StillProcess(ReaderProcess):
             queue=queue,
             local=bench.local,
             lookup=bench.lookup,
+            mounts=MountedEntries(
+                Rewriting(origins_of(settings.github_api_url)),
+                max_bytes=settings.local_max_bytes,
+                clock=SYSTEM,
+            ),
             synchronizer=bench.synchronizer,
             subscriber=Subscriber(redis, catalogue=self.catalogue, synchronizer=bench.synchronizer),
             telemetry=bench.telemetry,

@@ -1,0 +1,108 @@
+"""An entry as it is served under the mount: with other addresses and an entity tag of its own.
+
+Pages, views and encodings are made of it as of any entry, so nothing else knows of the mount.
+"""
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+
+from reader.response.representation import Representation
+from reader.response.rewriting import STEP, VERSION, Rewriting
+from shared import etag
+from shared.encodings import gzipped
+from shared.entry import Entry, Metadata
+
+LARGE = 1_000_000  # bytes of a body that is not rewritten in one go
+
+
+def is_rewritten(metadata: Metadata) -> bool:
+    """Whether the bodies of an entry may contain addresses that are replaced: only in JSON."""
+    media_type = metadata.content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def relabelled(entry: Entry, address: str) -> Entry:
+    """An entry with the tag that it has under an address; its body is still the origin's.
+
+    Only what is not JSON keeps its compressed bodies: those of JSON have the origin's addresses.
+    """
+    encoded = {} if is_rewritten(entry.metadata) else entry.encoded
+    return replace(entry, metadata=mounted_metadata(entry.metadata, address), encoded=encoded)
+
+
+def mounted_metadata(metadata: Metadata, address: str) -> Metadata:
+    """The metadata of an entry under an address; `size` stays that of the origin's body.
+
+    The tag depends on the address, so that bodies with different addresses never validate each
+    other.
+    """
+    tag = etag.of_mounted(metadata.etag, address=address, rule=VERSION)
+    return replace(metadata, etag=tag)
+
+
+def with_address(
+    representation: Representation,
+    address: str,
+    rewriting: Rewriting,
+    *,
+    pause: Callable[[], None],
+) -> Representation:
+    """A representation of a relabelled entry, with the addresses in its body replaced.
+
+    A large body is rewritten while it is sent: a client that takes nothing costs no memory.
+
+    Args:
+        representation: of an entry of which `is_rewritten` is true.
+        address: that replaces the origin's.
+        rewriting: of the origin's addresses.
+        pause: called after each short step of a large one.
+    """
+    body = representation.body
+    if len(body) > LARGE:
+        stream = _paced(rewriting.pieces(body, address), pause)
+        return replace(representation, body=b"", stream=stream)
+    return replace(representation, body=rewriting.rewritten(body, address))
+
+
+def mounted(
+    entry: Entry, address: str, rewriting: Rewriting, *, pause: Callable[[], None]
+) -> Entry:
+    """The whole entry under an address, compressed with gzip if the original is compressed.
+
+    Args:
+        entry: as it is stored.
+        address: that replaces the origin's.
+        rewriting: of the origin's addresses.
+        pause: called after each short step.
+    """
+    named = relabelled(entry, address)
+    if not is_rewritten(entry.metadata):
+        return named
+    body, ends = _rewritten(entry, address, rewriting, pause)
+    if body == entry.body:
+        return replace(named, body=entry.body, encoded=entry.encoded)
+    return replace(named, body=body, ends=ends, encoded=gzipped(body) if entry.encoded else {})
+
+
+def _paced(pieces: Iterator[bytes], pause: Callable[[], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        pause()
+
+
+def _rewritten(
+    entry: Entry, address: str, rewriting: Rewriting, pause: Callable[[], None]
+) -> tuple[bytes, Sequence[int] | None]:
+    """The body, and where its items end."""
+    out, ends, at, paused_at = BytesIO(), array("Q"), 0, 0
+    for end in (*(entry.ends or ()), len(entry.body)):
+        for piece in rewriting.pieces(entry.body[at:end], address):
+            out.write(piece)
+            if out.tell() - paused_at >= STEP:
+                pause()
+                paused_at = out.tell()
+        ends.append(out.tell())
+        at = end
+    return out.getvalue(), ends[:-1] if entry.ends is not None else None
