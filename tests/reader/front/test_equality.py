@@ -316,6 +316,39 @@ def test_the_front_and_flask_give_the_same_answer(
     assert sum(asked) > len(asked) / 2, "most of them should be found"
 
 
+@pytest.mark.parametrize("make_environ", [wsgi_environ, asgi_environ])
+def test_under_the_mount_too_once_flask_has_made_it(
+    reader: Reader, make_environ: MakeEnviron
+) -> None:
+    found_again: list[bool] = []
+    front = reader.responses()
+
+    @settings(max_examples=100)
+    @given(
+        target=TARGETS,
+        fields=FIELDS,
+        host=mostly(st.sampled_from(["a.test", "b.test:1"]), HOSTS),
+        method=st.sampled_from(["GET", "GET", "HEAD"]),
+    )
+    def give_the_same(*, target: str, fields: list[str], host: str, method: str) -> None:
+        reader.bench.clock.now = NOW
+        front.tick()
+        head = make_head(f"/api/v3{target}", *fields, method=method, host=host)
+        parsed = gunicorn_reads(head)
+        if parsed is None:
+            return
+        made = by_flask(reader, make_environ(parsed, scheme="http", peer=OTHER_PEER))
+        found = front.find(head)
+        found_again.append(found is not None)
+        if found is not None:
+            assert sent_of(found[0]) == made
+            again = by_flask(reader, make_environ(parsed, scheme="http", peer=OTHER_PEER))
+            assert again == made
+
+    give_the_same()
+    assert sum(found_again) > len(found_again) / 3
+
+
 def test_what_is_held_is_found_in_every_way_that_it_can_be_asked_for(reader: Reader) -> None:
     reader.bench.clock.now = NOW
     front = reader.responses()
