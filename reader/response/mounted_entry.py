@@ -13,14 +13,14 @@ from reader.response.rewriting import STEP, VERSION, Rewriting
 from shared import etag
 from shared.encodings import gzipped
 from shared.entry import Entry, Metadata
+from shared.resources.media_types import is_json
 
 LARGE = 1_000_000  # bytes of a body that is not rewritten in one go
 
 
 def is_rewritten(metadata: Metadata) -> bool:
     """Whether the bodies of an entry may contain addresses that are replaced: only in JSON."""
-    media_type = metadata.content_type.partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
+    return is_json(metadata.content_type)
 
 
 def relabelled(entry: Entry, address: str) -> Entry:

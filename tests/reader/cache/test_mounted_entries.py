@@ -157,7 +157,9 @@ def test_a_list_can_be_cut_where_its_items_end(mounts: MountedEntries) -> None:
     assert urls(made.array.slice(20, 30)) == {f"{HERE}/repos/a"}
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/vnd.github.raw", "text/html"])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/vnd.github.raw+json; charset=utf-8", "text/html"]
+)
 def test_what_is_not_json_is_not_rewritten(mounts: MountedEntries, content_type: str) -> None:
     entry = make_user(content_type=content_type)
     held = mounts.held(USER, entry, HERE)
@@ -168,7 +170,7 @@ def test_what_is_not_json_is_not_rewritten(mounts: MountedEntries, content_type:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "application/vnd.github.v3.star+json; charset=utf-8"]
+    "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/a+json"]
 )
 def test_all_json_is(mounts: MountedEntries, content_type: str) -> None:
     assert b"here.test" in mounts.get(USER, make_user(content_type=content_type), HERE).entry.body
