@@ -7,11 +7,13 @@ from enum import StrEnum
 
 
 class Served(StrEnum):
-    """How a reader served a request; the first three are content."""
+    """How a reader served a request; the first four are content."""
 
     LOCAL = "local"  # from this process's memory
     REDIS = "redis"  # read from Redis by this request, or by a concurrent one that it waited for
     WAITED = "waited"  # was not cached; a refresher fetched it while the client waited
+    # a negative answer past its lifetime was cached; a refresher asked anew while the client waited
+    RENEWED = "renewed"
     OWN = "own"  # not content: health, metrics, status, an accepted webhook, OPTIONS
     REFUSED = "refused"  # an error of the client: a 4xx
     UNAVAILABLE = "unavailable"  # was not cached and did not arrive in time: a 503

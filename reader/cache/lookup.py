@@ -13,7 +13,7 @@ from reader.cache.refusals import refused
 from reader.cache.single_flight import SingleFlight
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiter, Waiters
-from reader.errors import ApiError
+from reader.errors import ApiError, Unavailable
 from shared.clock import Clock
 from shared.entry import Entry
 from shared.outcomes import Refusal, Served
@@ -82,6 +82,9 @@ class WaitLimits:
 class Lookup:
     """Finds the entry for a request.
 
+    A negative answer past its lifetime counts as a miss. It is served nevertheless if no newer one
+    can come: while Redis is away, refreshing is paused, or GitHub cannot be asked in time.
+
     Args:
         local: the local cache.
         store: Redis.
@@ -126,15 +129,26 @@ class Lookup:
             TooMany: none was found, and this client waits for too much already.
         """
         entry = self.in_memory(resource, request_id=requester.request_id)
-        if entry is None:
+        if entry is not None:
+            return Found(entry, Served.LOCAL)
+        try:
             return self._miss(resource, requester)
-        return Found(entry, Served.LOCAL)
+        except Unavailable:
+            outlived = self._local.peek(resource)
+            if outlived is None:
+                raise
+            return Found(outlived.entry, Served.LOCAL)
 
     def in_memory(self, resource: Resource, *, request_id: str | None) -> Entry | None:
-        """The entry of a resource if it is in memory, for a request; schedules a check if due."""
+        """The entry of a resource if it is in memory, for a request; schedules a check if due.
+
+        None for a negative answer past its lifetime, unless Redis is away.
+        """
         now = self._clock.now()
         held = self._local.get(resource, now)
         if held is None:
+            return None
+        if held.entry.metadata.is_outlived(now) and self._synchronizer.away_since is None:
             return None
         if held.is_due(now):
             self._synchronizer.schedule_check(resource, request_id)
@@ -202,16 +216,16 @@ class Lookup:
         """
         # Another flight may have loaded it between this request's miss and the start of its own.
         held = self._local.get(resource, self._clock.now())
-        if held is not None:
+        if held is not None and not held.entry.metadata.is_outlived(self._clock.now()):
             return Found(held.entry, Served.REDIS)
-        served = Served.REDIS
+        served, after_wait = Served.REDIS, Served.WAITED
         with self._waiters.waiting_for(resource, requester.client) as waiter:
             entry, state, result = self._read_or_request(resource, deadline, requester)
             while True:
                 if entry is not None:
-                    if not entry.metadata.is_fresh(self._clock.now()):
-                        self._synchronizer.schedule_check(resource, requester.request_id)
-                    return Found(entry, served)
+                    if not entry.metadata.is_outlived(self._clock.now()):
+                        return self._found(resource, entry, served, requester)
+                    after_wait = Served.RENEWED
                 remaining = deadline - self._clock.monotonic()
                 if remaining <= 0:
                     return self._until(waiter.done_at)
@@ -220,7 +234,15 @@ class Lookup:
                 if refusal is not None:
                     return refusal
                 waiter.wait(min(_POLL, remaining))
-                (entry, state), result, served = self._read(resource), None, Served.WAITED
+                (entry, state), result, served = self._read(resource), None, after_wait
+
+    def _found(
+        self, resource: Resource, entry: Entry, served: Served, requester: Requester
+    ) -> Found:
+        """An entry from Redis; schedules a check if it is stale."""
+        if not entry.metadata.is_fresh(self._clock.now()):
+            self._synchronizer.schedule_check(resource, requester.request_id)
+        return Found(entry, served)
 
     def _until(self, moment: float) -> float:
         """Seconds until a time of the monotonic clock; 0 if it is past."""

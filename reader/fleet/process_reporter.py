@@ -25,7 +25,7 @@ log = logging.getLogger("reader")
 
 _TICK = 1.0  # seconds
 _SAMPLES = 12  # reports of which "lately" consists: a minute
-_CONTENT = frozenset({Served.LOCAL, Served.REDIS, Served.WAITED})
+_CONTENT = frozenset({Served.LOCAL, Served.REDIS, Served.WAITED, Served.RENEWED})
 
 
 class ProcessIdentity(NamedTuple):

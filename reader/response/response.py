@@ -24,6 +24,11 @@ from shared.time_bounds import is_past
 
 # In `Cache-Status`, and the value of `Server`.
 CACHE_NAME = "api-read-cache"
+# RFC 9211: why a request went forward; "hit" if it did not.
+_CACHE_STATUS = {
+    Served.WAITED: "fwd=uri-miss; stored",
+    Served.RENEWED: "fwd=stale; stored",
+}
 # Seconds for which other caches may send a stale response of ours (RFC 5861): while they revalidate
 # it, and when they cannot reach us. A reader itself sends stale content without a limit.
 STALE_WHILE_REVALIDATE = 60
@@ -181,11 +186,14 @@ def _freshness(representation: Representation, served: Served, now: float) -> di
     metadata = representation.metadata
     lifetime = max(0, round(metadata.fresh_until - metadata.validated_at))
     left = floor(metadata.fresh_until - now)
-    status = "fwd=uri-miss; stored" if served is Served.WAITED else "hit"
+    status = _CACHE_STATUS.get(served, "hit")
+    # Another cache must not send what a reader itself would not.
+    while_revalidating = (
+        "" if metadata.status >= 400 else f"stale-while-revalidate={STALE_WHILE_REVALIDATE}, "
+    )
     return {
         "Cache-Control": (
-            f"public, max-age={lifetime}, stale-while-revalidate={STALE_WHILE_REVALIDATE}, "
-            f"stale-if-error={STALE_IF_ERROR}"
+            f"public, max-age={lifetime}, {while_revalidating}stale-if-error={STALE_IF_ERROR}"
         ),
         "Age": str(max(0, int(now - metadata.validated_at))),
         "Last-Modified": http_date(min(metadata.changed_at, now)),

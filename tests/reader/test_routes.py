@@ -6,6 +6,7 @@ in `tests/reader/front/test_equality.py`.
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, unquote
@@ -371,7 +372,8 @@ def test_head_is_get_without_the_body(warm: FlaskClient, path: str, status: int)
 
 def test_what_is_on_demand_is_served_from_redis(client: FlaskClient, redis: Redis) -> None:
     body = b'{"message":"Not Found","documentation_url":"x","status":"404"}'
-    store_entry(redis, on_demand("/users/nobody"), make_entry(body, status=404, **FRESH))
+    now = {"validated_at": time.time(), "fresh_until": time.time() + 50}
+    store_entry(redis, on_demand("/users/nobody"), make_entry(body, status=404, **now))
     first, second = client.get("/users/Nobody"), client.get("/users/nobody")
     assert first.status_code == second.status_code == 404
     assert first.data == second.data == body
