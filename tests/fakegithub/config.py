@@ -1,5 +1,6 @@
 """Options that can be changed while the server runs, each with its default and meaning."""
 
+import math
 import re
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
@@ -14,15 +15,29 @@ class ResourceClass:
     """One of GitHub's limits beside the others: each credential has a bucket for each of them.
 
     path: a regular expression, searched for in the path, of the requests that belong to it.
-    limit: requests in a window; None is `anonymous_limit` or `token_limit`.
+    limit: requests in a window; None is a share of `anonymous_limit` or `token_limit`.
+    shares: those of requests without a token and with one.
+    longest: a window is no longer, in seconds.
     """
 
     name: str
     path: str
     limit: int | None
+    shares: tuple[float, float] = (1, 1)
+    longest: float = math.inf
+
+    def of(self, limit: int, *, anonymous: bool) -> int:
+        """Requests in a window, of a credential that has `limit` in all."""
+        share = self.shares[0] if anonymous else self.shares[1]
+        return max(1, round(limit * share)) if self.limit is None else self.limit
 
 
 CORE: Final = ResourceClass("core", "", None)  # every request that belongs to no other
+# In a minute 10 searches without a token and 30 with one, where the limits are GitHub's.
+SEARCHES: Final = (
+    ResourceClass("code_search", "^/search/code$", None, (1 / 6, 10 / 5000), 60),
+    ResourceClass("search", "^/search/", None, (10 / 60, 30 / 5000), 60),
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +60,12 @@ class Config:
         `apps.App`. These tokens are valid in addition to `tokens` while their App is listed here;
         with `tokens` of [] no others are.
     resource_classes: path (as a fault's, without query) -> {"class": a name, "limit": requests in
-        a window}; all other requests belong to `core`.
+        a window}; searches have two classes of their own, all other requests belong to `core`.
     api_versions: the versions of the API that it has, the newest first.
     codeload: begins the addresses of archives.
     assets: begins the addresses of release files.
     link_on_304: whether a 304 of a list has its `Link`.
+    enterprise_version: names a GitHub Enterprise Server in headers and in `/meta`; "" is GitHub.
     private_mode: whether every request needs a credential, as on enterprise servers that have this.
     members_redirect: whether `/orgs/{org}/members` redirects (302) to `public_members`.
     redirects: path (with query) -> {"status": 301|302|307|308, "url": absolute or a path}.
@@ -78,6 +94,7 @@ class Config:
     codeload: str = "https://codeload.github.com"
     assets: str = "https://release-assets.githubusercontent.com"
     link_on_304: bool = False
+    enterprise_version: str = ""
     private_mode: bool = False
     members_redirect: bool = False
     redirects: tuple[tuple[str, int, str], ...] = ()
@@ -104,7 +121,12 @@ class Config:
 
     def resource_class(self, path: str) -> ResourceClass:
         """The class that a request to a path counts against: the first whose pattern matches."""
-        return next((one for one in self.resource_classes if re.search(one.path, path)), CORE)
+        return next((one for one in self.classes if re.search(one.path, path)), CORE)
+
+    @property
+    def classes(self) -> tuple[ResourceClass, ...]:
+        """Every class except `core`."""
+        return (*self.resource_classes, *SEARCHES)
 
 
 def from_json(name: str, value: Any) -> Any:

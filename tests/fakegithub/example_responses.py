@@ -1,6 +1,8 @@
 """Responses from the examples in GitHub's description, for the world and the viewer."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
 
 from tests.fakegithub import forms, openapi_examples
 from tests.fakegithub.access import admitted
@@ -8,6 +10,13 @@ from tests.fakegithub.openapi_examples import Operation
 from tests.fakegithub.route_targets import Listing, Refusal, RouteContext, RouteTarget, Single
 from tests.fakegithub.viewers import Viewer
 from tests.fakegithub.world import Repository
+
+# Lists whose media type `star` has the time of each star, and the key of the item there.
+STARRED: Final = {
+    "activity/list-repos-starred-by-user": "repo",
+    "activity/list-repos-starred-by-authenticated-user": "repo",
+    "activity/list-stargazers-for-repo": "user",
+}
 
 
 def find_example(
@@ -34,7 +43,20 @@ def find_example(
     if not admitted(operation.who, context.viewer, repo):
         return refusal(operation, context.viewer)
     body = from_example(operation, context.viewer, repo)
-    return paged(body, path, numeric or path) if operation.pages else single(body)
+    found = paged(body, path, numeric or path) if operation.pages else single(body)
+    starred = STARRED.get(operation.id)
+    if starred and isinstance(found, Listing):
+        return replace(found, media={"star": star(starred)})
+    return found
+
+
+def star(key: str) -> Callable[[str, Any], dict[str, Any]]:
+    """An item of a list of stars with the time of the star; the item itself is under `key`."""
+
+    def render(base: str, item: Any) -> dict[str, Any]:
+        return {"starred_at": "2025-06-01T12:00:00Z", key: with_base(base, item)}
+
+    return render
 
 
 def single(body: Any) -> Single:
@@ -42,7 +64,7 @@ def single(body: Any) -> Single:
     return Single(lambda base: with_base(base, body))
 
 
-def paged(body: Any, path: str, numeric: str) -> RouteTarget:
+def paged(body: Any, path: str, numeric: str) -> Single | Listing:
     """An example that is paged: a list, or an object that holds one."""
     if isinstance(body, list):
         return Listing(numeric, path, body, with_base)
@@ -74,8 +96,6 @@ def from_example(operation: Operation, viewer: Viewer, repo: Repository | None) 
     items = next((value for value in [body, *values] if isinstance(value, list)), None)
     if not items:
         return body
-    if also := openapi_examples.ALSO_IN_ITEMS.get(operation.id):
-        items[:] = [also | item for item in items]
     if operation.id in openapi_examples.EMPTY_FOR_OTHERS:
         items.clear()
     elif admitted(openapi_examples.MORE_FOR.get(operation.id, "nobody"), viewer, repo):

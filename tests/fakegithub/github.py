@@ -46,9 +46,9 @@ from tests.fakegithub.world import World
 
 OWN_ADDRESS = "self"  # as `public_base`: the address that the client used
 OTHER_RESOURCES = {
-    "search": 30, "graphql": 5000, "integration_manifest": 5000, "source_import": 100,
+    "graphql": 5000, "integration_manifest": 5000, "source_import": 100,
     "code_scanning_upload": 1000, "actions_runner_registration": 10000, "scim": 15000,
-    "dependency_snapshots": 100, "code_search": 10,
+    "dependency_snapshots": 100,
 }  # fmt: skip
 
 
@@ -189,6 +189,8 @@ class GitHub:
                 return self.rate_limit(request, now=now)
             case ["", "user"]:
                 return self.current_user(form)
+            case ["", "versions"]:
+                return ApiResponse(200, compact_json(list(config.api_versions)), validated=True)
         found = self.renderer.respond(request, form, (config.codeload, config.assets), fault)
         if config.members_redirect and re.fullmatch("/orgs/[^/]+/members", request.path):
             target = request.target.replace("/members", "/public_members", 1)
@@ -240,7 +242,7 @@ class GitHub:
             return api_responses.error(404, "Rate limiting is not enabled.")
         counted = {
             one.name: self.standing(request, one, cost=0, now=now).as_json()
-            for one in (CORE, *self.config.resource_classes)
+            for one in (CORE, *self.config.classes)
         }
         core = counted[CORE.name]
         others = {
@@ -284,6 +286,8 @@ class GitHub:
                 reset = int(self.clock(now) + response.left)
                 left = replace(left, used=left.limit, reset=reset)
         fields = headers.common_headers(self.clock(now), next(self.numbers))
+        if self.config.enterprise_version:
+            fields["X-GitHub-Enterprise-Version"] = self.config.enterprise_version
         if response.limited:
             form = self.form(request)
             fields |= headers.media_headers(form.media, form.version)

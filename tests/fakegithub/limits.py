@@ -76,12 +76,13 @@ class Limits:
     ) -> Standing:
         """Check the limit and take `cost` points in one step; an exhausted window takes none."""
         usual = config.anonymous_limit if credential == ANONYMOUS else config.token_limit
-        limit = usual if resource.limit is None else resource.limit
+        limit = resource.of(usual, anonymous=credential == ANONYMOUS)
+        seconds = min(config.window_seconds, resource.longest)
         key = (credential, resource.name)
         with self.lock:
             window = self.windows.get(key)
             if window is None or now >= window.reset:
-                window = Window(reset=math.ceil(now + config.window_seconds))
+                window = Window(reset=math.ceil(now + seconds))
                 self.windows[key] = window
             exhausted = window.used >= limit
             if not exhausted:

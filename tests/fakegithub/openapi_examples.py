@@ -35,22 +35,24 @@ MORE_FOR: Final = {
     "issues/list-sub-issues": "members",
     "issues/list-dependencies-blocked-by": "members",
     "issues/list-dependencies-blocking": "members",
-    "search/commits": "members",
-    "search/issues-and-pull-requests": "members",
-    "search/repos": "members",
     "security-advisories/list-repository-advisories": "owners",
-}
-# Members that GitHub sends in each item of a list, though its example lacks them.
-ALSO_IN_ITEMS: Final[dict[str, dict[str, Any]]] = {
-    "search/issues-and-pull-requests": {"assignees": []}
 }
 # Lists that are empty for everybody except their user.
 EMPTY_FOR_OTHERS: Final = ("activity/list-repos-watched-by-user",)
 
 
 # Targets that the world knows, in place of those in the file.
-TARGETS: Final = {"git/get-ref": "/repos/{org}/{repo}/git/ref/heads/main"}
-# Operations whose responses have no body, served by routes of their own.
+TARGETS: Final = {
+    "git/get-ref": "/repos/{org}/{repo}/git/ref/heads/main",
+    "search/code": "/search/code?q=org:{org}",
+    "search/commits": "/search/commits?q=org:{org}",
+    "search/issues-and-pull-requests": "/search/issues?q=org:{org}+is:issue",
+    "search/labels": "/search/labels?q=bug&repository_id=1296269",
+    "search/repos": "/search/repositories?q=org:{org}",
+    "search/topics": "/search/topics?q=a",
+    "search/users": "/search/users?q=a",
+}
+# Operations whose responses are not JSON, served by routes of their own.
 BARE: Final = (
     # operation, path template, example of its path
     (
@@ -63,6 +65,8 @@ BARE: Final = (
         "/repos/{owner}/{repo}/issues/{issue_number}/assignees/{assignee}",
         "/repos/{org}/{repo}/issues/1/assignees/{user}",
     ),
+    ("meta/get-octocat", "/octocat", "/octocat"),
+    ("meta/get-zen", "/zen", "/zen"),
     (
         "orgs/check-membership-for-user",
         "/orgs/{org}/members/{username}",
@@ -77,6 +81,16 @@ BARE: Final = (
         "pulls/check-if-merged",
         "/repos/{owner}/{repo}/pulls/{pull_number}/merge",
         "/repos/{org}/{repo}/pulls/1/merge",
+    ),
+    (
+        "repos/download-tarball-archive",
+        "/repos/{owner}/{repo}/tarball/{ref}",
+        "/repos/{org}/{repo}/tarball/main",
+    ),
+    (
+        "repos/download-zipball-archive",
+        "/repos/{owner}/{repo}/zipball/{ref}",
+        "/repos/{org}/{repo}/zipball/main",
     ),
     (
         "users/check-following-for-user",

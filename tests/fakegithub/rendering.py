@@ -7,6 +7,7 @@ Rendered responses are kept until the world changes.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from tests.fakegithub import api_responses, api_versions, body_properties, forms, paging, routes
 from tests.fakegithub.api_responses import ApiResponse, Paged
@@ -22,6 +23,7 @@ from tests.fakegithub.route_targets import (
     Refusal,
     RouteContext,
     RouteTarget,
+    Since,
     Single,
 )
 from tests.fakegithub.viewers import Viewer
@@ -97,8 +99,8 @@ def response(found: RouteTarget, request: Request, form: Form) -> ApiResponse:
     match found:
         case Single():
             return single(found, form)
-        case Listing():
-            return listing(found, request, form)
+        case Listing() | Since():
+            return one_page(found, request, form)
         case Moved() | Elsewhere() | Membership():
             return redirect(found, form.here)
         case Refusal():
@@ -119,6 +121,13 @@ def redirect(found: Moved | Elsewhere | Membership, here: str) -> ApiResponse:
             return api_responses.moved(301, here + encoded(found.path))
 
 
+def one_page(found: Listing | Since, request: Request, form: Form) -> ApiResponse:
+    """One page of a list, by number or by ids."""
+    if isinstance(found, Since):
+        return after(found, request, form)
+    return listing(found, request, form)
+
+
 def single(found: Single, form: Form) -> ApiResponse:
     """An object, in the representation that the media type selects."""
     render: Callable[[str], Any] = found.media.get(form.media.param, found.render)
@@ -132,8 +141,28 @@ def single(found: Single, form: Form) -> ApiResponse:
 def listing(found: Listing, request: Request, form: Form) -> ApiResponse:
     """One page of a list."""
     page = paging.requested_page(request.query)
+    if found.most and (page.number - 1) * page.per_page >= found.most:
+        message = f"Only the first {found.most} search results are available"
+        return api_responses.error(422, message)
     render = found.media.get(form.media.param, found.render)
     items = [render(form.base, item) for item in page.cut(found.items)]
     value = found.around(form.base, items) if found.around else items
-    paged = Paged(found.path, found.known_as, page, len(found.items))
+    total = min(len(found.items), found.most or len(found.items))
+    paged = Paged(found.path, found.known_as, page, total)
     return ApiResponse(200, form.json(value), validated=True, paged=paged)
+
+
+def after(found: Since, request: Request, form: Form) -> ApiResponse:
+    """A page of a list by ids, with the `Link` that such lists have."""
+    query = dict(request.query)
+    page = paging.requested_page(request.query)
+    start = int(query["since"]) if query.get("since", "").isdecimal() else 0
+    later = [one for one in found.items if one.id > start]
+    shown = later[: page.per_page]
+    url = form.here + found.path
+    links = [f'<{url}{{?since}}>; rel="first"']
+    if len(later) > len(shown):
+        pairs = query | {"since": str(shown[-1].id)}
+        links.insert(0, f'<{url}?{urlencode(pairs)}>; rel="next"')
+    body = form.json([found.render(form.base, one) for one in shown])
+    return ApiResponse(200, body, validated=True, headers={"Link": ", ".join(links)})

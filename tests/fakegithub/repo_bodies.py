@@ -1,8 +1,6 @@
 """GitHub's JSON objects of a repository and of its parts; see `bodies`."""
 
 import random
-from itertools import islice
-from typing import Final
 
 from tests.fakegithub import sample_data
 from tests.fakegithub.bodies import (
@@ -14,8 +12,6 @@ from tests.fakegithub.bodies import (
     simple_user,
 )
 from tests.fakegithub.world import Account, Repository
-
-MOST_ISSUES: Final = 45  # a few are enough to page through, whatever the count says
 
 
 def minimal_repository(base: str, repo: Repository) -> JsonObject:
@@ -158,51 +154,3 @@ def contributor(base: str, entry: tuple[Account, int]) -> JsonObject:
     """One of a repository's contributors: a simple user with a count of contributions."""
     account, contributions = entry
     return simple_user(base, account) | {"contributions": contributions}
-
-
-def issue_numbers(repo: Repository) -> list[int]:
-    """The numbers of the open issues that are listed, newest first."""
-    return list(islice(range(repo.open_issues, 0, -1), MOST_ISSUES))
-
-
-def issue(base: str, repo: Repository, number: int) -> JsonObject:
-    """An open issue; keys and order are those of a recorded one."""
-    home = f"{base}/repos/{repo.full_name}"
-    url = f"{home}/issues/{number}"
-    people = repo.owner.public_members() or [repo.owner]
-    reactions = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
-    return {
-        "url": url,
-        "repository_url": home,
-        "labels_url": f"{url}/labels{{/name}}",
-        "comments_url": f"{url}/comments",
-        "events_url": f"{url}/events",
-        "html_url": f"{SITE}/{repo.full_name}/issues/{number}",
-        "id": repo.id * 1000 + number,
-        "node_id": node_id("Issue", repo.id * 1000 + number),
-        "number": number,
-        "title": f"Issue {number} of {repo.name}",
-        "user": simple_user(base, people[number % len(people)]),
-        "labels": [],
-        "state": "open",
-        "locked": False,
-        "assignee": None,
-        "assignees": [],
-        "milestone": None,
-        "comments": number % 7,
-        "created_at": repo.created_at,
-        "updated_at": repo.pushed_at,
-        "closed_at": None,
-        "author_association": "MEMBER",
-        "active_lock_reason": None,
-        "body": None,
-        "reactions": {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(reactions, 0)},
-        "timeline_url": f"{url}/timeline",
-        "performed_via_github_app": None,
-        "state_reason": None,
-    }
-
-
-def single_issue(base: str, repo: Repository, number: int) -> JsonObject:
-    """`GET /repos/{owner}/{repo}/issues/{issue_number}` (schema `issue`)."""
-    return issue(base, repo, number) | {"closed_by": None}

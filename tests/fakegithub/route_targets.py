@@ -35,6 +35,7 @@ class Listing:
 
     around: the object that holds a page's items, if the body is not the list itself.
     media: how an item is rendered instead, by the parameter of the media type.
+    most: the number of items of which pages are served; a later page is 422.
     """
 
     path: str
@@ -43,6 +44,16 @@ class Listing:
     render: Callable[[str, Any], JsonObject]
     around: Callable[[str, list[Any]], JsonObject] | None = None
     media: Mapping[str, Callable[[str, Any], JsonObject]] = field(default_factory=dict)
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Since:
+    """A list by ascending ids: a page begins after the id `since`; it is not counted in pages."""
+
+    path: str
+    items: Sequence[Any]
+    render: Callable[[str, Any], JsonObject]
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class Membership:
 
 
 RouteTarget: TypeAlias = (
-    Single | Listing | Moved | Elsewhere | Unknown | Refusal | Membership | None
+    Single | Listing | Since | Moved | Elsewhere | Unknown | Refusal | Membership | None
 )
 
 

@@ -12,8 +12,11 @@ from tests.fakegithub import (
     bodies,
     forms,
     git_routes,
+    issues,
     release_bodies,
     repo_bodies,
+    search,
+    since_lists,
 )
 from tests.fakegithub.bodies import JsonObject
 from tests.fakegithub.example_responses import find_example
@@ -149,24 +152,13 @@ def repo_list(context: RouteContext, repo: Repository, rest: str) -> RouteTarget
     if rest == "/contributors":
         people = repo_bodies.contributors(repo, repo.owner.public_members() or [repo.owner])
         return Listing(home, name, people, repo_bodies.contributor)
-    if issues := issue_resource(repo, rest):
-        return issues
+    is_known, target = issues.find(context, repo, rest)
+    if is_known:
+        return target
     found = find_example(context, name, repo=repo, numeric=home)
     if isinstance(found, Single) and (match := re.fullmatch(r"/pulls/([0-9]+)", rest)):
         return replace(found, media=git_routes.pull_media(repo, int(match[1])))
     return found
-
-
-def issue_resource(repo: Repository, rest: str) -> Listing | Single | None:
-    """`/issues`, and its items by their numbers; any other may be an example's."""
-    numbers = repo_bodies.issue_numbers(repo)
-    if rest == "/issues":
-        paths = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
-        return Listing(*paths, numbers, lambda base, n: repo_bodies.issue(base, repo, n))
-    match = re.fullmatch(r"/issues/([0-9]{1,9})", rest)
-    if match is None or (number := int(match[1])) not in numbers:
-        return None
-    return Single(lambda base: repo_bodies.single_issue(base, repo, number))
 
 
 def release_resource(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:
@@ -263,6 +255,16 @@ def repo_by_id(context: RouteContext, number: str, rest: str) -> RouteTarget:
     return repo_resource(context, repo, rest) if repo else None
 
 
+def text(context: RouteContext, name: str, _rest: str) -> RouteTarget:
+    """`/zen` and `/octocat`, which are text."""
+    body, content_type = TEXTS[name]
+    return Single(lambda _: body, content_type=content_type)
+
+
+TEXTS: Final = {
+    "zen": (b"Keep it logically awesome.", "text/plain;charset=utf-8"),
+    "octocat": (b"\n   MMM.   .MMM\n   MMMMMMMMMMM\n", "application/octocat-stream"),
+}
 ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., RouteTarget]], ...]] = (
     (re.compile(r"/()"), root),
     (re.compile(r"/orgs/([^/]+)(/.+)?"), org_by_login),
@@ -271,6 +273,9 @@ ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., RouteTarget]], ...]] = 
     (re.compile(r"/user/([0-9]{1,18})(/.+)?"), user_by_id),
     (re.compile(r"/repos/([^/]+)/([^/]+)(/.+)?"), repo_by_name),
     (re.compile(r"/repositories/([0-9]{1,18})(/.+)?"), repo_by_id),
+    (re.compile(r"/(users|organizations|repositories)()"), since_lists.find),
+    (re.compile(r"/search/([^/]+)()"), search.search),
+    (re.compile(r"/(zen|octocat)()"), text),
 )
 
 

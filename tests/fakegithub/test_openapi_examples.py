@@ -64,9 +64,9 @@ def longest(body: Any) -> int:
 
 def test_all_operations_with_a_json_response_are_found_by_their_path() -> None:
     targets = operation_targets()
-    assert len(targets) == len({name for name, _, _ in targets}) == 619
+    assert len(targets) == len({name for name, _, _ in targets}) == 623
     for _, template, target in with_bodies():
-        found = openapi_examples.match(target)
+        found = openapi_examples.match(target.partition("?")[0])
         assert found is not None
         # GitHub describes one path twice.
         assert found[0].template.replace("{base}...{head}", "{basehead}") == template.replace(

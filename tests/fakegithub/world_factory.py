@@ -49,7 +49,17 @@ def create_world(options: WorldOptions) -> World:
             repo.private = repo.internal = True
         org.concealed = {member.id for member in spread(org.members, options.concealed)}
     give_parents(world, random.Random(f"{options.seed}:parents"))
+    add_octocat(world)
     return world
+
+
+def add_octocat(world: World) -> None:
+    """Add the user and the repository to which the addresses in GitHub's own examples lead."""
+    dice = random.Random("octocat")
+    user = world.add_account(new_user("octocat", 1, dice))
+    repo = new_repo(world, user, "Hello-World", 0, dice)
+    repo.id, repo.fork, repo.default_branch = 1_296_269, False, "main"
+    world.add_repo(repo)
 
 
 def spread(items: list[Item], count: int) -> list[Item]:
