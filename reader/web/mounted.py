@@ -32,5 +32,5 @@ class Mounted:
         path: str = environ.get("PATH_INFO", "")
         if mount and path.startswith(mount):
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + mount
-            environ["PATH_INFO"] = path[len(mount) :]
+            environ["PATH_INFO"] = path[len(mount) :] or "/"  # else Flask redirects
         return self._app(environ, start_response)
