@@ -17,7 +17,11 @@ from tests.http_client import Connection, Response, exchange, request
 from tests.waiting import eventually
 
 PAGE = "/orgs/Netflix/repos?per_page=7&page=2"
-HELD = ["/orgs/Netflix", PAGE, "/view/top/3/stars", "/repos/Netflix/Hystrix/issues?per_page=2"]
+MOUNT = "/api/v3"
+HELD = [
+    *("/orgs/Netflix", PAGE, "/view/top/3/stars", "/repos/Netflix/Hystrix/issues?per_page=2"),
+    *(f"{MOUNT}/orgs/Netflix", MOUNT + PAGE, f"{MOUNT}/repos/Netflix/Hystrix/issues?per_page=2"),
+]
 EVIL = "evil.test"
 PROXY = "127.0.0.2"
 
@@ -57,6 +61,7 @@ ELSEWHERE = {
     "a query twice": request(PAGE + "&page=3&per_page=1"),
     "an encoded name": request("/orgs/Netflix/repos?per_page=7&page=2&p%61ge=3"),
     "a fragment": request(f"{PAGE}#{EVIL}"),
+    "the mount": request(MOUNT + PAGE, Host=EVIL),
     "a callback": request(f"{PAGE}&callback={EVIL}"),
     "a fat GET": request(PAGE, Content_Length="6") + b"page=9",
     "a form": request(
@@ -165,6 +170,22 @@ class TestAnotherClient:
             twin = honest(setting.flask if reader is setting.front else setting.front, target)
             assert twin == clean, field
 
+    def test_after_all_fields_under_the_mount(self, setting: Setting, server: str) -> None:
+        """Whoever asks first under the mount decides nothing of what others get, here or there."""
+        reader: Reader = getattr(setting, server)
+        for field, fields in UNKEYED.items():
+            target = nowhere()
+            ask(reader, MOUNT + target, **fields)
+            plain, mounted = honest(reader, target), honest(reader, MOUNT + target)
+            for clean in (plain, mounted):
+                assert clean.status == 200, field
+                assert EVIL.encode() not in clean.body + repr(clean.headers).encode(), field
+            start = f"http://cache.test{MOUNT}/repos/Netflix/"
+            assert mounted.headers["link"].startswith(f"<{start}"), field
+            assert {one["url"].startswith(start) for one in mounted.json} == {True}, field
+            twin = setting.flask if reader is setting.front else setting.front
+            assert honest(twin, MOUNT + target) == mounted, field
+
 
 def test_github_hears_nothing_of_a_client(setting: Setting) -> None:
     setting.github.reset_counters()  # of targets that name something evil themselves
@@ -197,7 +218,7 @@ class TestAProxy:
         self, setting: Setting, server: str
     ) -> None:
         reader: Reader = getattr(setting, server)
-        for target in (PAGE, nowhere()) * 2:
+        for target in (PAGE, nowhere(), MOUNT + PAGE, MOUNT + nowhere()) * 2:
             forged = {name.replace("_", "-"): value for name, value in FORGED.items()}
             assert base_of(ask(reader, target, **forged)) == "http://cache.test"
             assert base_of(ask(reader, target, PROXY, **forged)) == f"https://{EVIL}"
@@ -208,14 +229,14 @@ class TestAProxy:
         reader: Reader = getattr(setting, server)
         for field in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
             fields = {field: PROXY, "X-Forwarded-Host": EVIL}
-            for target in (PAGE, nowhere()):
+            for target in (PAGE, nowhere(), MOUNT + PAGE, MOUNT + nowhere()):
                 assert base_of(ask(reader, target, **fields)) == "http://cache.test"
 
     def test_cannot_make_a_link_of_what_is_no_host(self, setting: Setting, server: str) -> None:
         reader: Reader = getattr(setting, server)
         odd = ["a b", "a/b", 'a">', "<a>", "a,b/", "user@a", "a:port", "", "[:2]", "a" * 300]
         for host in odd:
-            for target in (PAGE, nowhere()):
+            for target in (PAGE, nowhere(), MOUNT + PAGE, MOUNT + nowhere()):
                 answer = ask(reader, target, PROXY, **{"X-Forwarded-Host": host})
                 assert answer.status == 200, host
                 assert base_of(answer) == "http://cache.test", host
@@ -223,7 +244,7 @@ class TestAProxy:
     def test_of_several_the_nearest_counts(self, setting: Setting, server: str) -> None:
         reader: Reader = getattr(setting, server)
         fields = {"X-Forwarded-Host": f"{EVIL}, good.test", "X-Forwarded-Proto": "ftp, https"}
-        for target in (PAGE, nowhere()):
+        for target in (PAGE, nowhere(), MOUNT + PAGE, MOUNT + nowhere()):
             assert base_of(ask(reader, target, PROXY, **fields)) == "https://good.test"
 
     def test_does_not_speak_the_proxy_protocol(self, setting: Setting, server: str) -> None:
@@ -238,5 +259,5 @@ class TestAProxy:
     def test_is_asked_for_by_a_host(self, setting: Setting, server: str) -> None:
         reader: Reader = getattr(setting, server)
         for host in ("a b", "a/b", '"', "a@b", "<a>"):
-            for target in (PAGE, nowhere()):
+            for target in (PAGE, nowhere(), MOUNT + PAGE, MOUNT + nowhere()):
                 assert ask(reader, target, Host=host).status == 400

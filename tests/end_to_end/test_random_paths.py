@@ -39,7 +39,11 @@ def _ask_for_new(reader: Reader, client: int) -> list[int]:
     """Statuses of a client's paths: users who do not exist, each another resource."""
     with Connection(reader.url) as connection:
         return [
-            connection.ask(f"/users/nobody-{client}-{number}?a={number}").status
+            # Half of them under the mount, each under another address.
+            connection.ask(
+                f"{'/api/v3' * (number % 2)}/users/nobody-{client}-{number}?a={number}",
+                Host=f"host-{client}-{number}.test",
+            ).status
             for number in range(PATHS // CLIENTS)
         ]
 

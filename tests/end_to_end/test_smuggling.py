@@ -131,7 +131,10 @@ ATTACKS: dict[str, Attack] = {
     ),
 }
 # Who asks for what nobody is to be sent: each has an answer of its own.
-VICTIMS = ["/orgs/Netflix", "/users/victim-1", "/orgs/Netflix/repos?per_page=3", "/livez"]
+VICTIMS = [
+    *("/orgs/Netflix", "/users/victim-1", "/orgs/Netflix/repos?per_page=3", "/livez"),
+    *("/api/v3/orgs/Netflix", "/api/v3/users/victim-1", "/api/v3/orgs/Netflix/repos?per_page=3"),
+]
 
 
 class Setting(NamedTuple):
@@ -227,6 +230,37 @@ TARGETS = {
     "http:///orgs/Netflix": 404,
     "ftp://cache.test/orgs/Netflix": 404,
     "/http://cache.test/orgs/Netflix": 404,
+    "/api/v3/orgs/Netflix": 200,
+    "http://api.github.test/api/v3/orgs/Netflix": 200,
+    "/api/v3": 200,
+    "/api/v3?": 200,
+    "/api/v3//orgs/Netflix": 404,
+    "//api/v3/orgs/Netflix": 404,
+    "/api//v3/orgs/Netflix": 404,
+    "/api/./v3/orgs/Netflix": 404,
+    "/api/v3/./orgs/Netflix": 404,
+    "/api/v3/../orgs/Netflix": 404,
+    "/api/v3/../../orgs/Netflix": 404,
+    "/orgs/../api/v3/orgs/Netflix": 404,
+    "/api/v3/%2e%2e/%2e%2e/orgs/Netflix": 404,
+    "/api/v3/api/v3/orgs/Netflix": 404,
+    "/api/v3/http://cache.test/orgs/Netflix": 404,
+    "/api/v3x/orgs/Netflix": 404,
+    "/API/v3/orgs/Netflix": 404,
+    "/%61pi/v3/orgs/Netflix": 404,
+    "/api%2Fv3/orgs/Netflix": 404,
+    "/api/v3%2Forgs/Netflix": 404,
+    "/api/v3%2F": 404,
+    "/api/v3%3F": 404,
+    "/api/v3#": 404,
+    "/api/v3;/orgs/Netflix": 404,
+    "/api/v3/users/%00": 404,
+    "/api/v3/users/%0d%0aX-Evil:%20y": 404,
+    "/api/v3/user": 401,
+    "/api/v3/graphql": 403,
+    "/api/graphql": 403,
+    "/api/v3/users/" + "a" * 1100: 414,
+    "/api/v3/users/a?access_token=x": 403,
 }
 
 
