@@ -62,7 +62,8 @@ def create_app(settings: Settings | None = None, *, process: ReaderProcess | Non
 def _refuse(error: ApiError) -> Response:
     if error.refusal is not None:
         process_of_request().start().telemetry.counters.count(Measure.REFUSALS, error.refusal)
-    return response(refuse(error, base=_base()))
+    limits = process_of_request().start().limits.fields_of_error(request.path, error)
+    return response(refuse(error, base=_base(), limits=limits))
 
 
 def _base() -> str | None:

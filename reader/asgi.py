@@ -20,7 +20,7 @@ from reader.response.mount import split_mount
 from reader.response.respond import refuse
 from reader.response.response import CACHE_NAME, HttpResponse
 from reader.telemetry.counters import RequestLabels, Route
-from reader.telemetry.request_ids import HEADER
+from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
 from reader.web.asgi_types import Message, Receive, Send
 from reader.web.delayed_responses import DelayedResponses
 from reader.web.wsgi_threads import WsgiThreads
@@ -72,7 +72,7 @@ class Application:
             sent_id=_header(scope, HEADER).encode("latin-1"),
             began=began,
         )
-        response.headers[HEADER] = request.id
+        response.headers[HEADER] = response.headers[GITHUB_HEADER] = request.id
         await _send(response, send, is_head=scope["method"] == "HEAD")
         telemetry.end(request, RequestLabels.without_content(route, response.status))
 

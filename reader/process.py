@@ -23,8 +23,10 @@ from reader.cache.refresh_requests import RefreshRequests
 from reader.cache.subscriber import Subscriber
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
+from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
+from reader.response.rate_limits import RateLimits
 from reader.response.rewriting import Rewriting, origins_of
 from reader.telemetry import process_files
 from reader.telemetry.access_log import AccessLog
@@ -63,6 +65,12 @@ class Components:
     reporter: ProcessReporter
     webhooks: Webhooks
     fleet: FleetWatch
+    budget_watch: BudgetWatch
+
+    @property
+    def limits(self) -> RateLimits:
+        """What responses tell clients of limits."""
+        return self.budget_watch.limits
 
 
 class ReaderProcess:
@@ -102,6 +110,7 @@ class ReaderProcess:
                 self._components.subscriber.start()
                 self._components.synchronizer.start()
                 self._components.reporter.start()
+                self._components.budget_watch.start()
             return self._components
 
     def stop(self) -> None:
@@ -112,6 +121,7 @@ class ReaderProcess:
                 self._components.synchronizer.stop()
                 self._components.mounts.stop()
                 self._components.reporter.stop()
+                self._components.budget_watch.stop()
             self._components = None
 
     def tracked(self) -> list[TrackedView]:
@@ -182,7 +192,12 @@ class ReaderProcess:
             reporter=self._make_reporter(telemetry, local, lookup, redis),
             webhooks=Webhooks(redis, queue, catalogue, settings.webhook_secrets),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
+            budget_watch=self._make_budget_watch(redis),
         )
+
+    def _make_budget_watch(self, redis: Redis) -> BudgetWatch:
+        limits = RateLimits(reserve=self.settings.budget_reserve, clock=self.clock)
+        return BudgetWatch(redis, limits, clock=self.clock)
 
     def _make_telemetry(self, counters: Counters) -> RequestTelemetry:
         return RequestTelemetry(

@@ -15,6 +15,7 @@ from reader.fleet.snapshot import NodeView
 from reader.response.health import HEALTHCHECK, LIVEZ
 from reader.response.health import health as health_response
 from reader.response.mount import split_mount
+from reader.response.rate_limits import RATE_LIMIT
 from reader.response.refused_paths import allowed_methods
 from reader.response.respond import respond
 from reader.response.response import CORS_HEADERS, json_response
@@ -63,6 +64,13 @@ def openapi() -> Response:
     return Response(body, content_type=JSON, headers=headers)
 
 
+@routes.get(RATE_LIMIT)
+def rate_limit() -> Response:
+    """What the fleet has left for requests on demand; it costs none of it, as at GitHub."""
+    limits = process().start().limits
+    return response(json_response(limits.document(), headers=limits.fields(RATE_LIMIT)))
+
+
 @routes.post(WEBHOOK)
 def github_webhook() -> Response:
     """Receive a delivery of GitHub's; the resources that its event affects are refreshed."""
@@ -100,7 +108,13 @@ def resource(path: str) -> Response:
         own = request_fields.base + wanted.mount
         entry, rewrite = reader.start().mounts.get(wanted.resource, entry, own)
     ready, g.labels = respond(
-        wanted, entry, request_fields, served=found.served, now=reader.clock(), rewrite=rewrite
+        wanted,
+        entry,
+        request_fields,
+        served=found.served,
+        now=reader.clock(),
+        rewrite=rewrite,
+        limits=reader.start().limits.fields(wanted.resource.path),
     )
     return response(ready)
 

@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     QUEUE_FULL = "queue-full"  # QUEUE_MAX refreshes are queued
     SUSPENDED = "suspended"  # an operator has paused refreshing
     FAILING = "failing"  # GitHub failed, and the next try comes after MISS_WAIT
+    BUDGET_SPENT = "budget-spent"  # GitHub's limit is spent until after MISS_WAIT: a 429
     STORE_AWAY = "store-away"  # Redis does not respond
 
 

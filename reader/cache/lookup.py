@@ -16,7 +16,7 @@ from reader.cache.waiters import Waiter, Waiters
 from reader.errors import ApiError, Unavailable
 from shared.clock import Clock
 from shared.entry import Entry
-from shared.outcomes import Refusal, Served
+from shared.outcomes import FailureKind, Refusal, Served
 from shared.queueing import Asked, AskResult
 from shared.redis.store import EntryState, Store
 from shared.resources.resource import Resource
@@ -155,6 +155,11 @@ class Lookup:
         return held.entry
 
     @property
+    def local(self) -> LocalCache:
+        """The local cache."""
+        return self._local
+
+    @property
     def waiting(self) -> int:
         """Number of requests that wait for content."""
         return self._waiting.total()
@@ -282,7 +287,9 @@ class Lookup:
         now = self._clock.now()
         failure = state.failure
         if failure is not None and failure.retry_at - now > remaining:
-            raise refused(Refusal.FAILING, failure.retry_at - now, failure.reason)
+            is_spent = failure.kind is FailureKind.RATE_LIMITED
+            refusal = Refusal.BUDGET_SPENT if is_spent else Refusal.FAILING
+            raise refused(refusal, failure.retry_at - now, failure.reason)
         try:
             waiting = replace(requester, patience=remaining)
             return self._refresh_requests.request_for(resource, state, waiting, now=now)

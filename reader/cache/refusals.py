@@ -6,7 +6,7 @@ from reader.errors import ApiError, TooMany, Unavailable
 from shared.outcomes import Refusal
 
 _LONGEST = 3600  # seconds; no pause is believed for longer
-_OF_A_CLIENT = frozenset({Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS})
+_TOO_MANY = frozenset({Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS, Refusal.BUDGET_SPENT})
 
 # The message of each refusal, and its `Retry-After` in seconds if nothing better is known.
 _MESSAGES = {
@@ -21,6 +21,8 @@ _MESSAGES = {
     Refusal.QUEUE_FULL: ("Too many refreshes are queued.", 5),
     Refusal.SUSPENDED: ("Refreshing is paused by an operator.", 60),
     Refusal.FAILING: ("GitHub could not be read: ", 1),
+    # It begins with GitHub's words, by which clients know that a limit was met.
+    Refusal.BUDGET_SPENT: ("API rate limit exceeded for this cache: ", 1),
     Refusal.STORE_AWAY: ("The cache's store cannot be reached.", 1),
 }
 
@@ -35,6 +37,6 @@ def refused(refusal: Refusal, seconds: float = 0.0, reason: str = "") -> ApiErro
     """
     message, usual = _MESSAGES[refusal]
     retry_after = max(ceil(min(seconds, _LONGEST)), usual)
-    if refusal in _OF_A_CLIENT:
-        return TooMany(message, retry_after=retry_after, refusal=refusal)
+    if refusal in _TOO_MANY:
+        return TooMany(message + reason, retry_after=retry_after, refusal=refusal)
     return Unavailable(message + reason, retry_after=retry_after, refusal=refusal)

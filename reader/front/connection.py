@@ -11,7 +11,7 @@ from typing import cast
 from reader.errors import ApiError
 from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
 from reader.front.gunicorn_protocol import GunicornProtocol
-from reader.front.rendered_responses import Found, RenderedResponses, render
+from reader.front.rendered_responses import AGAIN, Found, RenderedResponses, render
 from reader.front.request_head import MAX_HEAD
 from reader.front.worker_interface import WorkerInterface
 from reader.response.respond import refuse
@@ -184,7 +184,7 @@ class FrontConnection(asyncio.Protocol):
             head, _, rest = head.partition(_END)
             head, closes = head + b"\r\nConnection: close" + _END + rest, True
         request_id = request_id or self._new_id()
-        head = b"".join((start, request_id, head))
+        head = b"".join((start, request_id, AGAIN, request_id, head))
         if body:
             self._transport.writelines((head, body))
         else:
@@ -256,7 +256,7 @@ class FrontConnection(asyncio.Protocol):
             closes=True,
         )
         counter.count(0.0)
-        self._transport.write(serialized.start + self._new_id() + serialized.head)
+        self._transport.write(serialized.head_with(self._new_id()))
         self.close()
 
     def _untaken_bytes(self) -> int:

@@ -16,11 +16,12 @@ from reader.cache.mounted_entries import MountedEntries
 from reader.errors import ApiError
 from reader.front.request_head import ParsedRequest, normalize, parse
 from reader.response.client_url import Address, Peer
+from reader.response.rate_limits import RateLimits
 from reader.response.respond import respond
 from reader.response.response import CACHE_NAME, HttpResponse, RequestFields
 from reader.response.target import Target, parse_target
 from reader.telemetry.counters import Counter, LocalCounters
-from reader.telemetry.request_ids import HEADER
+from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
 from shared.entry import Entry
 from shared.outcomes import Served
 from shared.resources.catalogue import Catalogue
@@ -32,16 +33,18 @@ _MAX_REQUESTS = 2048  # that are remembered, each of at most this many bytes:
 _MAX_REMEMBERED = 2048
 _MAX_RESPONSES = 2048
 _MAX_CUT_BYTES = 32 * 1024 * 1024  # of pages and views, which are copies; whole bodies are not
+# Between the two fields that have the id of the request.
+AGAIN = f"\r\n{GITHUB_HEADER}: ".encode()
 # Up to this size, one write of head and body is cheaper than two.
 _JOINED = 8 * 1024  # bytes
 
 
 class SerializedResponse(NamedTuple):
-    """A response as it is written: `start`, the request's id, `head`, `body`.
+    """A response as it is written: `head_with` the request's id, then `body`.
 
     Args:
         start: the status line, and the name of the field `X-Request-Id`.
-        head: the end of that field, all other fields, and a small body.
+        head: the end of `X-GitHub-Request-Id`, all other fields, and a small body.
         body: a large body; empty if there is none.
         closes: whether it announces the end of the connection.
         counter: counts it.
@@ -52,6 +55,10 @@ class SerializedResponse(NamedTuple):
     body: bytes
     closes: bool
     counter: Counter
+
+    def head_with(self, request_id: bytes) -> bytes:
+        """All in front of a large body."""
+        return b"".join((self.start, request_id, AGAIN, request_id, self.head))
 
 
 # A response, and the id of the request; None if the connection has to make a new one.
@@ -67,13 +74,27 @@ class _Rendered(NamedTuple):
     serialized: SerializedResponse
 
 
-class RenderedResponses:
-    """The responses of one process for connections that reached it in the same way.
+class Sources(NamedTuple):
+    """What the responses of a process are made of.
 
     Args:
         catalogue: of the resources that a target can name.
         lookup: finds entries in the local cache, whose changes end the use of rendered responses.
         mounts: the entries as they are served under the mount.
+        limits: that responses tell clients of.
+    """
+
+    catalogue: Catalogue
+    lookup: Lookup
+    mounts: MountedEntries
+    limits: RateLimits
+
+
+class RenderedResponses:
+    """The responses of one process for connections that reached it in the same way.
+
+    Args:
+        sources: what responses are made of.
         clock: returns Unix time in seconds.
         local_counters: of the thread that sends the responses.
         new_id: makes an id for a request that came without one.
@@ -82,9 +103,7 @@ class RenderedResponses:
 
     def __init__(
         self,
-        catalogue: Catalogue,
-        lookup: Lookup,
-        mounts: MountedEntries,
+        sources: Sources,
         *,
         clock: Callable[[], float],
         local_counters: LocalCounters,
@@ -92,9 +111,11 @@ class RenderedResponses:
         peer: Peer,
     ) -> None:
         self._catalogue = catalogue
-        self._lookup = lookup
-        self._local = lookup.local
-        self._mounts = mounts
+        self._catalogue = sources.catalogue
+        self._lookup = sources.lookup
+        self._local = sources.lookup.local
+        self._mounts = sources.mounts
+        self._limits = sources.limits
         self._clock = clock
         self._counters = local_counters
         self._new_id = new_id
@@ -241,7 +262,8 @@ class RenderedResponses:
             if_none_match=parsed.if_none_match,
             if_modified_since=parsed.if_modified_since,
         )
-        sent, labels = respond(target, entry, fields, served=Served.LOCAL, now=now)
+        limits = self._limits.fields(target.resource.path)
+        sent, labels = respond(target, entry, fields, served=Served.LOCAL, now=now, limits=limits)
         counter = self._counters.of(labels)
         return render(sent, counter, now=now, is_head=parsed.is_head, closes=parsed.closes)
 

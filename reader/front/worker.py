@@ -13,7 +13,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 from reader.front.connection import FrontConnection
 from reader.front.connection_limits import ConnectionLimits
 from reader.front.gunicorn_protocol import use_for_connections
-from reader.front.rendered_responses import RenderedResponses
+from reader.front.rendered_responses import RenderedResponses, Sources
 from reader.process import Components, ReaderProcess
 from reader.response.client_url import Peer, is_trusted
 from reader.telemetry.counters import LocalCounters
@@ -90,9 +90,12 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
         responses = self._responses.get(way)
         if responses is None:
             responses = self._responses[way] = RenderedResponses(
-                self._process.catalogue,
-                self._components.lookup,
-                self._components.mounts,
+                Sources(
+                    self._process.catalogue,
+                    self._components.lookup,
+                    self._components.mounts,
+                    self._components.limits,
+                ),
                 clock=self.clock,
                 local_counters=self.local_counters,
                 new_id=self.telemetry.ids.new,

@@ -3,7 +3,8 @@
 A pure function: both send exactly what it returns, so a hit is the same from either.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reader.errors import ApiError
@@ -14,6 +15,8 @@ from reader.telemetry.counters import RequestLabels
 from shared.entry import Entry
 from shared.github_form import DOCUMENTATION, github_error
 from shared.outcomes import Served
+
+_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 
 class LabelledResponse(NamedTuple):
@@ -31,6 +34,7 @@ def respond(
     served: Served,
     now: float,
     rewrite: Callable[[Representation], Representation] | None = None,
+    limits: Mapping[str, str] = _NO_FIELDS,
 ) -> LabelledResponse:
     """The response to a request for content.
 
@@ -41,6 +45,7 @@ def respond(
         served: where the entry was found.
         now: Unix time in seconds.
         rewrite: applied to the representation; None if there is nothing to change.
+        limits: the `X-RateLimit-*` fields.
 
     Raises:
         ApiError: the entry lacks what the target names; `refuse` makes the response.
@@ -49,11 +54,14 @@ def respond(
     if rewrite is not None:
         representation = rewrite(representation)
     response = to_response(representation, fields, target.fields, served=served, now=now)
+    response.headers.update(limits)
     is_stale = not entry.metadata.is_fresh(now)
     return LabelledResponse(response, target.labels(served, response.status, is_stale=is_stale))
 
 
-def refuse(error: ApiError, *, base: str | None = None) -> HttpResponse:
+def refuse(
+    error: ApiError, *, base: str | None = None, limits: Mapping[str, str] = _NO_FIELDS
+) -> HttpResponse:
     """The response to a request that fails, in GitHub's form, whichever layer refuses it.
 
     The front, the ASGI application and Flask make all their error responses here.
@@ -62,8 +70,9 @@ def refuse(error: ApiError, *, base: str | None = None) -> HttpResponse:
         error: why it fails.
         base: URL below which our own pages are, at the address that the client used; None if that
             is not known: then GitHub's documentation is named instead of ours.
+        limits: the `X-RateLimit-*` fields.
     """
     is_ours = base is not None and error.documentation is not None
     documentation = f"{base}{error.documentation}" if is_ours else DOCUMENTATION
     body = github_error(error.status, error.message, documentation)
-    return json_response(body, status=error.status, headers=error.headers)
+    return json_response(body, status=error.status, headers={**error.headers, **limits})

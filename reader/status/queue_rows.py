@@ -33,6 +33,7 @@ _REFUSALS = {
     Refusal.QUEUE_FULL: (503, "QUEUE_MAX refreshes are queued"),
     Refusal.SUSPENDED: (503, "an operator has paused refreshing"),
     Refusal.FAILING: (503, "GitHub failed, and the next try comes after MISS_WAIT"),
+    Refusal.BUDGET_SPENT: (429, "GitHub's rate limit is spent, and resets after MISS_WAIT"),
     Refusal.STORE_AWAY: (503, "Redis did not respond"),
 }
 

@@ -31,6 +31,8 @@ class Route(StrEnum):
     STATUS_ACTION = "/status/{action}"
     WEBHOOK = "/webhooks/github"
     OPENAPI = "/openapi.json"
+    OPERATIONS = "/operations"
+    RATE_LIMIT = "/rate_limit"
     OTHER = "other"
 
 

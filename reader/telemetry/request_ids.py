@@ -1,10 +1,14 @@
-"""`X-Request-Id`: the id of a request in its response, in logs, and in the refresh it causes."""
+"""`X-Request-Id`: the id of a request in its response, in logs, and in the refresh it causes.
+
+`X-GitHub-Request-Id` has the same value: GitHub's clients show it to their users.
+"""
 
 from collections.abc import Callable
 from itertools import chain, count
 from threading import Lock
 
 HEADER = "X-Request-Id"
+GITHUB_HEADER = "X-GitHub-Request-Id"
 # An id that a client or a load balancer sends is used if it is a word of limited length: it goes
 # into headers, logs and jobs.
 _SANE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=:@-"

@@ -3,7 +3,7 @@
 from flask import Flask, Response, g, request
 
 from reader.telemetry.counters import RequestLabels, Route
-from reader.telemetry.request_ids import HEADER
+from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
 from reader.web.request import client, header, process, target
 
 # The routes whose rule in Flask is spelled like their label.
@@ -11,6 +11,7 @@ _OWN_ROUTES = frozenset(
     {
         *(Route.HEALTHCHECK, Route.LIVEZ, Route.METRICS, Route.WEBHOOK),
         *(Route.STATUS, Route.STATUS_JSON, Route.OPENAPI),
+        *(Route.OPERATIONS, Route.RATE_LIMIT),
     }
 )
 
@@ -37,7 +38,7 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    response.headers[HEADER] = g.request_id
+    response.headers[HEADER] = response.headers[GITHUB_HEADER] = g.request_id
     labels = g.get("labels") or RequestLabels.without_content(_route(), response.status_code)
     process().start().telemetry.end(g.request, labels)
     return response

@@ -72,7 +72,15 @@ ELSEWHERE = {
     "another authority": request(f"http://{EVIL}{PAGE}"),
     "HEAD": request(PAGE, method="HEAD", Host=EVIL, Connection="close"),
 }  # fmt: skip
-MOMENTARY = {"date", "server", "connection", "age", "x-request-id", "transfer-encoding"}
+MOMENTARY = {
+    "date",
+    "server",
+    "connection",
+    "age",
+    "x-request-id",
+    "x-github-request-id",
+    "transfer-encoding",
+}
 # Everything that a refresher says to GitHub.
 SAID = {
     *("host", "accept", "accept-encoding", "connection", "user-agent", "x-github-api-version"),

@@ -23,7 +23,7 @@ from reader.response.response import CORS_HEADERS
 from scripts.embedded_redis import free_port
 from shared.entry import Entry
 from shared.measures import Measure
-from shared.outcomes import Refusal
+from shared.outcomes import FailureKind, Refusal
 from shared.queueing import QUEUE, REQUEST_ID
 from shared.time_bounds import LONGEST_PAUSE
 from tests.builders import (
@@ -55,6 +55,8 @@ HELD: dict[str, Entry] = {
     **{f"/orgs/{org}/members": make_list_entry(95, **FRESH) for org in CATALOGUE.orgs},
     **{f"/orgs/{org}/repos": make_ranked_entry(STARS, **FRESH) for org in CATALOGUE.orgs},
 }  # fmt: skip
+LIMITS = {f"X-RateLimit-{name}" for name in ("Limit", "Remaining", "Used", "Reset", "Resource")}
+IDS = {"X-Request-Id", "X-GitHub-Request-Id"}
 LINKED = make_entry(b"[]", links=(("next", "page=2"),), **FRESH)
 
 
@@ -124,8 +126,8 @@ def test_what_is_tracked_is_served(warm: FlaskClient) -> None:
         assert (response.status_code, response.data) == (200, entry.body)
         assert set(response.headers.keys()) == {
             "ETag", "Vary", "Cache-Control", "Age", "Last-Modified", "Cache-Status", "Content-Type",
-            "Content-Length", "X-Request-Id", "X-Content-Type-Options", "X-GitHub-Media-Type",
-            "X-GitHub-Api-Version-Selected", *CORS_HEADERS,
+            "Content-Length", "X-Request-Id", "X-GitHub-Request-Id", "X-Content-Type-Options",
+            "X-GitHub-Media-Type", "X-GitHub-Api-Version-Selected", *LIMITS, *CORS_HEADERS,
         }  # fmt: skip
 
 
@@ -362,9 +364,80 @@ def test_head_is_get_without_the_body(warm: FlaskClient, path: str, status: int)
     get, head = warm.get(path), warm.head(path)
     assert get.status_code == head.status_code == status
     assert head.data == b""
-    assert {name: value for name, value in head.headers if name != "X-Request-Id"} == {
-        name: value for name, value in get.headers if name != "X-Request-Id"
+    assert {name: value for name, value in head.headers if name not in IDS} == {
+        name: value for name, value in get.headers if name not in IDS
     }
+
+
+# What is left of GitHub's limits.
+
+
+def test_what_is_left_is_told_in_githubs_form(warm: FlaskClient) -> None:
+    response = warm.get("/rate_limit")
+    assert (response.status_code, response.headers["Cache-Control"]) == (200, "no-store")
+    said = response.json
+    assert said is not None
+    assert said["rate"] == said["resources"]["core"]
+    assert {"core", "search"} <= said["resources"].keys()
+    for name, limit in said["resources"].items():
+        assert limit.keys() == {"limit", "used", "remaining", "reset"}, name
+        assert 1 <= limit["remaining"] == limit["limit"] - limit["used"]
+        assert NOW < limit["reset"] <= NOW + 3600
+    mounted = warm.get("/api/v3/rate_limit")
+    assert (mounted.json, said["rate"]["limit"]) == (said, 60)
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "resource"),
+    [
+        ("/orgs/Netflix", 200, "core"),
+        ("/users/mona", 200, "core"),
+        ("/rate_limit", 200, "core"),
+        ("/nothing", 404, "core"),
+        ("/user", 401, "core"),
+        ("/search/code", 403, "code_search"),
+        ("/search/users?q=x", 503, "search"),
+        ("/api/v3/search/users?q=x", 503, "search"),
+        ("/view/top/0/stars", 400, "core"),
+    ],
+)
+def test_each_response_says_it_and_never_that_nothing_is_left(
+    warm: FlaskClient, target: str, status: int, resource: str
+) -> None:
+    response = warm.get(target)
+    assert response.status_code == status
+    said = {name: response.headers[name] for name in LIMITS}
+    assert said["X-RateLimit-Resource"] == resource
+    assert int(said["X-RateLimit-Remaining"]) >= 1
+
+
+def test_a_304_says_it_too(warm: FlaskClient) -> None:
+    tag = warm.get("/orgs/Netflix").headers["ETag"]
+    response = warm.get("/orgs/Netflix", headers={"If-None-Match": tag})
+    assert response.status_code == 304
+    assert set(response.headers.keys()) >= LIMITS
+
+
+def test_only_a_refusal_for_want_of_budget_says_that_nothing_is_left(
+    make_app: MakeApp, redis: Redis
+) -> None:
+    now = make_app().extensions["process"].clock()
+    spent = make_failure(
+        kind=FailureKind.RATE_LIMITED, reason="GitHub's rate limit is spent", at=now, since=now,
+        retry_at=now + 900,
+    )  # fmt: skip
+    store_failure(redis, on_demand("/users/mona"), spent)
+    client = make_app(miss_wait=10).test_client()
+    response = client.get("/users/mona")
+    assert_error(
+        response, 429, "API rate limit exceeded for this cache: GitHub's rate limit is spent"
+    )
+    wait = int(response.headers["Retry-After"])
+    assert 890 <= wait <= 900
+    assert response.headers["X-RateLimit-Remaining"] == "0"
+    assert response.headers["X-RateLimit-Used"] == response.headers["X-RateLimit-Limit"]
+    assert abs(int(response.headers["X-RateLimit-Reset"]) - (now + 900)) <= 3
+    assert int(client.get("/rate_limit").headers["X-RateLimit-Remaining"]) >= 1
 
 
 # What comes from Redis, or does not come.
@@ -479,7 +552,8 @@ class TestRequestIds:
     ) -> None:
         answered = raw(warm, target, method=method, headers={"X-Request-Id": "abc-123"})
         assert answered.status_code == int(counted[-1])
-        assert answered.headers.getlist("X-Request-Id") == ["abc-123"]
+        for name in IDS:  # GitHub's clients show the second one
+            assert answered.headers.getlist(name) == ["abc-123"]
 
     @pytest.mark.parametrize("target", ["/orgs/Netflix", "/user", "/livez"])
     @pytest.mark.parametrize("odd", ["two words", "x" * 129, "<script>", "caf\xe9", "", "a,b"])

@@ -18,7 +18,7 @@ from reader.cache.waiters import Waiter, Waiters
 from reader.errors import ApiError, TooMany, Unavailable
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry
-from shared.outcomes import Refusal, Served
+from shared.outcomes import FailureKind, Refusal, Served
 from shared.queueing import QUEUE, REQUEST_ID, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.scripts import Batch
@@ -474,6 +474,12 @@ def failing(redis: Redis) -> Bench:
     return Bench(redis)
 
 
+def budget_spent(redis: Redis) -> Bench:
+    spent = make_failure(kind=FailureKind.RATE_LIMITED, retry_at=NOW + PATIENCE + 29.5)
+    store_failure(redis, USER, spent)
+    return Bench(redis)
+
+
 def store_away(redis: Redis) -> Bench:
     return Bench(absent_redis())
 
@@ -502,6 +508,7 @@ REFUSALS = {
     Refusal.QUEUE_FULL: Refused(queue_full, 503, "5"),
     Refusal.SUSPENDED: Refused(suspended, 503, "60"),
     Refusal.FAILING: Refused(failing, 503, "60"),
+    Refusal.BUDGET_SPENT: Refused(budget_spent, 429, "60"),
     Refusal.STORE_AWAY: Refused(store_away, 503, "1"),
 }
 

@@ -14,10 +14,12 @@ from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
 from reader.app import create_app
 from reader.cache.mounted_entries import MountedEntries
 from reader.cache.subscriber import Subscriber
+from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.snapshot import FleetWatch
-from reader.front.rendered_responses import RenderedResponses, SerializedResponse
+from reader.front.rendered_responses import RenderedResponses, SerializedResponse, Sources
 from reader.process import Components, ReaderProcess
 from reader.response.client_url import Peer
+from reader.response.rate_limits import RateLimits
 from reader.response.rewriting import Rewriting, origins_of
 from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
@@ -106,9 +108,12 @@ class Reader:
     def responses(self, *, scheme: str = "http", trusted: bool = False) -> RenderedResponses:
         """The front's answers, of what this process holds."""
         return RenderedResponses(
-            self.process.catalogue,
-            self.bench.lookup,
-            self.process.still.mounts,
+            Sources(
+                self.process.catalogue,
+                self.bench.lookup,
+                self.process.still.mounts,
+                self.process.still.limits,
+            ),
             clock=self.bench.clock,
             local_counters=LocalCounters(),
             new_id=lambda: b"an-id",
@@ -124,6 +129,7 @@ class StillProcess(ReaderProcess):
         super().__init__(settings, own_clock=own, stopwatch=bench.stopwatch)
         redis, queue = bench.redis, RefreshQueue(bench.redis, QueueLimits(queued=10))
         self.is_stopped = False
+        limits = RateLimits(reserve=settings.budget_reserve, clock=bench.clock)
         self.still = Components(
             pid=os.getpid(),
             redis=redis,
@@ -141,6 +147,7 @@ class StillProcess(ReaderProcess):
             reporter=bench.reporter,
             webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets),
             fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
+            budget_watch=BudgetWatch(redis, limits, clock=bench.clock),
         )
 
     def start(self) -> Components:
@@ -178,7 +185,7 @@ class Sent:
         return dict(self.fields).get(name)
 
 
-_OF_THE_SERVER = frozenset({"connection", "date", "server", "x-request-id"})
+_OF_THE_SERVER = frozenset({"connection", "date", "server", "x-request-id", "x-github-request-id"})
 
 
 def without_the_servers(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -189,7 +196,7 @@ def without_the_servers(fields: Sequence[tuple[str, str]]) -> list[tuple[str, st
 
 def head_of(serialized: SerializedResponse) -> bytes:
     """The head of a rendered answer as it is sent, with a small body behind it."""
-    return serialized.start + b"an-id" + serialized.head
+    return serialized.head_with(b"an-id")
 
 
 def fields_of(serialized: SerializedResponse) -> list[tuple[str, str]]:
