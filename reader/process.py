@@ -181,11 +181,7 @@ class ReaderProcess:
             queue=queue,
             local=local,
             lookup=lookup,
-            mounts=MountedEntries(
-                Rewriting(origins_of(settings.github_api_url)),
-                max_bytes=settings.local_max_bytes,
-                clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
-            ),
+            mounts=self._make_mounts(),
             synchronizer=synchronizer,
             subscriber=Subscriber(redis, catalogue=catalogue, synchronizer=synchronizer),
             telemetry=telemetry,
@@ -193,6 +189,13 @@ class ReaderProcess:
             webhooks=Webhooks(redis, queue, catalogue, settings.webhook_secrets),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
             budget_watch=self._make_budget_watch(redis),
+        )
+
+    def _make_mounts(self) -> MountedEntries:
+        return MountedEntries(
+            Rewriting(origins_of(self.settings.github_api_url)),
+            max_bytes=self.settings.local_max_bytes,
+            clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
         )
 
     def _make_budget_watch(self, redis: Redis) -> BudgetWatch:

@@ -13,7 +13,7 @@ from reader.cache.refusals import refused
 from reader.cache.single_flight import SingleFlight
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiter, Waiters
-from reader.errors import ApiError, Unavailable
+from reader.errors import ApiError
 from shared.clock import Clock
 from shared.entry import Entry
 from shared.outcomes import FailureKind, Refusal, Served
@@ -23,6 +23,8 @@ from shared.resources.resource import Resource
 
 # Seconds between two reads of Redis while waiting: needed only if an announcement was lost.
 _POLL = 1.0
+# These do not say that GitHub cannot be asked.
+_OF_THE_CLIENT = frozenset({Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS})
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Lookup:
         limits: WaitLimits,
         clock: Clock,
     ) -> None:
-        self.local = self._local = local
+        self._local = local
         self._store = store
         self._synchronizer = synchronizer
         self._waiters = waiters
@@ -133,9 +135,9 @@ class Lookup:
             return Found(entry, Served.LOCAL)
         try:
             return self._miss(resource, requester)
-        except Unavailable:
+        except ApiError as error:
             outlived = self._local.peek(resource)
-            if outlived is None:
+            if outlived is None or error.refusal in _OF_THE_CLIENT:
                 raise
             return Found(outlived.entry, Served.LOCAL)
 

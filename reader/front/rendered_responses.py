@@ -110,7 +110,6 @@ class RenderedResponses:
         new_id: Callable[[], bytes],
         peer: Peer,
     ) -> None:
-        self._catalogue = catalogue
         self._catalogue = sources.catalogue
         self._lookup = sources.lookup
         self._local = sources.lookup.local

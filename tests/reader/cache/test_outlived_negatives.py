@@ -12,7 +12,7 @@ from reader.cache.lookup import Found
 from reader.cache.refresh_requests import Requester
 from reader.errors import TooMany, Unavailable
 from shared.entry import Entry
-from shared.outcomes import Refusal, Served
+from shared.outcomes import FailureKind, Refusal, Served
 from shared.queue_order import Lane, Priority
 from shared.queueing import QueueLimits
 from shared.redis import keys
@@ -137,6 +137,12 @@ class TestIsServedNevertheless:
     def test_while_github_fails_for_longer_than_the_wait(self, bench: Bench) -> None:
         store_entry(bench.redis, GHOST, OUTLIVED)
         store_failure(bench.redis, GHOST, make_failure(retry_at=NOW + 2 * PATIENCE))
+        assert self.served(bench).body == OUTLIVED.body
+
+    def test_while_githubs_rate_limit_is_spent(self, bench: Bench) -> None:
+        store_entry(bench.redis, GHOST, OUTLIVED)
+        spent = make_failure(kind=FailureKind.RATE_LIMITED, retry_at=NOW + 2 * PATIENCE)
+        store_failure(bench.redis, GHOST, spent)
         assert self.served(bench).body == OUTLIVED.body
 
     def test_if_nothing_comes_within_the_wait(self, redis: Redis) -> None:
