@@ -74,7 +74,7 @@ class CommandContext:
         Raises:
             click.ClickException: this cache does not serve it.
         """
-        found = self.catalogue.named(path)
+        found = self.catalogue.written(path)
         if found is None:
             hint = "README lists what is served" if path.startswith("/") else "paths begin with /"
             raise click.ClickException(f"{path!r} is not served by this cache: {hint}.")

@@ -40,7 +40,7 @@ def negotiated(resource: Resource, *, accept: str | None, version: str | None) -
     if accept is None and version is None:
         return resource
     media = JSON if accept is None else _media(resource.operation, accept)
-    found = resource.represented(media=media, version=_version(version))
+    found = resource.represented(media=media, version=_version(version) or resource.api_version)
     assert found is not None
     return found
 

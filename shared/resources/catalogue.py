@@ -80,12 +80,12 @@ class Catalogue:
             query,
             kind=kind,
             include_private=self.include_private,
-            own_version=self.api_version,
+            version="" if self.api_version == UNNAMED else self.api_version,
         )
 
     @cached_property
-    def _by_folded_name(self) -> dict[str, Resource]:
-        return {resource.name.lower(): resource for resource in self.tracked}
+    def _by_folded_path(self) -> dict[str, Resource]:
+        return {resource.path.lower(): resource for resource in self.tracked}
 
     def org(self, name: str) -> str | None:
         """The tracked organisation of that name, in the settings' spelling; None for others."""
@@ -106,7 +106,7 @@ class Catalogue:
             return None
         canonical = path_from(segments)
         if not asked:
-            tracked = self._by_folded_name.get(canonical.lower())
+            tracked = self._by_folded_path.get(canonical.lower())
             if tracked is not None:
                 return tracked
         if not self._owners.admit(operation, segments, asked):
@@ -123,10 +123,18 @@ class Catalogue:
         return Owners.of(self.on_demand_owners, self.orgs)
 
     def named(self, name: str) -> Resource | None:
-        """The resource whose `Resource.name` this is: the way back from a job's argument."""
+        """The resource whose `Resource.name` this is: the way back from a job's argument.
+
+        The name alone decides the version, so that any process can refresh what another one names.
+        """
         target, _, unusual = name.partition("#")
         path, _, query = target.partition("?")
         found, parts = self.find(path, query), dict(parse_qsl(unusual))
-        if found is None or not unusual:
-            return found
+        if found is None:
+            return None
         return found.represented(media=parts.get("media", ""), version=parts.get("version", ""))
+
+    def written(self, text: str) -> Resource | None:
+        """The resource that a person means: as a name, or as a client would request it."""
+        path, _, query = text.partition("?")
+        return self.named(text) if "#" in text else self.find(path, query)

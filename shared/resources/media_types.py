@@ -64,10 +64,12 @@ _SEARCHES = frozenset(
     }
 )
 _RAW = _FILES | {"git/get-blob", "gitignore/get-template"}
+# `raw` and `html` without `+json`: GitHub repeats it in `Content-Type`, and some clients parse each
+# body whose type contains "json" (Octokit.rb).
 _ROWS = (
-    (MediaType("raw", "application/vnd.github.raw+json", is_json=False), _RAW),
+    (MediaType("raw", "application/vnd.github.raw", is_json=False), _RAW),
     (
-        MediaType("html", "application/vnd.github.html+json", is_json=False, is_rendered=True),
+        MediaType("html", "application/vnd.github.html", is_json=False, is_rendered=True),
         _FILES,
     ),
     (

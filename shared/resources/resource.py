@@ -24,8 +24,7 @@ class Resource:
         kind: its row in the table of kinds.
         include_private: private repositories, and what lies below them, are admitted.
         media: name of the media type, a row of `shared.resources.media_types`; empty for JSON.
-        version: of GitHub's API; empty for the process's own.
-        own_version: `GITHUB_API_VERSION` of the process.
+        version: of GitHub's API; empty for the one that GitHub sends unless a client names another.
     """
 
     path: str
@@ -34,7 +33,6 @@ class Resource:
     include_private: bool = False
     media: str = ""
     version: str = ""
-    own_version: str = UNNAMED
 
     @cached_property
     def name(self) -> str:
@@ -50,7 +48,7 @@ class Resource:
     @property
     def api_version(self) -> str:
         """The version of GitHub's API in which it is requested."""
-        return self.version or self.own_version
+        return self.version or UNNAMED
 
     @cached_property
     def media_type(self) -> MediaType:
@@ -98,15 +96,20 @@ class Resource:
         return self.operation is not None and self.operation.admits(self.query)
 
     def represented(self, *, media: str, version: str) -> "Resource | None":
-        """The same resource in another representation; None if GitHub documents none such.
+        """The same resource in another representation; None if GitHub has none such.
+
+        Another version of a tracked resource is kept on demand.
 
         Args:
             media: name of the media type; empty for JSON.
-            version: of GitHub's API; empty for the process's own.
+            version: of GitHub's API; empty for the one that `version` of a resource may omit.
         """
         known = {"", *media_types_of(self.operation)}
         if media not in known or version not in {"", *SUPPORTED}:
             return None
-        other = "" if version == self.own_version else version
-        kind = self.kind.on_demand if other and self.tracked else self.kind
-        return replace(self, media=media, version=other, kind=kind)
+        version = "" if version == UNNAMED else version
+        if (media, version) == (self.media, self.version):
+            return self
+        is_other = version != self.version and self.tracked
+        kind = self.kind.on_demand if is_other else self.kind
+        return replace(self, media=media, version=version, kind=kind)

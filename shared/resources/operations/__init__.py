@@ -26,6 +26,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
+from shared.resources.operations.shapes import REFS
 from shared.resources.operations.templates import Templates
 from shared.resources.resource_name import segments_of, split_at_slashes
 
@@ -39,6 +40,20 @@ _BY_NUMBER = {
     "/repos/{owner}/{repo}": "/repositories/{repository_id}",
     "/orgs/{org}": "/organizations/{organization_id}",
     "/users/{username}": "/user/{account_id}",
+}
+# Paths in bodies of GitHub's (`git_refs_url`, `statuses_url`, the `url` of a ref) that it no longer
+# documents: each with the documented path whose decision it shares, and the id of its shape.
+_FORMER = {
+    "/repos/{owner}/{repo}/git/refs": (
+        "/repos/{owner}/{repo}/git/matching-refs/{ref}",
+        "git/list-matching-refs",
+    ),
+    # One ref, or all whose names begin so: its shape is `shapes.REFS`.
+    "/repos/{owner}/{repo}/git/refs/{ref}": ("/repos/{owner}/{repo}/git/ref/{ref}", REFS),
+    "/repos/{owner}/{repo}/statuses/{ref}": (
+        "/repos/{owner}/{repo}/commits/{ref}/statuses",
+        "repos/list-commit-statuses-for-ref",
+    ),
 }
 
 
@@ -192,8 +207,13 @@ def _operation(line: str) -> Operation:
 
 @cache
 def _templates() -> Templates[Operation]:
-    numbered = filter(None, map(_by_number, operations()))
-    return Templates((operation.path, operation) for operation in (*operations(), *numbered))
+    documented = {operation.path: operation for operation in operations()}
+    former = [
+        replace(documented[like], path=path, id=name) for path, (like, name) in _FORMER.items()
+    ]
+    known = [*operations(), *former]
+    numbered = filter(None, map(_by_number, known))
+    return Templates((operation.path, operation) for operation in (*known, *numbered))
 
 
 def _by_number(operation: Operation) -> Operation | None:

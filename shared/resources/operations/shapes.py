@@ -58,6 +58,9 @@ class Shape:
         return frozenset(key for key, shape in (self.members or {}).items() if shape.is_null)
 
 
+# The id of an operation that GitHub does not describe: one ref, or a list of refs.
+REFS = "git/refs"
+
 SCALAR = Shape()
 FREE = Shape(is_free=True)
 NULL = Shape(is_null=True)
@@ -124,4 +127,6 @@ def shapes_from(content: dict[str, Any]) -> Shapes:
         return Shape(members, others, items)
 
     operations = {operation: shape_of(one) for operation, one in content["operations"].items()}
+    ref = operations.get("git/get-ref", SCALAR)
+    operations[REFS] = replace(ref, items=ref)
     return Shapes(operations, tuple(content.get("withheld", ())))

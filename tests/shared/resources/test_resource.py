@@ -255,3 +255,19 @@ def test_another_catalogue_tracks_other_things() -> None:
     other = Catalogue(("acme",))
     assert other.find("/orgs/Netflix") == Resource("/orgs/netflix")
     assert other.find("/orgs/ACME") == Resource("/orgs/acme", kind=ORGANISATION)
+
+
+def test_a_name_alone_decides_the_version_whatever_the_settings_say() -> None:
+    older, newer = Catalogue(("Netflix",)), Catalogue(("Netflix",), api_version="2026-03-10")
+    for name in ("/users/a", "/users/a#version=2026-03-10", "/orgs/Netflix/repos"):
+        one, other = older.named(name), newer.named(name)
+        assert one is not None
+        assert other is not None
+        assert one.name == other.name == name
+    assert newer.find("/users/a") == newer.named("/users/a#version=2026-03-10")
+    tracked = newer.find("/orgs/Netflix/repos")
+    assert tracked is not None
+    assert tracked.tracked
+    assert newer.named(tracked.name) == tracked
+    assert newer.written("/orgs/Netflix/repos") == tracked
+    assert newer.written("/users/a#media=raw") is None
