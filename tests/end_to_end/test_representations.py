@@ -1,6 +1,7 @@
 """Names, media types and API versions: an answer is GitHub's own for the same request."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,6 @@ import requests
 
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
-from tests.waiting import eventually
 
 REPO = "/repos/Netflix/Hystrix"
 # Media types of an issue that are sent as JSON; the cache does not tell them apart.
@@ -200,9 +200,15 @@ def test_a_number_names_the_same_as_a_name(
     assert reader.get(path).json() == reader.get(by_name).json()
 
 
-def test_the_default_version_is_a_setting(fleet: Fleet, origin: FakeGitHubProcess) -> None:
-    fleet.worker(GITHUB_API_VERSION="2026-03-10")
-    newer = fleet.healthy_reader(GITHUB_API_VERSION="2026-03-10")
-    expected = ask_github(origin, "/orgs/Netflix", NEWER).json()
-    eventually(lambda: newer.get("/orgs/Netflix").json() == expected, within=10)
-    assert newer.get("/view/top/3/stars").ok
+def test_the_default_version_is_a_setting(tmp_path: Path, origin: FakeGitHubProcess) -> None:
+    with Fleet(tmp_path, origin.url, GITHUB_API_VERSION="2026-03-10") as newer:
+        newer.worker()
+        reader = newer.healthy_reader()
+        assert (
+            reader.get("/orgs/Netflix").json() == ask_github(origin, "/orgs/Netflix", NEWER).json()
+        )
+        assert reader.get("/view/top/3/stars").ok
+        former = {"X-GitHub-Api-Version": "2022-11-28"}
+        assert_public(
+            reader.get(REPO, headers=former).json(), ask_github(origin, REPO, former).json()
+        )
