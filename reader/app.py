@@ -9,6 +9,7 @@ from reader.bodies.wanted_bodies import FORM_MAX_BYTES, POSTED_TO
 from reader.cli.commands import cache
 from reader.cli.help import settings_for_help
 from reader.errors import ApiError, BadRequest
+from reader.operations.routes import operations_routes
 from reader.process import ReaderProcess
 from reader.response.refused_paths import refused_method
 from reader.response.respond import refuse
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None, *, process: ReaderProcess | Non
     app.extensions["process"] = process
     add_request_hooks(app)
     register_status(app)
+    app.register_blueprint(operations_routes)
     app.register_blueprint(routes)
     app.cli.add_command(cache)
     app.wsgi_app = Mounted(app.wsgi_app)  # type: ignore[method-assign]
