@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 import requests
 
-from reader.errors import ApiError, BadRequest
+from reader.errors import ApiError, BadRequest, Forbidden, UnsupportedMediaType
 from reader.response.client_url import Address, path_of
+from reader.response.negotiation import negotiated
 from reader.response.representation import whole
 from reader.response.response import RequestFields, to_response
 from reader.response.target import parse_target
@@ -18,12 +19,15 @@ from refresher.content.items import decode, elements
 from refresher.errors import OriginError
 from refresher.github.client import links_in
 from refresher.github.rate_limit_headers import asked_pause, clock_offset
+from shared.api_versions import SUPPORTED
 from shared.entry import entry_from
 from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.outcomes import Served
 from shared.redis.announcements import parse
 from shared.refresh_report import RefreshReport
+from shared.resources.media_types import media_types_of
+from shared.resources.operations import Decision, operation_at
 from shared.resources.resource import Resource
 from shared.resources.resource_name import MAX_NAME_BYTES
 from tests.builders import CATALOGUE, NOW, compressed, make_entry
@@ -43,7 +47,8 @@ def path(data: bytes) -> None:
     # gunicorn and the front refuse bytes beyond ASCII in a target.
     if resource is not None and not resource.tracked and data.isascii():
         sent = unquote_to_bytes(data)
-        assert unquote_to_bytes(resource.path).lower() == sent.decode().lower().encode()
+        written = sent.decode().lower().encode()
+        assert unquote_to_bytes(resource.path).lower() in {written, written.removesuffix(b"/")}
 
 
 def query(data: bytes) -> None:
@@ -65,12 +70,37 @@ def _check_resource(resource: Resource | None) -> None:
     assert " " not in resource.name
     assert len(resource.name) <= MAX_NAME_BYTES
     segments = [unquote_to_bytes(part) for part in resource.path.split("/")[1:]]
-    assert resource.path == "/" or not {b"", b".", b".."}.intersection(segments)
-    assert not any(b"/" in part or b"\\" in part for part in segments)
+    pieces = b"/".join(segments).split(b"/")  # as a server sees them that decodes `%2F` first
+    assert resource.path == "/" or not {b"", b".", b".."}.intersection(pieces)
+    assert not any(b"\\" in part for part in segments)
+    named = operation_at([piece.decode() for piece in pieces])
+    assert named is None or named.decision is not Decision.REFUSED
     # What the refreshers' library makes of it is the same, or it would be stored under this name.
     prepared = requests.Request("GET", ORIGIN + resource.name).prepare()
     assert prepared.path_url == resource.name
     assert urlsplit(str(prepared.url)).netloc == urlsplit(ORIGIN).netloc
+
+
+def representation(data: bytes) -> None:
+    """`Accept` and `X-GitHub-Api-Version`, a line each, choose one of few forms, or are refused."""
+    accept, _, version = data.decode("latin-1").partition("\n")
+    for name in (
+        "/repos/a/b/readme",
+        "/repos/a/b/issues/1",
+        "/orgs/Netflix/repos",
+        "/search/users",
+    ):
+        resource = CATALOGUE.find(name)
+        assert resource is not None
+        with suppress(BadRequest, Forbidden, UnsupportedMediaType):
+            found = negotiated(resource, accept=accept, version=version)
+            assert CATALOGUE.named(found.name) == found
+            assert found.media in {"", *media_types_of(resource.operation)}
+            assert found.api_version in SUPPORTED
+            written = negotiated(
+                resource, accept=found.media_type.accept, version=found.api_version
+            )
+            assert written == found
 
 
 def target(data: bytes) -> None:
@@ -174,14 +204,20 @@ Target = Callable[[bytes], None]
 TARGETS: Mapping[str, Target] = {
     one.__name__: one
     for one in (
-        *(path, query, target, head, conditions, link, limits, address),
+        *(path, query, representation, target, head, conditions, link, limits, address),
         *(items, delivery, stored),
     )
 }
 SEEDS: Mapping[str, tuple[bytes, ...]] = {
     "path": (
         *(b"/", b"/orgs/Netflix", b"/users/j%C3%BCrgen", b"/repos/a/b/contents/%2e%2e/x"),
-        *(b"/repos/a/b/contents/c%2Fd", b"/orgs//x", b"/users/%00", b"/users/a;b=c", b"/users/%"),
+        *(b"/repos/a/b/contents/c%2Fd", b"/repos/a/b/branches/x%2Fprotection", b"/repos/a%2Fb/c"),
+        *(b"/repositories/1/labels/a%2fb", b"/organizations/2/repos", b"/user/3/repos"),
+        *(b"/repos/a/b/contents/", b"/orgs//x", b"/users/%00", b"/users/a;b=c", b"/users/%"),
+    ),
+    "representation": (
+        *(b"application/vnd.github.v3.raw+json\n", b"*/*;q=0.1, text/html\n2026-03-10"),
+        *(b"application/vnd.github-issue.full;q=0, application/json\nv3", b", ;q=\n2022-11-28"),
     ),
     "query": (b"page=2&per_page=3", b"b=%26&a=+&a=;", b"q=%zz&&=&x", b"access_token=a", b"a=%FF"),
     "target": (

@@ -20,6 +20,7 @@ from shared.outcomes import RefreshOutcome
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
+from shared.resources.media_types import media_types_of
 from shared.resources.operations import Decision, operations
 from shared.resources.resource import Resource
 from tests.fakegithub.api import ask
@@ -124,6 +125,48 @@ def _stored(resource: Resource, context: RefreshContext) -> Stored | RefreshOutc
         return outcome
     known = entry.metadata
     return Stored(known.status, entry.body, known.content_type, tuple(known.links), known.etag)
+
+
+def variants(world: FakeGitHub) -> list[Resource]:
+    """Every other form of them: media types, the newer API version, numbers instead of names."""
+    ids = {f"/repos/{one['full_name'].lower()}": one["id"] for one in world.repos(private=True)}
+    found = []
+    for resource in served(world, {"public", "private"}):
+        found += [
+            resource.represented(media=media, version="")
+            for media in media_types_of(resource.operation)
+        ]
+        if resource.path.count("/") == 3:  # the repositories themselves, and some of the rest
+            found.append(resource.represented(media="", version="2026-03-10"))
+        root = "/".join(resource.path.split("/")[:4])
+        if root in ids:
+            path = resource.path.replace(root, f"/repositories/{ids[root]}", 1)
+            found.append(CATALOGUE.find(path, resource.query))
+    return [one for one in found if one is not None]
+
+
+@pytest.fixture(scope="module")
+def anonymous_variants(
+    world: FakeGitHub, redis_server: EmbeddedRedis
+) -> dict[str, Stored | RefreshOutcome]:
+    with Redis.from_url(redis_server.url) as redis:
+        return stored_with(world, redis, variants(world), {})
+
+
+@pytest.mark.parametrize("kind", sorted(SEES_THE_MOST))
+def test_so_is_every_other_form_of_it(
+    world: FakeGitHub,
+    redis: Redis,
+    anonymous_variants: dict[str, Stored | RefreshOutcome],
+    kind: str,
+) -> None:
+    stored = stored_with(world, redis, variants(world), CREDENTIALS[kind])
+    different = {name: one for name, one in stored.items() if one != anonymous_variants[name]}
+    assert different == {}
+    seen = [one for one in stored.values() if isinstance(one, Stored) and one.status == 200]
+    assert len(seen) > 100
+    assert any("#media=diff" in name for name in stored)
+    assert any(name.startswith("/repositories/") for name in stored)
 
 
 @pytest.fixture(scope="module")
