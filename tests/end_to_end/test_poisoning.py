@@ -201,11 +201,10 @@ class TestAnotherClient:
 
 def test_github_hears_nothing_of_a_client(setting: Setting) -> None:
     setting.github.reset_counters()  # of targets that name something evil themselves
-    statuses = [ask(setting.front, nowhere(), **fields).status for fields in UNKEYED.values()]
-    refused = [status for status in statuses if status not in {200, 304}]
-    assert refused == [400], "an unknown version"
+    for fields in UNKEYED.values():
+        assert ask(setting.front, nowhere(), **fields).status in {200, 304}
     seen = setting.github.recent()
-    assert len(seen) == len(UNKEYED) - len(refused)
+    assert len(seen) == len(UNKEYED)
     assert {name.lower() for one in seen for name in one["headers"]} <= SAID
     assert EVIL not in repr(seen)
     assert {one["user_agent"] for one in seen} == {"api-read-cache"}
