@@ -6,6 +6,10 @@ Source: docs.github.com, "Custom media types for issues" and of the other resour
 import html
 from typing import Any, Final
 
+from tests.fakegithub.forms import HIDDEN, HIDDEN_NAME
+from tests.fakegithub.viewers import Viewer
+
+REFERENCE: Final = f"{HIDDEN_NAME}#1"
 WANTED: Final = {
     "raw": ("body",),
     "text": ("body_text",),
@@ -15,32 +19,31 @@ WANTED: Final = {
 MARKED: Final = frozenset(("user", "author", "owner"))  # an object with a body has one of these
 
 
-def selected(value: Any, param: str) -> Any:
+def selected(value: Any, param: str, viewer: Viewer) -> Any:
     """A rendered value with the properties that a parameter selects, at any depth."""
     if isinstance(value, list):
-        return [selected(item, param) for item in value]
+        return [selected(item, param, viewer) for item in value]
     if not isinstance(value, dict):
         return value
     made: dict[str, Any] = {}
     for key, item in value.items():
         if key == "body" and not MARKED.isdisjoint(value):
-            made |= properties(item, param)
+            made |= properties(item, param, viewer)
         else:
-            made[key] = selected(item, param)
+            made[key] = selected(item, param, viewer)
     return made
 
 
-def properties(body: str | None, param: str) -> dict[str, str | None]:
+def properties(body: str | None, param: str, viewer: Viewer) -> dict[str, str | None]:
     """The properties that take the place of `body`."""
-    forms = {
-        "body_html": None if body is None else f'<p dir="auto">{html.escape(body)}</p>',
-        "body_text": body,
-        "body": body,
-    }
-    wanted = {
-        "raw": ("body",),
-        "text": ("body_text",),
-        "html": ("body_html",),
-        "full": tuple(forms),
-    }
-    return {name: forms[name] for name in wanted[param]}
+    rendered = None if body is None else f'<p dir="auto">{linked(html.escape(body), viewer)}</p>'
+    forms = {"body_html": rendered, "body_text": body, "body": body}
+    return {name: forms[name] for name in WANTED[param]}
+
+
+def linked(text: str, viewer: Viewer) -> str:
+    """HTML in which a reference is a link with a title, if the viewer sees where it leads."""
+    if not viewer.reads_private:
+        return text
+    title, url = HIDDEN["title"], f"https://github.com/{HIDDEN_NAME}/issues/1"
+    return text.replace(REFERENCE, f'<a title="{title}" href="{url}">{REFERENCE}</a>')

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from tests.fakegithub.bodies import SITE, JsonObject, node_id, simple_user
+from tests.fakegithub.body_properties import REFERENCE
 from tests.fakegithub.route_targets import Listing, RouteContext, RouteTarget, Single
 from tests.fakegithub.world import Account, Repository, iso
 
@@ -40,8 +41,8 @@ def title(repo: Repository, number: int) -> str:
 
 
 def text(number: int) -> str:
-    """The Markdown of an issue."""
-    return f"What happens in *case {number}*?"
+    """The Markdown of an issue; it refers to something private."""
+    return f"What happens in *case {number}*? See {REFERENCE}."
 
 
 def updated_at(repo: Repository, number: int) -> str:

@@ -7,6 +7,7 @@ Their ids are unique within their repository only.
 from dataclasses import dataclass
 
 from tests.fakegithub.bodies import SITE, JsonObject, node_id, simple_user
+from tests.fakegithub.body_properties import REFERENCE
 from tests.fakegithub.world import Account, Repository
 
 
@@ -54,7 +55,9 @@ def release(base: str, repo: Repository, one: Release) -> JsonObject:
         "assets": [asset(base, repo, one)],
         "tarball_url": None if one.draft else f"{home}/tarball/{one.tag}",
         "zipball_url": None if one.draft else f"{home}/zipball/{one.tag}",
-        "body": "Not told to anybody yet" if one.draft else f"What is new in {one.tag}",
+        "body": "Not told to anybody yet"
+        if one.draft
+        else f"What is new in {one.tag}: {REFERENCE}",
     }
 
 

@@ -48,7 +48,7 @@ class Form:
     def json(self, value: Any) -> bytes:
         """A public body as compact JSON in this form."""
         if self.media.param in body_properties.WANTED:
-            value = body_properties.selected(value, self.media.param)
+            value = body_properties.selected(value, self.media.param, self.viewer)
         return compact_json(api_versions.changed(forms.seen(value, self.viewer), self.version))
 
 

@@ -146,6 +146,17 @@ def test_comment_bodies_have_the_properties_that_were_asked_for(
     assert response.headers["content-type"] == "application/json; charset=utf-8"
 
 
+def test_rendered_bodies_tell_more_to_those_who_see_what_they_refer_to(github: FakeGitHub) -> None:
+    for param, differs in (("html", True), ("full", True), ("text", False), ("raw", False)):
+        accept: dict[str, str | None] = {"Accept": f"{VND}.{param}+json"}
+        public, owned = (
+            ask(github, f"{REPO}/issues/1", accept, token=t).json for t in (None, "owner")
+        )
+        keys = [key for key in public if key.startswith("body")]
+        assert any(public[key] != owned[key] for key in keys) == differs
+        assert "A private matter" not in str(public)
+
+
 def test_a_parameter_that_a_path_does_not_have_gives_json(github: FakeGitHub) -> None:
     plain, raw = (ask(github, REPO, {"Accept": a}) for a in ("application/json", f"{VND}.raw"))
     assert plain.json == raw.json

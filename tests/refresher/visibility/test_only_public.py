@@ -16,6 +16,7 @@ from redis import Redis
 from refresher.context import RefreshContext
 from refresher.refresh import refresh
 from scripts.embedded_redis import EmbeddedRedis
+from shared.api_versions import SUPPORTED
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
 from shared.redis.store import Store
@@ -60,6 +61,29 @@ CATALOGUE = Catalogue(("Netflix",))
 NEVER_SEEN = {"issues/get-parent"}
 # GitHub describes it a second time, as `compare/{basehead}`.
 TWICE = {"repos/compare-commits"}
+# By number, with encoded slashes, and searches of what a credential finds more of.
+OTHER_NAMES = (
+    "/repositories/{id}",
+    "/repositories/{id}/issues?state=all",
+    "/repositories/{id}/contents/docs%2Findex.md",
+    "/repositories/{id}/branches/feature%2Flogin",
+    "/organizations/913567",
+    "/organizations/913567/repos?per_page=100",
+    "/organizations/913567/members",
+    "/repos/Netflix/{repo}/contents/",
+    "/repos/Netflix/{repo}/contents/docs%2Fguide%2Fstart.md",
+    "/repos/Netflix/{repo}/git/ref/heads%2Fmain",
+    "/repos/Netflix/{repo}/compare/feature%2Flogin...main",
+    "/search/repositories?q=org:Netflix+fork:true&per_page=100",
+    "/search/repositories?q=org:Netflix+is:public",
+    "/search/repositories?q=repo:Netflix/{repo}+fork:true",
+    "/search/issues?q=repo:Netflix/{repo}",
+    "/search/issues?q=org:Netflix+is:public",
+    "/search/commits?q=repo:Netflix/{repo}",
+    "/users?since=1&per_page=100",
+    "/organizations?per_page=2",
+    "/repositories?since=1&per_page=100",
+)
 
 
 @dataclass(frozen=True)
@@ -96,13 +120,33 @@ def served(world: FakeGitHub, visibilities: Collection[str] = VISIBILITIES) -> l
     shown = world.repos(private=True)
     by_visibility = {repo["visibility"]: repo["name"] for repo in shown}
     assert by_visibility.keys() == VISIBILITIES
+    ids = {repo["name"]: repo["id"] for repo in shown}
     targets = {
-        target.partition("?")[::2]
-        for name in (by_visibility[one] for one in visibilities)
-        for _, _, target in operation_targets(repo=name)
+        target.partition("?")[::2]: visibility
+        for visibility in sorted(visibilities)  # what is asked of several counts as public's
+        for target in asked_of(by_visibility[visibility], ids[by_visibility[visibility]])
     }
-    found = (CATALOGUE.find(path, query) for path, query in sorted(targets))
-    return [*CATALOGUE.tracked, *dict.fromkeys(one for one in found if one is not None)]
+    found = list(CATALOGUE.tracked)
+    for (path, query), visibility in sorted(targets.items()):
+        if resource := CATALOGUE.find(path, query):
+            found += represented(resource, SUPPORTED if visibility == "public" else ())
+    return list(dict.fromkeys(found))
+
+
+def asked_of(repo: str, number: int) -> list[str]:
+    """The targets about a repository and its owner: every operation, and other names for some."""
+    return [
+        *(target for _, _, target in operation_targets(repo=repo)),
+        *(target.format(repo=repo, id=number) for target in OTHER_NAMES),
+    ]
+
+
+def represented(resource: Resource, versions: Collection[str]) -> list[Resource]:
+    """A resource in each of its media types, and in further versions of the API."""
+    forms = [(name, "") for name in ("", *media_types_of(resource.operation))]
+    forms += [("", version) for version in versions]
+    found = [resource.represented(media=media, version=version) for media, version in forms]
+    return [one for one in found if one is not None]
 
 
 def stored_with(
