@@ -42,6 +42,7 @@ class Results:
         latencies: at fixed rates.
         swaps: of the huge list, under load.
         push_lags: seconds until each process served a write, one list per write.
+        mounted: throughput of ours under `/` and under `/api/v3`.
     """
 
     sizes: Mapping[str, int]
@@ -49,6 +50,7 @@ class Results:
     latencies: Sequence[Latency]
     swaps: Sequence[Swap]
     push_lags: Sequence[Sequence[float]]
+    mounted: Sequence[Sample] = ()
 
     def to_json(self) -> str:
         """The content of a results file."""

@@ -17,6 +17,7 @@ from tests.end_to_end.fleet import Fleet, Reader, Running
 from tests.waiting import eventually
 
 OURS = "ours"
+OURS_MOUNTED = "ours, /api/v3"  # the same reader; compared with itself alone
 FLASK = "flask"
 NGINX = "nginx Debian"
 NGINX_TUNED = "nginx tuned"

@@ -5,7 +5,7 @@ from statistics import median
 
 from bench.figures import Quantity, Sample, Spread, had_to_wait, ratios
 from bench.results import Latency
-from bench.servers import NAMES, NGINX, NGINX_TUNED
+from bench.servers import NAMES, NGINX, NGINX_TUNED, OURS, OURS_MOUNTED
 
 TITLES: dict[Quantity, str] = {
     "per_second": "Requests a second",
@@ -42,6 +42,23 @@ def ratio_table(samples: Sequence[Sample], *, base: str, quantity: Quantity) -> 
                 had_to_wait(samples, workload=workload, server=one) for one in (server, base)
             )
             cells.append(_spread(ratio) + ("*" if star else " "))
+        lines.append(f"{workload:12}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells))
+    return "\n".join(lines)
+
+
+def mount_table(samples: Sequence[Sample]) -> str:
+    """Ours under `/api/v3` as a multiple of ours under `/`: one row for each workload."""
+    lines = [
+        "Ours under /api/v3, as a multiple of ours under /: median (least..most of the rounds)",
+        f"{'':12}{'requests/s':>{_COLUMN}}{'for a CPU second':>{_COLUMN}}",
+    ]
+    for workload in _workloads(samples):
+        cells = [
+            _spread(
+                ratios(samples, workload=workload, server=OURS_MOUNTED, base=OURS, quantity=one)
+            )
+            for one in TITLES
+        ]
         lines.append(f"{workload:12}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells))
     return "\n".join(lines)
 

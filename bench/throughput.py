@@ -5,7 +5,8 @@ round every server meets every workload in turn, so other work of the machine af
 alike. The ratios within a round are what counts; absolute numbers are those of one machine on one
 day. Four things are measured:
 
-- throughput, with wrk: requests a second, and requests for a CPU second of the server;
+- throughput, with wrk: requests a second, and requests for a CPU second of the server; ours also
+  under `/api/v3`, compared with itself;
 - latency at fixed rates (`steady_load`);
 - pauses while a list of 7,000 repositories is taken over (`pauses`);
 - delay until every reader process serves a new version (`push_lag`).
@@ -22,7 +23,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -37,9 +38,20 @@ from bench.pauses import Pauses
 from bench.programs import PACKAGES, find_or_install, version
 from bench.push_lag import PushLag
 from bench.results import Latency, Results
-from bench.servers import CACHE_TTL, FLASK, NGINX, NGINX_TUNED, OURS, Contest, Server, contest, skip
+from bench.servers import (
+    CACHE_TTL,
+    FLASK,
+    NGINX,
+    NGINX_TUNED,
+    OURS,
+    OURS_MOUNTED,
+    Contest,
+    Server,
+    contest,
+    skip,
+)
 from bench.steady_load import Load, SteadyLoad, keeps_up
-from bench.workloads import SMALL, Workload, response_to
+from bench.workloads import SMALL, Workload, mounted, response_to
 from bench.wrk import Wrk
 from tests.end_to_end.fleet import Fleet
 from tests.fakegithub.client import FakeGitHubProcess
@@ -90,6 +102,7 @@ class Comparison:
 
     sizes: Mapping[str, int]
     samples: Sequence[Sample]
+    mounted: Sequence[Sample]
     latencies: Sequence[Latency]
 
 
@@ -116,6 +129,7 @@ def compare(plan: Plan, programs: Mapping[str, Path], cores: Cores) -> Compariso
             return Comparison(
                 {name: len(body) for name, body in bodies.items()},
                 throughput(plan, found, wrk),
+                under_mount(plan, found, wrk),
                 latency(plan, found, cores),
             )
 
@@ -129,6 +143,22 @@ def throughput(plan: Plan, found: Contest, wrk: Wrk) -> list[Sample]:
             samples += [
                 sample(number, workload, server, wrk, plan.seconds)
                 for server in rotated(found.servers, number)
+            ]
+    return samples
+
+
+def under_mount(plan: Plan, found: Contest, wrk: Wrk) -> list[Sample]:
+    """Measure ours under `/` and under `/api/v3`, one right after the other."""
+    ours = found.servers[0]
+    again = replace(ours, name=OURS_MOUNTED)
+    pairs = list(zip(found.workloads, mounted(found.workloads, ours.port), strict=True))
+    samples = []
+    for number in range(plan.rounds):
+        say(f"throughput under /api/v3, round {number + 1} of {plan.rounds}")
+        for plain, below in pairs:
+            samples += [
+                sample(number, workload, server, wrk, plan.seconds)
+                for workload, server in rotated([(plain, ours), (below, again)], number)
             ]
     return samples
 
@@ -204,6 +234,7 @@ def run(plan: Plan, *, write: Path | None, may_install: bool) -> None:
     found = compare(plan, programs, cores)
     sizes = ", ".join(f"{name} {size:,}" for name, size in found.sizes.items())
     print(f"\nBytes of a body: {sizes}\n\n{tables.throughput(found.samples)}")
+    print(f"\n{tables.mount_table(found.mounted)}")
     print(f"\n{tables.latency(found.latencies)}")
     say(f"pauses, {plan.pauses.swaps} times")
     swaps = pauses.measure(plan.pauses, cores)
@@ -214,7 +245,9 @@ def run(plan: Plan, *, write: Path | None, may_install: bool) -> None:
     print(f"\nPush lag: {plan.push_lag.updates} updates, {plan.push_lag.processes} processes that")
     print(f"serve {plan.push_lag.rate:.0f} requests a second\n{push_lag.table(lags)}")
     if write is not None:
-        results = Results(found.sizes, found.samples, found.latencies, swaps, lags)
+        results = Results(
+            found.sizes, found.samples, found.latencies, swaps, lags, mounted=found.mounted
+        )
         (write / "throughput.json").write_text(results.to_json())
         if NGINX in {sample.server for sample in found.samples}:
             plot.draw(found.samples, found.sizes, write / "throughput.png")

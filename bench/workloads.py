@@ -1,15 +1,17 @@
 """The requests that every server gets, and the check of the responses."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bench.errors import BenchError
 from tests.http_client import Connection, MalformedResponse
+from tests.waiting import eventually
 
 ORG = "Netflix"
 SMALL = f"/orgs/{ORG}"
 VIEW = "/view/top/10/stars"
 LIST = f"/orgs/{ORG}/repos"
+MOUNT = "/api/v3"
 # Header fields that every client sends; wrk by itself sends fewer.
 ALWAYS = {"User-Agent": "api-read-cache-bench", "Accept": "*/*"}
 
@@ -50,6 +52,26 @@ def workloads(etag: str) -> tuple[Workload, ...]:
         Workload("list", LIST, "250 repositories, identity"),
         Workload("varied", SMALL, "small, every request's bytes different", varied=True),
     )
+
+
+def mounted(measured: Sequence[Workload], port: int) -> list[Workload]:
+    """The same workloads under `/api/v3`, once a reader holds what they ask for.
+
+    Args:
+        measured: under `/`.
+        port: of the reader.
+    """
+    packed = {"Accept-Encoding": "gzip"}
+    eventually(lambda: ask(port, MOUNT + LIST, packed).encoding == "gzip", what="the list is held")
+    etag = ask(port, MOUNT + SMALL, {}).etag or ""
+    return [
+        replace(
+            one,
+            path=MOUNT + one.path,
+            extra={**one.extra, **({"If-None-Match": etag} if one.status == 304 else {})},
+        )
+        for one in measured
+    ]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 
 from bench import tables
 from bench.results import Latency, Results, throughput_from_json
-from bench.servers import FLASK, NGINX, NGINX_TUNED, OURS
+from bench.servers import FLASK, NGINX, NGINX_TUNED, OURS, OURS_MOUNTED
 from tests.bench.test_figures import make_sample
 
 
@@ -41,6 +41,17 @@ def test_a_star_marks_a_server_that_had_to_wait() -> None:
     assert of_seconds.splitlines()[-1].split() == ["small", "3.00*"]
     of_cpu_seconds = tables.ratio_table(samples, base=NGINX, quantity="per_cpu_second")
     assert of_cpu_seconds.splitlines()[-1].split() == ["small", "3.00"]
+
+
+def test_the_mount_is_compared_with_the_same_reader_round_by_round() -> None:
+    samples = [
+        make_sample(0, OURS, 100),
+        make_sample(0, OURS_MOUNTED, 95),
+        make_sample(1, OURS, 200),
+        make_sample(1, OURS_MOUNTED, 210),
+    ]
+    _, _, row = tables.mount_table(samples).splitlines()
+    assert row.split()[:3] == ["small", "1.00", "(0.95..1.05)"]
 
 
 def test_a_server_that_falls_behind_has_no_latency() -> None:
