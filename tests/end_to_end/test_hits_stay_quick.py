@@ -119,6 +119,53 @@ def test_while_a_large_list_is_replaced_again_and_again(tmp_path: Path) -> None:
         _assert_as_quick(hits, alone)
 
 
+@pytest.mark.parametrize("public", ["", "https://cache.example.com"])
+def test_while_a_large_list_is_rewritten_for_the_mount(tmp_path: Path, public: str) -> None:
+    """10 MB: under one address, for each version anew; and under a new address for each request."""
+    with (
+        FakeGitHubProcess(repos=2000, members=1, anonymous_limit=1_000_000) as github,
+        Fleet(
+            tmp_path,
+            github.url,
+            CACHE_TTL=1,
+            GITHUB_CONCURRENCY=4,
+            ORIGIN_POINTS_PER_MINUTE=100_000,
+            PUBLIC_URL=public,
+        ) as fleet,
+    ):
+        fleet.worker()
+        reader = fleet.healthy_reader()
+        alone = measure(reader.url, "/orgs/Netflix/members")
+        with _changes(github), _strangers(reader) as answered:
+            _assert_as_quick(measure(reader.url, HIT, seconds=4), alone)
+            _assert_as_quick(measure(reader.url, f"/api/v3{HIT}", seconds=2), alone)
+        assert sum(answered) > 5
+
+
+@contextmanager
+def _strangers(reader: Reader) -> Iterator[list[int]]:
+    """Three who read the whole list under the mount again and again, each time by another name."""
+    ends = threading.Event()
+    answered: list[int] = []
+
+    def run(number: int) -> None:
+        with Connection(reader.url, timeout=60) as connection:
+            while not ends.is_set():
+                host = f"stranger-{number}-{len(answered)}.test"
+                assert connection.ask(f"/api/v3{REPOS}", Host=host).status == 200
+                answered.append(1)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+
+
 @contextmanager
 def _changes(github: FakeGitHubProcess) -> Iterator[None]:
     """One of the first repositories gets a star, ten times a second."""

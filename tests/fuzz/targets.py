@@ -1,5 +1,6 @@
 """What is fuzzed: each target takes any bytes and fails when a promise of the code is broken."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -32,6 +33,7 @@ from shared.resources.resource import Resource
 from shared.resources.resource_name import MAX_NAME_BYTES
 from tests.builders import CATALOGUE, NOW, compressed, make_entry
 from tests.reader.front.test_request_head import assert_read_as_gunicorn_does
+from tests.reader.response.test_rewriting import ADDRESS, REWRITING, model
 
 ORIGIN = "https://api.github.test"
 # RFC 9110 section 8.8.3 and 13.1.2, and nothing of what servers take besides.
@@ -167,6 +169,15 @@ def address(data: bytes) -> None:
         assert urlsplit(made).path == ""
 
 
+def rewriting(data: bytes) -> None:
+    """In a JSON body only addresses change, as a reading token by token finds them."""
+    try:
+        json.loads(data.decode())
+    except (ValueError, RecursionError):
+        return
+    assert REWRITING.rewritten(data, ADDRESS) == model(data)
+
+
 def items(data: bytes) -> None:
     """A list's items are the bytes between the commas, as the standard library reads them."""
     try:
@@ -205,7 +216,7 @@ TARGETS: Mapping[str, Target] = {
     one.__name__: one
     for one in (
         *(path, query, representation, target, head, conditions, link, limits, address),
-        *(items, delivery, stored),
+        *(rewriting, items, delivery, stored),
     )
 }
 SEEDS: Mapping[str, tuple[bytes, ...]] = {
@@ -241,6 +252,11 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
     ),
     "limits": (b"60\n1800000000\nFri, 15 Jan 2027 08:00:00 GMT", b"1e9\n-1\nMon, 99", b"\n" * 3),
     "address": (b"a.test:80\nb.test, c.test\nhttps", b"[::1]:1\n\nHTTP", b"a/b", b"a\r\nb"),
+    "rewriting": (
+        b'{"url":"https://api.github.com/x","a_url": "http://127.0.0.1:8080{/sha}"}',
+        b'{"h\\u0072ef" : "https:\\/\\/api.github.com?q"}',
+        b'{"body": "\\"url\\": \\"https://api.github.com/x\\"", "url": ["https://api.github.com"]}',
+    ),
     "items": (b'[{"id": 1}, {"id": "]"}]', b"[]", b"[1,2", b"[[[[", b'["\xff"]', b"[1e999,NaN]"),
     "delivery": (b'{"organization": {"login": "Netflix"}, "action": "deleted"}', b"[]", b"{" * 99),
     "stored": (

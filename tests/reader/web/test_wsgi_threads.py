@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reader.web.asgi_types import Message
+from reader.web.asgi_types import STREAM, Message
 from reader.web.wsgi_threads import WsgiThreads
 
 SCOPE: Message = {
@@ -45,6 +45,34 @@ def test_status_fields_and_body_are_sent_as_the_application_gave_them() -> None:
         "headers": [(b"x-one", b"1"), (b"x-one", b"2")],
     }
     assert body == {"type": "http.response.body", "body": b"a=1 body"}
+
+
+def test_pieces_are_made_one_by_one_as_the_client_takes_them() -> None:
+    log: list[str] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(3):
+            log.append(f"made {number} in {threading.current_thread().name.partition('_')[0]}")
+            yield b"%d" % number
+
+    def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        environ["asgi.scope"][STREAM] = pieces()
+        return [b""]
+
+    async def send(message: Message) -> None:
+        log.append(f"sent {message.get('body')!r}, {message.get('more_body', False)}")
+
+    scope = dict(SCOPE)
+    asyncio.run(WsgiThreads(app, threads=1).serve(scope, b"", send))
+    assert log == [
+        "sent None, False",
+        *("made 0 in stream", "sent b'0', True"),
+        *("made 1 in stream", "sent b'1', True"),
+        *("made 2 in stream", "sent b'2', True"),
+        "sent b'', False",
+    ]
+    assert STREAM not in scope
 
 
 def test_the_application_runs_in_a_thread_and_its_response_is_closed() -> None:
