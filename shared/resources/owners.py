@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from shared.resources.operations import Operation
 
+# Parameters that name an owner, right behind the first segment.
 _OWNER_NAMES = frozenset({"{owner}", "{org}", "{username}"})
 # First segments of what belongs to GitHub itself; "" is the root.
 _OF_GITHUB = frozenset(
@@ -62,11 +63,10 @@ class Owners:
             return True
         template = operation.path.split("/")[1:]
         first = segments[0].lower() if segments else ""
-        if first != template[0]:  # an id in the place of a name
+        if first != template[0]:
             return False
-        place = next((at for at, part in enumerate(template) if part in _OWNER_NAMES), None)
-        if place is not None:
-            return place < len(segments) and segments[place].lower() in self.logins
+        if not _OWNER_NAMES.isdisjoint(template[1:2]):
+            return segments[1].lower() in self.logins
         if first == "search":
             return len(segments) == 2 and self._confine(segments[1].lower(), query)
         return first in _OF_GITHUB

@@ -68,8 +68,7 @@ def unserved(path: str, query: str, owners: Owners) -> Unserved:
 
 def _cause(operation: Operation, segments: list[str], query: str, owners: Owners) -> Cause:
     if operation.decision is Decision.REFUSED:
-        is_about_the_caller = operation.path.split("/")[1] == "user"
-        return Cause.CALLER if is_about_the_caller else Cause.REFUSED
+        return Cause.CALLER if _is_about_the_caller(operation) else Cause.REFUSED
     if holds_secret(query):
         return Cause.CREDENTIAL
     if operation.refused_in(query):
@@ -78,3 +77,9 @@ def _cause(operation: Operation, segments: list[str], query: str, owners: Owners
         return Cause.OWNER
     is_long = len(path_from(segments)) + 1 + len(query) > MAX_NAME_BYTES
     return Cause.TOO_LONG if is_long else Cause.UNKNOWN
+
+
+def _is_about_the_caller(operation: Operation) -> bool:
+    """Whether it is about the user who asks; `/user/{account_id}` is about the one it names."""
+    first, *others = operation.path.split("/")[1:]
+    return first == "user" and others[:1] != ["{account_id}"]

@@ -38,7 +38,8 @@ def test_what_is_githubs_own_is_served(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/users", "/organizations", "/repositories", "/events", "/gists/public", "/user/7",
-     "/apps/mona"],
+     "/apps/mona", "/repositories/7", "/repositories/7/issues", "/organizations/7/repos",
+     "/organizations/7/members/mona", "/user/7/repos", "/user/7/following/mona"],
 )  # fmt: skip
 def test_lists_of_everybody_and_ids_are_refused(path: str) -> None:
     assert not is_served(path)
