@@ -28,8 +28,9 @@ def arguments() -> argparse.ArgumentParser:
     add("--concealed", type=int, default=0, help="members of each whose membership is concealed")
     add("--seed", type=int, default=1, help="another seed makes another world")
     add("--churn", type=float, default=0, help="seconds between stars; 0 is none")
-    add("--public-base", default="https://api.github.com", help="the base of URLs in bodies")
+    add("--public-base", default="https://api.github.com", help="of URLs in bodies; self: its own")
     add("--prefix", default="", help="before every path, such as /api/v3")
+    add("--enterprise", metavar="VERSION", help="a GitHub Enterprise Server, such as 3.19.0")
     add("--anonymous-limit", type=int, default=60, help="requests a window without a token")
     add("--token-limit", type=int, default=5000, help="requests a window with a token")
     add("--window", type=float, default=3600, help="a window's seconds")
@@ -44,6 +45,8 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> None:
     """Serve until SIGTERM, SIGINT, or (with --exit-with-stdin) the end of standard input."""
     options = arguments().parse_args()
+    if options.enterprise:
+        options.prefix, options.public_base = "/api/v3", "self"
     config = Config(
         anonymous_limit=options.anonymous_limit,
         token_limit=options.token_limit,
@@ -51,6 +54,8 @@ def main() -> None:
         max_concurrent=options.max_concurrent,
         tokens=tuple(options.token) if options.token else None,
         members_redirect=options.members_redirect,
+        enterprise_version=options.enterprise or "",
+        rate_limiting=not options.enterprise,
     ).changed(options.config)
     orgs = tuple(options.org or ["Netflix"])
     world = create_world(

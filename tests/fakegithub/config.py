@@ -62,8 +62,8 @@ class Config:
     resource_classes: path (as a fault's, without query) -> {"class": a name, "limit": requests in
         a window}; searches have two classes of their own, all other requests belong to `core`.
     api_versions: the versions of the API that it has, the newest first.
-    codeload: begins the addresses of archives.
-    assets: begins the addresses of release files.
+    codeload: begins the addresses of archives; "self" is this server (see `file_hosts`).
+    assets: begins the addresses of release files; likewise.
     link_on_304: whether a 304 of a list has its `Link`.
     enterprise_version: names a GitHub Enterprise Server in headers and in `/meta`; "" is GitHub.
     private_mode: whether every request needs a credential, as on enterprise servers that have this.

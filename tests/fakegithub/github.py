@@ -16,6 +16,7 @@ from tests.fakegithub import (
     apps,
     distortions,
     etag,
+    file_hosts,
     headers,
     limits,
     media_types,
@@ -27,6 +28,7 @@ from tests.fakegithub.bodies import public_user
 from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault, Faults
+from tests.fakegithub.file_hosts import OWN_ADDRESS
 from tests.fakegithub.http_messages import (
     NO_BODY,
     HttpResponse,
@@ -44,7 +46,6 @@ from tests.fakegithub.scripts import Scripts
 from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 from tests.fakegithub.world import World
 
-OWN_ADDRESS = "self"  # as `public_base`: the address that the client used
 OTHER_RESOURCES = {
     "graphql": 5000, "integration_manifest": 5000, "source_import": 100,
     "code_scanning_upload": 1000, "actions_runner_registration": 10000, "scim": 15000,
@@ -191,7 +192,10 @@ class GitHub:
                 return self.current_user(form)
             case ["", "versions"]:
                 return ApiResponse(200, compact_json(list(config.api_versions)), validated=True)
-        found = self.renderer.respond(request, form, (config.codeload, config.assets), fault)
+        if file := file_hosts.respond(self.world, request.path, dict(request.query)):
+            return file
+        places = file_hosts.places(form.here, config.codeload, config.assets)
+        found = self.renderer.respond(request, form, places, fault)
         if config.members_redirect and re.fullmatch("/orgs/[^/]+/members", request.path):
             target = request.target.replace("/members", "/public_members", 1)
             return api_responses.moved(302, form.here + target) if found.status == 200 else found

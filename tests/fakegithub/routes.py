@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.fakegithub import (
     bodies,
-    forms,
+    file_hosts,
     git_routes,
     issues,
     release_bodies,
@@ -194,7 +194,7 @@ def release_file(
     """`releases/assets/{asset_id}`; its bytes are elsewhere, at a signed address."""
     if context.media != "octets":
         return Single(lambda base: release_bodies.asset(base, repo, one))
-    signature = forms.clone_token(repo.id * 10 + one.id)
+    signature = file_hosts.signature(repo, one.id)
     path = f"github-production-release-asset/{repo.id}/{one.id}"
     return Elsewhere(f"{context.assets}/{path}?sig={signature}")
 

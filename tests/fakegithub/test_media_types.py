@@ -1,6 +1,9 @@
 """The stand-in GitHub serves the representations that `Accept` selects, and names them."""
 
 import hashlib
+import io
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -182,3 +185,30 @@ def test_an_archive_is_elsewhere_with_a_token_for_those_who_have_one(
     assert authorised.headers["location"].startswith(f"{place}?token=")
     assert ask(github, f"{REPO}/{kind}/nope").status == 404
     assert ask(github, f"{REPO}/{kind}").status == 302
+
+
+def test_archives_and_release_files_may_be_here_as_well() -> None:
+    with FakeGitHub(repos=3, private=1, members=2, codeload="self", assets="self") as github:
+        repos = {repo["private"]: repo for repo in github.repos(private=True)}
+        for repo in repos.values():
+            path = f"/repos/{repo['full_name']}"
+            place = ask(github, f"{path}/tarball/main", token="owner").headers["location"]
+            assert place.startswith(f"{github.url}/_codeload/{repo['full_name']}/legacy.tar.gz/")
+            with tarfile.open(fileobj=io.BytesIO(ask(github, place).body)) as archive:
+                assert any(name.endswith("/docs/index.md") for name in archive.getnames())
+            without = ask(github, place.partition("?")[0])
+            assert without.status == (404 if repo["private"] else 200)
+            assert not [name for name in without.headers if name.startswith("x-ratelimit")]
+        path = f"/repos/{repos[False]['full_name']}"
+        with zipfile.ZipFile(io.BytesIO(ask(github, archive_place(github, path)).body)) as zipped:
+            assert zipped.testzip() is None
+        asset = ask(github, f"{path}/releases/latest").json["assets"][0]
+        octets: dict[str, str | None] = {"Accept": "application/octet-stream"}
+        place = ask(github, urlsplit(asset["url"]).path, octets).headers["location"]
+        assert len(ask(github, place).body) == asset["size"]
+        assert ask(github, place[:-1]).status == 403
+
+
+def archive_place(github: FakeGitHub, path: str) -> str:
+    """Where the zip archive of a repository is."""
+    return ask(github, f"{path}/zipball/main").headers["location"]
