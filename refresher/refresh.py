@@ -15,9 +15,10 @@ from refresher.content.page import Unchanged
 from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
 from refresher.context import RefreshContext
 from refresher.errors import NoQuorumError, NotNowError, OriginError, StoppedError, StoredPageError
-from refresher.fetch import Fetch
+from refresher.fetch import Fetch, Fetched
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
+from refresher.second_look import SecondLook
 from refresher.storage.change_detection import changed_at, is_new, is_rebuilt
 from refresher.storage.page_store import KnownPages
 from shared.outcomes import FailureKind, RefreshOutcome
@@ -32,7 +33,7 @@ def reason_not_to(
     """Why GitHub need not be asked after all, now that the lock is held; None to ask GitHub."""
     if force:
         return None
-    if state.failure is not None and state.failure.holds_back(now):
+    if state.is_held_back(now):
         return RefreshOutcome.BACKING_OFF
     if state.is_current(now if fresh_after is None else max(now, fresh_after)):
         return RefreshOutcome.FRESH
@@ -153,8 +154,23 @@ class _Attempt:
         self.context.privileges.check()
         if self.held.is_lost:
             return Ended(RefreshOutcome.FENCED, self.state)
-        outcome = self._store(fetched.content, known, fetched.began)
-        return Ended(outcome, self.state, pages=len(fetched.content.pages))
+        return self._store_believed(fetched, known)
+
+    def _store_believed(self, fetched: Fetched, known: KnownPages) -> Ended:
+        """Store the content, unless a second look has to confirm it: then record that."""
+        second_look = SecondLook(self.resource, self.context.storage, self.state, known)
+        judged = second_look.judge(
+            fetched.content, asked_at=fetched.began.asked_at, ended_at=self.context.clock.now()
+        )
+        if judged.suspicion is None:
+            outcome = self._store(fetched.content, known, fetched.began)
+        else:
+            recorded = self.context.writer.record_suspicion(
+                self.resource, judged.suspicion, token=self.token
+            )
+            outcome = RefreshOutcome.DOUBTED if recorded else RefreshOutcome.FENCED
+        pages = len(fetched.content.pages)
+        return Ended(outcome, self.state, pages=pages, note=judged.note)
 
     def _fetch(self) -> Fetch:
         def refresh_other(resource: Resource, force: bool) -> RefreshOutcome:

@@ -42,7 +42,9 @@ class RefreshOutcome(StrEnum):
     UNCHANGED = "unchanged"  # the origin's content equals ours; only the freshness was extended
     FRESH = "fresh"  # another refresh came first; nothing was requested from the origin
     BUSY = "busy"  # another refresher holds the lock
-    BACKING_OFF = "backing-off"  # it failed recently; nothing was requested from the origin
+    # it failed, or was doubted, recently; nothing was requested from the origin
+    BACKING_OFF = "backing-off"
+    DOUBTED = "doubted"  # the list lost much; the stored one stays until a second look
     NO_LOCK = "no-lock"  # too few lock masters respond; nothing was requested from the origin
     # postponed: too many large lists, a shutdown, or no request to GitHub was possible in time
     HELD_BACK = "held-back"

@@ -30,7 +30,7 @@ class Ahead:
 
     def wants_refresh(self, resource: Resource, state: EntryState, now: float) -> bool:
         """Whether the resource should be refreshed now."""
-        if state.is_asked or (state.failure is not None and state.failure.holds_back(now)):
+        if state.is_asked or state.is_held_back(now):
             return False
         if state.metadata is None or not state.is_current(now):
             return True

@@ -26,6 +26,7 @@ _EVENTS = frozenset(
     {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
         *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
+        RefreshOutcome.DOUBTED,
     }
 )
 
@@ -51,7 +52,7 @@ class RefreshReport:
         left: remaining requests of the credential's rate limit, if the origin reported it.
         pages: number of pages of a list.
         kind: why it failed; None if it did not.
-        reason: the same in one line for people; never holds a secret.
+        reason: the same, or what is doubted, in one line for people; never holds a secret.
         attempts: failures in a row.
         retry_at: Unix time in seconds of the next try after a failure.
         request_id: of the client's request that caused it.

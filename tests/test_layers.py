@@ -16,7 +16,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("github", "backoff", "spacing"),
         ("content",),
         ("storage",),
-        ("visibility",),
+        ("visibility", "second_look"),
         ("lock", "reporting"),
         ("context", "dispatch"),
         ("fetch",),
@@ -47,7 +47,7 @@ RECORDS = frozenset(
     {
         *("Content", "GitHubResponse", "Page", "Metadata", "Kind", "Operation", "Settings"),
         *("CredentialBudget", "RefreshReport", "ReaderReport", "WorkerView", "TrackedView"),
-        *("Fleet", "Components", "RefreshContext", "Question"),
+        *("Fleet", "Components", "RefreshContext", "Question", "EntryState"),
     }
 )
 

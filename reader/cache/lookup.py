@@ -287,11 +287,13 @@ class Lookup:
     ) -> AskResult | None:
         """Request a refresh; end the wait immediately if no content can come before its end."""
         now = self._clock.now()
-        failure = state.failure
+        failure, suspicion = state.failure, state.suspicion
         if failure is not None and failure.retry_at - now > remaining:
             is_spent = failure.kind is FailureKind.RATE_LIMITED
             refusal = Refusal.BUDGET_SPENT if is_spent else Refusal.FAILING
             raise refused(refusal, failure.retry_at - now, failure.reason)
+        if suspicion is not None and suspicion.holds_back(now + remaining):
+            raise refused(Refusal.FAILING, suspicion.look_at - now, suspicion.reason)
         try:
             waiting = replace(requester, patience=remaining)
             return self._refresh_requests.request_for(resource, state, waiting, now=now)

@@ -145,12 +145,12 @@ def _waiting(resource: Resource, requester: Requester) -> RefreshRequest:
 
 
 def is_due(state: EntryState, *, now: float, is_wanted: bool) -> bool:
-    """Whether a resource needs a refresh and no failure holds it back.
+    """Whether a resource needs a refresh, and no failure or doubt holds it back.
 
     A resource that an operator has forgotten is refreshed only if this process wants it: a refresh
     that no process needs would bring it back.
     """
-    if state.failure is not None and state.failure.holds_back(now):
+    if state.is_held_back(now):
         return False
     is_gone = bool(state.forgotten) and state.metadata is None
     return not state.is_current(now) and (is_wanted or not is_gone)

@@ -242,7 +242,8 @@ class Synchronizer:
             self._load(resource)
         else:
             self._local.postpone(resource, now + TICK)
-        if state.invalidated_by is not None:  # until a refresh has handled the invalidation
+        # until a refresh has handled the invalidation, or ended the doubt
+        if state.invalidated_by is not None or state.suspicion is not None:
             self._local.postpone(resource, now + TICK)
 
     def _load(self, resource: Resource) -> None:

@@ -251,6 +251,10 @@ def _print_failures(views: Sequence[TrackedView], now: float) -> None:
     if failures:
         click.echo("\nFailing")
         print_facts(failures)
+    doubts = tables.doubts(views)
+    if doubts:
+        click.echo("\nIn doubt")
+        print_facts(doubts)
 
 
 def _exit_unless_fresh(warmings: Sequence[Warming], timeout: float) -> None:

@@ -34,6 +34,7 @@ def of_resource(view: TrackedView, page_input: PageInput) -> Document:
         "last_outcome": str(last.outcome) if last else None,
         "last_at": last.at if last else None,
         "failure": asdict(view.failure) if view.failure else None,
+        "doubt": asdict(view.suspicion) if view.suspicion else None,
     }
 
 

@@ -59,6 +59,11 @@ def failures(views: Sequence[TrackedView], now: float) -> list[tuple[str, str]]:
     return [(view.resource.name, _failure(view, now)) for view in views if view.failure]
 
 
+def doubts(views: Sequence[TrackedView]) -> list[tuple[str, str]]:
+    """The name of each list that lost much at GitHub, and what is not believed yet."""
+    return [(view.resource.name, view.suspicion.reason) for view in views if view.suspicion]
+
+
 def facts(view: TrackedView, page_input: PageInput, *, is_queued: bool) -> list[tuple[str, str]]:
     """Everything that is known about one resource, as (name, fact) pairs."""
     return [
@@ -106,10 +111,11 @@ def _condition(
     view: TrackedView, page_input: PageInput, *, is_queued: bool
 ) -> list[tuple[str, str]]:
     row = tracked_row(view, page_input)
-    next_refresh = str(row["next"]).removeprefix("next try ")
+    next_refresh = str(row["next"]).removeprefix("next try ").removeprefix("second look ")
     return [
         ("State", _state(view, page_input.now)),
         ("Failure", _failure(view, page_input.now) if view.failure else ""),
+        ("Doubt", view.suspicion.reason if view.suspicion else ""),
         ("Age", f"{row['age']} {row['age_words']}" if view.metadata else ""),
         ("Next refresh", next_refresh + (", and one is queued" if is_queued else "")),
         ("Lock", "held by a refresher" if view.is_running else "free"),
@@ -124,7 +130,8 @@ def _state(view: TrackedView, now: float) -> str:
     freshness = f"fresh for another {about(left)}" if left > 0 else f"stale for {about(-left)}"
     if view.invalidated_by:
         freshness = "stale: invalidated by a change"
-    return freshness if view.failure is None else f"{state}; the cached content is {freshness}"
+    is_well = view.failure is None and view.suspicion is None
+    return freshness if is_well else f"{state}; the cached content is {freshness}"
 
 
 def _content(view: TrackedView, now: float) -> list[tuple[str, str]]:

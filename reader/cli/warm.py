@@ -23,7 +23,12 @@ from shared.resources.resource import Resource
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_BAD = frozenset({RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.FENCED})
+_BAD = frozenset(
+    {
+        *(RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.FENCED),
+        RefreshOutcome.DOUBTED,
+    }
+)
 _BAR = 20  # terminal columns of a bar
 _TEXT = 22  # terminal columns for the text beside a bar
 

@@ -28,6 +28,7 @@ from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.spending import Spent
 from shared.stored_numbers import number_of
+from shared.suspicion import Suspicion
 from shared.time_bounds import time_of
 
 _POPULAR = 20  # on-demand resources in a snapshot
@@ -64,6 +65,7 @@ class TrackedView:
         now: Unix time in seconds when it was read.
         metadata: of its entry; None if it has no entry.
         failure: of its last refresh; None if that succeeded.
+        suspicion: what a look at the list showed that is not believed yet; None if nothing did.
         invalidated_by: the entry is invalidated, and no refresh has handled it yet.
         encoded: bytes of the stored compressed bodies, by coding.
         pages: of GitHub's that the content was made from; None if that is not known.
@@ -84,6 +86,7 @@ class TrackedView:
     reading: tuple[int, int] | None = None
     is_running: bool = False
     is_complete: bool = True
+    suspicion: Suspicion | None = None
 
     @property
     def age(self) -> float:
@@ -92,12 +95,20 @@ class TrackedView:
         return max(0.0, self.now - self.metadata.validated_at)
 
     @property
+    def held_back_until(self) -> float | None:
+        """Unix time in seconds of the next try or the second look; None if neither is due."""
+        if self.failure is not None:
+            return self.failure.retry_at
+        return None if self.suspicion is None else self.suspicion.look_at
+
+    @property
     def is_fresh(self) -> bool:
         """Whether there is content inside its freshness lifetime."""
         return (
             self.metadata is not None
             and self.metadata.is_fresh(self.now)
             and not self.invalidated_by
+            and self.suspicion is None
         )
 
 
@@ -301,6 +312,7 @@ class FleetWatch:
                     state.failure,
                     invalidated_by=state.invalidated_by is not None,
                     is_complete=state.is_complete,
+                    suspicion=state.suspicion,
                 ),
                 replies,
             )

@@ -9,7 +9,8 @@ from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
 from reader.status.statement import Level, Statement, Topic
 from shared.clock_skew import in_words, is_much
-from shared.outcomes import FailureKind, RefreshOutcome
+from shared.outcomes import SUCCESSES, FailureKind, RefreshOutcome
+from shared.suspicion import SECOND_LOOK_S
 
 
 class State(StrEnum):
@@ -18,18 +19,28 @@ class State(StrEnum):
     FRESH = "fresh"  # inside its lifetime
     STALE = "stale"  # past it; a refresh is due, queued or running
     FAILING = "failing"  # its last refresh failed; cached content is served
+    DOUBTED = "in doubt"  # the list lost much at GitHub; the one from before is served
     MISSING = "missing"  # nothing is cached
 
 
+_LATELY_S = 3600  # seconds for which second looks are shown,
+_MOST_LOOKS = 3  # and how many of them
 _PRIVILEGED = "A credential sees more than the public"
 
 # Shape and word tell states apart; colour only helps.
-SIGNS = {State.FRESH: "✓", State.STALE: "↻", State.FAILING: "!", State.MISSING: "✕"}
+SIGNS = {
+    State.FRESH: "✓",
+    State.STALE: "↻",
+    State.FAILING: "!",
+    State.DOUBTED: "?",
+    State.MISSING: "✕",
+}
 LEVEL_SIGNS = {Level.GOOD: "✓", Level.NOTE: "i", Level.WARN: "!", Level.BAD: "✕"}
 LEVELS = {
     State.FRESH: Level.GOOD,
     State.STALE: Level.NOTE,
     State.FAILING: Level.WARN,
+    State.DOUBTED: Level.WARN,
     State.MISSING: Level.BAD,
 }
 
@@ -40,6 +51,8 @@ def state_of(view: TrackedView) -> State:
         return State.MISSING
     if view.failure is not None:
         return State.FAILING
+    if view.suspicion is not None:
+        return State.DOUBTED
     return State.FRESH if view.is_fresh else State.STALE
 
 
@@ -65,7 +78,7 @@ def diagnose(
     else:
         # Content may be fresh whatever a credential sees, so that is stated as well.
         statements = [*_content(fleet), *_refreshing(fleet)] or [_all_is_well(fleet)]
-        statements += demand(fleet)
+        statements += [*demand(fleet), *_looked_at_twice(fleet)]
     if include_private:
         statements.append(_PRIVATE)
     if fleet is not None:
@@ -117,7 +130,7 @@ def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | Non
 
 
 def _content(fleet: Fleet) -> Iterator[Statement]:
-    """Statements on the content: missing, failing and stale resources."""
+    """Statements on the content: missing, failing, doubted and stale resources."""
     by_state: dict[State, list[TrackedView]] = {state: [] for state in State}
     for view in fleet.tracked:
         by_state[state_of(view)].append(view)
@@ -126,6 +139,7 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
         yield _missing(missing, fleet)
     if by_state[State.FAILING]:
         yield _failing(by_state[State.FAILING], fleet)
+    yield from _doubted(fleet)
     if stale:
         oldest = max(view.age for view in stale)
         under_way = sum(view.is_running for view in stale)
@@ -157,6 +171,35 @@ def _failing(failing: Sequence[TrackedView], fleet: Fleet) -> Statement:
     )
     kinds = {view.failure.kind for view in failing if view.failure is not None}
     return Statement(Level.WARN, Topic.CONTENT, _what_fails(kinds), text)
+
+
+def _doubted(fleet: Fleet) -> Iterator[Statement]:
+    """The lists that lost much at GitHub, tracked or on demand."""
+    views = [*fleet.tracked, *(one.view for one in fleet.on_demand)]
+    doubts = [(view, view.suspicion) for view in views if view.suspicion is not None]
+    if not doubts:
+        return
+    named = listed([f"{view.resource.name}: {doubt.reason}" for view, doubt in doubts])
+    next_look = min(doubt.look_at for _, doubt in doubts) - fleet.now
+    when = "is due now" if next_look <= 0 else f"is in {about(next_look)}"
+    text = (
+        f"{named}. This is not believed before a second look, at least {SECOND_LOOK_S:.0f} s after "
+        f"the first, shows the same; it {when}. What was stored before is served."
+    )
+    title = f"{plural(len(doubts), 'list')} lost much at GitHub"
+    yield Statement(Level.WARN, Topic.CONTENT, title, text)
+
+
+def _looked_at_twice(fleet: Fleet) -> Iterator[Statement]:
+    """What second looks at lists have shown lately."""
+    shown = [
+        f"{report.resource}, {clock(report.at, fleet.now)}: {report.reason}"
+        for report in fleet.timeline
+        if report.outcome in SUCCESSES and report.reason and report.at > fleet.now - _LATELY_S
+    ]
+    if shown:
+        text = ". ".join(shown[:_MOST_LOOKS]) + "."
+        yield Statement(Level.NOTE, Topic.CONTENT, "A list was looked at twice", text)
 
 
 def _what_fails(kinds: set[FailureKind]) -> str:

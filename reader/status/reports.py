@@ -10,6 +10,7 @@ _OUTCOMES = {
     RefreshOutcome.UPDATED: "updated: new content was stored",
     RefreshOutcome.UNCHANGED: "unchanged at GitHub",
     RefreshOutcome.FAILED: "failed",
+    RefreshOutcome.DOUBTED: "in doubt; nothing was stored",
     RefreshOutcome.FENCED: "the lock was lost; nothing was stored",
     RefreshOutcome.NO_LOCK: "no lock could be taken: too few of REDLOCK_URLS respond",
     RefreshOutcome.BROKEN: "stopped by an internal error; see the refresher's log",

@@ -36,6 +36,7 @@ def tracked_row(view: TrackedView, page_input: PageInput) -> JsonObject:
         "outcome": last.outcome if last else None,
         "outcome_words": _outcome(view, now),
         "reason": view.failure.reason if view.failure else None,
+        "doubt": view.suspicion.reason if view.suspicion else None,
         "failing_since": iso(view.failure.since) if view.failure else None,
         "seconds": last.seconds if last else None,
         "took": f"took {duration(last.seconds)}" if last else "",
@@ -67,8 +68,8 @@ def next_at(view: TrackedView, page_input: PageInput) -> float | None:
     fleet, settings = page_input.fleet, page_input.settings
     if fleet is None or fleet.suspended or not fleet.workers or view.is_running:
         return None
-    if view.failure is not None:
-        return max(view.failure.retry_at, page_input.now)
+    if view.held_back_until is not None:
+        return max(view.held_back_until, page_input.now)
     if not view.resource.tracked:
         return None
     if view.metadata is None or not view.is_fresh:
@@ -90,7 +91,9 @@ def _next(view: TrackedView, at: float | None, page_input: PageInput) -> str:
     if at is None:
         return f"when {'refreshing is resumed' if fleet.suspended else 'a refresher is running'}"
     when = f"in {about(at - page_input.now)}" if at - page_input.now >= 1 else "now"
-    return when if view.failure is None else f"next try {when}"
+    if view.failure is not None:
+        return f"next try {when}"
+    return when if view.suspicion is None else f"second look {when}"
 
 
 def _outcome(view: TrackedView, now: float) -> str:
@@ -117,6 +120,13 @@ def on_demand_row(on_demand: OnDemandView) -> JsonObject:
         "status": metadata.status if metadata else None,
         "age": about(view.age) if metadata else NOTHING,
         "size": size(metadata.size) if metadata else NOTHING,
-        "reason": view.failure.reason if view.failure else "",
+        "reason": _reason(view),
         "held": is_held,
     }
+
+
+def _reason(view: TrackedView) -> str:
+    """Why a resource fails, or what is doubted; empty if it is well."""
+    if view.failure is not None:
+        return view.failure.reason
+    return "" if view.suspicion is None else view.suspicion.reason

@@ -49,6 +49,7 @@ class Content:
         views: of a ranked list, by the name of their ranking.
         ids: of an expanded list, the ids of its items in order, private ones included.
         pages: the pages of GitHub that it was made from.
+        ends_without_link: the last of them came without `Link`: see `collapse`.
     """
 
     status: int
@@ -59,6 +60,7 @@ class Content:
     views: Mapping[str, JsonArray] = field(default_factory=dict)
     ids: Sequence[Hashable] = ()
     pages: Sequence[Page] = ()
+    ends_without_link: bool = False
 
     @cached_property
     def etag(self) -> str:
@@ -118,6 +120,7 @@ def of_list(read: ReadList, kind: Kind) -> Content:
         views=views_of((item.row for item in shown if item.row is not None), kind),
         ids=[item.id for item in read.items],
         pages=read.pages,
+        ends_without_link=read.ends_without_link,
     )
 
 

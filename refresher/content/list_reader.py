@@ -41,11 +41,13 @@ class ReadList:
         pages: the pages that the items come from.
         findings: non-public parts of the stored pages that a credential confirmed, by the present
             public shapes.
+        ends_without_link: the last page was downloaded, and came without `Link`.
     """
 
     items: Sequence[Item]
     pages: Sequence[Page]
     findings: Findings
+    ends_without_link: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class _OneReading:
         self.items = items
         self.unfinished = unfinished
         self.is_again = is_again
+        self.ends_without_link = False  # as far as it was read
         self.asked_at: dict[str, float] = {}  # written by the threads that request pages
 
     def still_to_ask(self, urls: Iterable[str]) -> list[str]:
@@ -199,7 +202,7 @@ class ListReader:
             found_ids = Reading([[item.id for item in items[page.url]] for page in pages])
             if is_settled(found_ids, before=before, full_page=pagination.PER_PAGE):
                 found = [item for page in pages for item in items[page.url]]
-                yield ReadList(found, pages, stored)
+                yield ReadList(found, pages, stored, reading.ends_without_link)
                 return
             before = found_ids.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
@@ -268,6 +271,7 @@ class ListReader:
             if read is None:
                 read, findings = self._page_in(response, url, reading, is_first=not pages)
             pages.append(read.page)
+            reading.ends_without_link = response.status != 304 and not response.links
             changed = changed or read.is_changed
             if len(pages) == 1:
                 following = pagination.following(response)

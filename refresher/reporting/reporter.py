@@ -39,12 +39,14 @@ class Ended:
         state: of the entry before; None if it was not read.
         failure: its record; None unless it failed.
         pages: number of pages that were read; None if none were.
+        note: for people: what is doubted, or believed after all; empty for nothing.
     """
 
     outcome: RefreshOutcome
     state: EntryState | None = None
     failure: Failure | None = None
     pages: int | None = None
+    note: str = ""
 
 
 @dataclass
@@ -152,7 +154,7 @@ class Reporter:
 
     def _publish(self, resource: Resource, report: RefreshReport) -> None:
         log.log(
-            logging.WARNING if report.outcome in _BAD else logging.INFO,
+            logging.WARNING if report.outcome in _BAD or report.reason else logging.INFO,
             "refresh of %s: %s",
             report.resource,
             report.outcome if report.reason is None else f"{report.outcome}: {report.reason}",
@@ -196,6 +198,7 @@ def report_of(
         status=expense.status,
         left=expense.left,
         pages=ended.pages,
+        reason=ended.note or None,
     )
     failure = ended.failure
     if failure is None:

@@ -27,6 +27,7 @@ from shared.redis import keys
 from shared.redis.scripts import Batch, Script
 from shared.resources.resource import Resource
 from shared.settings import Settings
+from shared.suspicion import Suspicion
 
 _DAY_MS = 24 * 3600 * 1000
 # Longer than any refresh; a token that Redis has forgotten only makes a write be refused.
@@ -81,13 +82,13 @@ else redis.call('PEXPIRE', KEYS[{key}], ARGV[5]) end
 
 
 # Replaces an entry and its pages.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), number of the
 #       entry's fields and values, those, then the pages' fields and values.
 _WRITE = Script(f"""
 {_CHECK}
 local count = tonumber(ARGV[6])
-redis.call('DEL', KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+redis.call('DEL', KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
 redis.call('HSET', KEYS[4], unpack(ARGV, 7, 6 + count))
 {_keep(4)}
 for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
@@ -97,7 +98,7 @@ for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 
 """)
 
 # Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), validated_at,
 #       fresh_until, whether the pages are replaced, then those of their fields and values that
 #       changed.
@@ -106,7 +107,7 @@ _CONFIRM = Script(f"""
 if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
 redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7],
            'confirmed_by', ARGV[1])
-redis.call('DEL', KEYS[6], KEYS[7])
+redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])
 if ARGV[8] == '1' then redis.call('DEL', KEYS[5]) end
 {_keep(4)}
 for at = 9, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
@@ -124,14 +125,25 @@ redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[5])
 {_ANNOUNCE}
 """)
 
+# Records a suspicion beside the entry, which is not touched. GitHub has answered, so a failure from
+# before is over; the second look requests every page anew.
+# KEYS: fence, changes, invalidated, failure, reading, suspicion.
+# ARGV: token, channel, name, nothing, milliseconds to keep, the record.
+_DOUBT = Script(f"""
+{_CHECK}
+redis.call('DEL', KEYS[4], KEYS[5])
+redis.call('SET', KEYS[6], ARGV[6], 'PX', ARGV[5])
+{_ANNOUNCE}
+""")
+
 # Forgets a resource, and refuses whatever a refresh that is under way would still write.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading, record, forgotten.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, record, forgotten.
 # ARGV: token, channel, name, nothing, milliseconds to remember the token, and that it was
 #       forgotten.
 _FORGET = Script(f"""
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
-redis.call('SET', KEYS[9], ARGV[1], 'PX', ARGV[6])
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+redis.call('SET', KEYS[10], ARGV[1], 'PX', ARGV[6])
 {_ANNOUNCE}
 """)
 
@@ -270,6 +282,16 @@ class EntryWriter:
         )
         return bool(recorded)
 
+    def record_suspicion(self, resource: Resource, suspicion: Suspicion, *, token: int) -> bool:
+        """Keep what is not believed beside the entry, which stays as it is."""
+        beside = (keys.failure, keys.reading, keys.suspicion)
+        recorded = _DOUBT(
+            self._redis,
+            [*_common_keys(resource), *(key(resource) for key in beside)],
+            [*_common_arguments(resource, token, None), _DAY_MS, suspicion.to_json()],
+        )
+        return bool(recorded)
+
     def forget(self, resource: Resource) -> None:
         """Remove all that is stored of an on-demand resource; readers drop versions up to now."""
         token = self.draw_token(resource)
@@ -325,7 +347,8 @@ def _common_keys(resource: Resource) -> list[str]:
 
 def _content_keys(resource: Resource) -> list[str]:
     stored = [keys.entry(resource), keys.pages(resource), keys.failure(resource)]
-    return [*_common_keys(resource), *stored, keys.reading(resource)]
+    beside = [keys.reading(resource), keys.suspicion(resource)]
+    return [*_common_keys(resource), *stored, *beside]
 
 
 def _entry_fields(entry: Entry) -> dict[str, bytes | float | str]:

@@ -14,6 +14,8 @@ reading:{id}         hash    CACHE_TTL      refresher   pages of a list that is 
                                                         reading was interrupted
 failure:{id}         string  a day; else as refresher   why the last refresh failed, in JSON
                              its entry
+suspicion:{id}       string  a day          refresher   a list that lost much, and is not believed
+                                                        yet, in JSON, see `suspicion`
 fence:{id}           string  longer than a  refresher   the newest fencing token handed out
                              refresh takes
 changes              string  never          refresher   grows by one with every announcement
@@ -158,12 +160,18 @@ def reading(resource: Resource) -> str:
 
 def content_of(resource_id: str) -> list[str]:
     """The keys of a resource's content and records, by `Resource.id`."""
-    return [f"{_PREFIX}:{kind}:{resource_id}" for kind in ("entry", "pages", "failure", "record")]
+    kinds = ("entry", "pages", "failure", "suspicion", "record")
+    return [f"{_PREFIX}:{kind}:{resource_id}" for kind in kinds]
 
 
 def failure(resource: Resource) -> str:
     """The record of a resource's last failed refresh."""
     return f"{_PREFIX}:failure:{resource.id}"
+
+
+def suspicion(resource: Resource) -> str:
+    """What a look at a list showed that is not believed yet."""
+    return f"{_PREFIX}:suspicion:{resource.id}"
 
 
 def invalidated_by(resource: Resource) -> str:

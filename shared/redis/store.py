@@ -19,6 +19,7 @@ from shared.resources.resource import Resource
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
 from shared.stored_numbers import count_of
+from shared.suspicion import Suspicion
 from shared.time_bounds import is_past, time_of
 
 # Begins the id of an invalidation that only a refresh without conditional requests handles.
@@ -36,6 +37,7 @@ class EntryState:
             handled; None if every invalidation is handled.
         forgotten: versions up to this one must not be served any more; 0 if there are none.
         is_complete: the entry holds all that this process derives for its kind.
+        suspicion: what a look at the list showed that is not believed yet; None if nothing did.
         is_asked: a refresh was requested or done a moment ago; a further request would be dropped.
         left_until: Unix time in seconds before which an incomplete entry is not rebuilt, because
             a release that derives something else stored it.
@@ -48,6 +50,13 @@ class EntryState:
     is_complete: bool = True
     left_until: float = 0
     is_asked: bool = False
+    suspicion: Suspicion | None = None
+
+    def is_held_back(self, now: float) -> bool:
+        """Whether it is too early for a refresh, because of a failure or a doubt."""
+        return any(
+            one is not None and one.holds_back(now) for one in (self.failure, self.suspicion)
+        )
 
     @property
     def is_to_be_read_anew(self) -> bool:
@@ -55,7 +64,9 @@ class EntryState:
         return (self.invalidated_by or "").startswith(ANEW)
 
     def is_current(self, now: float) -> bool:
-        """Whether there is an entry that is fresh, not invalidated, and not to be completed now.
+        """Whether there is an entry that is fresh, undisputed, and not to be completed now.
+
+        It is disputed if it is invalidated, or if a second look is due.
 
         Args:
             now: Unix time in seconds.
@@ -65,6 +76,7 @@ class EntryState:
             and self.metadata.is_fresh(now)
             and (self.is_complete or now < self.left_until)
             and self.invalidated_by is None
+            and self.suspicion is None
         )
 
 
@@ -242,7 +254,7 @@ class Store:
         beside: Sequence[bytes | None],
         resumed_at: float,
     ) -> EntryState:
-        failure, invalidated_by, forgotten, asked = beside
+        failure, invalidated_by, forgotten, asked, suspicion = beside
         metadata = _metadata(resource, entry)
         if metadata is not None:
             metadata = self._lifetimes.bound(resource, metadata)
@@ -252,6 +264,7 @@ class Store:
             None if invalidated_by is None else invalidated_by.decode(),
             count_of(forgotten),
             is_asked=asked is not None,
+            suspicion=_suspicion(suspicion),
         )
         if metadata is None or is_complete(resource, metadata):
             return state
@@ -263,7 +276,7 @@ class Store:
 
 def _beside(resource: Resource) -> list[str]:
     """The keys that hold what is known of a resource beside its entry."""
-    beside = (keys.failure, keys.invalidated_by, keys.forgotten, keys.asked)
+    beside = (keys.failure, keys.invalidated_by, keys.forgotten, keys.asked, keys.suspicion)
     return [key(resource) for key in beside]
 
 
@@ -291,5 +304,12 @@ def _is_of(resource: Resource, metadata: Metadata) -> bool:
 def _failure(value: bytes | None, resumed_at: float) -> Failure | None:
     try:
         return None if value is None else Failure.from_json(value).ended_by(resumed_at)
+    except UnreadableError:
+        return None
+
+
+def _suspicion(value: bytes | None) -> Suspicion | None:
+    try:
+        return None if value is None else Suspicion.from_json(value)
     except UnreadableError:
         return None

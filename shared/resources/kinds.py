@@ -75,6 +75,19 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Total:
+    """Where GitHub says how many public items a list has.
+
+    Args:
+        kind: of the object that says it; the path of the list begins with the object's.
+        member: of the object.
+    """
+
+    kind: "Kind"
+    member: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of resource.
 
@@ -88,6 +101,7 @@ class Kind:
         named_by: of a ranked list, the member that names an item in the views.
         rankings: of a list.
         events: which may change it.
+        total: of a list, where another tracked resource says how many items it has.
     """
 
     name: str
@@ -99,6 +113,7 @@ class Kind:
     named_by: str = ""
     rankings: tuple[Ranking, ...] = ()
     events: tuple[Event, ...] = ()
+    total: Total | None = None
 
     @property
     def is_tracked(self) -> bool:
@@ -195,6 +210,7 @@ REPOSITORIES = Kind(
         Ranking("watchers", count_in("watchers_count")),
     ),
     events=tuple(Event(name, item=("repository",)) for name in _REPOSITORY_EVENTS),
+    total=Total(ORGANISATION, "public_repos"),
 )
 
 # What the settings track, in the order in which the status page shows it.

@@ -113,6 +113,7 @@ def test_an_event_requested_something_or_should_have() -> None:
     assert events == {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
         *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
+        RefreshOutcome.DOUBTED,
     }
 
 
