@@ -216,7 +216,15 @@ class TestShow:
         fresh(redis, ORG)
         found = json.loads(run("show", "/orgs/Netflix", "--json").output)
         assert sorted(found) == [
-            *("age_seconds", "doubt", "encoded_bytes", "failure", "fresh_until", "items", "last_at"),
+            *(
+                "age_seconds",
+                "doubt",
+                "encoded_bytes",
+                "failure",
+                "fresh_until",
+                "items",
+                "last_at",
+            ),
             *("last_outcome", "metadata", "name", "next_at", "not_modified", "of_pages", "page"),
             *("pages", "queued", "refreshes", "refreshing", "reports", "requests", "size_bytes"),
             *("state", "status", "told", "tracked"),

@@ -91,7 +91,7 @@ def test_a_list_that_grew_a_page_is_whole(
         assert_is_true(github, entry.body)
 
 
-@pytest.mark.parametrize(("repos", "count"), [(201, 200), (301, 250), (101, 100), (150, 90)])
+@pytest.mark.parametrize(("repos", "count"), [(201, 200), (301, 250), (101, 100), (350, 180)])
 def test_a_list_that_shrank_a_page_is_whole(
     context_for: MakeContext, store: Store, repos: int, count: int, *, link_on_304: bool
 ) -> None:
