@@ -155,7 +155,7 @@ class Series:
         ask("/view/top/3/stars", (VIEW, "local", "200"), times=4)
         ask("/view/bottom/3/forks", (VIEW, "local", "200"))
         ask("/view/top/0/stars", ("other", "refused", "400"), times=2)
-        ask("/user", ("other", "refused", "404"), times=3)
+        ask("/user", ("other", "refused", "401"), times=3)
         ask("/orgs/Netflix", ("other", "refused", "405"), method="DELETE")
         ask("/orgs/Netflix", ("other", "own", "204"), method="OPTIONS")
         ask(USER, ("on-demand", miss, "200"))

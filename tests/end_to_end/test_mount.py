@@ -39,7 +39,10 @@ HOSTS: dict[str, dict[str, str]] = {
     "https://a.test": {"Host": "a.test", "X_Forwarded_Proto": "https"},
     "http://c.test": {"Host": "a.test", "X_Forwarded_Host": "evil.test, c.test"},
 }  # fmt: skip
-MOMENTARY = {"date", "age", "x-request-id", "cache-status", "connection", "server"}
+MOMENTARY = {
+    *("date", "age", "x-request-id", "x-github-request-id", "cache-status", "connection", "server"),
+    *(f"x-ratelimit-{name}" for name in ("limit", "remaining", "used", "reset")),
+}
 
 
 class Setting(NamedTuple):
