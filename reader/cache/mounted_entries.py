@@ -26,7 +26,9 @@ from reader.response.mounted_entry import (
 )
 from reader.response.representation import Representation
 from reader.response.rewriting import Rewriting
+from shared import long_work
 from shared.clock import Clock
+from shared.encodings import gzipped
 from shared.entry import Entry, Metadata
 from shared.resources.resource import Resource
 
@@ -34,7 +36,6 @@ from shared.resources.resource import Resource
 _PAUSE = 0.0005
 _MOST_PENDING = 16  # large ones that are to be made
 _PATIENCE = 10.0  # seconds for a small one
-_MOST_HELD = 8192
 _UNUSED = 600.0  # seconds after which one is dropped
 
 _Key = tuple[str, str]  # id of a resource, address
@@ -74,6 +75,8 @@ class _Form:
 
 class MountedEntries:
     """Entries under the mount, of a few addresses, bounded in bytes (LRU); for any thread.
+
+    Each counts for at least 2 kB (`Entry.held_bytes`), so that their number is bounded as well.
 
     Not a cache of its own: an entry is found in the local cache first, and only its very version is
     served here.
@@ -123,7 +126,7 @@ class MountedEntries:
         if address in self._addresses:
             if len(entry.body) <= LARGE:
                 key = (resource.id, address, entry.metadata.version)
-                make = partial(self._make, resource, entry, address, pause=_no_pause)
+                make = partial(self._make, resource, entry, address)
                 return Mounted(self._flights.do(key, make, timeout=_PATIENCE))
             self._make_later(resource, entry, address)
         rewrite = partial(
@@ -157,14 +160,16 @@ class MountedEntries:
         self._forms.move_to_end(key)
         return made
 
-    def _make(
-        self, resource: Resource, entry: Entry, address: str, *, pause: Callable[[], None]
-    ) -> Entry:
+    def _make(self, resource: Resource, entry: Entry, address: str) -> Entry:
         with self._lock:
             form = self._held(resource, entry, address)
         if form is not None:
             return form
-        made = mounted(entry, address, self._rewriting, pause=pause)
+        if len(entry.body) <= LARGE:
+            made = mounted(entry, address, self._rewriting, pause=_no_pause)
+        else:
+            slowly = partial(long_work.run, gzipped)
+            made = mounted(entry, address, self._rewriting, pause=self._pause, compress=slowly)
         with self._lock:
             new = _Form(entry.metadata, made, self._clock.monotonic())
             self._put((resource.id, address), new)
@@ -180,7 +185,7 @@ class MountedEntries:
 
     def _make_pending(self, resource: Resource, entry: Entry, address: str) -> None:
         try:
-            self._make(resource, entry, address, pause=self._pause)
+            self._make(resource, entry, address)
         finally:
             with self._lock:
                 self._pending.discard((resource.id, address))
@@ -195,7 +200,7 @@ class MountedEntries:
             self._drop(key)
         self._forms[key] = form
         self._bytes += form.entry.held_bytes
-        while self._bytes > self._max_bytes or len(self._forms) > _MOST_HELD:
+        while self._bytes > self._max_bytes:
             self._drop(next(iter(self._forms)))
         while (oldest := next(iter(self._forms))) and self._is_unused(oldest, form.used_at):
             self._drop(oldest)

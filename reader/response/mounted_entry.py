@@ -4,7 +4,7 @@ Pages, views and encodings are made of it as of any entry, so nothing else knows
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 
@@ -67,7 +67,12 @@ def with_address(
 
 
 def mounted(
-    entry: Entry, address: str, rewriting: Rewriting, *, pause: Callable[[], None]
+    entry: Entry,
+    address: str,
+    rewriting: Rewriting,
+    *,
+    pause: Callable[[], None],
+    compress: Callable[[bytes], Mapping[str, bytes]] = gzipped,
 ) -> Entry:
     """The whole entry under an address, compressed with gzip if the original is compressed.
 
@@ -76,6 +81,7 @@ def mounted(
         address: that replaces the origin's.
         rewriting: of the origin's addresses.
         pause: called after each short step.
+        compress: `gzipped`, or the same at low priority.
     """
     named = relabelled(entry, address)
     if not is_rewritten(entry.metadata):
@@ -83,7 +89,7 @@ def mounted(
     body, ends = _rewritten(entry, address, rewriting, pause)
     if body == entry.body:
         return replace(named, body=entry.body, encoded=entry.encoded)
-    return replace(named, body=body, ends=ends, encoded=gzipped(body) if entry.encoded else {})
+    return replace(named, body=body, ends=ends, encoded=compress(body) if entry.encoded else {})
 
 
 def _paced(pieces: Iterator[bytes], pause: Callable[[], None]) -> Iterator[bytes]:

@@ -10,7 +10,6 @@
 - `items`: a list's items, cut from the bytes of its pages.
 - `narrowing`, `json_cutting`: reduce JSON to its public shape without changing other bytes.
 - `privacy_marks`: whether an object is public, by GitHub's visibility fields.
-- `long_work`: compression of large bodies, at low priority.
 - `ranking`: the ranked views of a list of repositories.
 - `content`: the content in the form in which it is stored and served.
 """

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from refresher.content import long_work
 from refresher.content.items import decode, elements
 from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings, UnfitError, narrowed
@@ -17,7 +16,7 @@ from refresher.content.ranking import views_of
 from refresher.errors import OriginError
 from refresher.github.question import Question
 from refresher.github.response import GitHubResponse
-from shared import etag
+from shared import etag, long_work
 from shared.encodings import compressed
 from shared.entry import Entry, Metadata
 from shared.github_form import JSON, github_error

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from refresher.content import long_work
 from refresher.errors import StoredPageError
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
+from shared import long_work
 
 _GONE = frozenset({404, 410})
 # With this token anyone could clone a private repository, so it must not be stored anywhere.

@@ -1,4 +1,4 @@
-"""Runs long work at low priority, one piece at a time, so that small refreshes go on meanwhile.
+"""Runs long work at low priority, one piece at a time, so that other work goes on meanwhile.
 
 Compressing a list of 7,000 repositories takes a second of processor time. The work is given to one
 thread whose priority is below that of all others, so that it uses only what they leave. It must

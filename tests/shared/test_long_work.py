@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from refresher.content import long_work
 from refresher.content.page import Body
+from shared import long_work
 
 LONG = b"x" * 200_000
 
