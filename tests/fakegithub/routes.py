@@ -143,6 +143,8 @@ def repo_resource(context: RouteContext, repo: Repository, rest: str) -> RouteTa
 
 def repo_list(context: RouteContext, repo: Repository, rest: str) -> RouteTarget:
     """A repository's lists in the world, and its paths in GitHub's description."""
+    # GitHub documents this path no more, but bodies of pull requests have it.
+    rest = re.sub("^/statuses/([^/]+)$", r"/commits/\1/statuses", rest)
     home, name = f"/repositories/{repo.id}{rest}", f"/repos/{repo.full_name}{rest}"
     if match := re.fullmatch(r"(?:/issues/[0-9]+)?/assignees/([^/]+)", rest):
         logins = {member.login.lower() for member in context.viewer.members_of(repo.owner)}

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_the_default_world_has_unique_names_and_ids_and_ties_in_every_count() ->
 def test_a_hundred_organisations_have_no_id_in_common() -> None:
     orgs = tuple(f"org{number}" for number in range(100))
     world = create_world(WorldOptions(orgs=orgs, repos=5, members=2))
-    assert len(world.accounts) == len(world.accounts_by_id) == 301  # and octocat
+    assert len(world.accounts) == len(world.accounts_by_id) == 303  # and GitHub's three
     assert len(world.repos_by_id) == sum(len(a.repos) for a in world.accounts.values())
 
 
@@ -247,6 +248,14 @@ def test_issues_are_paged_by_the_repositorys_number(github: FakeGitHub) -> None:
     assert response.links == {"next": f"{url}2", "last": f"{url}5"}
     found = all_pages(github, "/repos/Netflix/Hystrix/issues?per_page=3")
     assert [issue["number"] for issue in found] == list(range(13, 0, -1))
+
+
+def test_the_address_of_statuses_in_bodies_leads_to_their_list(github: FakeGitHub) -> None:
+    url = ask(github, "/repos/Netflix/Hystrix").json["statuses_url"]
+    path = urlsplit(url.replace("{sha}", "main")).path
+    assert path == "/repos/Netflix/Hystrix/statuses/main"
+    listed = ask(github, "/repos/Netflix/Hystrix/commits/main/statuses")
+    assert ask(github, path).json == listed.json != []
 
 
 def test_a_prefix_stands_before_every_path_as_on_github_enterprise() -> None:

@@ -54,11 +54,14 @@ def create_world(options: WorldOptions) -> World:
 
 
 def add_octocat(world: World) -> None:
-    """Add the user and the repository to which the addresses in GitHub's own examples lead."""
+    """Add the users and the repository to which the addresses in GitHub's own examples lead."""
     dice = random.Random("octocat")
-    user = world.add_account(new_user("octocat", 1, dice))
-    repo = new_repo(world, user, "Hello-World", 0, dice)
-    repo.id, repo.fork, repo.default_branch = 1_296_269, False, "main"
+    octocat, *_others = (
+        world.add_account(new_user(login, number, dice))
+        for number, login in enumerate(("octocat", "hubot", "other_user"), start=1)
+    )
+    repo = new_repo(world, octocat, "Hello-World", 0, dice)
+    repo.id, repo.fork, repo.default_branch, repo.open_issues = 1_296_269, False, "main", 1347
     world.add_repo(repo)
 
 
