@@ -11,7 +11,10 @@ from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared.clock import Clock
+from shared.redis.store import Lifetimes
 from shared.settings import Settings
+
+_NOT_READY_PATIENCE = 2.0  # seconds; a quarter of MISS_WAIT, if that is less
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,15 @@ class RefreshPolicy:
         list_limits: how much is read of a list.
         longest_backoff: seconds of the longest pause after failures.
         chance: returns a random number from 0 up to 1, for the jitter of pauses.
+        lifetimes: of content.
+        not_ready_patience: seconds to wait for content that GitHub is still computing.
     """
 
     list_limits: ListLimits
     longest_backoff: float
     chance: Callable[[], float]
+    lifetimes: Lifetimes
+    not_ready_patience: float
 
     @classmethod
     def of(cls, settings: Settings, *, chance: Callable[[], float]) -> "RefreshPolicy":
@@ -34,7 +41,13 @@ class RefreshPolicy:
         limits = ListLimits(
             settings.list_max_pages, settings.list_max_bytes, settings.github_concurrency
         )
-        return cls(limits, settings.backoff_max, chance)
+        return cls(
+            limits,
+            settings.backoff_max,
+            chance,
+            Lifetimes.of(settings),
+            min(_NOT_READY_PATIENCE, settings.miss_wait / 4),
+        )
 
 
 @dataclass(frozen=True)

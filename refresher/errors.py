@@ -42,6 +42,14 @@ class CredentialError(OriginError):
         self.seconds = seconds
 
 
+class LedElsewhereError(OriginError):
+    """GitHub redirects to a host that is not asked."""
+
+    def __init__(self, status: int) -> None:
+        reason = "GitHub leads to an address that is not its own"
+        super().__init__(FailureKind.UNEXPECTED, reason, status=status)
+
+
 class StoredPageError(OriginError):
     """The body of a stored page is damaged, or it expired meanwhile: read without stored pages."""
 

@@ -11,7 +11,7 @@ from refresher.content.narrowing import Findings
 from refresher.content.page import Unchanged
 from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
 from refresher.context import RefreshContext
-from refresher.errors import OriginError, StoredPageError
+from refresher.errors import LedElsewhereError, OriginError, StoredPageError
 from refresher.github.private_mode import check_open
 from refresher.github.question import question_of
 from refresher.github.response import GitHubResponse
@@ -85,7 +85,7 @@ class Fetch:
         access = Access(question, origin, self._parent(), self.context.privileges)
         askers = access.askers()
         if askers is None:
-            return Fetched(contents.not_found(), began)
+            return Fetched(access.answer_of_parent(), began)
         try:
             read, began = self._read(access, askers, known, began, unfinished)
         except OriginError as error:
@@ -93,11 +93,14 @@ class Fetch:
             # become private, and what it held must not be served any longer.
             if error.status == 404 and access.parent is not None:
                 return Fetched(contents.not_found(), began)
-            raise
+            reason = None if self.resource.tracked else _not_served_because(error)
+            if reason is None:
+                raise
+            read = PublicContent(contents.not_served(reason), askers != ANONYMOUS_ONLY)
         if isinstance(read, RefreshOutcome):
             return read
         if read.is_of_a_credential and not access.was_public(asked_at):
-            return Fetched(contents.not_found(), began)
+            return Fetched(access.answer_of_parent(), began)
         return Fetched(self._with_links(read.content), began)
 
     def _with_links(self, content: Content | Unchanged) -> Content | Unchanged:
@@ -126,9 +129,12 @@ class Fetch:
     ) -> tuple[PublicContent | RefreshOutcome, Began]:
         """What was read, and when its reading began."""
         if not self.resource.kind.is_expanded:
-            return ResponseReader(access, self, self.context.clock).read(known, askers), began
-        reader = self._list_reader(access, askers)
-        if not reader.may_go_on(unfinished):
+            is_missing = self.state.metadata is None
+            patience = self.context.policy.not_ready_patience if is_missing else 0.0
+            reader = ResponseReader(access, self, self.context.clock, patience)
+            return reader.read(known, askers), began
+        list_reader = self._list_reader(access, askers)
+        if not list_reader.may_go_on(unfinished):
             unfinished = NOTHING_READ
         reading = ReadingInProgress(
             self.context.storage.readings,
@@ -139,7 +145,9 @@ class Fetch:
             unfinished=unfinished,
         )
         is_rebuild = is_rebuilt(self.state, known)
-        steps = reader.read(known.pages, known.ids, unfinished=unfinished, is_rebuilt=is_rebuild)
+        steps = list_reader.read(
+            known.pages, known.ids, unfinished=unfinished, is_rebuilt=is_rebuild
+        )
         read = self._follow(steps, reading, access, askers)
         if read is None:
             return self._read(
@@ -231,6 +239,15 @@ class Fetch:
         self.context.privileges.note_findings(response, findings)
         operation = self.resource.operation
         self.context.reporter.note_dropped(operation.id if operation else "", findings.dropped)
+
+
+def _not_served_because(error: OriginError) -> str | None:
+    """Why GitHub's answer is not served on demand, in a sentence; None if the refresh failed."""
+    if error.kind is FailureKind.TOO_LARGE:
+        return f"GitHub's answer is too large: {error.reason}."
+    if isinstance(error, LedElsewhereError):
+        return "GitHub redirects to another host."
+    return None
 
 
 def _is_believed(page: PageRead, access: Access, askers: Askers) -> bool:

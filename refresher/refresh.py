@@ -4,7 +4,7 @@ Whether GitHub is asked is decided by `reason_not_to`, and what an error means b
 `failure_to_record`: both are pure functions. `_Attempt` only carries out what they decide.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis import RedisError
 from rq.timeouts import BaseTimeoutException
@@ -19,7 +19,7 @@ from refresher.fetch import Fetch, Fetched
 from refresher.lock.refresh_lock import HeldLock
 from refresher.reporting.reporter import Ended
 from refresher.second_look import SecondLook
-from refresher.storage.change_detection import changed_at, is_new, is_rebuilt
+from refresher.storage.change_detection import changed_at, is_new, is_rebuilt, is_worse
 from refresher.storage.page_store import KnownPages
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -142,7 +142,8 @@ class _Attempt:
 
     def _fetch_and_store(self) -> Ended:
         # Content is as old as the request, not as the response.
-        asked_at, known = self.context.clock.now(), self._known()
+        asked_at = self.context.clock.now()
+        known = self._known(asked_at)
         unfinished = self._unfinished(known, asked_at)
         try:
             fetched = self._fetch().read(known, asked_at=asked_at, unfinished=unfinished)
@@ -154,6 +155,9 @@ class _Attempt:
         self.context.privileges.check()
         if self.held.is_lost:
             return Ended(RefreshOutcome.FENCED, self.state)
+        content = fetched.content
+        if isinstance(content, Content) and is_worse(self.state, content):
+            return Ended(RefreshOutcome.NOT_READY, self.state, pause=content.longest or 0.0)
         return self._store_believed(fetched, known)
 
     def _store_believed(self, fetched: Fetched, known: KnownPages) -> Ended:
@@ -178,7 +182,7 @@ class _Attempt:
 
         return Fetch(self.resource, self.context, self.held, self.state, self.token, refresh_other)
 
-    def _known(self) -> KnownPages:
+    def _known(self, now: float) -> KnownPages:
         """The stored pages; none without an entry: pages can only confirm an entry.
 
         A single response cannot be rebuilt from its page, which lacks its header fields: it is
@@ -190,6 +194,10 @@ class _Attempt:
         known = self.context.storage.pages(self.resource)
         if self.state.is_to_be_read_anew:
             return KnownPages(ids=known.ids)
+        # Half of it: content from the new address would be believed for a whole one.
+        lifetime = self.context.policy.lifetimes.of_resource(self.resource) / 2
+        pages = [page.asked_before(now - lifetime) for page in known.pages]
+        known = replace(known, pages=pages)
         is_expanded = self.resource.kind.is_expanded
         return KnownPages() if is_rebuilt(self.state, known) and not is_expanded else known
 

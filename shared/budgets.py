@@ -6,11 +6,12 @@ the ring are recognised by their slot number.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from redis import Redis
 
+from shared.credential_refusals import CredentialRefusal, refusals_in
 from shared.redis import keys
 from shared.stored_numbers import count_of, number_of
 from shared.time_bounds import LONGEST_PAUSE, time_of
@@ -63,6 +64,8 @@ class CredentialBudget:
         expires: expiry date as GitHub writes it; None if it has none, or GitHub did not report it.
         history: of the last hours, oldest first.
         privileges: signs that it sees more than the public, in words, sorted.
+        aside_reason: why it is not used, in one line; empty if that is not known.
+        refused: places in which GitHub refuses it, the latest first.
     """
 
     credential: str
@@ -75,6 +78,8 @@ class CredentialBudget:
     expires: str | None = None
     history: Sequence[Point] = ()
     privileges: Sequence[str] = ()
+    aside_reason: str = ""
+    refused: Sequence[CredentialRefusal] = ()
 
     @property
     def is_anonymous(self) -> bool:
@@ -104,13 +109,17 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
             pipeline.hgetall(keys.credential(credential))
             pipeline.hgetall(keys.aside(credential))
             pipeline.hgetall(keys.privileges(credential))
+            pipeline.hgetall(keys.refused(credential))
         pipeline.get(keys.RESUMED)
         *replies, resumed = pipeline.execute()
     bounds = _Bounds(now, time_of(resumed))
-    quintuples = zip(*(iter(replies),) * 5, strict=True)
+    sextuples = zip(*(iter(replies),) * 6, strict=True)
     return [
-        _budget(pair, *found[:4], privileges=found[4], bounds=bounds)
-        for pair, found in zip(pairs, quintuples, strict=True)
+        replace(
+            _budget(pair, *found[:4], privileges=found[4], bounds=bounds),
+            refused=refusals_in(found[5], resumed=bounds.resumed, now=now),
+        )
+        for pair, found in zip(pairs, sextuples, strict=True)
         if found[0]
     ]
 
@@ -162,6 +171,7 @@ def _budget(
         remaining=max(0, left),
         resets_at=resets_at,
         aside_until=bounds.end(aside, "until"),
+        aside_reason=aside.get(b"reason", b"").decode(errors="replace"),
         scopes=credential[b"scopes"].decode() if b"scopes" in credential else None,
         expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
         history=points(history, now=now),

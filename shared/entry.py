@@ -36,6 +36,7 @@ from shared.time_bounds import is_past, showable
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
 _VIEW, _ENDS = "view:", ":ends"
+_CONTENT = frozenset({200, 204})
 # What reading damaged metadata raises.
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -59,7 +60,7 @@ class Metadata:
     """Everything about an entry except its bodies.
 
     Args:
-        status: HTTP status of the representation: 200, or a cached negative response.
+        status: HTTP status of the representation: 200, or another answer of GitHub's.
         version: grows whenever the stored bodies change.
         etag: opaque part of the strong entity tag of the uncompressed representation.
         content_type: media type of the body.
@@ -67,6 +68,7 @@ class Metadata:
         size: bytes of the uncompressed body.
         items: number of items of an expanded list; None for anything else.
         links: of an on-demand page, GitHub's `Link` as (relation, query) pairs.
+        location: of a redirect, its target; None for anything else.
         form: what the entry was made for.
         derived: what our own code derived from the body, with the version of each.
         validated_at: Unix time in seconds at which GitHub last confirmed the content.
@@ -87,7 +89,13 @@ class Metadata:
     derived: Mapping[str, int] = field(default_factory=dict)
     items: int | None = None
     links: Sequence[tuple[str, str]] = ()
+    location: str | None = None
     confirmed_by: int = 0
+
+    @property
+    def is_content(self) -> bool:
+        """Whether it is content of GitHub's, and not an error, a redirect or a 202."""
+        return self.status in _CONTENT
 
     def is_fresh(self, now: float) -> bool:
         """Whether the content is inside its freshness lifetime (RFC 9111 section 4.2).
@@ -203,8 +211,12 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
 def _is_well_typed(known: Mapping[str, Any]) -> bool:
     """Whether the values in `meta` have the types that `Metadata` promises."""
     derived, links = known.get("derived", {}), known["links"]
+    location = known.get("location", "")
     return (
-        all(type(known[name]) in types for name, types in _TYPES.items())
+        type(location) is str
+        and location.isascii()
+        and (not location or location.isprintable())
+        and all(type(known[name]) in types for name, types in _TYPES.items())
         and all(type(version) is int for version in derived.values())
         and all(type(text) is str for link in links for text in link)
         and math.isfinite(known["changed_at"])
@@ -257,5 +269,7 @@ def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[str, JsonArray]]:
 
 
 def _encode_metadata(metadata: Metadata) -> bytes:
-    kept = {name: value for name, value in vars(metadata).items() if name not in METADATA_FIELDS}
+    # A process of an older release reads no entry that has a field that it does not know.
+    left_out = METADATA_FIELDS if metadata.location else (*METADATA_FIELDS, "location")
+    kept = {name: value for name, value in vars(metadata).items() if name not in left_out}
     return json.dumps({"schema": SCHEMA, **kept, "form": vars(metadata.form)}).encode()

@@ -19,6 +19,7 @@ def of_content(
     status: int,
     content_type: str,
     links: Sequence[tuple[str, str]],
+    location: str | None = None,
 ) -> str:
     """The tag of an entry: a digest of everything that a client can see.
 
@@ -28,9 +29,11 @@ def of_content(
         status: HTTP status.
         content_type: media type of the body.
         links: `Link` as (relation, query) pairs.
+        location: of a redirect, its target; None for anything else.
     """
     shape = "array" if is_expanded else "whole"
-    seen = json.dumps([shape, status, content_type, list(links)]).encode()
+    redirect = [] if location is None else [location]
+    seen = json.dumps([shape, status, content_type, list(links), *redirect]).encode()
     digest = hashlib.sha256(seen + b"\n")
     digest.update(body)  # without a copy of what may be 40 MB
     return digest.hexdigest()[:32]

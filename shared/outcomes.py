@@ -40,6 +40,7 @@ class RefreshOutcome(StrEnum):
 
     UPDATED = "updated"  # new content was stored
     UNCHANGED = "unchanged"  # the origin's content equals ours; only the freshness was extended
+    NOT_READY = "not-ready"  # GitHub is still computing it (202); the stored content is unchanged
     FRESH = "fresh"  # another refresh came first; nothing was requested from the origin
     BUSY = "busy"  # another refresher holds the lock
     # it failed, or was doubted, recently; nothing was requested from the origin
@@ -54,8 +55,8 @@ class RefreshOutcome(StrEnum):
     BROKEN = "broken"  # an internal error, or Redis went away meanwhile; nothing was stored
 
 
-# The origin confirmed the stored content, or new content was stored.
-SUCCESSES = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED})
+# The origin answered: it confirmed the stored content, or new content was stored, or later is.
+SUCCESSES = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.NOT_READY})
 
 
 class FailureKind(StrEnum):

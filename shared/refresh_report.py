@@ -25,6 +25,7 @@ UNKNOWN_FIELDS_KEPT_S = 7 * 24 * 3600
 _EVENTS = frozenset(
     {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
+        RefreshOutcome.NOT_READY,
         *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
         RefreshOutcome.DOUBTED,
     }

@@ -9,6 +9,7 @@ from shared.refresh_report import RefreshReport
 _OUTCOMES = {
     RefreshOutcome.UPDATED: "updated: new content was stored",
     RefreshOutcome.UNCHANGED: "unchanged at GitHub",
+    RefreshOutcome.NOT_READY: "GitHub is still computing it; what was stored stays",
     RefreshOutcome.FAILED: "failed",
     RefreshOutcome.DOUBTED: "in doubt; nothing was stored",
     RefreshOutcome.FENCED: "the lock was lost; nothing was stored",

@@ -31,6 +31,7 @@ from shared.resources.resource import Resource
 _WORTH_COMPRESSING = 512
 _WHITESPACE = " \t\n\r"  # JSON's own (RFC 8259 section 2)
 NOT_FOUND = "Not Found"  # GitHub's words
+_ARCHIVE_LIFETIME = 60.0  # seconds; a branch may move
 # GitHub's order of relations in `Link`.
 _RELATIONS = ("prev", "next", "last", "first")
 
@@ -45,6 +46,8 @@ class Content:
         content_type: media type of the body.
         ends: of an expanded list, where its items end; None for anything else.
         links: of an on-demand page, `Link` as (relation, query) pairs.
+        location: of a redirect, its target; None for anything else.
+        longest: seconds for which it is fresh at most; None for the lifetime of the resource.
         views: of a ranked list, by the name of their ranking.
         ids: of an expanded list, the ids of its items in order, private ones included.
         pages: the pages of GitHub that it was made from.
@@ -56,6 +59,8 @@ class Content:
     content_type: str = JSON
     ends: Sequence[int] | None = None
     links: Sequence[tuple[str, str]] = ()
+    location: str | None = None
+    longest: float | None = None
     views: Mapping[str, JsonArray] = field(default_factory=dict)
     ids: Sequence[Hashable] = ()
     pages: Sequence[Page] = ()
@@ -70,7 +75,12 @@ class Content:
             status=self.status,
             content_type=self.content_type,
             links=self.links,
+            location=self.location,
         )
+
+    def lifetime(self, usual: float) -> float:
+        """Seconds for which it is fresh; `usual` is the lifetime of the resource."""
+        return usual if self.longest is None else min(usual, self.longest)
 
     def entry(
         self,
@@ -87,7 +97,7 @@ class Content:
             resource: whose content it is.
             version: its number.
             now: Unix time in seconds.
-            lifetime: seconds that it stays fresh.
+            lifetime: seconds that content of the resource stays fresh.
             changed_at: Unix time in seconds when the content last changed; None for now.
         """
         metadata = Metadata(
@@ -98,9 +108,10 @@ class Content:
             changed_at=now if changed_at is None else changed_at,
             size=len(self.body),
             validated_at=now,
-            fresh_until=now + lifetime,
+            fresh_until=now + self.lifetime(lifetime),
             items=None if self.ends is None else len(self.ends),
             links=tuple(self.links),
+            location=self.location,
             form=resource.stored_form,
             derived=resource.kind.derived,
             confirmed_by=version,
@@ -131,7 +142,7 @@ def of_response(
     A private repository becomes a 404; nothing of it is kept.
 
     Args:
-        response: a response that passed `response_check.check`.
+        response: content or an error, by `answer.decide`.
         page: the same response in the form in which it is kept.
         question: the request.
         tracked: the resource is tracked, so it must be a single object.
@@ -203,6 +214,34 @@ def not_found() -> Content:
     """
     error = github_error(404, NOT_FOUND)
     return Content(404, json.dumps(error, separators=(",", ":")).encode())
+
+
+def not_ready(seconds: float) -> Content:
+    """GitHub's 202: it is still computing the content.
+
+    Args:
+        seconds: until another request is useful.
+    """
+    return Content(202, b"{}", longest=seconds)
+
+
+def of_archive(location: str) -> Content:
+    """GitHub's redirect to an archive, which clients follow themselves.
+
+    Args:
+        location: the archive's address.
+    """
+    return Content(302, b"", location=location, longest=_ARCHIVE_LIFETIME)
+
+
+def not_served(reason: str) -> Content:
+    """Our own refusal of what GitHub serves; clients are told why.
+
+    Args:
+        reason: a sentence.
+    """
+    error = github_error(403, f"This cache does not serve this. {reason} Ask GitHub itself.")
+    return Content(403, json.dumps(error, separators=(",", ":")).encode())
 
 
 def with_links(entry: Entry, unchanged: Unchanged) -> Content:

@@ -17,7 +17,7 @@ from refresher.content.page import Page, Unchanged, ask
 from refresher.content.prefetch import Prefetch
 from refresher.content.unfinished_reading import NOTHING_READ, KeptPage, UnfinishedReading
 from refresher.errors import OriginError
-from refresher.github import response_check
+from refresher.github.answer import Content, decision_on, error_of
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
@@ -312,7 +312,9 @@ class ListReader:
     def _downloaded(self, response: GitHubResponse, findings: Findings) -> list[Item]:
         """The items of a page that changed."""
         # No error may become the content of a list, tracked or not.
-        response_check.check(response, tracked=True, now=self.clock.now())
+        answer = decision_on(response, base=self.origin.base, is_tracked=True, now=self.clock.now())
+        if not isinstance(answer, Content):
+            raise error_of(answer, response.status)
         return self._split(response.body, findings)
 
     @property

@@ -93,6 +93,7 @@ class Page:
         items: number of items on a list's page; None for anything else.
         moved_to: its new URL, if GitHub redirected to it permanently.
         asked_by: id of the credential that requested it last.
+        moved_at: Unix time in seconds when the original URL was asked last, if it has moved.
     """
 
     url: str
@@ -103,6 +104,7 @@ class Page:
     items: int | None = None
     moved_to: str | None = None
     asked_by: str = ""
+    moved_at: float = 0
 
     @classmethod
     def of(cls, response: GitHubResponse, url: str, items: int | None = None) -> "Page":
@@ -116,6 +118,7 @@ class Page:
             items,
             response.moved_to,
             response.credential,
+            response.moved_at,
         )
 
     @property
@@ -130,9 +133,20 @@ class Page:
             etag=response.headers.get("ETag", self.etag),
             given_to=response.given_to,
             asked_by=response.credential,
-            moved_to=response.moved_to or self.moved_to,
+            moved_to=response.moved_to,
+            moved_at=response.moved_at,
             next_url=response.links.get("next") if response.links else self.next_url,
         )
+
+    def asked_before(self, moment: float) -> "Page":
+        """The same page; if its original URL was asked before that moment, it is asked again.
+
+        A redirect is not believed for ever: the name may belong to another resource by now.
+
+        Args:
+            moment: Unix time in seconds.
+        """
+        return replace(self, moved_to=None, moved_at=0) if self.moved_at < moment else self
 
 
 def ask(
@@ -164,4 +178,5 @@ def ask(
     response = origin.get(moved_to, validator, among=among)
     if response.status in _GONE:  # it moved again, or back
         return origin.get(url, validator, among=among)
-    return replace(response, moved_to=response.moved_to or moved_to)
+    moved_to = response.moved_to or moved_to
+    return replace(response, moved_to=moved_to, moved_at=page.moved_at if page else 0)

@@ -65,6 +65,7 @@ class KeptPage:
             self.page.asked_by,
             self.is_anonymous,
             self.page.moved_to,
+            self.page.moved_at,
         )
 
 

@@ -7,7 +7,9 @@
 - `question`: the request that a resource needs, by the table of decisions.
 - `conditional`: validators, and GitHub's rule for ETags.
 - `response`, `body`: a response that was read completely, within limits.
-- `response_check`: whether a response is content, a negative response, or a failure.
+- `answer`: what a response means: content, an error about the resource, a limit, a failure.
+- `addresses`: which URLs are the API's own, or those of archives.
+- `refusal_words`: recognises answers that refuse one credential.
 - `exchange`: a request with its response, for counting.
 - `rate_limiter`: the interface: reserve before a request, settle with its response.
 - `budget`, `budget_scripts`: the fleet's rate limiter in Redis, and its Lua scripts.

@@ -1,5 +1,7 @@
 """Reads a response body: decompressed, complete, bounded in bytes and seconds."""
 
+import json
+import re
 import zlib
 from collections.abc import Callable
 
@@ -12,6 +14,11 @@ from shared.outcomes import FailureKind
 
 _CHUNK = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
+_LONGEST = 300  # characters of a message
+# Bytes of an error body that are read for its message, which comes first.
+START = 4096
+# The first member of an error's object; what follows may be long.
+_MESSAGE = re.compile(rb'\s*\{\s*"message"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 
 
 def read_body(response: requests.Response, *, max_bytes: int, is_late: Callable[[], bool]) -> bytes:
@@ -62,3 +69,19 @@ def _broke_off(status: int) -> OriginError:
         "the connection broke in the middle of GitHub's response",
         status=status,
     )
+
+
+def message_in(start: bytes) -> str:
+    """GitHub's message in an error body, as one printable line; empty if there is none.
+
+    Args:
+        start: first bytes of the body.
+    """
+    found = _MESSAGE.match(start[:START])
+    if found is None:
+        return ""
+    try:
+        line = " ".join(json.loads(found[1]).split())
+    except ValueError:
+        return ""
+    return "".join(one for one in line if one.isprintable())[:_LONGEST]

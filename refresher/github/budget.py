@@ -23,7 +23,7 @@ requests under way. A work horse of RQ's own worker cannot do that, so its place
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import Event, Lock
 from typing import cast
@@ -31,8 +31,9 @@ from typing import cast
 from redis import Redis
 
 from refresher.errors import OriginError, StoppedError
+from refresher.github.addresses import Place, place_of
 from refresher.github.auth.credentials import ANONYMOUS, REFUSED_FOR, Credential
-from refresher.github.budget_scripts import PAUSE, RENEW, RESERVE, SET_ASIDE, SETTLE
+from refresher.github.budget_scripts import PAUSE, REFUSE, RENEW, RESERVE, SET_ASIDE, SETTLE
 from refresher.github.rate_limit_class import CORE, RateLimitClasses, shape_of
 from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, class_in, primary_limit
 from refresher.github.rate_limiter import Reservation
@@ -51,7 +52,9 @@ log = logging.getLogger("refresher")
 _SETTINGS = "GITHUB_API_TOKEN, GITHUB_APP_..."  # where credentials come from
 _POLL = 0.05  # seconds between two tries to get a place that another process frees
 _RESERVE, _RENEW, _SETTLE = Script(RESERVE), Script(RENEW), Script(SETTLE)
-_PAUSE, _SET_ASIDE = Script(PAUSE), Script(SET_ASIDE)
+_PAUSE, _SET_ASIDE, _REFUSE = Script(PAUSE), Script(SET_ASIDE), Script(REFUSE)
+_MOST_PLACES = 500  # in which one credential is refused; requests choose them
+_LONGEST = 300  # characters of a reason that are kept
 
 
 class Share(StrEnum):
@@ -73,6 +76,7 @@ class _Attempt:
 
     share: Share
     request_id: str
+    place: Place
     shape: str
     resource_class: str
     credentials: Sequence[Credential]
@@ -144,6 +148,7 @@ class Budget:
         attempt = _Attempt(
             share,
             f"{share.party}{self._new_id()}",
+            place_of(target),
             shape,
             self._classes.of(shape),
             self._usable(among),
@@ -181,7 +186,7 @@ class Budget:
         if reported != reserved:
             self._classes.remember(reservation.shape, reported)
         is_free = status == 304 and not reservation.credential.is_anonymous
-        is_welcome = 200 <= status < 400 or status == 404
+        is_welcome = 200 <= status < 500 and status not in {401, 403, 429}
         script_keys = [
             keys.IN_FLIGHT,
             keys.budget(credential, reserved),
@@ -254,7 +259,7 @@ class Budget:
         return pause
 
     def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:
-        """Do not use a credential for a while; return whether there are others."""
+        """Do not use a credential for a while. There is always another one, or none is sent."""
         log.error(
             "credential %s is set aside for %.0f s: %s; check %s",
             credential.id,
@@ -263,8 +268,21 @@ class Budget:
             _SETTINGS,
         )
         script_keys = [keys.aside(credential.id), keys.BUDGETS]
-        _SET_ASIDE(self._redis, script_keys, [seconds, budgets.name_of(credential.id, CORE)])
-        return self.has_others
+        name = budgets.name_of(credential.id, CORE)
+        _SET_ASIDE(self._redis, script_keys, [seconds, name, reason[:_LONGEST]])
+        return not credential.is_anonymous
+
+    def refuse(self, credential: Credential, place: Place, message: str) -> bool:
+        """Do not use a credential in one place for a while, and log what was not known."""
+        arguments = [name_of_place(place), REFUSED_FOR, message, _MOST_PLACES, budgets.REMEMBER_S]
+        if _REFUSE(self._redis, [keys.refused(credential.id)], arguments):
+            log.warning(
+                "GitHub refuses credential %s for %s: %s; others are used, or none",
+                credential.id,
+                name_of_place(place),
+                message,
+            )
+        return not credential.is_anonymous
 
     @property
     def has_others(self) -> bool:
@@ -274,8 +292,8 @@ class Budget:
     def _share_kept(self, attempt: "_Attempt") -> float:
         """The share of the hour's requests to keep for tracked resources.
 
-        It is 0 for anonymous requests of a fleet with credentials: these are never for tracked
-        resources.
+        It is 0 for anonymous requests of a fleet with credentials: tracked
+        resources are hardly ever requested so.
         """
         is_beside = attempt.is_anonymous and not _is_anonymous(self.credentials)
         is_kept = attempt.share is Share.ON_DEMAND and not is_beside
@@ -290,6 +308,8 @@ class Budget:
     def _try(self, attempt: "_Attempt") -> Reservation | float:
         """A reservation, or the seconds after which another try is useful.
 
+        If no credential is accepted, requests carry none.
+
         Raises:
             OriginError: waiting would be of no use.
         """
@@ -297,6 +317,7 @@ class Budget:
         budget_keys: list[str] = []
         for one in credentials:
             budget_keys += [keys.budget(one.id, attempt.resource_class), keys.aside(one.id)]
+            budget_keys.append(keys.refused(one.id))
         response = _RESERVE(
             self._redis,
             [keys.PAUSE, keys.IN_FLIGHT, keys.POINTS, keys.RESUMED, *budget_keys],
@@ -310,6 +331,8 @@ class Budget:
                 settings.origin_points_per_minute,
                 settings.budget_reserve,
                 attempt.share.value,
+                name_of_place(attempt.place._replace(operation="")),
+                name_of_place(attempt.place),
                 *(credential.assumed_limit for credential in credentials),
             ],
         )
@@ -321,6 +344,8 @@ class Budget:
             return Reservation(
                 credential, attempt.request_id, attempt.resource_class, attempt.shape
             )
+        if state == "refused" and ANONYMOUS not in credentials:
+            return self._try(replace(attempt, credentials=[ANONYMOUS]))
         if state == "busy":
             return _POLL
         if state == "crowded":
@@ -380,6 +405,15 @@ class BudgetLimiter:
     def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:
         """See `Budget.set_aside`."""
         return self._budget.set_aside(credential, reason, seconds)
+
+    def refuse(self, credential: Credential, place: Place, message: str) -> bool:
+        """See `Budget.refuse`."""
+        return self._budget.refuse(credential, place, message)
+
+
+def name_of_place(place: Place) -> str:
+    """The name of a place in which a credential is refused, as Redis and people read it."""
+    return f"{place.owner} {place.operation}".rstrip()
 
 
 def _is_anonymous(credentials: Sequence[Credential]) -> bool:

@@ -47,11 +47,11 @@ end
 
 # Reserves one request.
 # KEYS: pause; requests in flight; points; time of the last "resume"; then for each credential: its
-#       budget, and until when it is set aside.
+#       budget, until when it is set aside, and where it is refused.
 # ARGV: request id; first letters of the ids of its party; share of the hour to keep; maximum in
 #       flight; maximum in flight of the party; seconds that a request may take; points per minute;
-#       reserve; which share of the points is used ("tracked", "pages" or "on-demand"); then the
-#       assumed limit of each credential.
+#       reserve; which share of the points is used ("tracked", "pages" or "on-demand"); the two
+#       names of the request's place, see `REFUSE`; then the assumed limit of each credential.
 # Returns {"taken", number of the credential}; {"busy"} if there is no place in flight; or one of
 #       "crowded" (no points), "paused", "spent" and "refused" with the seconds until the next try.
 RESERVE = (
@@ -69,6 +69,16 @@ local function aside_until(key)
   return math.min(tonumber(known[2] or '') or 0, at + window)
 end
 
+local function refused_until(key)
+  local last = 0
+  for _, text in ipairs(redis.call('HMGET', key, ARGV[10], ARGV[11])) do
+    local at, till = string.match(text or '', '^(%d+%.?%d*) (%d+%.?%d*)')
+    at = math.min(tonumber(at or '') or 0, now)
+    if at > resumed then last = math.max(last, math.min(tonumber(till) or 0, at + window)) end
+  end
+  return last
+end
+
 local function budget_of(key, assumed)
   local known = redis.call('HMGET', key, 'limit', 'remaining', 'reset', 'at')
   local limit = tonumber(known[1] or assumed)
@@ -83,10 +93,10 @@ local function budget_of(key, assumed)
 end
 
 local best, most, limit_of_best, reset_of_best, again, refused = nil, 0, 0, 0, nil, true
-for number = 1, #ARGV - 9 do
-  local at = 3 + 2 * number
-  local aside = aside_until(KEYS[at + 1])
-  local limit, left, reset = budget_of(KEYS[at], ARGV[number + 9])
+for number = 1, #ARGV - 11 do
+  local at = 2 + 3 * number
+  local aside = math.max(aside_until(KEYS[at + 1]), refused_until(KEYS[at + 2]))
+  local limit, left, reset = budget_of(KEYS[at], ARGV[number + 11])
   if aside > now then
     if not again or aside < again then again = aside end
   else
@@ -142,7 +152,7 @@ if type(redis.pcall('HINCRBY', KEYS[best], 'remaining', -1)) == 'table' then
   redis.call('HSET', KEYS[best], 'remaining', limit_of_best - 1)  -- it was damaged
 end
 redis.call('PEXPIRE', KEYS[best], 2000 * window)
-return {'taken', tostring((best - 3) / 2)}
+return {'taken', tostring((best - 2) / 3)}
 """
 )
 
@@ -231,13 +241,42 @@ return tostring(hold - now)
 # Sets a credential aside.
 # KEYS: until when it is set aside; set of all budgets.
 # ARGV: seconds; name of its budget, which is listed so that the status page shows it although
-#       GitHub does not report its limit.
+#       GitHub does not report its limit; why, in one line.
 SET_ASIDE = (
     _COMMON
     + """
 local seconds = math.min(tonumber(ARGV[1]), window)
-redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'until', now + seconds)
+redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'until', now + seconds,
+           'reason', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], math.ceil(1000 * seconds) + 1000)
 redis.call('ZADD', KEYS[2], now, ARGV[2])
+"""
+)
+
+# Remembers that GitHub refuses a credential in one place: for an owner, or for an operation on what
+# belongs to the owner. What was refused is kept for longer than it counts, so that it is logged
+# once; of more places than may be kept, those that were noted first are forgotten.
+# KEYS: where the credential is refused: a hash from the place to "at until message".
+# ARGV: the place; seconds; message; most places; seconds to keep them.
+# Returns 1 if this was not known, else 0.
+REFUSE = (
+    _COMMON
+    + """
+local seconds = math.min(tonumber(ARGV[2]), window)
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+local is_known = known and string.match(known, '^%S+ %S+ (.*)$') == ARGV[3]
+redis.call('HSET', KEYS[1], ARGV[1],
+           string.format('%.6f %.6f ', now, now + seconds) .. ARGV[3])
+while redis.call('HLEN', KEYS[1]) > tonumber(ARGV[4]) do
+  local places, first, first_at = redis.call('HGETALL', KEYS[1]), nil, math.huge
+  for number = 1, #places, 2 do
+    local at = tonumber(string.match(places[number + 1], '^(%d+%.?%d*) ') or '') or 0
+    if at < first_at and places[number] ~= ARGV[1] then first, first_at = places[number], at end
+  end
+  if not first then break end
+  redis.call('HDEL', KEYS[1], first)
+end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return is_known and 0 or 1
 """
 )

@@ -2,30 +2,37 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 
-from refresher.errors import CredentialError, OriginError
+from refresher.errors import CredentialError, LedElsewhereError, OriginError
+from refresher.github import addresses
+from refresher.github.answer import (
+    Answer,
+    CredentialRefused,
+    Elsewhere,
+    Limited,
+    Moved,
+    decision_on,
+)
 from refresher.github.auth.credentials import Credential
 from refresher.github.body import read_body
 from refresher.github.conditional import Identity, Validator
 from refresher.github.exchange import Exchange
 from refresher.github.rate_limit_headers import asked_pause
 from refresher.github.rate_limiter import NoRateLimiter, RateLimiter, Reservation
+from refresher.github.refusal_words import Scope
 from refresher.github.request_headers import Selected
 from refresher.github.response import GitHubResponse
-from refresher.github.response_check import Refusal, refusal_in
 from refresher.github.transport import Transport, failure_of, prepared
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 
 MAX_REDIRECTS = 5
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PERMANENT = frozenset({301, 308})
 _NO_HEADERS: Mapping[str, str] = CaseInsensitiveDict()
 
 
@@ -77,22 +84,18 @@ class GitHubClient:
             selected=selected,
         )
 
+    @property
+    def base(self) -> str:
+        """The API's base URL, without a slash at the end."""
+        return self._base
+
     def url_of(self, target: str) -> str:
         """The URL of a path (with query) below the API's base URL."""
         return self._base + target
 
     def owns(self, url: str) -> bool:
-        """Whether a URL is GitHub's own: same scheme, host and port, below the base URL.
-
-        A request to any other address could reach hosts that only the refreshers can reach (server-
-        side request forgery).
-        """
-        try:
-            parts, base = urlsplit(url), urlsplit(self._base)
-            is_there = _site(url) == _site(self._base)
-        except ValueError:  # the port is not a number
-            return False
-        return is_there and "@" not in parts.netloc and parts.path.startswith(f"{base.path}/")
+        """Whether a URL is the API's own; see `addresses.is_own`."""
+        return addresses.is_own(url, self._base)
 
     @property
     def is_enterprise(self) -> bool:
@@ -120,18 +123,21 @@ class GitHubClient:
 
         Raises:
             OriginError: there was no complete response, the response had too many bytes, there were
-                too many redirects, or one led to another host.
+                too many redirects, or one led to another host (`LedElsewhereError`), except to that
+                of archives: then the redirect is the response.
         """
         patience = _Patience(self._deadline)
-        asked, permanent = url, True
+        asked, permanent, began = url, True, self._clock.now()
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._ask(url, validator, patience, among)
-            location = response.headers.get("Location")
-            if response.status not in _REDIRECTS or location is None:
-                moved = permanent and url != asked and self.owns(url)
-                return replace(response, moved_to=url if moved else None)
-            permanent = permanent and response.status in _PERMANENT
-            url = _target(url, location)
+            response, answer = self._ask(url, validator, patience, among)
+            match answer:
+                case Moved(target, is_permanent):
+                    url, permanent = target, permanent and is_permanent
+                case Elsewhere():
+                    raise LedElsewhereError(response.status)
+                case _:
+                    is_moved = permanent and url != asked
+                    return replace(response, moved_to=url, moved_at=began) if is_moved else response
         raise OriginError(
             FailureKind.UNEXPECTED, "GitHub redirects in circles", status=response.status
         )
@@ -142,44 +148,65 @@ class GitHubClient:
         validator: Validator | None,
         patience: "_Patience",
         among: Collection[str] | None,
-    ) -> GitHubResponse:
-        """Send a request; repeat it with another credential if this one is refused or spent."""
+    ) -> tuple[GitHubResponse, Answer]:
+        """Send a request; repeat it with another credential if this one is refused or spent.
+
+        Returns:
+            The response, and what it means for whoever sends requests.
+        """
         if not self.owns(url):
             raise OriginError(
                 FailureKind.UNEXPECTED, "GitHub leads to an address that is not its own"
             )
-        tried: set[str] = set()
-        renewed: set[str] = set()
+        tried, renewed = set[str](), set[str]()
+        target = url.removeprefix(self._base)
         while True:
-            reservation = self._rate_limiter.reserve(url.removeprefix(self._base), among=among)
+            reservation = self._rate_limiter.reserve(target, among=among)
             credential = reservation.credential
             is_new = credential.id not in tried
             tried.add(credential.id)
             try:
                 response, authorization = self._send_reserved(url, reservation, validator, patience)
             except CredentialError as error:
-                if not self._rate_limiter.has_others:
-                    raise
-                self._rate_limiter.set_aside(credential, error.reason, error.seconds)
-                if is_new:
+                if self._may_do_without(credential, error) and is_new:
                     continue
                 raise
-            match refusal_in(response):
-                case Refusal.CREDENTIAL:
-                    if credential.id not in renewed and credential.renew(authorization):
+            answer = decision_on(response, base=self._base, now=self._clock.now())
+            match answer:
+                case CredentialRefused(scope, message):
+                    is_unknown = response.status == 401 and credential.id not in renewed
+                    if is_unknown and credential.renew(authorization):
                         renewed.add(credential.id)
                         continue
-                    has_others = self._rate_limiter.set_aside(credential, "GitHub refuses it (401)")
-                    if has_others and is_new:
+                    if self._refuse(credential, target, scope, message) and is_new:
                         continue
-                case Refusal.SPENT:
+                case Limited(is_secondary=False):
                     if self._rate_limiter.has_others and is_new:
                         continue
-                case Refusal.SECONDARY:
+                case Limited():
                     raise self._pause(response)
-                case None:
+                case _:
                     pass
-            return response
+            return response, answer
+
+    def _may_do_without(self, credential: Credential, error: CredentialError) -> bool:
+        """Set a credential aside that cannot be used; return whether the request may be repeated.
+
+        A single credential is not set aside for a fault that may be over soon: requests without it
+        have a small limit.
+        """
+        if error.kind is not FailureKind.UNAUTHORIZED and not self._rate_limiter.has_others:
+            return False
+        return self._rate_limiter.set_aside(credential, error.reason, error.seconds)
+
+    def _refuse(self, credential: Credential, target: str, scope: Scope, message: str) -> bool:
+        """Remember that GitHub refuses a credential; return whether the request may be repeated."""
+        if scope is Scope.EVERYWHERE:
+            return self._rate_limiter.set_aside(credential, message or "GitHub refuses it")
+        place = addresses.place_of(target)
+        if scope is Scope.OWNER:
+            place = place._replace(operation="")
+        return self._rate_limiter.refuse(credential, place, message)
 
     def _pause(self, response: GitHubResponse) -> OriginError:
         """Pause the fleet because of a secondary limit; return the error to raise."""
@@ -238,7 +265,7 @@ class GitHubClient:
                 raise ValueError("not on GitHub")
             with self.transport.exchange(request, ends_at=ends_at) as raw:
                 body = read_body(raw, max_bytes=self._max_bytes, is_late=is_late)
-                links = links_in(raw, url)
+                links = links_in(raw, url, self._base)
             return GitHubResponse(
                 url,
                 raw.status_code,
@@ -265,28 +292,18 @@ class _Patience:
     left: float
 
 
-def links_in(raw: requests.Response, url: str) -> dict[str, str]:
+def links_in(raw: requests.Response, url: str, base: str) -> dict[str, str]:
     """The targets of the `Link` field by relation (RFC 8288); empty without the field.
 
     Args:
         raw: the response.
         url: of the request; targets may be relative to it.
+        base: of the API: of a target at another one, path and query count.
 
     Raises:
         ValueError: a target is not a valid URL.
     """
-    return {relation: urljoin(url, link["url"]) for relation, link in raw.links.items()}
-
-
-def _target(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError as error:
-        reason = "GitHub redirects to an invalid address"
-        raise OriginError(FailureKind.UNEXPECTED, reason) from error
-
-
-def _site(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname, parts.port or default
+    return {
+        relation: addresses.rebased(link["url"], asked=url, base=base)
+        for relation, link in raw.links.items()
+    }

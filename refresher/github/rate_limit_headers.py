@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from refresher.github.response import GitHubResponse
-
 WINDOW = 3600.0  # seconds after which a primary limit starts again
 # The pause after a limit was met if GitHub names none: "wait for at least one minute".
 UNSAID_PAUSE = 60.0  # seconds
@@ -21,8 +19,6 @@ _NUMBER = re.compile(r"[0-9]{1,300}")  # a float holds no more digits
 _COUNT = re.compile(r"[0-9]{1,9}")
 _UNIX_TIME = re.compile(r"[0-9]{1,12}")
 _CLASS = re.compile(r"[a-z_]{1,40}")
-_LIMITED = frozenset({403, 429})
-_SECONDARY_WORDS = re.compile(rb"secondary rate limit|abuse detection", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,22 +56,6 @@ def class_in(headers: Mapping[str, str]) -> str | None:
     """The limit's class that a response names, such as `core`; None if it names none."""
     name = headers.get("X-RateLimit-Resource", "")
     return name if _CLASS.fullmatch(name) else None
-
-
-def is_spent(response: GitHubResponse) -> bool:
-    """Whether the credential's primary limit is used up."""
-    return response.status in _LIMITED and remaining(response.headers) == 0
-
-
-def is_secondary(response: GitHubResponse) -> bool:
-    """Whether a secondary limit was met. It concerns the whole fleet, not one credential."""
-    if response.status not in _LIMITED or is_spent(response):
-        return False
-    return (
-        response.status == 429
-        or "Retry-After" in response.headers
-        or _SECONDARY_WORDS.search(response.body) is not None
-    )
 
 
 def asked_pause(headers: Mapping[str, str], *, now: float) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from refresher.github.addresses import Place
 from refresher.github.auth.credentials import ANONYMOUS, REFUSED_FOR, Credential, tokens_of
 from refresher.github.rate_limit_class import CORE
 from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW
@@ -57,7 +58,22 @@ class RateLimiter(Protocol):
         """
 
     def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:
-        """Do not use a credential for a while; return whether there are others."""
+        """Do not use a credential for a while; return whether there is another, or none is needed.
+
+        Args:
+            credential: that is refused.
+            reason: GitHub's message, or another line for a person.
+            seconds: for which it is not used.
+        """
+
+    def refuse(self, credential: Credential, place: Place, message: str) -> bool:
+        """Do not use a credential in one place for a while; return as `set_aside` does.
+
+        Args:
+            credential: that is refused.
+            place: where; without an operation, everything of the owner.
+            message: GitHub's.
+        """
 
     @property
     def has_others(self) -> bool:
@@ -93,6 +109,10 @@ class NoRateLimiter:
         return UNSAID_PAUSE if seconds is None else min(seconds, WINDOW)
 
     def set_aside(self, credential: Credential, reason: str, seconds: float = REFUSED_FOR) -> bool:  # noqa: ARG002
+        """Does nothing: there are no others."""
+        return False
+
+    def refuse(self, credential: Credential, place: Place, message: str) -> bool:  # noqa: ARG002
         """Does nothing: there are no others."""
         return False
 

@@ -18,6 +18,7 @@ class GitHubResponse:
         credential: public id of the request's credential.
         is_anonymous: whether the request carried no credential.
         moved_to: new URL of the resource, if all redirects were permanent.
+        moved_at: Unix time in seconds when the old URL was asked, and redirected to it; 0 without.
     """
 
     url: str
@@ -29,3 +30,4 @@ class GitHubResponse:
     credential: str = ""
     is_anonymous: bool = True
     moved_to: str | None = None
+    moved_at: float = 0

@@ -40,6 +40,7 @@ class Ended:
         failure: its record; None unless it failed.
         pages: number of pages that were read; None if none were.
         note: for people: what is doubted, or believed after all; empty for nothing.
+        pause: seconds for which the resource rests at least.
     """
 
     outcome: RefreshOutcome
@@ -47,6 +48,7 @@ class Ended:
     failure: Failure | None = None
     pages: int | None = None
     note: str = ""
+    pause: float = 0
 
 
 @dataclass
@@ -111,6 +113,7 @@ class Reporter:
                 self._publish(
                     resource,
                     replace(report, request_id=self.cause.request_id, job_id=self.cause.job_id),
+                    pause=running.ended.pause,
                 )
 
     def progress(self, resource: Resource, page: int, pages: int) -> None:
@@ -152,7 +155,7 @@ class Reporter:
                     ", ".join(new[:_MOST_NAMED]),
                 )
 
-    def _publish(self, resource: Resource, report: RefreshReport) -> None:
+    def _publish(self, resource: Resource, report: RefreshReport, *, pause: float) -> None:
         log.log(
             logging.WARNING if report.outcome in _BAD or report.reason else logging.INFO,
             "refresh of %s: %s",
@@ -168,9 +171,8 @@ class Reporter:
         if not report.is_event:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)
-        pause = 0.0
         if self.spacing is not None and report.requests:
-            pause = self.spacing.pause(report.seconds, report.requests)
+            pause = max(pause, self.spacing.pause(report.seconds, report.requests))
         self.meter.report(resource, report, keep_s=self.keep_s, pause=pause)
 
 

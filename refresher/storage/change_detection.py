@@ -34,6 +34,16 @@ def is_new(state: EntryState, content: Content | Unchanged) -> bool:
     return not is_same(state, content) or not state.is_complete
 
 
+def is_worse(state: EntryState, content: Content) -> bool:
+    """Whether the stored content stays: GitHub is only computing the present one (202).
+
+    Args:
+        state: of the entry before the refresh.
+        content: what the refresh read.
+    """
+    return content.status == 202 and state.metadata is not None and state.metadata.is_content
+
+
 def is_same(state: EntryState, content: Content) -> bool:
     """Whether clients see the same content as before: `ETag` and `Last-Modified` stay."""
     return state.metadata is not None and state.metadata.etag == content.etag

@@ -257,11 +257,14 @@ class EntryWriter:
         else:
             heads = page_store.heads_of(content.pages)
             fields = {} if heads == known.heads else {"heads": heads}
+        lifetime = self._lifetime(resource)
+        if isinstance(content, Content):
+            lifetime = content.lifetime(lifetime)
         arguments = [
             *_common_arguments(resource, token, invalidated_by),
             self._keep_ms(resource),
             now,
-            now + self._lifetime(resource),
+            now + lifetime,
             int(replaces),
             *_flat(fields),
         ]

@@ -25,7 +25,7 @@ from shared.redis import keys
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
 
-HEAD = ("url", "etag", "next_url", "given_to", "items", "moved_to", "asked_by")
+HEAD = ("url", "etag", "next_url", "given_to", "items", "moved_to", "asked_by", "moved_at")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
         return KnownPages()
 
 
-def head_of(page: Page) -> dict[str, str | int | None]:
+def head_of(page: Page) -> dict[str, str | float | None]:
     """Everything of a page except its body."""
     return {name: getattr(page, name) for name in HEAD}
 

@@ -7,6 +7,7 @@ The same questions for every kind of resource, tracked or on demand, single resp
 from dataclasses import dataclass
 from typing import assert_never
 
+from refresher.content.content import Content, not_found
 from refresher.content.narrowing import Findings
 from refresher.github.client import GitHubClient
 from refresher.github.question import Question
@@ -111,6 +112,12 @@ class Access:
         if self.parent is None or self.question.include_private:
             return True
         return self.parent.is_still_seen(asked_at)
+
+    def answer_of_parent(self) -> Content:
+        """What is said of the resource if the parent repository is not public: what GitHub says
+        of the repository, or 404.
+        """
+        return not_found() if self.parent is None else self.parent.answer()
 
     @property
     def _depends_on_parent(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from refresher.content.content import Content, not_found
 from refresher.content.page import Page
 from refresher.errors import NotNowError, OriginError
 from refresher.storage.storage import Storage
@@ -21,6 +22,8 @@ from shared.resources.resource import Resource
 # Paths below repositories begin with `/repos/{owner}/{repo}`, `/networks/{owner}/{repo}`, or
 # `/repositories/{repository_id}`: the number of segments that name the repository.
 _SEGMENTS = {"repos": 3, "networks": 3, "repositories": 2}
+# Statuses of a repository that are not those of what lies below it.
+_NOT_ITS_OWN = frozenset({200, 202, 204, 302, 404})
 # Seconds within which two responses count as simultaneous: GitHub's replicas differ by as much.
 _SIMULTANEOUS = 1.0
 _PATIENCE = 10.0  # seconds to wait for another refresher that is refreshing the repository
@@ -89,6 +92,16 @@ class Parent:
         return (
             self._status(state, is_known=_is_known_at(state, at)) == 200 and not self.is_private()
         )
+
+    def answer(self) -> Content:
+        """What GitHub says instead of the repository, and so of everything below it.
+
+        A 404 for one that is private, too: the two must look the same.
+        """
+        entry = self.storage.store.read(self.resource)
+        if entry is None or entry.metadata.status in _NOT_ITS_OWN:
+            return not_found()
+        return Content(entry.metadata.status, entry.body, entry.metadata.content_type)
 
     def is_private(self) -> bool:
         """Whether GitHub does not say that it is public. Then only `INCLUDE_PRIVATE` admits it."""

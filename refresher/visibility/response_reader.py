@@ -1,14 +1,30 @@
 """Reads a single response of GitHub's, so that only its public part is stored."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from refresher.content import content as contents
 from refresher.content import pagination
 from refresher.content.content import Content
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
-from refresher.github import response_check
+from refresher.github.answer import (
+    Answer,
+    Archive,
+    CredentialRefused,
+    Elsewhere,
+    Failed,
+    Limited,
+    Moved,
+    Negative,
+    NotModified,
+    NotReady,
+    decision_on,
+    error_of,
+    next_look,
+)
+from refresher.github.answer import Content as IsContent
 from refresher.github.response import GitHubResponse
 from refresher.storage.page_store import KnownPages
 from refresher.visibility.access import Access
@@ -44,11 +60,13 @@ class ResponseReader:
         access: who may request it.
         findings_log: receives the findings of each response that was narrowed.
         clock: the process's clock.
+        patience: seconds to wait for content that GitHub is still computing.
     """
 
     access: Access
     findings_log: FindingsLog
     clock: Clock
+    patience: float = 0
 
     def read(self, known: KnownPages, askers: Askers) -> PublicContent:
         """Read the public content.
@@ -60,24 +78,54 @@ class ResponseReader:
         Raises:
             OriginError: GitHub sent nothing that can be stored.
         """
-        access, question = self.access, self.access.question
-        url = access.origin.url_of(question.target)
+        access = self.access
+        url = access.origin.url_of(access.question.target)
         page = next((page for page in known.pages if page.url == url), None)
-        response = self._ask(url, page, askers)
+        response, answer = self._answer(url, page, askers.among)
         if access.is_elsewhere(response):
             return self._read_anonymously()
-        if page is not None and response.status == 304:
-            links = contents.links_of(response) if response.links else None
-            return PublicContent(Unchanged([page.confirmed(response)], links))
-        now = self.clock.now()
-        response_check.check(response, tracked=question.tracked, now=now, media=question.media)
+        match answer:
+            case NotModified() if page is not None:
+                links = contents.links_of(response) if response.links else None
+                return PublicContent(Unchanged([page.confirmed(response)], links))
+            case NotReady(seconds):
+                return PublicContent(contents.not_ready(seconds), not response.is_anonymous)
+            case Archive(location):
+                return PublicContent(contents.of_archive(location), not response.is_anonymous)
+            case IsContent() | Negative():
+                return self._public_part(response, Page.of(response, url), askers)
+            case NotModified() | Moved() | Elsewhere() | CredentialRefused() | Limited() | Failed():
+                raise error_of(answer, response.status)
+        assert_never(answer)
+
+    def _answer(
+        self, url: str, page: Page | None, among: Collection[str] | None
+    ) -> tuple[GitHubResponse, Answer]:
+        """GitHub's response and what it means; of a 202, the last one that is waited for."""
+        question, waited = self.access.question, 0.0
+        while True:
+            response = self._ask(url, page, among)
+            answer = decision_on(
+                response,
+                base=self.access.origin.base,
+                is_tracked=question.tracked,
+                media=question.media,
+                now=self.clock.now(),
+            )
+            if not isinstance(answer, NotReady):
+                return response, answer
+            pause = next_look(answer, waited=waited, patience=self.patience)
+            if pause is None:
+                return response, answer
+            self.clock.sleep(pause)
+            waited += pause
+
+    def _public_part(self, response: GitHubResponse, page: Page, askers: Askers) -> PublicContent:
+        """The public part of a response; if only GitHub knows it, of one without a credential."""
+        access, question = self.access, self.access.question
         findings = Findings()
         content = contents.of_response(
-            response,
-            Page.of(response, url),
-            question=question,
-            tracked=question.tracked,
-            findings=findings,
+            response, page, question=question, tracked=question.tracked, findings=findings
         )
         self.findings_log.note_findings(response, findings)
         if content.status != response.status:  # private, and so a 404 for everyone else
@@ -93,9 +141,9 @@ class ResponseReader:
             return PublicContent(content)
         return self._read_anonymously()
 
-    def _ask(self, url: str, page: Page | None, askers: Askers) -> GitHubResponse:
+    def _ask(self, url: str, page: Page | None, among: Collection[str] | None) -> GitHubResponse:
         """The response, which tells whether a page follows: see `_may_continue`."""
-        origin, among = self.access.origin, askers.among
+        origin = self.access.origin
         response = ask(origin, url, page, page.validator if page else None, among=among)
         if page is None or response.status != 304 or not _may_continue(page, response):
             return response

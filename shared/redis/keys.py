@@ -23,7 +23,10 @@ announce             channel                refresher   "check this resource aga
 budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed,
 {class}                                                 time of recording
 set-aside:           hash    when it ends   refresher   time until which a refused credential is
-{credential}                                            not used, and time of recording
+{credential}                                            not used, time of recording, GitHub's reason
+refused:             hash    a day; 500     refresher   places in which GitHub refuses a credential
+{credential}                 at the most                (an owner, or an operation on what belongs
+                                                        to it), each with `at until message`
 classes              hash    never          refresher   class of rate limit by shape of address,
                                                         if it is not "core"
 app-token:{id}       string  with the token refresher   a GitHub App's token, encrypted with a key
@@ -197,6 +200,11 @@ def budget(credential: str, resource_class: str) -> str:
 def aside(credential: str) -> str:
     """The time until which a credential must not be used."""
     return f"{_PREFIX}:set-aside:{credential}"
+
+
+def refused(credential: str) -> str:
+    """The owners, and their operations, for which GitHub refuses a credential."""
+    return f"{_PREFIX}:refused:{credential}"
 
 
 def app_token(credential: str) -> str:

@@ -110,10 +110,13 @@ class Lifetimes:
         """Those of the settings."""
         return cls(settings.cache_ttl, settings.on_demand_ttl)
 
+    def of_resource(self, resource: Resource) -> float:
+        """That of a resource's content."""
+        return self.tracked if resource.tracked else self.on_demand
+
     def bound(self, resource: Resource, metadata: Metadata) -> Metadata:
         """The metadata of a resource, fresh for no longer than its lifetime."""
-        lifetime = self.tracked if resource.tracked else self.on_demand
-        until = metadata.validated_at + lifetime
+        until = metadata.validated_at + self.of_resource(resource)
         return metadata if metadata.fresh_until <= until else replace(metadata, fresh_until=until)
 
 

@@ -18,6 +18,7 @@ from reader.webhooks.affected_resources import affected
 from reader.webhooks.receiver import _payload
 from refresher.content.items import decode, elements
 from refresher.errors import OriginError
+from refresher.github.addresses import is_own
 from refresher.github.client import links_in
 from refresher.github.rate_limit_headers import asked_pause, clock_offset
 from shared.api_versions import SUPPORTED
@@ -141,12 +142,12 @@ def conditions(data: bytes) -> None:
 
 
 def link(data: bytes) -> None:
-    """`Link` of GitHub's gives addresses, or a ValueError, which is an answer that is refused."""
+    """`Link` gives addresses of GitHub's, or a ValueError, which is an answer that is refused."""
     response = requests.Response()
     response.headers["Link"] = data.decode("latin-1")
     with suppress(ValueError):
-        links = links_in(response, ORIGIN + "/orgs/netflix/repos")
-        assert all(isinstance(one, str) for pair in links.items() for one in pair)
+        links = links_in(response, ORIGIN + "/orgs/netflix/repos", ORIGIN)
+        assert all(is_own(url, ORIGIN) for url in links.values())
 
 
 def limits(data: bytes) -> None:

@@ -271,7 +271,6 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], FailureKind, int | None]
     # The clock is set on by 1000 s before.
     ("ratelimited", {"reset_in": 1060}, {}, FailureKind.RATE_LIMITED, 403),
     ("secondary", {"retry_after": None}, {}, FailureKind.RATE_LIMITED, 429),
-    ("foreign_link", {}, {}, FailureKind.UNEXPECTED, None),
     ("link_loop", {}, {}, FailureKind.UNEXPECTED, None),
 ]
 FAULT_NAMES = ["-".join([fault, *map(str, options.values())]) for fault, options, *_ in FAULTS]

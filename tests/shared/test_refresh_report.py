@@ -112,6 +112,7 @@ def test_an_event_requested_something_or_should_have() -> None:
     events = {outcome for outcome in RefreshOutcome if make_report(outcome=outcome).is_event}
     assert events == {
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
+        RefreshOutcome.NOT_READY,
         *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
         RefreshOutcome.DOUBTED,
     }

@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError as TransportError
 from refresher.errors import CredentialError, OriginError
 from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import REFUSED_FOR, TOKEN_LIMIT
-from refresher.github.body import read_body
+from refresher.github.body import message_in, read_body
 from refresher.github.request_headers import MEDIA_TYPE, USER_AGENT
 from refresher.github.transport import Transport, failure_of, prepared
 from shared.clock import Clock
@@ -286,7 +286,8 @@ def private_key_of(settings: Settings) -> RSAPrivateKey | None:
 
 def _token_in(status: int, body: bytes) -> AppToken:
     if status in {401, 403, 404}:
-        reason = f"GitHub gives the GitHub App no token (answered {status})"
+        said = message_in(body)
+        reason = f"GitHub gives the GitHub App no token (answered {status}{said and ': ' + said})"
         raise CredentialError(FailureKind.UNAUTHORIZED, reason, seconds=REFUSED_FOR)
     try:
         if status != 201:

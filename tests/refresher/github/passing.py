@@ -43,6 +43,8 @@ class Passing:
             if redis.type(key) == b"hash" and b":budget-history:" in key:
                 self._turn(key, seconds)
             elif redis.type(key) == b"hash":
+                if b":refused:" in key:
+                    self._age_refusals(key.decode(), seconds)
                 for name in _TIMES:
                     value = cast(bytes | None, redis.hget(key.decode(), name))
                     if value is not None:
@@ -56,6 +58,13 @@ class Passing:
                 list[tuple[bytes, float]], redis.zrange(name, 0, -1, withscores=True)
             ):
                 redis.zadd(name, {member: score - seconds})
+
+    def _age_refusals(self, key: str, seconds: float) -> None:
+        """Make older where a credential is refused."""
+        for place, value in cast(dict[bytes, bytes], self._redis.hgetall(key)).items():
+            at, until, message = value.decode().split(" ", 2)
+            aged = f"{float(at) - seconds:.6f} {float(until) - seconds:.6f} {message}"
+            self._redis.hset(key, place.decode(), aged)
 
     def _turn(self, key: bytes, seconds: float) -> None:
         """Move a history by whole slots."""

@@ -8,7 +8,8 @@ import pytest
 from redis import Redis
 
 from refresher.errors import OriginError, StoppedError
-from refresher.github.auth.credentials import REFUSED_FOR, Token
+from refresher.github.addresses import Place, place_of
+from refresher.github.auth.credentials import ANONYMOUS, REFUSED_FOR, Token
 from refresher.github.budget import BudgetLimiter, Share
 from refresher.github.rate_limit_class import CORE
 from refresher.github.rate_limiter import Reservation
@@ -181,12 +182,86 @@ def test_a_refused_credential_is_set_aside_and_the_others_carry_on(
     assert refused in {budget.reserve().credential for _ in range(20)}
 
 
-def test_without_any_credential_left_nobody_asks(make_budget: MakeBudget) -> None:
+def test_without_any_credential_left_requests_carry_none(make_budget: MakeBudget) -> None:
     budget = make_budget()
-    assert not budget.set_aside(budget.reserve().credential, "GitHub refuses it")
-    refused = refusal(make_budget())
-    assert refused.kind is FailureKind.UNAUTHORIZED
-    assert "GITHUB_API_TOKEN" in refused.reason
+    assert budget.set_aside(budget.reserve().credential, "GitHub refuses it")
+    assert make_budget().reserve().credential is ANONYMOUS
+
+
+class TestRefusedForAnOwner:
+    """GitHub refuses a credential for one owner only: it is used for all others."""
+
+    def test_it_is_not_used_there_by_anybody_for_a_while(
+        self, make_budget: MakeBudget, clock: Passing
+    ) -> None:
+        pair = f"{FIRST},{SECOND}"
+        budget = make_budget(github_api_token=pair)
+        assert budget.refuse(Token(FIRST), Place("netflix", ""), "SAML")
+        others = [make_budget(github_api_token=pair) for _ in range(5)]
+        for target in ("/orgs/Netflix", "/orgs/netflix/repos?page=2", "/repos/NETFLIX/x/issues"):
+            used = {other.reserve(target).credential for other in others}
+            assert used == {Token(SECOND)}, target
+        elsewhere = {other.reserve("/orgs/other").credential for other in others * 10}
+        assert elsewhere == {Token(FIRST), Token(SECOND)}
+        clock.later(601)
+        back = {other.reserve("/orgs/netflix").credential for other in others * 10}
+        assert back == {Token(FIRST), Token(SECOND)}
+
+    def test_if_all_are_refused_requests_carry_none_for_tracked_content_too(
+        self, make_budget: MakeBudget
+    ) -> None:
+        budget = make_budget()
+        budget.refuse(Token(TOKEN), Place("netflix", ""), "SAML")
+        assert budget.reserve("/orgs/netflix/repos").credential is ANONYMOUS
+        among = budget.reserve("/orgs/netflix/repos", among={Token(TOKEN).id})
+        assert among.credential is ANONYMOUS
+
+    def test_a_missing_permission_concerns_one_operation(self, make_budget: MakeBudget) -> None:
+        budget = make_budget()
+        budget.refuse(Token(TOKEN), place_of("/repos/netflix/x/issues"), "not accessible")
+        assert budget.reserve("/repos/Netflix/other/issues").credential is ANONYMOUS
+        assert budget.reserve("/repos/netflix/x").credential == Token(TOKEN)
+        assert budget.reserve("/orgs/netflix/repos").credential == Token(TOKEN)
+
+    def test_it_is_logged_once_and_kept_for_the_operator(
+        self,
+        make_budget: MakeBudget,
+        redis: Redis,
+        clock: Passing,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        budget = make_budget()
+        budget.settle(budget.reserve(), 200, {})
+        for _ in range(3):
+            budget.refuse(Token(TOKEN), Place("netflix", ""), "SAML enforcement")
+            clock.later(601)
+        lines = [line for line in caplog.records if "SAML enforcement" in line.getMessage()]
+        assert len(lines) == 1
+        (shown,) = budgets.read(redis, now=clock.now)
+        (refused,) = shown.refused
+        assert (refused.place, refused.message) == ("netflix", "SAML enforcement")
+
+    def test_places_are_bounded_and_the_newest_are_kept(
+        self, make_budget: MakeBudget, redis: Redis, clock: Passing
+    ) -> None:
+        budget = make_budget()
+        for number in range(505):
+            clock.later(0.001)
+            budget.refuse(Token(TOKEN), Place(f"owner{number}", ""), "SAML")
+        held = redis.hkeys(keys.refused(Token(TOKEN).id))
+        assert len(held) == 500
+        assert b"owner504" in held
+        assert 0 < redis.ttl(keys.refused(Token(TOKEN).id)) <= budgets.REMEMBER_S
+
+    @pytest.mark.parametrize("damage", ["", "x", "nan 1 y", "9999999999999 1e9 x", "1 "])
+    def test_a_damaged_record_refuses_nothing(
+        self, make_budget: MakeBudget, redis: Redis, damage: str, clock: Passing
+    ) -> None:
+        redis.hset(keys.refused(Token(TOKEN).id), "netflix", damage)
+        budget = make_budget()
+        budget.settle(budget.reserve(), 200, {})
+        assert budget.reserve("/orgs/netflix").credential == Token(TOKEN)
+        assert len(budgets.read(redis, now=clock.now)) == 1
 
 
 def test_a_secondary_limit_stops_everybody_for_as_long_as_it_says(

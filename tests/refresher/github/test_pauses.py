@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from refresher.errors import OriginError
+from refresher.github.addresses import Place
 from refresher.github.auth.credentials import Token
 from refresher.github.budget import BudgetLimiter, Share
 from refresher.github.rate_limit_class import CORE
@@ -204,19 +205,20 @@ class TestCredentialsSetAside:
         self, limiter: BudgetLimiter, redis: Redis, clock: Passing
     ) -> None:
         limiter.set_aside(CREDENTIAL, "refused", 999_999)
-        assert held_for(limiter) == pytest.approx(HOUR, abs=2)
         redis.hset(keys.aside(CREDENTIAL.id), "until", clock.now + 999_999)
-        assert held_for(limiter) == pytest.approx(HOUR, abs=2)
-        clock.later(HOUR + 1)
-        limiter.reserve()
+        clock.later(HOUR - 2)
+        assert limiter.reserve().credential.is_anonymous
+        clock.later(3)
+        assert limiter.reserve().credential == CREDENTIAL
 
     def test_until_an_operator_resumes(
         self, limiter: BudgetLimiter, redis: Redis, clock: Passing
     ) -> None:
         limiter.set_aside(CREDENTIAL, "refused")
-        held_for(limiter)
+        limiter.refuse(CREDENTIAL, Place("netflix", ""), "refused")
+        assert limiter.reserve("/orgs/Netflix").credential.is_anonymous
         resume(redis, clock)
-        limiter.reserve()
+        assert limiter.reserve("/orgs/Netflix").credential == CREDENTIAL
 
 
 @pytest.mark.parametrize("header", ["999999", "9" * 300])

@@ -27,7 +27,9 @@ from tests.builders import absent_redis, make_metadata
 from tests.refresher.workbench import ORG, REPOS, USER_VIEW
 
 FAILURE = Failure(FailureKind.TIMEOUT, "too late", 504, 3, since=1.0, at=2.0, retry_at=9.0)
-EVENTS = {"updated", "unchanged", "failed", "fenced", "broken", "no-lock", "doubted"}
+EVENTS = {
+    *("updated", "unchanged", "not-ready", "failed", "fenced", "broken", "no-lock", "doubted"),
+}
 
 
 @pytest.fixture

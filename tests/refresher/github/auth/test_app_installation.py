@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 
 from refresher.content.page import Page
-from refresher.errors import CredentialError, OriginError
+from refresher.errors import CredentialError
 from refresher.github.auth.app_installation import (
     RENEW_BEFORE,
     AppInstallation,
@@ -314,23 +314,20 @@ def test_content_that_did_not_change_is_a_304_for_the_next_token(
 
 
 class TestTrouble:
-    def test_a_key_that_github_does_not_know_says_so(
-        self, origin: Callable[..., GitHubClient]
+    def test_a_key_that_github_does_not_know_says_so_and_requests_carry_none(
+        self, origin: Callable[..., GitHubClient], caplog: pytest.LogCaptureFixture
     ) -> None:
         client = origin(github_app_private_key=key_pair(1).private)
-        with pytest.raises(OriginError) as failed:
-            client.get(client.url_of("/orgs/Netflix"))
-        assert failed.value.kind is FailureKind.UNAUTHORIZED
-        assert failed.value.reason == "GitHub gives the GitHub App no token (answered 401)"
-        assert failed.value.retry_after == 600
+        assert client.get(client.url_of("/orgs/Netflix")).is_anonymous
+        reason = "no token (answered 401: A JSON web token could not be decoded)"
+        assert f"set aside for 600 s: GitHub gives the GitHub App {reason}" in caplog.text
 
-    def test_an_installation_that_is_gone_says_so(
-        self, origin: Callable[..., GitHubClient]
+    def test_an_installation_that_is_gone_says_so_and_requests_carry_none(
+        self, origin: Callable[..., GitHubClient], caplog: pytest.LogCaptureFixture
     ) -> None:
         client = origin(github_app_installation_id=4)
-        with pytest.raises(OriginError) as failed:
-            client.get(client.url_of("/orgs/Netflix"))
-        assert "answered 404" in failed.value.reason
+        assert client.get(client.url_of("/orgs/Netflix")).is_anonymous
+        assert "answered 404" in caplog.text
 
     @pytest.mark.parametrize("kind", ["garbage", "empty", "html", "hang", "reset", "truncate"])
     def test_what_is_no_answer_is_no_token(

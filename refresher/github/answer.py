@@ -1,0 +1,351 @@
+"""What GitHub's response means: one pure decision, `decide`, and a type for each outcome.
+
+The table, from the top; the first row that fits decides:
+
+====================================  ==========================================================
+response                              outcome
+====================================  ==========================================================
+304                                   `NotModified`
+200, 204                              `Content`, if the body is what the representation needs
+202                                   `NotReady`: GitHub is still computing the content
+301, 302, 303, 307, 308               `Moved` within the API, `Archive` to the host of archives,
+                                      else `Elsewhere`
+429; 403 with `Retry-After`, with     `Limited`: a rate limit
+`X-RateLimit-Remaining: 0`, or in
+GitHub's words for limits
+401, 403 of a credential              `CredentialRefused`: another one may be used
+any other 4xx                         `Negative`: GitHub's answer about the resource
+anything else                         `Failed`
+====================================  ==========================================================
+
+What is decided about a response of its own (HTML, an empty body) is `Failed` as well. Tracked
+content outlives every answer except content: for it, `Negative` and its like are failures.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+from urllib.parse import urljoin
+
+from refresher.errors import LedElsewhereError, OriginError
+from refresher.github.addresses import is_of_archives, is_own, without_query
+from refresher.github.body import START, message_in
+from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, asked_pause, remaining
+from refresher.github.refusal_words import Scope, scope_of_403
+from refresher.github.response import GitHubResponse
+from shared.outcomes import FailureKind
+from shared.resources.media_types import PLAIN, MediaType, is_json, is_sent_as
+
+# Seconds for which a 202 is remembered: what GitHub asks for within these bounds, else the first.
+NOT_READY_PAUSE = 5.0
+NOT_READY_LONGEST = 60.0
+_FIRST_LOOK = 0.5  # seconds; most statistics of a small repository are there by then
+PERMANENT = frozenset({301, 308})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Statuses of 4xx that say nothing about the resource: the same request may succeed at once.
+_TRANSIENT = frozenset({408, 421, 425})
+_LIMIT_WORDS = re.compile(rb"secondary rate limit|\babuse\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked.
+
+    Args:
+        url: of the request.
+        base: of the API.
+        is_anonymous: whether the request carried no credential.
+        is_tracked: the resource is tracked, so that no error may replace its content.
+        media: the media type that was requested.
+    """
+
+    url: str = ""
+    base: str = ""
+    is_anonymous: bool = True
+    is_tracked: bool = False
+    media: MediaType = PLAIN
+
+
+@dataclass(frozen=True)
+class NotModified:
+    """The stored content is current."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """The body is the content; there is none with a 204."""
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """GitHub is still computing the content.
+
+    Args:
+        retry_after: seconds until another request is useful.
+        is_asked: GitHub has named them.
+    """
+
+    retry_after: float
+    is_asked: bool = False
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The resource is at another address of the API.
+
+    Args:
+        url: the address.
+        is_permanent: it will stay there.
+    """
+
+    url: str
+    is_permanent: bool
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive of a repository lies on another host.
+
+    Args:
+        location: its address, without a token.
+    """
+
+    location: str
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The redirect leads to a host that is not asked."""
+
+
+@dataclass(frozen=True)
+class Negative:
+    """An error that is GitHub's answer about the resource."""
+
+
+@dataclass(frozen=True)
+class CredentialRefused:
+    """GitHub does not accept this credential here; another one may be accepted.
+
+    Args:
+        scope: how far that reaches.
+        message: GitHub's, in one line.
+    """
+
+    scope: Scope
+    message: str
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A rate limit was met.
+
+    Args:
+        is_secondary: it concerns the whole fleet; else it is the credential's own.
+        pause: seconds to wait.
+    """
+
+    is_secondary: bool
+    pause: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The response says nothing about the resource.
+
+    Args:
+        kind: of the failure.
+        reason: one line for a person.
+        retry_after: seconds that GitHub asks us to wait; None if it does not.
+    """
+
+    kind: FailureKind
+    reason: str
+    retry_after: float | None = None
+
+
+Answer = (
+    NotModified
+    | Content
+    | NotReady
+    | Moved
+    | Archive
+    | Elsewhere
+    | Negative
+    | CredentialRefused
+    | Limited
+    | Failed
+)
+
+
+def decide(
+    status: int, headers: Mapping[str, str], start: bytes, asked: Asked, *, now: float
+) -> Answer:
+    """What a response means.
+
+    Args:
+        status: HTTP status.
+        headers: header fields; names ignore case.
+        start: first bytes of the body, `START` at least if it has as many.
+        asked: what was asked.
+        now: Unix time in seconds.
+    """
+    answer = _decide(status, headers, start, asked, now=now)
+    match answer:
+        case Negative() | NotReady() if asked.is_tracked:
+            return Failed(FailureKind.STATUS, f"GitHub answered {status}", _pause(headers, now=now))
+        case Archive() if asked.is_tracked:
+            return Elsewhere()
+    return answer
+
+
+def _decide(
+    status: int, headers: Mapping[str, str], start: bytes, asked: Asked, *, now: float
+) -> Answer:
+    if status in {200, 202, 204, 304}:
+        return _of_success(status, headers, start, asked, now=now)
+    if status in _REDIRECTS and "Location" in headers:
+        return _of_redirect(status, headers["Location"], asked)
+    if status in {401, 403, 429}:
+        return _of_refusal(status, headers, start, asked, now=now)
+    if 400 <= status < 500 and status not in _TRANSIENT:
+        return _of_error(status, headers, start)
+    return Failed(FailureKind.STATUS, f"GitHub answered {status}", _pause(headers, now=now))
+
+
+def _pause(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds that GitHub asks us to wait; None if it does not. Nothing probes meanwhile."""
+    pause = asked_pause(headers, now=now)
+    return None if pause is None else min(pause, WINDOW)
+
+
+def decision_on(
+    response: GitHubResponse,
+    *,
+    base: str = "",
+    is_tracked: bool = False,
+    media: MediaType = PLAIN,
+    now: float,
+) -> Answer:
+    """What a complete response means; see `decide` and `Asked`."""
+    asked = Asked(response.url, base, response.is_anonymous, is_tracked, media)
+    return decide(response.status, response.headers, response.body[:START], asked, now=now)
+
+
+def next_look(answer: NotReady, *, waited: float, patience: float) -> float | None:
+    """Seconds after which a 202 is asked about again; None to hand it on.
+
+    Args:
+        answer: GitHub's last one.
+        waited: seconds so far.
+        patience: seconds that may be waited in all.
+    """
+    pause = answer.retry_after if answer.is_asked else _FIRST_LOOK + waited
+    return pause if waited + pause <= patience else None
+
+
+def error_of(answer: Answer, status: int) -> OriginError:
+    """The error for an answer that cannot be stored.
+
+    Args:
+        answer: GitHub's.
+        status: of the response.
+    """
+    match answer:
+        case Failed(kind, reason, retry_after):
+            return OriginError(kind, reason, status=status, retry_after=retry_after)
+        case Limited(_, pause):
+            reason = f"GitHub's rate limit is spent (answered {status})"
+            return OriginError(
+                FailureKind.RATE_LIMITED, reason, status=status, retry_after=max(pause, 1.0)
+            )
+        case CredentialRefused(_, message):
+            said = f": {message}" if message else ""
+            reason = f"GitHub refuses the credential (answered {status}{said})"
+            return OriginError(FailureKind.UNAUTHORIZED, reason, status=status)
+        case Elsewhere() | Archive() | Moved():
+            return LedElsewhereError(status)
+        case NotReady() | Negative() | NotModified() | Content():
+            return OriginError(FailureKind.STATUS, f"GitHub answered {status}", status=status)
+    assert_never(answer)
+
+
+def _of_success(
+    status: int, headers: Mapping[str, str], start: bytes, asked: Asked, *, now: float
+) -> NotModified | NotReady | Content | Failed:
+    if status == 304:
+        return NotModified()
+    if status == 202:
+        pause = asked_pause(headers, now=now)
+        wanted = NOT_READY_PAUSE if pause is None else pause
+        return NotReady(min(max(wanted, 1.0), NOT_READY_LONGEST), pause is not None)
+    if status == 204:
+        if asked.is_tracked:
+            return Failed(FailureKind.STATUS, "GitHub answered 204")
+        return Content()
+    if is_sent_as(headers.get("Content-Type", ""), asked.media):
+        return Content()
+    return _json_failure(headers, start) or Content()
+
+
+def _of_redirect(status: int, location: str, asked: Asked) -> Moved | Archive | Elsewhere:
+    try:
+        url = urljoin(asked.url, location)
+    except ValueError:
+        return Elsewhere()
+    if is_own(url, asked.base):
+        return Moved(url, status in PERMANENT)
+    return Archive(without_query(url)) if is_of_archives(url, asked.base) else Elsewhere()
+
+
+def _of_refusal(
+    status: int, headers: Mapping[str, str], start: bytes, asked: Asked, *, now: float
+) -> CredentialRefused | Limited | Negative | Failed:
+    """What a 401, 403 or 429 means.
+
+    The header fields decide first: nobody chooses them. A message may name an organisation, which
+    anyone can call `abuse`, so the words for limits count only in a message that no rule knows.
+    """
+    message = message_in(start)
+    if status == 401:
+        if not asked.is_anonymous:
+            return CredentialRefused(Scope.EVERYWHERE, message)
+        reason = "GitHub does not show this without a credential (answered 401)"
+        return Failed(FailureKind.UNAUTHORIZED, reason)
+    is_spent = remaining(headers) == 0
+    if is_spent or status == 429 or "Retry-After" in headers:
+        return _limited(headers, is_secondary=not is_spent, now=now)
+    scope = scope_of_403(headers, message)
+    if scope is not None:
+        if not asked.is_anonymous:
+            return CredentialRefused(scope, message)
+    elif _LIMIT_WORDS.search(start[:START]):
+        return _limited(headers, is_secondary=True, now=now)
+    return _of_error(status, headers, start)
+
+
+def _limited(headers: Mapping[str, str], *, is_secondary: bool, now: float) -> Limited:
+    pause = _pause(headers, now=now)
+    return Limited(is_secondary, UNSAID_PAUSE if pause is None else pause)
+
+
+def _of_error(status: int, headers: Mapping[str, str], start: bytes) -> Negative | Failed:
+    """What a 4xx means: GitHub's own error bodies are JSON, whatever was asked for."""
+    failure = _json_failure(headers, start)
+    if failure is None:
+        return Negative()
+    return Failed(failure.kind, f"{failure.reason} (answered {status})")
+
+
+def _json_failure(headers: Mapping[str, str], start: bytes) -> Failed | None:
+    """Why a body is not JSON, by what is sent before it; None if it is."""
+    if not start:
+        return Failed(FailureKind.NOT_JSON, "GitHub's response was empty")
+    content_type = headers.get("Content-Type", "")
+    if is_json(content_type):
+        return None
+    media_type = content_type.partition(";")[0].strip().lower()
+    shown = media_type if media_type.isprintable() else "an unprintable type"
+    reason = f"GitHub sent {shown[:40] or 'an untyped body'} instead of JSON"
+    return Failed(FailureKind.NOT_JSON, reason)
