@@ -231,7 +231,7 @@ class TestRefusedForAnOwner:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         budget = make_budget()
-        budget.settle(budget.reserve(), 200, {})
+        budget.settle(budget.reserve(), 200, said(4999))
         for _ in range(3):
             budget.refuse(Token(TOKEN), Place("netflix", ""), "SAML enforcement")
             clock.later(601)
@@ -259,7 +259,7 @@ class TestRefusedForAnOwner:
     ) -> None:
         redis.hset(keys.refused(Token(TOKEN).id), "netflix", damage)
         budget = make_budget()
-        budget.settle(budget.reserve(), 200, {})
+        budget.settle(budget.reserve(), 200, said(4999))
         assert budget.reserve("/orgs/netflix").credential == Token(TOKEN)
         assert len(budgets.read(redis, now=clock.now)) == 1
 
@@ -435,7 +435,7 @@ class TestPoints:
 def test_a_server_without_limits_is_not_limited(make_budget: MakeBudget) -> None:
     budget = make_budget(github_api_token=None, origin_points_per_minute=440)
     for _ in range(200):
-        budget.settle(budget.reserve(), 200, {})
+        budget.settle(budget.reserve(), 200, said(4999))
 
 
 class TestAnOriginWithABudget:
