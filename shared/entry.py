@@ -106,12 +106,12 @@ class Metadata:
         return is_past(self.validated_at, now) and now < self.fresh_until
 
     def is_outlived(self, now: float) -> bool:
-        """Whether it is a negative answer past its lifetime.
+        """Whether it is a negative answer, a redirect or a 202 past its lifetime.
 
         What was missing may exist by now, and a client may take a 404 for the truth. So it is
         requested anew while the client waits, as a miss, and not served stale, as content is.
         """
-        return self.status >= 400 and not self.is_fresh(now)
+        return not self.is_content and not self.is_fresh(now)
 
     def is_newer_than(self, other: "Metadata", now: float) -> bool:
         """Whether a later refresh confirmed this one, so that `other` must not replace it.

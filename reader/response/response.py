@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import floor
+from math import ceil, floor
 from types import MappingProxyType
 
 from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
@@ -17,6 +17,7 @@ from reader.response.negotiation import FIELDS as VARY
 from reader.response.representation import Representation
 from shared import etag
 from shared.encodings import ENCODINGS
+from shared.entry import Metadata
 from shared.github_form import JSON
 from shared.outcomes import Served
 from shared.resources.media_types import is_json
@@ -124,6 +125,7 @@ def to_response(
         headers["Link"] = ", ".join(
             f'<{fields.url}?{query}>; rel="{relation}"' for relation, query in representation.links
         )
+    headers.update(_of_answer(representation.metadata, now))
     if representation.status == 200 and _is_known(representation, tag, fields, now):
         return HttpResponse(304, headers)
     headers["Content-Type"] = representation.content_type
@@ -177,6 +179,15 @@ def _encode(
     return representation.body, None
 
 
+def _of_answer(metadata: Metadata, now: float) -> dict[str, str]:
+    """The fields of a redirect, and of a 202: when GitHub is asked again."""
+    if metadata.location is not None:
+        return {"Location": metadata.location}
+    if metadata.status != 202:
+        return {}
+    return {"Retry-After": str(max(1, ceil(metadata.fresh_until - now)))}
+
+
 def _freshness(representation: Representation, served: Served, now: float) -> dict[str, str]:
     """`Age`, `Cache-Control`, `Last-Modified` and `Cache-Status` (RFC 9111 and RFC 9211).
 
@@ -189,12 +200,11 @@ def _freshness(representation: Representation, served: Served, now: float) -> di
     status = _CACHE_STATUS.get(served, "hit")
     # Another cache must not send what a reader itself would not.
     while_revalidating = (
-        "" if metadata.status >= 400 else f"stale-while-revalidate={STALE_WHILE_REVALIDATE}, "
+        f"stale-while-revalidate={STALE_WHILE_REVALIDATE}, " if metadata.is_content else ""
     )
+    control = f"public, max-age={lifetime}, {while_revalidating}stale-if-error={STALE_IF_ERROR}"
     return {
-        "Cache-Control": (
-            f"public, max-age={lifetime}, {while_revalidating}stale-if-error={STALE_IF_ERROR}"
-        ),
+        "Cache-Control": "no-store" if metadata.status == 202 else control,
         "Age": str(max(0, int(now - metadata.validated_at))),
         "Last-Modified": http_date(min(metadata.changed_at, now)),
         "Cache-Status": f"{CACHE_NAME}; {status}; ttl={left}; detail={served}",
