@@ -529,3 +529,26 @@ class TestTimesAgree:
         changed = whole(make_entry(BODY, changed_at=NOW - 5))
         assert ask(changed, if_modified_since=imf_fixdate(int(NOW) + 3600)).status == 200
         assert ask(changed, if_modified_since=imf_fixdate(int(NOW))).status == 304
+
+
+def answer_of(status: int, **metadata: object) -> Representation:
+    """What is sent of an entry with another answer of GitHub's than content."""
+    entry = make_entry(b"{}")
+    return whole(replace(entry, metadata=replace(entry.metadata, status=status, **metadata)))
+
+
+def test_a_redirect_is_sent_with_its_target() -> None:
+    target = "https://codeload.github.com/a/b/legacy.tar.gz/main"
+    sent = ask(answer_of(302, location=target, fresh_until=NOW + 60))
+    assert (sent.status, sent.headers["Location"]) == (302, target)
+    assert sent.headers["Cache-Control"] == "public, max-age=60, stale-if-error=86400"
+    assert "Location" not in ask().headers
+
+
+def test_a_202_says_when_to_ask_again_and_is_kept_by_no_other_cache() -> None:
+    not_ready = answer_of(202, fresh_until=NOW + 5)
+    sent = ask(not_ready, now=NOW + 1.5)
+    assert (sent.status, sent.headers["Retry-After"]) == (202, "4")
+    assert sent.headers["Cache-Control"] == "no-store"
+    assert ask(not_ready, now=NOW + 99).headers["Retry-After"] == "1"
+    assert "Retry-After" not in ask().headers

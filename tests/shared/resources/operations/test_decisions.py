@@ -32,8 +32,9 @@ NEVER_ANYONE = [
     "/orgs/{org}/members/{username}", "/orgs/{org}/repos", "/users/{username}/repos",
     "/users/{username}/gists", "/users/{username}/starred", "/user/{account_id}",
 ]  # fmt: skip
-# 204 or 404 says it all.
+# 204, 302 or 404 says it all.
 ANSWERED_WITHOUT_A_BODY = {
+    f"{REPO}/tarball/{{ref}}", f"{REPO}/zipball/{{ref}}",
     "/orgs/{org}/members/{username}", "/orgs/{org}/public_members/{username}",
     f"{REPO}/assignees/{{assignee}}", f"{REPO}/issues/{{issue_number}}/assignees/{{assignee}}",
     f"{REPO}/pulls/{{pull_number}}/merge", "/users/{username}/following/{target_user}",
@@ -54,7 +55,7 @@ ALWAYS_REFUSED = {
     r"/(invitations|failed_invitations|installation|installations|migrations)($|/)": "",
     r"/(billing|settings|blocks|interaction-limits|autolinks|insights)($|/)": "",
     r"/branches/\{branch\}/protection": "administration",
-    r"/(logs|archive|tarball/\{ref\}|zipball/\{ref\}|\{archive_format\})$": "another host",
+    r"/(logs|archive|\{archive_format\})$": "another host",
 }
 
 
