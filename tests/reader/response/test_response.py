@@ -4,6 +4,7 @@ from calendar import timegm
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import gmtime
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -531,7 +532,7 @@ class TestTimesAgree:
         assert ask(changed, if_modified_since=imf_fixdate(int(NOW))).status == 304
 
 
-def answer_of(status: int, **metadata: object) -> Representation:
+def answer_of(status: int, **metadata: Any) -> Representation:
     """What is sent of an entry with another answer of GitHub's than content."""
     entry = make_entry(b"{}")
     return whole(replace(entry, metadata=replace(entry.metadata, status=status, **metadata)))
