@@ -5,6 +5,7 @@ from reader.status.page_input import JsonObject
 from reader.status.statement import Level
 from shared.budgets import SLOT_SECONDS, SLOTS, CredentialBudget
 
+_MOST_REFUSED = 20  # places that a row names
 _SPARK_WIDTH, _SPARK_HEIGHT = 180, 32  # of a sparkline, in SVG user units
 
 
@@ -21,7 +22,7 @@ def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False)
     low = Level.NOTE if is_beside else Level.WARN
     level = Level.BAD if is_aside else low if budget.is_low else Level.GOOD
     reset = (
-        f"not used for {about(budget.aside_until - now)}: GitHub rejects it"
+        f"not used for {about(budget.aside_until - now)}: {_rejected(budget)}"
         if is_aside
         else f"resets in {about(budget.resets_at - now)}"
         if budget.resets_at > now
@@ -34,6 +35,10 @@ def budget_row(budget: CredentialBudget, now: float, *, is_beside: bool = False)
         "used_for": "for requests without a credential" if is_beside else "",
         "privileges": list(budget.privileges),
         "sees": _sees(budget),
+        "refused": [
+            {"place": one.place, "message": one.message, "until": iso(one.until)}
+            for one in budget.refused[:_MOST_REFUSED]
+        ],
         "level": level,
         "remaining": budget.remaining,
         "limit": budget.limit,
@@ -61,6 +66,10 @@ def sparkline(budget: CredentialBudget, now: float) -> str:
         f"{_SPARK_HEIGHT * (1 - min(left / max(budget.limit, 1), 1)):.1f}"
         for at, left in [*points, (now, budget.remaining)]
     )
+
+
+def _rejected(budget: CredentialBudget) -> str:
+    return f"GitHub rejects it{budget.aside_reason and f' ({budget.aside_reason})'}"
 
 
 def _sees(budget: CredentialBudget) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from reader.fleet.privileged_credentials import privileged
+from reader.fleet.refused_credentials import refused
 from reader.fleet.snapshot import Fleet, TrackedView
 from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
@@ -25,6 +26,7 @@ class State(StrEnum):
 
 _LATELY_S = 3600  # seconds for which second looks are shown,
 _MOST_LOOKS = 3  # and how many of them
+_MOST_REFUSED = 3  # refusals of credentials that are named
 _PRIVILEGED = "A credential sees more than the public"
 
 # Shape and word tell states apart; colour only helps.
@@ -83,6 +85,7 @@ def diagnose(
         statements.append(_PRIVATE)
     if fleet is not None:
         statements += [*_privileged(fleet, include_private=include_private), *_clocks(fleet)]
+        statements += _refused_credentials(fleet)
     order = list(Level)
     return sorted(statements, key=lambda statement: order.index(statement.level))
 
@@ -109,6 +112,18 @@ def _privileged(fleet: Fleet, *, include_private: bool) -> Iterator[Statement]:
     served = "Readers still serve only public content, but a bug could expose the rest."
     named = [f"{one.id} {listed(list(one.shown_by))}: {one.instead}." for one in found]
     yield Statement(Level.WARN, Topic.PRIVILEGES, _PRIVILEGED, " ".join([served, *named]))
+
+
+def _refused_credentials(fleet: Fleet) -> Iterator[Statement]:
+    """The credentials that GitHub refuses, and why, in its own words."""
+    found = list(refused(fleet.budgets, fleet.now))
+    if not found:
+        return
+    shown = [f"{one.words.rstrip('.')}." for one in found[:_MOST_REFUSED]]
+    more = len(found) - len(shown)
+    text = " ".join([*shown, *([f"There are {more} more."] if more else [])])
+    text += " Others are used there, or none: requests without a credential have a small limit."
+    yield Statement(Level.WARN, Topic.CREDENTIALS, "GitHub refuses a credential", text)
 
 
 def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | None) -> Statement:

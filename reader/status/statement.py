@@ -27,6 +27,7 @@ class Topic(StrEnum):
     VERSIONS = "versions"  # readers run different ones
     PRIVATE = "private"  # private repositories are served
     PRIVILEGES = "privileges"  # a credential sees more than the public
+    CREDENTIALS = "credentials"  # GitHub refuses one
     REDIS = "redis"  # it is away
 
 

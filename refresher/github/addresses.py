@@ -103,7 +103,7 @@ def place_of(target: str) -> Place:
     Args:
         target: path (with query) below the API's base URL.
     """
-    segments = segments_of(urlsplit(target).path) or [""]
+    segments = segments_of(urlsplit(target).path) or ["/"]
     operation = operation_at(segments)
     name = operation.id if operation else ""
     if len(segments) > 1 and segments[0] in _OWNED:

@@ -258,15 +258,13 @@ redis.call('ZADD', KEYS[2], now, ARGV[2])
 # once; of more places than may be kept, those that were noted first are forgotten.
 # KEYS: where the credential is refused: a hash from the place to "at until message".
 # ARGV: the place; seconds; message; most places; seconds to keep them.
-# Returns 1 if this was not known, else 0.
+# Returns 1 if the place was not known, else 0.
 REFUSE = (
     _COMMON
     + """
 local seconds = math.min(tonumber(ARGV[2]), window)
-local known = redis.call('HGET', KEYS[1], ARGV[1])
-local is_known = known and string.match(known, '^%S+ %S+ (.*)$') == ARGV[3]
-redis.call('HSET', KEYS[1], ARGV[1],
-           string.format('%.6f %.6f ', now, now + seconds) .. ARGV[3])
+local is_new = redis.call('HSET', KEYS[1], ARGV[1],
+                          string.format('%.6f %.6f ', now, now + seconds) .. ARGV[3])
 while redis.call('HLEN', KEYS[1]) > tonumber(ARGV[4]) do
   local places, first, first_at = redis.call('HGETALL', KEYS[1]), nil, math.huge
   for number = 1, #places, 2 do
@@ -277,6 +275,6 @@ while redis.call('HLEN', KEYS[1]) > tonumber(ARGV[4]) do
   redis.call('HDEL', KEYS[1], first)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[5])
-return is_known and 0 or 1
+return is_new
 """
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from reader.cli.checks.finding import Finding, Verdict
 from reader.fleet.privileged_credentials import PrivilegedCredential, privileged
+from reader.fleet.refused_credentials import refused
 from reader.status.formatting import about, count, listed
 from shared.budgets import CredentialBudget, is_beside
 
@@ -33,6 +34,10 @@ def check_credentials(
         yield _check_budget(name, budget, now, is_beside=beside)
         if budget.resource_class == "core" and not beside:
             yield from _check_credential(name, budget, now)
+    for refusal in refused(budgets, now):
+        if refusal.place:
+            advice = "let the owner admit it, or remove it; others are used there, or none"
+            yield Finding(_ABOUT, Verdict.WARNING, refusal.words, advice)
     for one in privileged(budgets):
         yield _check_privileges(one, include_private=include_private)
 
@@ -49,7 +54,8 @@ def _check_budget(name: str, budget: CredentialBudget, now: float, *, is_beside:
     left = f"{count(budget.remaining)} of {count(budget.limit)} left"
     if budget.aside_until > now:
         until = about(budget.aside_until - now)
-        found = f"{name}: GitHub rejects it; not used for {until}"
+        said = budget.aside_reason and f" ({budget.aside_reason})"
+        found = f"{name}: GitHub rejects it{said}; not used for {until}"
         return Finding(_ABOUT, Verdict.PROBLEM, found, "give refreshers a valid one")
     if budget.is_low:
         found = f"{name}: {left}; resets in {about(budget.resets_at - now)}"

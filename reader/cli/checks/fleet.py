@@ -11,7 +11,14 @@ from reader.status.statement import Topic
 _LONG_QUEUE = 100
 # Topics of the status page's statements that other checks cover in their own words.
 _CHECKED_ELSEWHERE = {
-    *(Topic.REFRESHERS, Topic.PAUSE, Topic.VERSIONS, Topic.PRIVILEGES, Topic.CLOCKS),
+    *(
+        Topic.REFRESHERS,
+        Topic.PAUSE,
+        Topic.VERSIONS,
+        Topic.PRIVILEGES,
+        Topic.CLOCKS,
+        Topic.CREDENTIALS,
+    ),
 }
 
 
