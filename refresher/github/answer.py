@@ -45,7 +45,7 @@ PERMANENT = frozenset({301, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Statuses of 4xx that say nothing about the resource: the same request may succeed at once.
 _TRANSIENT = frozenset({408, 421, 425})
-_LIMIT_WORDS = re.compile(rb"secondary rate limit|\babuse\b", re.IGNORECASE)
+_LIMIT_WORDS = re.compile(r"secondary rate limit|\babuse\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ def _of_refusal(
     if scope is not None:
         if not asked.is_anonymous:
             return CredentialRefused(scope, message)
-    elif _LIMIT_WORDS.search(start[:START]):
+    elif _LIMIT_WORDS.search(message):
         return _limited(headers, is_secondary=True, now=now)
     return _of_error(status, headers, start)
 

@@ -99,6 +99,14 @@ class Access:
         """The same for content that a credential received or confirmed."""
         return bool(findings.free_marks) and not self.question.include_private
 
+    def is_told_to_some(self, response: GitHubResponse) -> bool:
+        """Whether an error, other than a 404, may tell its credential more than it tells anyone.
+
+        Below a public repository it does not. A repository itself may be private.
+        """
+        is_for_anyone = response.is_anonymous or self.question.include_private
+        return response.status != 404 and not is_for_anyone and self.parent is None
+
     def was_public(self, asked_at: float) -> bool:
         """Whether the repository was public when a credential was used below it.
 

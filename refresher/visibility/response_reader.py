@@ -132,6 +132,8 @@ class ResponseReader:
             return PublicContent(content)
         is_hidden = findings.hides(include_private=question.include_private)
         is_hidden = is_hidden or access.is_doubtful(response, findings)
+        # Of a private repository, an anonymous client is told only that it does not exist.
+        is_hidden = is_hidden or (content.status >= 400 and access.is_told_to_some(response))
         if not is_hidden and access.is_confirmed(askers, response):
             return PublicContent(content, not response.is_anonymous)
         if response.is_anonymous or askers.is_below_private:

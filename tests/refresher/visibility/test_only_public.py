@@ -284,3 +284,18 @@ def test_a_private_repository_looks_like_one_that_is_not_there(
     resources = [one for one in found if one is not None]
     private, missing = stored_with(world, redis, resources, {"github_api_token": OWNER}).values()
     assert private == missing
+
+
+def test_what_only_a_credential_is_told_of_a_private_repository_is_not_stored(
+    world: FakeGitHub, redis: Redis
+) -> None:
+    name = next(repo["name"] for repo in world.repos(private=True) if repo["private"])
+    resource = CATALOGUE.find(f"/repos/netflix/{name}")
+    assert resource is not None
+    world.fault("blocked", credentials=[OWNER])
+    try:
+        (told,) = stored_with(world, redis, [resource], {"github_api_token": OWNER}).values()
+    finally:
+        world.clear_faults()
+    assert isinstance(told, Stored)
+    assert told.status == 404
