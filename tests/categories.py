@@ -1,6 +1,6 @@
 """Which tests belong to `make check`, `make test` and `make test-shipping`: by where they stand.
 
-The markers are described in `pyproject.toml`. A test elsewhere may also have one by hand.
+The markers are described in `pyproject.toml`.
 """
 
 import subprocess
@@ -19,6 +19,8 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         "tests/fakegithub/test_viewers.py::TestCredential::test_is_known_to_a_process_of_its_own",
         "tests/fakegithub/test_world.py::test_a_process_of_its_own",
         "tests/refresher/lock/test_refresh_lock.py::TestIndependentMasters",
+        *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
+        "tests/shipping/test_supply_chain.py::test_nothing_in_redis_is_pickled",
     ),
     "slow": (
         "tests/refresher/visibility/test_only_public.py",  # every operation, seven credentials
@@ -38,6 +40,8 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
     ),
 }
+# Tests that start no processes, and share what is costly to make.
+TOGETHER = ("tests/test_architecture.py",)
 # Programs and modules that no test may start unless it is marked `processes`.
 SERVERS = frozenset(
     [
@@ -50,6 +54,12 @@ SERVERS = frozenset(
 def markers_of(nodeid: str) -> list[str]:
     """The markers that a test has by its place."""
     return [marker for marker, places in BY_PLACE.items() if nodeid.startswith(places)]
+
+
+def group_of(nodeid: str) -> str:
+    """The name of the group of tests that one process of pytest-xdist has to run."""
+    together = nodeid.startswith(BY_PLACE["processes"] + TOGETHER)
+    return nodeid.partition("::")[0] if together else nodeid
 
 
 def refusing_servers(start: Callable[..., None]) -> Callable[..., None]:

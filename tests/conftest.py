@@ -13,10 +13,11 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 from redis import Redis
+from xdist.scheduler import LoadScopeScheduling
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings
-from tests.categories import markers_of, refusing_servers
+from tests.categories import group_of, markers_of, refusing_servers
 from tests.end_to_end import fleet
 from tests.end_to_end.forks import Forks
 
@@ -29,18 +30,26 @@ settings.load_profile("deterministic")
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Mark tests by where they stand; keep those that share a fleet together, and begin with them.
+    """Mark tests by where they stand; begin with those that start processes.
 
-    pytest-xdist gives a group to one of its processes. So a module's fleet is started once, and the
-    longest groups do not begin when all others have ended.
+    So the longest groups do not begin when all others have ended.
     """
     for item in items:
         for marker in markers_of(item.nodeid):
             item.add_marker(marker)
-        if item.get_closest_marker("processes"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     yield  # `-m` has chosen, and pytest-randomly has shuffled
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give all tests of a group to one process of pytest-xdist: a module's fleet is started once.
+
+    Its own marker `xdist_group` has no effect with pytest 9.2 (pytest-xdist's issue 1386).
+    """
+    scheduler = LoadScopeScheduling(config, log)
+    assert hasattr(scheduler, "_split_scope")
+    scheduler._split_scope = group_of
+    return scheduler
 
 
 @pytest.hookimpl(wrapper=True)

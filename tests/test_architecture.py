@@ -14,9 +14,6 @@ import pytest
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings, load
 
-# In one process: each module is parsed once.
-pytestmark = pytest.mark.xdist_group("architecture")
-
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("reader", "refresher", "shared", "scripts", "tests")
 OURS = ("reader", "refresher", "shared")

@@ -19,8 +19,6 @@ from tests.shipping.environment import GRACE, HAPROXY, program
 from tests.shipping.stand_in import HANG_UP, a_server
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.processes
-
 
 @contextmanager
 def haproxy_before(ports: Sequence[int], folder: Path, *, seen: str = "/view") -> Iterator[str]:

@@ -19,8 +19,6 @@ from tests.shipping.environment import KINDS, ROOT, run
 from tests.shipping.stand_in import a_server
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.processes
-
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_the_health_check_tells_whether_a_reader_answers(status: int, healthy: bool) -> None:

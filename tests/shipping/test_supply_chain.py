@@ -108,7 +108,6 @@ def looks_pickled(value: bytes) -> bool:
     return value[:1] == b"\x80" and value[1:2] in b"\x02\x03\x04\x05" and value.endswith(b".")
 
 
-@pytest.mark.processes
 def test_nothing_in_redis_is_pickled_and_jobs_are_json(
     tmp_path: Path, github: FakeGitHubProcess
 ) -> None:
