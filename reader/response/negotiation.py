@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping
 
 from reader.errors import BadRequest, Forbidden, UnsupportedMediaType
 from shared.api_versions import HEADER, SUPPORTED
-from shared.resources.media_types import JSON, MediaType, media_types_of, vendor_name
+from shared.resources.media_types import (
+    JSON,
+    MediaType,
+    media_type,
+    media_types_of,
+    vendor_name,
+)
 from shared.resources.operations import Operation
 from shared.resources.resource import Resource
 
@@ -74,13 +80,15 @@ def _media(operation: Operation | None, accept: str) -> str:
     ranges = list(_ranges(accept))
     if not ranges:  # empty or malformed
         return JSON
-    documented = media_types_of(operation)
+    documented, usual = media_types_of(operation), media_type(operation, JSON)
     for one in sorted(ranges, key=lambda named: -named[1]):  # stable: the client's order
         name, quality = one
         if quality > 0:
             found = _sendable(name, documented)
             if found is not None:
                 return found
+            if usual.sent_as and name in (usual.sent_as, f"{usual.sent_as.partition('/')[0]}/*"):
+                return usual.name
             if name == _FILE and operation is not None and operation.id in _FILES_OF:
                 raise Forbidden(
                     "This cache serves what GitHub says of a release's file, not the file."

@@ -123,7 +123,8 @@ def to_response(
     }
     if representation.links:
         headers["Link"] = ", ".join(
-            f'<{fields.url}?{query}>; rel="{relation}"' for relation, query in representation.links
+            f'<{fields.url}{query if query.startswith("{") else f"?{query}"}>; rel="{relation}"'
+            for relation, query in representation.links
         )
     headers.update(_of_answer(representation.metadata, now))
     if representation.status == 200 and _is_known(representation, tag, fields, now):

@@ -266,13 +266,18 @@ def with_links(entry: Entry, unchanged: Unchanged) -> Content:
 
 
 def links_of(response: GitHubResponse) -> list[tuple[str, str]]:
-    """`Link` of a response as (relation, query) pairs."""
-    # The path in GitHub's links has ids instead of names; the query alone selects the page.
-    return [
-        (relation, urlsplit(response.links[relation]).query)
-        for relation in _RELATIONS
-        if relation in response.links
-    ]
+    """`Link` of a response as (relation, query) pairs.
+
+    The path in GitHub's links has ids instead of names; the query alone selects the page. The first
+    page of a list by ids is a template, `{?since}` (RFC 6570).
+    """
+    found = []
+    for relation in _RELATIONS:
+        if relation in response.links:
+            parts = urlsplit(response.links[relation])
+            is_template = parts.path.endswith("{")
+            found.append((relation, f"{{?{parts.query}" if is_template else parts.query))
+    return found
 
 
 def _encoded(body: bytes) -> dict[str, bytes]:

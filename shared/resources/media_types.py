@@ -23,12 +23,14 @@ class MediaType:
         accept: value of `Accept` that requests it.
         is_json: whether a body is JSON, perhaps with further members; any other is sent unread.
         is_rendered: GitHub renders Markdown for whoever asks, which may name what only they see.
+        sent_as: the type in `Content-Type`, if it is not one of GitHub's own.
     """
 
     name: str
     accept: str
     is_json: bool
     is_rendered: bool = False
+    sent_as: str = ""
 
 
 _FILES = frozenset(
@@ -92,6 +94,11 @@ _ROWS = (
     (MediaType("text-match", "application/vnd.github.text-match+json", is_json=True), _SEARCHES),
 )
 PLAIN = MediaType(JSON, "application/vnd.github+json", is_json=True)
+# Operations whose usual representation is text, whatever a client accepts.
+_TEXTS = {
+    "meta/get-zen": MediaType(JSON, "*/*", is_json=False, sent_as="text/plain"),
+    "meta/get-octocat": MediaType(JSON, "*/*", is_json=False, sent_as="application/octocat-stream"),
+}
 # `application/vnd.github.VERSION.raw+json`, with a version of old, or without; some clients name
 # the kind of object after `github`.
 _VENDOR = re.compile(
@@ -118,8 +125,9 @@ def media_types_of(operation: Operation | None) -> Mapping[str, MediaType]:
 
 
 def media_type(operation: Operation | None, name: str) -> MediaType:
-    """The media type of that name; plain JSON if the operation has none of that name."""
-    return media_types_of(operation).get(name, PLAIN)
+    """The media type of that name; the operation's usual one if it has none of that name."""
+    usual = _TEXTS.get(operation.id, PLAIN) if operation else PLAIN
+    return media_types_of(operation).get(name, usual)
 
 
 def vendor_name(text: str) -> str | None:
@@ -145,7 +153,9 @@ def is_json(content_type: str) -> bool:
 def is_sent_as(content_type: str, media: MediaType) -> bool:
     """Whether a response's `Content-Type` says that its body has a media type that is not JSON.
 
-    Only GitHub's own types count: a page of HTML, as an intermediary sends it, is no such body.
+    Only the media type's own count: a page of HTML, as an intermediary sends it, is no such body.
     """
     text = content_type.partition(";")[0].strip().lower()
+    if media.sent_as:
+        return text == media.sent_as
     return not media.is_json and vendor_name(text) == media.name

@@ -125,6 +125,36 @@ def test_a_media_type_is_sent_as_github_sends_it(
     assert {"Accept", "X-GitHub-Api-Version"} <= set(answer.headers["Vary"].split(", "))
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/vnd.github+json", "text/plain, */*;q=0.1"])
+def test_what_github_writes_as_text_is_sent_as_text(
+    reader: Reader, origin: FakeGitHubProcess, accept: str
+) -> None:
+    for path in ("/zen", "/octocat"):
+        expected = ask_github(origin, path, {})
+        answer = reader.get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer.content) == (200, expected.content)
+        assert answer.headers["Content-Type"] == expected.headers["Content-Type"]
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
+@pytest.mark.parametrize("path", [f"{REPO}/tarball", f"{REPO}/zipball/"])
+def test_an_archive_without_a_name_is_that_of_the_default_branch(reader: Reader, path: str) -> None:
+    default = reader.get(REPO).json()["default_branch"]
+    named = reader.get(f"{path.removesuffix('/')}/{default}", allow_redirects=False)
+    answer = reader.get(path, allow_redirects=False)
+    assert answer.status_code == named.status_code == 302
+    assert answer.headers["Location"] == named.headers["Location"]
+
+
+@pytest.mark.parametrize("path", ["/users?since=10", "/organizations", "/repositories?since=1"])
+def test_a_list_by_ids_has_githubs_links(
+    reader: Reader, origin: FakeGitHubProcess, path: str
+) -> None:
+    expected = ask_github(origin, path, {}).headers["Link"].replace(origin.url, reader.url)
+    assert "{?since}" in expected
+    assert reader.get(path).headers["Link"] == expected
+
+
 def test_a_validator_of_one_representation_is_none_of_another(reader: Reader) -> None:
     path = f"{REPO}/readme"
     as_json = reader.get(path)

@@ -41,9 +41,10 @@ _BY_NUMBER = {
     "/orgs/{org}": "/organizations/{organization_id}",
     "/users/{username}": "/user/{account_id}",
 }
-# Paths in bodies of GitHub's (`git_refs_url`, `statuses_url`, the `url` of a ref) that it no longer
-# documents: each with the documented path whose decision it shares, and the id of its shape.
-_FORMER = {
+# Paths of GitHub's that its list of operations lacks, though its bodies (`git_refs_url`,
+# `statuses_url`, the `url` of a ref) or its texts ("if you omit `:ref`") name them: each with the
+# documented path whose decision it shares, and the id of its shape.
+_UNLISTED = {
     "/repos/{owner}/{repo}/git/refs": (
         "/repos/{owner}/{repo}/git/matching-refs/{ref}",
         "git/list-matching-refs",
@@ -54,7 +55,17 @@ _FORMER = {
         "/repos/{owner}/{repo}/commits/{ref}/statuses",
         "repos/list-commit-statuses-for-ref",
     ),
+    "/repos/{owner}/{repo}/tarball": (
+        "/repos/{owner}/{repo}/tarball/{ref}",
+        "repos/download-tarball-archive",
+    ),
+    "/repos/{owner}/{repo}/zipball": (
+        "/repos/{owner}/{repo}/zipball/{ref}",
+        "repos/download-zipball-archive",
+    ),
 }
+# Ends of the paths after which GitHub ignores a slash: what would follow may be left out.
+_BEFORE_SLASH = ("/contents/{path}", "/readme", "/readme/{dir}", "/tarball", "/zipball")
 
 
 class Decision(StrEnum):
@@ -103,9 +114,9 @@ class Operation:
     refused_query: frozenset[str] = frozenset()
 
     @property
-    def ends_with_files(self) -> bool:
-        """Whether its path ends with the path of a file or a folder."""
-        return self.path.endswith(("/contents/{path}", "/readme", "/readme/{dir}"))
+    def may_end_with_slash(self) -> bool:
+        """Whether GitHub ignores a slash at the end of its path."""
+        return self.path.endswith(_BEFORE_SLASH)
 
     def allows(self, query: str) -> bool:
         """Whether a query is allowed: it must not hold a secret either."""
@@ -155,7 +166,7 @@ def operations() -> tuple[Operation, ...]:
 def operation_of(path: str) -> tuple[list[str], Operation | None]:
     """The segments of a path, and its operation; none if GitHub has no such path.
 
-    GitHub ignores a slash at the end of a path of files, and of no other.
+    GitHub ignores a slash at the end of a path of files or of an archive, and of no other.
 
     Args:
         path: as sent, percent-encoded or not.
@@ -165,7 +176,7 @@ def operation_of(path: str) -> tuple[list[str], Operation | None]:
         return segments, operation_at(segments)
     segments = segments_of(path.removesuffix("/")) or []
     operation = operation_at(segments) if segments else None
-    if operation is None or not operation.ends_with_files:
+    if operation is None or not operation.may_end_with_slash:
         return [], None
     return segments, operation
 
@@ -208,10 +219,10 @@ def _operation(line: str) -> Operation:
 @cache
 def _templates() -> Templates[Operation]:
     documented = {operation.path: operation for operation in operations()}
-    former = [
-        replace(documented[like], path=path, id=name) for path, (like, name) in _FORMER.items()
+    unlisted = [
+        replace(documented[like], path=path, id=name) for path, (like, name) in _UNLISTED.items()
     ]
-    known = [*operations(), *former]
+    known = [*operations(), *unlisted]
     numbered = filter(None, map(_by_number, known))
     return Templates((operation.path, operation) for operation in (*known, *numbered))
 

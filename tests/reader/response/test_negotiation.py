@@ -12,7 +12,7 @@ from tests.builders import CATALOGUE
 README = Resource("/repos/a/b/readme")
 ISSUE = Resource("/repos/a/b/issues/1")
 COMMIT = Resource("/repos/a/b/commits/main")
-USER = Resource("/users/a")
+USER, ZEN = Resource("/users/a"), Resource("/zen")
 ASSET = Resource("/repos/a/b/releases/assets/1")
 
 
@@ -63,6 +63,9 @@ def media(resource: Resource, accept: str | None) -> str:
         ),
         (USER, "application/vnd.github.raw", ""),
         (ASSET, "application/json", ""),
+        (ZEN, "application/vnd.github+json", ""),
+        (ZEN, "text/plain", ""),
+        (ZEN, "text/*", ""),
     ],
 )
 def test_the_best_that_github_has_is_chosen(

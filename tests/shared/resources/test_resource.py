@@ -229,7 +229,7 @@ def test_whoever_changes_what_is_public_says_whether_the_rules_became_stricter()
     digests = [hashlib.sha256(one.read_bytes()).hexdigest()[:16] for one in held]
     assert (VISIBILITY, digests) == (
         1,
-        ["446f33419eabe8d6", "14f4ae00ecc85b4d"],
+        ["b554233a37eef010", "14f4ae00ecc85b4d"],
     )
 
 
