@@ -35,6 +35,7 @@ from shared.resources.resource import Resource
 # Seconds between two steps of making a large one.
 _PAUSE = 0.0005
 _MOST_PENDING = 16  # large ones that are to be made
+_MOST_UNFIT = 64  # large ones that cannot be held
 _PATIENCE = 10.0  # seconds for a small one
 _UNUSED = 600.0  # seconds after which one is dropped
 
@@ -69,8 +70,7 @@ class _Form:
 
     def is_of(self, metadata: Metadata) -> bool:
         """Whether it was made of the content that has this metadata."""
-        wanted = (metadata.version, metadata.etag)
-        return (self.source.version, self.source.etag) == wanted
+        return _is_same(self.source, metadata)
 
 
 class MountedEntries:
@@ -97,6 +97,7 @@ class MountedEntries:
         self._bytes = 0
         self._flights: SingleFlight[Entry] = SingleFlight()
         self._pending: set[_Key] = set()
+        self._unfit: dict[_Key, Metadata] = {}  # too large to be held: not to be made again
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="mount")
 
     def held(self, resource: Resource, entry: Entry, address: str) -> Entry | None:
@@ -180,6 +181,9 @@ class MountedEntries:
         with self._lock:
             if key in self._pending or len(self._pending) >= _MOST_PENDING:
                 return
+            unfit = self._unfit.get(key)
+            if unfit is not None and _is_same(unfit, entry.metadata):
+                return
             self._pending.add(key)
         self._maker.submit(self._make_pending, resource, entry, address)
 
@@ -194,7 +198,12 @@ class MountedEntries:
         self._clock.sleep(_PAUSE)
 
     def _put(self, key: _Key, form: _Form) -> None:
-        if key[1] not in self._addresses or form.entry.held_bytes > self._max_bytes:
+        if form.entry.held_bytes > self._max_bytes:
+            self._unfit[key] = form.source
+            if len(self._unfit) > _MOST_UNFIT:
+                del self._unfit[next(iter(self._unfit))]
+            return
+        if key[1] not in self._addresses:
             return
         if key in self._forms:
             self._drop(key)
@@ -210,6 +219,11 @@ class MountedEntries:
 
     def _drop(self, key: _Key) -> None:
         self._bytes -= self._forms.pop(key).entry.held_bytes
+
+
+def _is_same(one: Metadata, other: Metadata) -> bool:
+    """Whether both are of the same content."""
+    return (one.version, one.etag) == (other.version, other.etag)
 
 
 def _no_pause() -> None:

@@ -283,6 +283,26 @@ def test_a_large_one_is_sent_in_pieces_until_it_is_held(
     assert watch.slept > 20  # in between, hits are served
 
 
+def test_one_that_is_too_large_to_be_held_is_made_once_for_a_version(
+    watch: StopWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def counted(*arguments: Any, **known: Any) -> Entry:
+        made.append(1)
+        return mounted(*arguments, **known)
+
+    monkeypatch.setattr(module, "mounted", counted)
+    mounts = make(watch, max_bytes=LARGE)
+    entry = make_list(1500, size=1000)
+    newer = replace(entry, metadata=replace(entry.metadata, version=entry.metadata.version + 1))
+    for number, one in enumerate((entry, entry, newer, newer), start=2):
+        assert urls(body_of(mounts.get(REPOS, one, HERE))) == {f"{HERE}/repos/a"}
+        eventually(lambda: not mounts._pending)
+        assert len(made) == number // 2
+    mounts.stop()
+
+
 def test_many_requests_for_large_ones_queue_a_few(
     mounts: MountedEntries, monkeypatch: pytest.MonkeyPatch
 ) -> None:

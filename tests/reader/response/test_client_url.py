@@ -25,6 +25,7 @@ HOSTS = [
     "[::ffff:10.0.0.1]",
     "a_b-c.test.",
     "a" * 63 + ".test",
+    f"{'a.' * 126}a.:65535",
 ]
 # Whoever could send one of these on in `Link` could write there what he likes.
 NO_HOSTS = [
@@ -75,6 +76,9 @@ NO_HOSTS = [
     "a..test",
     "a.test..",
     "a" * 64 + ".test",
+    # Longer than any name. A body under the mount has an address in each of its URLs.
+    f"{'a.' * 127}a",
+    f"{'a.' * 127}a:80",
 ]
 
 hosts = st.sampled_from(HOSTS)
