@@ -4,14 +4,18 @@ With real readers, with and without the front, and with a stand-in GitHub whose 
 address of the real one.
 """
 
+import io
 import json
 import re
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import requests
 
 from shared.queueing import QueueLimits, RefreshQueue
 from tests.builders import tracked
@@ -357,3 +361,35 @@ def test_a_new_version_is_rewritten_too(setting: Setting, server: str) -> None:
 
     eventually(lambda: stars() == named["stargazers_count"] + 3, what="the new version is served")
     assert ask(reader, target, If_None_Match=before.headers["etag"]).status == 200
+
+
+def test_an_enterprise_servers_addresses_are_replaced_and_its_archives_are_found(
+    tmp_path: Path,
+) -> None:
+    with (
+        FakeGitHubProcess(
+            repos=3,
+            members=2,
+            prefix=MOUNT,
+            public_base="self",
+            enterprise_version="3.19.0",
+            codeload="self",
+            rate_limiting=False,
+        ) as github,
+        Fleet(tmp_path, github.url) as fleet,
+    ):
+        fleet.worker()
+        reader = fleet.healthy_reader()
+        base = f"{reader.url}{MOUNT}"
+        repo = requests.get(f"{base}/repos/Netflix/Hystrix", timeout=60).json()
+        assert repo["url"] == f"{base}/repos/Netflix/Hystrix"
+        assert not leads_to(repo, github.url)
+        page = requests.get(f"{base}{LIST}?per_page=1", timeout=60)
+        assert page.links["next"]["url"] == f"{base}{LIST}?per_page=1&page=2"
+        url = repo["archive_url"].replace("{archive_format}{/ref}", "tarball/main")
+        moved = requests.get(url, timeout=60, allow_redirects=False)
+        place = moved.headers["Location"]
+        assert (moved.status_code, "?" in place) == (302, False)
+        assert not place.startswith(reader.url)
+        with tarfile.open(fileobj=io.BytesIO(requests.get(place, timeout=60).content)) as archive:
+            assert any(name.endswith("/docs/index.md") for name in archive.getnames())

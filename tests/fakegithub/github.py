@@ -194,7 +194,8 @@ class GitHub:
                 return ApiResponse(200, compact_json(list(config.api_versions)), validated=True)
         if file := file_hosts.respond(self.world, request.path, dict(request.query)):
             return file
-        places = file_hosts.places(form.here, config.codeload, config.assets)
+        root = form.here.removesuffix(self.prefix)  # such hosts are not below the API
+        places = file_hosts.places(root, config.codeload, config.assets)
         found = self.renderer.respond(request, form, places, fault)
         if config.members_redirect and re.fullmatch("/orgs/[^/]+/members", request.path):
             target = request.target.replace("/members", "/public_members", 1)

@@ -107,7 +107,12 @@ def test_a_star_has_its_time_for_those_who_ask(github: FakeGitHub) -> None:
 
 def test_an_enterprise_server_has_its_own_addresses() -> None:
     with FakeGitHub(
-        repos=2, members=2, prefix="/api/v3", public_base="self", enterprise_version="3.19.0"
+        repos=2,
+        members=2,
+        prefix="/api/v3",
+        public_base="self",
+        codeload="self",
+        enterprise_version="3.19.0",
     ) as github:
         assert github.url.endswith("/api/v3")
         response = ask(github, f"{github.url}{REPO}")
@@ -118,3 +123,6 @@ def test_an_enterprise_server_has_its_own_addresses() -> None:
         example = ask(github, f"{github.url}{REPO}/pulls").json[0]
         assert example["url"].startswith(f"{github.url}/repos/")
         assert ask(github, example["url"]).status == 200
+        place = ask(github, f"{github.url}{REPO}/tarball/main").headers["location"]
+        assert place.startswith(f"{github.url.removesuffix('/api/v3')}/_codeload/")
+        assert ask(github, place).headers["content-type"] == "application/x-gzip"
