@@ -99,9 +99,11 @@ class Fetch:
             read = PublicContent(contents.not_served(reason), askers != ANONYMOUS_ONLY)
         if isinstance(read, RefreshOutcome):
             return read
-        if read.is_of_a_credential and not access.was_public(asked_at):
+        content = self._with_links(read.content)
+        is_for_some = read.is_of_a_credential and not isinstance(content, Unchanged)
+        if is_for_some and not access.was_public(asked_at):
             return Fetched(access.answer_of_parent(), began)
-        return Fetched(self._with_links(read.content), began)
+        return Fetched(content, began)
 
     def _with_links(self, content: Content | Unchanged) -> Content | Unchanged:
         """The content itself, or the stored body with another `Link`, if a 304 carried that.

@@ -45,7 +45,8 @@ class PublicContent:
 
     Args:
         content: the public content.
-        is_of_a_credential: a credential was used, so the repository above must be public still.
+        is_of_a_credential: a credential was used, so the repository above must be public still if
+            anything of it is new.
     """
 
     content: Content | Unchanged
@@ -86,8 +87,7 @@ class ResponseReader:
             return self._read_anonymously()
         match answer:
             case NotModified() if page is not None:
-                links = contents.links_of(response) if response.links else None
-                return PublicContent(Unchanged([page.confirmed(response)], links))
+                return self._unchanged(page, response, askers)
             case NotReady(seconds):
                 return PublicContent(contents.not_ready(seconds), not response.is_anonymous)
             case Archive(location):
@@ -119,6 +119,16 @@ class ResponseReader:
                 return response, answer
             self.clock.sleep(pause)
             waited += pause
+
+    def _unchanged(self, page: Page, response: GitHubResponse, askers: Askers) -> PublicContent:
+        """What a 304 tells: that the body is current, and perhaps another `Link` than before."""
+        if not response.links:
+            return PublicContent(Unchanged([page.confirmed(response)]))
+        if not self.access.is_confirmed(askers, response):
+            return self._read_anonymously()
+        links = contents.links_of(response)
+        unchanged = Unchanged([page.confirmed(response)], links)
+        return PublicContent(unchanged, not response.is_anonymous)
 
     def _public_part(self, response: GitHubResponse, page: Page, askers: Askers) -> PublicContent:
         """The public part of a response; if only GitHub knows it, of one without a credential."""

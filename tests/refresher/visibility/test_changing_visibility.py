@@ -20,6 +20,7 @@ from tests.refresher.workbench import ManualClock
 OWNER, STRANGER = "ghp_owner0123456789", "ghp_stranger0123456789"
 SEES_ALL = {"role": "owner", "scopes": "repo, admin:org"}
 VIEWERS = {OWNER: SEES_ALL, STRANGER: {"role": "stranger", "scopes": ""}}
+MORE = '<https://api.github.com/somewhere?page=2>; rel="next"'
 Fetch = Callable[..., Entry]
 
 
@@ -92,6 +93,34 @@ def test_a_token_that_was_given_a_scope_just_now_is_not_believed(
     public = ask(github, f"{path}/{below}")
     assert found.metadata.status == public.status
     assert len(json.loads(found.body)) == len(json.loads(public.body))
+
+
+def test_the_link_of_a_304_to_a_token_that_was_given_a_scope_just_now_is_not_believed(
+    github: FakeGitHub, fetch: Fetch, clock: ManualClock
+) -> None:
+    path = "/users/netflix/repos?per_page=5"
+    fetch("/users/netflix", token=STRANGER)
+    before = fetch(path, token=STRANGER)
+    github.configure(viewers=VIEWERS | {STRANGER: SEES_ALL})
+    github.fault("wrong_304", credentials=[STRANGER], headers={"Link": MORE})
+    clock.now += 3600
+    found = fetch(path, token=STRANGER)
+    assert found.metadata.links == before.metadata.links == ()
+    assert found.body == before.body
+
+
+def test_the_link_of_a_304_below_a_repository_that_became_private_is_not_stored(
+    github: FakeGitHub, fetch: Fetch, clock: ManualClock
+) -> None:
+    name = github.repos()[0]["name"]
+    path = f"/repos/netflix/{name.lower()}"
+    assert fetch(f"{path}/labels").metadata.status == 200
+    clock.now += 3600
+    fetch(path)
+    github.mutate("make_private", repo=name)
+    github.fault("wrong_304", path="/labels$", headers={"Link": MORE})
+    clock.now += 10
+    assert fetch(f"{path}/labels").metadata.status == 404
 
 
 def test_drafts_of_a_private_repository_are_left_out_and_the_rest_is_shown(
