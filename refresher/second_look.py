@@ -65,7 +65,8 @@ class SecondLook:
         if content.status != 200:
             return None
         if self.resource.kind.is_expanded:
-            return Extent(len(content.ids), _filled(content.pages))
+            hidden = len(content.ids) - len(content.ends or ())
+            return Extent(len(content.ids), _filled(content.pages), hidden)
         first = _first_page(self.resource, content.pages)
         return None if first is None else _extent(first, has_next="next" in dict(content.links))
 

@@ -30,10 +30,17 @@ class Extent:
     Args:
         items: their number.
         pages: number of GitHub's pages that hold them; 1 for an empty list.
+        hidden: how many of the items are not public. They are not lost, but nobody is told of them.
     """
 
     items: int
     pages: int
+    hidden: int = 0
+
+    @property
+    def shown(self) -> int:
+        """The number of public items, which is all that is stored or told."""
+        return self.items - self.hidden
 
 
 @dataclass(frozen=True)
@@ -91,15 +98,15 @@ def judge(held: Extent, look: Look, suspicion: Suspicion | None) -> Judgement:
     """
     seen = look.seen
     if not is_collapse(held, seen, ends_without_link=look.ends_without_link):
-        return Judgement(note="" if suspicion is None else whole_again(seen.items))
-    shown = f"GitHub shows {_items(seen.items)} where there were {held.items}"
-    fresh = Suspicion(look.ended_at, seen.items, held.items, 1, shown)
-    if suspicion is None or not is_past(
-        suspicion.at, look.ended_at
-    ):  # Redis's clock was set back since
+        return Judgement(note="" if suspicion is None else whole_again(seen.shown))
+    shown = f"GitHub shows {_items(seen.shown)} where there were {held.shown}"
+    fresh = Suspicion(look.ended_at, seen.shown, held.shown, 1, shown)
+    # After a look in the future, Redis's clock was set back.
+    if suspicion is None or not is_past(suspicion.at, look.ended_at):
         return Judgement(fresh, _doubted(shown))
     is_second = look.asked_at >= suspicion.look_at
-    if _is_same(suspicion.items, seen.items):
+    # What became private since is not another loss.
+    if _is_same(suspicion.items, seen.shown) or _is_same(suspicion.items, seen.items):
         if is_second:
             apart = round(look.asked_at - suspicion.at)
             return Judgement(note=f"{shown}; believed, as a look {apart} s before showed the same")

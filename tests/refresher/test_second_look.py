@@ -212,6 +212,22 @@ class TestAMassDeletion:
             assert refresher.refresh() is UPDATED
             assert items_of(store) == 5
 
+    def test_is_not_counted_where_a_doubt_is_told(
+        self, context_for: MakeContext, store: Store, redis: Redis
+    ) -> None:
+        """The status page and a 503 show the numbers to everybody."""
+        with FakeGitHub(repos=20, private=3, members=1) as github:
+            refresher = Refresher(context_for, github, github_api_token=TOKEN)
+            refresher.refresh()
+            github.mutate("set_repos", count=2)
+            assert refresher.refresh() is DOUBTED
+            suspicion = store.state(REPOS).suspicion
+            assert suspicion is not None
+            assert (suspicion.items, suspicion.before) == (2, 20)
+            assert "GitHub shows 2 items where there were 20" in (last_report(redis).reason or "")
+            assert refresher.refresh(after=31) is UPDATED
+            assert items_of(store) == 2
+
 
 class TestAMissingLink:
     """The first page without `Link`, where there were more."""

@@ -97,6 +97,21 @@ def test_another_collapse_is_doubted_anew(first: int, second: int) -> None:
     assert judged.suspicion.look_at >= LATER + SECOND_LOOK_S
 
 
+def test_what_is_not_public_is_not_lost_and_not_told() -> None:
+    seen = Extent(100, 1, hidden=90)
+    judged = judge(HELD, Look(seen, ends_without_link=False, asked_at=NOW, ended_at=NOW), None)
+    assert judged.suspicion is not None
+    assert judged.suspicion.items == 10
+    assert "GitHub shows 10 items where there were 245" in judged.note
+    assert not is_collapse(HELD, Extent(245, 3, hidden=200), ends_without_link=False)
+
+
+def test_what_became_private_between_two_looks_is_not_another_loss() -> None:
+    seen = Extent(100, 1, hidden=90)
+    second = Look(seen, ends_without_link=False, asked_at=LATER, ended_at=LATER)
+    assert judge(HELD, second, suspect(100)).suspicion is None
+
+
 def test_a_look_that_shows_the_list_ends_the_doubt() -> None:
     judged = judge(HELD, look(240, at=NOW + 5), suspect(0))
     assert judged == Judgement(note="nothing is in doubt any more: GitHub shows 240 items again")
