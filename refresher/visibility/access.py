@@ -7,8 +7,9 @@ The same questions for every kind of resource, tracked or on demand, single resp
 from dataclasses import dataclass
 from typing import assert_never
 
-from refresher.content.content import Content, not_found
+from refresher.content.content import NOT_FOUND, Content, not_found
 from refresher.content.narrowing import Findings
+from refresher.github.body import message_in
 from refresher.github.client import GitHubClient
 from refresher.github.question import Question
 from refresher.github.request_headers import MEDIA_TYPE
@@ -100,12 +101,14 @@ class Access:
         return bool(findings.free_marks) and not self.question.include_private
 
     def is_told_to_some(self, response: GitHubResponse) -> bool:
-        """Whether an error, other than a 404, may tell its credential more than it tells anyone.
+        """Whether an answer that is no content may tell its credential more than it tells anyone.
 
-        Below a public repository it does not. A repository itself may be private.
+        Below a public repository it does not. A repository itself may be private; of one that is,
+        anyone is told the usual 404 only.
         """
         is_for_anyone = response.is_anonymous or self.question.include_private
-        return response.status != 404 and not is_for_anyone and self.parent is None
+        is_usual = response.status == 404 and message_in(response.body) == NOT_FOUND
+        return self.parent is None and not (is_for_anyone or is_usual)
 
     def was_public(self, asked_at: float) -> bool:
         """Whether the repository was public when a credential was used below it.

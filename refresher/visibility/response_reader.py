@@ -83,7 +83,8 @@ class ResponseReader:
         url = access.origin.url_of(access.question.target)
         page = next((page for page in known.pages if page.url == url), None)
         response, answer = self._answer(url, page, askers.among)
-        if access.is_elsewhere(response):
+        is_no_content = isinstance(answer, Negative | NotReady | Archive)
+        if access.is_elsewhere(response) or (is_no_content and access.is_told_to_some(response)):
             return self._read_anonymously()
         match answer:
             case NotModified() if page is not None:
@@ -142,8 +143,6 @@ class ResponseReader:
             return PublicContent(content)
         is_hidden = findings.hides(include_private=question.include_private)
         is_hidden = is_hidden or access.is_doubtful(response, findings)
-        # Of a private repository, an anonymous client is told only that it does not exist.
-        is_hidden = is_hidden or (content.status >= 400 and access.is_told_to_some(response))
         if not is_hidden and access.is_confirmed(askers, response):
             return PublicContent(content, not response.is_anonymous)
         if response.is_anonymous or askers.is_below_private:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from refresher.content import content as contents
 from refresher.context import RefreshContext
 from refresher.refresh import refresh
 from scripts.embedded_redis import EmbeddedRedis
@@ -286,16 +287,25 @@ def test_a_private_repository_looks_like_one_that_is_not_there(
     assert private == missing
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "blocked"},
+        {"kind": "accepted"},
+        {"kind": "status", "status": 404, "message": "This repository is empty"},
+        {"kind": "status", "status": 403, "message": "Repository access blocked"},
+    ],
+)
 def test_what_only_a_credential_is_told_of_a_private_repository_is_not_stored(
-    world: FakeGitHub, redis: Redis
+    world: FakeGitHub, redis: Redis, answer: Mapping[str, Any]
 ) -> None:
     name = next(repo["name"] for repo in world.repos(private=True) if repo["private"])
     resource = CATALOGUE.find(f"/repos/netflix/{name}")
     assert resource is not None
-    world.fault("blocked", credentials=[OWNER])
+    world.fault(**answer, credentials=[OWNER])
     try:
         (told,) = stored_with(world, redis, [resource], {"github_api_token": OWNER}).values()
     finally:
         world.clear_faults()
     assert isinstance(told, Stored)
-    assert told.status == 404
+    assert (told.status, told.body) == (404, contents.not_found().body)
