@@ -124,13 +124,16 @@ def without_nullable(node: Any) -> Any:
 
 
 def violations(template: str, value: Any) -> list[str]:
-    """Violations of the schema of a path's 200."""
+    """Violations of the schema of a path's 200, or of the schema of a named refusal."""
     jsonschema = pytest.importorskip("jsonschema")
     formats = jsonschema.FormatChecker(formats=("email",))
     formats.checks("date-time", raises=(ValueError, TypeError))(datetime.fromisoformat)
     formats.checks("uri")(lambda text: isinstance(text, str) and bool(urlsplit(text).scheme))
     document = fixture("openapi-read-endpoints.json")
-    content = document["paths"][template]["get"]["responses"]["200"]["content"]
+    if template in document["components"]["responses"]:
+        content = document["components"]["responses"][template]["content"]
+    else:
+        content = document["paths"][template]["get"]["responses"]["200"]["content"]
     schema = {**content["application/json"]["schema"], "components": document["components"]}
     checker = jsonschema.Draft202012Validator(without_nullable(schema), format_checker=formats)
     return [f"{error.json_path}: {error.message[:200]}" for error in checker.iter_errors(value)]
