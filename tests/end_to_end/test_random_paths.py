@@ -1,5 +1,6 @@
 """However many new paths are asked for, what is kept of them is bounded."""
 
+import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -115,3 +116,43 @@ def _keys(redis: Redis) -> dict[str, list[bytes]]:
     for key in redis.scan_iter("api-read-cache:*", count=1000):
         kinds[key.decode().split(":")[2]].append(key)
     return kinds
+
+
+def _spellings(count: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Requests for one file and one branch, each written in another way."""
+    dice = random.Random("spellings")
+    types = ("application/vnd.github.{}", "application/VND.github.v3.{}+json")
+    names = ("raw", "html", "object", "full", "text", "diff", "sha", "x-preview", "nothing")
+    for number in range(count):
+        mount = dice.choice(("", "/api/v3"))
+        repo = "".join(map(dice.choice, zip("netflix/hystrix", "NETFLIX/HYSTRIX", strict=True)))
+        rest = dice.choice(("contents/docs{}index.md", "branches/feature{}login"))
+        end = dice.choice(("", "?", "/" if "contents" in rest else ""))
+        quality = f"{dice.randrange(2, 1000):03d}"
+        accept = dice.choice(types).format(dice.choice(names))
+        yield (
+            f"{mount}/repos/{repo}/{rest.format(dice.choice(('/', '%2F', '%2f')))}{end}",
+            {
+                "Accept": f"{accept};q=0.{quality}, x-{number}/y, */*;q=0.001",
+                "Host": f"host-{number}.test",
+                "X_GitHub_Api_Version": dice.choice(("2022-11-28", " 2026-03-10 ", f"20{quality}")),
+            },
+        )
+
+
+def test_one_thing_has_few_names_however_it_is_written(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    github.configure(anonymous_limit=1_000_000)
+    with Fleet(tmp_path, github.url, ON_DEMAND_TTL=1000) as fleet, fleet.redis() as redis:
+        fleet.worker()
+        reader = fleet.healthy_reader()
+        with Connection(reader.url) as connection:
+            statuses = {connection.ask(target, **sent).status for target, sent in _spellings(1500)}
+        assert statuses == {200, 400}
+        # A file as JSON, raw, HTML and an object; with `/` and `%2F`; in two versions of the API.
+        names = {redis.hget(key, "name") or b"" for key in _keys(redis)["entry"]}
+        assert 4 < len([name for name in names if b"/contents/" in name]) <= 4 * 2 * 2
+        assert 2 <= len([name for name in names if b"/branches/" in name]) <= 2 * 2
+        asked = [one for one in github.recent() if one["path"].startswith("/repos/netflix/hystrix")]
+        assert len(asked) <= 4 * 2 * 2 + 2 * 2 + 2
