@@ -381,7 +381,6 @@ COMPARED: list[tuple[str, str, dict[str, str]]] = [
             "/repos/Netflix/Hystrix",
             "/users/nobody-of-that-name",
             "/user",
-            "/rate_limit",
             "/orgs/Netflix/",
             "//orgs/Netflix",
             "/orgs//Netflix",

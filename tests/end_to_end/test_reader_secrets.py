@@ -57,7 +57,7 @@ def fleet(tmp_path: Path, github: FakeGitHubProcess) -> Iterator[Fleet]:
 @pytest.mark.parametrize("is_flask_alone", [False, True], ids=["front", "Flask alone"])
 def test_readers_hold_nothing_that_is_the_refreshers(fleet: Fleet, *, is_flask_alone: bool) -> None:
     reader: Reader = fleet.flask_reader() if is_flask_alone else fleet.reader()
-    assert reader.get("/orgs/Netflix/hooks").status_code == 404  # a request was served
+    assert reader.get("/orgs/Netflix/hooks").status_code == 403  # a request was served
     family = reader.family()
     assert len(family) == 2
     for process in family:
