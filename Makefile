@@ -64,9 +64,9 @@ test: $(READY) ## run all tests except those of test-shipping, with real Redis, 
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
 	@$(BIN)/python -m pytest -n 3 --quiet -m "not shipping" $(ARGS)
 
-# `make test-shipping ARGS=tests/clients` runs a part.
-test-shipping: $(READY) ## run the tests in a browser, with Octokit.js, HAProxy and Debian's packages
-	@$(BIN)/python -m scripts.test_tools
+# `make test-shipping ARGS=tests/clients` runs a part; `TOOLS=gh` installs only that.
+test-shipping: $(READY) ## run the tests in a browser, with clients in other languages, HAProxy and Debian's packages
+	@$(BIN)/python -m scripts.test_tools $(TOOLS)
 	@$(BIN)/python -m pytest -n 2 --quiet -m shipping $(ARGS)
 
 # `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it chooses one and prints it.

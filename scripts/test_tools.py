@@ -1,8 +1,9 @@
 """Installs what the tests use besides Python packages: `python -m scripts.test_tools [NAME...]`.
 
-On Debian, as root, it installs Chromium and a font for the tests of pages, HAProxy, and a Redis
-that speaks TLS; it starts no service. It unpacks `promtool`, which checks the Prometheus alerts,
-from its package. `make test` needs all but the browser, `make test-shipping` needs all.
+On Debian, as root, it installs Chromium and a font for the tests of pages, HAProxy, a Redis that
+speaks TLS, and clients of GitHub in Ruby and Go; it starts no service. It unpacks `promtool`, which
+checks the Prometheus alerts, and `gh`, GitHub's command line, from their packages; that needs no
+permission. `make test` needs neither the browser nor those clients, `make test-shipping` needs all.
 
 Nothing here fails a run: tests that miss a program are skipped, and say so.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from scripts.debian import find, install, unpack, why_not_install
 
+_CLIENTS = ("golang-go", "golang-github-google-go-github-dev", "ruby-octokit")
 _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"))
 
 
@@ -20,7 +22,8 @@ def main(*names: str) -> int:
     """Install what is missing; print a line for each thing that is installed, or cannot be.
 
     Args:
-        names: which of `browser`, `haproxy`, `redis` and `promtool`; all if there are none.
+        names: which of `browser`, `haproxy`, `redis`, `promtool`, `gh` and `clients`; all if none
+            is given.
     """
     for name in names or _TOOLS:
         try:
@@ -67,6 +70,19 @@ def _install_program(name: str, *, package: str, purpose: str) -> None:
         print(f"No {package}: {reason}; {purpose} will be skipped")
 
 
+def _install_clients() -> None:
+    packages = [package for package in _CLIENTS if not Path(f"/usr/share/doc/{package}").exists()]
+    if not packages:
+        return
+    names, purpose = ", ".join(packages), "the tests of clients in Ruby and Go"
+    reason = why_not_install()
+    if reason is None:
+        _announce(f"Installing {names} with apt-get, for {purpose} (once)")
+        reason = None if install(packages) else "apt-get could not install them"
+    if reason is not None:
+        print(f"No {names}: {reason}; {purpose} will be skipped")
+
+
 def _missing_packages() -> Iterator[str]:
     """Debian's packages that a browser needs and that are missing."""
     if find("chromium") is None:
@@ -81,19 +97,28 @@ def _fonts(folders: Sequence[str]) -> Iterator[Path]:
             yield from Path(folder).rglob(kind)
 
 
-def _install_promtool() -> None:
-    if find("promtool") is not None:
+def _unpack_promtool() -> None:
+    _unpack_program("promtool", package="prometheus", purpose="the tests of alerts")
+
+
+def _unpack_gh() -> None:
+    _unpack_program("gh", package="gh", purpose="the tests of GitHub's command line")
+
+
+def _unpack_program(name: str, *, package: str, purpose: str) -> None:
+    """Extract a program from Debian's package if it is missing."""
+    if find(name) is not None:
         return
     if sys.prefix == sys.base_prefix:
         reason = "there is no virtual environment to put it in"
     elif find("apt-get") is None or find("dpkg-deb") is None:
         reason = "there is no apt-get"
     else:
-        _announce("Extracting promtool from Debian's package prometheus, to check alerts (once)")
-        if unpack("prometheus", "usr/bin/promtool"):
+        _announce(f"Extracting {name} from Debian's package {package}, for {purpose} (once)")
+        if unpack(package, f"usr/bin/{name}"):
             return
         reason = "apt-get could not download it"
-    print(f"No promtool: {reason}; the tests of alerts will be skipped")
+    print(f"No {name}: {reason}; {purpose} will be skipped")
 
 
 def _announce(text: str) -> None:
@@ -104,7 +129,9 @@ _TOOLS: dict[str, Callable[[], None]] = {
     "browser": _install_browser,
     "haproxy": _install_haproxy,
     "redis": _install_tls_redis,
-    "promtool": _install_promtool,
+    "promtool": _unpack_promtool,
+    "gh": _unpack_gh,
+    "clients": _install_clients,
 }
 
 

@@ -180,6 +180,7 @@ def test_if_nothing_is_missing_nothing_is_printed_or_done(
     monkeypatch.setattr(test_tools, "find", lambda program: machine.bin / program)
     (machine.bin / "plain.ttf").touch()
     monkeypatch.setattr(test_tools, "_FONTS", (str(machine.bin),))
+    monkeypatch.setattr(test_tools, "_CLIENTS", ())
     assert test_tools.main() == 0
     assert capsys.readouterr().out == ""
     assert machine.asked() == []
