@@ -36,7 +36,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         "tests/shipping/test_kubernetes.py",  # runs kustomize
     ),
     "shipping": (
-        *("tests/browser/", "tests/clients/test_octokit.py", "tests/shipping/test_debian.py"),
+        *("tests/browser/", "tests/clients/test_other_clients.py", "tests/shipping/test_debian.py"),
         *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
     ),
 }

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.deployment import Deployment, deployed
+from tests.clients.stage import Stage, staged
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """One fleet for a module."""
-    with deployed(tmp_path_factory.mktemp("fleet")) as running:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One fleet for all scenarios of a module."""
+    with staged(tmp_path_factory.mktemp("stage")) as running:
         yield running

@@ -1,0 +1,1 @@
+"""Scenarios: what users of a client do with public data, one program per client."""
