@@ -5,7 +5,6 @@ items whenever the list becomes a little shorter. Nothing that is stored has to 
 a comparison, except what no other resource counts (`Kind.total`).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -97,7 +96,7 @@ class SecondLook:
         entry = self.storage.store.read(replace(self.resource, path=path, kind=total.kind))
         if entry is None or entry.metadata.status != 200:
             return None
-        items = json.loads(entry.body).get(total.member)
+        items = entry.members.get(total.member)
         if type(items) is not int:
             return None
         is_full = bool(content.pages) and content.pages[-1].items == PER_PAGE

@@ -154,6 +154,15 @@ class Entry:
         """The body of an expanded list, ready to be sliced; None for anything else."""
         return None if self.ends is None else JsonArray(self.body, self.ends)
 
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """The members of the JSON object that the body is; none if it is no object, or damaged."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
     @cached_property
     def held_bytes(self) -> int:
         """Approximate size of the entry in memory, in bytes."""

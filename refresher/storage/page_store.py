@@ -13,9 +13,9 @@ ids      JSON: of an expanded list, the items' ids, in order, private ones inclu
 """
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
 
@@ -25,7 +25,20 @@ from shared.redis import keys
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
 
-HEAD = ("url", "etag", "next_url", "given_to", "items", "moved_to", "asked_by", "moved_at")
+# Everything of a page except its body, with the types of the values, exactly: Python takes a `bool`
+# for an `int`.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "url": (str,),
+    "etag": (str, type(None)),
+    "next_url": (str, type(None)),
+    "given_to": (str,),
+    "items": (int, type(None)),
+    "moved_to": (str, type(None)),
+    "asked_by": (str,),
+    "moved_at": (int, float),
+}
+HEAD = tuple(_TYPES)
+_URLS = ("url", "next_url", "moved_to")
 
 
 @dataclass(frozen=True)
@@ -58,13 +71,35 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
     try:
         known = json.loads(heads)
         pages = [
-            Page(body=_body(redis, key, str(number)), **head)
+            page_from(head, _body(redis, key, str(number)))
             for number, head in enumerate(known["pages"], 1)
         ]
         is_outdated = known["shapes"] != public_shapes().digest
-        return KnownPages(pages, json.loads(ids), heads, is_outdated)
+        return KnownPages(pages, _ids_in(ids), heads, is_outdated)
     except (ValueError, KeyError, TypeError, RecursionError):
         return KnownPages()
+
+
+def page_from(head: Mapping[str, Any], body: Body) -> Page:
+    """The page that `head_of` described.
+
+    Raises:
+        ValueError, KeyError, TypeError: the description is damaged.
+    """
+    page = Page(body=body, **head)
+    urls = (head[name] for name in _URLS if head[name] is not None)
+    if not all(type(head[name]) in types for name, types in _TYPES.items()) or not all(
+        url.startswith(("http://", "https://")) for url in urls
+    ):
+        raise TypeError("a value has another type")
+    return page
+
+
+def _ids_in(text: bytes) -> list[Hashable]:
+    ids = json.loads(text)
+    if not isinstance(ids, list) or not all(isinstance(one, Hashable) for one in ids):
+        raise TypeError("not a list of ids")
+    return ids
 
 
 def head_of(page: Page) -> dict[str, str | float | None]:

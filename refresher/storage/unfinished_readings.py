@@ -24,10 +24,10 @@ from typing import cast
 from redis import Redis
 
 from refresher.content.list_reader import PageRead, Step
-from refresher.content.page import Body, Page
+from refresher.content.page import Body
 from refresher.content.unfinished_reading import NOTHING_READ, Began, KeptPage, UnfinishedReading
 from refresher.errors import OriginError
-from refresher.storage.page_store import HEAD, KnownPages, head_of
+from refresher.storage.page_store import HEAD, KnownPages, head_of, page_from
 from shared.outcomes import FailureKind
 from shared.redis import keys
 from shared.redis.scripts import Script
@@ -232,4 +232,4 @@ def _page(url: str, value: bytes, bodies: Mapping[str, Body]) -> KeptPage | None
         return None
     head = json.loads(text)
     of_page = {name: head.pop(name) for name in HEAD}
-    return KeptPage(Page(body=body, **of_page), **head)
+    return KeptPage(page_from(of_page, body), **head)

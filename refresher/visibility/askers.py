@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from refresher.content.page import Page
+from refresher.errors import StoredPageError
 from refresher.github.auth.app_installation import AppInstallation
 from refresher.github.auth.credentials import Credential
 from refresher.github.conditional import Identity
@@ -42,7 +43,11 @@ def may_not_push(
     """
     if repository is None:
         return frozenset()
-    permissions = json.loads(repository.body.unpacked()).get("permissions")
+    try:
+        known = json.loads(repository.body.unpacked())
+    except (StoredPageError, ValueError):  # damaged: nothing is known
+        return frozenset()
+    permissions = known.get("permissions") if isinstance(known, dict) else None
     if not isinstance(permissions, dict) or permissions.get("push") is not False:
         return frozenset()
     return frozenset(

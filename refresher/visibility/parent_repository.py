@@ -4,10 +4,8 @@ Issues and files have no visibility field of their own, and a credential may see
 repositories.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from refresher.content.content import Content, not_found
 from refresher.content.page import Page
@@ -106,7 +104,7 @@ class Parent:
     def is_private(self) -> bool:
         """Whether GitHub does not say that it is public. Then only `INCLUDE_PRIVATE` admits it."""
         entry = self.storage.store.read(self.resource)
-        value: dict[str, Any] = json.loads(entry.body) if entry else {}
+        value = entry.members if entry else {}
         return value.get("private") is not False or value.get("visibility", "public") != "public"
 
     def page(self) -> Page | None:

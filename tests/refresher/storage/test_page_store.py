@@ -36,9 +36,20 @@ def test_pages_are_read_as_they_were_written(redis: Redis) -> None:
         {"heads": json.dumps({**HEAD, "pages": None})},
         {"heads": json.dumps({**HEAD, "pages": [{}]})},
         {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "unheard": "of"}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "url": ["a"]}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "url": "x"}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "etag": 1e400}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "next_url": "x"}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "items": "1"}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "moved_to": {}}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "moved_at": None}]})},
+        {"heads": json.dumps({**HEAD, "pages": [{**HEAD["pages"][0], "asked_by": 1}]})},
         {"ids": b"{"},
+        {"ids": b"{}"},
+        {"ids": b"null"},
+        {"ids": b"[[]]"},
     ],
-    ids=lambda damage: str(damage)[:60],
+    ids=lambda damage: str(damage)[-90:],
 )
 def test_damaged_pages_count_as_absent(redis: Redis, damage: Mapping[str, bytes | str]) -> None:
     store(redis, {**page_store.fields_of(PAGES, []), **damage})

@@ -1,11 +1,17 @@
 """A resource below a repository is as visible as the repository."""
 
+import gzip
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import Redis
 
 from refresher.refresh import refresh
 from refresher.visibility.parent_repository import parent_repository
+from shared.outcomes import RefreshOutcome
+from shared.redis import keys
 from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.builders import on_demand
@@ -87,3 +93,34 @@ def test_what_cannot_be_looked_at_again_is_not_stored(
     github.fault("status", path=f"{repository.path}$", status=502)
     refresh(below, context)
     assert store.read(below) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "damage"),
+    [
+        (keys.pages, {"1": b""}),
+        (keys.pages, {"1": b"x"}),
+        (keys.pages, {"1": gzip.compress(b"[]")}),
+        (keys.pages, {"1": gzip.compress(b"{")}),
+        (keys.entry, {"body": b""}),
+        (keys.entry, {"body": b"[]"}),
+        (keys.entry, {"body": b'{"private":false'}),
+    ],
+)
+def test_of_a_damaged_repository_that_lies_below_it_is_asked_for_without_a_credential(
+    github: FakeGitHub,
+    context_for: MakeContext,
+    redis: Redis,
+    key: Callable[[Resource], str],
+    damage: dict[str, bytes],
+) -> None:
+    name = github.repos()[0]["name"].lower()
+    repository, below = (on_demand(f"/repos/netflix/{name}{end}") for end in ("", "/releases"))
+    context = context_for(github.url, github_api_token=TOKEN)
+    refresh(repository, context)
+    redis.hset(key(repository), items=[part for pair in damage.items() for part in pair])
+    assert refresh(below, context) is RefreshOutcome.UPDATED
+    entry = Store(redis).read(below)
+    assert entry is not None
+    assert entry.metadata.status == 200
+    assert github.recent()[-1]["credential"] == "anonymous"
