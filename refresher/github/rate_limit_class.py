@@ -13,21 +13,28 @@ from redis import Redis
 
 from shared.clock import Clock
 from shared.redis import keys
+from shared.resources.operations import operation_of
 
 CORE = "core"
 # How many of the following segments are names that people chose, by the first segment.
 _NAMES_AFTER = {"repos": 2, "orgs": 1, "users": 1}
 _KNOWN_FOR = 60.0  # seconds until Redis is read again
-_LONGEST = 6  # segments; what follows is at most the path of a file
+_LONGEST = 6  # segments
 
 
 def shape_of(path: str) -> str:
-    """A path without the names in it: `/repos/*/*/dependency-graph/sbom`.
+    """A path without the names in it: the template of its operation, `/repos/{owner}/{repo}/tags`.
+
+    A path that GitHub does not document is one that it redirects to.
 
     Args:
-        path: below the API's base URL, or a whole URL.
+        path: below the API's base URL.
     """
-    first, *others = urlsplit(path).path.strip("/").split("/")[:_LONGEST]
+    asked = urlsplit(path).path
+    operation = operation_of(asked)[1]
+    if operation is not None:
+        return operation.path
+    first, *others = asked.strip("/").split("/")[:_LONGEST]
     names = _NAMES_AFTER.get(first, 0)
     kept = ["*" if at < names or other.isdigit() else other for at, other in enumerate(others)]
     return "/" + "/".join([first, *kept])
