@@ -1,4 +1,8 @@
-"""Credentials that GitHub refuses, everywhere or for some owners, in its own words."""
+"""Credentials that GitHub refuses, everywhere or for some owners, in its own words.
+
+For which owners is the operator's business: it depends on what exists there that only a credential
+may see, and anyone can try names until a credential is refused.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,10 +28,15 @@ class RefusedCredential:
 
     @property
     def words(self) -> str:
-        """What GitHub refuses, and why, in one line."""
+        """What GitHub refuses, and why, in one line; for operators."""
         where = f" for {self.place}" if self.place else ""
         why = f": {self.message}" if self.message else ""
         return f"GitHub refuses {self.id}{where}{why}"
+
+    @property
+    def public_words(self) -> str:
+        """The same for everybody."""
+        return f"GitHub refuses {self.id} for some owners" if self.place else self.words
 
 
 def refused(budgets: Sequence[CredentialBudget], now: float) -> Iterator[RefusedCredential]:

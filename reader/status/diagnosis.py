@@ -65,6 +65,7 @@ def diagnose(
     now: float,
     away_since: float | None = None,
     include_private: bool = False,
+    is_operator: bool = False,
 ) -> list[Statement]:
     """The statements on the fleet, the worst first; at least one.
 
@@ -74,6 +75,7 @@ def diagnose(
         now: Unix time in seconds.
         away_since: Unix time in seconds since when Redis has been away; None if it is not.
         include_private: private repositories are served.
+        is_operator: the reader of the statements holds `ADMIN_TOKEN`.
     """
     if fleet is None:
         statements = [_redis_away(held, now, away_since)]
@@ -85,7 +87,7 @@ def diagnose(
         statements.append(_PRIVATE)
     if fleet is not None:
         statements += [*_privileged(fleet, include_private=include_private), *_clocks(fleet)]
-        statements += _refused_credentials(fleet)
+        statements += _refused_credentials(fleet, is_operator=is_operator)
     order = list(Level)
     return sorted(statements, key=lambda statement: order.index(statement.level))
 
@@ -114,14 +116,18 @@ def _privileged(fleet: Fleet, *, include_private: bool) -> Iterator[Statement]:
     yield Statement(Level.WARN, Topic.PRIVILEGES, _PRIVILEGED, " ".join([served, *named]))
 
 
-def _refused_credentials(fleet: Fleet) -> Iterator[Statement]:
-    """The credentials that GitHub refuses, and why, in its own words."""
+def _refused_credentials(fleet: Fleet, *, is_operator: bool) -> Iterator[Statement]:
+    """The credentials that GitHub refuses; operators learn for whom and why, in its own words."""
     found = list(refused(fleet.budgets, fleet.now))
     if not found:
         return
-    shown = [f"{one.words.rstrip('.')}." for one in found[:_MOST_REFUSED]]
-    more = len(found) - len(shown)
+    words = [one.words if is_operator else one.public_words for one in found]
+    known = list(dict.fromkeys(words))
+    shown = [f"{one.rstrip('.')}." for one in known[:_MOST_REFUSED]]
+    more = len(known) - len(shown)
     text = " ".join([*shown, *([f"There are {more} more."] if more else [])])
+    if words != [one.words for one in found]:
+        text += " Whoever signs in sees for which ones, and why."
     text += " Others are used there, or none: requests without a credential have a small limit."
     yield Statement(Level.WARN, Topic.CREDENTIALS, "GitHub refuses a credential", text)
 

@@ -4,6 +4,8 @@ Numbers, times and names are for programs; the texts beside them are what the pa
 key is the name of its place on the page, and the script knows nothing else.
 """
 
+from dataclasses import replace
+
 from reader.fleet.snapshot import Fleet
 from reader.status.budget_row import budget_row
 from reader.status.diagnosis import LEVEL_SIGNS, diagnose
@@ -35,6 +37,7 @@ def page_of(page_input: PageInput) -> JsonObject:
         now=now,
         away_since=page_input.away_since,
         include_private=page_input.settings.include_private,
+        is_operator=page_input.is_operator,
     )
     worst = statements[0]
     tracked = fleet.tracked if page_input.fleet else page_input.held
@@ -54,7 +57,11 @@ def page_of(page_input: PageInput) -> JsonObject:
         "tiles": _tiles(fleet) if page_input.fleet else [],
         "resources": [tracked_row(view, page_input) for view in tracked],
         "budgets": [
-            budget_row(budget, now, is_beside=is_beside(budget, fleet.budgets))
+            budget_row(
+                budget if page_input.is_operator else replace(budget, refused=()),
+                now,
+                is_beside=is_beside(budget, fleet.budgets),
+            )
             for budget in fleet.budgets
         ],
         "minute": minute_rows(fleet.points, fleet.point_sizes),

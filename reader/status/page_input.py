@@ -24,7 +24,8 @@ class PageInput:
         away_since: Unix time in seconds since when Redis has not responded; None if it responds.
         reader: host and port of this reader.
         settings: of this reader.
-        is_operator: the viewer holds `ADMIN_TOKEN`, and so may see addresses of clients.
+        is_operator: the viewer holds `ADMIN_TOKEN`, and so may see addresses of clients, and where
+            GitHub refuses a credential.
     """
 
     now: float

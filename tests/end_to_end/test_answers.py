@@ -12,6 +12,7 @@ from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 TOKEN, OTHER = "ghp_first_0123456789", "ghp_second_0123456789"
+ADMIN = "a-token-of-an-operator"
 REPO = "/repos/Netflix/Hystrix"
 STATISTICS = f"{REPO}/stats/contributors"
 SCOPELESS = {"role": "stranger", "kind": "classic", "scopes": "", "login": "one"}
@@ -194,7 +195,8 @@ def test_an_ip_allow_list_with_a_token_and_200_without(
 ) -> None:
     github.clear_faults()
     github.fault("ip_allow_list", path="(?i)netflix")
-    with Fleet(tmp_path, github.url, GITHUB_API_TOKEN=TOKEN) as fleet:
+    settings = {"GITHUB_API_TOKEN": TOKEN, "ADMIN_TOKEN": ADMIN, "STATUS_PUBLIC": "false"}
+    with Fleet(tmp_path, github.url, **settings) as fleet:
         worker = fleet.worker()
         reader = fleet.healthy_reader()
         assert reader.get("/orgs/Netflix/repos").json() == github.repos()
@@ -205,7 +207,8 @@ def test_an_ip_allow_list_with_a_token_and_200_without(
         lines = [line for line in worker.output.splitlines() if "IP allow list" in line]
         assert len(lines) == 1, lines
         assert TOKEN not in lines[0]
-        (card,) = [row for row in reader.get("/status.json").json()["budgets"] if row["refused"]]
+        status = reader.get("/status.json", headers={"Authorization": f"Bearer {ADMIN}"}).json()
+        (card,) = [row for row in status["budgets"] if row["refused"]]
         assert card["refused"][0]["place"] == "netflix"
         assert "IP allow list" in card["refused"][0]["message"]
         doctor = fleet.cache("doctor").stdout

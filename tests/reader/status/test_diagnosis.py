@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from reader.status.diagnosis import State, diagnose, state_of
-from reader.status.statement import Level
+from reader.status.statement import Level, Topic
+from shared.credential_refusals import CredentialRefusal
 from shared.outcomes import FailureKind
 from tests.builders import NOW
 from tests.reader.status.fleets import (
@@ -230,3 +231,33 @@ def test_statements_are_ordered_the_worst_first() -> None:
     fleet = make_fleet(missing, make_stale(), workers=[make_worker()], suspended=True)
     levels = [one.level for one in diagnose(fleet, [], now=NOW)]
     assert levels == sorted(levels, key=list(Level).index)
+
+
+@pytest.mark.parametrize("is_operator", [False, True])
+def test_only_operators_are_told_for_whom_github_refuses_a_credential(*, is_operator: bool) -> None:
+    """Anyone can try names until it does, and so learn which ones exist."""
+    refused = [
+        CredentialRefusal(place, f"SAML of {place}.", NOW, NOW + 600) for place in ("acme", "bob")
+    ]
+    fleet = make_fleet(budgets=[make_budget(refused=refused)])
+    (said,) = (
+        one
+        for one in diagnose(fleet, [], now=NOW, is_operator=is_operator)
+        if one.topic is Topic.CREDENTIALS
+    )
+    for_operators = (
+        "GitHub refuses abc123 for acme: SAML of acme. GitHub refuses abc123 for bob: SAML of bob."
+    )
+    for_all = (
+        "GitHub refuses abc123 for some owners. Whoever signs in sees for which ones, and why."
+    )
+    end = " Others are used there, or none: requests without a credential have a small limit."
+    assert said.text == (for_operators if is_operator else for_all) + hint + end
+
+
+def test_everybody_is_told_that_a_credential_is_refused_as_a_whole() -> None:
+    aside = make_budget(aside_until=NOW + 60, aside_reason="Bad credentials")
+    said = diagnose(make_fleet(budgets=[aside]), [], now=NOW)
+    assert any(
+        one.text.startswith("GitHub refuses abc123: Bad credentials. Others") for one in said
+    )

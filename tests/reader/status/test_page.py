@@ -5,12 +5,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, OnDemandView, OriginView, TrackedView
 from reader.status.budget_row import sparkline
 from reader.status.page import page_of
 from reader.status.page_input import NOTHING
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
+from shared.credential_refusals import CredentialRefusal
 from shared.outcomes import FailureKind, RefreshOutcome, Refusal
 from shared.point_buckets import Points
 from shared.queue_order import Lane, Priority
@@ -217,6 +220,16 @@ class TestBudgets:
         )
         assert [one["level"] for one in shown] == ["warn", "bad"]
         assert shown[1]["reset"] == "not used for 1 min: GitHub rejects it"
+
+    @pytest.mark.parametrize("is_operator", [False, True])
+    def test_show_where_a_credential_is_refused_to_operators(self, *, is_operator: bool) -> None:
+        refused = [CredentialRefusal("acme", "SAML", NOW, NOW + 600)]
+        (row,) = page_of(
+            make_page_input(
+                make_fleet(budgets=[make_budget(refused=refused)]), is_operator=is_operator
+            )
+        )["budgets"]
+        assert [one["place"] for one in row["refused"]] == (["acme"] if is_operator else [])
 
     def test_show_the_signs_that_a_credential_sees_more_than_the_public(self) -> None:
         found = ["has the scope repo", "sees what is private"]
