@@ -252,7 +252,7 @@ def test_only_operators_are_told_for_whom_github_refuses_a_credential(*, is_oper
         "GitHub refuses abc123 for some owners. Whoever signs in sees for which ones, and why."
     )
     end = " Others are used there, or none: requests without a credential have a small limit."
-    assert said.text == (for_operators if is_operator else for_all) + hint + end
+    assert said.text == (for_operators if is_operator else for_all) + end
 
 
 def test_everybody_is_told_that_a_credential_is_refused_as_a_whole() -> None:
