@@ -142,7 +142,7 @@ def of_response(
     A private repository becomes a 404; nothing of it is kept.
 
     Args:
-        response: content or an error, by `answer.decide`.
+        response: content or an error, by `response_decision.decide`.
         page: the same response in the form in which it is kept.
         question: the request.
         tracked: the resource is tracked, so it must be a single object.

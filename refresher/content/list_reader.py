@@ -17,10 +17,11 @@ from refresher.content.page import Page, Unchanged, ask
 from refresher.content.prefetch import Prefetch
 from refresher.content.unfinished_reading import NOTHING_READ, KeptPage, UnfinishedReading
 from refresher.errors import OriginError
-from refresher.github.answer import Content, decision_on, error_of
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
+from refresher.github.response_decision import decision_on, error_of
+from refresher.github.response_outcomes import Success
 from shared.budgets import ANONYMOUS
 from shared.clock import Clock
 from shared.outcomes import FailureKind
@@ -312,9 +313,11 @@ class ListReader:
     def _downloaded(self, response: GitHubResponse, findings: Findings) -> list[Item]:
         """The items of a page that changed."""
         # No error may become the content of a list, tracked or not.
-        answer = decision_on(response, base=self.origin.base, is_tracked=True, now=self.clock.now())
-        if not isinstance(answer, Content):
-            raise error_of(answer, response.status)
+        outcome = decision_on(
+            response, base=self.origin.base, is_tracked=True, now=self.clock.now()
+        )
+        if not isinstance(outcome, Success):
+            raise error_of(outcome, response.status)
         return self._split(response.body, findings)
 
     @property

@@ -7,7 +7,8 @@
 - `question`: the request that a resource needs, by the table of decisions.
 - `conditional`: validators, and GitHub's rule for ETags.
 - `response`, `body`: a response that was read completely, within limits.
-- `answer`: what a response means: content, an error about the resource, a limit, a failure.
+- `response_decision`: what a response means: content, an error about the resource, a limit, a
+  failure; `response_outcomes` has the types.
 - `addresses`: which URLs are the API's own, or those of archives.
 - `refusal_words`: recognises answers that refuse one credential.
 - `exchange`: a request with its response, for counting.

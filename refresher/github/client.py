@@ -10,14 +10,7 @@ from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.errors import CredentialError, LedElsewhereError, OriginError
 from refresher.github import addresses
-from refresher.github.answer import (
-    Answer,
-    CredentialRefused,
-    Elsewhere,
-    Limited,
-    Moved,
-    decision_on,
-)
+from refresher.github import response_outcomes as means
 from refresher.github.auth.credentials import Credential
 from refresher.github.body import read_body
 from refresher.github.conditional import Identity, Validator
@@ -27,6 +20,7 @@ from refresher.github.rate_limiter import NoRateLimiter, RateLimiter, Reservatio
 from refresher.github.refusal_words import Scope
 from refresher.github.request_headers import Selected
 from refresher.github.response import GitHubResponse
+from refresher.github.response_decision import decision_on
 from refresher.github.transport import Transport, failure_of, prepared
 from shared.clock import Clock
 from shared.outcomes import FailureKind
@@ -129,11 +123,11 @@ class GitHubClient:
         patience = _Patience(self._deadline)
         asked, permanent, began = url, True, self._clock.now()
         for _ in range(MAX_REDIRECTS + 1):
-            response, answer = self._ask(url, validator, patience, among)
-            match answer:
-                case Moved(target, is_permanent):
+            response, outcome = self._ask(url, validator, patience, among)
+            match outcome:
+                case means.Moved(target, is_permanent):
                     url, permanent = target, permanent and is_permanent
-                case Elsewhere():
+                case means.Elsewhere():
                     raise LedElsewhereError(response.status)
                 case _:
                     is_moved = permanent and url != asked
@@ -148,7 +142,7 @@ class GitHubClient:
         validator: Validator | None,
         patience: "_Patience",
         among: Collection[str] | None,
-    ) -> tuple[GitHubResponse, Answer]:
+    ) -> tuple[GitHubResponse, means.ResponseOutcome]:
         """Send a request; repeat it with another credential if this one is refused or spent.
 
         Returns:
@@ -171,23 +165,23 @@ class GitHubClient:
                 if self._may_do_without(credential, error) and is_new:
                     continue
                 raise
-            answer = decision_on(response, base=self._base, now=self._clock.now())
-            match answer:
-                case CredentialRefused(scope, message):
+            outcome = decision_on(response, base=self._base, now=self._clock.now())
+            match outcome:
+                case means.CredentialRefused(scope, message):
                     is_unknown = response.status == 401 and credential.id not in renewed
                     if is_unknown and credential.renew(authorization):
                         renewed.add(credential.id)
                         continue
                     if self._refuse(credential, target, scope, message) and is_new:
                         continue
-                case Limited(is_secondary=False):
+                case means.Limited(is_secondary=False):
                     if self._rate_limiter.has_others and is_new:
                         continue
-                case Limited():
+                case means.Limited():
                     raise self._pause(response)
                 case _:
                     pass
-            return response, answer
+            return response, outcome
 
     def _may_do_without(self, credential: Credential, error: CredentialError) -> bool:
         """Set a credential aside that cannot be used; return whether the request may be repeated.

@@ -9,23 +9,9 @@ from refresher.content import pagination
 from refresher.content.content import Content
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
-from refresher.github.answer import (
-    Answer,
-    Archive,
-    CredentialRefused,
-    Elsewhere,
-    Failed,
-    Limited,
-    Moved,
-    Negative,
-    NotModified,
-    NotReady,
-    decision_on,
-    error_of,
-    next_look,
-)
-from refresher.github.answer import Content as IsContent
+from refresher.github import response_outcomes as means
 from refresher.github.response import GitHubResponse
+from refresher.github.response_decision import decision_on, error_of, next_look
 from refresher.storage.page_store import KnownPages
 from refresher.visibility.access import Access
 from refresher.visibility.askers import ANONYMOUS_ONLY, Askers
@@ -82,42 +68,49 @@ class ResponseReader:
         access = self.access
         url = access.origin.url_of(access.question.target)
         page = next((page for page in known.pages if page.url == url), None)
-        response, answer = self._answer(url, page, askers.among)
-        is_no_content = isinstance(answer, Negative | NotReady | Archive)
+        response, outcome = self._response(url, page, askers.among)
+        is_no_content = isinstance(outcome, means.Negative | means.NotReady | means.Archive)
         if access.is_elsewhere(response) or (is_no_content and access.is_told_to_some(response)):
             return self._read_anonymously()
-        match answer:
-            case NotModified() if page is not None:
+        match outcome:
+            case means.NotModified() if page is not None:
                 return self._unchanged(page, response, askers)
-            case NotReady(seconds):
+            case means.NotReady(seconds):
                 return PublicContent(contents.not_ready(seconds), not response.is_anonymous)
-            case Archive(location):
+            case means.Archive(location):
                 return PublicContent(contents.of_archive(location), not response.is_anonymous)
-            case IsContent() | Negative():
+            case means.Success() | means.Negative():
                 return self._public_part(response, Page.of(response, url), askers)
-            case NotModified() | Moved() | Elsewhere() | CredentialRefused() | Limited() | Failed():
-                raise error_of(answer, response.status)
-        assert_never(answer)
+            case (
+                means.NotModified()
+                | means.Moved()
+                | means.Elsewhere()
+                | means.CredentialRefused()
+                | means.Limited()
+                | means.Failed()
+            ):
+                raise error_of(outcome, response.status)
+        assert_never(outcome)
 
-    def _answer(
+    def _response(
         self, url: str, page: Page | None, among: Collection[str] | None
-    ) -> tuple[GitHubResponse, Answer]:
+    ) -> tuple[GitHubResponse, means.ResponseOutcome]:
         """GitHub's response and what it means; of a 202, the last one that is waited for."""
         question, waited = self.access.question, 0.0
         while True:
             response = self._ask(url, page, among)
-            answer = decision_on(
+            outcome = decision_on(
                 response,
                 base=self.access.origin.base,
                 is_tracked=question.tracked,
                 media=question.media,
                 now=self.clock.now(),
             )
-            if not isinstance(answer, NotReady):
-                return response, answer
-            pause = next_look(answer, waited=waited, patience=self.patience)
+            if not isinstance(outcome, means.NotReady):
+                return response, outcome
+            pause = next_look(outcome, waited=waited, patience=self.patience)
             if pause is None:
-                return response, answer
+                return response, outcome
             self.clock.sleep(pause)
             waited += pause
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from refresher.errors import LedElsewhereError
-from refresher.github.answer import (
-    Answer,
+from refresher.github.body import START, message_in
+from refresher.github.refusal_words import Scope
+from refresher.github.response_decision import Asked, decide, error_of, next_look
+from refresher.github.response_outcomes import (
     Archive,
-    Asked,
-    Content,
     CredentialRefused,
     Elsewhere,
     Failed,
@@ -22,12 +22,9 @@ from refresher.github.answer import (
     Negative,
     NotModified,
     NotReady,
-    decide,
-    error_of,
-    next_look,
+    ResponseOutcome,
+    Success,
 )
-from refresher.github.body import START, message_in
-from refresher.github.refusal_words import Scope
 from shared.outcomes import FailureKind
 from shared.resources.media_types import PLAIN, MediaType
 from tests.refresher.workbench import JSON_TYPE
@@ -58,7 +55,7 @@ ABUSE = "You have triggered an abuse detection mechanism. Please wait a few minu
 TOO_MANY = "The history or contributor list is too large to list contributors via the API."
 
 
-def answer(
+def outcome_of(
     status: int,
     headers: Mapping[str, str] | None = None,
     body: bytes = b"{}",
@@ -67,7 +64,7 @@ def answer(
     anonymous: bool = True,
     media: MediaType = PLAIN,
     base: str = BASE,
-) -> Answer:
+) -> ResponseOutcome:
     """The outcome; a header given as empty text is left out."""
     fields = {"Content-Type": JSON_TYPE} | dict(headers or {})
     present = CaseInsensitiveDict({name: one for name, one in fields.items() if one})
@@ -88,9 +85,9 @@ def failed(status: int, pause: float | None = None) -> Failed:
 @pytest.mark.parametrize(
     ("status", "headers", "expected"),
     [
-        (200, {}, Content()),
-        (200, SPENT, Content()),  # the last request of the hour
-        (204, {"Content-Type": ""}, Content()),
+        (200, {}, Success()),
+        (200, SPENT, Success()),  # the last request of the hour
+        (204, {"Content-Type": ""}, Success()),
         (304, {"Content-Type": ""}, NotModified()),
         (202, {}, NotReady(5.0)),
         (202, {"Retry-After": "7"}, NotReady(7.0, is_asked=True)),
@@ -122,8 +119,10 @@ def failed(status: int, pause: float | None = None) -> Failed:
         (429, SPENT | {"X-RateLimit-Reset": "1³"}, Limited(is_secondary=False, pause=60)),
     ],
 )
-def test_status_and_headers_decide(status: int, headers: dict[str, str], expected: Answer) -> None:
-    assert answer(status, headers) == expected
+def test_status_and_headers_decide(
+    status: int, headers: dict[str, str], expected: ResponseOutcome
+) -> None:
+    assert outcome_of(status, headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -148,16 +147,16 @@ def test_status_and_headers_decide(status: int, headers: dict[str, str], expecte
     ],
 )
 def test_the_words_of_a_403_tell_limits_refused_credentials_and_answers_apart(
-    message: str, headers: dict[str, str], with_token: Answer, anonymous: Answer
+    message: str, headers: dict[str, str], with_token: ResponseOutcome, anonymous: ResponseOutcome
 ) -> None:
-    assert answer(403, headers, said(message), anonymous=False) == with_token
-    assert answer(403, headers, said(message)) == anonymous
+    assert outcome_of(403, headers, said(message), anonymous=False) == with_token
+    assert outcome_of(403, headers, said(message)) == anonymous
 
 
 def test_a_401_refuses_the_credential_and_is_a_failure_without_one() -> None:
     refused = CredentialRefused(Scope.EVERYWHERE, "Bad credentials")
-    assert answer(401, body=said("Bad credentials"), anonymous=False) == refused
-    alone = answer(401, body=said("Requires authentication"))
+    assert outcome_of(401, body=said("Bad credentials"), anonymous=False) == refused
+    alone = outcome_of(401, body=said("Requires authentication"))
     assert isinstance(alone, Failed)
     assert alone.kind is FailureKind.UNAUTHORIZED
     assert "TOKEN" not in alone.reason
@@ -165,13 +164,13 @@ def test_a_401_refuses_the_credential_and_is_a_failure_without_one() -> None:
 
 @pytest.mark.parametrize("status", [202, 204, 400, 403, 404, 409, 422, 451])
 def test_tracked_content_outlives_whatever_is_no_content(status: int) -> None:
-    assert answer(status, tracked=True) == failed(status)
-    assert isinstance(error_of(answer(status, tracked=True), status).kind, FailureKind)
+    assert outcome_of(status, tracked=True) == failed(status)
+    assert isinstance(error_of(outcome_of(status, tracked=True), status).kind, FailureKind)
 
 
 def test_what_is_tracked_is_redirected_to_no_archive() -> None:
     location = {"Location": "https://codeload.github.com/a/b"}
-    assert answer(302, location, tracked=True) == Elsewhere()
+    assert outcome_of(302, location, tracked=True) == Elsewhere()
 
 
 @pytest.mark.parametrize(
@@ -218,10 +217,10 @@ def test_what_is_tracked_is_redirected_to_no_archive() -> None:
     ],
 )
 def test_a_redirect_is_followed_handed_on_or_refused_by_its_target(
-    base: str, status: int, location: str, expected: Answer | str
+    base: str, status: int, location: str, expected: ResponseOutcome | str
 ) -> None:
     wanted = Archive(expected) if isinstance(expected, str) else expected
-    assert answer(status, {"Location": location}, base=base) == wanted
+    assert outcome_of(status, {"Location": location}, base=base) == wanted
 
 
 @pytest.mark.parametrize("status", [200, 404])
@@ -241,20 +240,20 @@ def test_a_redirect_is_followed_handed_on_or_refused_by_its_target(
     ],
 )
 def test_json_is_known_by_its_names(status: int, content_type: str, *, is_json: bool) -> None:
-    found = answer(status, {"Content-Type": content_type})
-    assert isinstance(found, Content | Negative) is is_json
+    found = outcome_of(status, {"Content-Type": content_type})
+    assert isinstance(found, Success | Negative) is is_json
     assert is_json or (isinstance(found, Failed) and found.kind is NOT_JSON)
 
 
 def test_a_file_is_content_of_its_own_type_and_its_errors_are_json() -> None:
     raw = {"Content-Type": "application/vnd.github.raw+json; charset=utf-8"}
-    assert answer(200, raw, b"no JSON", media=RAW) == Content()
-    assert answer(200, raw, b"", media=RAW) == Content()  # an empty file
-    assert isinstance(answer(200, {"Content-Type": "text/html"}, media=RAW), Failed)
-    assert answer(404, media=RAW) == Negative()
-    assert isinstance(answer(404, raw, b"no JSON", media=RAW), Failed)
-    assert isinstance(answer(200, body=b""), Failed)
-    assert isinstance(answer(404, body=b""), Failed)
+    assert outcome_of(200, raw, b"no JSON", media=RAW) == Success()
+    assert outcome_of(200, raw, b"", media=RAW) == Success()  # an empty file
+    assert isinstance(outcome_of(200, {"Content-Type": "text/html"}, media=RAW), Failed)
+    assert outcome_of(404, media=RAW) == Negative()
+    assert isinstance(outcome_of(404, raw, b"no JSON", media=RAW), Failed)
+    assert isinstance(outcome_of(200, body=b""), Failed)
+    assert isinstance(outcome_of(404, body=b""), Failed)
 
 
 @given(
@@ -272,7 +271,7 @@ def test_a_file_is_content_of_its_own_type_and_its_errors_are_json() -> None:
 def test_any_response_has_an_outcome_and_an_anonymous_one_blames_no_credential(
     status: int, headers: dict[str, str], body: bytes, *, tracked: bool, anonymous: bool
 ) -> None:
-    found = answer(status, headers, body, tracked=tracked, anonymous=anonymous)
+    found = outcome_of(status, headers, body, tracked=tracked, anonymous=anonymous)
     reason = error_of(found, status).reason
     assert reason.isprintable()
     assert len(reason) < 400
@@ -293,7 +292,7 @@ def test_any_response_has_an_outcome_and_an_anonymous_one_blames_no_credential(
     ],
 )
 def test_an_answer_that_cannot_be_stored_is_an_error(
-    found: Answer, kind: FailureKind, pause: float | None
+    found: ResponseOutcome, kind: FailureKind, pause: float | None
 ) -> None:
     error = error_of(found, 418)
     assert (error.kind, error.status, error.retry_after) == (kind, 418, pause)

@@ -1,4 +1,4 @@
-"""What GitHub's response means: one pure decision, `decide`, and a type for each outcome.
+"""What GitHub's response means: one pure decision, `decide`; `response_outcomes` has the types.
 
 The table, from the top; the first row that fits decides:
 
@@ -6,7 +6,7 @@ The table, from the top; the first row that fits decides:
 response                              outcome
 ====================================  ==========================================================
 304                                   `NotModified`
-200, 204                              `Content`, if the body is what the representation needs
+200, 204                              `Success`, if the body is what the representation needs
 202                                   `NotReady`: GitHub is still computing the content
 301, 302, 303, 307, 308               `Moved` within the API, `Archive` to the host of archives,
                                       else `Elsewhere`
@@ -34,6 +34,19 @@ from refresher.github.body import START, message_in
 from refresher.github.rate_limit_headers import UNSAID_PAUSE, WINDOW, asked_pause, remaining
 from refresher.github.refusal_words import Scope, scope_of_403
 from refresher.github.response import GitHubResponse
+from refresher.github.response_outcomes import (
+    Archive,
+    CredentialRefused,
+    Elsewhere,
+    Failed,
+    Limited,
+    Moved,
+    Negative,
+    NotModified,
+    NotReady,
+    ResponseOutcome,
+    Success,
+)
 from shared.outcomes import FailureKind
 from shared.resources.media_types import PLAIN, MediaType, is_json, is_sent_as
 
@@ -67,121 +80,9 @@ class Asked:
     media: MediaType = PLAIN
 
 
-@dataclass(frozen=True)
-class NotModified:
-    """The stored content is current."""
-
-
-@dataclass(frozen=True)
-class Content:
-    """The body is the content; there is none with a 204."""
-
-
-@dataclass(frozen=True)
-class NotReady:
-    """GitHub is still computing the content.
-
-    Args:
-        retry_after: seconds until another request is useful.
-        is_asked: GitHub has named them.
-    """
-
-    retry_after: float
-    is_asked: bool = False
-
-
-@dataclass(frozen=True)
-class Moved:
-    """The resource is at another address of the API.
-
-    Args:
-        url: the address.
-        is_permanent: it will stay there.
-    """
-
-    url: str
-    is_permanent: bool
-
-
-@dataclass(frozen=True)
-class Archive:
-    """An archive of a repository lies on another host.
-
-    Args:
-        location: its address, without a token.
-    """
-
-    location: str
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """The redirect leads to a host that is not asked."""
-
-
-@dataclass(frozen=True)
-class Negative:
-    """An error that is GitHub's answer about the resource."""
-
-
-@dataclass(frozen=True)
-class CredentialRefused:
-    """GitHub does not accept this credential here; another one may be accepted.
-
-    Args:
-        scope: how far that reaches.
-        message: GitHub's, in one line.
-    """
-
-    scope: Scope
-    message: str
-
-
-@dataclass(frozen=True)
-class Limited:
-    """A rate limit was met.
-
-    Args:
-        is_secondary: it concerns the whole fleet; else it is the credential's own.
-        pause: seconds to wait.
-    """
-
-    is_secondary: bool
-    pause: float
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The response says nothing about the resource.
-
-    Args:
-        kind: of the failure.
-        reason: one line for a person.
-        retry_after: seconds that GitHub asks us to wait; None if it does not.
-    """
-
-    kind: FailureKind
-    reason: str
-    retry_after: float | None = None
-
-
-Answer = (
-    NotModified
-    | Content
-    | NotReady
-    | Moved
-    | Archive
-    | Elsewhere
-    | Negative
-    | CredentialRefused
-    | Limited
-    | Failed
-)
-
-
 def decide(
     status: int, headers: Mapping[str, str], start: bytes, asked: Asked, *, now: float
-) -> Answer:
+) -> ResponseOutcome:
     """What a response means.
 
     Args:
@@ -191,18 +92,18 @@ def decide(
         asked: what was asked.
         now: Unix time in seconds.
     """
-    answer = _decide(status, headers, start, asked, now=now)
-    match answer:
+    outcome = _decide(status, headers, start, asked, now=now)
+    match outcome:
         case Negative() | NotReady() if asked.is_tracked:
             return Failed(FailureKind.STATUS, f"GitHub answered {status}", _pause(headers, now=now))
         case Archive() if asked.is_tracked:
             return Elsewhere()
-    return answer
+    return outcome
 
 
 def _decide(
     status: int, headers: Mapping[str, str], start: bytes, asked: Asked, *, now: float
-) -> Answer:
+) -> ResponseOutcome:
     if status in {200, 202, 204, 304}:
         return _of_success(status, headers, start, asked, now=now)
     if status in _REDIRECTS and "Location" in headers:
@@ -227,32 +128,32 @@ def decision_on(
     is_tracked: bool = False,
     media: MediaType = PLAIN,
     now: float,
-) -> Answer:
+) -> ResponseOutcome:
     """What a complete response means; see `decide` and `Asked`."""
     asked = Asked(response.url, base, response.is_anonymous, is_tracked, media)
     return decide(response.status, response.headers, response.body[:START], asked, now=now)
 
 
-def next_look(answer: NotReady, *, waited: float, patience: float) -> float | None:
+def next_look(outcome: NotReady, *, waited: float, patience: float) -> float | None:
     """Seconds after which a 202 is asked about again; None to hand it on.
 
     Args:
-        answer: GitHub's last one.
+        outcome: of the last response.
         waited: seconds so far.
         patience: seconds that may be waited in all.
     """
-    pause = answer.retry_after if answer.is_asked else _FIRST_LOOK + waited
+    pause = outcome.retry_after if outcome.is_asked else _FIRST_LOOK + waited
     return pause if waited + pause <= patience else None
 
 
-def error_of(answer: Answer, status: int) -> OriginError:
-    """The error for an answer that cannot be stored.
+def error_of(outcome: ResponseOutcome, status: int) -> OriginError:
+    """The error for a response that cannot be stored.
 
     Args:
-        answer: GitHub's.
+        outcome: of the response.
         status: of the response.
     """
-    match answer:
+    match outcome:
         case Failed(kind, reason, retry_after):
             return OriginError(kind, reason, status=status, retry_after=retry_after)
         case Limited(_, pause):
@@ -266,14 +167,14 @@ def error_of(answer: Answer, status: int) -> OriginError:
             return OriginError(FailureKind.UNAUTHORIZED, reason, status=status)
         case Elsewhere() | Archive() | Moved():
             return LedElsewhereError(status)
-        case NotReady() | Negative() | NotModified() | Content():
+        case NotReady() | Negative() | NotModified() | Success():
             return OriginError(FailureKind.STATUS, f"GitHub answered {status}", status=status)
-    assert_never(answer)
+    assert_never(outcome)
 
 
 def _of_success(
     status: int, headers: Mapping[str, str], start: bytes, asked: Asked, *, now: float
-) -> NotModified | NotReady | Content | Failed:
+) -> NotModified | NotReady | Success | Failed:
     if status == 304:
         return NotModified()
     if status == 202:
@@ -283,10 +184,10 @@ def _of_success(
     if status == 204:
         if asked.is_tracked:
             return Failed(FailureKind.STATUS, "GitHub answered 204")
-        return Content()
+        return Success()
     if is_sent_as(headers.get("Content-Type", ""), asked.media):
-        return Content()
-    return _json_failure(headers, start) or Content()
+        return Success()
+    return _json_failure(headers, start) or Success()
 
 
 def _of_redirect(status: int, location: str, asked: Asked) -> Moved | Archive | Elsewhere:
