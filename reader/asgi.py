@@ -63,7 +63,7 @@ class Application:
         if response is None:
             scope = _with_body(scope, body)
             send = self._delayed.holding(scope, send)  # the very scope that Flask gets
-            await self._flask.serve(scope, body, send)
+            await self._flask.serve(scope, body, send, left=incoming.left)
             return
         request = telemetry.begin(
             method=scope["method"],

@@ -2,16 +2,57 @@
 
 import struct
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+
+_WORTH_SHARING = 8 * 1024  # bytes; up to that, a copy is cheaper
+_PIECE = 16 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A part of an array's body with brackets around it: an array of some items, without a copy.
+
+    A client that takes nothing, or a thousand of them, cost no bytes but the body's own.
+
+    Args:
+        body: of the whole array; it stays in memory.
+        start: offset of the first item's first byte.
+        stop: offset just behind the last item's last byte.
+    """
+
+    body: bytes
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start + len(b"[]")
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.buffers)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """In small pieces, each of them a copy."""
+        yield b"["
+        for start in range(self.start, self.stop, _PIECE):
+            yield self.body[start : min(start + _PIECE, self.stop)]
+        yield b"]"
+
+    @property
+    def buffers(self) -> tuple[bytes, memoryview, bytes]:
+        """All of it, for a transport that does not copy what it cannot send yet."""
+        return b"[", memoryview(self.body)[self.start : self.stop], b"]"
+
+
+Body = bytes | Cut
 
 
 @dataclass(frozen=True)
 class JsonArray:
     """A serialised JSON array with the offset of each item's end.
 
-    Not a list: items are never parsed; a slice is two look-ups and one copy of bytes.
+    Not a list: items are never parsed; a slice is two look-ups.
 
     Args:
         body: the whole array, `[` to `]`.
@@ -42,7 +83,7 @@ class JsonArray:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def slice(self, start: int, stop: int) -> bytes:
+    def slice(self, start: int, stop: int) -> Body:
         """The array of items `start` (counted from 0) up to, not including, `stop`.
 
         Both are limited to the array's range: beyond its end, the result is an empty array.
@@ -53,13 +94,14 @@ class JsonArray:
         if start == 0 and stop == len(self):
             return self.body
         first = 1 if start == 0 else self.ends[start - 1] + len(self.separator)
-        return b"[" + self.body[first : self.ends[stop - 1]] + b"]"
+        cut = Cut(self.body, first, self.ends[stop - 1])
+        return cut if len(cut) > _WORTH_SHARING else bytes(cut)
 
-    def first(self, count: int) -> bytes:
+    def first(self, count: int) -> Body:
         """The array of the first `count` items; of all, if there are fewer."""
         return self.slice(0, count)
 
-    def last(self, count: int) -> bytes:
+    def last(self, count: int) -> Body:
         """The array of the last `count` items; of all, if there are fewer."""
         return self.slice(len(self) - count, len(self))
 

@@ -77,6 +77,14 @@ class Incoming:
         piece: bytes = message.get("body", b"")
         return piece
 
+    async def left(self) -> None:
+        """Wait until the client has left; drop what it sends of an unwanted body meanwhile."""
+        with suppress(BadRequest):
+            while not self.is_over:
+                await self.next()
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+
     async def discard(self) -> None:
         """Read and drop the rest of an unwanted body, if it is small and comes soon."""
         with suppress(TimeoutError, BadRequest):

@@ -20,6 +20,8 @@ from reader.telemetry.counters import QUICK, RequestLabels, Route
 
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
 _HIGH_WATER = 64 * 1024  # bytes the client has not taken, beyond which nothing is read from it
+# The same for responses that are made while they are sent: each has a buffer of its own.
+_HIGH_WATER_OF_PIECES = 16 * 1024
 _END = b"\r\n\r\n"
 
 
@@ -186,7 +188,8 @@ class FrontConnection(asyncio.Protocol):
         request_id = request_id or self._new_id()
         head = b"".join((start, request_id, AGAIN, request_id, head))
         if body:
-            self._transport.writelines((head, body))
+            buffers = (body,) if isinstance(body, bytes) else body.buffers
+            self._transport.writelines((head, *buffers))
         else:
             self._transport.write(head)
         # As `Counter.count`; a call would cost as much as all the rest.
@@ -225,6 +228,7 @@ class FrontConnection(asyncio.Protocol):
         )
         self._transport.set_protocol(self._gunicorn)
         self._gunicorn.connection_made(self._transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER_OF_PIECES)
         self._gunicorn.data_received(data)
 
     def _take_back(self, received: bytes) -> None:

@@ -23,6 +23,7 @@ from reader.response.target import Target, parse_target
 from reader.telemetry.counters import Counter, LocalCounters
 from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
 from shared.entry import Entry
+from shared.json_array import Body
 from shared.outcomes import Served
 from shared.resources.catalogue import Catalogue
 
@@ -32,7 +33,6 @@ Value = TypeVar("Value")
 _MAX_REQUESTS = 2048  # that are remembered, each of at most this many bytes:
 _MAX_REMEMBERED = 2048
 _MAX_RESPONSES = 2048
-_MAX_CUT_BYTES = 32 * 1024 * 1024  # of pages and views, which are copies; whole bodies are not
 # Between the two fields that have the id of the request.
 AGAIN = f"\r\n{GITHUB_HEADER}: ".encode()
 # Up to this size, one write of head and body is cheaper than two.
@@ -45,14 +45,14 @@ class SerializedResponse(NamedTuple):
     Args:
         start: the status line, and the name of the field `X-Request-Id`.
         head: the end of `X-GitHub-Request-Id`, all other fields, and a small body.
-        body: a large body; empty if there is none.
+        body: a large body, which is the entry's own or a part of it; empty if there is none.
         closes: whether it announces the end of the connection.
         counter: counts it.
     """
 
     start: bytes
     head: bytes
-    body: bytes
+    body: Body
     closes: bool
     counter: Counter
 
@@ -125,7 +125,6 @@ class RenderedResponses:
         self._hot: dict[bytes, Found] = {}
         self._recent: dict[tuple[bytes, ...], SerializedResponse] = {}
         self._rendered: dict[ParsedRequest, _Rendered] = {}
-        self._cut_bytes = 0
 
     def find_again(self, request: bytes) -> Found | None:
         """The response to a request whose bytes came before within this second; else None.
@@ -181,7 +180,6 @@ class RenderedResponses:
         self._hot.clear()
         self._recent.clear()
         self._rendered.clear()
-        self._cut_bytes = 0
 
     def _respond(self, parsed: ParsedRequest, request_id: bytes) -> SerializedResponse | None:
         """The response to a parsed request; None if its content is not in memory.
@@ -208,12 +206,9 @@ class RenderedResponses:
             serialized = self._render(parsed, target, entry)
         except Exception:  # an ApiError or a fault: Flask makes the error response, and logs faults
             return None
-        if len(self._rendered) >= _MAX_RESPONSES or self._cut_bytes > _MAX_CUT_BYTES:
+        if len(self._rendered) >= _MAX_RESPONSES:
             self.tick()
         self._rendered[key] = _Rendered(entry, serialized)
-        stored = (entry.body, *entry.encoded.values())
-        if not any(serialized.body is body for body in stored):
-            self._cut_bytes += len(serialized.body)
         return serialized
 
     def _parsed(self, lines: tuple[bytes, ...]) -> ParsedRequest | None:
@@ -291,7 +286,7 @@ def render(
     head = "\r\n".join([*fields, "", ""]).encode("latin-1")
     body = b"" if is_head else sent.body
     if len(body) <= _JOINED:
-        return SerializedResponse(start, head + body, b"", closes, counter)
+        return SerializedResponse(start, head + bytes(body), b"", closes, counter)
     return SerializedResponse(start, head, body, closes, counter)
 
 

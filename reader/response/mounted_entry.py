@@ -5,7 +5,7 @@ Pages, views and encodings are made of it as of any entry, so nothing else knows
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 from reader.response.representation import Representation
@@ -13,9 +13,12 @@ from reader.response.rewriting import STEP, VERSION, Rewriting
 from shared import etag
 from shared.encodings import gzipped
 from shared.entry import Entry, Metadata
+from shared.json_array import Body
 from shared.resources.media_types import is_json
 
 LARGE = 1_000_000  # bytes of a body that is not rewritten in one go
+_PIECE = 16 * 1024  # bytes of a body that are rewritten at once for a client that may be slow
+_COPIED = 32 * 1024  # bytes of a body of which each client may have a copy of its own
 
 
 def is_rewritten(metadata: Metadata) -> bool:
@@ -51,19 +54,19 @@ def with_address(
 ) -> Representation:
     """A representation of a relabelled entry, with the addresses in its body replaced.
 
-    A large body is rewritten while it is sent: a client that takes nothing costs no memory.
+    Except for a small one it is rewritten while it is sent: a client that takes nothing costs no
+    memory, whatever it calls us.
 
     Args:
         representation: of an entry of which `is_rewritten` is true.
         address: that replaces the origin's.
         rewriting: of the origin's addresses.
-        pause: called after each short step of a large one.
+        pause: called after each short step of what is not small.
     """
     body = representation.body
-    if len(body) > LARGE:
-        stream = _paced(rewriting.pieces(body, address), pause)
-        return replace(representation, body=b"", stream=stream)
-    return replace(representation, body=rewriting.rewritten(body, address))
+    if len(body) > _COPIED:
+        return replace(representation, body=b"", stream=_Paced(rewriting, body, address, pause))
+    return replace(representation, body=rewriting.rewritten(bytes(body), address))
 
 
 def mounted(
@@ -92,10 +95,23 @@ def mounted(
     return replace(named, body=body, ends=ends, encoded=compress(body) if entry.encoded else {})
 
 
-def _paced(pieces: Iterator[bytes], pause: Callable[[], None]) -> Iterator[bytes]:
-    for piece in pieces:
-        yield piece
-        pause()
+@dataclass(frozen=True)
+class _Paced:
+    """The pieces of a body under another address, with pauses; iterable more than once."""
+
+    rewriting: Rewriting
+    body: Body
+    address: str
+    pause: Callable[[], None]
+
+    def __iter__(self) -> Iterator[bytes]:
+        made = 0
+        for piece in self.rewriting.pieces(self.body, self.address, step=_PIECE):
+            yield piece
+            made += len(piece)
+            if made >= STEP:
+                self.pause()
+                made = 0
 
 
 def _rewritten(

@@ -1,9 +1,10 @@
 """A representation of an entry: the bytes and metadata that a response sends."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from shared.entry import Entry, Metadata
+from shared.json_array import Body
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,15 @@ class Representation:
         tag: opaque part of the strong entity tag of `body`.
         encoded: the compressed body by content coding, as far as it is stored.
         links: the `Link` header as (relation, query) pairs, on the path of the request.
-        stream: pieces of the body, which are made while it is sent; `body` is empty then.
+        stream: pieces of the body, made each time that they are iterated; `body` is empty then.
     """
 
     metadata: Metadata
-    body: bytes
+    body: Body
     tag: str
     encoded: Mapping[str, bytes] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
-    stream: Iterator[bytes] | None = None
+    stream: Iterable[bytes] | None = None
 
     @property
     def status(self) -> int:

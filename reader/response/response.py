@@ -6,7 +6,7 @@ and `Cache-Status`.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, floor
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from shared import etag
 from shared.encodings import ENCODINGS
 from shared.entry import Metadata
 from shared.github_form import JSON
+from shared.json_array import Body
 from shared.outcomes import Served
 from shared.resources.media_types import is_json
 from shared.time_bounds import is_past
@@ -83,13 +84,14 @@ class HttpResponse:
         status: HTTP status.
         headers: header fields in the order to send them.
         body: empty for a 304; for HEAD the sender omits it.
-        stream: instead of a body, its pieces; there is no `Content-Length` then.
+        stream: instead of a body, its pieces, made each time that they are iterated; there is no
+            `Content-Length` then.
     """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    stream: Iterator[bytes] | None = None
+    body: Body = b""
+    stream: Iterable[bytes] | None = None
 
 
 def to_response(
@@ -160,9 +162,7 @@ def json_response(
     return HttpResponse(status, fields, body)
 
 
-def _encode(
-    representation: Representation, accept_encoding: str | None
-) -> tuple[bytes, str | None]:
+def _encode(representation: Representation, accept_encoding: str | None) -> tuple[Body, str | None]:
     """The body in the stored content coding that the client prefers (RFC 9110 section 12.5.3).
 
     If it prefers several equally: the first of `ENCODINGS`. If it accepts none, and refuses

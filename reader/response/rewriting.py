@@ -19,6 +19,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from io import BytesIO
 
+from shared.json_array import Body, Cut
+
 # Raise it when the same body is rewritten to other bytes: it is part of entity tags.
 VERSION = 1
 # Bytes that are rewritten in one step. In between, other threads get the interpreter's lock.
@@ -69,12 +71,27 @@ class Rewriting:
             out.write(piece)
         return out.getvalue()
 
-    def pieces(self, body: bytes, address: str) -> Iterator[bytes]:
-        """The same, in pieces that are each made in a short time."""
-        size, at = len(body), 0
-        while at < size:
-            end = _end_of_step(body, at)
-            yield self._step(body[at:end], address.encode("ascii"))
+    def pieces(self, body: Body, address: str, *, step: int = STEP) -> Iterator[bytes]:
+        """The same, in pieces that are each made in a short time.
+
+        Args:
+            body: as above.
+            address: as above.
+            step: bytes of the body that are in a piece, at least.
+        """
+        new = address.encode("ascii")
+        if isinstance(body, Cut):
+            yield b"["
+            yield from self._pieces(body.body, range(body.start, body.stop, step), new)
+            yield b"]"
+        else:
+            yield from self._pieces(body, range(0, len(body), step), new)
+
+    def _pieces(self, body: bytes, steps: range, new: bytes) -> Iterator[bytes]:
+        at = steps.start
+        while at < steps.stop:
+            end = _end_of_step(body, at + steps.step, steps.stop)
+            yield self._step(body[at:end], new)
             at = end
 
     def _step(self, text: bytes, new: bytes) -> bytes:
@@ -91,13 +108,13 @@ class Rewriting:
         return re.compile(f'("{space}:{space}")(?:{values})(?="|{ends})'.encode())
 
 
-def _end_of_step(body: bytes, at: int) -> int:
-    """Where the step ends that begins at an offset: right after a comma.
+def _end_of_step(body: bytes, least: int, stop: int) -> int:
+    """Where a step ends: right after a comma, not before the offset `least`, or at `stop`.
 
     No key's end, colon and address are cut by that, since there is no comma in them.
     """
-    comma = body.find(b",", at + STEP)
-    return len(body) if comma < 0 else comma + 1
+    comma = body.find(b",", least, stop)
+    return stop if comma < 0 else comma + 1
 
 
 def _plain(text: bytes, origins: Sequence[str], new: bytes) -> bytes:

@@ -112,17 +112,17 @@ def response(ready: HttpResponse) -> Response:
 
 def _body(ready: HttpResponse) -> bytes | Iterable[bytes]:
     """The body as Flask sends it; empty if the event loop sends it in pieces."""
-    if ready.stream is None:
-        return ready.body
+    pieces = ready.body if ready.stream is None else ready.stream
+    if isinstance(pieces, bytes):
+        return pieces
+    if request.environ["SERVER_PROTOCOL"] == "HTTP/1.0" and ready.stream is not None:
+        # It has no chunks. What is sent is made again: nobody can make us keep a copy for him.
+        ready.headers["Content-Length"] = str(sum(map(len, pieces)))
     scope = request.environ.get("asgi.scope")
-    if request.environ["SERVER_PROTOCOL"] == "HTTP/1.0":  # which has no chunks
-        body = b"".join(ready.stream)
-        ready.headers["Content-Length"] = str(len(body))
-        return body
     if scope is None:
-        return ready.stream
+        return pieces
     if request.method != "HEAD":
-        scope[STREAM] = ready.stream
+        scope[STREAM] = iter(pieces)
     return b""
 
 

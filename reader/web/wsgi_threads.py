@@ -7,7 +7,7 @@ all of them, each when the client has taken the one before.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
@@ -20,6 +20,8 @@ from reader.web.asgi_types import STREAM, Message, Send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+_Leaving = Callable[[], Coroutine[Any, Any, None]]
 
 
 class WsgiThreads:
@@ -35,13 +37,21 @@ class WsgiThreads:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="WSGI")
         self._streams = ThreadPoolExecutor(1, thread_name_prefix="stream")
 
-    async def serve(self, scope: Message, body: bytes, send: Send) -> None:
+    async def serve(
+        self,
+        scope: Message,
+        body: bytes,
+        send: Send,
+        *,
+        left: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
         """Serve one request; an error of the application is raised.
 
         Args:
             scope: of the request, by the ASGI specification.
             body: of the request.
             send: sends the response.
+            left: waits until the client has left: then no further piece is made.
         """
         environ: WSGIEnvironment = build_environ(scope, BytesIO(body))  # type: ignore[arg-type,assignment]
         context, loop = copy_context(), asyncio.get_running_loop()
@@ -50,9 +60,21 @@ class WsgiThreads:
         )
         await send(start)
         pieces = scope.pop(STREAM, None)
-        while pieces and (piece := await loop.run_in_executor(self._streams, next, pieces, b"")):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if pieces is not None:
+            await self._stream(pieces, send, loop.create_task(left()))
         await send({"type": "http.response.body", "body": content})
+
+    async def _stream(
+        self, pieces: Iterator[bytes], send: Send, left: "asyncio.Task[None]"
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while not left.done() and (
+                piece := await loop.run_in_executor(self._streams, next, pieces, b"")
+            ):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            left.cancel()
 
     def _respond(self, environ: "WSGIEnvironment") -> tuple[Message, bytes]:
         started: list[Message] = []

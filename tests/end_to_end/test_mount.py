@@ -306,13 +306,19 @@ def memory_of(reader: Reader) -> int:
 
 
 def crowd_of(
-    reader: Reader, stack: ExitStack, count: int, host: Callable[[int], str]
+    reader: Reader,
+    stack: ExitStack,
+    count: int,
+    host: Callable[[int], str],
+    *,
+    target: str = f"{MOUNT}{LIST}",
+    version: bytes = b"HTTP/1.1",
 ) -> list[Connection]:
-    """Connections that have asked for the whole list, and read nothing."""
+    """Connections that have asked for something, the whole list by default, and read nothing."""
     connections = []
     for number in range(count):
         one = stack.enter_context(Connection(reader.url, receive_buffer=4096))
-        one.send(request(f"{MOUNT}{LIST}", Host=host(number)))
+        one.send(request(target, Host=host(number)).replace(b"HTTP/1.1", version))
         connections.append(one)
     return connections
 
@@ -332,6 +338,37 @@ def test_many_hosts_cost_little_memory(setting: Setting) -> None:
         assert len(answer.json) == 250
         assert leads_to(answer.json[0], f"http://crowd-50.test{MOUNT}")
         assert not leads_to(answer.json, GITHUB)
+
+
+LONG = ".".join(["a" * 60] * 4)  # in each of a page's 4,500 URLs
+
+
+@pytest.mark.parametrize(
+    ("target", "version", "grown"),
+    [
+        (f"{LIST}?per_page=100", b"HTTP/1.1", 15_000_000),  # copies would be 80 MB
+        (f"{LIST}?per_page=100", b"HTTP/1.0", 25_000_000),
+        (f"{MOUNT}{LIST}?per_page=100", b"HTTP/1.1", 60_000_000),  # 250 MB
+        (f"{MOUNT}{LIST}?per_page=100", b"HTTP/1.0", 60_000_000),
+        (f"{MOUNT}{LIST}", b"HTTP/1.0", 60_000_000),  # 600 MB
+    ],
+)
+def test_pages_are_not_copied_for_those_who_take_nothing(
+    setting: Setting, target: str, version: bytes, grown: int
+) -> None:
+    reader = setting.fleet.healthy_reader()
+    ask(reader, f"{MOUNT}{LIST}?per_page=100", Host="first.test")
+    before = memory_of(reader)
+    with ExitStack() as stack:
+        crowd = crowd_of(
+            reader, stack, 150, lambda number: f"h{number}.{LONG}", target=target, version=version
+        )
+        ask(reader, f"{MOUNT}/orgs/Netflix", Host="last.test")
+        answer = crowd[-1].receive()
+        assert len(answer.json) == (100 if "?" in target else 250)
+        assert int(answer.headers.get("content-length", len(answer.body))) == len(answer.body)
+        assert memory_of(reader) - before < grown
+    reader.stop()
 
 
 def test_a_client_of_http_1_0_gets_the_whole_list(setting: Setting) -> None:

@@ -140,7 +140,7 @@ class TestSuccess:
         assert brotli.decompress(entry.encoded["br"]) == entry.body
         assert gzip.decompress(entry.encoded["gzip"]) == entry.body
         assert entry.array is not None
-        assert json.loads(entry.array.slice(100, 130)) == repos[100:130]
+        assert json.loads(bytes(entry.array.slice(100, 130))) == repos[100:130]
         assert entry.metadata.items == 250
         assert entry.metadata.fresh_until == clock.now + 1000
         by_stars = sorted(repos, key=lambda repo: (-repo["stargazers_count"], repo["full_name"]))

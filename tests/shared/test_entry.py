@@ -288,7 +288,7 @@ def test_only_an_expanded_list_has_an_array() -> None:
     assert make_entry().array is None
     array = make_list_entry(3).array
     assert array is not None
-    assert json.loads(array.slice(1, 2)) == [{"id": 2}]
+    assert json.loads(bytes(array.slice(1, 2))) == [{"id": 2}]
     empty = make_list_entry(0).array
     assert empty is not None
     assert len(empty) == 0

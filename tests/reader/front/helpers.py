@@ -212,4 +212,5 @@ def sent_of(serialized: SerializedResponse) -> Sent:
     head, _, joined = head_of(serialized).partition(END)
     version, status, _ = head.decode("latin-1").split("\r\n")[0].split(" ", 2)
     assert version == "HTTP/1.1"
-    return Sent(int(status), without_the_servers(fields_of(serialized)), joined + serialized.body)
+    body = joined + bytes(serialized.body)
+    return Sent(int(status), without_the_servers(fields_of(serialized)), body)

@@ -1,6 +1,7 @@
 """Bytes for requests: made at most once a second, never for another entry, bounded."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from reader.front.rendered_responses import RenderedResponses, SerializedRespons
 from reader.response.response import HttpResponse
 from reader.telemetry.counters import Counter, RequestLabels
 from shared.entry import Entry
+from shared.json_array import Cut, JsonArray
 from shared.outcomes import Served
 from tests.builders import (
     NOW,
@@ -331,35 +333,28 @@ def test_a_long_request_is_answered_and_not_remembered(reader: Reader) -> None:
     assert all(len(target) <= 2048 for target in responses._targets)
 
 
-def test_many_large_pages_are_not_all_kept(reader: Reader) -> None:
-    body_size = 100_000
-    entry = make_list_entry(1)
-    items = [b'"' + b"x" * (body_size // 100) + b'"' for _ in range(300)]
-    array = type(entry.array).join(items) if entry.array else None
-    assert array is not None
+def test_a_large_page_is_a_part_of_the_entrys_body_and_no_copy(reader: Reader) -> None:
+    array = JsonArray.join(b'"' + b"x" * 1000 + b'"' for _ in range(300))
     large = Entry(make_metadata(version=2, validated_at=NOW + 1), array.body, ends=array.ends)
     reader.bench.local.put(tracked("/orgs/Netflix/members"), large, NOW)
     responses = reader.responses()
-    most = 0
     for number in range(1000):
-        found(responses, "/orgs/Netflix/members?per_page=100", host=f"h{number}")
-        kept = [*responses._rendered.values()]
-        size = sum(len(one.serialized.body) for one in kept)
-        assert sum(len(serialized.body) for serialized, _ in responses._hot.values()) <= size
-        most = max(most, size)
-    limit = 32 * 1024 * 1024
-    assert limit / 2 < most <= limit + 2 * body_size
+        page = found(responses, "/orgs/Netflix/members?per_page=100&page=2", host=f"h{number}")
+        assert isinstance(page.body, Cut)
+        assert page.body.body is array.body
+    assert json.loads(sent_of(page).body) == ["x" * 1000] * 100
 
 
-def test_whole_bodies_are_not_counted_as_copies(reader: Reader) -> None:
+def test_whole_bodies_are_the_entrys_own(reader: Reader) -> None:
     encoded = {"gzip": gzip.compress(bytes(range(256)) * 400, compresslevel=0, mtime=0)}
     entry = replace(make_entry(LARGE * 10), encoded=encoded)
     reader.bench.local.put(on_demand("/users/large"), entry, NOW)
     responses = reader.responses()
     for number in range(500):
-        found(responses, "/users/large", host=f"h{number}")
-        found(responses, "/users/large", "Accept-Encoding: gzip", host=f"h{number}")
-    assert responses._cut_bytes == 0
+        host = f"h{number}"
+        assert found(responses, "/users/large", host=host).body is entry.body
+        packed = found(responses, "/users/large", "Accept-Encoding: gzip", host=host)
+        assert packed.body is encoded["gzip"]
     assert len(responses._rendered) == 1000
 
 

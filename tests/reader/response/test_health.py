@@ -39,7 +39,7 @@ def test_what_is_missing_is_named(missing: list[Resource]) -> None:
     assert response is not None
     assert response.status == 503
     names = [resource.name for resource in missing]
-    assert json.loads(response.body) == {"status": "unavailable", "missing": names}
+    assert json.loads(bytes(response.body)) == {"status": "unavailable", "missing": names}
     assert_uncacheable(response)
 
 

@@ -16,7 +16,7 @@ numbers = st.integers(1, 12)
 
 
 def ids(representation: Representation) -> list[int]:
-    return [item["id"] for item in json.loads(representation.body)]
+    return [item["id"] for item in json.loads(bytes(representation.body))]
 
 
 def relations(representation: Representation) -> dict[str, int]:

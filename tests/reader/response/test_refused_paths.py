@@ -44,7 +44,7 @@ def found_at(target: str, catalogue: Catalogue = CATALOGUE) -> Target | ApiError
 def body_of(error: ApiError) -> dict[str, str]:
     sent = refuse(error, base=BASE)
     assert sent.status == error.status
-    found = json.loads(sent.body)
+    found = json.loads(bytes(sent.body))
     assert isinstance(found, dict)
     return found
 

@@ -96,7 +96,7 @@ def test_whatever_error_a_target_raises_comes_through() -> None:
 def test_a_whole_error_response() -> None:
     response = refuse(ApiError(429, "Slow down.", {"Retry-After": "7"}))
     assert response.status == 429
-    assert json.loads(response.body) == {
+    assert json.loads(bytes(response.body)) == {
         "message": "Slow down.",
         "documentation_url": "https://docs.github.com/rest",
         "status": "429",
@@ -112,4 +112,4 @@ def test_a_whole_error_response() -> None:
 
 @pytest.mark.parametrize("message", ['"quoted"', "back\\slash", "\x00\n", "ä\u2028", "\ud800"])
 def test_the_body_is_json_whatever_the_message(message: str) -> None:
-    assert json.loads(refuse(BadRequest(message)).body)["message"] == message
+    assert json.loads(bytes(refuse(BadRequest(message)).body))["message"] == message

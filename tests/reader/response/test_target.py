@@ -55,7 +55,7 @@ def resource(target: str) -> Resource:
 
 
 def body(target: str, entry: Entry) -> bytes:
-    return found(target).represent(entry).body
+    return bytes(found(target).represent(entry).body)
 
 
 @st.composite
@@ -133,7 +133,7 @@ def test_a_view_is_of_the_first_organisations_repositories(
     assert selection.resource == REPOS
     expected = RankedView(metric, from_top=from_top, count=count).of(RANKED)
     assert selection.represent(RANKED) == expected
-    assert len(json.loads(expected.body)) == min(count, len("abcdefgh"))
+    assert len(json.loads(bytes(expected.body))) == min(count, len("abcdefgh"))
 
 
 @given(st.data())
@@ -162,7 +162,10 @@ def test_any_encoding_of_a_view_is_the_same_view(data: st.DataObject) -> None:
 def test_a_query_picks_a_views_organisation_and_nothing_else(query: str, org: str) -> None:
     selection = found(f"/view/top/2/stars{query}")
     assert selection.resource == CATALOGUE.of_kind(REPOSITORIES, org)
-    assert json.loads(selection.represent(RANKED).body) == [["Netflix/h", 7], ["Netflix/g", 6]]
+    assert json.loads(bytes(selection.represent(RANKED).body)) == [
+        ["Netflix/h", 7],
+        ["Netflix/g", 6],
+    ]
 
 
 @pytest.mark.parametrize("org", ["Microsoft", "", "Netflix%20", "Netflix/repos", "%00", "%FF"])

@@ -21,6 +21,11 @@ SCOPE: Message = {
 }
 
 
+async def never() -> None:
+    """A client that does not leave."""
+    await asyncio.Event().wait()
+
+
 def sent_by(app: Callable[..., Iterable[bytes]]) -> list[Message]:
     """What an application sends for a request with a body."""
     sent: list[Message] = []
@@ -28,7 +33,7 @@ def sent_by(app: Callable[..., Iterable[bytes]]) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(WsgiThreads(app, threads=1).serve(SCOPE, b"body", send))
+    asyncio.run(WsgiThreads(app, threads=1).serve(SCOPE, b"body", send, left=never))
     return sent
 
 
@@ -64,7 +69,7 @@ def test_pieces_are_made_one_by_one_as_the_client_takes_them() -> None:
         log.append(f"sent {message.get('body')!r}, {message.get('more_body', False)}")
 
     scope = dict(SCOPE)
-    asyncio.run(WsgiThreads(app, threads=1).serve(scope, b"", send))
+    asyncio.run(WsgiThreads(app, threads=1).serve(scope, b"", send, left=never))
     assert log == [
         "sent None, False",
         *("made 0 in stream", "sent b'0', True"),
@@ -73,6 +78,36 @@ def test_pieces_are_made_one_by_one_as_the_client_takes_them() -> None:
         "sent b'', False",
     ]
     assert STREAM not in scope
+
+
+def test_no_piece_is_made_for_a_client_that_has_left() -> None:
+    made: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(1000):
+            made.append(number)
+            yield b"piece"
+
+    def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        environ["asgi.scope"][STREAM] = pieces()
+        return [b""]
+
+    async def serve() -> None:
+        gone = asyncio.Event()
+
+        async def left() -> None:
+            await gone.wait()
+
+        async def send(_: Message) -> None:
+            if len(made) == 3:
+                gone.set()
+                await asyncio.sleep(0)
+
+        await WsgiThreads(app, threads=1).serve(dict(SCOPE), b"", send, left=left)
+
+    asyncio.run(serve())
+    assert 3 <= len(made) <= 4
 
 
 def test_the_application_runs_in_a_thread_and_its_response_is_closed() -> None:
