@@ -40,7 +40,7 @@ class Stage:
         server: address of the enterprise server; its API is below `/api/v3`.
         server_base: what begins the addresses in its bodies.
         environment: further variables of the scenarios.
-        known: what was played, by the client's name.
+        known: what was played, or went wrong then, by the client's name.
     """
 
     cache: str
@@ -48,20 +48,27 @@ class Stage:
     server: str
     server_base: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    known: dict[str, Played] = field(default_factory=dict, repr=False)
+    known: dict[str, Played | Exception] = field(default_factory=dict, repr=False)
 
     def play(self, client: Client) -> Played:
         """Run a client's scenario once in each case, all at the same time: they mostly wait."""
-        if client.name in self.known:
-            return self.known[client.name]
+        if client.name not in self.known:
+            try:
+                self.known[client.name] = self._played(client)
+            except Exception as error:
+                self.known[client.name] = error
+        known = self.known[client.name]
+        if isinstance(known, Exception):
+            raise known
+        return known
+
+    def _played(self, client: Client) -> Played:
         self.origin.reset_counters()
         cases = cases_of([client])
         with ThreadPoolExecutor(len(cases) + 1) as pool:
             given = pool.map(lambda case: self._run(self.cache, case), cases)
             truth = self._run(self.server, cases[0], hurried=True)
-            played = Played(dict(zip(cases, given, strict=True)), truth, self._heard())
-        self.known[client.name] = played
-        return played
+            return Played(dict(zip(cases, given, strict=True)), truth, self._heard())
 
     def _run(self, server: str, case: Case, *, hurried: bool = False) -> Lines:
         environment = {**self.environment, **({"WITHOUT_PAUSES": "1"} if hurried else {})}
