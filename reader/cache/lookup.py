@@ -23,8 +23,14 @@ from shared.resources.resource import Resource
 
 # Seconds between two reads of Redis while waiting: needed only if an announcement was lost.
 _POLL = 1.0
-# These do not say that GitHub cannot be asked.
-_OF_THE_CLIENT = frozenset({Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS})
+# With these no newer answer can come, whoever asks. With any other, too many ask: a client has only
+# to ask again, and a wrong 404 would be worse.
+_CANNOT_COME = frozenset(
+    {
+        *(Refusal.STORE_AWAY, Refusal.SUSPENDED, Refusal.FAILING, Refusal.BUDGET_SPENT),
+        Refusal.TIMED_OUT,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,8 @@ class Lookup:
     """Finds the entry for a request.
 
     A negative answer past its lifetime counts as a miss. It is served nevertheless if no newer one
-    can come: while Redis is away, refreshing is paused, or GitHub cannot be asked in time.
+    can come: while Redis is away, refreshing is paused, or GitHub cannot be asked or does not
+    answer in time; but not because too many ask.
 
     Args:
         local: the local cache.
@@ -137,7 +144,7 @@ class Lookup:
             return self._miss(resource, requester)
         except ApiError as error:
             outlived = self._local.peek(resource)
-            if outlived is None or error.refusal in _OF_THE_CLIENT:
+            if outlived is None or error.refusal not in _CANNOT_COME:
                 raise
             return Found(outlived.entry, Served.LOCAL)
 

@@ -1,8 +1,9 @@
 """A negative answer past its lifetime is asked for anew and waited for, if GitHub can be asked."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -10,7 +11,7 @@ from rq.suspension import suspend
 
 from reader.cache.lookup import Found
 from reader.cache.refresh_requests import Requester
-from reader.errors import TooMany, Unavailable
+from reader.errors import ApiError, Unavailable
 from shared.entry import Entry
 from shared.outcomes import FailureKind, Refusal, Served
 from shared.queue_order import Lane, Priority
@@ -151,24 +152,25 @@ class TestIsServedNevertheless:
         assert self.served(bench).body == OUTLIVED.body
         assert queued_names(redis) == [GHOST.name], "its refresh goes on"
 
-    def test_if_the_queue_is_full(self, redis: Redis) -> None:
-        store_entry(redis, GHOST, OUTLIVED)
-        bench = Bench(redis, queue_limits=QueueLimits(queued=0))
-        assert self.served(bench).body == OUTLIVED.body
 
-    def test_if_all_threads_wait(self, redis: Redis) -> None:
-        store_entry(redis, GHOST, OUTLIVED)
-        assert self.served(Bench(redis, max_waiting=0)).body == OUTLIVED.body
-
-
-def test_a_client_that_waits_for_too_much_is_refused(redis: Redis) -> None:
+@pytest.mark.parametrize(
+    ("refusal", "limits"),
+    [
+        (Refusal.CLIENT_WAITS, {"queue_limits": QueueLimits(waiting=0)}),
+        (Refusal.QUEUE_FULL, {"queue_limits": QueueLimits(queued=0)}),
+        (Refusal.THREADS, {"max_waiting": 0}),
+    ],
+)
+def test_if_too_many_ask_a_client_is_refused(
+    redis: Redis, refusal: Refusal, limits: Mapping[str, Any]
+) -> None:
     """It has only to ask again, and a wrong 404 would be worse."""
     store_entry(redis, GHOST, OUTLIVED)
-    bench = Bench(redis, queue_limits=QueueLimits(waiting=0))
+    bench = Bench(redis, **limits)
     bench.local.put(GHOST, OUTLIVED, NOW)
-    with pytest.raises(TooMany) as raised:
+    with pytest.raises(ApiError) as raised:
         bench.lookup.get(GHOST, REQUESTER)
-    assert raised.value.refusal is Refusal.CLIENT_WAITS
+    assert raised.value.refusal is refusal
 
 
 def test_what_is_nowhere_is_refused_as_ever(redis: Redis) -> None:
