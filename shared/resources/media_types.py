@@ -102,7 +102,7 @@ _TEXTS = {
 # `application/vnd.github.VERSION.raw+json`, with a version of old, or without; some clients name
 # the kind of object after `github`.
 _VENDOR = re.compile(
-    r"application/vnd\.github(?:-[a-z]+)?(?:\.v3|\.beta|\.version)?(?:\.([a-z-]+))?(?:\+json)?"
+    r"application/vnd\.github(?:-[a-z]+)?(?:\.v3|\.beta|\.version)?(?:\.([a-z0-9.-]+))?(?:\+json)?"
 )
 
 
