@@ -42,8 +42,9 @@ _BY_NUMBER = {
     "/users/{username}": "/user/{account_id}",
 }
 # Paths of GitHub's that its list of operations lacks, though its bodies (`git_refs_url`,
-# `statuses_url`, the `url` of a ref) or its texts ("if you omit `:ref`") name them: each with the
-# documented path whose decision it shares, and the id of its shape.
+# `statuses_url`, the `url` of a ref) or its texts ("if you omit `:ref`", "the original watcher
+# endpoints") name them: each with the documented path whose decision it shares, and the id of its
+# shape.
 _UNLISTED = {
     "/repos/{owner}/{repo}/git/refs": (
         "/repos/{owner}/{repo}/git/matching-refs/{ref}",
@@ -62,6 +63,10 @@ _UNLISTED = {
     "/repos/{owner}/{repo}/zipball": (
         "/repos/{owner}/{repo}/zipball/{ref}",
         "repos/download-zipball-archive",
+    ),
+    "/repos/{owner}/{repo}/watchers": (
+        "/repos/{owner}/{repo}/stargazers",
+        "activity/list-stargazers-for-repo",
     ),
 }
 # Ends of the paths after which GitHub ignores a slash: what would follow may be left out.

@@ -49,6 +49,14 @@ def body_of(error: ApiError) -> dict[str, str]:
     return found
 
 
+def test_a_path_of_old_is_refused_for_the_same_reason_as_its_successor() -> None:
+    """GitHub still has it, and clients ask for it (PyGithub's `get_watchers`)."""
+    old, new = (found_at(f"/repos/a/b/{end}") for end in ("watchers", "stargazers"))
+    assert isinstance(old, ApiError)
+    assert isinstance(new, ApiError)
+    assert body_of(old) == body_of(new)
+
+
 @pytest.mark.parametrize("operation", operations(), ids=lambda one: one.id)
 def test_each_operation_is_served_or_refused_in_words(operation: Operation) -> None:
     if operation.decision is Decision.OWN:  # by a route of its own
