@@ -14,8 +14,8 @@ _MAX_SEGMENTS = MAX_NAME_BYTES // 2
 
 _SEGMENT = re.compile(r"[^\x00-\x1f\x7f\\]+")
 _NO_NAMES = frozenset({"", ".", ".."})
-# Below these lie an owner and a repository; below all others at most one such name.
-_OF_REPOSITORIES = frozenset({"repos", "networks"})
+# The number of segments up to the last name of an owner or a repository, by the first one.
+_UP_TO_NAMES = {"repos": 3, "networks": 3, "orgs": 2, "users": 2}
 
 
 def segments_of(path: str) -> list[str] | None:
@@ -39,7 +39,7 @@ def segments_of(path: str) -> list[str] | None:
     # are sent.
     if len(segments) > _MAX_SEGMENTS or not _NO_NAMES.isdisjoint(split_at_slashes(segments)):
         return None
-    folded = 3 if segments[0].lower() in _OF_REPOSITORIES else 2
+    folded = _UP_TO_NAMES.get(segments[0].lower(), 1)
     return [part.lower() for part in segments[:folded]] + segments[folded:]
 
 
