@@ -176,7 +176,10 @@ def rewriting(data: bytes) -> None:
         json.loads(data.decode())
     except (ValueError, RecursionError):
         return
-    assert REWRITING.rewritten(data, ADDRESS) == model(data)
+    expected = model(data)
+    assert REWRITING.rewritten(data, ADDRESS) == expected
+    for step in (1, 7):
+        assert b"".join(REWRITING.pieces(data, ADDRESS, step=step)) == expected
 
 
 def items(data: bytes) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.json_array import JsonArray, pack_ends, unpack_ends
+from shared.json_array import Cut, JsonArray, pack_ends, unpack_ends
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -92,6 +92,18 @@ def test_golden_bytes() -> None:
 def test_the_whole_array_is_given_without_a_copy() -> None:
     array = JsonArray.join([b"1", b"2"])
     assert array.slice(-1, 9) is array.body
+
+
+def test_a_large_slice_is_a_part_of_the_body() -> None:
+    array = JsonArray.join(b"%d" % number * 3 for number in range(20_000))
+    cut = array.slice(5, 15_000)
+    assert isinstance(cut, Cut)
+    assert cut.body is array.body
+    whole = bytes(cut)
+    assert json.loads(whole) == [int(f"{number}" * 3) for number in range(5, 15_000)]
+    assert len(cut) == len(whole)
+    assert b"".join(cut) == b"".join(cut.buffers) == whole
+    assert max(map(len, cut)) < 20_000
 
 
 def test_ends_do_not_flood_the_repr() -> None:

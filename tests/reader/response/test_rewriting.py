@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reader.response import rewriting
 from reader.response.rewriting import STEP, Rewriting, origins_of
+from shared import json_array
+from shared.json_array import JsonArray
 
 GITHUB = "https://api.github.com"
 OWN = "http://127.0.0.1:8080"
@@ -131,9 +132,18 @@ def test_only_addresses_under_such_keys_change(body: bytes) -> None:
 
 @given(bodies, st.integers(1, 40))
 def test_it_is_the_same_in_steps_of_any_size(body: bytes, step: int) -> None:
+    assert b"".join(REWRITING.pieces(body, ADDRESS, step=step)) == model(body)
+
+
+@given(st.lists(bodies, max_size=6), st.integers(0, 6), st.integers(0, 6), st.integers(1, 40))
+def test_it_is_the_same_of_a_part_of_a_list(
+    items: list[bytes], start: int, count: int, step: int
+) -> None:
+    array = JsonArray.join(items)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rewriting, "STEP", step)
-        assert rewritten(body) == model(body)
+        patch.setattr(json_array, "_WORTH_SHARING", 0)
+        cut = array.slice(start, start + count)
+    assert b"".join(REWRITING.pieces(cut, ADDRESS, step=step)) == model(bytes(cut))
 
 
 @given(bodies)
