@@ -27,6 +27,12 @@ class OriginError(Exception):
         self.status = status
         self.retry_after = retry_after
 
+    @property
+    def not_served_because(self) -> str | None:
+        """Why GitHub's answer is not served on demand, in a sentence; None if there was none."""
+        too_large = self.kind is FailureKind.TOO_LARGE
+        return f"GitHub's answer is too large: {self.reason}." if too_large else None
+
 
 class CredentialError(OriginError):
     """A credential cannot be used at the moment; another one may work.
@@ -48,6 +54,11 @@ class LedElsewhereError(OriginError):
     def __init__(self, status: int) -> None:
         reason = "GitHub leads to an address that is not its own"
         super().__init__(FailureKind.UNEXPECTED, reason, status=status)
+
+    @property
+    def not_served_because(self) -> str:
+        """See `OriginError.not_served_because`."""
+        return "GitHub redirects to another host."
 
 
 class StoredPageError(OriginError):

@@ -11,7 +11,7 @@ from refresher.content.narrowing import Findings
 from refresher.content.page import Unchanged
 from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
 from refresher.context import RefreshContext
-from refresher.errors import LedElsewhereError, OriginError, StoredPageError
+from refresher.errors import OriginError, StoredPageError
 from refresher.github.private_mode import check_open
 from refresher.github.question import question_of
 from refresher.github.response import GitHubResponse
@@ -93,7 +93,7 @@ class Fetch:
             # become private, and what it held must not be served any longer.
             if error.status == 404 and access.parent is not None:
                 return Fetched(contents.not_found(), began)
-            reason = None if self.resource.tracked else _not_served_because(error)
+            reason = None if self.resource.tracked else error.not_served_because
             if reason is None:
                 raise
             read = PublicContent(contents.not_served(reason), askers != ANONYMOUS_ONLY)
@@ -241,15 +241,6 @@ class Fetch:
         self.context.privileges.note_findings(response, findings)
         operation = self.resource.operation
         self.context.reporter.note_dropped(operation.id if operation else "", findings.dropped)
-
-
-def _not_served_because(error: OriginError) -> str | None:
-    """Why GitHub's answer is not served on demand, in a sentence; None if the refresh failed."""
-    if error.kind is FailureKind.TOO_LARGE:
-        return f"GitHub's answer is too large: {error.reason}."
-    if isinstance(error, LedElsewhereError):
-        return "GitHub redirects to another host."
-    return None
 
 
 def _is_believed(page: PageRead, access: Access, askers: Askers) -> bool:

@@ -100,15 +100,21 @@ class Access:
         """The same for content that a credential received or confirmed."""
         return bool(findings.free_marks) and not self.question.include_private
 
+    @property
+    def may_be_private(self) -> bool:
+        """Whether what a credential is told, other than content, may be told to nobody else.
+
+        Below a public repository it is told to anyone. A repository itself may be private.
+        """
+        return self.parent is None and not self.question.include_private
+
     def is_told_to_some(self, response: GitHubResponse) -> bool:
         """Whether an answer that is no content may tell its credential more than it tells anyone.
 
-        Below a public repository it does not. A repository itself may be private; of one that is,
-        anyone is told the usual 404 only.
+        Of a private repository, anyone is told the usual 404 only.
         """
-        is_for_anyone = response.is_anonymous or self.question.include_private
         is_usual = response.status == 404 and message_in(response.body) == NOT_FOUND
-        return self.parent is None and not (is_for_anyone or is_usual)
+        return self.may_be_private and not (response.is_anonymous or is_usual)
 
     def was_public(self, asked_at: float) -> bool:
         """Whether the repository was public when a credential was used below it.

@@ -9,6 +9,7 @@ from refresher.content import pagination
 from refresher.content.content import Content
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
+from refresher.errors import OriginError
 from refresher.github import response_outcomes as means
 from refresher.github.response import GitHubResponse
 from refresher.github.response_decision import decision_on, error_of, next_look
@@ -68,7 +69,13 @@ class ResponseReader:
         access = self.access
         url = access.origin.url_of(access.question.target)
         page = next((page for page in known.pages if page.url == url), None)
-        response, outcome = self._response(url, page, askers.among)
+        try:
+            response, outcome = self._response(url, page, askers.among)
+        except OriginError as error:
+            is_answer = error.not_served_because is not None
+            if not is_answer or not access.may_be_private or askers == ANONYMOUS_ONLY:
+                raise
+            return self._read_anonymously()
         is_no_content = isinstance(outcome, means.Negative | means.NotReady | means.Archive)
         if access.is_elsewhere(response) or (is_no_content and access.is_told_to_some(response)):
             return self._read_anonymously()

@@ -294,6 +294,8 @@ def test_a_private_repository_looks_like_one_that_is_not_there(
         {"kind": "accepted"},
         {"kind": "status", "status": 404, "message": "This repository is empty"},
         {"kind": "status", "status": 403, "message": "Repository access blocked"},
+        {"kind": "redirect", "status": 302, "url": "https://elsewhere.invalid/"},
+        {"kind": "huge", "size": 2_000_000},
     ],
 )
 def test_what_only_a_credential_is_told_of_a_private_repository_is_not_stored(
@@ -302,9 +304,10 @@ def test_what_only_a_credential_is_told_of_a_private_repository_is_not_stored(
     name = next(repo["name"] for repo in world.repos(private=True) if repo["private"])
     resource = CATALOGUE.find(f"/repos/netflix/{name}")
     assert resource is not None
+    settings = {"github_api_token": OWNER, "origin_max_bytes": 1_000_000}
     world.fault(**answer, credentials=[OWNER])
     try:
-        (told,) = stored_with(world, redis, [resource], {"github_api_token": OWNER}).values()
+        (told,) = stored_with(world, redis, [resource], settings).values()
     finally:
         world.clear_faults()
     assert isinstance(told, Stored)
