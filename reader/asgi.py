@@ -120,7 +120,8 @@ class Application:
             if message["type"] == "http.response.start":
                 date = http_date(self.process.clock()).encode()
                 own = [(b"server", CACHE_NAME.encode()), (b"date", date)]
-                message["headers"] = [*message["headers"], *own]
+                given = [field for field in message["headers"] if field[0].lower() != b"date"]
+                message["headers"] = [*given, *own]  # Flask dates its files
             await send(message)
 
         return send_signed

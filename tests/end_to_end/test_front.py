@@ -138,6 +138,11 @@ class TestOneConnection:
             answer = connection.receive()
             assert (answer.status, answer.body) == (expected.status, expected.body)
 
+    @pytest.mark.parametrize("path", ["/status/assets/status.css", "/operations", HIT, "/user"])
+    def test_says_each_field_once(self, front: Reader, path: str) -> None:
+        with Connection(front.url) as connection:  # it takes no field twice
+            assert "date" in connection.ask(path).headers
+
     @pytest.mark.parametrize("target", [HIT, REPOS, f"{REPOS}?page=2", "/user", "/healthcheck"])
     def test_says_to_head_what_it_says_to_get_without_the_body(
         self, front: Reader, target: str
