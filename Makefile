@@ -119,4 +119,4 @@ format: $(READY) ## fix style and format
 
 clean: ## remove the virtual environment, the caches and the embedded Redis's data
 	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-	  tests/clients/octokit/node_modules tests/browser/axe/node_modules
+	  tests/clients/octokit/node_modules tests/clients/go_github/build tests/browser/axe/node_modules

@@ -43,7 +43,7 @@ def run(command: list[str | Path], environment: Mapping[str, str] | None = None)
     ended = subprocess.run(
         command,
         cwd=CHECKOUT,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **(environment or {})},
+        env={"PATH": os.environ["PATH"], "HOME": str(Path.home()), **(environment or {})},
         capture_output=True,
         text=True,
         timeout=110,
