@@ -104,6 +104,8 @@ class Catalogue:
         asked = canonical_query(query)
         if operation is None or not operation.admits(asked):
             return None
+        if not segments:  # the root has no parameters
+            asked = ""
         canonical = path_from(segments)
         if not asked:
             tracked = self._by_folded_path.get(canonical.lower())
@@ -112,7 +114,7 @@ class Catalogue:
         if not self._owners.admit(operation, segments, asked):
             return None
         resource = self._resource(canonical, asked)
-        return resource if segments and len(resource.name) <= MAX_NAME_BYTES else None
+        return resource if len(resource.name) <= MAX_NAME_BYTES else None
 
     def unserved(self, path: str, query: str = "") -> Unserved:
         """Why `find` has found nothing for the same arguments."""

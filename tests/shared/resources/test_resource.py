@@ -188,7 +188,15 @@ def test_a_tracked_path_with_a_query_is_a_resource_of_its_own() -> None:
 def test_what_the_allow_list_refuses_names_nothing() -> None:
     assert CATALOGUE.find("/user") is None
     assert CATALOGUE.find("/ORGS/Netflix/%48ooks") is None
-    assert CATALOGUE.find("/", "page=2") is None
+    assert CATALOGUE.find("/", "token=x") is None
+
+
+def test_the_root_is_the_same_with_any_query() -> None:
+    """GitHub ignores parameters that it does not know."""
+    root = CATALOGUE.find("/")
+    assert root is not None
+    assert CATALOGUE.find("/", "page=2") is root
+    assert CATALOGUE.find("", "page=2") is None
 
 
 def test_a_secret_in_the_query_names_nothing() -> None:
