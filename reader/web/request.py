@@ -122,7 +122,7 @@ def _body(ready: HttpResponse) -> bytes | Iterable[bytes]:
     if scope is None:
         return pieces
     if request.method != "HEAD":
-        scope[STREAM] = iter(pieces)
+        scope[STREAM] = pieces
     return b""
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from a2wsgi.wsgi import build_environ
 
 from reader.web.asgi_types import STREAM, Message, Send
+from shared.json_array import Cut
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -60,8 +61,11 @@ class WsgiThreads:
         )
         await send(start)
         pieces = scope.pop(STREAM, None)
-        if pieces is not None:
-            await self._stream(pieces, send, loop.create_task(left()))
+        if isinstance(pieces, Cut):  # nothing is to be made
+            for piece in pieces:
+                await send(_part(piece))
+        elif pieces is not None:
+            await self._stream(iter(pieces), send, loop.create_task(left()))
         await send({"type": "http.response.body", "body": content})
 
     async def _stream(
@@ -72,7 +76,7 @@ class WsgiThreads:
             while not left.done() and (
                 piece := await loop.run_in_executor(self._streams, next, pieces, b"")
             ):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send(_part(piece))
         finally:
             left.cancel()
 
@@ -101,3 +105,7 @@ class WsgiThreads:
         else:
             body = b"".join(parts)
         return started[0], body
+
+
+def _part(piece: bytes) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": True}

@@ -9,6 +9,7 @@ import pytest
 
 from reader.web.asgi_types import STREAM, Message
 from reader.web.wsgi_threads import WsgiThreads
+from shared.json_array import Cut
 
 SCOPE: Message = {
     "type": "http",
@@ -78,6 +79,31 @@ def test_pieces_are_made_one_by_one_as_the_client_takes_them() -> None:
         "sent b'', False",
     ]
     assert STREAM not in scope
+
+
+def test_a_part_of_a_list_is_sent_in_pieces_without_a_thread() -> None:
+    body = bytes(range(256)) * 1000
+
+    def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        environ["asgi.scope"][STREAM] = Cut(body, 7, 200_000)
+        return [b""]
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        sent.append(message)
+
+    threads = WsgiThreads(app, threads=1)
+    asyncio.run(threads.serve(dict(SCOPE), b"", send, left=never))
+    parts = [message.get("body", b"") for message in sent]
+    assert b"".join(parts) == b"[" + body[7:200_000] + b"]"
+    assert max(map(len, parts)) < 20_000
+    assert [message.get("more_body", False) for message in sent[1:]] == [True] * (len(sent) - 2) + [
+        False
+    ]
+    assert not threads._streams._threads
 
 
 def test_no_piece_is_made_for_a_client_that_has_left() -> None:
