@@ -8,8 +8,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from shared.queueing import QueueLimits, RefreshQueue
 from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
-from tests.http_client import Connection, Response, request
+from tests.http_client import Connection, Response
 from tests.waiting import eventually
 
 GITHUB = "https://api.github.com"
@@ -298,87 +297,6 @@ def test_what_is_ours_is_there_too(setting: Setting, server: str, path: str) -> 
     assert (mounted.status, mounted.headers["content-type"]) == (200, plain.headers["content-type"])
     for elsewhere in (f"{MOUNT}{MOUNT}{path}", f"/api/v33{path}", f"/%61pi/v3{path}"):
         assert ask(reader, elsewhere).status == 404
-
-
-def memory_of(reader: Reader) -> int:
-    """Bytes of all processes of a reader."""
-    return sum(process.memory_info().rss for process in reader.processes())
-
-
-def crowd_of(
-    reader: Reader,
-    stack: ExitStack,
-    count: int,
-    host: Callable[[int], str],
-    *,
-    target: str = f"{MOUNT}{LIST}",
-    version: bytes = b"HTTP/1.1",
-) -> list[Connection]:
-    """Connections that have asked for something, the whole list by default, and read nothing."""
-    connections = []
-    for number in range(count):
-        one = stack.enter_context(Connection(reader.url, receive_buffer=4096))
-        one.send(request(target, Host=host(number)).replace(b"HTTP/1.1", version))
-        connections.append(one)
-    return connections
-
-
-def test_many_hosts_cost_little_memory(setting: Setting) -> None:
-    """A client that reads nothing costs no copy of the list, whatever it calls us."""
-    reader = setting.front
-    ask(reader, f"{MOUNT}{LIST}")
-    before = memory_of(reader)
-    with ExitStack() as stack:
-        crowd = crowd_of(reader, stack, 100, lambda number: f"crowd-{number}.test")
-        last = ask(reader, f"{MOUNT}/orgs/Netflix", Host="crowd-last.test")
-        assert last.json["url"] == f"http://crowd-last.test{MOUNT}/orgs/Netflix"
-        grown = memory_of(reader) - before
-        assert grown < 60_000_000, f"{grown:,}"  # 100 copies are 135 MB
-        answer = crowd[50].receive()
-        assert len(answer.json) == 250
-        assert leads_to(answer.json[0], f"http://crowd-50.test{MOUNT}")
-        assert not leads_to(answer.json, GITHUB)
-
-
-LONG = ".".join(["a" * 60] * 4)  # in each of a page's 4,500 URLs
-
-
-@pytest.mark.parametrize(
-    ("target", "version", "grown"),
-    [
-        (f"{LIST}?per_page=100", b"HTTP/1.1", 15_000_000),  # copies would be 80 MB
-        (f"{LIST}?per_page=100", b"HTTP/1.0", 25_000_000),
-        (f"{MOUNT}{LIST}?per_page=100", b"HTTP/1.1", 60_000_000),  # 250 MB
-        (f"{MOUNT}{LIST}?per_page=100", b"HTTP/1.0", 60_000_000),
-        (f"{MOUNT}{LIST}", b"HTTP/1.0", 60_000_000),  # 600 MB
-    ],
-)
-def test_pages_are_not_copied_for_those_who_take_nothing(
-    setting: Setting, target: str, version: bytes, grown: int
-) -> None:
-    reader = setting.fleet.healthy_reader()
-    ask(reader, f"{MOUNT}{LIST}?per_page=100", Host="first.test")
-    before = memory_of(reader)
-    with ExitStack() as stack:
-        crowd = crowd_of(
-            reader, stack, 150, lambda number: f"h{number}.{LONG}", target=target, version=version
-        )
-        ask(reader, f"{MOUNT}/orgs/Netflix", Host="last.test")
-        answer = crowd[-1].receive()
-        assert len(answer.json) == (100 if "?" in target else 250)
-        assert int(answer.headers.get("content-length", len(answer.body))) == len(answer.body)
-        assert memory_of(reader) - before < grown
-    reader.stop()
-
-
-def test_a_client_of_http_1_0_gets_the_whole_list(setting: Setting) -> None:
-    for number in range(6):
-        with Connection(setting.front.url) as connection:
-            head = request(f"{MOUNT}{LIST}", Host=f"old-{number}.test", Connection="keep-alive")
-            connection.send(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
-            answer = connection.receive()
-            assert len(answer.json) == 250
-            assert "transfer-encoding" not in answer.headers
 
 
 @pytest.mark.parametrize("server", ["front", "public"])
