@@ -79,10 +79,15 @@ local function refused_until(key)
   return last
 end
 
+local function count_of(text)
+  local count = tonumber(text or '')
+  return count and math.abs(count) < 1e9 and count or nil  -- else it is absent or damaged
+end
+
 local function budget_of(key, assumed)
   local known = redis.call('HMGET', key, 'limit', 'remaining', 'reset', 'at')
-  local limit = tonumber(known[1] or assumed)
-  local left, reset = tonumber(known[2] or '') or limit, tonumber(known[3] or '') or 0
+  local limit = count_of(known[1]) or tonumber(assumed)
+  local left, reset = count_of(known[2]) or limit, tonumber(known[3] or '') or 0
   if reset > now + window then
     reset = now + window
     redis.call('HSET', key, 'reset', reset)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 
+from refresher.github.rate_limit_headers import class_of
 from shared.clock import Clock
 from shared.redis import keys
 from shared.resources.operations import operation_of
@@ -59,7 +60,10 @@ class RateLimitClasses:
         if self._known_until is None or now >= self._known_until:
             self._known_until = now + _KNOWN_FOR
             known = cast(dict[bytes, bytes], self._redis.hgetall(keys.CLASSES))
-            self._known = {at.decode(): name.decode() for at, name in known.items()}
+            classes = {shape: class_of(name.decode("latin-1")) for shape, name in known.items()}
+            self._known = {
+                shape.decode("latin-1"): name for shape, name in classes.items() if name is not None
+            }
         return self._known.get(shape, CORE)
 
     def remember(self, shape: str, resource_class: str) -> None:

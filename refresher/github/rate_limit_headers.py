@@ -54,7 +54,11 @@ def remaining(headers: Mapping[str, str]) -> int | None:
 
 def class_in(headers: Mapping[str, str]) -> str | None:
     """The limit's class that a response names, such as `core`; None if it names none."""
-    name = headers.get("X-RateLimit-Resource", "")
+    return class_of(headers.get("X-RateLimit-Resource", ""))
+
+
+def class_of(name: str) -> str | None:
+    """The class of that name; None if it cannot be one."""
     return name if _CLASS.fullmatch(name) else None
 
 

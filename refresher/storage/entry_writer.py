@@ -67,7 +67,11 @@ _HANDLED = """
 if ARGV[4] ~= '' and redis.call('GET', KEYS[3]) == ARGV[4] then redis.call('DEL', KEYS[3]) end
 """
 _ANNOUNCE = """
-local number = redis.call('INCR', KEYS[2])
+local number = redis.pcall('INCR', KEYS[2])
+if type(number) ~= 'number' then  -- it was damaged; readers see that it went back
+  number = 1
+  redis.call('SET', KEYS[2], number)
+end
 redis.call('PUBLISH', ARGV[2], cjson.encode({name = ARGV[3], number = number}))
 return 1
 """

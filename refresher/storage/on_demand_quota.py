@@ -24,9 +24,19 @@ _OVERHEAD = 1024  # bytes of Redis's keys and data structures for one resource
 _NOTE = Script("""
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function count_of(text)
+  return text and #text < 16 and string.match(text, '^%d+$') and tonumber(text) or nil
+end
+if not count_of(redis.call('HGET', KEYS[2], 'total') or '0') then  -- it was damaged
+  local sizes, total = redis.call('HGETALL', KEYS[2]), 0
+  for at = 1, #sizes, 2 do
+    if sizes[at] ~= 'total' then total = total + (count_of(sizes[at + 1]) or 0) end
+  end
+  redis.call('HSET', KEYS[2], 'total', string.format('%.0f', total))
+end
 local function drop(id)
-  local size = redis.call('HGET', KEYS[2], id)
-  if size then redis.call('HINCRBY', KEYS[2], 'total', '-' .. size) end
+  local size = count_of(redis.call('HGET', KEYS[2], id))
+  if size then redis.call('HINCRBY', KEYS[2], 'total', string.format('%.0f', -size)) end
   redis.call('HDEL', KEYS[2], id)
   redis.call('ZREM', KEYS[1], id)
 end

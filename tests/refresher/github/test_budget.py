@@ -264,6 +264,26 @@ class TestRefusedForAnOwner:
         assert len(budgets.read(redis, now=clock.now)) == 1
 
 
+@pytest.mark.parametrize("field", ["limit", "remaining"])
+@pytest.mark.parametrize("damage", ["", "x", "nan", "inf", "1e300", "[]"])
+def test_a_damaged_budget_counts_as_an_unknown_one(
+    make_budget: MakeBudget, redis: Redis, field: str, damage: str
+) -> None:
+    budget = make_budget()
+    budget.settle(budget.reserve(), 200, said(4999))
+    redis.hset(keys.budget(Token(TOKEN).id, CORE), field, damage)
+    assert budget.reserve().credential == Token(TOKEN)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff", b"a b", b"x" * 1000])
+def test_a_damaged_class_of_a_limit_counts_as_an_unknown_one(
+    make_budget: MakeBudget, redis: Redis, damage: bytes
+) -> None:
+    redis.hset(keys.CLASSES, "/orgs/{org}", damage)
+    redis.hset(keys.CLASSES, damage, "search")
+    assert make_budget().reserve("/orgs/netflix").resource_class == CORE
+
+
 def test_a_secondary_limit_stops_everybody_for_as_long_as_it_says(
     make_budget: MakeBudget, clock: Passing
 ) -> None:

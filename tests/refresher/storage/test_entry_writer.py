@@ -158,6 +158,15 @@ class TestTokens:
         token = stored(writer, ORG, PLAIN)
         assert abs(token / 1e6 - redis.time()[0]) < 60
 
+    @pytest.mark.parametrize("damage", [b"", b"x", b"nan", b"1e3", b"9" * 300, b"\xff"])
+    def test_write_although_the_counter_of_changes_is_damaged(
+        self, redis: Redis, writer: EntryWriter, damage: bytes
+    ) -> None:
+        redis.set(keys.CHANGES, damage)
+        stored(writer, ORG, PLAIN)
+        stored(writer, ORG, PLAIN)
+        assert redis.get(keys.CHANGES) == b"2"
+
     def test_bring_redis_s_time_with_them(self, redis: Redis) -> None:
         wrong = Clock(lambda: 0.0, time.monotonic, time.sleep)
         clock = FleetClock(wrong)

@@ -100,3 +100,20 @@ def test_what_is_written_again_is_counted_once_and_what_expired_not_at_all(redis
     OnDemandQuota(redis, max_bytes=100_000, keep_ms=KEEP).take(resource(2), 500)
     assert int(redis.hget(keys.KEPT_SIZES, "total") or 0) == 500 + 1024
     assert redis.zcard(keys.KEPT) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"-5", b"1e3", b"9" * 300, b"\xff"])
+@pytest.mark.parametrize("field", ["total", resource(1).id])
+def test_a_damaged_size_is_counted_as_nothing(
+    redis: Redis, writer: EntryWriter, field: str, damage: bytes
+) -> None:
+    for number in range(4):
+        write(writer, resource(number))
+    redis.hset(keys.KEPT_SIZES, field, damage)
+    for number in range(1, 20):
+        write(writer, resource(number))
+    sizes = {name: int(size) for name, size in redis.hgetall(keys.KEPT_SIZES).items()}
+    total = sizes.pop(b"total")
+    assert 0 < total <= 200_000
+    if field == "total":
+        assert total == sum(sizes.values())
