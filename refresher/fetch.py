@@ -228,7 +228,7 @@ class Fetch:
         self._note(page)
         if page.number == 1 and self.context.conditions.must_wait(self.resource, page.pages):
             return True
-        if page.is_one_of_several:
+        if page.is_one_of_several and not page.is_kept:
             self.context.reporter.progress(self.resource, page.number, page.pages)
         return False
 

@@ -17,6 +17,7 @@ from refresher.context import RefreshContext
 from refresher.errors import NoQuorumError, NotNowError, OriginError, StoppedError, StoredPageError
 from refresher.fetch import Fetch, Fetched
 from refresher.lock.refresh_lock import HeldLock
+from refresher.page_look import pages_to_keep
 from refresher.reporting.reporter import Ended
 from refresher.second_look import SecondLook
 from refresher.storage.change_detection import changed_at, is_new, is_rebuilt, is_worse
@@ -109,7 +110,10 @@ def _refresh_locked(
     if not large_lists.try_enter(resource):
         return Ended(RefreshOutcome.HELD_BACK, state)
     try:
-        return _Attempt(resource, context, held, token, state, is_forced=force).run()
+        attempt = _Attempt(
+            resource, context, held, token, state, is_forced=force, fresh_after=fresh_after or 0.0
+        )
+        return attempt.run()
     finally:
         large_lists.leave(resource)
 
@@ -124,6 +128,7 @@ class _Attempt:
     token: int
     state: EntryState
     is_forced: bool
+    fresh_after: float
 
     def run(self) -> Ended:
         try:
@@ -206,7 +211,10 @@ class _Attempt:
         is_whole = self.is_forced or self.state.is_to_be_read_anew
         if is_whole or not self.resource.kind.is_expanded:
             return NOTHING_READ
-        return self.context.storage.readings.load(self.resource, known, now=now)
+        unfinished = self.context.storage.readings.load(self.resource, known, now=now)
+        if unfinished.recent or unfinished.older:
+            return unfinished
+        return pages_to_keep(self.state, known, fresh_until=max(now, self.fresh_after))
 
     def _store(
         self, content: Content | Unchanged, known: KnownPages, began: Began
@@ -220,7 +228,8 @@ class _Attempt:
                 token=self.token,
                 now=began.asked_at,
                 invalidated_by=began.invalidated_by,
-                changed_at=changed_at(self.state, content, began.asked_at),
+                # Later than when a client was sent the content before.
+                changed_at=changed_at(self.state, content, self.context.clock.now()),
             )
             return RefreshOutcome.UPDATED if stored else RefreshOutcome.FENCED
         confirmed = writer.confirm(

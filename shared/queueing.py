@@ -29,11 +29,11 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import now as utc_now
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from shared.invalidation import ANEW, MOST_ITEMS
 from shared.queue_order import Priority, lane_of
 from shared.queue_scripts import ASK
 from shared.redis import keys
 from shared.redis.scripts import Batch, Script
-from shared.redis.store import ANEW
 from shared.resources.resource import Resource
 from shared.settings import Settings
 
@@ -62,12 +62,26 @@ _KEEP_FAILED_JOB = timedelta(minutes=10)
 JOB_PREFIX = Job.key_for("").removesuffix(":") + ":"
 
 _ASK = Script(ASK)
-# Sets the mark of an invalidation; the prefix of the one before stays.
-# KEYS: invalidated. ARGV: id, seconds to remember it, prefix, "1" to begin with the prefix.
+# Sets the mark of an invalidation (`shared.invalidation`); the prefix of the one before stays, and
+# its items are joined with the new one.
+# KEYS: invalidated. ARGV: id, seconds to remember it, prefix, "1" to begin with the prefix, the
+#       item that changed (empty if others may have changed too), most items.
 _MARK = Script("""
-local before = redis.call('GET', KEYS[1]) or ''
-local prefix = (ARGV[4] == '1' or string.find(before, ARGV[3], 1, true) == 1) and ARGV[3] or ''
-redis.call('SET', KEYS[1], prefix .. ARGV[1], 'EX', ARGV[2])
+local before = redis.call('GET', KEYS[1])
+local is_anew = ARGV[4] == '1' or string.find(before or '', ARGV[3], 1, true) == 1
+local item, named = ARGV[5], ''
+if item ~= '' and not is_anew then
+  named = before and string.match(before, ' (.+)$') or ''
+  if named == '' and before then item = ''
+  elseif named == '' then named = item
+  elseif not string.find(',' .. named .. ',', ',' .. item .. ',', 1, true) then
+    named = named .. ',' .. item
+  end
+  local _, commas = string.gsub(named, ',', '')
+  if item == '' or commas >= tonumber(ARGV[6]) then named = '' end
+end
+local mark = (is_anew and ARGV[3] or '') .. ARGV[1] .. (named == '' and '' or ' ' .. named)
+redis.call('SET', KEYS[1], mark, 'EX', ARGV[2])
 return 1
 """)
 _HELD = b"held"
@@ -213,7 +227,7 @@ class RefreshQueue:
             return Asked.UNDER_WAY
         return self._put_before_changes(JOB, resource, {"force": True}, request_id)
 
-    def mark(self, resource: Resource, *, anew: bool = False) -> None:
+    def mark(self, resource: Resource, *, anew: bool = False, item: int | None = None) -> None:
         """Invalidate a resource: it is stale until a refresh that begins from now on is done.
 
         The mark is new each time: a refresh that began before must not remove it.
@@ -221,11 +235,19 @@ class RefreshQueue:
         Args:
             resource: to invalidate.
             anew: that refresh sends no conditional requests; a later mark does not change that.
+            item: of a list, GitHub's id of the only item that has changed; None if others may have.
         """
         _MARK(
             self._redis,
             [keys.invalidated_by(resource)],
-            [uuid4().hex, int(_REMEMBER_INVALIDATION.total_seconds()), ANEW, int(anew)],
+            [
+                uuid4().hex,
+                int(_REMEMBER_INVALIDATION.total_seconds()),
+                ANEW,
+                int(anew),
+                "" if item is None else item,
+                MOST_ITEMS,
+            ],
         )
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:

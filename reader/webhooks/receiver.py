@@ -15,7 +15,7 @@ from typing import Any
 from redis import Redis
 
 from reader.errors import BadRequest, Unauthorized
-from reader.webhooks.affected_resources import affected
+from reader.webhooks.affected_resources import Affected, affected
 from shared.queue_order import Priority
 from shared.queueing import RefreshQueue, RefreshRequest
 from shared.redis import keys
@@ -136,15 +136,16 @@ class Webhooks:
         signature.feed(body)
         signature.check()
         payload = _payload(body)
-        resources = [one.resource for one in affected(delivery.event, payload, self._catalogue)]
+        found = affected(delivery.event, payload, self._catalogue)
         if not self._redis.set(keys.delivery(delivery.id), 1, nx=True, ex=_REMEMBER_DELIVERY):
             return []
-        for resource in resources:
-            self._invalidate(resource)
-        return resources
+        for one in found:
+            self._invalidate(one)
+        return [one.resource for one in found]
 
-    def _invalidate(self, resource: Resource) -> None:
-        self._queue.mark(resource)
+    def _invalidate(self, one: Affected) -> None:
+        resource = one.resource
+        self._queue.mark(resource, item=one.item)
         self._queue.ask(RefreshRequest(resource, Priority.INVALIDATED))
         number = self._redis.incr(keys.CHANGES)
         self._redis.publish(keys.ANNOUNCE, Announcement(resource.name, number).to_json())

@@ -13,6 +13,7 @@ from shared.clock import FleetClock, seconds_of
 from shared.entry import METADATA_FIELDS, Entry, Metadata, entry_from, metadata_from
 from shared.errors import UnreadableError
 from shared.failure import Failure
+from shared.invalidation import is_anew
 from shared.redis import keys
 from shared.redis.scripts import Batch
 from shared.resources.resource import Resource
@@ -22,9 +23,6 @@ from shared.stored_numbers import count_of
 from shared.suspicion import Suspicion
 from shared.time_bounds import is_past, time_of
 
-# Begins the id of an invalidation that only a refresh without conditional requests handles.
-ANEW = "anew-"
-
 
 @dataclass(frozen=True)
 class EntryState:
@@ -33,8 +31,8 @@ class EntryState:
     Args:
         metadata: of its entry; None if it has no entry.
         failure: of its last refresh; None if that succeeded, or if there was none.
-        invalidated_by: id of the latest invalidation (webhook or operator) that no refresh has
-            handled; None if every invalidation is handled.
+        invalidated_by: mark of the invalidations (webhook or operator) that no refresh has handled,
+            see `shared.invalidation`; None if every invalidation is handled.
         forgotten: versions up to this one must not be served any more; 0 if there are none.
         is_complete: the entry holds all that this process derives for its kind.
         suspicion: what a look at the list showed that is not believed yet; None if nothing did.
@@ -61,7 +59,7 @@ class EntryState:
     @property
     def is_to_be_read_anew(self) -> bool:
         """Whether an operator asked for content that GitHub sends without conditions."""
-        return (self.invalidated_by or "").startswith(ANEW)
+        return is_anew(self.invalidated_by)
 
     def is_current(self, now: float) -> bool:
         """Whether there is an entry that is fresh, undisputed, and not to be completed now.

@@ -17,8 +17,8 @@ REPOS = "/orgs/Netflix/repos"
 SECRET = "s3cret"
 
 
-def _deliver(reader: Reader, session: requests.Session) -> int:
-    body, headers = star(SECRET)
+def _deliver(reader: Reader, session: requests.Session, *, repo: int | None = None) -> int:
+    body, headers = star(SECRET, repo=repo)
     url = f"{reader.url}/webhooks/github"
     return session.post(url, data=body, headers=headers, timeout=30).status_code
 
@@ -41,13 +41,15 @@ def test_a_change_that_github_tells_of_is_seen_at_once_and_a_storm_is_a_handful(
         time.sleep(1.1)  # let the warming be over
         seen_after = []
         for _ in range(3):  # others may be at work on this machine
-            github.mutate("star", repo=7, by=1000)
+            touched = github.mutate("star", repo=7, by=1000)
             truth = github.repos()
+            github.reset_counters()
             began = time.monotonic()
-            assert _deliver(first, session) == 202
+            assert _deliver(first, session, repo=touched["id"]) == 202
             eventually(partial(_shows, first, truth), within=10, every=0.02)
             seen_after.append(time.monotonic() - began)
             eventually(partial(_shows, other, truth), within=2, every=0.02)
+            assert github.counters()["total"] == 1  # of three pages, the one that holds it
             time.sleep(1.1)  # one refresh a second is asked for at the most
         assert min(seen_after) < 1
 

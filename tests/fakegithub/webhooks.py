@@ -6,14 +6,18 @@ import json
 from uuid import uuid4
 
 
-def star(secret: str, *, org: str = "Netflix") -> tuple[bytes, dict[str, str]]:
+def star(
+    secret: str, *, org: str = "Netflix", repo: int | None = None
+) -> tuple[bytes, dict[str, str]]:
     """Body and header fields of a delivery about a star; each has an id of its own.
 
     Args:
         secret: signs the delivery.
         org: owner of the repository.
+        repo: its id; None leaves it out.
     """
-    body = json.dumps({"repository": {"owner": {"login": org}}}).encode()
+    repository = {"owner": {"login": org}} | ({} if repo is None else {"id": repo})
+    body = json.dumps({"repository": repository}).encode()
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     return body, {
         "Content-Type": "application/json",
