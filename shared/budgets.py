@@ -147,7 +147,8 @@ def read_left(redis: Redis, *, now: float) -> list[CredentialBudget]:
 def _known(redis: Redis) -> list[list[str]]:
     """Credential and class of each budget, sorted."""
     names = cast(list[bytes], redis.zrange(keys.BUDGETS, 0, -1))
-    return sorted(name.decode().split(" ", 1) for name in names)
+    pairs = (name.decode(errors="replace").split(" ", 1) for name in names)
+    return sorted(pair for pair in pairs if len(pair) == 2)  # any other is damaged
 
 
 def _budget(
@@ -172,13 +173,21 @@ def _budget(
         resets_at=resets_at,
         aside_until=bounds.end(aside, "until"),
         aside_reason=aside.get(b"reason", b"").decode(errors="replace"),
-        scopes=credential[b"scopes"].decode() if b"scopes" in credential else None,
-        expires=credential[b"expires"].decode() if credential.get(b"expires") else None,
+        scopes=credential[b"scopes"].decode(errors="replace") if b"scopes" in credential else None,
+        expires=credential[b"expires"].decode(errors="replace")
+        if credential.get(b"expires")
+        else None,
         history=points(history, now=now),
         privileges=sorted(
-            name.decode() for name, at in privileges.items() if number_of(at) > now - REMEMBER_S
+            name.decode(errors="replace")
+            for name, at in privileges.items()
+            if number_of(at) > now - REMEMBER_S
         ),
     )
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -226,7 +235,7 @@ def points(history: Mapping[bytes, bytes], *, now: float) -> list[Point]:
     """The points of the ring's present turn, oldest first."""
     oldest, found = slot_at(now) - SLOTS, []
     for value in history.values():
-        slot, _, remaining = value.decode().partition(" ")
+        slot, _, remaining = value.decode(errors="replace").partition(" ")
         if count_of(slot) > oldest:
             found.append(Point(count_of(slot) * float(SLOT_SECONDS), count_of(remaining)))
     return sorted(found, key=lambda point: point.at)

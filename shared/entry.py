@@ -37,6 +37,7 @@ from shared.time_bounds import is_past, showable
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
 _VIEW, _ENDS = "view:", ":ends"
 _CONTENT = frozenset({200, 204})
+_GREATEST_TOKEN = 2**63  # versions are fencing tokens; Redis counts no further
 # What reading damaged metadata raises.
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -195,7 +196,9 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
         return None
     try:
         known = json.loads(meta)
-        if known.pop("schema") != SCHEMA or not _is_well_typed(known):
+        confirmed = int(confirmed_by or 0)
+        is_readable = known.pop("schema") == SCHEMA and _is_well_typed(known)
+        if not is_readable or max(abs(known["version"]), abs(confirmed)) > _GREATEST_TOKEN:
             raise UnreadableError
         known["links"] = tuple((relation, query) for relation, query in known["links"])
         known["form"] = StoredForm(**known["form"])
@@ -203,17 +206,10 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
         return Metadata(
             validated_at=_time(validated_at),
             fresh_until=_time(fresh_until),
-            confirmed_by=int(confirmed_by or 0),
+            confirmed_by=confirmed,
             **known,
         )
-    except (
-        OverflowError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except _DAMAGE as error:
         raise UnreadableError from error
 
 

@@ -12,6 +12,7 @@ from shared.errors import UnreadableError
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
 from shared.resources.resource import Resource
+from shared.stored_numbers import count_of
 
 TRACKED, ON_DEMAND = "tracked", "on-demand"
 KINDS = (TRACKED, ON_DEMAND)
@@ -151,7 +152,7 @@ def ask_for_record(pipeline: Pipeline, resource: Resource) -> None:
 def record_from(values: Sequence[bytes | None]) -> Record:
     """The record in the reply to `ask_for_record`."""
     last, *counts = values
-    refreshes, requests, not_modified = (int(count or 0) for count in counts)
+    refreshes, requests, not_modified = map(count_of, counts)
     return Record(_report(last), refreshes, requests, not_modified)
 
 

@@ -351,7 +351,7 @@ def _seen_lately(unknown: Mapping[bytes, bytes], now: float) -> Sequence[str]:
 
 
 def _origin(fields: Mapping[bytes, bytes]) -> OriginView:
-    known = {name.decode(): number_of(value) for name, value in fields.items()}
+    known = {name.decode(errors="replace"): number_of(value) for name, value in fields.items()}
     status = known.get("status")
     return OriginView(
         known.get("answered_at"), None if not status else int(status), known.get("clock_offset")

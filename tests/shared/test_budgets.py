@@ -167,3 +167,19 @@ def test_a_budget_that_expired_is_not_exhausted(redis: Redis) -> None:
     know(redis)
     redis.delete(keys.budget(ID, "core"))
     assert budgets.read(redis, now=NOW + 3 * 3600) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"\xff"])
+def test_a_damaged_name_of_a_budget_is_left_out(redis: Redis, damage: bytes) -> None:
+    know(redis)
+    redis.zadd(keys.BUDGETS, {damage: NOW})
+    assert len(budgets.read(redis, now=NOW)) == len(budgets.read_left(redis, now=NOW)) == 1
+
+
+def test_damaged_texts_are_no_error(redis: Redis) -> None:
+    know(redis)
+    redis.hset(keys.credential(ID), items=["scopes", b"\xff", "expires", b"\xff"])
+    redis.hset(keys.privileges(ID), b"\xff", NOW)
+    redis.hset(keys.budget_history(ID, "core"), "1", b"\xff")
+    (budget,) = budgets.read(redis, now=NOW)
+    assert (budget.scopes, budget.expires, budget.history) == ("\ufffd", "\ufffd", [])

@@ -136,6 +136,10 @@ class TestRecord:
         keep(redis, USER, make_report(USER, requests=1))
         assert record_of(redis, ORG) == Record(last, refreshes=2, requests=6, not_modified=2)
 
+    @pytest.mark.parametrize("damage", [b"", b"x", b"nan", b"\xff", b"9" * 400])
+    def test_has_no_counts_where_they_are_damaged(self, damage: bytes) -> None:
+        assert record_from([None, damage, damage, b"3"]) == Record(not_modified=3)
+
     def test_of_another_version_has_its_counts(self, redis: Redis) -> None:
         keep(redis, ORG, make_report(requests=3))
         redis.hset(keys.record(ORG), "last", "{}")

@@ -216,6 +216,11 @@ def test_how_the_origin_answered_last(
     assert make_watch(redis).snapshot().origin == expected
 
 
+def test_a_damaged_field_of_the_origin_is_no_error(redis: Redis) -> None:
+    redis.hset(keys.ORIGIN, items=[b"\xff", 1, "status", b"\xff"])
+    assert make_watch(redis).snapshot().origin.status is None
+
+
 def test_unknown_keys_are_shown_for_a_week(redis: Redis) -> None:
     week = 7 * 24 * 3600
     seen = {"repos/get b": NOW, "repos/get a": NOW - week + 1, "orgs/get old": NOW - week}
