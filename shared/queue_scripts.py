@@ -147,7 +147,11 @@ end
 
 local function queue_with_turn(job, add)
   local round = turn_of(client)
-  local count = redis.call('INCR', turns .. ':count')
+  local count = redis.pcall('INCR', turns .. ':count')
+  if type(count) ~= 'number' then  -- it was damaged
+    count = 1
+    redis.call('SET', turns .. ':count', count)
+  end
   redis.call('EXPIRE', turns .. ':count', 3600)
   local score = round + (count % 1048576) / 1048576
   add(score)

@@ -228,7 +228,11 @@ redis.call('PEXPIRE', KEYS[6], 7000 * window)
 PAUSE = (
     _COMMON
     + """
-local count = redis.call('INCR', KEYS[2])
+local count = redis.pcall('INCR', KEYS[2])
+if type(count) ~= 'number' then  -- it was damaged
+  count = 1
+  redis.call('SET', KEYS[2], count)
+end
 redis.call('EXPIRE', KEYS[2], window)
 local asked = tonumber(ARGV[1])
   or math.min(tonumber(ARGV[2]) * 2 ^ (count - 1), tonumber(ARGV[3]))

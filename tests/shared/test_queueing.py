@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 from rq.suspension import suspend
 
 from scripts.embedded_redis import EmbeddedRedis
-from shared.queue_order import Priority
+from shared.queue_order import Lane, Priority
 from shared.queueing import QUEUE, Asked, QueueLimits, RefreshQueue, RefreshRequest
 from shared.redis import keys
 from shared.redis.store import Store
@@ -53,6 +53,14 @@ def take_next(redis: Redis) -> Job:
 
 def user(number: int) -> Resource:
     return on_demand(f"/users/u{number}")
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"nan", b"\xff", b"9" * 400])
+def test_a_damaged_counter_of_turns_refuses_nobody(
+    redis: Redis, queue: RefreshQueue, damage: bytes
+) -> None:
+    redis.set(f"{keys.TURNS}{Lane.ON_DEMAND}:count", damage)
+    assert [queue.ask(waiting(user(n))).asked for n in range(2)] == [Asked.QUEUED] * 2
 
 
 def test_a_requested_refresh_is_queued(redis: Redis, queue: RefreshQueue) -> None:

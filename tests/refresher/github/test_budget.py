@@ -309,6 +309,13 @@ def test_without_a_word_of_how_long_the_pauses_grow_until_an_answer_comes(
     assert budget.pause(None) == pytest.approx(60, abs=1)
 
 
+def test_a_damaged_number_of_pauses_is_that_of_the_first(
+    make_budget: MakeBudget, redis: Redis
+) -> None:
+    redis.set(keys.PAUSES, b"\xff")
+    assert make_budget().pause(None) == pytest.approx(60, abs=1)
+
+
 def test_a_shorter_pause_does_not_end_a_longer_one(make_budget: MakeBudget) -> None:
     budget = make_budget()
     budget.pause(100)
