@@ -114,8 +114,6 @@ class Fetch:
         stored = self.state.metadata
         if not isinstance(content, Unchanged) or content.links is None or stored is None:
             return content
-        if list(content.links) == list(stored.links):
-            return content
         entry = self.context.storage.store.read(self.resource)
         if entry is None or entry.metadata.version != stored.version:
             raise StoredPageError
@@ -131,9 +129,10 @@ class Fetch:
     ) -> tuple[PublicContent | RefreshOutcome, Began]:
         """What was read, and when its reading began."""
         if not self.resource.kind.is_expanded:
-            is_missing = self.state.metadata is None
-            patience = self.context.policy.not_ready_patience if is_missing else 0.0
-            reader = ResponseReader(access, self, self.context.clock, patience)
+            stored = self.state.metadata
+            patience = self.context.policy.not_ready_patience if stored is None else 0.0
+            links = () if stored is None else stored.links
+            reader = ResponseReader(access, self, self.context.clock, patience, links)
             return reader.read(known, askers), began
         list_reader = self._list_reader(access, askers)
         if not list_reader.may_go_on(unfinished):

@@ -73,7 +73,7 @@ class Unchanged:
     Args:
         pages: the known pages, updated from the headers of the responses.
         links: of an on-demand page, the `Link` that the 304 carried, as (relation, query) pairs;
-            None if it carried none: then the stored one stays.
+            None if it carried none, or the stored one: then that stays.
     """
 
     pages: Sequence["Page"]

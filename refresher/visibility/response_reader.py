@@ -1,6 +1,6 @@
 """Reads a single response of GitHub's, so that only its public part is stored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
@@ -49,12 +49,14 @@ class ResponseReader:
         findings_log: receives the findings of each response that was narrowed.
         clock: the process's clock.
         patience: seconds to wait for content that GitHub is still computing.
+        links: `Link` of the stored entry, as (relation, query) pairs.
     """
 
     access: Access
     findings_log: FindingsLog
     clock: Clock
     patience: float = 0
+    links: Sequence[tuple[str, str]] = ()
 
     def read(self, known: KnownPages, askers: Askers) -> PublicContent:
         """Read the public content.
@@ -123,11 +125,11 @@ class ResponseReader:
 
     def _unchanged(self, page: Page, response: GitHubResponse, askers: Askers) -> PublicContent:
         """What a 304 tells: that the body is current, and perhaps another `Link` than before."""
-        if not response.links:
+        links = contents.links_of(response)
+        if not response.links or links == list(self.links):
             return PublicContent(Unchanged([page.confirmed(response)]))
         if not self.access.is_confirmed(askers, response):
             return self._read_anonymously()
-        links = contents.links_of(response)
         unchanged = Unchanged([page.confirmed(response)], links)
         return PublicContent(unchanged, not response.is_anonymous)
 

@@ -109,6 +109,22 @@ def test_the_link_of_a_304_to_a_token_that_was_given_a_scope_just_now_is_not_bel
     assert found.body == before.body
 
 
+def test_a_304_with_the_link_that_is_stored_tells_nothing_new(
+    github: FakeGitHub, fetch: Fetch, clock: ManualClock
+) -> None:
+    path = "/users/netflix/repos?per_page=2"
+    fetch("/users/netflix", token=STRANGER)
+    before = fetch(path, token=STRANGER)
+    assert before.metadata.links
+    github.configure(link_on_304=True)
+    github.fault("headers", headers={"X-OAuth-Scopes": None})
+    github.reset_counters()
+    clock.now += 3600
+    assert fetch(path, token=STRANGER).metadata.links == before.metadata.links
+    (seen,) = github.recent()
+    assert (seen["status"], seen["credential"] == "anonymous") == (304, False)
+
+
 def test_the_link_of_a_304_below_a_repository_that_became_private_is_not_stored(
     github: FakeGitHub, fetch: Fetch, clock: ManualClock
 ) -> None:
