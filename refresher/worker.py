@@ -187,7 +187,8 @@ class RefreshWorker(SimpleWorker):
             raise ticker.error
 
     def _finish(self, process: RefresherProcess) -> None:
-        if not self._dispatcher.wait_until_idle(PATIENCE):
+        self._dispatcher.stop()
+        if not self._dispatcher.end(PATIENCE):
             log.warning("refreshes are still running after %.0f s: their locks expire", PATIENCE)
         self._dispatcher.take()  # takes nothing any more: writes what is to be written
         process.flush()

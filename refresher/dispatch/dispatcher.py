@@ -67,8 +67,8 @@ class Dispatcher:
         self._is_taking = False
         self._must_take_again = False
         self._again_at = 0.0  # `clock.monotonic()` at which on-demand jobs may be taken again
-        self._jobs: SimpleQueue[TakenJob] = SimpleQueue()
-        self._threads = 0
+        self._jobs: SimpleQueue[TakenJob | None] = SimpleQueue()  # None ends a thread
+        self._threads: list[Thread] = []
         self._is_stopped = False
         self._is_away = False
         self.is_suspended = False
@@ -82,6 +82,24 @@ class Dispatcher:
     def stop(self) -> None:
         """Take no more jobs; may be called by a signal handler."""
         self._is_stopped = True
+
+    def end(self, seconds: float) -> bool:
+        """After `stop`: let running jobs end, and their threads, so that none uses Redis any more.
+
+        Args:
+            seconds: for which it waits at most.
+
+        Returns:
+            Whether all have ended.
+        """
+        until = self._clock.monotonic() + seconds
+        is_idle = self.wait_until_idle(seconds)
+        threads = list(self._threads)
+        for _ in threads:
+            self._jobs.put(None)
+        for thread in threads:
+            thread.join(max(0.0, until - self._clock.monotonic()) if is_idle else 0.0)
+        return not any(thread.is_alive() for thread in threads)
 
     @property
     def is_idle(self) -> bool:
@@ -146,7 +164,7 @@ class Dispatcher:
         with self._changed:
             for job in taken.jobs:
                 self._slots.enter(job.lane)
-            missing = self._slots.total - self._slots.free - self._threads
+            missing = self._slots.total - self._slots.free - len(self._threads)
         for _ in range(missing):
             self._start_thread()
         for job in taken.jobs:
@@ -197,13 +215,13 @@ class Dispatcher:
         return True
 
     def _start_thread(self) -> None:
-        self._threads += 1
         # A daemon: a job that hangs must not keep the process from ending.
-        Thread(target=self._work, name=f"refresh-{self._threads}", daemon=True).start()
+        name = f"refresh-{len(self._threads) + 1}"
+        self._threads.append(Thread(target=self._work, name=name, daemon=True))
+        self._threads[-1].start()
 
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._jobs.get()) is not None:
             try:
                 self._run(job)
             except Exception:
