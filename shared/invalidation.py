@@ -1,8 +1,8 @@
 """The mark of an invalidation: a resource has changed at GitHub, perhaps only some items. Pure.
 
 A mark is `[anew-]{id}[ {item},{item}...]`. Each invalidation has an id of its own, so that a
-refresh removes only the mark that it has handled. The items of marks that no refresh has handled
-are joined: a list's pages that hold none of them need not be requested.
+refresh removes only the mark that it has handled. A mark also names the items of the one before it
+and of the last half minute. A list's pages that hold none of them need not be requested.
 """
 
 import re
@@ -10,6 +10,8 @@ import re
 # Begins a mark that only a refresh without conditional requests handles.
 ANEW = "anew-"
 MOST_ITEMS = 32  # that a mark names; if more have changed, all may have
+# Seconds for which later marks name an item too: GitHub's replicas lag behind its own webhooks.
+REMEMBER_ITEM_S = 30
 
 _NAMED = re.compile(r"[0-9a-f]+ ([0-9]{1,18}(?:,[0-9]{1,18})*)")
 

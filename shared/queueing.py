@@ -29,7 +29,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import now as utc_now
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from shared.invalidation import ANEW, MOST_ITEMS
+from shared.invalidation import ANEW, MOST_ITEMS, REMEMBER_ITEM_S
 from shared.queue_order import Priority, lane_of
 from shared.queue_scripts import ASK
 from shared.redis import keys
@@ -62,25 +62,31 @@ _KEEP_FAILED_JOB = timedelta(minutes=10)
 JOB_PREFIX = Job.key_for("").removesuffix(":") + ":"
 
 _ASK = Script(ASK)
-# Sets the mark of an invalidation (`shared.invalidation`); the prefix of the one before stays, and
-# its items are joined with the new one.
-# KEYS: invalidated. ARGV: id, seconds to remember it, prefix, "1" to begin with the prefix, the
-#       item that changed (empty if others may have changed too), most items.
+# Sets the mark of an invalidation (`shared.invalidation`); the prefix of the one before stays. The
+# mark names the item that changed, those of the mark before, and those of the last half minute:
+# GitHub may have shown what was there before the change.
+# KEYS: invalidated, the items of the last half minute. ARGV: id, seconds to remember the mark,
+#       prefix, "1" to begin with the prefix, the item (empty if others may have changed too), most
+#       items, seconds to remember an item.
 _MARK = Script("""
 local before = redis.call('GET', KEYS[1])
 local is_anew = ARGV[4] == '1' or string.find(before or '', ARGV[3], 1, true) == 1
-local item, named = ARGV[5], ''
-if item ~= '' and not is_anew then
-  named = before and string.match(before, ' (.+)$') or ''
-  if named == '' and before then item = ''
-  elseif named == '' then named = item
-  elseif not string.find(',' .. named .. ',', ',' .. item .. ',', 1, true) then
-    named = named .. ',' .. item
-  end
-  local _, commas = string.gsub(named, ',', '')
-  if item == '' or commas >= tonumber(ARGV[6]) then named = '' end
+local is_whole = is_anew or ARGV[5] == '' or (before and not string.find(before, ' ', 1, true))
+local now = redis.call('TIME')[1]
+if type(redis.pcall('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[7])) == 'table' then
+  redis.call('DEL', KEYS[2])  -- it was damaged
 end
-local mark = (is_anew and ARGV[3] or '') .. ARGV[1] .. (named == '' and '' or ' ' .. named)
+local mark = (is_anew and ARGV[3] or '') .. ARGV[1]
+if not is_whole then
+  for item in string.gmatch(string.match(before or '', ' (.*)$') or '', '[^,]+') do
+    redis.call('ZADD', KEYS[2], now, item)
+  end
+  redis.call('ZADD', KEYS[2], now, ARGV[5])
+  redis.call('EXPIRE', KEYS[2], ARGV[7])
+  if redis.call('ZCARD', KEYS[2]) <= tonumber(ARGV[6]) then
+    mark = mark .. ' ' .. table.concat(redis.call('ZRANGE', KEYS[2], 0, -1), ',')
+  end
+end
 redis.call('SET', KEYS[1], mark, 'EX', ARGV[2])
 return 1
 """)
@@ -239,7 +245,7 @@ class RefreshQueue:
         """
         _MARK(
             self._redis,
-            [keys.invalidated_by(resource)],
+            [keys.invalidated_by(resource), keys.items_named(resource)],
             [
                 uuid4().hex,
                 int(_REMEMBER_INVALIDATION.total_seconds()),
@@ -247,6 +253,7 @@ class RefreshQueue:
                 int(anew),
                 "" if item is None else item,
                 MOST_ITEMS,
+                REMEMBER_ITEM_S,
             ],
         )
 

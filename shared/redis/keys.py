@@ -47,8 +47,10 @@ running:{id}         string  LOCK_TTL       refresher   a refresher holds that l
                                                         `taken`) has taken a job of the resource;
                                                         for processes that only observe it
 large                set     never          refresher   ids of lists with many pages
-invalidated:{id}     string  a day          reader      id of the latest invalidation (webhook or
+invalidated:{id}     string  a day          reader      mark of the invalidations (webhook or
                                                         operator) that no refresh has handled
+invalidated:{id}:    zset    half a minute  reader      items of a list that events have named, with
+items                                                   the time
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
 asked:{id}           string  a second, or   both        the resource was refreshed or requested a
                              as `put_off`               moment ago: further requests are dropped
@@ -178,8 +180,13 @@ def suspicion(resource: Resource) -> str:
 
 
 def invalidated_by(resource: Resource) -> str:
-    """The id of the latest invalidation that no refresh has handled."""
+    """The mark of the invalidations that no refresh has handled."""
     return f"{_PREFIX}:invalidated:{resource.id}"
+
+
+def items_named(resource: Resource) -> str:
+    """The items of a list that events have named in the last half minute."""
+    return f"{_PREFIX}:invalidated:{resource.id}:items"
 
 
 def delivery(delivery_id: str) -> str:
