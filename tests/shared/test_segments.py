@@ -1,0 +1,101 @@
+"""A list as segments: the same bytes as the whole list, and few of them change with it."""
+
+import gzip
+import json
+import random
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.segments import (
+    Digest,
+    Packed,
+    Segment,
+    cut,
+    digest_of,
+    etag_of,
+    gzip_parts,
+    name_of,
+    plain_parts,
+)
+
+Items = list[tuple[int, bytes]]
+lists = st.lists(st.integers(1, 10**9), max_size=300, unique=True)
+
+
+def items_of(ids: Sequence[int]) -> Items:
+    """Items with these ids."""
+    return [(one, json.dumps({"id": one, "stars": one % 7}).encode()) for one in ids]
+
+
+def digests_of(items: Items) -> list[Digest]:
+    return [Digest(identity, digest_of(text)) for identity, text in items]
+
+
+def names_of(items: Items) -> list[bytes]:
+    """The names of the segments of a list."""
+    return [name_of(run) for run in cut(digests_of(items))]
+
+
+def stored(items: Items) -> tuple[list[Segment], list[Packed]]:
+    """The segments of a list, and their bodies."""
+    segments, bodies, texts = [], [], iter(text for _, text in items)
+    for run in cut(digests_of(items)):
+        packed, checked = Packed.of(next(texts) for _ in run)
+        segments.append(Segment(name_of(run), len(run), checked, len(packed.blocks)))
+        bodies.append(Packed.from_bytes(packed.to_bytes()))
+    return segments, bodies
+
+
+@given(ids=lists)
+def test_joined_they_are_the_whole_list(ids: list[int]) -> None:
+    items = items_of(ids)
+    whole = b"[" + b",".join(text for _, text in items) + b"]"
+    segments, bodies = stored(items)
+    assert b"".join(plain_parts(one.plain() for one in bodies)) == whole
+    member = b"".join(gzip_parts(segments, (one.blocks for one in bodies)))
+    assert gzip.decompress(member) == whole
+    assert sum(one.items for one in segments) == len(items)
+
+
+@given(ids=lists)
+def test_items_end_where_they_are_said_to(ids: list[int]) -> None:
+    items = items_of(ids)
+    found: list[bytes] = []
+    for body in stored(items)[1]:
+        plain, begin = body.plain(), 0
+        for end in body.ends:
+            found.append(plain[begin:end])
+            begin = end + 1
+    assert found == [text for _, text in items]
+
+
+@given(ids=lists.filter(bool), data=st.data())
+def test_one_change_changes_few_of_them(ids: list[int], data: st.DataObject) -> None:
+    items = items_of(ids)
+    place = data.draw(st.integers(0, len(items) - 1))
+    changed = [*items[:place], (items[place][0], b"{}"), *items[place + 1 :]]
+    removed = [*items[:place], *items[place + 1 :]]
+    added = [*items[:place], (10**10, b'{"id":10000000000}'), *items[place:]]
+    before = set(names_of(items))
+    assert len(set(names_of(changed)) - before) == 1
+    assert len(set(names_of(removed)) - before) <= 1
+    assert len(set(names_of(added)) - before) <= 2
+
+
+@given(ids=lists)
+def test_the_tag_depends_on_the_items_alone(ids: list[int]) -> None:
+    digests = digests_of(items_of(ids))
+    joined = [item for run in cut(digests) for item in run]
+    assert etag_of(joined) == etag_of(digests)
+    if len(digests) > 1:
+        assert etag_of(digests[1:]) != etag_of(digests) != etag_of(digests[::-1])
+
+
+def test_they_have_a_sensible_size_in_a_large_list() -> None:
+    dice = random.Random("ids")
+    items = items_of(dice.sample(range(10**9), 7000))
+    sizes = [len(run) for run in cut(digests_of(items))]
+    assert 150 < len(sizes) < 350
+    assert max(sizes) <= 512
