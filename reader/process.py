@@ -146,16 +146,21 @@ class ReaderProcess:
     def _make(self) -> Components:
         settings, catalogue = self.settings, self.catalogue
         redis = connect(settings)
-        store = Store(redis, clock=self.fleet_clock, lifetimes=Lifetimes.of(settings))
-        queue = RefreshQueue(redis, QueueLimits.of(settings))
-        counters = Counters()
-        requests = RefreshRequests(queue, counters)
-        waiters = Waiters()
         local = LocalCache(
             settings.local_max_bytes,
             keep=settings.on_demand_keep,
             next_check=CheckSchedule(settings.local_ttl).next_check,
         )
+        store = Store(
+            redis,
+            clock=self.fleet_clock,
+            lifetimes=Lifetimes.of(settings),
+            held=local.held_entry,
+        )
+        queue = RefreshQueue(redis, QueueLimits.of(settings))
+        counters = Counters()
+        requests = RefreshRequests(queue, counters)
+        waiters = Waiters()
         synchronizer = Synchronizer(
             catalogue,
             local=local,

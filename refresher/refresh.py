@@ -225,6 +225,7 @@ class _Attempt:
             stored = writer.store(
                 self.resource,
                 content,
+                known,
                 token=self.token,
                 now=began.asked_at,
                 invalidated_by=began.invalidated_by,

@@ -64,7 +64,7 @@ class SecondLook:
         if content.status != 200:
             return None
         if self.resource.kind.is_expanded:
-            hidden = len(content.ids) - len(content.ends or ())
+            hidden = len(content.ids) - (content.shown or 0)
             return Extent(len(content.ids), _filled(content.pages), hidden)
         first = _first_page(self.resource, content.pages)
         return None if first is None else _extent(first, has_next="next" in dict(content.links))

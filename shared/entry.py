@@ -18,12 +18,22 @@ ends                of an expanded list: where each item ends, see `json_array.p
 view:{name}         of a ranked list: `[[name of the item, value], ...]`, best first
 view:{name}:ends    where each of its items ends
 ==================  ==========================================================================
+
+A list of several segments (`shared.segments`) has these fields instead of bodies and ends; the
+bodies of its segments are in a hash of their own, by the segments' names:
+
+======================  ======================================================================
+field                   meaning
+======================  ======================================================================
+segments                the rows of its manifest
+view:{name}:segments    likewise, of a view
+======================  ======================================================================
 """
 
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,11 +41,14 @@ from typing import Any
 from shared.encodings import ENCODINGS
 from shared.errors import UnreadableError
 from shared.json_array import JsonArray, pack_ends, unpack_ends
+from shared.segments import Segment, pack_manifest, unpack_manifest
 from shared.stored_form import SCHEMA, StoredForm
 from shared.time_bounds import is_past, showable
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
-_VIEW, _ENDS = "view:", ":ends"
+LIST_SEPARATOR = b","
+LIST = ""  # the name of a list among its arrays; the others are the names of its views
+_VIEW, _ENDS, _SEGMENTS = "view:", ":ends", "segments"
 _CONTENT = frozenset({200, 204})
 _GREATEST_TOKEN = 2**63  # versions are fencing tokens; Redis counts no further
 # What reading damaged metadata raises.
@@ -76,6 +89,7 @@ class Metadata:
         fresh_until: Unix time in seconds at which it becomes stale.
         confirmed_by: fencing token of the refresh that stored or last confirmed the content; 0 if
             that is not known.
+        segments: number of different segments of a list and its views; 0 if it is stored whole.
     """
 
     status: int
@@ -92,6 +106,7 @@ class Metadata:
     links: Sequence[tuple[str, str]] = ()
     location: str | None = None
     confirmed_by: int = 0
+    segments: int = 0
 
     @property
     def is_content(self) -> bool:
@@ -142,6 +157,8 @@ class Entry:
         encoded: the same, compressed, by the name of the coding; absent if that saves nothing.
         ends: of an expanded list, where its items end; None for anything else.
         views: of a ranked list, the pre-ordered views by the name of their ranking.
+        manifests: of a list that is stored in segments, those of the list (`LIST`) and of its
+            views, by name.
     """
 
     metadata: Metadata
@@ -149,6 +166,7 @@ class Entry:
     encoded: Mapping[str, bytes] = field(default_factory=dict)
     ends: Sequence[int] | None = None
     views: Mapping[str, JsonArray] = field(default_factory=dict)
+    manifests: Mapping[str, Sequence[Segment]] = field(default_factory=dict)
 
     @cached_property
     def array(self) -> JsonArray | None:
@@ -173,8 +191,16 @@ class Entry:
 
 
 def content_fields(entry: Entry) -> dict[str, bytes]:
-    """The fields of an entry's hash that a new version writes: all except its freshness."""
-    fields = {"meta": _encode_metadata(entry.metadata), "body": entry.body}
+    """The fields of an entry's hash that a new version writes: all except its freshness.
+
+    Of a list that is stored in segments, `shared.segments` has the rest.
+    """
+    fields = {"meta": _encode_metadata(entry.metadata)}
+    if entry.manifests:
+        for name, segments in entry.manifests.items():
+            fields[_manifest_field(name)] = pack_manifest(segments)
+        return fields
+    fields["body"] = entry.body
     for encoding, body in entry.encoded.items():
         fields[f"body:{encoding}"] = body
     if entry.ends is not None:
@@ -213,12 +239,44 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
         raise UnreadableError from error
 
 
+def manifest_fields(names: Iterable[str]) -> list[str]:
+    """The fields that hold the manifests of a list and of the views with these names."""
+    return [_manifest_field(name) for name in (LIST, *names)]
+
+
+def _manifest_field(name: str) -> str:
+    return f"{_VIEW}{name}:{_SEGMENTS}" if name else _SEGMENTS
+
+
+def manifests_from(fields: Mapping[bytes, bytes]) -> dict[str, Sequence[Segment]]:
+    """The manifests in the fields of an entry's hash, by name; none if it is stored whole.
+
+    Raises:
+        UnreadableError: a manifest is damaged.
+    """
+    found: dict[str, Sequence[Segment]] = {}
+    if _SEGMENTS.encode() not in fields:
+        return found
+    try:
+        for field_name, packed in fields.items():
+            key = field_name.decode()
+            if key == _SEGMENTS:
+                found[LIST] = unpack_manifest(packed)
+            elif key.startswith(_VIEW) and key.endswith(f":{_SEGMENTS}"):
+                name = key.removeprefix(_VIEW).removesuffix(f":{_SEGMENTS}")
+                found[name] = unpack_manifest(packed)
+    except (ValueError, struct.error) as error:
+        raise UnreadableError from error
+    return found
+
+
 def _is_well_typed(known: Mapping[str, Any]) -> bool:
     """Whether the values in `meta` have the types that `Metadata` promises."""
     derived, links = known.get("derived", {}), known["links"]
     location = known.get("location", "")
     return (
-        type(location) is str
+        type(known.get("segments", 0)) is int
+        and type(location) is str
         and location.isascii()
         and (not location or location.isprintable())
         and all(type(known[name]) in types for name, types in _TYPES.items())
@@ -275,6 +333,7 @@ def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[str, JsonArray]]:
 
 def _encode_metadata(metadata: Metadata) -> bytes:
     # A process of an older release reads no entry that has a field that it does not know.
-    left_out = METADATA_FIELDS if metadata.location else (*METADATA_FIELDS, "location")
+    unused = [name for name in ("location", "segments") if not getattr(metadata, name)]
+    left_out = {*METADATA_FIELDS, *unused}
     kept = {name: value for name, value in vars(metadata).items() if name not in left_out}
     return json.dumps({"schema": SCHEMA, **kept, "form": vars(metadata.form)}).encode()

@@ -15,27 +15,24 @@ from collections.abc import Sequence
 def of_content(
     body: bytes,
     *,
-    is_expanded: bool,
     status: int,
     content_type: str,
     links: Sequence[tuple[str, str]],
     location: str | None = None,
 ) -> str:
-    """The tag of an entry: a digest of everything that a client can see.
+    """The tag of an entry that is no expanded list: a digest of everything that a client can see.
 
     Args:
         body: uncompressed.
-        is_expanded: the body is an expanded list, of which pages are sent too.
         status: HTTP status.
         content_type: media type of the body.
         links: `Link` as (relation, query) pairs.
         location: of a redirect, its target; None for anything else.
     """
-    shape = "array" if is_expanded else "whole"
     redirect = [] if location is None else [location]
-    seen = json.dumps([shape, status, content_type, list(links), *redirect]).encode()
+    seen = json.dumps(["whole", status, content_type, list(links), *redirect]).encode()
     digest = hashlib.sha256(seen + b"\n")
-    digest.update(body)  # without a copy of what may be 40 MB
+    digest.update(body)  # without a copy of what may be 20 MB
     return digest.hexdigest()[:32]
 
 

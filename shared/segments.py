@@ -4,15 +4,18 @@ A border follows each item whose id has a digest that says so. So an item that i
 removed anywhere changes the segment that it lies in, and the one behind it if it was its last item;
 GitHub's page borders would shift with every item that is added at the front.
 
-The body of a segment is its items joined by commas. Between segments there is a comma as well, so
-the list is `[`, the segments with commas between them, `]`.
+The body of a segment is its items with separators between them. Between segments there is a
+separator as well: the list is `[`, the segments with separators between them, `]`. Ranked views are
+lists of the same form.
 """
 
 import hashlib
 import struct
+import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.gzip_joining import (
@@ -25,10 +28,10 @@ from shared.gzip_joining import (
     trailer,
 )
 
-_USUAL_ITEMS = 32  # of a segment; it may have many more, or fewer
 _MOST_ITEMS = 512
 _NAME = 16  # bytes
-_BEGIN, _BETWEEN, _END = b"[", b",", b"]"
+_ROW = struct.Struct(f"<{_NAME}sIIII")
+_BEGIN, _END, _EMPTY = b"[", b"]", b"[]"
 
 
 class Digest(NamedTuple):
@@ -39,7 +42,7 @@ class Digest(NamedTuple):
         of_text: digest of its public text; `digest_of` makes it.
     """
 
-    id: object
+    id: Hashable
     of_text: bytes
 
 
@@ -50,7 +53,7 @@ def digest_of(text: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Segment:
-    """What a manifest says of a segment.
+    """A row of a manifest.
 
     Args:
         name: digest of its items.
@@ -65,12 +68,37 @@ class Segment:
     packed_size: int
 
 
-def cut(items: Sequence[Digest]) -> list[Sequence[Digest]]:
-    """The runs of items that make up the segments, in order; none for no items."""
+def pack_manifest(segments: Iterable[Segment]) -> bytes:
+    """The rows of a manifest as they are stored."""
+    return b"".join(
+        _ROW.pack(one.name, one.items, one.checked.crc, one.checked.size, one.packed_size)
+        for one in segments
+    )
+
+
+def unpack_manifest(packed: bytes) -> tuple[Segment, ...]:
+    """The inverse of `pack_manifest`.
+
+    Raises:
+        struct.error: the length is not that of whole rows.
+    """
+    return tuple(
+        Segment(name, items, Checked(crc, size), packed_size)
+        for name, items, crc, size, packed_size in _ROW.iter_unpack(packed)
+    )
+
+
+def cut(items: Sequence[Digest], *, usual: int) -> list[Sequence[Digest]]:
+    """The runs of items that make up the segments, in order; none for no items.
+
+    Args:
+        items: of the whole list.
+        usual: number of items of a segment; it may have many more, or fewer.
+    """
     runs: list[Sequence[Digest]] = []
     begin = 0
     for end, item in enumerate(items, 1):
-        if _is_last(item.id) or end - begin == _MOST_ITEMS or end == len(items):
+        if end == len(items) or end - begin == _MOST_ITEMS or _is_last(item.id, usual):
             runs.append(items[begin:end])
             begin = end
     return runs
@@ -78,17 +106,13 @@ def cut(items: Sequence[Digest]) -> list[Sequence[Digest]]:
 
 def name_of(run: Iterable[Digest]) -> bytes:
     """The name of the segment that has these items."""
-    return hashlib.sha256(b"".join(item.of_text for item in run)).digest()[:_NAME]
+    return digest_of(b"".join(item.of_text for item in run))
 
 
-def etag_of(items: Iterable[Digest]) -> bytes:
-    """A digest of all items, whatever the borders are."""
-    return hashlib.sha256(b"".join(item.of_text for item in items)).digest()
-
-
-def _is_last(identity: object) -> bool:
-    digest = hashlib.blake2b(repr(identity).encode(), digest_size=4).digest()
-    return int.from_bytes(digest) % _USUAL_ITEMS == 0
+@lru_cache(maxsize=65536)
+def _is_last(identity: Hashable, usual: int) -> bool:
+    digest = hashlib.blake2b(str(identity).encode(), digest_size=4).digest()
+    return int.from_bytes(digest) % usual == 0
 
 
 @dataclass(frozen=True)
@@ -104,23 +128,44 @@ class Packed:
     blocks: bytes
 
     @classmethod
-    def of(cls, items: Iterable[bytes]) -> tuple["Packed", Checked]:
-        """The body of these items, and what is checked of it."""
-        plain = _BETWEEN.join(texts := list(items))
-        ends = array("I")
-        end = -len(_BETWEEN)
-        for text in texts:
-            end += len(_BETWEEN) + len(text)
-            ends.append(end)
-        return cls(ends, deflated(plain)), Checked.of(plain)
+    def of(
+        cls,
+        texts: Sequence[bytes],
+        *,
+        separator: bytes,
+        deflate: Callable[[bytes], bytes] = deflated,
+    ) -> tuple["Packed", Checked]:
+        """The body of items, and what is checked of it.
 
-    def plain(self) -> bytes:
+        Args:
+            texts: of the items.
+            separator: between two of them.
+            deflate: `deflated`, or the same at another priority.
+        """
+        plain = separator.join(texts)
+        ends = array("I")
+        end = -len(separator)
+        for text in texts:
+            end += len(separator) + len(text)
+            ends.append(end)
+        return cls(ends, deflate(plain)), Checked.of(plain)
+
+    def plain(self, checked: Checked) -> bytes:
         """The body, uncompressed.
 
+        Args:
+            checked: what the manifest says of it.
+
         Raises:
-            zlib.error: it is damaged.
+            ValueError: it is damaged.
         """
-        return inflated(self.blocks)
+        try:
+            body = inflated(self.blocks)
+        except zlib.error as error:
+            raise ValueError("a segment is damaged") from error
+        if Checked.of(body) != checked:
+            raise ValueError("a segment is damaged")
+        return body
 
     def to_bytes(self) -> bytes:
         """As it is stored: the number of items, their ends, the blocks."""
@@ -138,39 +183,63 @@ class Packed:
         return cls(array("I", ends), value[4 + 4 * items :])
 
 
-def plain_parts(bodies: Iterable[bytes]) -> Iterator[bytes]:
-    """The whole list, uncompressed, in parts.
-
-    Args:
-        bodies: of all segments in order.
-    """
+def plain_parts(bodies: Iterable[bytes | memoryview], separator: bytes) -> Iterator[bytes]:
+    """The whole list, uncompressed, in parts: what is before each segment, and the segment."""
     before = _BEGIN
     for body in bodies:
         yield before
-        yield body
-        before = _BETWEEN
-    yield _END if before is _BETWEEN else _BEGIN + _END
+        yield bytes(body) if isinstance(body, memoryview) else body
+        before = separator
+    yield _END if before is not _BEGIN else _EMPTY
 
 
-def gzip_parts(segments: Sequence[Segment], blocks: Iterable[bytes]) -> Iterator[bytes]:
+def size_of(segments: Sequence[Segment], separator: bytes) -> int:
+    """Bytes of the whole list, uncompressed."""
+    between = len(separator) * max(0, len(segments) - 1)
+    return len(_BEGIN) + sum(one.checked.size for one in segments) + between + len(_END)
+
+
+def gzip_parts(
+    segments: Sequence[Segment], blocks: Iterable[bytes | memoryview], separator: bytes
+) -> Iterator[bytes | memoryview]:
     """The whole list as one gzip member, in parts.
 
     Args:
         segments: all, in order.
         blocks: those of each.
+        separator: between two items.
     """
     yield HEADER
     before = _BEGIN
     for one in blocks:
         yield stored(before)
         yield one
-        before = _BETWEEN
-    yield stored(_END if before is _BETWEEN else _BEGIN + _END, is_last=True)
-    yield trailer(_checked(segments))
+        before = separator
+    yield stored(_END if before is not _BEGIN else _EMPTY, is_last=True)
+    yield trailer(_checked(segments, separator))
 
 
-def _checked(segments: Sequence[Segment]) -> Checked:
-    parts = [Checked.of(_BEGIN)]
+def gzip_places(segments: Sequence[Segment], separator: bytes) -> Iterator[tuple[int, int]]:
+    """Where the blocks of each segment begin and end in the gzip member of the whole list."""
+    at, before = len(HEADER), _BEGIN
+    for one in segments:
+        at += len(stored(before))
+        yield at, at + one.packed_size
+        at += one.packed_size
+        before = separator
+
+
+def plain_places(segments: Sequence[Segment], separator: bytes) -> Iterator[tuple[int, int]]:
+    """Where the body of each segment begins and ends in the whole list, uncompressed."""
+    at = len(_BEGIN)
+    for one in segments:
+        yield at, at + one.checked.size
+        at += one.checked.size + len(separator)
+
+
+def _checked(segments: Sequence[Segment], separator: bytes) -> Checked:
+    between = Checked.of(separator)
+    parts = [Checked.of(_BEGIN if segments else _EMPTY)]
     for number, segment in enumerate(segments):
-        parts += [Checked.of(_BETWEEN)] * bool(number) + [segment.checked]
-    return checked_of([*parts, Checked.of(_END)])
+        parts += [between] * bool(number) + [segment.checked]
+    return checked_of([*parts, Checked.of(_END)] if segments else parts)

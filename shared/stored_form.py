@@ -8,7 +8,8 @@ what           what happens when it changes
                release before could not read a value.
 kind           part of an entry's key and of the entry: a resource that becomes tracked, or is no
                longer tracked, gets a separate entry.
-`EXPANSION`    likewise. Raise it when the same pages of GitHub give another body.
+`EXPANSION`    likewise, of lists whose pages are joined. Raise it when the same pages give another
+               body, or when it is stored in another way.
 `VISIBILITY`   likewise. Raise it when the rule of what is public becomes stricter (a row or a shape
                in `shared.resources.operations`, too), so that entries stored under the older rule
                count as absent.
@@ -29,7 +30,8 @@ from dataclasses import dataclass
 from shared.api_versions import UNNAMED
 
 SCHEMA = 3
-EXPANSION = 1
+EXPANSION = 2
+_NOT_EXPANDED = 1
 VISIBILITY = 1
 TRUCE = 60.0  # seconds
 
@@ -51,16 +53,25 @@ class StoredForm:
     api_version: str = UNNAMED  # of entries that releases before 0.4 stored
 
     @classmethod
-    def of(cls, kind: str, *, include_private: bool, api_version: str = UNNAMED) -> "StoredForm":
+    def of(
+        cls,
+        kind: str,
+        *,
+        is_expanded: bool,
+        include_private: bool,
+        api_version: str = UNNAMED,
+    ) -> "StoredForm":
         """The form in which this process stores resources of a kind.
 
         Args:
             kind: its name.
+            is_expanded: its pages are joined.
             include_private: private repositories are admitted.
             api_version: of GitHub's API.
         """
         rule = "private" if include_private else "public"
-        return cls(kind, EXPANSION, f"{rule} {VISIBILITY}", api_version)
+        expansion = EXPANSION if is_expanded else _NOT_EXPANDED
+        return cls(kind, expansion, f"{rule} {VISIBILITY}", api_version)
 
     def __str__(self) -> str:
         form = f"{self.kind}, expansion {self.expansion}, {self.visibility}"

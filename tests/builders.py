@@ -51,7 +51,7 @@ def make_metadata(**known: Any) -> Metadata:
         "size": 2,
         "validated_at": NOW,
         "fresh_until": NOW + 1000,
-        "form": StoredForm.of(REPOSITORIES.name, include_private=False),
+        "form": StoredForm.of(REPOSITORIES.name, is_expanded=True, include_private=False),
         "derived": REPOSITORIES.derived,
     }
     return Metadata(**{**defaults, **known})

@@ -65,5 +65,5 @@ def _page(*, is_narrowed: bool) -> _Page:
         is_narrowed=is_narrowed,
     )
     plain = text.encode()
-    tag = etag.of_content(plain, is_expanded=False, status=200, content_type=_HTML, links=())
+    tag = etag.of_content(plain, status=200, content_type=_HTML, links=())
     return _Page(plain, gzip.compress(plain, mtime=0), tag)

@@ -13,12 +13,13 @@ from refresher.content.narrowing import Findings, UnfitError, narrowed
 from refresher.content.page import Page, Unchanged
 from refresher.content.privacy_marks import Mark, mark_of
 from refresher.content.ranking import views_of
+from refresher.content.segmented_list import Segmentation, SegmentedList, etag_of, segmented
 from refresher.errors import OriginError
 from refresher.github.question import Question
 from refresher.github.response import GitHubResponse
 from shared import etag, long_work
 from shared.encodings import compressed
-from shared.entry import Entry, Metadata
+from shared.entry import LIST, LIST_SEPARATOR, Entry, Metadata
 from shared.github_form import JSON, github_error
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
@@ -26,6 +27,7 @@ from shared.resources.kinds import Kind
 from shared.resources.media_types import is_sent_as
 from shared.resources.operations.shapes import ERROR, Shape
 from shared.resources.resource import Resource
+from shared.segments import size_of
 
 # Bytes below which compression saves less than its header fields take.
 _WORTH_COMPRESSING = 512
@@ -52,6 +54,10 @@ class Content:
         ids: of an expanded list, the ids of its items in order, private ones included.
         pages: the pages of GitHub that it was made from.
         ends_without_link: the last of them came without `Link`: see `collapse`.
+        segmented: a list of several segments; then `body`, `ends` and `views` are empty.
+        tag: of a list, its entity tag; empty for anything else.
+        shown: of an expanded list, number of its items without the private ones; None for anything
+            else.
     """
 
     status: int
@@ -65,13 +71,15 @@ class Content:
     ids: Sequence[Hashable] = ()
     pages: Sequence[Page] = ()
     ends_without_link: bool = False
+    segmented: SegmentedList | None = None
+    tag: str = ""
+    shown: int | None = None
 
     @cached_property
     def etag(self) -> str:
         """Opaque part of the strong entity tag."""
-        return etag.of_content(
+        return self.tag or etag.of_content(
             self.body,
-            is_expanded=self.ends is not None,
             status=self.status,
             content_type=self.content_type,
             links=self.links,
@@ -90,6 +98,7 @@ class Content:
         now: float,
         lifetime: float,
         changed_at: float | None = None,
+        segmentation: Segmentation | None = None,
     ) -> Entry:
         """The entry to store as a new version.
 
@@ -99,39 +108,49 @@ class Content:
             now: Unix time in seconds.
             lifetime: seconds that content of the resource stays fresh.
             changed_at: Unix time in seconds when the content last changed; None for now.
+            segmentation: of a list of several segments.
         """
+        manifests = {} if segmentation is None else segmentation.manifests
         metadata = Metadata(
             status=self.status,
             version=version,
             etag=self.etag,
             content_type=self.content_type,
             changed_at=now if changed_at is None else changed_at,
-            size=len(self.body),
+            size=size_of(manifests[LIST], LIST_SEPARATOR) if manifests else len(self.body),
             validated_at=now,
             fresh_until=now + self.lifetime(lifetime),
-            items=None if self.ends is None else len(self.ends),
+            items=self.shown,
             links=tuple(self.links),
             location=self.location,
             form=resource.stored_form,
             derived=resource.kind.derived,
             confirmed_by=version,
+            segments=0 if segmentation is None else len(segmentation.names),
         )
+        if manifests:
+            return Entry(metadata, b"", manifests=manifests)
         return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
 
 
 def of_list(read: ReadList, kind: Kind) -> Content:
     """The content of an expanded list, without its non-public items."""
     shown = [item for item in read.items if not item.private]
-    array = JsonArray.join(item.text for item in shown)
-    return Content(
+    common = Content(
         status=200,
-        body=array.body,
-        ends=array.ends,
-        views=views_of((item.row for item in shown if item.row is not None), kind),
+        body=b"",
         ids=[item.id for item in read.items],
         pages=read.pages,
         ends_without_link=read.ends_without_link,
+        tag=etag_of(shown),
+        shown=len(shown),
     )
+    large = segmented(shown, kind)
+    if large is not None:
+        return replace(common, segmented=large)
+    array = JsonArray.join(item.text for item in shown)
+    views = views_of((item.row for item in shown if item.row is not None), kind)
+    return replace(common, body=array.body, ends=array.ends, views=views)
 
 
 def of_response(

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 from refresher.content.narrowing import Findings, UnfitError, narrowed
@@ -15,6 +16,7 @@ from refresher.errors import OriginError
 from shared.outcomes import FailureKind
 from shared.resources.kinds import Kind
 from shared.resources.operations.shapes import Shape
+from shared.segments import digest_of
 
 _WHITESPACE = re.compile(r"[ \t\n\r]*")  # JSON's own (RFC 8259 section 2)
 
@@ -61,6 +63,16 @@ class Item:
     id: Hashable
     private: bool
     row: Row | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The digest of its text."""
+        return digest_of(self.text)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its text."""
+        return len(self.text)
 
 
 def decode(body: bytes) -> Any:

@@ -14,6 +14,7 @@ from refresher.content.list_consistency import MAX_READINGS, Reading, is_settled
 from refresher.content.list_view import ListView
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
+from refresher.content.page_index import ListItem, indexed_items, packed_index
 from refresher.content.prefetch import Prefetch
 from refresher.content.unfinished_reading import NOTHING_READ, KeptPage, UnfinishedReading
 from refresher.errors import OriginError
@@ -45,7 +46,7 @@ class ReadList:
         ends_without_link: the last page was downloaded, and came without `Link`.
     """
 
-    items: Sequence[Item]
+    items: Sequence[ListItem]
     pages: Sequence[Page]
     findings: Findings
     ends_without_link: bool = False
@@ -119,7 +120,7 @@ class _OneReading:
     def __init__(
         self,
         known: Mapping[str, Page],
-        items: dict[str, list[Item]],
+        items: dict[str, list[ListItem]],
         unfinished: UnfinishedReading,
         *,
         is_again: bool,
@@ -182,7 +183,7 @@ class ListReader:
             OriginError: a page could not be read, or the list kept changing.
         """
         before, pages = known_ids, known
-        items: dict[str, list[Item]] = {}
+        items: dict[str, list[ListItem]] = {}
         view = self._view_of(unfinished.asked_by or (known[0].asked_by if known else None))
         for number in range(MAX_READINGS):
             if number:
@@ -199,7 +200,7 @@ class ListReader:
             if is_unchanged and not is_rebuilt:
                 yield Unchanged(pages)
                 return
-            stored = self._split_stored(pages, items)
+            pages, stored = self._split_stored(pages, items, is_rebuilt=is_rebuilt)
             found_ids = Reading([[item.id for item in items[page.url]] for page in pages])
             if is_settled(found_ids, before=before, full_page=pagination.PER_PAGE):
                 found = [item for page in pages for item in items[page.url]]
@@ -208,15 +209,33 @@ class ListReader:
             before = found_ids.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
 
-    def _split_stored(self, pages: Sequence[Page], items: dict[str, list[Item]]) -> Findings:
-        """Add the items of pages that were not downloaded; what a credential confirmed of them."""
-        stored = Findings()
+    def _split_stored(
+        self, pages: Sequence[Page], items: dict[str, list[ListItem]], *, is_rebuilt: bool
+    ) -> tuple[list[Page], Findings]:
+        """Add the items of pages that were not downloaded.
+
+        Returns:
+            The pages with the index of each, and what a credential confirmed of those without one.
+        """
+        stored, found = Findings(), list[Page]()
         for page in pages:
-            if page.url not in items:
+            index = None if is_rebuilt or page.url in items else page.load_index()
+            if page.url in items:
+                found.append(page)
+            elif index is not None:
+                items[page.url] = indexed_items(index, partial(self._texts, page))
+                found.append(page)
+            else:
                 findings = Findings() if page.asked_by == ANONYMOUS else stored
-                items[page.url] = self._split(page.body.unpacked(), findings)
+                items[page.url] = list(self._split(page.body.unpacked(), findings))
                 self._check_size(items)
-        return stored
+                found.append(page.with_index(packed_index(items[page.url])))
+        self._check_size(items)
+        return found, stored
+
+    def _texts(self, page: Page) -> list[bytes]:
+        """The texts of the items of a stored page."""
+        return [item.text for item in self._split(page.body.unpacked(), Findings())]
 
     def may_go_on(self, unfinished: UnfinishedReading) -> bool:
         """Whether the pages of an interrupted reading may be used: their credential still may."""
@@ -284,7 +303,8 @@ class ListReader:
             yield PageRead(
                 number, max(length, number), response, findings, read, is_kept=kept is not None
             )
-            self._check_size(reading.items)
+            if findings is not None:
+                self._check_size(reading.items)
             if number == 1 and not reading.known and following[:1] == [read.page.next_url]:
                 responses.expect(reading.still_to_ask(following[: self.limits.max_pages - 1]))
         return pagination.without_end(pages), changed
@@ -300,11 +320,12 @@ class ListReader:
             changed = reading.is_again or (older is not None and older.is_changed)
         elif response.status == 304 and reading.known and not is_first:
             reading.items[url] = []
-            read, changed = Page.of(replace(response, body=b"[]"), url, 0), False
+            read = Page.of(replace(response, body=b"[]"), url, 0).with_index(packed_index([]))
+            changed = False
         else:
             findings = Findings()
-            items = reading.items[url] = self._downloaded(response, findings)
-            read = Page.of(response, url, len(items))
+            items = reading.items[url] = list(self._downloaded(response, findings))
+            read = Page.of(response, url, len(items)).with_index(packed_index(items))
             changed = not (page is not None and page.items == 0 and not items)  # not still empty
         at, links = reading.asked_at[url], response.links
         kept = KeptPage(read, at, response.status, links, response.is_anonymous, changed)
@@ -343,8 +364,8 @@ class ListReader:
             private=self.resource.include_private,
         )
 
-    def _check_size(self, items: Mapping[str, Sequence[Item]]) -> None:
-        if sum(len(item.text) for page in items.values() for item in page) > self.limits.max_bytes:
+    def _check_size(self, items: Mapping[str, Sequence[ListItem]]) -> None:
+        if sum(item.size for page in items.values() for item in page) > self.limits.max_bytes:
             reason = f"the list has more than {self.limits.max_bytes} bytes (LIST_MAX_BYTES)"
             raise OriginError(FailureKind.TOO_LARGE, reason)
 

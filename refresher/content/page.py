@@ -66,6 +66,10 @@ class Body:
         return hash(self.packed())
 
 
+def _no_index() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Unchanged:
     """The result for a resource none of whose pages changed.
@@ -94,6 +98,7 @@ class Page:
         moved_to: its new URL, if GitHub redirected to it permanently.
         asked_by: id of the credential that requested it last.
         moved_at: Unix time in seconds when the original URL was asked last, if it has moved.
+        load_index: returns the index of a list's page (`page_index`), or None if it has none.
     """
 
     url: str
@@ -105,6 +110,7 @@ class Page:
     moved_to: str | None = None
     asked_by: str = ""
     moved_at: float = 0
+    load_index: Callable[[], bytes | None] = field(default=_no_index, repr=False, compare=False)
 
     @classmethod
     def of(cls, response: GitHubResponse, url: str, items: int | None = None) -> "Page":
@@ -137,6 +143,10 @@ class Page:
             moved_at=response.moved_at,
             next_url=response.links.get("next") if response.links else self.next_url,
         )
+
+    def with_index(self, index: bytes) -> "Page":
+        """The same page with an index."""
+        return replace(self, load_index=partial(bytes, index))
 
     def asked_before(self, moment: float) -> "Page":
         """The same page; if its original URL was asked before that moment, it is asked again.

@@ -9,27 +9,33 @@ How to do distributed locking, 2016; stricter than there, where only the newest 
 A Redis that lost its data knows no token, and refuses too.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 from redis import Redis
 
 from refresher.content.content import Content
-from refresher.content.page import Unchanged
+from refresher.content.page import Page, Unchanged
 from refresher.storage import page_store
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import KnownPages
 from shared.clock import FleetClock, seconds_of
-from shared.entry import Entry, content_fields
+from shared.entry import Entry, content_fields, manifests_from
+from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
 from shared.redis.scripts import Batch, Script
 from shared.resources.resource import Resource
+from shared.segments import Segment
 from shared.settings import Settings
 from shared.suspicion import Suspicion
 
 _DAY_MS = 24 * 3600 * 1000
+_NOTHING_KNOWN = KnownPages()
+_OTHERS_STORED = 2  # the reply of `_WRITE` if other segments are stored than is believed
 # Longer than any refresh; a token that Redis has forgotten only makes a write be refused.
 _TOKEN_MS = int(1000 * 1.5 * JOB_TIMEOUT.total_seconds())
 
@@ -85,24 +91,38 @@ else redis.call('PEXPIRE', KEYS[{key}], ARGV[5]) end
 """
 
 
-# Replaces an entry and its pages.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion.
-# ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), number of the
-#       entry's fields and values, those, then the pages' fields and values.
+# Replaces an entry and its pages, or of a list only what has changed of its segments and pages.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments.
+# ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), number of segments
+#       that are stored (-1 to replace all segments and pages), number of segments to remove, those,
+#       number of pages to remove, those, number of the segments' names and bodies, those, number of
+#       the entry's fields and values, those, then the pages' fields and values.
+# Returns 2 if other segments are stored than is believed: then all have to be replaced.
 _WRITE = Script(f"""
 {_CHECK}
-local count = tonumber(ARGV[6])
-redis.call('DEL', KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
-redis.call('HSET', KEYS[4], unpack(ARGV, 7, 6 + count))
+local at = 7
+local function each(key, command, step)
+  local last = at + tonumber(ARGV[at])
+  for one = at + 1, last, step do redis.call(command, key, unpack(ARGV, one, one + step - 1)) end
+  at = last + 1
+end
+if ARGV[6] == '-1' then redis.call('DEL', KEYS[5], KEYS[9])
+elseif redis.call('HLEN', KEYS[9]) ~= tonumber(ARGV[6]) then return 2 end
+redis.call('DEL', KEYS[4], KEYS[6], KEYS[7], KEYS[8])
+each(KEYS[9], 'HDEL', 1)
+each(KEYS[5], 'HDEL', 1)
+each(KEYS[9], 'HSET', 2)
+{_keep(9)}
+each(KEYS[4], 'HSET', 2)
 {_keep(4)}
-for at = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
+for one = at, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[one], ARGV[one + 1]) end
 {_keep(5)}
 {_HANDLED}
 {_ANNOUNCE}
 """)
 
 # Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), validated_at,
 #       fresh_until, whether the pages are replaced, then those of their fields and values that
 #       changed.
@@ -114,6 +134,7 @@ redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7],
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])
 if ARGV[8] == '1' then redis.call('DEL', KEYS[5]) end
 {_keep(4)}
+{_keep(9)}
 for at = 9, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
 {_keep(5)}
 {_HANDLED}
@@ -141,13 +162,14 @@ redis.call('SET', KEYS[6], ARGV[6], 'PX', ARGV[5])
 """)
 
 # Forgets a resource, and refuses whatever a refresh that is under way would still write.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, record, forgotten.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments, record,
+#       forgotten.
 # ARGV: token, channel, name, nothing, milliseconds to remember the token, and that it was
 #       forgotten.
 _FORGET = Script(f"""
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
-redis.call('SET', KEYS[10], ARGV[1], 'PX', ARGV[6])
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10])
+redis.call('SET', KEYS[11], ARGV[1], 'PX', ARGV[6])
 {_ANNOUNCE}
 """)
 
@@ -199,6 +221,7 @@ class EntryWriter:
         self,
         resource: Resource,
         content: Content,
+        known: KnownPages = _NOTHING_KNOWN,
         *,
         token: int,
         now: float,
@@ -210,29 +233,79 @@ class EntryWriter:
         Args:
             resource: whose entry it is.
             content: what was read.
+            known: the stored pages, so that those of a list that are unchanged are not written.
             token: drawn for this refresh.
             now: Unix time in seconds when GitHub was asked.
             invalidated_by: `EntryState.invalidated_by` from before GitHub was asked: the refresh
                 has handled that invalidation.
             changed_at: Unix time in seconds when the content last changed; None for now.
         """
-        lifetime = self._lifetime(resource)
-        entry = content.entry(
-            resource, version=token, now=now, lifetime=lifetime, changed_at=changed_at
+        make = partial(
+            content.entry,
+            resource,
+            version=token,
+            now=now,
+            lifetime=self._lifetime(resource),
+            changed_at=changed_at,
         )
-        fields = _entry_fields(entry) | {"name": resource.name}
-        entry_arguments = [part for pair in fields.items() for part in pair]
-        pages = page_store.fields_of(content.pages, content.ids)
-        arguments = [
-            *_common_arguments(resource, token, invalidated_by),
-            self._keep_ms(resource),
-            len(entry_arguments),
-            *entry_arguments,
-            *_flat(pages),
-        ]
-        bodies = (part for part in entry_arguments if isinstance(part, bytes))
-        size = sum(map(len, bodies)) + sum(map(len, pages.values()))
-        return self._run(_WRITE, resource, arguments, size=size)
+        start = [*_common_arguments(resource, token, invalidated_by), self._keep_ms(resource)]
+        if content.segmented is None:
+            entry, pages = make(), page_store.fields_of(content.pages, content.ids)
+            return self._write(resource, start, _whole(entry, resource, pages)) == 1
+        stored = self._stored_segments(resource)
+        written = self._write(
+            resource, start, self._changes(resource, content, stored, known, make)
+        )
+        if written == _OTHERS_STORED:
+            whole = self._changes(resource, content, None, _NOTHING_KNOWN, make)
+            written = self._write(resource, start, whole)
+        return written == 1
+
+    def _stored_segments(self, resource: Resource) -> dict[bytes, Segment]:
+        """The segments that are stored of a list, by name."""
+        fields = cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
+        try:
+            manifests = manifests_from(fields)
+        except UnreadableError:
+            return {}
+        return {one.name: one for segments in manifests.values() for one in segments}
+
+    def _changes(
+        self,
+        resource: Resource,
+        content: Content,
+        stored: Mapping[bytes, Segment] | None,
+        known: KnownPages,
+        make: Callable[..., Entry],
+    ) -> "_Written":
+        """What is written of a list of several segments.
+
+        Args:
+            resource: the list.
+            content: to store.
+            stored: the segments that are stored, by name; None to replace all.
+            known: the stored pages.
+            make: makes the entry.
+        """
+        assert content.segmented is not None
+        segmentation = content.segmented.segmentation(stored or {})
+        entry = make(segmentation=segmentation)
+        is_whole = not stored
+        return _Written(
+            stored=-1 if is_whole else len(stored or {}),
+            gone=[] if is_whole else sorted(set(stored or {}) - segmentation.names),
+            pages_gone=[] if is_whole else _numbers_after(content.pages, known),
+            segments=segmentation.new,
+            entry=_entry_fields(entry) | {"name": resource.name},
+            pages=page_store.fields_of(content.pages, content.ids, () if is_whole else known.pages),
+        )
+
+    def _write(self, resource: Resource, start: Sequence[Any], written: "_Written") -> int:
+        parts = [written.gone, written.pages_gone, _flat(written.segments), _flat(written.entry)]
+        arguments = [*start, written.stored]
+        for part in parts:
+            arguments += [len(part), *part]
+        return self._run(_WRITE, resource, [*arguments, *_flat(written.pages)], size=written.size)
 
     def confirm(
         self,
@@ -272,7 +345,7 @@ class EntryWriter:
             int(replaces),
             *_flat(fields),
         ]
-        return self._run(_CONFIRM, resource, arguments)
+        return self._run(_CONFIRM, resource, arguments) == 1
 
     def record_failure(self, resource: Resource, failure: Failure, *, token: int) -> bool:
         """Keep the reason of a failure beside the entry, which stays as it is."""
@@ -313,8 +386,8 @@ class EntryWriter:
         arguments: Sequence[Any],
         *,
         size: int | None = None,
-    ) -> bool:
-        """Write or confirm an entry, and what depends on it, in one round trip.
+    ) -> int:
+        """Write or confirm an entry, and what depends on it, in one round trip; the script's reply.
 
         Entries of refreshers with other settings expire, unless those still renew them.
 
@@ -326,14 +399,14 @@ class EntryWriter:
         """
         batch, other = Batch(self._redis), resource.other_form
         batch.run(script, _content_keys(resource), arguments)
-        for key in (keys.entry(other), keys.pages(other)):
+        for key in (keys.entry(other), keys.pages(other), keys.segments(other)):
             batch.pipeline.pexpire(key, _DAY_MS, nx=True)
         if not resource.tracked:
             self._quota.add(batch, resource, size)
         stored, *replies = batch.execute()
         if not resource.tracked:
             self._quota.evict(replies[-1])
-        return bool(stored)
+        return int(stored)
 
     def _lifetime(self, resource: Resource) -> float:
         settings = self._settings
@@ -348,13 +421,53 @@ class EntryWriter:
         return int(1000 * (self._settings.on_demand_keep + self._settings.on_demand_ttl))
 
 
+@dataclass(frozen=True)
+class _Written:
+    """The arguments of `_WRITE` that differ from one content to the next.
+
+    Args:
+        stored: number of segments that are believed to be stored; -1 to replace everything.
+        gone: names of segments to remove.
+        pages_gone: fields of pages to remove.
+        segments: bodies of new segments, by name.
+        entry: the fields of the entry.
+        pages: the fields of the pages.
+        kept: bytes that are stored already, about.
+    """
+
+    stored: int
+    gone: Sequence[bytes]
+    pages_gone: Sequence[str]
+    segments: Mapping[bytes, bytes]
+    entry: Mapping[str, Any]
+    pages: Mapping[str, bytes]
+    kept: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that are stored afterwards, about."""
+        fields = [*self.segments.values(), *self.entry.values(), *self.pages.values()]
+        return self.kept + sum(len(value) for value in fields if isinstance(value, bytes))
+
+
+def _whole(entry: Entry, resource: Resource, pages: Mapping[str, bytes]) -> _Written:
+    """What is written of an entry that has no segments."""
+    return _Written(-1, [], [], {}, _entry_fields(entry) | {"name": resource.name}, pages)
+
+
+def _numbers_after(pages: Sequence[Page], known: KnownPages) -> list[str]:
+    """The fields of the pages that a list has no longer."""
+    numbers = range(len(pages) + 1, len(known.pages) + 1)
+    return [field for number in numbers for field in (str(number), f"index:{number}")]
+
+
 def _common_keys(resource: Resource) -> list[str]:
     return [keys.fence(resource), keys.CHANGES, keys.invalidated_by(resource)]
 
 
 def _content_keys(resource: Resource) -> list[str]:
     stored = [keys.entry(resource), keys.pages(resource), keys.failure(resource)]
-    beside = [keys.reading(resource), keys.suspicion(resource)]
+    beside = [keys.reading(resource), keys.suspicion(resource), keys.segments(resource)]
     return [*_common_keys(resource), *stored, *beside]
 
 
@@ -375,5 +488,5 @@ def _common_arguments(
     return [token, keys.ANNOUNCE, resource.name, invalidated_by or ""]
 
 
-def _flat(fields: Mapping[str, bytes]) -> list[str | bytes]:
+def _flat(fields: Mapping[Any, Any]) -> list[Any]:
     return [part for pair in fields.items() for part in pair]

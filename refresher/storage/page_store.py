@@ -9,12 +9,16 @@ heads    JSON: `shapes`, a digest of the public shapes that the content was made
          everything of each page except its body
 ids      JSON: of an expanded list, the items' ids, in order, private ones included
 1, 2 ..  the page's body as GitHub sent it, compressed
+index:1  of an expanded list, what is needed of the page's items without their texts: see
+..       `page_index`
 =======  =====================================================================================
 """
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import zip_longest
 from typing import Any, cast
 
 from redis import Redis
@@ -70,8 +74,12 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
         return KnownPages()
     try:
         known = json.loads(heads)
+        indexes = _indexes(redis, key, len(known["pages"]))
         pages = [
-            page_from(head, _body(redis, key, str(number)))
+            replace(
+                page_from(head, _body(redis, key, str(number))),
+                load_index=partial(_index_of, indexes, number),
+            )
             for number, head in enumerate(known["pages"], 1)
         ]
         is_outdated = known["shapes"] != public_shapes().digest
@@ -113,11 +121,40 @@ def heads_of(pages: Sequence[Page]) -> bytes:
     return json.dumps({"shapes": public_shapes().digest, "pages": described}).encode()
 
 
-def fields_of(pages: Sequence[Page], ids: Sequence[Hashable]) -> dict[str, bytes]:
-    """All fields of a resource's pages."""
-    bodies = {str(number): page.body.packed() for number, page in enumerate(pages, 1)}
-    known_ids = json.dumps(list(ids)).encode()
-    return {"heads": heads_of(pages), "ids": known_ids, **bodies}
+def fields_of(
+    pages: Sequence[Page], ids: Sequence[Hashable], known: Sequence[Page] = ()
+) -> dict[str, bytes]:
+    """The fields of a resource's pages, except those that are stored.
+
+    Args:
+        pages: to store.
+        ids: of the items of an expanded list.
+        known: the stored pages, in the same places.
+    """
+    fields = {"heads": heads_of(pages), "ids": json.dumps(list(ids)).encode()}
+    for number, (page, stored) in enumerate(zip_longest(pages, known[: len(pages)]), 1):
+        if stored is None or page.body is not stored.body:
+            fields[str(number)] = page.body.packed()
+        is_indexed = stored is not None and page.load_index is stored.load_index
+        index = None if is_indexed else page.load_index()
+        if index is not None:
+            fields[f"index:{number}"] = index
+    return fields
+
+
+def _indexes(redis: Redis, key: str, number: int) -> Callable[[], list[bytes | None]]:
+    """Returns the indexes of all pages, read in one round trip when the first one is needed."""
+
+    @cache
+    def load_indexes() -> list[bytes | None]:
+        names = [f"index:{one}" for one in range(1, number + 1)]
+        return cast(list[bytes | None], redis.hmget(key, names))
+
+    return load_indexes
+
+
+def _index_of(indexes: Callable[[], list[bytes | None]], number: int) -> bytes | None:
+    return indexes()[number - 1]
 
 
 def _body(redis: Redis, key: str, field: str) -> Body:

@@ -10,6 +10,7 @@ entry:{id}           hash    tracked:       refresher   a stored representation,
                              never; else
                              ON_DEMAND_KEEP
 pages:{id}           hash    as its entry   refresher   GitHub's pages, one field a page
+segments:{id}        hash    as its entry    refresher   bodies of a list's segments, by their names
 reading:{id}         hash    CACHE_TTL      refresher   pages of a list that is being read, or whose
                                                         reading was interrupted
 failure:{id}         string  a day; else as refresher   why the last refresh failed, in JSON
@@ -156,6 +157,11 @@ def entry(resource: Resource) -> str:
 def pages(resource: Resource) -> str:
     """The hash that holds the pages of GitHub that an entry was made from."""
     return f"{_PREFIX}:pages:{resource.id}"
+
+
+def segments(resource: Resource) -> str:
+    """The hash that holds the bodies of a list's segments, and of those of its views."""
+    return f"{_PREFIX}:segments:{resource.id}"
 
 
 def reading(resource: Resource) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, cast
 
 from redis import Redis
@@ -10,18 +11,28 @@ from redis.client import Pipeline
 from rq.suspension import WORKERS_SUSPENDED
 
 from shared.clock import FleetClock, seconds_of
-from shared.entry import METADATA_FIELDS, Entry, Metadata, entry_from, metadata_from
+from shared.entry import (
+    METADATA_FIELDS,
+    Entry,
+    Metadata,
+    entry_from,
+    manifests_from,
+    metadata_from,
+)
 from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.invalidation import is_anew
 from shared.redis import keys
 from shared.redis.scripts import Batch
 from shared.resources.resource import Resource
+from shared.segmented_entry import Manifests, Piece, assembled, pieces_of, read_piece
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
 from shared.stored_numbers import count_of
 from shared.suspicion import Suspicion
 from shared.time_bounds import is_past, time_of
+
+_READINGS = 3  # of a list whose segments are replaced while they are read
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,7 @@ class Store:
         redis: the client.
         clock: is told Redis's time with each reading of states; None if there is none to tell.
         lifetimes: bound what entries say of their freshness.
+        held: returns the entry of a list that the process holds: its segments are not read again.
     """
 
     def __init__(
@@ -138,8 +150,10 @@ class Store:
         *,
         clock: FleetClock | None = None,
         lifetimes: Lifetimes = Lifetimes(),
+        held: Callable[[Resource], Entry | None] = lambda _: None,
     ) -> None:
         self._redis = redis
+        self._held = held
         self._clock = FleetClock() if clock is None else clock
         self._lifetimes = lifetimes
 
@@ -154,9 +168,7 @@ class Store:
         """
         pipeline.time()
         pipeline.get(keys.RESUMED)
-        pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
-        pipeline.mget(*_beside(resource))
-        return 4
+        return 2 + _add_parts(pipeline, resource)
 
     def state_from(
         self, resource: Resource, replies: Sequence[Any], *, sent_at: float
@@ -168,8 +180,8 @@ class Store:
             replies: to what `add_state` added.
             sent_at: `FleetClock.monotonic()` from before the pipeline was sent.
         """
-        time, resumed, entry, beside = replies
-        return self._state(resource, entry, beside, self._heard(time, resumed, sent_at=sent_at))
+        time, resumed, *parts = replies
+        return self._state(resource, parts, self._heard(time, resumed, sent_at=sent_at))
 
     def states(self, resources: Sequence[Resource]) -> list[EntryState]:
         """The same for several resources, in one round trip."""
@@ -177,23 +189,23 @@ class Store:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             pipeline.get(keys.RESUMED)
-            for resource in resources:
-                pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
-                pipeline.mget(*_beside(resource))
+            numbers = [_add_parts(pipeline, resource) for resource in resources]
             time, resumed, *replies = pipeline.execute()
         resumed_at = self._heard(time, resumed, sent_at=sent_at)
+        each = iter(replies)
         return [
-            self._state(resource, entry, beside, resumed_at)
-            for resource, entry, beside in zip(resources, replies[::2], replies[1::2], strict=True)
+            self._state(resource, list(islice(each, number)), resumed_at)
+            for resource, number in zip(resources, numbers, strict=True)
         ]
 
     def read(self, resource: Resource) -> Entry | None:
         """The whole entry of a resource, of one version throughout; None if it has no entry."""
         if self._clock.skew is None:  # the entry is judged by Redis's time
             self._clock.measure(self._redis)
-        return self._entry(
-            resource, cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
-        )
+        return self._entry(resource, self._fields(resource))
+
+    def _fields(self, resource: Resource) -> dict[bytes, bytes]:
+        return cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
 
     def read_with_state(self, resource: Resource) -> tuple[Entry | None, EntryState]:
         """The whole entry of a resource, and its state, in one round trip."""
@@ -213,13 +225,13 @@ class Store:
         batch.pipeline.time()
         batch.pipeline.get(keys.RESUMED)
         batch.pipeline.hgetall(keys.entry(resource))
-        batch.pipeline.mget(*_beside(resource))
+        number = _add_parts(batch.pipeline, resource, has_entry=True)
         add(batch)
-        time, resumed, fields, beside, *further = batch.execute()
+        time, resumed, fields, *replies = batch.execute()
         resumed_at = self._heard(time, resumed, sent_at=sent_at)
         metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
-        state = self._state(resource, metadata, beside, resumed_at)
-        return self._entry(resource, fields), state, further
+        state = self._state(resource, [metadata, *replies[:number]], resumed_at)
+        return self._entry(resource, fields), state, replies[number:]
 
     def pulse(self) -> Pulse:
         """What every reader process reads once a second."""
@@ -240,7 +252,7 @@ class Store:
 
     def _entry(self, resource: Resource, fields: Mapping[bytes, bytes]) -> Entry | None:
         try:
-            entry = entry_from(fields)
+            entry = self._entry_in(resource, fields)
         except UnreadableError:
             return None
         if entry is None or not _is_of(resource, entry.metadata):
@@ -248,13 +260,42 @@ class Store:
         metadata = self._lifetimes.bound(resource, entry.metadata)
         return entry if metadata is entry.metadata else replace(entry, metadata=metadata)
 
-    def _state(
-        self,
-        resource: Resource,
-        entry: Sequence[bytes | None],
-        beside: Sequence[bytes | None],
-        resumed_at: float,
-    ) -> EntryState:
+    def _entry_in(self, resource: Resource, fields: Mapping[bytes, bytes]) -> Entry | None:
+        """The entry in the fields of its hash, and in those of its segments.
+
+        A segment that is gone was replaced since the fields were read: then they are read again.
+
+        Raises:
+            UnreadableError: it is damaged, or segments are missing.
+        """
+        for _ in range(_READINGS):
+            manifests = manifests_from(fields)
+            metadata = metadata_from([fields.get(name.encode()) for name in METADATA_FIELDS])
+            if not manifests or metadata is None or not _is_of(resource, metadata):
+                return entry_from(fields)
+            pieces = self._pieces(resource, manifests)
+            if pieces is not None:
+                return assembled(metadata, manifests, pieces)
+            fields = self._fields(resource)
+        raise UnreadableError
+
+    def _pieces(self, resource: Resource, manifests: Manifests) -> Mapping[bytes, Piece] | None:
+        """The pieces of a list, those that are not held from Redis; None if one is not there."""
+        pieces = pieces_of(self._held(resource))
+        segments = (one for array in manifests.values() for one in array)
+        lacking = {one.name: one for one in segments if one.name not in pieces}
+        if lacking:
+            values = cast(
+                list[bytes | None], self._redis.hmget(keys.segments(resource), list(lacking))
+            )
+            for segment, value in zip(lacking.values(), values, strict=True):
+                if value is None:
+                    return None
+                pieces[segment.name] = read_piece(value, segment)
+        return pieces
+
+    def _state(self, resource: Resource, parts: Sequence[Any], resumed_at: float) -> EntryState:
+        entry, beside, *held = parts
         failure, invalidated_by, forgotten, asked, suspicion = beside
         metadata = _metadata(resource, entry)
         if metadata is not None:
@@ -267,12 +308,32 @@ class Store:
             is_asked=asked is not None,
             suspicion=_suspicion(suspicion),
         )
-        if metadata is None or is_complete(resource, metadata):
+        if metadata is None:
+            return state
+        if metadata.segments and held != [metadata.segments]:
+            return replace(state, is_complete=False)
+        if is_complete(resource, metadata):
             return state
         until = left_until(
             metadata.derived, resource.kind.derived, validated_at=metadata.validated_at
         )
         return replace(state, is_complete=False, left_until=until)
+
+
+def _add_parts(pipeline: Pipeline, resource: Resource, *, has_entry: bool = False) -> int:
+    """Add the reads that a state is made of; return the number of replies.
+
+    Args:
+        pipeline: to add to.
+        resource: whose state it is.
+        has_entry: the entry is read as a whole.
+    """
+    if not has_entry:
+        pipeline.hmget(keys.entry(resource), METADATA_FIELDS)
+    pipeline.mget(*_beside(resource))
+    if resource.kind.is_expanded:  # one that is stored in segments is complete with all of them
+        pipeline.hlen(keys.segments(resource))
+    return 1 + (not has_entry) + resource.kind.is_expanded
 
 
 def _beside(resource: Resource) -> list[str]:

@@ -64,7 +64,10 @@ class Resource:
     def stored_form(self) -> StoredForm:
         """What its entries are made for; an entry of another form counts as absent."""
         return StoredForm.of(
-            self.kind.name, include_private=self.include_private, api_version=self.api_version
+            self.kind.name,
+            is_expanded=self.kind.is_expanded,
+            include_private=self.include_private,
+            api_version=self.api_version,
         )
 
     @cached_property

@@ -4,7 +4,9 @@ import gzip
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,13 +16,19 @@ from shared.segments import (
     Segment,
     cut,
     digest_of,
-    etag_of,
     gzip_parts,
+    gzip_places,
     name_of,
+    pack_manifest,
     plain_parts,
+    plain_places,
+    size_of,
+    unpack_manifest,
 )
 
 Items = list[tuple[int, bytes]]
+USUAL = 32
+SEPARATORS = st.sampled_from([b",", b", "])
 lists = st.lists(st.integers(1, 10**9), max_size=300, unique=True)
 
 
@@ -35,36 +43,43 @@ def digests_of(items: Items) -> list[Digest]:
 
 def names_of(items: Items) -> list[bytes]:
     """The names of the segments of a list."""
-    return [name_of(run) for run in cut(digests_of(items))]
+    return [name_of(run) for run in cut(digests_of(items), usual=USUAL)]
 
 
-def stored(items: Items) -> tuple[list[Segment], list[Packed]]:
+def stored(items: Items, separator: bytes = b",") -> tuple[list[Segment], list[Packed]]:
     """The segments of a list, and their bodies."""
     segments, bodies, texts = [], [], iter(text for _, text in items)
-    for run in cut(digests_of(items)):
-        packed, checked = Packed.of(next(texts) for _ in run)
+    for run in cut(digests_of(items), usual=USUAL):
+        packed, checked = Packed.of([next(texts) for _ in run], separator=separator)
         segments.append(Segment(name_of(run), len(run), checked, len(packed.blocks)))
         bodies.append(Packed.from_bytes(packed.to_bytes()))
     return segments, bodies
 
 
-@given(ids=lists)
-def test_joined_they_are_the_whole_list(ids: list[int]) -> None:
+@given(ids=lists, separator=SEPARATORS)
+def test_joined_they_are_the_whole_list(ids: list[int], separator: bytes) -> None:
     items = items_of(ids)
-    whole = b"[" + b",".join(text for _, text in items) + b"]"
-    segments, bodies = stored(items)
-    assert b"".join(plain_parts(one.plain() for one in bodies)) == whole
-    member = b"".join(gzip_parts(segments, (one.blocks for one in bodies)))
+    whole = b"[" + separator.join(text for _, text in items) + b"]"
+    segments, bodies = stored(items, separator)
+    plain = [one.plain(segment.checked) for one, segment in zip(bodies, segments, strict=True)]
+    assert b"".join(plain_parts(plain, separator)) == whole
+    assert size_of(segments, separator) == len(whole)
+    member = b"".join(gzip_parts(segments, (one.blocks for one in bodies), separator))
     assert gzip.decompress(member) == whole
     assert sum(one.items for one in segments) == len(items)
+    assert unpack_manifest(pack_manifest(segments)) == tuple(segments)
+    for begin, end in plain_places(segments, separator):
+        assert whole[begin:end] == plain.pop(0)
+    for begin, end in gzip_places(segments, separator):
+        assert member[begin:end] == bodies.pop(0).blocks
 
 
 @given(ids=lists)
 def test_items_end_where_they_are_said_to(ids: list[int]) -> None:
     items = items_of(ids)
     found: list[bytes] = []
-    for body in stored(items)[1]:
-        plain, begin = body.plain(), 0
+    for segment, body in zip(*stored(items), strict=True):
+        plain, begin = body.plain(segment.checked), 0
         for end in body.ends:
             found.append(plain[begin:end])
             begin = end + 1
@@ -84,18 +99,16 @@ def test_one_change_changes_few_of_them(ids: list[int], data: st.DataObject) -> 
     assert len(set(names_of(added)) - before) <= 2
 
 
-@given(ids=lists)
-def test_the_tag_depends_on_the_items_alone(ids: list[int]) -> None:
-    digests = digests_of(items_of(ids))
-    joined = [item for run in cut(digests) for item in run]
-    assert etag_of(joined) == etag_of(digests)
-    if len(digests) > 1:
-        assert etag_of(digests[1:]) != etag_of(digests) != etag_of(digests[::-1])
+def test_a_damaged_body_is_noticed() -> None:
+    (segment,), (body,) = stored(items_of([1, 2]))
+    for damaged in (replace(segment.checked, crc=1), replace(segment.checked, size=3)):
+        with pytest.raises(ValueError, match="damaged"):
+            body.plain(damaged)
 
 
 def test_they_have_a_sensible_size_in_a_large_list() -> None:
     dice = random.Random("ids")
     items = items_of(dice.sample(range(10**9), 7000))
-    sizes = [len(run) for run in cut(digests_of(items))]
+    sizes = [len(run) for run in cut(digests_of(items), usual=USUAL)]
     assert 150 < len(sizes) < 350
     assert max(sizes) <= 512
