@@ -16,7 +16,6 @@ from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from shared.gzip_joining import (
     HEADER,
@@ -34,21 +33,9 @@ _ROW = struct.Struct(f"<{_NAME}sIIII")
 _BEGIN, _END, _EMPTY = b"[", b"]", b"[]"
 
 
-class Digest(NamedTuple):
-    """An item, for finding the segment that it belongs to.
-
-    Args:
-        id: GitHub's id of it, or another text or number that stays when it changes.
-        of_text: digest of its public text; `digest_of` makes it.
-    """
-
-    id: Hashable
-    of_text: bytes
-
-
-def digest_of(text: bytes) -> bytes:
-    """The digest of an item's public text."""
-    return hashlib.sha256(text).digest()[:_NAME]
+def digest_of(text: bytes) -> str:
+    """The digest of an item's public text, in hexadecimal digits."""
+    return hashlib.sha256(text).hexdigest()[: 2 * _NAME]
 
 
 @dataclass(frozen=True)
@@ -88,25 +75,25 @@ def unpack_manifest(packed: bytes) -> tuple[Segment, ...]:
     )
 
 
-def cut(items: Sequence[Digest], *, usual: int) -> list[Sequence[Digest]]:
-    """The runs of items that make up the segments, in order; none for no items.
+def cut(ids: Sequence[Hashable], *, usual: int) -> list[slice]:
+    """The items of each segment, in order; none for no items.
 
     Args:
-        items: of the whole list.
+        ids: of all items: GitHub's, or other texts or numbers that stay when an item changes.
         usual: number of items of a segment; it may have many more, or fewer.
     """
-    runs: list[Sequence[Digest]] = []
-    begin = 0
-    for end, item in enumerate(items, 1):
-        if end == len(items) or end - begin == _MOST_ITEMS or _is_last(item.id, usual):
-            runs.append(items[begin:end])
+    runs: list[slice] = []
+    begin, last = 0, len(ids)
+    for end, identity in enumerate(ids, 1):
+        if _is_last(identity, usual) or end == last or end - begin == _MOST_ITEMS:
+            runs.append(slice(begin, end))
             begin = end
     return runs
 
 
-def name_of(run: Iterable[Digest]) -> bytes:
-    """The name of the segment that has these items."""
-    return digest_of(b"".join(item.of_text for item in run))
+def name_of(digests: Iterable[str]) -> bytes:
+    """The name of the segment whose items have these digests."""
+    return hashlib.sha256("".join(digests).encode()).digest()[:_NAME]
 
 
 @lru_cache(maxsize=65536)

@@ -65,7 +65,7 @@ class Item:
     row: Row | None = None
 
     @cached_property
-    def digest(self) -> bytes:
+    def digest(self) -> str:
         """The digest of its text."""
         return digest_of(self.text)
 

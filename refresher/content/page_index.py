@@ -6,35 +6,37 @@ enough to find the segments that changed, and the text of an item is read only f
 
 import json
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from refresher.content.items import Item
 from refresher.content.ranking import Row
 from refresher.errors import StoredPageError
 from shared.segments import digest_of
 
+Texts = Callable[[], Sequence[bytes]]
 
-@dataclass(frozen=True)
-class IndexedItem:
-    """An item of a page that was not parsed; the members are those of `Item`.
+
+class IndexedItem(NamedTuple):
+    """An item of a page that was not parsed; it has the members of `Item`.
 
     Args:
         id: GitHub's id, or a digest of the text if it has none.
-        private: the item is, or contains, something that GitHub marks as non-public.
-        row: what the views need to know of it; None if its kind has no views.
         digest: of its text.
         size: bytes of its text.
-        load: returns its text from the stored page.
+        private: the item is, or contains, something that GitHub marks as non-public.
+        row: what the views need to know of it; None if its kind has no views.
+        place: of the item on its page, from 0.
+        texts: returns the texts of all items of the page.
     """
 
     id: Hashable
+    digest: str
+    size: int
     private: bool
     row: Row | None
-    digest: bytes
-    size: int
-    load: Callable[[], bytes] = field(repr=False, compare=False)
+    place: int
+    texts: Texts
 
     @property
     def text(self) -> bytes:
@@ -43,10 +45,10 @@ class IndexedItem:
         Raises:
             StoredPageError: the stored page is damaged, gone, or another one than when it was read.
         """
-        text = self.load()
-        if digest_of(text) != self.digest:
+        texts = self.texts()
+        if self.place >= len(texts) or digest_of(texts[self.place]) != self.digest:
             raise StoredPageError
-        return text
+        return texts[self.place]
 
 
 ListItem = Item | IndexedItem
@@ -54,20 +56,11 @@ ListItem = Item | IndexedItem
 
 def packed_index(items: Sequence[ListItem]) -> bytes:
     """The index of a page that has these items, as it is stored."""
-    rows = [
-        [
-            item.id,
-            item.digest.hex(),
-            item.size,
-            item.private,
-            None if item.row is None else [item.row.name, *item.row.values],
-        ]
-        for item in items
-    ]
+    rows = [[item.id, item.digest, item.size, item.private, item.row] for item in items]
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
-def indexed_items(packed: bytes, texts: Callable[[], Sequence[bytes]]) -> list[ListItem]:
+def indexed_items(packed: bytes, texts: Texts) -> list[ListItem]:
     """The items of a page.
 
     Args:
@@ -78,33 +71,27 @@ def indexed_items(packed: bytes, texts: Callable[[], Sequence[bytes]]) -> list[L
         StoredPageError: the index is damaged.
     """
     once = cache(texts)
-
-    def load(place: int) -> Callable[[], bytes]:
-        def text() -> bytes:
-            found = once()
-            if place >= len(found):
-                raise StoredPageError
-            return found[place]
-
-        return text
-
     try:
         return [
-            IndexedItem(
-                known_by,
-                _flag(private),
-                None if row is None else Row(row[0], tuple(row[1:])),
-                bytes.fromhex(digest),
-                int(size),
-                load(place),
-            )
+            IndexedItem(known_by, digest, size, private, row and Row(*row), place, once)
             for place, (known_by, digest, size, private, row) in enumerate(json.loads(packed))
+            if _is_well_formed(known_by, digest, size, private)
         ]
-    except (ValueError, TypeError, IndexError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise StoredPageError from error
 
 
-def _flag(value: Any) -> bool:
-    if type(value) is not bool:
-        raise TypeError("not a flag")
-    return value
+def _is_well_formed(known_by: Any, digest: Any, size: Any, private: Any) -> bool:
+    """Always True.
+
+    Raises:
+        TypeError: a value has another type.
+    """
+    if (
+        (type(known_by) is int or type(known_by) is str)
+        and type(digest) is str
+        and type(size) is int
+        and type(private) is bool
+    ):
+        return True
+    raise TypeError("a value has another type")

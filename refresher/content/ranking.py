@@ -1,8 +1,10 @@
 """The order of the ranked views: value descending, ties by the item's name ascending."""
 
 import json
-from collections.abc import Iterable, Iterator
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from refresher.errors import OriginError
 from shared.entry import VIEW_SEPARATOR
@@ -11,7 +13,7 @@ from shared.outcomes import FailureKind
 from shared.resources.kinds import Item, Kind, Value
 
 
-class Row:
+class Row(NamedTuple):
     """What the views need to know of one item; the item itself is not kept.
 
     Args:
@@ -19,11 +21,8 @@ class Row:
         values: what it is ranked by, one value for each ranking of its kind.
     """
 
-    __slots__ = ("name", "values")
-
-    def __init__(self, name: str, values: tuple[Value, ...]) -> None:
-        self.name = name
-        self.values = values
+    name: str
+    values: Sequence[Value]
 
 
 def row_of(item: Item, kind: Kind) -> Row:
@@ -39,36 +38,49 @@ def row_of(item: Item, kind: Kind) -> Row:
     return Row(name, tuple(ranking.value(item) for ranking in kind.rankings))
 
 
+class RankedRows(NamedTuple):
+    """A view's rows, best first.
+
+    Args:
+        names: of the items.
+        texts: `[name, value]` as `json.dumps` writes it.
+    """
+
+    names: Sequence[str]
+    texts: Sequence[str]
+
+
 def views_of(rows: Iterable[Row], kind: Kind) -> dict[str, JsonArray]:
     """Every view of a list by the name of its ranking, best first, as `json.dumps` writes it."""
     return {
-        name: JsonArray.join((text for _, text in pairs), VIEW_SEPARATOR)
-        for name, pairs in ranked(rows, kind)
+        name: JsonArray.join((text.encode() for text in found.texts), VIEW_SEPARATOR)
+        for name, found in ranked(rows, kind)
     }
 
 
-def ranked(rows: Iterable[Row], kind: Kind) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """The name of each ranking of a kind, and the items in its order: name and text of the row."""
-    by_name = sorted(rows, key=lambda row: row.name)
+def ranked(rows: Iterable[Row], kind: Kind) -> Iterator[tuple[str, RankedRows]]:
+    """The name and the rows of each ranking of a kind.
+
+    Written for 7,000 rows: whole columns at once, without a call for each row.
+    """
+    by_name = sorted(rows, key=itemgetter(0))
+    names = [row.name for row in by_name]
+    quoted = [_quoted(name) for name in names]
     for at, ranking in enumerate(kind.rankings):
+        values = [row.values[at] for row in by_name]
+        kinds = set(map(type, values))
+        is_plain = kinds <= {int} or kinds <= {str}
+        keys: Sequence[Any] = values if is_plain else [_order(value) for value in values]
+        written = list(map(str if kinds <= {int} else json.dumps, values))
         # The sort is stable, so that ties stay in the order of their names.
-        ordered = sorted(by_name, key=partial(_order_of, at=at), reverse=True)
-        yield ranking.name, [(row.name, _text(row.name, row.values[at])) for row in ordered]
-
-
-def _text(name: str, value: Value) -> bytes:
-    """`json.dumps([name, value])`, which takes five times as long."""
-    written = str(value) if type(value) is int else json.dumps(value)
-    return f"[{_quoted(name)}, {written}]".encode()
+        order = sorted(range(len(names)), key=keys.__getitem__, reverse=True)
+        texts = [f"[{quoted[one]}, {written[one]}]" for one in order]
+        yield ranking.name, RankedRows([names[one] for one in order], texts)
 
 
 @lru_cache(maxsize=65536)
 def _quoted(name: str) -> str:
     return json.dumps(name)
-
-
-def _order_of(row: Row, *, at: int) -> tuple[bool, int, str]:
-    return _order(row.values[at])
 
 
 def _order(value: Value) -> tuple[bool, int, str]:

@@ -9,12 +9,12 @@ from functools import partial
 from hashlib import sha256
 
 from refresher.content.page_index import ListItem
-from refresher.content.ranking import ranked
+from refresher.content.ranking import RankedRows, ranked
 from shared import long_work
 from shared.entry import LIST, LIST_SEPARATOR, VIEW_SEPARATOR
 from shared.gzip_joining import deflated
 from shared.resources.kinds import Kind
-from shared.segments import Digest, Packed, Segment, cut, digest_of, name_of
+from shared.segments import Packed, Segment, cut, name_of
 
 _USUAL_ITEMS = 32  # of a segment of a list: about 170 kB of repositories
 _USUAL_ROWS = 256  # of a segment of a view: about 10 kB
@@ -91,7 +91,8 @@ def _packed(run: Run, separator: bytes) -> tuple[Segment, bytes]:
 
 def etag_of(items: Sequence[ListItem]) -> str:
     """The entity tag of a list: a digest of its items' digests, wherever its segments end."""
-    return sha256(b"list\n" + b"".join(item.digest for item in items)).hexdigest()[:32]
+    digests = "".join(item.digest for item in items)
+    return sha256(f"list\n{digests}".encode()).hexdigest()[:32]
 
 
 def segmented(items: Sequence[ListItem], kind: Kind) -> SegmentedList | None:
@@ -101,28 +102,25 @@ def segmented(items: Sequence[ListItem], kind: Kind) -> SegmentedList | None:
         items: that are shown.
         kind: of the list.
     """
-    digests = [Digest(item.id, item.digest) for item in items]
-    runs = cut(digests, usual=_USUAL_ITEMS)
-    if len(runs) < 2:
+    cuts = cut([item.id for item in items], usual=_USUAL_ITEMS)
+    if len(cuts) < 2:
         return None
-    found, at = list[Run](), 0
-    for run in runs:
-        found.append(Run(name_of(run), partial(_texts_of, items[at : at + len(run)])))
-        at += len(run)
-    rows = [item.row for item in items if item.row is not None]
-    views = {name: _view(pairs) for name, pairs in ranked(rows, kind)}
-    return SegmentedList({LIST: found, **views})
+    digests = [item.digest for item in items]
+    runs = [Run(name_of(digests[one]), partial(_texts_of, items[one])) for one in cuts]
+    rows = (item.row for item in items if item.row is not None)
+    views = {name: _view(found) for name, found in ranked(rows, kind)}
+    return SegmentedList({LIST: runs, **views})
 
 
 def _texts_of(items: Sequence[ListItem]) -> list[bytes]:
     return [item.text for item in items]
 
 
-def _view(rows: Sequence[tuple[str, bytes]]) -> list[Run]:
+def _view(rows: RankedRows) -> list[Run]:
     """The segments of a view; each is named by its body, which is short."""
-    runs, at = list[Run](), 0
-    for run in cut([Digest(name, b"") for name, _ in rows], usual=_USUAL_ROWS):
-        texts = [text for _, text in rows[at : at + len(run)]]
-        runs.append(Run(digest_of(VIEW_SEPARATOR.join(texts)), partial(list, texts)))
-        at += len(run)
-    return runs
+    cuts = cut(rows.names, usual=_USUAL_ROWS)
+    return [Run(name_of(rows.texts[one]), partial(_encoded, rows.texts[one])) for one in cuts]
+
+
+def _encoded(texts: Sequence[str]) -> list[bytes]:
+    return [text.encode() for text in texts]

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.segments import (
-    Digest,
     Packed,
     Segment,
     cut,
@@ -37,21 +36,22 @@ def items_of(ids: Sequence[int]) -> Items:
     return [(one, json.dumps({"id": one, "stars": one % 7}).encode()) for one in ids]
 
 
-def digests_of(items: Items) -> list[Digest]:
-    return [Digest(identity, digest_of(text)) for identity, text in items]
-
-
 def names_of(items: Items) -> list[bytes]:
     """The names of the segments of a list."""
-    return [name_of(run) for run in cut(digests_of(items), usual=USUAL)]
+    return [name_of(digest_of(text) for _, text in run) for run in runs_of(items)]
+
+
+def runs_of(items: Items) -> list[Items]:
+    """The items of each segment."""
+    return [items[one] for one in cut([identity for identity, _ in items], usual=USUAL)]
 
 
 def stored(items: Items, separator: bytes = b",") -> tuple[list[Segment], list[Packed]]:
     """The segments of a list, and their bodies."""
-    segments, bodies, texts = [], [], iter(text for _, text in items)
-    for run in cut(digests_of(items), usual=USUAL):
-        packed, checked = Packed.of([next(texts) for _ in run], separator=separator)
-        segments.append(Segment(name_of(run), len(run), checked, len(packed.blocks)))
+    segments, bodies = [], []
+    for name, run in zip(names_of(items), runs_of(items), strict=True):
+        packed, checked = Packed.of([text for _, text in run], separator=separator)
+        segments.append(Segment(name, len(run), checked, len(packed.blocks)))
         bodies.append(Packed.from_bytes(packed.to_bytes()))
     return segments, bodies
 
@@ -109,6 +109,6 @@ def test_a_damaged_body_is_noticed() -> None:
 def test_they_have_a_sensible_size_in_a_large_list() -> None:
     dice = random.Random("ids")
     items = items_of(dice.sample(range(10**9), 7000))
-    sizes = [len(run) for run in cut(digests_of(items), usual=USUAL)]
+    sizes = [len(run) for run in runs_of(items)]
     assert 150 < len(sizes) < 350
     assert max(sizes) <= 512
