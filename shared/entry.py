@@ -33,7 +33,7 @@ view:{name}:segments    likewise, of a view
 import json
 import math
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -48,7 +48,8 @@ from shared.time_bounds import is_past, showable
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
 LIST_SEPARATOR = b","
 LIST = ""  # the name of a list among its arrays; the others are the names of its views
-_VIEW, _ENDS, _SEGMENTS = "view:", ":ends", "segments"
+SEGMENTS = "segments"  # the field of its manifest
+_VIEW, _ENDS = "view:", ":ends"
 _CONTENT = frozenset({200, 204})
 _GREATEST_TOKEN = 2**63  # versions are fencing tokens; Redis counts no further
 # What reading damaged metadata raises.
@@ -239,13 +240,8 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
         raise UnreadableError from error
 
 
-def manifest_fields(names: Iterable[str]) -> list[str]:
-    """The fields that hold the manifests of a list and of the views with these names."""
-    return [_manifest_field(name) for name in (LIST, *names)]
-
-
 def _manifest_field(name: str) -> str:
-    return f"{_VIEW}{name}:{_SEGMENTS}" if name else _SEGMENTS
+    return f"{_VIEW}{name}:{SEGMENTS}" if name else SEGMENTS
 
 
 def manifests_from(fields: Mapping[bytes, bytes]) -> dict[str, Sequence[Segment]]:
@@ -255,15 +251,15 @@ def manifests_from(fields: Mapping[bytes, bytes]) -> dict[str, Sequence[Segment]
         UnreadableError: a manifest is damaged.
     """
     found: dict[str, Sequence[Segment]] = {}
-    if _SEGMENTS.encode() not in fields:
+    if SEGMENTS.encode() not in fields:
         return found
     try:
         for field_name, packed in fields.items():
             key = field_name.decode()
-            if key == _SEGMENTS:
+            if key == SEGMENTS:
                 found[LIST] = unpack_manifest(packed)
-            elif key.startswith(_VIEW) and key.endswith(f":{_SEGMENTS}"):
-                name = key.removeprefix(_VIEW).removesuffix(f":{_SEGMENTS}")
+            elif key.startswith(_VIEW) and key.endswith(f":{SEGMENTS}"):
+                name = key.removeprefix(_VIEW).removesuffix(f":{SEGMENTS}")
                 found[name] = unpack_manifest(packed)
     except (ValueError, struct.error) as error:
         raise UnreadableError from error

@@ -1,6 +1,7 @@
 """A snapshot of the whole fleet from Redis: the data of `/status`, `/metrics` and the CLI."""
 
 import json
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from reader.fleet.workers import WorkerView, workers
 from shared import budgets, measures, refresh_report, spending
 from shared.budgets import CredentialBudget
 from shared.encodings import ENCODINGS
-from shared.entry import Metadata
+from shared.entry import SEGMENTS, Metadata
 from shared.failure import Failure
 from shared.measures import Measures
 from shared.point_buckets import Points, levels_now, sizes_now
@@ -26,6 +27,7 @@ from shared.redis.store import Store
 from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, Record, RefreshReport
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.segments import unpack_manifest
 from shared.spending import Spent
 from shared.stored_numbers import number_of
 from shared.suspicion import Suspicion
@@ -298,6 +300,7 @@ class FleetWatch:
             for resource in resources:
                 for encoding in ENCODINGS:
                     pipeline.hstrlen(keys.entry(resource), f"body:{encoding}")
+                pipeline.hget(keys.entry(resource), SEGMENTS)
                 pipeline.hlen(keys.pages(resource))
                 refresh_report.ask_for_record(pipeline, resource)
                 pipeline.get(keys.progress(resource))
@@ -322,16 +325,28 @@ class FleetWatch:
 
 def _with_details(view: TrackedView, replies: Iterator[Any]) -> TrackedView:
     encoded = {encoding: int(next(replies)) for encoding in ENCODINGS}
-    page_fields, record, progress = (next(replies) for _ in range(3))
+    segments, page_fields, record, progress = (next(replies) for _ in range(4))
     is_running = bool(next(replies))
+    if segments is not None:
+        encoded["gzip"] = _packed_bytes(segments)
+    # All but `heads` and `ids`; of a list, each page has a body and an index.
+    number = (int(page_fields) - 2) // (1 + view.resource.kind.is_expanded)
     return replace(
         view,
         encoded={name: size for name, size in encoded.items() if size},
-        pages=int(page_fields) - 2 if page_fields else None,  # all but `heads` and `ids`
+        pages=number if page_fields else None,
         record=refresh_report.record_from(record),
         reading=_reading(progress) if is_running else None,
         is_running=is_running,
     )
+
+
+def _packed_bytes(segments: bytes) -> int:
+    """Bytes of a list's segments, compressed; 0 if the manifest is damaged."""
+    try:
+        return sum(one.packed_size for one in unpack_manifest(segments))
+    except struct.error:
+        return 0
 
 
 def _reading(text: bytes | None) -> tuple[int, int] | None:

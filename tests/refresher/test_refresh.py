@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import brotli
 import pytest
 from redis import Redis, RedisError
 from rq.timeouts import JobTimeoutException
@@ -137,7 +136,7 @@ class TestSuccess:
         entry = entry_of(store, REPOS)
         repos = large_github.repos()
         assert json.loads(entry.body) == repos
-        assert brotli.decompress(entry.encoded["br"]) == entry.body
+        assert set(entry.encoded) == {"gzip"}  # brotli cannot be joined
         assert gzip.decompress(entry.encoded["gzip"]) == entry.body
         assert entry.array is not None
         assert json.loads(bytes(entry.array.slice(100, 130))) == repos[100:130]

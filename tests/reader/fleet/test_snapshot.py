@@ -28,6 +28,7 @@ from shared.queueing import QUEUE, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.segments import unpack_manifest
 from tests.builders import (
     NOW,
     absent_redis,
@@ -100,9 +101,12 @@ class TestTracked:
         repos, org = found[REPOS.name], found[ORG.name]
         assert repos.metadata is not None
         assert (repos.metadata.items, repos.pages, org.pages) == (250, 3, 1)
-        assert repos.encoded is not None
-        stored = {name: redis.hget(keys.entry(REPOS), f"body:{name}") for name in ENCODINGS}
-        assert repos.encoded == {name: len(body or b"") for name, body in stored.items()}
+        manifest = redis.hget(keys.entry(REPOS), "segments")
+        assert isinstance(manifest, bytes)
+        packed = sum(one.packed_size for one in unpack_manifest(manifest))
+        assert repos.encoded == {"gzip": packed}
+        stored = {name: redis.hget(keys.entry(ORG), f"body:{name}") for name in ENCODINGS}
+        assert org.encoded == {name: len(body or b"") for name, body in stored.items()}
         assert repos.is_fresh
         assert 0 <= repos.age < 30
         assert (repos.failure, repos.reading, repos.is_running) == (None, None, False)

@@ -242,7 +242,8 @@ class TestTheEtag:
             replace(BASE, links=()),
             replace(BASE, links=(("next", "page=3"),)),
             replace(BASE, links=(("prev", "page=2"),)),
-            replace(BASE, ends=[]),  # a list that can be cut into other pages
+            replace(BASE, location="https://codeload.github.com/x"),
+            make_list(),  # a list that can be cut into other pages
         ],
     )
     def test_differs_with_all_that_a_client_can_see(self, other: Content) -> None:
