@@ -143,14 +143,17 @@ class ReaderProcess:
         except (RedisError, TimeoutError):
             return None
 
+    def _make_local(self) -> LocalCache:
+        settings = self.settings
+        next_check = CheckSchedule(settings.local_ttl).next_check
+        return LocalCache(
+            settings.local_max_bytes, keep=settings.on_demand_keep, next_check=next_check
+        )
+
     def _make(self) -> Components:
         settings, catalogue = self.settings, self.catalogue
         redis = connect(settings)
-        local = LocalCache(
-            settings.local_max_bytes,
-            keep=settings.on_demand_keep,
-            next_check=CheckSchedule(settings.local_ttl).next_check,
-        )
+        local = self._make_local()
         store = Store(
             redis,
             clock=self.fleet_clock,

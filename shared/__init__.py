@@ -15,6 +15,8 @@ Imports neither `reader` nor `refresher`.
 - `spending`: which paths and clients use the budget.
 - `point_buckets`: the minute's points, as two token buckets in Redis.
 - `entry`, `json_array`: a resource's entry, and a JSON array that is sliced without parsing.
+- `segments`, `segmented_entry`: a list as runs of items that are stored one by one.
+- `gzip_joining`: one gzip member from pieces that were compressed one by one.
 - `etag`: every entity tag of ours.
 - `stored_form`: what an entry was made for, and when it counts as absent or as incomplete.
 - `encodings`: the table of content codings that entries are stored in.

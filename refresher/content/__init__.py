@@ -8,6 +8,8 @@
 - `list_consistency`: whether a list that was read page by page is complete.
 - `page`: a page as it is stored for the next conditional request.
 - `items`: a list's items, cut from the bytes of its pages.
+- `page_index`: what is needed of a page's items without their texts.
+- `segmented_list`: a list and its views as the segments in which they are stored.
 - `narrowing`, `json_cutting`: reduce JSON to its public shape without changing other bytes.
 - `privacy_marks`: whether an object is public, by GitHub's visibility fields.
 - `ranking`: the ranked views of a list of repositories.

@@ -389,7 +389,8 @@ class EntryWriter:
     ) -> int:
         """Write or confirm an entry, and what depends on it, in one round trip; the script's reply.
 
-        Entries of refreshers with other settings expire, unless those still renew them.
+        Entries of refreshers with other settings, and of those of an older release, expire, unless
+        those still renew them.
 
         Args:
             script: `_WRITE` or `_CONFIRM`.
@@ -397,10 +398,11 @@ class EntryWriter:
             arguments: of the script.
             size: bytes that are written; None if the entry is only confirmed.
         """
-        batch, other = Batch(self._redis), resource.other_form
+        batch = Batch(self._redis)
         batch.run(script, _content_keys(resource), arguments)
-        for key in (keys.entry(other), keys.pages(other), keys.segments(other)):
-            batch.pipeline.pexpire(key, _DAY_MS, nx=True)
+        for other in filter(None, (resource.other_form, resource.former_form)):
+            for key in (keys.entry(other), keys.pages(other), keys.segments(other)):
+                batch.pipeline.pexpire(key, _DAY_MS, nx=True)
         if not resource.tracked:
             self._quota.add(batch, resource, size)
         stored, *replies = batch.execute()

@@ -88,6 +88,13 @@ class Resource:
         """The same resource in processes with the opposite `INCLUDE_PRIVATE`."""
         return replace(self, include_private=not self.include_private)
 
+    @property
+    def former_form(self) -> "Resource | None":
+        """A list in the form in which releases before 0.4 stored it; None for anything else."""
+        if not self.kind.is_expanded:
+            return None
+        return replace(self, kind=replace(self.kind, is_expanded=False))
+
     @cached_property
     def operation(self) -> Operation | None:
         """GitHub's operation for this path; None if GitHub does not document one."""

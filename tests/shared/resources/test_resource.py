@@ -233,6 +233,9 @@ def test_an_id_can_stand_in_a_job_id_and_a_key(segment: str) -> None:
 def test_ids_stay_what_they_were_from_release_to_release() -> None:
     # printf 'repositories, expansion 2, public 1\n/orgs/Netflix/repos' | sha256sum | cut -c-32
     assert REPOS.id == "57d7d0ce21abc9611d336251dc49bdce"
+    # Likewise with `expansion 1`, as 0.3.0 has it.
+    assert REPOS.former_form is not None
+    assert REPOS.former_form.id == "c745ceadeccce3d1f7744d085232a30a"
 
 
 def test_whoever_changes_what_is_public_says_whether_the_rules_became_stricter() -> None:
