@@ -27,6 +27,7 @@ field                   meaning
 ======================  ======================================================================
 segments                the rows of its manifest
 view:{name}:segments    likewise, of a view
+view:{name}:of          digest of what the view was made of, for refreshers
 ======================  ======================================================================
 """
 
@@ -238,6 +239,11 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
         )
     except _DAMAGE as error:
         raise UnreadableError from error
+
+
+def digest_field(view: str) -> str:
+    """The field that says what a view was made of."""
+    return f"{_VIEW}{view}:of"
 
 
 def _manifest_field(name: str) -> str:

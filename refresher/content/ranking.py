@@ -1,8 +1,9 @@
 """The order of the ranked views: value descending, ties by the item's name ascending."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from hashlib import sha256
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -50,15 +51,27 @@ class RankedRows(NamedTuple):
     texts: Sequence[str]
 
 
+class Ranked(NamedTuple):
+    """One ranking of a list.
+
+    Args:
+        digest: of all names and values; equal for equal rows, in any process.
+        rows: returns the rows, best first.
+    """
+
+    digest: bytes
+    rows: Callable[[], RankedRows]
+
+
 def views_of(rows: Iterable[Row], kind: Kind) -> dict[str, JsonArray]:
     """Every view of a list by the name of its ranking, best first, as `json.dumps` writes it."""
     return {
-        name: JsonArray.join((text.encode() for text in found.texts), VIEW_SEPARATOR)
+        name: JsonArray.join((text.encode() for text in found.rows().texts), VIEW_SEPARATOR)
         for name, found in ranked(rows, kind)
     }
 
 
-def ranked(rows: Iterable[Row], kind: Kind) -> Iterator[tuple[str, RankedRows]]:
+def ranked(rows: Iterable[Row], kind: Kind) -> Iterator[tuple[str, Ranked]]:
     """The name and the rows of each ranking of a kind.
 
     Written for 7,000 rows: whole columns at once, without a call for each row.
@@ -66,16 +79,29 @@ def ranked(rows: Iterable[Row], kind: Kind) -> Iterator[tuple[str, RankedRows]]:
     by_name = sorted(rows, key=itemgetter(0))
     names = [row.name for row in by_name]
     quoted = [_quoted(name) for name in names]
+    of_names = sha256("".join(quoted).encode())
     for at, ranking in enumerate(kind.rankings):
         values = [row.values[at] for row in by_name]
-        kinds = set(map(type, values))
-        is_plain = kinds <= {int} or kinds <= {str}
-        keys: Sequence[Any] = values if is_plain else [_order(value) for value in values]
-        written = list(map(str if kinds <= {int} else json.dumps, values))
-        # The sort is stable, so that ties stay in the order of their names.
-        order = sorted(range(len(names)), key=keys.__getitem__, reverse=True)
-        texts = [f"[{quoted[one]}, {written[one]}]" for one in order]
-        yield ranking.name, RankedRows([names[one] for one in order], texts)
+        is_of_numbers = set(map(type, values)) <= {int}
+        written = list(map(str if is_of_numbers else json.dumps, values))
+        digest = of_names.copy()
+        digest.update(",".join([str(ranking.version), *written]).encode())
+        yield (
+            ranking.name,
+            Ranked(digest.digest()[:16], partial(_ranked, names, quoted, values, written)),
+        )
+
+
+def _ranked(
+    names: Sequence[str], quoted: Sequence[str], values: Sequence[Value], written: Sequence[str]
+) -> RankedRows:
+    kinds = set(map(type, values))
+    is_plain = kinds <= {int} or kinds <= {str}
+    keys: Sequence[Any] = values if is_plain else [_order(value) for value in values]
+    # The sort is stable, so that ties stay in the order of their names.
+    order = sorted(range(len(names)), key=keys.__getitem__, reverse=True)
+    texts = [f"[{quoted[one]}, {written[one]}]" for one in order]
+    return RankedRows([names[one] for one in order], texts)
 
 
 @lru_cache(maxsize=65536)

@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import sha256
 
 from refresher.content.page_index import ListItem
-from refresher.content.ranking import RankedRows, ranked
+from refresher.content.ranking import Ranked, RankedRows, ranked
 from shared import long_work
 from shared.entry import LIST, LIST_SEPARATOR, VIEW_SEPARATOR
 from shared.gzip_joining import deflated
@@ -34,15 +34,38 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """What is stored of a list.
+
+    Args:
+        manifests: of the list and its views, by name.
+        digests: of what each view was made of, by its name.
+    """
+
+    manifests: Mapping[str, Sequence[Segment]] = field(default_factory=dict)
+    digests: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def segments(self) -> dict[bytes, Segment]:
+        """All segments, by name."""
+        return {one.name: one for segments in self.manifests.values() for one in segments}
+
+
+NOTHING_STORED = Stored()
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """What is written of a list.
 
     Args:
         manifests: of the list and its views, by name.
+        digests: of what each view was made of, by its name.
         new: bodies of the segments that were not stored, by name.
     """
 
     manifests: Mapping[str, Sequence[Segment]]
+    digests: Mapping[str, bytes]
     new: Mapping[bytes, bytes]
 
     @property
@@ -56,30 +79,43 @@ class SegmentedList:
     """A list and its views, cut into segments.
 
     Args:
-        arrays: the runs of the list and of its views, by name.
+        runs: of the list.
+        views: by name, not ranked yet.
     """
 
-    arrays: Mapping[str, Sequence[Run]]
+    runs: Sequence[Run]
+    views: Mapping[str, Ranked]
 
-    def segmentation(self, known: Mapping[bytes, Segment]) -> Segmentation:
-        """The manifests, and the bodies of the segments that are not known.
+    def segmentation(self, stored: Stored) -> Segmentation:
+        """The manifests, and the bodies of the segments that are not stored.
+
+        A view whose values are those that it was made of is neither ranked nor cut again.
 
         Args:
-            known: the stored segments, by name.
+            stored: what is stored of the list.
 
         Raises:
             StoredPageError: the text of an unchanged item could not be read.
         """
-        segments, new = dict(known), dict[bytes, bytes]()
-        for name, runs in self.arrays.items():
-            separator = LIST_SEPARATOR if name == LIST else VIEW_SEPARATOR
-            for run in runs:
-                if run.name not in segments:
-                    segments[run.name], new[run.name] = _packed(run, separator)
-        manifests = {
-            name: tuple(segments[run.name] for run in runs) for name, runs in self.arrays.items()
-        }
-        return Segmentation(manifests, new)
+        known, new = stored.segments, dict[bytes, bytes]()
+        manifests = {LIST: _manifest(self.runs, LIST_SEPARATOR, known, new)}
+        for name, view in self.views.items():
+            kept = stored.manifests.get(name)
+            if kept is None or stored.digests.get(name) != view.digest:
+                kept = _manifest(_runs_of(view.rows()), VIEW_SEPARATOR, known, new)
+            manifests[name] = tuple(kept)
+        digests = {name: view.digest for name, view in self.views.items()}
+        return Segmentation(manifests, digests, new)
+
+
+def _manifest(
+    runs: Sequence[Run], separator: bytes, known: dict[bytes, Segment], new: dict[bytes, bytes]
+) -> tuple[Segment, ...]:
+    """The segments of runs; those that are not known are added to both."""
+    for run in runs:
+        if run.name not in known:
+            known[run.name], new[run.name] = _packed(run, separator)
+    return tuple(known[run.name] for run in runs)
 
 
 def _packed(run: Run, separator: bytes) -> tuple[Segment, bytes]:
@@ -108,15 +144,14 @@ def segmented(items: Sequence[ListItem], kind: Kind) -> SegmentedList | None:
     digests = [item.digest for item in items]
     runs = [Run(name_of(digests[one]), partial(_texts_of, items[one])) for one in cuts]
     rows = (item.row for item in items if item.row is not None)
-    views = {name: _view(found) for name, found in ranked(rows, kind)}
-    return SegmentedList({LIST: runs, **views})
+    return SegmentedList(runs, dict(ranked(rows, kind)))
 
 
 def _texts_of(items: Sequence[ListItem]) -> list[bytes]:
     return [item.text for item in items]
 
 
-def _view(rows: RankedRows) -> list[Run]:
+def _runs_of(rows: RankedRows) -> list[Run]:
     """The segments of a view; each is named by its body, which is short."""
     cuts = cut(rows.names, usual=_USUAL_ROWS)
     return [Run(name_of(rows.texts[one]), partial(_encoded, rows.texts[one])) for one in cuts]

@@ -18,18 +18,18 @@ from redis import Redis
 
 from refresher.content.content import Content
 from refresher.content.page import Page, Unchanged
+from refresher.content.segmented_list import NOTHING_STORED, Stored
 from refresher.storage import page_store
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import KnownPages
 from shared.clock import FleetClock, seconds_of
-from shared.entry import Entry, content_fields, manifests_from
+from shared.entry import Entry, content_fields, digest_field, manifests_from
 from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
 from shared.redis.scripts import Batch, Script
 from shared.resources.resource import Resource
-from shared.segments import Segment
 from shared.settings import Settings
 from shared.suspicion import Suspicion
 
@@ -252,29 +252,29 @@ class EntryWriter:
         if content.segmented is None:
             entry, pages = make(), page_store.fields_of(content.pages, content.ids)
             return self._write(resource, start, _whole(entry, resource, pages)) == 1
-        stored = self._stored_segments(resource)
-        written = self._write(
-            resource, start, self._changes(resource, content, stored, known, make)
-        )
+        stored = self._stored(resource)
+        changes = self._changes(resource, content, stored, known, make)
+        written = self._write(resource, start, changes)
         if written == _OTHERS_STORED:
-            whole = self._changes(resource, content, None, _NOTHING_KNOWN, make)
+            whole = self._changes(resource, content, NOTHING_STORED, _NOTHING_KNOWN, make)
             written = self._write(resource, start, whole)
         return written == 1
 
-    def _stored_segments(self, resource: Resource) -> dict[bytes, Segment]:
-        """The segments that are stored of a list, by name."""
+    def _stored(self, resource: Resource) -> Stored:
+        """What is stored of a list."""
         fields = cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
         try:
             manifests = manifests_from(fields)
         except UnreadableError:
-            return {}
-        return {one.name: one for segments in manifests.values() for one in segments}
+            return NOTHING_STORED
+        digests = {name: fields.get(digest_field(name).encode(), b"") for name in manifests}
+        return Stored(manifests, digests)
 
     def _changes(
         self,
         resource: Resource,
         content: Content,
-        stored: Mapping[bytes, Segment] | None,
+        stored: Stored,
         known: KnownPages,
         make: Callable[..., Entry],
     ) -> "_Written":
@@ -283,21 +283,25 @@ class EntryWriter:
         Args:
             resource: the list.
             content: to store.
-            stored: the segments that are stored, by name; None to replace all.
+            stored: what is stored; nothing to replace all.
             known: the stored pages.
             make: makes the entry.
         """
         assert content.segmented is not None
-        segmentation = content.segmented.segmentation(stored or {})
-        entry = make(segmentation=segmentation)
-        is_whole = not stored
+        segmentation, before = content.segmented.segmentation(stored), stored.segments
+        fields = _entry_fields(make(segmentation=segmentation)) | {"name": resource.name}
+        fields |= {digest_field(name): one for name, one in segmentation.digests.items()}
+        if not before:
+            pages = page_store.fields_of(content.pages, content.ids)
+            return _Written(-1, [], [], segmentation.new, fields, pages)
         return _Written(
-            stored=-1 if is_whole else len(stored or {}),
-            gone=[] if is_whole else sorted(set(stored or {}) - segmentation.names),
-            pages_gone=[] if is_whole else _numbers_after(content.pages, known),
+            stored=len(before),
+            gone=sorted(before.keys() - segmentation.names),
+            pages_gone=_numbers_after(content.pages, known),
             segments=segmentation.new,
-            entry=_entry_fields(entry) | {"name": resource.name},
-            pages=page_store.fields_of(content.pages, content.ids, () if is_whole else known.pages),
+            entry=fields,
+            pages=page_store.fields_of(content.pages, content.ids, known.pages),
+            kept=sum(one.packed_size for one in before.values()),
         )
 
     def _write(self, resource: Resource, start: Sequence[Any], written: "_Written") -> int:
