@@ -42,7 +42,7 @@ def newer(tmp_path: Path) -> Path:
     shutil.copy(CHECKOUT / "gunicorn.conf.py", checkout)
     change(checkout / "shared/stored_form.py", f"SCHEMA = {SCHEMA}", f"SCHEMA = {SCHEMA + 1}")
     entry = checkout / "shared/entry.py"
-    change(entry, '"body": entry.body', '"content": entry.body')
+    change(entry, 'fields["body"] = entry.body', 'fields["content"] = entry.body')
     change(entry, 'fields[b"body"]', 'fields[b"content"]')
     return checkout
 
