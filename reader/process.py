@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
@@ -47,6 +48,7 @@ log = logging.getLogger("reader")
 
 # Threads that never wait for content, so that hits and health checks always find one.
 SPARE_THREADS = 16
+_PAUSE = 0.0002  # seconds between two steps of putting a large list together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +161,7 @@ class ReaderProcess:
             clock=self.fleet_clock,
             lifetimes=Lifetimes.of(settings),
             held=local.held_entry,
+            pause=partial(SYSTEM.sleep, _PAUSE),
         )
         queue = RefreshQueue(redis, QueueLimits.of(settings))
         counters = Counters()

@@ -5,7 +5,7 @@ the others.
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -38,8 +38,17 @@ class Piece:
     blocks: bytes | memoryview = field(repr=False)
 
 
-def pieces_of(entry: Entry | None) -> dict[bytes, Piece]:
-    """The pieces of a list that is held, by the names of their segments; none for other entries."""
+def no_pause() -> None:
+    """Does nothing."""
+
+
+def pieces_of(entry: Entry | None, pause: Callable[[], None] = no_pause) -> dict[bytes, Piece]:
+    """The pieces of a list that is held, by the names of their segments; none for other entries.
+
+    Args:
+        entry: that is held.
+        pause: called after each piece, so that other threads go on.
+    """
     pieces: dict[bytes, Piece] = {}
     if entry is None or entry.array is None:
         return pieces
@@ -59,6 +68,7 @@ def pieces_of(entry: Entry | None) -> dict[bytes, Piece]:
             ends = array("I", (one - begin for one in held.ends[item : item + segment.items]))
             pieces[segment.name] = Piece(body[begin:end], ends, member[first:last])
             item += segment.items
+            pause()
     return pieces
 
 
@@ -78,7 +88,12 @@ def read_piece(value: bytes, segment: Segment) -> Piece:
     return Piece(plain, packed.ends, packed.blocks)
 
 
-def assembled(metadata: Metadata, manifests: Manifests, pieces: Mapping[bytes, Piece]) -> Entry:
+def assembled(
+    metadata: Metadata,
+    manifests: Manifests,
+    pieces: Mapping[bytes, Piece],
+    pause: Callable[[], None] = no_pause,
+) -> Entry:
     """The entry that these manifests describe.
 
     It is written piece by piece: one `bytes.join` of 40 MB would hold the interpreter's lock for as
@@ -88,12 +103,13 @@ def assembled(metadata: Metadata, manifests: Manifests, pieces: Mapping[bytes, P
         metadata: of the entry.
         manifests: of the list and its views.
         pieces: of all their segments, by name.
+        pause: called after each piece, so that other threads go on.
 
     Raises:
         UnreadableError: the list has another number of items than the metadata say.
     """
     arrays = {
-        name: _joined(segments, pieces, LIST_SEPARATOR if name == LIST else VIEW_SEPARATOR)
+        name: _joined(segments, pieces, LIST_SEPARATOR if name == LIST else VIEW_SEPARATOR, pause)
         for name, segments in manifests.items()
     }
     whole = arrays.pop(LIST)
@@ -103,6 +119,7 @@ def assembled(metadata: Metadata, manifests: Manifests, pieces: Mapping[bytes, P
     blocks = (pieces[one.name].blocks for one in manifests[LIST])
     for part in gzip_parts(manifests[LIST], blocks, LIST_SEPARATOR):
         member.write(part)
+    pause()
     return Entry(
         metadata,
         whole.body,
@@ -114,7 +131,10 @@ def assembled(metadata: Metadata, manifests: Manifests, pieces: Mapping[bytes, P
 
 
 def _joined(
-    segments: Sequence[Segment], pieces: Mapping[bytes, Piece], separator: bytes
+    segments: Sequence[Segment],
+    pieces: Mapping[bytes, Piece],
+    separator: bytes,
+    pause: Callable[[], None],
 ) -> JsonArray:
     body, ends, before = BytesIO(), array("Q"), b"["
     for segment in segments:
@@ -124,5 +144,6 @@ def _joined(
         body.write(piece.plain)
         ends.extend(array("Q", (begin + end for end in piece.ends)))
         before = separator
+        pause()
     body.write(b"]" if segments else b"[]")
     return JsonArray(body.getvalue(), ends, separator)

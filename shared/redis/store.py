@@ -25,7 +25,14 @@ from shared.invalidation import is_anew
 from shared.redis import keys
 from shared.redis.scripts import Batch
 from shared.resources.resource import Resource
-from shared.segmented_entry import Manifests, Piece, assembled, pieces_of, read_piece
+from shared.segmented_entry import (
+    Manifests,
+    Piece,
+    assembled,
+    no_pause,
+    pieces_of,
+    read_piece,
+)
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
 from shared.stored_numbers import count_of
@@ -142,6 +149,7 @@ class Store:
         clock: is told Redis's time with each reading of states; None if there is none to tell.
         lifetimes: bound what entries say of their freshness.
         held: returns the entry of a list that the process holds: its segments are not read again.
+        pause: called while a large list is put together, so that other threads go on.
     """
 
     def __init__(
@@ -151,9 +159,11 @@ class Store:
         clock: FleetClock | None = None,
         lifetimes: Lifetimes = Lifetimes(),
         held: Callable[[Resource], Entry | None] = lambda _: None,
+        pause: Callable[[], None] = no_pause,
     ) -> None:
         self._redis = redis
         self._held = held
+        self._pause = pause
         self._clock = FleetClock() if clock is None else clock
         self._lifetimes = lifetimes
 
@@ -275,13 +285,13 @@ class Store:
                 return entry_from(fields)
             pieces = self._pieces(resource, manifests)
             if pieces is not None:
-                return assembled(metadata, manifests, pieces)
+                return assembled(metadata, manifests, pieces, self._pause)
             fields = self._fields(resource)
         raise UnreadableError
 
     def _pieces(self, resource: Resource, manifests: Manifests) -> Mapping[bytes, Piece] | None:
         """The pieces of a list, those that are not held from Redis; None if one is not there."""
-        pieces = pieces_of(self._held(resource))
+        pieces = pieces_of(self._held(resource), self._pause)
         segments = (one for array in manifests.values() for one in array)
         lacking = {one.name: one for one in segments if one.name not in pieces}
         if lacking:
@@ -292,6 +302,7 @@ class Store:
                 if value is None:
                     return None
                 pieces[segment.name] = read_piece(value, segment)
+                self._pause()
         return pieces
 
     def _state(self, resource: Resource, parts: Sequence[Any], resumed_at: float) -> EntryState:
