@@ -149,12 +149,16 @@ class _Attempt:
         # Content is as old as the request, not as the response.
         asked_at = self.context.clock.now()
         known = self._known(asked_at)
-        unfinished = self._unfinished(known, asked_at)
         try:
-            fetched = self._fetch().read(known, asked_at=asked_at, unfinished=unfinished)
-        except StoredPageError:
+            return self._store_what_is_read(known, self._unfinished(known, asked_at), asked_at)
+        except StoredPageError:  # a text may be read only when its segment is compressed
             known = KnownPages(ids=known.ids)
-            fetched = self._fetch().read(known, asked_at=asked_at)
+            return self._store_what_is_read(known, NOTHING_READ, asked_at)
+
+    def _store_what_is_read(
+        self, known: KnownPages, unfinished: UnfinishedReading, asked_at: float
+    ) -> Ended:
+        fetched = self._fetch().read(known, asked_at=asked_at, unfinished=unfinished)
         if isinstance(fetched, RefreshOutcome):
             return Ended(fetched, self.state)
         self.context.privileges.check()
@@ -221,7 +225,7 @@ class _Attempt:
     ) -> RefreshOutcome:
         """Write the entry if its content, or what is derived from it, has changed."""
         writer = self.context.writer
-        if isinstance(content, Content) and is_new(self.state, content):
+        if isinstance(content, Content) and (is_new(self.state, content) or self._is_damaged()):
             stored = writer.store(
                 self.resource,
                 content,
@@ -242,6 +246,12 @@ class _Attempt:
             invalidated_by=began.invalidated_by,
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
+
+    def _is_damaged(self) -> bool:
+        """Whether no reader can read the entry. Only checked for who wants it to be read anew."""
+        if not self.state.is_to_be_read_anew:
+            return False
+        return self.context.storage.store.read(self.resource) is None
 
     def _fail(self, error: OriginError) -> Ended:
         policy = self.context.policy

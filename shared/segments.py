@@ -30,6 +30,7 @@ from shared.gzip_joining import (
 _MOST_ITEMS = 512
 _NAME = 16  # bytes
 _ROW = struct.Struct(f"<{_NAME}sIIII")
+_CHECKSUM = struct.Struct("<I")
 _BEGIN, _END, _EMPTY = b"[", b"]", b"[]"
 
 
@@ -56,10 +57,12 @@ class Segment:
 
 
 def pack_manifest(segments: Iterable[Segment]) -> bytes:
-    """The rows of a manifest as they are stored."""
-    return b"".join(
-        _ROW.pack(one.name, one.items, one.checked.crc, one.checked.size, one.packed_size)
-        for one in segments
+    """A manifest as it is stored: a CRC-32 of its rows, and the rows."""
+    return with_checksum(
+        b"".join(
+            _ROW.pack(one.name, one.items, one.checked.crc, one.checked.size, one.packed_size)
+            for one in segments
+        )
     )
 
 
@@ -67,12 +70,32 @@ def unpack_manifest(packed: bytes) -> tuple[Segment, ...]:
     """The inverse of `pack_manifest`.
 
     Raises:
-        struct.error: the length is not that of whole rows.
+        ValueError: it is damaged.
     """
+    rows = checked_part(packed)
+    if len(rows) % _ROW.size:
+        raise ValueError("a manifest is damaged")
     return tuple(
         Segment(name, items, Checked(crc, size), packed_size)
-        for name, items, crc, size, packed_size in _ROW.iter_unpack(packed)
+        for name, items, crc, size, packed_size in _ROW.iter_unpack(rows)
     )
+
+
+def with_checksum(value: bytes) -> bytes:
+    """A value behind its CRC-32, as it is stored."""
+    return _CHECKSUM.pack(zlib.crc32(value)) + value
+
+
+def checked_part(stored: bytes) -> bytes:
+    """The inverse of `with_checksum`.
+
+    Raises:
+        ValueError: the value is damaged.
+    """
+    value = stored[_CHECKSUM.size :]
+    if stored[: _CHECKSUM.size] != _CHECKSUM.pack(zlib.crc32(value)):
+        raise ValueError("a stored value is damaged")
+    return value
 
 
 def cut(ids: Sequence[Hashable], *, usual: int) -> list[slice]:
@@ -155,16 +178,23 @@ class Packed:
         return body
 
     def to_bytes(self) -> bytes:
-        """As it is stored: the number of items, their ends, the blocks."""
-        return struct.pack(f"<{1 + len(self.ends)}I", len(self.ends), *self.ends) + self.blocks
+        """As it is stored: a CRC-32 of the rest, the number of items, their ends, the blocks.
+
+        The CRC-32 of the body would not notice each damage to the blocks that breaks the joined
+        member, such as a block that says it is the last one.
+        """
+        head = struct.pack(f"<{1 + len(self.ends)}I", len(self.ends), *self.ends)
+        return with_checksum(head + self.blocks)
 
     @classmethod
     def from_bytes(cls, value: bytes) -> "Packed":
         """The inverse of `to_bytes`.
 
         Raises:
-            struct.error: the value is too short.
+            ValueError: it is damaged.
+            struct.error: it is too short.
         """
+        value = checked_part(value)
         (items,) = struct.unpack_from("<I", value)
         ends = struct.unpack_from(f"<{items}I", value, 4)
         return cls(array("I", ends), value[4 + 4 * items :])

@@ -28,6 +28,11 @@ settings.register_profile("quick", settings.get_profile("deterministic"), max_ex
 settings.load_profile("deterministic")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the length of the run of random changes (`tests/refresher/test_many_changes.py`)."""
+    parser.addoption("--changes", type=int, default=200, help="number of random changes of a list")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Mark tests by where they stand; begin with those that start processes.

@@ -10,6 +10,9 @@ from shared.queueing import AskResult, RefreshQueue, RefreshRequest
 from shared.redis.scripts import Batch
 from shared.redis.store import EntryState
 from shared.resources.resource import Resource
+from shared.time_bounds import is_past
+
+_READ_ANEW_PAUSE = 600.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class RefreshRequests:
     def __init__(self, queue: RefreshQueue, counters: Counters) -> None:
         self._queue = queue
         self._counters = counters
+        self._read_anew_at: dict[str, float] = {}  # by the id of a tracked resource
 
     def request_all(self, checked: Sequence[Checked], *, now: float) -> None:
         """Enqueue the refreshes that are due, in one round trip; may raise `redis.RedisError`.
@@ -78,6 +82,29 @@ class RefreshRequests:
                 if not one.state.is_asked and is_due(one.state, now=now, is_wanted=one.is_wanted)
             ]
         )
+
+    def read_anew(self, resource: Resource, *, now: float) -> bool:
+        """Have a tracked resource read anew that has an entry which cannot be read: it is damaged.
+
+        If that does not help, it is not tried again at once: all its pages are downloaded each
+        time.
+
+        Args:
+            resource: to mark; the next check finds it invalidated.
+            now: Unix time in seconds.
+
+        Returns:
+            Whether it was marked.
+
+        Raises:
+            redis.RedisError: Redis is unavailable.
+        """
+        before = self._read_anew_at.get(resource.id)
+        if before is not None and is_past(before, now) and now < before + _READ_ANEW_PAUSE:
+            return False
+        self._queue.mark(resource, anew=True)
+        self._read_anew_at[resource.id] = now
+        return True
 
     def request_for(
         self, resource: Resource, state: EntryState, requester: Requester, *, now: float

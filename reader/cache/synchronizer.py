@@ -254,6 +254,9 @@ class Synchronizer:
         if entry is not None:
             self._local.put(resource, entry, self._clock())
             self._waiters.notify(resource)
+        elif resource.tracked and self._refresh_requests.read_anew(resource, now=self._clock()):
+            log.warning("what is stored of %s is damaged: it is read anew", resource.name)
+            self._local.postpone(resource, self._clock() + TICK)
 
     def _may_request(self, due: _Due, state: EntryState) -> bool:
         """Whether the check may request a refresh of its resource."""

@@ -1,7 +1,6 @@
 """A snapshot of the whole fleet from Redis: the data of `/status`, `/metrics` and the CLI."""
 
 import json
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -345,7 +344,7 @@ def _packed_bytes(segments: bytes) -> int:
     """Bytes of a list's segments, compressed; 0 if the manifest is damaged."""
     try:
         return sum(one.packed_size for one in unpack_manifest(segments))
-    except struct.error:
+    except ValueError:
         return 0
 
 

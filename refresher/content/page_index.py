@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from refresher.content.items import Item
 from refresher.content.ranking import Row
 from refresher.errors import StoredPageError
-from shared.segments import digest_of
+from shared.segments import checked_part, digest_of, with_checksum
 
 Texts = Callable[[], Sequence[bytes]]
 
@@ -57,7 +57,7 @@ ListItem = Item | IndexedItem
 def packed_index(items: Sequence[ListItem]) -> bytes:
     """The index of a page that has these items, as it is stored."""
     rows = [[item.id, item.digest, item.size, item.private, item.row] for item in items]
-    return json.dumps(rows, separators=(",", ":")).encode()
+    return with_checksum(json.dumps(rows, separators=(",", ":")).encode())
 
 
 def indexed_items(packed: bytes, texts: Texts) -> list[ListItem]:
@@ -74,7 +74,9 @@ def indexed_items(packed: bytes, texts: Texts) -> list[ListItem]:
     try:
         return [
             IndexedItem(known_by, digest, size, private, row and Row(*row), place, once)
-            for place, (known_by, digest, size, private, row) in enumerate(json.loads(packed))
+            for place, (known_by, digest, size, private, row) in enumerate(
+                json.loads(checked_part(packed))
+            )
             if _is_well_formed(known_by, digest, size, private)
         ]
     except (ValueError, TypeError, RecursionError) as error:

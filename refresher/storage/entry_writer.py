@@ -107,7 +107,7 @@ local function each(key, command, step)
   at = last + 1
 end
 if ARGV[6] == '-1' then redis.call('DEL', KEYS[5], KEYS[9])
-elseif redis.call('HLEN', KEYS[9]) ~= tonumber(ARGV[6]) then return 2 end
+elseif redis.pcall('HLEN', KEYS[9]) ~= tonumber(ARGV[6]) then return 2 end
 redis.call('DEL', KEYS[4], KEYS[6], KEYS[7], KEYS[8])
 each(KEYS[9], 'HDEL', 1)
 each(KEYS[5], 'HDEL', 1)
@@ -233,7 +233,8 @@ class EntryWriter:
         Args:
             resource: whose entry it is.
             content: what was read.
-            known: the stored pages, so that those of a list that are unchanged are not written.
+            known: the stored pages, so that those of a list that are unchanged are not written; if
+                none are known, all that is stored is replaced, whether it is damaged or not.
             token: drawn for this refresh.
             now: Unix time in seconds when GitHub was asked.
             invalidated_by: `EntryState.invalidated_by` from before GitHub was asked: the refresh
@@ -252,7 +253,7 @@ class EntryWriter:
         if content.segmented is None:
             entry, pages = make(), page_store.fields_of(content.pages, content.ids)
             return self._write(resource, start, _whole(entry, resource, pages)) == 1
-        stored = self._stored(resource)
+        stored = self._stored(resource) if known.pages else NOTHING_STORED
         changes = self._changes(resource, content, stored, known, make)
         written = self._write(resource, start, changes)
         if written == _OTHERS_STORED:

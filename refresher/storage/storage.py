@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from redis import Redis
+from redis import Redis, RedisError
 from redis.client import Pipeline
 
 from refresher.storage import page_store
@@ -60,7 +60,9 @@ class Storage:
         self.writer.add_draw(batch, resource)
         self.store.add_state(batch.pipeline, resource)
         mark(batch.pipeline)
-        drawn, *state, _ = batch.execute()
+        drawn, *state, _ = batch.execute(may_be_damaged=True)
+        if isinstance(drawn, RedisError):
+            raise drawn
         token = self.writer.drawn(drawn, sent_at=sent_at)
         return token, self.store.state_from(resource, state, sent_at=sent_at)
 

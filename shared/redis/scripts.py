@@ -30,6 +30,11 @@ class Script:
             return client.eval(self.text, len(keys), *keys, *args)
 
 
+def is_of_wrong_type(reply: Any) -> bool:
+    """Whether a command failed because its key holds a value of another type: it is damaged."""
+    return isinstance(reply, ResponseError) and "WRONGTYPE" in str(reply)
+
+
 class Batch:
     """Commands and scripts that are sent in one round trip, in order; not a transaction.
 
@@ -47,17 +52,20 @@ class Batch:
         self._scripts[len(self.pipeline)] = (script, keys, args)
         self.pipeline.evalsha(script.digest, len(keys), *keys, *args)
 
-    def execute(self) -> list[Any]:
+    def execute(self, *, may_be_damaged: bool = False) -> list[Any]:
         """Send everything and return the replies, in order.
 
         A script that Redis does not know is run alone, after the rest.
+
+        Args:
+            may_be_damaged: the error of a command whose key is of a wrong type becomes its reply.
 
         Raises:
             redis.RedisError: Redis is unavailable, or a command failed.
         """
         replies = self.execute_all()
         for reply in replies:
-            if isinstance(reply, RedisError):
+            if isinstance(reply, RedisError) and not (may_be_damaged and is_of_wrong_type(reply)):
                 raise reply
         return replies
 

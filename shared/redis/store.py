@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, cast
 
-from redis import Redis
+from redis import Redis, RedisError
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 from rq.suspension import WORKERS_SUSPENDED
 
 from shared.clock import FleetClock, seconds_of
@@ -23,7 +24,7 @@ from shared.errors import UnreadableError
 from shared.failure import Failure
 from shared.invalidation import is_anew
 from shared.redis import keys
-from shared.redis.scripts import Batch
+from shared.redis.scripts import Batch, is_of_wrong_type
 from shared.resources.resource import Resource
 from shared.segmented_entry import (
     Manifests,
@@ -196,11 +197,11 @@ class Store:
     def states(self, resources: Sequence[Resource]) -> list[EntryState]:
         """The same for several resources, in one round trip."""
         sent_at = self._clock.monotonic()
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.time()
-            pipeline.get(keys.RESUMED)
-            numbers = [_add_parts(pipeline, resource) for resource in resources]
-            time, resumed, *replies = pipeline.execute()
+        batch = Batch(self._redis)
+        batch.pipeline.time()
+        batch.pipeline.get(keys.RESUMED)
+        numbers = [_add_parts(batch.pipeline, resource) for resource in resources]
+        time, resumed, *replies = batch.execute(may_be_damaged=True)
         resumed_at = self._heard(time, resumed, sent_at=sent_at)
         each = iter(replies)
         return [
@@ -237,7 +238,9 @@ class Store:
         batch.pipeline.hgetall(keys.entry(resource))
         number = _add_parts(batch.pipeline, resource, has_entry=True)
         add(batch)
-        time, resumed, fields, *replies = batch.execute()
+        time, resumed, fields, *replies = batch.execute(may_be_damaged=True)
+        for reply in (fields, *replies[number:]):
+            _check(reply)
         resumed_at = self._heard(time, resumed, sent_at=sent_at)
         metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
         state = self._state(resource, [metadata, *replies[:number]], resumed_at)
@@ -295,9 +298,13 @@ class Store:
         segments = (one for array in manifests.values() for one in array)
         lacking = {one.name: one for one in segments if one.name not in pieces}
         if lacking:
-            values = cast(
-                list[bytes | None], self._redis.hmget(keys.segments(resource), list(lacking))
-            )
+            try:
+                found = self._redis.hmget(keys.segments(resource), list(lacking))
+            except ResponseError as error:
+                if is_of_wrong_type(error):
+                    return None
+                raise
+            values = cast(list[bytes | None], found)
             for segment, value in zip(lacking.values(), values, strict=True):
                 if value is None:
                     return None
@@ -307,6 +314,7 @@ class Store:
 
     def _state(self, resource: Resource, parts: Sequence[Any], resumed_at: float) -> EntryState:
         entry, beside, *held = parts
+        _check(entry)
         failure, invalidated_by, forgotten, asked, suspicion = beside
         metadata = _metadata(resource, entry)
         if metadata is not None:
@@ -345,6 +353,16 @@ def _add_parts(pipeline: Pipeline, resource: Resource, *, has_entry: bool = Fals
     if resource.kind.is_expanded:  # one that is stored in segments is complete with all of them
         pipeline.hlen(keys.segments(resource))
     return 1 + (not has_entry) + resource.kind.is_expanded
+
+
+def _check(reply: object) -> None:
+    """Raise the error that a reply is: only segments may be of a wrong type.
+
+    Raises:
+        redis.RedisError: of a command.
+    """
+    if isinstance(reply, RedisError):
+        raise reply
 
 
 def _beside(resource: Resource) -> list[str]:

@@ -152,6 +152,28 @@ def test_a_version_that_a_failover_lost_is_shown_until_the_origin_confirms_one_l
     assert body_of(bench, ORG) == b"before"
 
 
+def test_what_is_damaged_is_marked_to_be_read_anew_but_not_again_and_again(
+    settled: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_entry(settled.redis, REPOS, make_list_entry(4, version=2, fresh_until=NOW + 1e9))
+    settled.redis.hdel(keys.entry(REPOS), "body")
+    check(settled, REPOS)
+    assert settled.store.state(REPOS).is_to_be_read_anew
+    assert body_of(settled, REPOS) == make_list_entry(3).body, "what is held is served"
+    assert caplog.messages == ["what is stored of /orgs/Netflix/repos is damaged: it is read anew"]
+    settled.clock.now += 1
+    turn(settled)
+    assert queued_names(settled.redis) == [REPOS.name]
+
+    settled.redis.delete(keys.invalidated_by(REPOS))
+    settled.clock.now += 590
+    check(settled, REPOS)
+    assert not settled.store.state(REPOS).is_to_be_read_anew
+    settled.clock.now += 10
+    check(settled, REPOS)
+    assert settled.store.state(REPOS).is_to_be_read_anew
+
+
 def test_what_nobody_here_asked_for_is_not_loaded(bench: Bench) -> None:
     store_entry(bench.redis, USER, make_entry())
     before = commands(bench.redis, "hgetall")
