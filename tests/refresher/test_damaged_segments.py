@@ -66,7 +66,7 @@ class World:
         return (
             json.loads(found.body) == self.github.repos()
             and gzip.decompress(found.encoded["gzip"]) == found.body
-            and list(found.views) == list(self.before.views)
+            and found.views.keys() == self.before.views.keys()
             and (held.body, held.encoded, held.ends) == (found.body, found.encoded, found.ends)
             and {one: bytes(view.body) for one, view in held.views.items()}
             == {one: bytes(view.body) for one, view in found.views.items()}
