@@ -37,6 +37,10 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     ),
     "shipping": (
         *("tests/browser/", "tests/clients/test_other_clients.py", "tests/shipping/test_debian.py"),
+        *(
+            "tests/clients/test_joined_gzip.py::test_node",
+            "tests/clients/test_joined_gzip.py::test_go",
+        ),
         *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
     ),
 }
