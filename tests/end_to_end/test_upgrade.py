@@ -19,7 +19,7 @@ from shared.redis import keys
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
-from shared.stored_form import SCHEMA
+from shared.stored_form import EXPANSION, SCHEMA
 from tests.builders import on_demand
 from tests.end_to_end.balancer import haproxy
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
@@ -36,14 +36,22 @@ TARGETS = ["/", "/orgs/Netflix", f"{REPOS}?page=2", "/view/top/5/stars", "/users
 @pytest.fixture
 def newer(tmp_path: Path) -> Path:
     """The next release: bodies are stored in another field, which ours cannot read."""
-    checkout = tmp_path / "newer"
-    for name in ("reader", "refresher", "shared"):
-        shutil.copytree(CHECKOUT / name, checkout / name)
-    shutil.copy(CHECKOUT / "gunicorn.conf.py", checkout)
+    checkout = copy_of_code(tmp_path / "newer")
     change(checkout / "shared/stored_form.py", f"SCHEMA = {SCHEMA}", f"SCHEMA = {SCHEMA + 1}")
     entry = checkout / "shared/entry.py"
     change(entry, 'fields["body"] = entry.body', 'fields["content"] = entry.body')
     change(entry, 'fields[b"body"]', 'fields[b"content"]')
+    return checkout
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """The release before: lists are stored whole, under keys that ours does not use."""
+    checkout = copy_of_code(tmp_path / "older")
+    form = checkout / "shared/stored_form.py"
+    change(form, f"\nEXPANSION = {EXPANSION}", f"\nEXPANSION = {EXPANSION - 1}")
+    segmented = checkout / "refresher/content/segmented_list.py"
+    change(segmented, "if len(cuts) < 2:", "if True:")
     return checkout
 
 
@@ -88,9 +96,18 @@ def retire(worker: Running) -> None:
     worker.process.wait(30)
 
 
+@pytest.fixture(params=["schema", "segments"])
+def releases(request: pytest.FixtureRequest) -> tuple[Path, Path]:
+    """Two releases that store lists under different keys: another schema, or segments or none."""
+    if request.param == "schema":
+        return CHECKOUT, request.getfixturevalue("newer")
+    return request.getfixturevalue("older"), CHECKOUT
+
+
 def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_back(
-    fleet: Fleet, github: FakeGitHubProcess, newer: Path, tmp_path: Path
+    fleet: Fleet, github: FakeGitHubProcess, releases: tuple[Path, Path], tmp_path: Path
 ) -> None:
+    old, new = releases
     stars = iter(range(1000, 2000))
 
     def all_follow(readers: list[Reader]) -> None:
@@ -100,28 +117,29 @@ def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_b
             what="all readers have what changed",
         )
 
-    def schemas() -> set[int]:
+    def entries_of_the_list() -> int:
         with fleet.redis() as redis:
             entries = redis.keys("api-read-cache:*:entry:*")
-        return {int(key.split(b":")[1]) for key in entries}
+            return sum(redis.hget(key, "name") == REPOS.encode() for key in entries)
 
+    fleet.checkout = old
     old_worker = fleet.worker()
     first, second = fleet.healthy_reader(), fleet.healthy_reader()
     everything: dict[str, bytes | None] = dict.fromkeys(TARGETS)
     with haproxy(tmp_path, [first, second]) as url, Load(url, everything, clients=4) as load:
         eventually(lambda: load.has_answered(100))
-        assert schemas() == {SCHEMA}
+        assert entries_of_the_list() == 1
 
-        fleet.checkout = newer
+        fleet.checkout = new
         new_worker = fleet.worker()
         first = replace(fleet, first)
-        assert schemas() == {SCHEMA, SCHEMA + 1}
+        assert entries_of_the_list() == 2
         all_follow([first, second])
         second = replace(fleet, second)
         retire(old_worker)
         all_follow([first, second])
 
-        fleet.checkout = CHECKOUT
+        fleet.checkout = old
         fleet.worker()
         first = replace(fleet, first)
         all_follow([first, second])
