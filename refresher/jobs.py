@@ -8,6 +8,7 @@ from redis import RedisError
 from rq import get_current_job
 from rq.suspension import is_suspended
 
+from refresher.lock.refresh_lock import remove_claim
 from refresher.process import RefresherProcess, current, is_work_horse
 from refresher.refresh import refresh as refresh_resource
 from refresher.reporting.reporter import NO_CAUSE, Cause, Ended
@@ -40,6 +41,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     if resource is None:
         return REFUSED
     if _is_for_others(resource):
+        _give_back(process)
         return LEFT
     try:
         return _refresh(process, resource, force=force, fresh_after=fresh_after)
@@ -131,6 +133,13 @@ def _is_for_others(resource: Resource) -> bool:
         resource.form,
     )
     return True
+
+
+def _give_back(process: RefresherProcess) -> None:
+    """Let readers request again what this job, which is not done, would have refreshed."""
+    job = get_current_job()
+    if job is not None:
+        remove_claim(process.redis, keys.RUNNING + job.id.partition("-")[0])
 
 
 def _cause() -> Cause:

@@ -37,6 +37,17 @@ _REMOVE_CLAIM = Script(
 )
 
 
+def remove_claim(redis: Redis, key: str) -> None:
+    """Delete a mark that no holder of the lock has set; if Redis is unavailable, it expires.
+
+    Args:
+        redis: the fleet's Redis.
+        key: `keys.running` of a resource.
+    """
+    with suppress(RedisError):
+        _REMOVE_CLAIM(redis, [key], [CLAIM])
+
+
 class HeldLock:
     """A held lock. `extend_if_due` keeps it; it is lost when it was not extended in time.
 
@@ -134,8 +145,7 @@ class Mark:
 
     def remove_claim(self) -> None:
         """Delete the key if it is only a claim: the holder of the lock has not set it."""
-        with suppress(RedisError):
-            _REMOVE_CLAIM(self._redis, [self._key], [CLAIM])
+        remove_claim(self._redis, self._key)
 
     def remove(self) -> None:
         """Delete the key; if Redis is unavailable, it expires."""

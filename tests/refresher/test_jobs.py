@@ -17,7 +17,7 @@ from refresher import jobs, process
 from scripts.embedded_redis import EmbeddedRedis
 from shared import measures
 from shared.measures import Measure
-from shared.queueing import FORGET_JOB, JOB, QueueLimits, RefreshQueue
+from shared.queueing import CLAIM, FORGET_JOB, JOB, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.refresh_report import timeline
@@ -56,6 +56,20 @@ def test_a_job_refreshes_the_resource_of_that_name(github: FakeGitHub, redis: Re
     assert json.loads(entry.body) == github.repos()
     assert entry.metadata.items == 5
     assert redis.ttl(keys.entry(REPOS)) == -1
+
+
+def test_a_job_of_processes_with_other_settings_is_left_and_can_be_asked_for_at_once(
+    redis: Redis,
+) -> None:
+    """The mark of who took it would hold back the next job until it expires."""
+    others = replace(ORG, include_private=True)
+    RefreshQueue(redis, QueueLimits()).ask(stale(others))
+    redis.set(keys.running(others), CLAIM)
+    redis.set(keys.running(ORG), CLAIM)
+    assert perform_next(redis) == "left"
+    assert not redis.exists(keys.running(others))
+    assert redis.exists(keys.running(ORG))
+    assert Store(redis).read(ORG) is None
 
 
 def test_a_job_can_be_forced(github: FakeGitHub, redis: Redis) -> None:
