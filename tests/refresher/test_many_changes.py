@@ -180,7 +180,8 @@ def _ranking(repos: Sequence[dict[str, Any]], member: str) -> list[list[Any]]:
 
 
 def keys_of(redis: Redis) -> set[bytes]:
-    return set(cast(list[bytes], redis.keys("*")))
+    """The keys that do not expire by themselves."""
+    return {key for key in cast(list[bytes], redis.keys("*")) if redis.ttl(key) == -1}
 
 
 def is_of(key: str) -> bool:
