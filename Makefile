@@ -10,7 +10,7 @@ SAFETY := $(VENV)/.ready-for-security
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-change bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ chaos: $(READY) ## kill, stop and disconnect processes at random for 5 minutes, 
 # `make bench ARGS=--quick` takes a minute; `ARGS=--help` lists all options.
 bench: $(READY) ## measure throughput, latency, pauses and push lag, beside nginx and Varnish; 7 minutes
 	@$(BIN)/python -m bench.throughput $(ARGS)
+
+# `make bench-change ARGS=--quick` is shorter; `ARGS=--help` lists all options.
+bench-change: $(READY) ## measure what one change of a list costs, by the list's size, now and before; 25 minutes
+	@$(BIN)/python -m bench.change $(ARGS)
 
 bench-cost: $(READY) ## count the GitHub requests for an hour of freshness, compared with other designs
 	@$(BIN)/python -m bench.cost

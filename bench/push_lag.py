@@ -11,11 +11,12 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -30,6 +31,7 @@ from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
+Watcher = TypeVar("Watcher")
 _POLL = 0.002  # seconds between two polls of one process
 
 
@@ -89,7 +91,17 @@ def _wait(process: VersionWatcher) -> float:
 
 
 def watch_each(reader: Reader) -> list[VersionWatcher]:
-    """A connection to each process, made while all others are suspended."""
+    """A watcher for each process."""
+    return connect_to_each(reader, VersionWatcher)
+
+
+def connect_to_each(reader: Reader, connect: Callable[[int], Watcher]) -> list[Watcher]:
+    """A connection to each process, made while all others are suspended.
+
+    Args:
+        reader: with several processes.
+        connect: makes a connection to a port, and sends a request.
+    """
     workers = reader.family()[1:]
     found = []
     for worker in workers:
@@ -98,7 +110,7 @@ def watch_each(reader: Reader) -> list[VersionWatcher]:
             for other in others:
                 other.suspend()
             eventually(lambda: _all_are_suspended(others), every=0.001)  # noqa: B023
-            found.append(VersionWatcher(_port(reader)))
+            found.append(connect(_port(reader)))
         finally:
             for other in others:
                 other.resume()
