@@ -78,7 +78,7 @@ bench: $(READY) ## measure throughput, latency, pauses and push lag, beside ngin
 	@$(BIN)/python -m bench.throughput $(ARGS)
 
 # `make bench-change ARGS=--quick` is shorter; `ARGS=--help` lists all options.
-bench-change: $(READY) ## measure what one change of a list costs, by the list's size, now and before; 25 minutes
+bench-change: $(READY) ## measure what one change of a list costs, by the list's size, now and before; 30 minutes
 	@$(BIN)/python -m bench.change $(ARGS)
 
 bench-cost: $(READY) ## count the GitHub requests for an hour of freshness, compared with other designs

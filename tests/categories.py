@@ -13,7 +13,10 @@ from typing import Any
 BY_PLACE: dict[str, tuple[str, ...]] = {
     "processes": (
         *("tests/end_to_end/", "tests/browser/", "tests/clients/", "tests/chaos/test_chaos"),
-        "tests/bench/test_soak.py::test_a_quick_soak",
+        *(
+            "tests/bench/test_soak.py::test_a_quick_soak",
+            "tests/bench/test_change.py::test_a_short",
+        ),
         *("tests/bench/test_misses.py::TestOrigin", "tests/bench/test_misses.py::test_a_short"),
         "tests/fakegithub/test_apps.py::test_a_process_of_its_own",
         "tests/fakegithub/test_viewers.py::TestCredential::test_is_known_to_a_process_of_its_own",

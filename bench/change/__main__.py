@@ -35,7 +35,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a third of the time, to try it out")
+    parser.add_argument("--quick", action="store_true", help="nine minutes, to try it out")
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of repositories")
     parser.add_argument(
         "--before", default=REVISION, metavar="REVISION",

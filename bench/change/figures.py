@@ -21,7 +21,7 @@ class Plan:
     """
 
     sizes: Sequence[int] = (250, 1000, 7000, 20_000)
-    rounds: int = 5
+    rounds: int = 3
     seconds: int = 60
     rate: float = 200.0
 

@@ -110,8 +110,9 @@ class Bench:
         used = self._refresher.cpu()
         self.node = ReaderNode(self._fleet, cores)
         self.node.wait_until_complete()
-        began = self._github.recent()[0]["time"]
-        self._note(FIRST, used, sent=0, visible=time.time() - began)
+        visible = time.time() - self._github.recent()[0]["time"]
+        self._refresher.wait_until_quiet()
+        self._note(FIRST, used, sent=0, visible=visible)
         self._processes = connect_to_each(self.node.reader, self._watched)
         if len(self._processes) != PROCESSES:
             raise BenchError("a reader process is missing")
@@ -218,7 +219,6 @@ class Bench:
 
     def _note(self, event: str, used: float, *, sent: int, visible: float | None) -> None:
         """Add a sample; of `STEADY`, for one of its changes."""
-        self._refresher.wait_until_quiet()
         cpu, counters = self._refresher.cpu() - used, self._github.counters()
         of = self._plan.seconds if event == STEADY else 1
         figures = (counters["total"] / of, counters["points"] / of, cpu / of)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from math import ceil, floor, log10
 from pathlib import Path
 
 from bench.change.figures import CHANGED, STEADY, Results
@@ -42,13 +43,17 @@ def draw(results: Results, path: Path) -> None:
     for panel, (title, column, event) in zip(panels, _PANELS, strict=True):
         for code, (colour, line) in _STYLES.items():
             found = {size: figure(results.samples, column, (code, size, event)) for size in sizes}
-            known = {size: value for size, value in found.items() if value is not None}
+            known = {size: value for size, value in found.items() if value}
             panel.plot([*known], [*known.values()], line, color=colour, label=code)
         panel.set_title(title, fontsize=11)
         panel.set_xscale("log")
-        panel.set_ylim(bottom=0)
+        panel.set_yscale("log")
+        low, high = panel.get_ylim()
+        panel.set_ylim(10 ** floor(log10(low)), 10 ** ceil(log10(high)))
+        panel.yaxis.set_major_formatter("{x:,g}")
+        panel.yaxis.set_minor_formatter("")
         panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        panel.minorticks_off()
+        panel.xaxis.minorticks_off()
         panel.grid(color="#dddddd", linewidth=0.8)
         panel.spines[["top", "right"]].set_visible(False)
     handles, names = drawn.axes[0].get_legend_handles_labels()

@@ -142,8 +142,16 @@ def _cell(value: float | None) -> str:
 
 
 def to_json(results: Results) -> str:
-    """The content of the results file."""
-    return json.dumps(asdict(results), indent=1) + "\n"
+    """The content of the results file, with few digits."""
+    found = {
+        name: [{key: _rounded(value) for key, value in asdict(one).items()} for one in figures]
+        for name, figures in vars(results).items()
+    }
+    return json.dumps(found, indent=1) + "\n"
+
+
+def _rounded(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def from_json(text: str) -> Results:

@@ -1,4 +1,4 @@
-"""The pure parts of the measurement of a change, and the code of before."""
+"""The pure parts of the measurement of a change, the code of before, and a short run."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,12 @@ import pytest
 
 from bench.change import plot, probes
 from bench.change.before import checkout_of
-from bench.change.figures import CHANGED, FIRST, ONES, STEADY, Node, Plan, Results, Sample
-from bench.change.measure import lags
+from bench.change.figures import CHANGED, FIRST, NOTHING, ONES, STEADY, Node, Plan, Results, Sample
+from bench.change.measure import lags, measure
 from bench.change.report import BEFORE, NOW, from_json, tables, targets, to_json
 from bench.change.watching import Shown
+from bench.cores import Cores
+from bench.load_process import CHECKOUT
 
 
 def make_sample(**known: Any) -> Sample:
@@ -95,3 +97,14 @@ def test_a_revision_that_git_does_not_have_is_skipped(capsys: pytest.CaptureFixt
     with checkout_of("0" * 40) as before:
         assert before is None
     assert "Skipping" in capsys.readouterr().out
+
+
+def test_a_short_run_finds_what_one_change_costs() -> None:
+    plan = Plan(sizes=(250,), rounds=1, seconds=2)
+    results = measure(plan, {NOW: CHECKOUT}, Cores.share_out())
+    samples = {one.event: one for one in results.samples}
+    assert [*samples] == [FIRST, *ONES, STEADY]
+    assert samples[CHANGED].requests == 1
+    assert samples[NOTHING].points == 0
+    assert {one.visible is None for one in results.samples if one.event != NOTHING} == {False}
+    assert all(one.cpu > 0 < one.memory for one in results.samples)
