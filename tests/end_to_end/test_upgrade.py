@@ -104,6 +104,7 @@ def releases(request: pytest.FixtureRequest) -> tuple[Path, Path]:
     return request.getfixturevalue("older"), CHECKOUT
 
 
+@pytest.mark.timeout(400)
 def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_back(
     fleet: Fleet, github: FakeGitHubProcess, releases: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_old_and_new_processes_run_side_by_side_and_no_request_fails_there_and_b
         github.mutate("star", repo=3, by=next(stars))
         eventually(
             lambda: all(reader.get(REPOS).json() == github.repos() for reader in readers),
+            within=60,  # a refresher leaves jobs of the other form, and they are requested again
             what="all readers have what changed",
         )
 
