@@ -30,7 +30,7 @@ settings.load_profile("deterministic")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the length of the run of random changes (`tests/refresher/test_many_changes.py`)."""
-    parser.addoption("--changes", type=int, default=200, help="number of random changes of a list")
+    parser.addoption("--changes", type=int, default=100, help="number of random changes of a list")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
