@@ -9,6 +9,8 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,8 +163,13 @@ def is_gzipped(reader: Reader, target: str) -> bool:
 
 
 def is_held(reader: Reader, target: str) -> bool:
-    """Whether a body is made, so that it has a length."""
-    return "content-length" in ask(reader, MOUNT + target).headers
+    """Whether a body is made, so that it has a length, and its fields last.
+
+    `Last-Modified` is never later than `Date`: of content that has just come it may still grow.
+    """
+    fields = ask(reader, MOUNT + target).headers
+    sent, changed = (parsedate_to_datetime(fields[name]) for name in ("date", "last-modified"))
+    return "content-length" in fields and sent - changed > timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("server", ["front", "flask"])
@@ -229,6 +236,7 @@ class TestWithAPublicUrl:
     """It is what every client gets, whatever `Host` says."""
 
     def test_it_is_in_all_bodies_and_links(self, setting: Setting) -> None:
+        eventually(partial(is_held, setting.public, PAGE))
         first = ask(setting.public, MOUNT + PAGE)
         for fields in ({"Host": "a.test"}, {"Host": "b.test:1"}, {"X_Forwarded_Host": "c.test"}):
             again = ask(setting.public, MOUNT + PAGE, **fields)

@@ -76,6 +76,7 @@ ELSEWHERE = {
 }  # fmt: skip
 MOMENTARY = {
     "date",
+    "last-modified",  # never later than `Date`, so it may still grow when content has just come
     "server",
     "connection",
     "age",
