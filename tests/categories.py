@@ -63,9 +63,14 @@ def markers_of(nodeid: str) -> list[str]:
     return [marker for marker, places in BY_PLACE.items() if nodeid.startswith(places)]
 
 
+def starts_processes(nodeid: str) -> bool:
+    """Whether a test starts servers, or is in a module of which most tests do."""
+    return nodeid.startswith(BY_PLACE["processes"])
+
+
 def group_of(nodeid: str) -> str:
     """The name of the group of tests that one process of pytest-xdist has to run."""
-    together = nodeid.startswith(BY_PLACE["processes"] + TOGETHER)
+    together = starts_processes(nodeid) or nodeid.startswith(TOGETHER)
     return nodeid.partition("::")[0] if together else nodeid
 
 

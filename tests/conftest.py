@@ -13,13 +13,13 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 from redis import Redis
-from xdist.scheduler import LoadScopeScheduling
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings
-from tests.categories import group_of, markers_of, refusing_servers
+from tests.categories import markers_of, refusing_servers
 from tests.end_to_end import fleet
 from tests.end_to_end.forks import Forks
+from tests.scheduling import Scheduling, lower_priority
 
 settings.register_profile(
     "deterministic", derandomize=True, deadline=None, database=None, max_examples=60
@@ -47,14 +47,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Give all tests of a group to one process of pytest-xdist: a module's fleet is started once.
+    """Choose which process runs which tests."""
+    return Scheduling(config, log)
 
-    Its own marker `xdist_group` has no effect with pytest 9.2 (pytest-xdist's issue 1386).
-    """
-    scheduler = LoadScopeScheduling(config, log)
-    assert hasattr(scheduler, "_split_scope")
-    scheduler._split_scope = group_of
-    return scheduler
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let tests that start processes go first, from now on."""
+    lower_priority(session.config)
 
 
 @pytest.hookimpl(wrapper=True)

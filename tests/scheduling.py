@@ -1,0 +1,74 @@
+"""Which process of pytest-xdist runs which tests.
+
+Tests that start processes wait most of the time: for a lifetime to end, for a process to start. So
+with four processes or more one of them, the filler, begins with the other tests, which need
+the processor and nothing else. It has a lower priority, so that what is timed is not disturbed.
+When one kind of test has all been given away, all processes take what is left of the other; only
+the filler starts no servers: they would have its priority.
+"""
+
+import os
+from typing import Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+from tests.categories import group_of, starts_processes
+
+assert {"_split_scope", "_assign_work_unit"} < vars(LoadScopeScheduling).keys(), "as overridden here"
+
+_FEWEST: Final = 4  # processes among which there is a filler
+_NICENESS: Final = 5  # of the filler: a third of another process's share
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all tests of a group to one process: a module's fleet is started once.
+
+    The marker `xdist_group` has no effect with pytest 9.2 (pytest-xdist's issue 1386).
+    """
+
+    def mark_test_complete(
+        self, node: WorkerController, item_index: int, duration: float = 0
+    ) -> None:
+        """Note that a test has ended; give the process more to do if it has little left.
+
+        Groups that are done with are forgotten: else each further test would count them all.
+        """
+        group = self._split_scope(self.registered_collections[node][item_index])
+        super().mark_test_complete(node, item_index, duration)
+        work = self.assigned_work[node]
+        if all(work[group].values()):
+            del work[group]
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Give a process the next group of its kind: the queue begins with those of servers."""
+        if is_filler(node.gateway.id, self.numnodes):
+            for group, tests in self.workqueue.items():
+                if not starts_processes(next(iter(tests))):
+                    self.workqueue.move_to_end(group, last=False)
+                    break
+            else:
+                node.shutdown()
+                return
+        super()._assign_work_unit(node)
+
+
+def is_filler(name: str, number: int) -> bool:
+    """Whether a process is the filler.
+
+    Args:
+        name: of the process: `gw0` and so on.
+        number: of processes.
+    """
+    return number >= _FEWEST and name == f"gw{number - 1}"
+
+
+def lower_priority(config: pytest.Config) -> None:
+    """Let the other processes go first, if this one is the filler."""
+    known = getattr(config, "workerinput", None)
+    if known and is_filler(known["workerid"], known["workercount"]):
+        os.nice(_NICENESS)
