@@ -4,6 +4,7 @@ Property tests draw the same examples in every run, fewer in `make check` than i
 leave nothing on disk.
 """
 
+import gc
 import os
 import subprocess
 from collections.abc import Generator, Iterator
@@ -51,9 +52,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return Scheduling(config, log)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Let tests that start processes go first, from now on."""
-    lower_priority(session.config)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Search no garbage among thousands of tests; then let those that start processes go first."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+        lower_priority(session.config)
 
 
 @pytest.hookimpl(wrapper=True)

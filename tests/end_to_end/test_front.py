@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import pytest
 
 from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.up_to_date import lasts
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.http_client import Connection, Response, exchange, request
 from tests.waiting import eventually
@@ -47,6 +49,8 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
         front = fleet.healthy_reader()
         flask = fleet.flask_reader()
         eventually(flask.is_healthy)
+        for reader in (front, flask):
+            eventually(partial(_lasts, reader, REPOS))
         yield Setting(github, front, flask)
 
 
@@ -447,7 +451,14 @@ def pair(setting: Setting) -> tuple[Reader, Reader]:
     for reader in pair:
         for method, target, _ in COMPARED:
             _ask(reader, target, method=method)
+    for reader in pair:
+        eventually(partial(_lasts, reader, "/repos/Netflix/Hystrix"))
     return pair
+
+
+def _lasts(reader: Reader, target: str) -> bool:
+    with Connection(reader.url) as connection:
+        return lasts(connection.ask(target).headers)
 
 
 class TestTheFlaskApplicationAlone:

@@ -9,8 +9,6 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator
-from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +19,7 @@ import requests
 from shared.queueing import QueueLimits, RefreshQueue
 from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
+from tests.end_to_end.up_to_date import lasts
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.http_client import Connection, Response
 from tests.waiting import eventually
@@ -163,13 +162,9 @@ def is_gzipped(reader: Reader, target: str) -> bool:
 
 
 def is_held(reader: Reader, target: str) -> bool:
-    """Whether a body is made, so that it has a length, and its fields last.
-
-    `Last-Modified` is never later than `Date`: of content that has just come it may still grow.
-    """
+    """Whether a body is made, so that it has a length, and its fields stay as they are."""
     fields = ask(reader, MOUNT + target).headers
-    sent, changed = (parsedate_to_datetime(fields[name]) for name in ("date", "last-modified"))
-    return "content-length" in fields and sent - changed > timedelta(seconds=1)
+    return "content-length" in fields and lasts(fields)
 
 
 @pytest.mark.parametrize("server", ["front", "flask"])

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from tests.end_to_end.fleet import Fleet
-from tests.end_to_end.up_to_date import await_up_to_date
+from tests.end_to_end.up_to_date import await_up_to_date, lasts
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -32,6 +32,7 @@ def test_unchanged_content_keeps_its_version_and_its_etag(
     with Fleet(tmp_path, github.url, CACHE_TTL=1) as fleet:
         fleet.worker()
         reader = fleet.healthy_reader()
+        eventually(lambda: lasts(reader.get(REPOS).headers))
         first = reader.get(REPOS)
         asked = github.page_requests("/orgs/Netflix/repos?per_page=100")
         eventually(lambda: github.page_requests("/orgs/Netflix/repos?per_page=100") > asked)

@@ -1,4 +1,7 @@
-"""Waiting until readers serve the list of repositories as GitHub has it."""
+"""Waiting until readers serve the list of repositories as GitHub has it, and as it will stay."""
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 from tests.end_to_end.fleet import Reader
 from tests.fakegithub.client import Controls
@@ -28,3 +31,16 @@ def await_up_to_date(
         every=0.2,
         what="the readers serve what GitHub has",
     )
+
+
+def lasts(headers: Mapping[str, str]) -> bool:
+    """Whether the next response for the same content has the same `Last-Modified`.
+
+    It is never later than `Date`, by the estimate of Redis's clock that the reader has. So of
+    content that has just come it may still grow, and two readers may differ.
+
+    Args:
+        headers: of a response, by lower-case name if they are not those of `requests`.
+    """
+    changed, sent = (parsedate_to_datetime(headers[name]) for name in ("last-modified", "date"))
+    return (sent - changed).total_seconds() > 1
