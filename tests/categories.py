@@ -48,7 +48,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     ),
 }
 # Tests that start no processes, and share what is costly to make.
-TOGETHER = ("tests/test_architecture.py",)
+TOGETHER = ("tests/test_architecture.py", "tests/refresher/visibility/test_only_public.py")
 # Programs and modules that no test may start unless it is marked `processes`.
 SERVERS = frozenset(
     [
