@@ -27,6 +27,7 @@ settings.register_profile(
 )
 settings.register_profile("quick", settings.get_profile("deterministic"), max_examples=15)
 settings.load_profile("deterministic")
+_SETTINGS = frozenset(name.upper() for name in Settings.model_fields)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,8 +77,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in _SETTINGS.intersection(os.environ):
+        monkeypatch.delenv(name)
     # pottery makes a client of it when it is first imported, and never uses that.
     assert "REDIS_URL" not in os.environ
 
