@@ -49,6 +49,14 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
 }
 # Tests that start no processes, and share what is costly to make.
 TOGETHER = ("tests/test_architecture.py", "tests/refresher/visibility/test_only_public.py")
+# Modules that take half a minute and more: they begin first, and do not end long after all others.
+LONG = (
+    *("tests/chaos/test_chaos", "tests/bench/test_change.py::test_a_short"),
+    *("tests/end_to_end/test_wrong_clocks.py", "tests/end_to_end/test_upgrade.py"),
+    *("tests/end_to_end/test_many_refreshes.py", "tests/end_to_end/test_budget.py"),
+    *("tests/end_to_end/test_collapsed_lists.py", "tests/end_to_end/test_failover.py"),
+    *("tests/end_to_end/test_metrics.py", "tests/end_to_end/test_only_public.py"),
+)
 # Programs and modules that no test may start unless it is marked `processes`.
 SERVERS = frozenset(
     [
@@ -61,6 +69,11 @@ SERVERS = frozenset(
 def markers_of(nodeid: str) -> list[str]:
     """The markers that a test has by its place."""
     return [marker for marker, places in BY_PLACE.items() if nodeid.startswith(places)]
+
+
+def order_of(nodeid: str, *, has_processes: bool) -> int:
+    """Where a test stands in the order: lower numbers begin first."""
+    return 0 if nodeid.startswith(LONG) else 1 if has_processes else 2
 
 
 def starts_processes(nodeid: str) -> bool:

@@ -17,7 +17,7 @@ from redis import Redis
 
 from scripts.embedded_redis import EmbeddedRedis
 from shared.settings import Settings
-from tests.categories import markers_of, refusing_servers
+from tests.categories import markers_of, order_of, refusing_servers
 from tests.end_to_end import fleet
 from tests.end_to_end.forks import Forks
 from tests.scheduling import Scheduling, lower_priority
@@ -45,7 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         for marker in markers_of(item.nodeid):
             item.add_marker(marker)
     yield  # `-m` has chosen, and pytest-randomly has shuffled
-    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+    items.sort(
+        key=lambda item: order_of(
+            item.nodeid, has_processes=item.get_closest_marker("processes") is not None
+        )
+    )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:

@@ -20,7 +20,7 @@ _OVERRIDDEN: Final = ("_split_scope", "_assign_work_unit")  # not promised by py
 assert vars(LoadScopeScheduling).keys() >= set(_OVERRIDDEN)
 
 _FEWEST: Final = 4  # processes among which there is a filler
-_NICENESS: Final = 5  # of the filler: a third of another process's share
+_NICENESS: Final = 10  # of the filler: a tenth of the share of another process
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
