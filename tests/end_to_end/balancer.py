@@ -18,6 +18,7 @@ CONFIGURATION = """
 defaults
   mode http
   timeout connect 1s
+  timeout check 5s
   timeout client 30s
   timeout server 30s
   option redispatch
@@ -69,3 +70,10 @@ def _answers(url: str) -> bool:
             return connection.ask("/livez").status == 200
     except OSError:
         return False
+
+
+def has_answered(reader: Reader, number: int) -> bool:
+    """Whether a reader has answered so many requests for an organisation."""
+    lines = reader.get("/metrics").text.splitlines()
+    found = (line for line in lines if 'route="/orgs/{org}"' in line and "requests_total" in line)
+    return sum(float(line.rpartition(" ")[2]) for line in found) >= number

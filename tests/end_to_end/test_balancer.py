@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.balancer import haproxy
+from tests.end_to_end.balancer import haproxy, has_answered
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.load import Load
 from tests.fakegithub.client import FakeGitHubProcess
@@ -65,8 +65,7 @@ def test_readers_are_replaced_one_after_the_other_and_no_request_fails(
             reader.signal(signal.SIGTERM)
             reader.process.wait(30)
             successor = fleet.healthy_reader(PORT=port)
-            served = partial(_requests, successor)
-            eventually(lambda served=served: served() > 20, what="the new one takes part")  # type: ignore[misc]
+            eventually(partial(has_answered, successor, 20), what="the new one takes part")
     assert load.outcome.failures == []
     assert load.outcome.answered > 1000
 
@@ -80,10 +79,3 @@ def test_a_reader_that_is_killed_costs_no_more_than_what_it_was_answering(
         eventually(partial(load.has_answered, load.outcome.answered + 500))
     assert len(load.outcome.failures) <= CLIENTS
     assert load.outcome.answered > 1000
-
-
-def _requests(reader: Reader) -> int:
-    """Requests for an organisation that a reader has answered."""
-    lines = reader.get("/metrics").text.splitlines()
-    found = (line for line in lines if 'route="/orgs/{org}"' in line and "requests_total" in line)
-    return int(sum(float(line.rpartition(" ")[2]) for line in found))

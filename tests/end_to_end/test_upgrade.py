@@ -21,7 +21,7 @@ from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from shared.stored_form import EXPANSION, SCHEMA
 from tests.builders import on_demand
-from tests.end_to_end.balancer import haproxy
+from tests.end_to_end.balancer import haproxy, has_answered
 from tests.end_to_end.fleet import CHECKOUT, Fleet, Reader, Running
 from tests.end_to_end.left_of_jobs import left_of_jobs
 from tests.end_to_end.load import Load
@@ -85,10 +85,12 @@ def fleet(tmp_path: Path, github: FakeGitHubProcess) -> Iterator[Fleet]:
 
 
 def replace(fleet: Fleet, reader: Reader) -> Reader:
-    """Have a reader end in peace, and one of the code of now take its port."""
+    """Have a reader end in peace, and one of the code of now take its port and its clients."""
     reader.signal(signal.SIGTERM)
     reader.process.wait(30)
-    return fleet.healthy_reader(PORT=int(reader.url.rpartition(":")[2]))
+    successor = fleet.healthy_reader(PORT=int(reader.url.rpartition(":")[2]))
+    eventually(lambda: has_answered(successor, 1), what="the balancer sends it requests")
+    return successor
 
 
 def retire(worker: Running) -> None:
