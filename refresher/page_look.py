@@ -6,6 +6,7 @@ page holds other items than before. The list stays as old as its last whole look
 comes when it always did.
 """
 
+from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from itertools import accumulate
 
@@ -52,11 +53,11 @@ def pages_to_keep(state: EntryState, known: KnownPages, *, fresh_until: float) -
 
 def _pages_of(items: frozenset[int], known: KnownPages) -> set[int]:
     """The numbers of the pages that hold items, from 0; none if one is not known."""
-    places = {item: place for place, item in enumerate(known.ids)}
-    if not items <= places.keys() or not _is_complete(known.pages, known.ids):
+    ids = known.ids
+    if not items or not items <= set(ids) or not _is_complete(known.pages, ids):
         return set()
     ends = list(accumulate(page.items or 0 for page in known.pages))
-    return {sum(end <= places[item] for end in ends) for item in items}
+    return {bisect_right(ends, ids.index(item)) for item in items}
 
 
 def _is_complete(pages: Sequence[Page], ids: Sequence[Hashable]) -> bool:

@@ -15,7 +15,6 @@ import zlib
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from shared.gzip_joining import (
     HEADER,
@@ -28,7 +27,7 @@ from shared.gzip_joining import (
 )
 
 _MOST_ITEMS = 512
-_NAME = 16  # bytes
+_NAME = DIGEST_SIZE = 16  # bytes
 _ROW = struct.Struct(f"<{_NAME}sIIII")
 _CHECKSUM = struct.Struct("<I")
 _BEGIN, _END, _EMPTY = b"[", b"]", b"[]"
@@ -36,7 +35,7 @@ _BEGIN, _END, _EMPTY = b"[", b"]", b"[]"
 
 def digest_of(text: bytes) -> str:
     """The digest of an item's public text, in hexadecimal digits."""
-    return hashlib.sha256(text).hexdigest()[: 2 * _NAME]
+    return hashlib.sha256(text).hexdigest()[: 2 * DIGEST_SIZE]
 
 
 @dataclass(frozen=True)
@@ -105,12 +104,31 @@ def cut(ids: Sequence[Hashable], *, usual: int) -> list[slice]:
         ids: of all items: GitHub's, or other texts or numbers that stay when an item changes.
         usual: number of items of a segment; it may have many more, or fewer.
     """
+    return runs_between(borders(ids, usual=usual))
+
+
+def borders(ids: Iterable[Hashable], *, usual: int) -> bytes:
+    """A byte for each item: 1 if a segment ends with it whatever comes before, 0 if not.
+
+    Args:
+        ids: as for `cut`.
+        usual: likewise.
+    """
+    return bytes(_is_last(identity, usual) for identity in ids)
+
+
+def runs_between(ends: bytes) -> list[slice]:
+    """The items of each segment, in order.
+
+    Args:
+        ends: the `borders` of all items.
+    """
     runs: list[slice] = []
-    begin, last = 0, len(ids)
-    for end, identity in enumerate(ids, 1):
-        if _is_last(identity, usual) or end == last or end - begin == _MOST_ITEMS:
-            runs.append(slice(begin, end))
-            begin = end
+    begin, last = 0, len(ends)
+    while begin < last:
+        end = 1 + ends.find(b"\1", begin, begin + _MOST_ITEMS)
+        runs.append(slice(begin, end or min(begin + _MOST_ITEMS, last)))
+        begin = runs[-1].stop
     return runs
 
 
@@ -119,7 +137,11 @@ def name_of(digests: Iterable[str]) -> bytes:
     return hashlib.sha256("".join(digests).encode()).digest()[:_NAME]
 
 
-@lru_cache(maxsize=65536)
+def name_of_digests(digests: bytes) -> bytes:
+    """The same of digests of `DIGEST_SIZE` bytes each, one after the other."""
+    return name_of([digests.hex()])
+
+
 def _is_last(identity: Hashable, usual: int) -> bool:
     digest = hashlib.blake2b(str(identity).encode(), digest_size=4).digest()
     return int.from_bytes(digest) % usual == 0
@@ -198,16 +220,6 @@ class Packed:
         (items,) = struct.unpack_from("<I", value)
         ends = struct.unpack_from(f"<{items}I", value, 4)
         return cls(array("I", ends), value[4 + 4 * items :])
-
-
-def plain_parts(bodies: Iterable[bytes | memoryview], separator: bytes) -> Iterator[bytes]:
-    """The whole list, uncompressed, in parts: what is before each segment, and the segment."""
-    before = _BEGIN
-    for body in bodies:
-        yield before
-        yield bytes(body) if isinstance(body, memoryview) else body
-        before = separator
-    yield _END if before is not _BEGIN else _EMPTY
 
 
 def size_of(segments: Sequence[Segment], separator: bytes) -> int:

@@ -135,21 +135,21 @@ class Content:
 
 def of_list(read: ReadList, kind: Kind) -> Content:
     """The content of an expanded list, without its non-public items."""
-    shown = [item for item in read.items if not item.private]
+    items = read.items
     common = Content(
         status=200,
         body=b"",
-        ids=[item.id for item in read.items],
+        ids=items.ids,
         pages=read.pages,
         ends_without_link=read.ends_without_link,
-        tag=etag_of(shown),
-        shown=len(shown),
+        tag=etag_of(items),
+        shown=len(items),
     )
-    large = segmented(shown, kind)
+    large = segmented(items, kind, read.before)
     if large is not None:
         return replace(common, segmented=large)
-    array = JsonArray.join(item.text for item in shown)
-    views = views_of((item.row for item in shown if item.row is not None), kind)
+    array = JsonArray.join(items.texts(slice(None)))
+    views = views_of(items.rows, kind) if kind.rankings else {}
     return replace(common, body=array.body, ends=array.ends, views=views)
 
 

@@ -11,13 +11,13 @@ from functools import partial
 from refresher.content import pagination
 from refresher.content.items import Item, split
 from refresher.content.list_consistency import MAX_READINGS, Reading, is_settled
+from refresher.content.list_items import ListItems, PageItems
 from refresher.content.list_view import ListView
 from refresher.content.narrowing import Findings
 from refresher.content.page import Page, Unchanged, ask
-from refresher.content.page_index import ListItem, indexed_items, packed_index
 from refresher.content.prefetch import Prefetch
 from refresher.content.unfinished_reading import NOTHING_READ, KeptPage, UnfinishedReading
-from refresher.errors import OriginError
+from refresher.errors import OriginError, StoredPageError
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
 from refresher.github.response import GitHubResponse
@@ -44,12 +44,14 @@ class ReadList:
         findings: non-public parts of the stored pages that a credential confirmed, by the present
             public shapes.
         ends_without_link: the last page was downloaded, and came without `Link`.
+        before: the items of the stored pages, without their texts; None if that is not known.
     """
 
-    items: Sequence[ListItem]
+    items: ListItems
     pages: Sequence[Page]
     findings: Findings
     ends_without_link: bool = False
+    before: ListItems | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class _OneReading:
     def __init__(
         self,
         known: Mapping[str, Page],
-        items: dict[str, list[ListItem]],
+        items: dict[str, PageItems],
         unfinished: UnfinishedReading,
         *,
         is_again: bool,
@@ -183,7 +185,7 @@ class ListReader:
             OriginError: a page could not be read, or the list kept changing.
         """
         before, pages = known_ids, known
-        items: dict[str, list[ListItem]] = {}
+        items: dict[str, PageItems] = {}
         view = self._view_of(unfinished.asked_by or (known[0].asked_by if known else None))
         for number in range(MAX_READINGS):
             if number:
@@ -201,16 +203,17 @@ class ListReader:
                 yield Unchanged(pages)
                 return
             pages, stored = self._split_stored(pages, items, is_rebuilt=is_rebuilt)
-            found_ids = Reading([[item.id for item in items[page.url]] for page in pages])
+            found_ids = Reading([items[page.url].index.ids for page in pages])
             if is_settled(found_ids, before=before, full_page=pagination.PER_PAGE):
-                found = [item for page in pages for item in items[page.url]]
-                yield ReadList(found, pages, stored, reading.ends_without_link)
+                found = ListItems([items[page.url] for page in pages])
+                held = None if is_rebuilt else _stored_items(known)
+                yield ReadList(found, pages, stored, reading.ends_without_link, held)
                 return
             before = found_ids.ids
         raise OriginError(FailureKind.UNSETTLED, "the list kept changing while it was read")
 
     def _split_stored(
-        self, pages: Sequence[Page], items: dict[str, list[ListItem]], *, is_rebuilt: bool
+        self, pages: Sequence[Page], items: dict[str, PageItems], *, is_rebuilt: bool
     ) -> tuple[list[Page], Findings]:
         """Add the items of pages that were not downloaded.
 
@@ -223,13 +226,13 @@ class ListReader:
             if page.url in items:
                 found.append(page)
             elif index is not None:
-                items[page.url] = indexed_items(index, partial(self._texts, page))
+                items[page.url] = PageItems(index, partial(self._texts, page))
                 found.append(page)
             else:
                 findings = Findings() if page.asked_by == ANONYMOUS else stored
-                items[page.url] = list(self._split(page.body.unpacked(), findings))
+                items[page.url] = self._items(page.body.unpacked(), findings)
                 self._check_size(items)
-                found.append(page.with_index(packed_index(items[page.url])))
+                found.append(page.with_index(items[page.url].index))
         self._check_size(items)
         return found, stored
 
@@ -319,19 +322,20 @@ class ListReader:
             older = reading.unfinished.older.get(url)
             changed = reading.is_again or (older is not None and older.is_changed)
         elif response.status == 304 and reading.known and not is_first:
-            reading.items[url] = []
-            read = Page.of(replace(response, body=b"[]"), url, 0).with_index(packed_index([]))
+            items = reading.items[url] = PageItems.of([], self.resource.kind)
+            read = Page.of(replace(response, body=b"[]"), url, 0).with_index(items.index)
             changed = False
         else:
             findings = Findings()
-            items = reading.items[url] = list(self._downloaded(response, findings))
-            read = Page.of(response, url, len(items)).with_index(packed_index(items))
-            changed = not (page is not None and page.items == 0 and not items)  # not still empty
+            items = reading.items[url] = self._downloaded(response, findings)
+            length = len(items.index.ids)
+            read = Page.of(response, url, length).with_index(items.index)
+            changed = not (page is not None and page.items == length == 0)  # not still empty
         at, links = reading.asked_at[url], response.links
         kept = KeptPage(read, at, response.status, links, response.is_anonymous, changed)
         return kept, findings
 
-    def _downloaded(self, response: GitHubResponse, findings: Findings) -> list[Item]:
+    def _downloaded(self, response: GitHubResponse, findings: Findings) -> PageItems:
         """The items of a page that changed."""
         # No error may become the content of a list, tracked or not.
         outcome = decision_on(
@@ -339,7 +343,10 @@ class ListReader:
         )
         if not isinstance(outcome, Success):
             raise error_of(outcome, response.status)
-        return self._split(response.body, findings)
+        return self._items(response.body, findings)
+
+    def _items(self, body: bytes, findings: Findings) -> PageItems:
+        return PageItems.of(self._split(body, findings), self.resource.kind)
 
     @property
     def _first_url(self) -> str:
@@ -364,8 +371,8 @@ class ListReader:
             private=self.resource.include_private,
         )
 
-    def _check_size(self, items: Mapping[str, Sequence[ListItem]]) -> None:
-        if sum(item.size for page in items.values() for item in page) > self.limits.max_bytes:
+    def _check_size(self, items: Mapping[str, PageItems]) -> None:
+        if sum(page.index.size for page in items.values()) > self.limits.max_bytes:
             reason = f"the list has more than {self.limits.max_bytes} bytes (LIST_MAX_BYTES)"
             raise OriginError(FailureKind.TOO_LARGE, reason)
 
@@ -385,3 +392,13 @@ class ListReader:
 
 def _urls(pages: Sequence[Page]) -> list[str]:
     return [page.url for page in pages]
+
+
+def _stored_items(known: Sequence[Page]) -> ListItems | None:
+    """The items of the stored pages, without their texts; None if a page has no index."""
+    try:
+        indexes = [page.load_index() for page in known]
+    except StoredPageError:
+        return None
+    pages = [PageItems(one, list) for one in indexes if one is not None]
+    return ListItems(pages) if known and len(pages) == len(known) else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from refresher.content.page_index import PageIndex
 from refresher.errors import StoredPageError
 from refresher.github.client import GitHubClient
 from refresher.github.conditional import Validator
@@ -98,7 +99,7 @@ class Page:
         moved_to: its new URL, if GitHub redirected to it permanently.
         asked_by: id of the credential that requested it last.
         moved_at: Unix time in seconds when the original URL was asked last, if it has moved.
-        load_index: returns the index of a list's page (`page_index`), or None if it has none.
+        load_index: returns the index of a list's page, or None if it has none.
     """
 
     url: str
@@ -110,7 +111,7 @@ class Page:
     moved_to: str | None = None
     asked_by: str = ""
     moved_at: float = 0
-    load_index: Callable[[], bytes | None] = field(default=_no_index, repr=False, compare=False)
+    load_index: Callable[[], PageIndex | None] = field(default=_no_index, repr=False, compare=False)
 
     @classmethod
     def of(cls, response: GitHubResponse, url: str, items: int | None = None) -> "Page":
@@ -144,9 +145,9 @@ class Page:
             next_url=response.links.get("next") if response.links else self.next_url,
         )
 
-    def with_index(self, index: bytes) -> "Page":
+    def with_index(self, index: PageIndex) -> "Page":
         """The same page with an index."""
-        return replace(self, load_index=partial(bytes, index))
+        return replace(self, load_index=lambda: index)
 
     def asked_before(self, moment: float) -> "Page":
         """The same page; if its original URL was asked before that moment, it is asked again.

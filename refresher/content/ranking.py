@@ -1,9 +1,9 @@
 """The order of the ranked views: value descending, ties by the item's name ascending."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii as quoted  # what `json.dumps` calls for a text
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from shared.entry import VIEW_SEPARATOR
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
 from shared.resources.kinds import Item, Kind, Value
+from shared.segments import DIGEST_SIZE
 
 
 class Row(NamedTuple):
@@ -51,62 +52,87 @@ class RankedRows(NamedTuple):
     texts: Sequence[str]
 
 
-class Ranked(NamedTuple):
-    """One ranking of a list.
+class Place:
+    """Where a row comes in a view: the best is the least.
 
     Args:
-        digest: of all names and values; equal for equal rows, in any process.
-        rows: returns the rows, best first.
+        name: of the item.
+        value: what it is ranked by.
     """
 
-    digest: bytes
-    rows: Callable[[], RankedRows]
+    __slots__ = ("name", "order")
+
+    def __init__(self, name: str, value: Value) -> None:
+        self.name, self.order = name, _order(value)
+
+    def __lt__(self, other: "Place") -> bool:
+        if self.order != other.order:
+            return other.order < self.order
+        return self.name < other.name
+
+
+class Ranker:
+    """Ranks the rows of a list.
+
+    Written for 7,000 rows: whole columns at once, without a call for each row.
+
+    Args:
+        rows: of all items.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = sorted(rows, key=itemgetter(0))
+        self._names = [row.name for row in self._rows]
+        self._quoted = list(map(quoted, self._names))
+
+    def ranked(self, at: int) -> RankedRows:
+        """The view of one ranking.
+
+        Args:
+            at: its place among those of the kind.
+        """
+        values = [row.values[at] for row in self._rows]
+        kinds = set(map(type, values))
+        written = list(map(str if kinds <= {int} else _written, values))
+        is_plain = kinds <= {int} or kinds <= {str}
+        keys: Sequence[Any] = values if is_plain else [_order(value) for value in values]
+        # The sort is stable, so that ties stay in the order of their names.
+        order = sorted(range(len(values)), key=keys.__getitem__, reverse=True)
+        texts = [f"[{self._quoted[one]}, {written[one]}]" for one in order]
+        return RankedRows([self._names[one] for one in order], texts)
 
 
 def views_of(rows: Iterable[Row], kind: Kind) -> dict[str, JsonArray]:
     """Every view of a list by the name of its ranking, best first, as `json.dumps` writes it."""
+    ranker = Ranker(rows)
     return {
-        name: JsonArray.join((text.encode() for text in found.rows().texts), VIEW_SEPARATOR)
-        for name, found in ranked(rows, kind)
+        ranking.name: JsonArray.join(
+            (text.encode() for text in ranker.ranked(at).texts), VIEW_SEPARATOR
+        )
+        for at, ranking in enumerate(kind.rankings)
     }
 
 
-def ranked(rows: Iterable[Row], kind: Kind) -> Iterator[tuple[str, Ranked]]:
-    """The name and the rows of each ranking of a kind.
-
-    Written for 7,000 rows: whole columns at once, without a call for each row.
-    """
-    by_name = sorted(rows, key=itemgetter(0))
-    names = [row.name for row in by_name]
-    quoted = [_quoted(name) for name in names]
-    of_names = sha256("".join(quoted).encode())
-    for at, ranking in enumerate(kind.rankings):
-        values = [row.values[at] for row in by_name]
-        is_of_numbers = set(map(type, values)) <= {int}
-        written = list(map(str if is_of_numbers else json.dumps, values))
-        digest = of_names.copy()
-        digest.update(",".join([str(ranking.version), *written]).encode())
-        yield (
-            ranking.name,
-            Ranked(digest.digest()[:16], partial(_ranked, names, quoted, values, written)),
-        )
+def text_of(name: str, value: Value) -> str:
+    """A row of a view, as `json.dumps` writes it."""
+    return f"[{quoted(name)}, {_written(value)}]"
 
 
-def _ranked(
-    names: Sequence[str], quoted: Sequence[str], values: Sequence[Value], written: Sequence[str]
-) -> RankedRows:
-    kinds = set(map(type, values))
-    is_plain = kinds <= {int} or kinds <= {str}
-    keys: Sequence[Any] = values if is_plain else [_order(value) for value in values]
-    # The sort is stable, so that ties stay in the order of their names.
-    order = sorted(range(len(names)), key=keys.__getitem__, reverse=True)
-    texts = [f"[{quoted[one]}, {written[one]}]" for one in order]
-    return RankedRows([names[one] for one in order], texts)
+def _written(value: Value) -> str:
+    if value is None:
+        return "null"
+    return quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
-@lru_cache(maxsize=65536)
-def _quoted(name: str) -> str:
-    return json.dumps(name)
+def digests_of(rows: Sequence[Row], kind: Kind) -> list[bytes]:
+    """A digest of the names and values of rows, in their order, for each ranking of their kind."""
+    names = "".join(quoted(row.name) for row in rows)
+    return [
+        sha256(f"{names}{json.dumps([row.values[at] for row in rows])}".encode()).digest()[
+            :DIGEST_SIZE
+        ]
+        for at in range(len(kind.rankings))
+    ]
 
 
 def _order(value: Value) -> tuple[bool, int, str]:

@@ -3,34 +3,34 @@
 A segment whose name is stored already is neither read nor compressed again.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 
-from refresher.content.page_index import ListItem
-from refresher.content.ranking import Ranked, RankedRows, ranked
+from refresher.content.list_items import ListItems, changed_rows
+from refresher.content.ranking import Ranker, Row
+from refresher.content.view_change import (
+    USUAL_ROWS,
+    StoredView,
+    ViewRow,
+    ViewRun,
+    changed_view,
+    runs_of,
+)
+from refresher.errors import StoredPageError
 from shared import long_work
 from shared.entry import LIST, LIST_SEPARATOR, VIEW_SEPARATOR
 from shared.gzip_joining import deflated
 from shared.resources.kinds import Kind
-from shared.segments import Packed, Segment, cut, name_of
+from shared.segments import DIGEST_SIZE, Packed, Segment, name_of_digests, runs_between
 
-_USUAL_ITEMS = 32  # of a segment of a list: about 170 kB of repositories
-_USUAL_ROWS = 256  # of a segment of a view: about 10 kB
+_VALUES = frozenset({int, str, type(None)})
 
 
-@dataclass(frozen=True)
-class Run:
-    """The items of a segment.
-
-    Args:
-        name: of the segment.
-        texts: returns the items' texts.
-    """
-
-    name: bytes
-    texts: Callable[[], Sequence[bytes]] = field(repr=False)
+def _nothing(_: bytes) -> bytes | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,14 @@ class Stored:
     Args:
         manifests: of the list and its views, by name.
         digests: of what each view was made of, by its name.
+        lasts: the last row of each segment of a view, by its name.
+        load: returns the stored body of a segment by its name; None if it is gone.
     """
 
     manifests: Mapping[str, Sequence[Segment]] = field(default_factory=dict)
     digests: Mapping[str, bytes] = field(default_factory=dict)
+    lasts: Mapping[str, Sequence[ViewRow]] = field(default_factory=dict)
+    load: Callable[[bytes], bytes | None] = field(default=_nothing, repr=False)
 
     @property
     def segments(self) -> dict[bytes, Segment]:
@@ -62,11 +66,13 @@ class Segmentation:
         manifests: of the list and its views, by name.
         digests: of what each view was made of, by its name.
         new: bodies of the segments that were not stored, by name.
+        lasts: JSON: the last row of each segment of a view, by its name; of views that changed.
     """
 
     manifests: Mapping[str, Sequence[Segment]]
     digests: Mapping[str, bytes]
     new: Mapping[bytes, bytes]
+    lasts: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def names(self) -> set[bytes]:
@@ -74,22 +80,47 @@ class Segmentation:
         return {one.name for segments in self.manifests.values() for one in segments}
 
 
-@dataclass(frozen=True)
+class _Manifests:
+    """Makes manifests, and keeps the bodies of segments that are not stored.
+
+    Args:
+        known: the segments that are stored, by name.
+    """
+
+    def __init__(self, known: Mapping[bytes, Segment]) -> None:
+        self._known = dict(known)
+        self.new: dict[bytes, bytes] = {}
+
+    def add(self, name: bytes, texts: Callable[[], Sequence[bytes]], separator: bytes) -> Segment:
+        """The segment of that name; it is compressed if it is new."""
+        if name not in self._known:
+            items = texts()
+            slowly = partial(long_work.run, deflated)
+            packed, checked = Packed.of(items, separator=separator, deflate=slowly)
+            self.new[name] = packed.to_bytes()
+            self._known[name] = Segment(name, len(items), checked, len(packed.blocks))
+        return self._known[name]
+
+
 class SegmentedList:
     """A list and its views, cut into segments.
 
     Args:
-        runs: of the list.
-        views: by name, not ranked yet.
+        items: of the list.
+        kind: of the list.
+        before: the items that are stored; None if that is not known.
     """
 
-    runs: Sequence[Run]
-    views: Mapping[str, Ranked]
+    def __init__(self, items: ListItems, kind: Kind, before: ListItems | None = None) -> None:
+        self._items = items
+        self._kind = kind
+        self._before = before
 
     def segmentation(self, stored: Stored) -> Segmentation:
         """The manifests, and the bodies of the segments that are not stored.
 
-        A view whose values are those that it was made of is neither ranked nor cut again.
+        A view whose values are those that it was made of is neither ranked nor cut again. If it was
+        made of the items before, only the segments that the changed rows touch are.
 
         Args:
             stored: what is stored of the list.
@@ -97,65 +128,89 @@ class SegmentedList:
         Raises:
             StoredPageError: the text of an unchanged item could not be read.
         """
-        known, new = stored.segments, dict[bytes, bytes]()
-        manifests = {LIST: _manifest(self.runs, LIST_SEPARATOR, known, new)}
-        for name, view in self.views.items():
+        made, digests, lasts = _Manifests(stored.segments), dict[str, bytes](), dict[str, bytes]()
+        manifests: dict[str, Sequence[Segment]] = {LIST: self._list_manifest(made)}
+        ranker = cache(lambda: Ranker(self._items.rows))
+        for at, ranking in enumerate(self._kind.rankings):
+            name, digest = ranking.name, self._digest_of(self._items, at)
+            digests[name] = digest
             kept = stored.manifests.get(name)
-            if kept is None or stored.digests.get(name) != view.digest:
-                kept = _manifest(_runs_of(view.rows()), VIEW_SEPARATOR, known, new)
-            manifests[name] = tuple(kept)
-        digests = {name: view.digest for name, view in self.views.items()}
-        return Segmentation(manifests, digests, new)
+            if kept is not None and stored.digests.get(name) == digest:
+                manifests[name] = tuple(kept)
+                continue
+            runs = self._changed(at, stored)
+            if runs is None:
+                ranked = ranker().ranked(at)
+                runs = runs_of(ranked.names, ranked.texts)
+            manifests[name] = tuple(
+                made.add(run.name, partial(_encoded, run), VIEW_SEPARATOR) for run in runs
+            )
+            lasts[name] = f"[{','.join(run.last for run in runs)}]".encode()
+        return Segmentation(manifests, digests, made.new, lasts)
+
+    def _list_manifest(self, made: _Manifests) -> tuple[Segment, ...]:
+        digests = self._items.digests
+        found = []
+        for run in runs_between(self._items.ends):
+            name = name_of_digests(digests[run.start * DIGEST_SIZE : run.stop * DIGEST_SIZE])
+            found.append(made.add(name, partial(self._items.texts, run), LIST_SEPARATOR))
+        return tuple(found)
+
+    def _digest_of(self, items: ListItems, at: int) -> bytes:
+        """A digest of all that a view is made of."""
+        head = f"{USUAL_ROWS} {self._kind.rankings[at].version}\n".encode()
+        return sha256(head + items.views(at)).digest()[:DIGEST_SIZE]
+
+    def _changed(self, at: int, stored: Stored) -> list[ViewRun] | None:
+        """The segments of a view that was made of the items before; None to rank all rows."""
+        name, before = self._kind.rankings[at].name, self._before
+        if before is None or stored.digests.get(name) != self._digest_of(before, at):
+            return None
+        view = StoredView(stored.manifests[name], stored.lasts.get(name, ()), stored.load)
+        try:
+            gone, new = (
+                [ViewRow(row.name, row.values[at]) for row in rows] for rows in self._changes
+            )
+            return changed_view(view, gone, new)
+        except StoredPageError:
+            return None
+
+    @cached_property
+    def _changes(self) -> tuple[list[Row], list[Row]]:
+        assert self._before is not None
+        return changed_rows(self._before, self._items)
 
 
-def _manifest(
-    runs: Sequence[Run], separator: bytes, known: dict[bytes, Segment], new: dict[bytes, bytes]
-) -> tuple[Segment, ...]:
-    """The segments of runs; those that are not known are added to both."""
-    for run in runs:
-        if run.name not in known:
-            known[run.name], new[run.name] = _packed(run, separator)
-    return tuple(known[run.name] for run in runs)
-
-
-def _packed(run: Run, separator: bytes) -> tuple[Segment, bytes]:
-    texts = run.texts()
-    slowly = partial(long_work.run, deflated)
-    packed, checked = Packed.of(texts, separator=separator, deflate=slowly)
-    return Segment(run.name, len(texts), checked, len(packed.blocks)), packed.to_bytes()
-
-
-def etag_of(items: Sequence[ListItem]) -> str:
+def etag_of(items: ListItems) -> str:
     """The entity tag of a list: a digest of its items' digests, wherever its segments end."""
-    digests = "".join(item.digest for item in items)
-    return sha256(f"list\n{digests}".encode()).hexdigest()[:32]
+    return sha256(f"list\n{items.digests.hex()}".encode()).hexdigest()[:32]
 
 
-def segmented(items: Sequence[ListItem], kind: Kind) -> SegmentedList | None:
+def segmented(items: ListItems, kind: Kind, before: ListItems | None) -> SegmentedList | None:
     """A list and its views, cut into segments; None if the list has only one.
 
     Args:
-        items: that are shown.
+        items: of the list.
         kind: of the list.
+        before: the items that are stored; None if that is not known.
     """
-    cuts = cut([item.id for item in items], usual=_USUAL_ITEMS)
-    if len(cuts) < 2:
-        return None
-    digests = [item.digest for item in items]
-    runs = [Run(name_of(digests[one]), partial(_texts_of, items[one])) for one in cuts]
-    rows = (item.row for item in items if item.row is not None)
-    return SegmentedList(runs, dict(ranked(rows, kind)))
+    is_long = len(runs_between(items.ends)) > 1
+    return SegmentedList(items, kind, before) if is_long else None
 
 
-def _texts_of(items: Sequence[ListItem]) -> list[bytes]:
-    return [item.text for item in items]
+def lasts_in(text: bytes) -> list[ViewRow]:
+    """The rows in `Segmentation.lasts`.
+
+    Raises:
+        ValueError, TypeError: they are damaged.
+    """
+    rows = [ViewRow(name, value) for name, value in json.loads(text)]
+    if not all(type(row.name) is str and type(row.value) in _VALUES for row in rows):
+        raise TypeError("a row has another type")
+    return rows
 
 
-def _runs_of(rows: RankedRows) -> list[Run]:
-    """The segments of a view; each is named by its body, which is short."""
-    cuts = cut(rows.names, usual=_USUAL_ROWS)
-    return [Run(name_of(rows.texts[one]), partial(_encoded, rows.texts[one])) for one in cuts]
-
-
-def _encoded(texts: Sequence[str]) -> list[bytes]:
-    return [text.encode() for text in texts]
+def _encoded(run: ViewRun) -> list[bytes]:
+    if run.texts is None:  # its manifest says that it is stored
+        raise StoredPageError
+    return [text.encode() for text in run.texts]

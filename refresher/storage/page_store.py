@@ -11,21 +11,26 @@ ids      JSON: of an expanded list, the items' ids, in order, private ones inclu
 1, 2 ..  the page's body as GitHub sent it, compressed
 index:1  of an expanded list, what is needed of the page's items without their texts: see
 ..       `page_index`
+rows:1   of a ranked list, what the views need to know of the page's items: likewise
+..
+lasts:v  of the ranked view v, where its segments end: see `list_writes`
 =======  =====================================================================================
 """
 
 import json
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cached_property, partial
 from itertools import zip_longest
 from typing import Any, cast
 
 from redis import Redis
 
 from refresher.content.page import Body, Page
+from refresher.content.page_index import NO_ROWS, PageIndex
 from refresher.errors import StoredPageError
 from shared.redis import keys
+from shared.resources.kinds import Kind
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource
 
@@ -42,6 +47,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "moved_at": (int, float),
 }
 HEAD = tuple(_TYPES)
+_OF_IDS = {int, str, bool}
 _URLS = ("url", "next_url", "moved_to")
 
 
@@ -62,6 +68,9 @@ class KnownPages:
     is_outdated: bool = False
 
 
+NOTHING_KNOWN = KnownPages()
+
+
 def load(redis: Redis, resource: Resource) -> KnownPages:
     """The known pages of a resource; none if none are stored, or if they cannot be read.
 
@@ -74,11 +83,11 @@ def load(redis: Redis, resource: Resource) -> KnownPages:
         return KnownPages()
     try:
         known = json.loads(heads)
-        indexes = _indexes(redis, key, len(known["pages"]))
+        indexes = _Indexes(redis, resource, len(known["pages"]))
         pages = [
             replace(
                 page_from(head, _body(redis, key, str(number))),
-                load_index=partial(_index_of, indexes, number),
+                load_index=partial(indexes.of, number),
             )
             for number, head in enumerate(known["pages"], 1)
         ]
@@ -105,7 +114,7 @@ def page_from(head: Mapping[str, Any], body: Body) -> Page:
 
 def _ids_in(text: bytes) -> list[Hashable]:
     ids = json.loads(text)
-    if not isinstance(ids, list) or not all(isinstance(one, Hashable) for one in ids):
+    if not isinstance(ids, list) or not set(map(type, ids)) <= _OF_IDS:
         raise TypeError("not a list of ids")
     return ids
 
@@ -122,39 +131,81 @@ def heads_of(pages: Sequence[Page]) -> bytes:
 
 
 def fields_of(
-    pages: Sequence[Page], ids: Sequence[Hashable], known: Sequence[Page] = ()
+    pages: Sequence[Page], ids: Sequence[Hashable], kind: Kind, known: KnownPages = NOTHING_KNOWN
 ) -> dict[str, bytes]:
     """The fields of a resource's pages, except those that are stored.
 
     Args:
         pages: to store.
         ids: of the items of an expanded list.
-        known: the stored pages, in the same places.
+        kind: of the resource.
+        known: what is stored.
     """
-    fields = {"heads": heads_of(pages), "ids": json.dumps(list(ids)).encode()}
-    for number, (page, stored) in enumerate(zip_longest(pages, known[: len(pages)]), 1):
+    fields = {"heads": heads_of(pages)}
+    if not known.pages or known.ids != ids:
+        fields["ids"] = json.dumps(list(ids)).encode()
+    for number, (page, stored) in enumerate(zip_longest(pages, known.pages[: len(pages)]), 1):
         if stored is None or page.body is not stored.body:
             fields[str(number)] = page.body.packed()
         is_indexed = stored is not None and page.load_index is stored.load_index
         index = None if is_indexed else page.load_index()
         if index is not None:
-            fields[f"index:{number}"] = index
+            fields[f"index:{number}"] = index.packed(kind)
+            if kind.rankings:
+                fields[f"rows:{number}"] = index.load_rows()
     return fields
 
 
-def _indexes(redis: Redis, key: str, number: int) -> Callable[[], list[bytes | None]]:
-    """Returns the indexes of all pages, read in one round trip when the first one is needed."""
+def fields_of_gone(pages: Sequence[Page], known: KnownPages) -> list[str]:
+    """The fields of the pages that a list has no longer.
 
-    @cache
-    def load_indexes() -> list[bytes | None]:
-        names = [f"index:{one}" for one in range(1, number + 1)]
-        return cast(list[bytes | None], redis.hmget(key, names))
+    Args:
+        pages: to store.
+        known: what is stored.
+    """
+    numbers = range(len(pages) + 1, len(known.pages) + 1)
+    return [f"{prefix}{number}" for number in numbers for prefix in ("", "index:", "rows:")]
 
-    return load_indexes
 
+class _Indexes:
+    """The indexes of all pages, read in one round trip when the first one is needed.
 
-def _index_of(indexes: Callable[[], list[bytes | None]], number: int) -> bytes | None:
-    return indexes()[number - 1]
+    Args:
+        redis: the fleet's Redis.
+        resource: the list.
+        number: of its pages.
+    """
+
+    def __init__(self, redis: Redis, resource: Resource, number: int) -> None:
+        self._redis, self._key, self._kind = redis, keys.pages(resource), resource.kind
+        self._number = number
+        self._parsed: dict[int, PageIndex | None] = {}
+
+    def of(self, number: int) -> PageIndex | None:
+        """The index of a page; None if it has none, or one of another release.
+
+        Raises:
+            StoredPageError: it is damaged.
+        """
+        if number not in self._parsed:
+            packed = self._packed[number - 1]
+            self._parsed[number] = (
+                None
+                if packed is None
+                else PageIndex.from_packed(packed, self._kind, partial(self._rows, number))
+            )
+        return self._parsed[number]
+
+    @cached_property
+    def _packed(self) -> list[bytes | None]:
+        names = [f"index:{one}" for one in range(1, self._number + 1)]
+        return cast(list[bytes | None], self._redis.hmget(self._key, names))
+
+    def _rows(self, number: int) -> bytes:
+        if not self._kind.rankings:
+            return NO_ROWS
+        rows = cast(bytes | None, self._redis.hget(self._key, f"rows:{number}"))
+        return b"" if rows is None else rows
 
 
 def _body(redis: Redis, key: str, field: str) -> Body:

@@ -166,7 +166,9 @@ class Fleet:
         # A full last page may be followed by an empty one, which is kept.
         bodies = {field for field in fields if field.isdecimal()}
         assert pages <= len(bodies) <= pages + 1
-        assert fields == {"heads", "ids", *bodies, *(f"index:{number}" for number in bodies)}
+        numbers = {f"{prefix}{number}" for number in bodies for prefix in ("", "index:", "rows:")}
+        lasts = {f"lasts:{ranking.name}" for ranking in REPOS.kind.rankings}
+        assert fields == {"heads", "ids", *numbers, *lasts}
 
 
 def _plain(entry: Entry) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ from requests.structures import CaseInsensitiveDict
 
 from refresher.content.content import Content, of_list
 from refresher.content.items import split
+from refresher.content.list_items import ListItems, PageItems
 from refresher.content.list_reader import ReadList
 from refresher.content.narrowing import Findings
 from refresher.content.page import Body, Page
@@ -236,7 +237,7 @@ def make_read(
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
     page = Page("https://api.github.com/x?per_page=100", 'W/"1"', None, Body.of(body))
     split_items = split(body, ANYTHING, Findings(), kind=kind, private=include_private)
-    return ReadList(split_items, [page], Findings())
+    return ReadList(ListItems([PageItems.of(split_items, kind)]), [page], Findings())
 
 
 def make_list(*items: Mapping[str, Any], kind: Kind = UNRANKED) -> Content:

@@ -20,7 +20,7 @@ def store(redis: Redis, fields: Mapping[str, bytes | str]) -> None:
 
 
 def test_pages_are_read_as_they_were_written(redis: Redis) -> None:
-    store(redis, page_store.fields_of(PAGES, [1, "a"]))
+    store(redis, page_store.fields_of(PAGES, [1, "a"], REPOS.kind))
     known = page_store.load(redis, REPOS)
     assert (known.pages, known.ids, known.is_outdated) == (PAGES, [1, "a"], False)
 
@@ -52,5 +52,5 @@ def test_pages_are_read_as_they_were_written(redis: Redis) -> None:
     ids=lambda damage: str(damage)[-90:],
 )
 def test_damaged_pages_count_as_absent(redis: Redis, damage: Mapping[str, bytes | str]) -> None:
-    store(redis, {**page_store.fields_of(PAGES, []), **damage})
+    store(redis, {**page_store.fields_of(PAGES, [], REPOS.kind), **damage})
     assert page_store.load(redis, REPOS) == page_store.KnownPages()
