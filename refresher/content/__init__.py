@@ -9,7 +9,9 @@
 - `page`: a page as it is stored for the next conditional request.
 - `items`: a list's items, cut from the bytes of its pages.
 - `page_index`: what is needed of a page's items without their texts.
+- `list_items`: the items of a whole list, as columns.
 - `segmented_list`: a list and its views as the segments in which they are stored.
+- `view_change`: carries changed rows over into a stored view.
 - `narrowing`, `json_cutting`: reduce JSON to its public shape without changing other bytes.
 - `privacy_marks`: whether an object is public, by GitHub's visibility fields.
 - `ranking`: the ranked views of a list of repositories.

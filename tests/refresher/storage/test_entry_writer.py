@@ -339,6 +339,22 @@ class TestConfirm:
         assert (known.ids, known.pages) == ([1, 2], pages[:1])
         assert set(redis.hkeys(keys.pages(REPOS))) == {b"heads", b"ids", b"1"}
 
+    def test_writes_only_the_pages_that_changed_if_the_others_are_known(
+        self, redis: Redis, writer: EntryWriter
+    ) -> None:
+        pages = [Page(f"https://x/{n}", None, None, Body.of(b"[]")) for n in (1, 2, 3)]
+        stored(writer, REPOS, replace(RICH, ids=[1, 2, 3], pages=pages))
+        redis.hset(keys.pages(REPOS), "1", b"not written again")
+        known = page_store.load(redis, REPOS)
+        other = replace(known.pages[1], body=Body.of(b"[1]"))
+        read = replace(RICH, ids=[1, 2], pages=[known.pages[0], other])
+        assert writer.confirm(REPOS, read, known, token=writer.draw_token(REPOS), now=NOW)
+        after = redis.hgetall(keys.pages(REPOS))
+        assert after[b"1"] == b"not written again"
+        assert after[b"2"] == other.body.packed()
+        assert set(after) == {b"heads", b"ids", b"1", b"2"}
+        assert page_store.load(redis, REPOS).ids == [1, 2]
+
     def test_writes_no_body_where_github_said_that_nothing_changed(
         self, redis: Redis, writer: EntryWriter
     ) -> None:
