@@ -51,7 +51,7 @@ def older(tmp_path: Path) -> Path:
     form = checkout / "shared/stored_form.py"
     change(form, f"\nEXPANSION = {EXPANSION}", f"\nEXPANSION = {EXPANSION - 1}")
     segmented = checkout / "refresher/content/segmented_list.py"
-    change(segmented, "if len(cuts) < 2:", "if True:")
+    change(segmented, "is_long = len(runs_between(items.ends)) > 1", "is_long = False")
     return checkout
 
 
