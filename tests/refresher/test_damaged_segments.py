@@ -262,7 +262,35 @@ def damage_ids(redis: Redis) -> None:
     flip(redis, PAGES, b"ids", 0)
 
 
-PAGE_DAMAGE = [lose_indexes, lose_bodies, damage_bodies, lose_pages, damage_ids]
+def lose_rows(redis: Redis) -> None:
+    redis.hdel(PAGES, "rows:1", "rows:2", "rows:3")
+
+
+def damage_rows(redis: Redis) -> None:
+    for field in (b"rows:1", b"rows:2", b"rows:3"):
+        flip(redis, PAGES, field, 30)
+
+
+def lose_lasts(redis: Redis) -> None:
+    redis.hdel(PAGES, "lasts:stars", "lasts:watchers")
+
+
+def damage_lasts(redis: Redis) -> None:
+    for field in (b"lasts:stars", b"lasts:watchers", b"lasts:last_updated"):
+        flip(redis, PAGES, field, 40)
+
+
+PAGE_DAMAGE = [
+    lose_indexes,
+    lose_bodies,
+    damage_bodies,
+    lose_pages,
+    damage_ids,
+    lose_rows,
+    damage_rows,
+    lose_lasts,
+    damage_lasts,
+]
 
 
 @pytest.mark.parametrize("damage", PAGE_DAMAGE)
