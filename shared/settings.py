@@ -222,7 +222,7 @@ class Settings(BaseSettings):
         20 * 1024 * 1024, description="bytes of one response of GitHub, decompressed"
     )
     github_concurrency: int = Field(
-        1, ge=1, le=20, description="pages of one list requested at once; GitHub advises one"
+        2, ge=1, le=20, description="pages of one list requested at once; GitHub advises one"
     )
     refresh_ahead: float = Field(
         0.1,

@@ -11,7 +11,8 @@ from refresher.github.response import GitHubResponse
 class Prefetch:
     """Responses in the order in which they are needed, requested ahead of time.
 
-    With a concurrency of 1 each page is requested when it is needed, as GitHub advises.
+    With a concurrency of 1 each page is requested when it is needed, as GitHub advises. With 2 a
+    look takes half as long, and the resource rests as long (`spacing`): one request on average.
     https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 
     At most `concurrency` responses are under way or waiting to be used: they are large.

@@ -87,6 +87,7 @@ def make_settings(github_url: str, **overrides: Any) -> Settings:
         "github_api_url": github_url,
         "origin_connect_timeout": 2,
         "origin_read_timeout": 5,
+        "github_concurrency": 1,  # so that the order of requests is known
     }
     return settings_of_process.load(**values | overrides)
 
