@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from gunicorn.glogging import Logger
 
-from reader.telemetry.process_files import FOLDER
+from reader.cache import segment_memory
+from reader.telemetry import process_files
 from shared import settings
 from shared.logs import logging_config
 
@@ -79,13 +80,18 @@ logger_class = _Logger
 
 
 def on_starting(server: "Arbiter") -> None:  # noqa: ARG001
-    """Make the folder in which the processes of this gunicorn share their counts."""
-    os.environ[FOLDER] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
+    """Make the folders in which the processes of this gunicorn share counts and segments."""
+    os.environ[process_files.FOLDER] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
+    made = segment_memory.make_folder()
+    if made is not None:  # else each process has the segments in its own memory
+        os.environ[segment_memory.FOLDER] = str(made.path)
 
 
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001
-    """Delete the folder."""
-    shutil.rmtree(Path(os.environ[FOLDER]), ignore_errors=True)
+    """Delete the folders."""
+    shutil.rmtree(Path(os.environ[process_files.FOLDER]), ignore_errors=True)
+    if segment_memory.FOLDER in os.environ:
+        segment_memory.remove_folder(Path(os.environ[segment_memory.FOLDER]))
 
 
 def post_worker_init(worker: "Worker") -> None:

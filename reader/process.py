@@ -16,11 +16,13 @@ from uuid import uuid4
 
 from redis import Redis, RedisError
 
+from reader.cache import segment_memory
 from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache
 from reader.cache.lookup import Lookup, WaitLimits
 from reader.cache.mounted_entries import MountedEntries
 from reader.cache.refresh_requests import RefreshRequests
+from reader.cache.segment_memory import SegmentMemory
 from reader.cache.subscriber import Subscriber
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
@@ -61,6 +63,7 @@ class Components:
     local: LocalCache
     lookup: Lookup
     mounts: MountedEntries
+    pieces: SegmentMemory
     synchronizer: Synchronizer
     subscriber: Subscriber
     telemetry: RequestTelemetry
@@ -122,6 +125,7 @@ class ReaderProcess:
                 self._components.subscriber.stop()
                 self._components.synchronizer.stop()
                 self._components.mounts.stop()
+                self._components.pieces.stop()
                 self._components.reporter.stop()
                 self._components.budget_watch.stop()
             self._components = None
@@ -156,13 +160,8 @@ class ReaderProcess:
         settings, catalogue = self.settings, self.catalogue
         redis = connect(settings)
         local = self._make_local()
-        store = Store(
-            redis,
-            clock=self.fleet_clock,
-            lifetimes=Lifetimes.of(settings),
-            held=local.held_entry,
-            pause=partial(SYSTEM.sleep, _PAUSE),
-        )
+        pieces = self._make_pieces()
+        store = self._make_store(redis, pieces)
         queue = RefreshQueue(redis, QueueLimits.of(settings))
         counters = Counters()
         requests = RefreshRequests(queue, counters)
@@ -192,7 +191,8 @@ class ReaderProcess:
             queue=queue,
             local=local,
             lookup=lookup,
-            mounts=self._make_mounts(),
+            mounts=self._make_mounts(pieces),
+            pieces=pieces,
             synchronizer=synchronizer,
             subscriber=Subscriber(redis, catalogue=catalogue, synchronizer=synchronizer),
             telemetry=telemetry,
@@ -202,11 +202,25 @@ class ReaderProcess:
             budget_watch=self._make_budget_watch(redis),
         )
 
-    def _make_mounts(self) -> MountedEntries:
+    def _make_pieces(self) -> SegmentMemory:
+        folder = os.environ.get(segment_memory.FOLDER)
+        return SegmentMemory(Path(folder) if folder else None, clock=SYSTEM.now)
+
+    def _make_store(self, redis: Redis, pieces: SegmentMemory) -> Store:
+        return Store(
+            redis,
+            clock=self.fleet_clock,
+            lifetimes=Lifetimes.of(self.settings),
+            pieces=pieces,
+            pause=partial(SYSTEM.sleep, _PAUSE),
+        )
+
+    def _make_mounts(self, pieces: SegmentMemory) -> MountedEntries:
         return MountedEntries(
             Rewriting(origins_of(self.settings.github_api_url)),
             max_bytes=self.settings.local_max_bytes,
             clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
+            pieces=pieces,
         )
 
     def _make_budget_watch(self, redis: Redis) -> BudgetWatch:

@@ -39,9 +39,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from shared.buffers import Body
 from shared.encodings import ENCODINGS
 from shared.errors import UnreadableError
-from shared.json_array import JsonArray, pack_ends, unpack_ends
+from shared.json_array import ItemArray, JsonArray, pack_ends, unpack_ends
+from shared.segmented_array import SegmentedArray
 from shared.segments import Segment, pack_manifest, unpack_manifest
 from shared.stored_form import SCHEMA, StoredForm
 from shared.time_bounds import is_past, showable
@@ -157,29 +159,27 @@ class Entry:
         metadata: everything except the bodies.
         body: the representation, uncompressed.
         encoded: the same, compressed, by the name of the coding; absent if that saves nothing.
-        ends: of an expanded list, where its items end; None for anything else.
+        array: of an expanded list, its body ready to be sliced; None for anything else.
         views: of a ranked list, the pre-ordered views by the name of their ranking.
         manifests: of a list that is stored in segments, those of the list (`LIST`) and of its
             views, by name.
+        address: what URLs in the bodies begin with instead of the origin's address; empty if they
+            begin with that.
     """
 
     metadata: Metadata
-    body: bytes
-    encoded: Mapping[str, bytes] = field(default_factory=dict)
-    ends: Sequence[int] | None = None
-    views: Mapping[str, JsonArray] = field(default_factory=dict)
+    body: Body
+    encoded: Mapping[str, Body] = field(default_factory=dict)
+    array: ItemArray | None = None
+    views: Mapping[str, ItemArray] = field(default_factory=dict)
     manifests: Mapping[str, Sequence[Segment]] = field(default_factory=dict)
-
-    @cached_property
-    def array(self) -> JsonArray | None:
-        """The body of an expanded list, ready to be sliced; None for anything else."""
-        return None if self.ends is None else JsonArray(self.body, self.ends)
+    address: str = ""
 
     @property
     def members(self) -> Mapping[str, Any]:
         """The members of the JSON object that the body is; none if it is no object, or damaged."""
         try:
-            value = json.loads(self.body)
+            value = json.loads(bytes(self.body))
         except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
@@ -187,9 +187,11 @@ class Entry:
     @cached_property
     def held_bytes(self) -> int:
         """Approximate size of the entry in memory, in bytes."""
-        views = sum(len(view.body) + 8 * len(view) for view in self.views.values())
+        views = sum(len(view.body) + 8 * len(view) for view in self.views.values()) + 2048
+        if isinstance(self.array, SegmentedArray):
+            return self.array.held_bytes + views
         bodies = len(self.body) + sum(map(len, self.encoded.values()))
-        return bodies + 8 * len(self.ends or ()) + views + 2048
+        return bodies + 8 * len(self.array or ()) + views
 
 
 def content_fields(entry: Entry) -> dict[str, bytes]:
@@ -202,12 +204,13 @@ def content_fields(entry: Entry) -> dict[str, bytes]:
         for name, segments in entry.manifests.items():
             fields[_manifest_field(name)] = pack_manifest(segments)
         return fields
-    fields["body"] = entry.body
+    fields["body"] = bytes(entry.body)
     for encoding, body in entry.encoded.items():
-        fields[f"body:{encoding}"] = body
-    if entry.ends is not None:
-        fields["ends"] = pack_ends(entry.ends)
+        fields[f"body:{encoding}"] = bytes(body)
+    if isinstance(entry.array, JsonArray):
+        fields["ends"] = pack_ends(entry.array.ends)
     for name, view in entry.views.items():
+        assert isinstance(view, JsonArray)  # of a list that is stored whole
         fields[f"{_VIEW}{name}"] = view.body
         fields[f"{_VIEW}{name}{_ENDS}"] = pack_ends(view.ends)
     return fields
@@ -306,11 +309,12 @@ def entry_from(fields: Mapping[bytes, bytes]) -> Entry | None:
         return None
     ends = fields.get(b"ends")
     try:
+        body = fields[b"body"]
         return Entry(
             metadata,
-            body=fields[b"body"],
+            body,
             encoded=dict(_encoded(fields)),
-            ends=None if ends is None else unpack_ends(ends),
+            array=None if ends is None else JsonArray(body, unpack_ends(ends)),
             views=dict(_views(fields)),
         )
     except (KeyError, ValueError, struct.error) as error:

@@ -9,7 +9,7 @@ not depend on times, on GitHub's own ETags, or on derived data (`shared.stored_f
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def of_content(
@@ -36,21 +36,27 @@ def of_content(
     return digest.hexdigest()[:32]
 
 
-def of_page(etag: str, *, number: int, per_page: int) -> str:
-    """The tag of a page of the expanded list with this tag."""
-    return f"{etag}-page-{number}-of-{per_page}"
-
-
-def of_view(etag: str, *, direction: str, count: int, ranking: str) -> str:
-    """The tag of a ranked view of the list with this tag.
+def of_page(digests: bytes, *, links: Sequence[tuple[str, str]]) -> str:
+    """The tag of a page of a list: it changes only if its items or its `Link` change.
 
     Args:
-        etag: of the list.
-        direction: "top" or "bottom".
-        count: number of items that are sent.
-        ranking: name of the ranking.
+        digests: of its items.
+        links: its `Link` as (relation, query) pairs.
     """
-    return f"{etag}-{direction}-{count}-{ranking}"
+    seen = json.dumps(["page", *links]).encode()
+    return hashlib.sha256(seen + b"\n" + digests).hexdigest()[:32]
+
+
+def of_view(body: Iterable[bytes | memoryview]) -> str:
+    """The tag of a ranked view: it changes only if its rows change.
+
+    Args:
+        body: the view, in parts.
+    """
+    digest = hashlib.sha256(b"view\n")
+    for part in body:
+        digest.update(part)
+    return digest.hexdigest()[:32]
 
 
 def of_mounted(etag: str, *, address: str, rule: int) -> str:

@@ -2,50 +2,50 @@
 
 import struct
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Protocol
+
+from shared.buffers import Body, Buffers
+from shared.segments import text_digest
 
 _WORTH_SHARING = 8 * 1024  # bytes; up to that, a copy is cheaper
-_PIECE = 16 * 1024  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A part of an array's body with brackets around it: an array of some items, without a copy.
-
-    A client that takes nothing, or a thousand of them, cost no bytes but the body's own.
-
-    Args:
-        body: of the whole array; it stays in memory.
-        start: offset of the first item's first byte.
-        stop: offset just behind the last item's last byte.
-    """
-
-    body: bytes
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start + len(b"[]")
-
-    def __bytes__(self) -> bytes:
-        return b"".join(self.buffers)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """In small pieces, each of them a copy."""
-        yield b"["
-        for start in range(self.start, self.stop, _PIECE):
-            yield self.body[start : min(start + _PIECE, self.stop)]
-        yield b"]"
+class ItemArray(Protocol):
+    """A serialised JSON array that can be sliced at its items, however it is held."""
 
     @property
-    def buffers(self) -> tuple[bytes, memoryview, bytes]:
-        """All of it, for a transport that does not copy what it cannot send yet."""
-        return b"[", memoryview(self.body)[self.start : self.stop], b"]"
+    def body(self) -> Body:
+        """The whole array, `[` to `]`."""
+
+    def __len__(self) -> int: ...
+
+    def slice(self, start: int, stop: int) -> Body:
+        """The array of items `start` (counted from 0) up to, not including, `stop`.
+
+        Both are limited to the array's range: beyond its end, the result is an empty array.
+        """
+
+    def digests(self, start: int, stop: int) -> bytes:
+        """The digests of these items' texts, one behind the other."""
 
 
-Body = bytes | Cut
+def first_of(array: ItemArray, count: int) -> Body:
+    """The array of the first `count` items; of all, if there are fewer."""
+    return array.slice(0, count)
+
+
+def last_of(array: ItemArray, count: int) -> Body:
+    """The array of the last `count` items; of all, if there are fewer."""
+    return array.slice(len(array) - count, len(array))
+
+
+def array_of(parts: Sequence[bytes | memoryview]) -> Body:
+    """An array whose items, with the separators between them, are in these parts."""
+    buffers = Buffers((b"[", *parts, b"]"))
+    return buffers if len(buffers) > _WORTH_SHARING else bytes(buffers)
 
 
 @dataclass(frozen=True)
@@ -84,26 +84,24 @@ class JsonArray:
         return len(self.ends)
 
     def slice(self, start: int, stop: int) -> Body:
-        """The array of items `start` (counted from 0) up to, not including, `stop`.
-
-        Both are limited to the array's range: beyond its end, the result is an empty array.
-        """
+        """As `ItemArray` says."""
         start, stop = max(start, 0), min(stop, len(self))
         if start >= stop:
             return b"[]"
         if start == 0 and stop == len(self):
             return self.body
-        first = 1 if start == 0 else self.ends[start - 1] + len(self.separator)
-        cut = Cut(self.body, first, self.ends[stop - 1])
-        return cut if len(cut) > _WORTH_SHARING else bytes(cut)
+        return array_of([memoryview(self.body)[self._begin(start) : self.ends[stop - 1]]])
 
-    def first(self, count: int) -> Body:
-        """The array of the first `count` items; of all, if there are fewer."""
-        return self.slice(0, count)
+    def digests(self, start: int, stop: int) -> bytes:
+        """As `ItemArray` says."""
+        start, stop = max(start, 0), min(stop, len(self))
+        return b"".join(
+            text_digest(self.body[self._begin(item) : self.ends[item]])
+            for item in range(start, stop)
+        )
 
-    def last(self, count: int) -> Body:
-        """The array of the last `count` items; of all, if there are fewer."""
-        return self.slice(len(self) - count, len(self))
+    def _begin(self, item: int) -> int:
+        return 1 if item == 0 else self.ends[item - 1] + len(self.separator)
 
 
 def pack_ends(ends: Sequence[int]) -> bytes:

@@ -13,29 +13,25 @@ import hashlib
 import struct
 import zlib
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.gzip_joining import (
-    HEADER,
-    Checked,
-    checked_of,
-    deflated,
-    inflated,
-    stored,
-    trailer,
-)
+from shared.gzip_joining import Checked, deflated, inflated
 
 _MOST_ITEMS = 512
 _NAME = DIGEST_SIZE = 16  # bytes
 _ROW = struct.Struct(f"<{_NAME}sIIII")
 _CHECKSUM = struct.Struct("<I")
-_BEGIN, _END, _EMPTY = b"[", b"]", b"[]"
+
+
+def text_digest(text: bytes | memoryview) -> bytes:
+    """The digest of an item's public text."""
+    return hashlib.sha256(text).digest()[:DIGEST_SIZE]
 
 
 def digest_of(text: bytes) -> str:
-    """The digest of an item's public text, in hexadecimal digits."""
-    return hashlib.sha256(text).hexdigest()[: 2 * DIGEST_SIZE]
+    """The same in hexadecimal digits."""
+    return text_digest(text).hex()
 
 
 @dataclass(frozen=True)
@@ -225,50 +221,4 @@ class Packed:
 def size_of(segments: Sequence[Segment], separator: bytes) -> int:
     """Bytes of the whole list, uncompressed."""
     between = len(separator) * max(0, len(segments) - 1)
-    return len(_BEGIN) + sum(one.checked.size for one in segments) + between + len(_END)
-
-
-def gzip_parts(
-    segments: Sequence[Segment], blocks: Iterable[bytes | memoryview], separator: bytes
-) -> Iterator[bytes | memoryview]:
-    """The whole list as one gzip member, in parts.
-
-    Args:
-        segments: all, in order.
-        blocks: those of each.
-        separator: between two items.
-    """
-    yield HEADER
-    before = _BEGIN
-    for one in blocks:
-        yield stored(before)
-        yield one
-        before = separator
-    yield stored(_END if before is not _BEGIN else _EMPTY, is_last=True)
-    yield trailer(_checked(segments, separator))
-
-
-def gzip_places(segments: Sequence[Segment], separator: bytes) -> Iterator[tuple[int, int]]:
-    """Where the blocks of each segment begin and end in the gzip member of the whole list."""
-    at, before = len(HEADER), _BEGIN
-    for one in segments:
-        at += len(stored(before))
-        yield at, at + one.packed_size
-        at += one.packed_size
-        before = separator
-
-
-def plain_places(segments: Sequence[Segment], separator: bytes) -> Iterator[tuple[int, int]]:
-    """Where the body of each segment begins and ends in the whole list, uncompressed."""
-    at = len(_BEGIN)
-    for one in segments:
-        yield at, at + one.checked.size
-        at += one.checked.size + len(separator)
-
-
-def _checked(segments: Sequence[Segment], separator: bytes) -> Checked:
-    between = Checked.of(separator)
-    parts = [Checked.of(_BEGIN if segments else _EMPTY)]
-    for number, segment in enumerate(segments):
-        parts += [between] * bool(number) + [segment.checked]
-    return checked_of([*parts, Checked.of(_END)] if segments else parts)
+    return len(b"[]") + sum(one.checked.size for one in segments) + between

@@ -66,7 +66,7 @@ def make_list_entry(count: int, **metadata: Any) -> Entry:
     """An entry of an expanded list: `[{"id": 1}, ...]`."""
     array = JsonArray.join(json.dumps({"id": number}).encode() for number in range(1, count + 1))
     known = {"size": len(array.body), "items": count, **metadata}
-    return Entry(make_metadata(**known), array.body, ends=array.ends)
+    return Entry(make_metadata(**known), array.body, array=array)
 
 
 def make_ranked_entry(
@@ -81,7 +81,7 @@ def make_ranked_entry(
 
 def compressed(entry: Entry) -> Entry:
     """The same entry with its body stored compressed, too."""
-    return replace(entry, encoded={one.name: one.compress(entry.body) for one in TABLE})
+    return replace(entry, encoded={one.name: one.compress(bytes(entry.body)) for one in TABLE})
 
 
 def make_failure(**known: Any) -> Failure:

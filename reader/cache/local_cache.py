@@ -89,11 +89,6 @@ class LocalCache:
         """The entry that is held of a resource, without a request; None if no entry is held."""
         return self._tracked.get(resource.id) or self._on_demand.get(resource.id)
 
-    def held_entry(self, resource: Resource) -> Entry | None:
-        """The same, only the entry."""
-        held = self.peek(resource)
-        return None if held is None else held.entry
-
     def missing(self, resources: Iterable[Resource]) -> list[Resource]:
         """Those of the resources that are not held."""
         return [resource for resource in resources if self.peek(resource) is None]

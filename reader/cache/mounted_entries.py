@@ -20,7 +20,6 @@ from reader.response.mounted_entry import (
     LARGE,
     is_rewritten,
     mounted,
-    mounted_metadata,
     relabelled,
     with_address,
 )
@@ -31,6 +30,7 @@ from shared.clock import Clock
 from shared.encodings import gzipped
 from shared.entry import Entry, Metadata
 from shared.resources.resource import Resource
+from shared.segmented_entry import NO_PIECES, PieceStore
 
 # Seconds between two steps of making a large one.
 _PAUSE = 0.0005
@@ -85,10 +85,19 @@ class MountedEntries:
         rewriting: of the origin's addresses.
         max_bytes: that they take together.
         clock: its `monotonic` and `sleep`.
+        pieces: those of large lists under an address are kept there.
     """
 
-    def __init__(self, rewriting: Rewriting, *, max_bytes: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        rewriting: Rewriting,
+        *,
+        max_bytes: int,
+        clock: Clock,
+        pieces: PieceStore = NO_PIECES,
+    ) -> None:
         self._rewriting = rewriting
+        self._pieces = pieces
         self._max_bytes = max_bytes
         self._clock = clock
         self._lock = Lock()
@@ -156,7 +165,7 @@ class MountedEntries:
             return None
         made = form.entry
         if form.source is not entry.metadata:  # confirmed since
-            made = replace(made, metadata=mounted_metadata(entry.metadata, address))
+            made = replace(made, metadata=entry.metadata)
         self._forms[key] = _Form(entry.metadata, made, now)
         self._forms.move_to_end(key)
         return made
@@ -170,7 +179,14 @@ class MountedEntries:
             made = mounted(entry, address, self._rewriting, pause=_no_pause)
         else:
             slowly = partial(long_work.run, gzipped)
-            made = mounted(entry, address, self._rewriting, pause=self._pause, compress=slowly)
+            made = mounted(
+                entry,
+                address,
+                self._rewriting,
+                pause=self._pause,
+                compress=slowly,
+                pieces=self._pieces,
+            )
         with self._lock:
             new = _Form(entry.metadata, made, self._clock.monotonic())
             self._put((resource.id, address), new)

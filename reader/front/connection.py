@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -17,11 +17,14 @@ from reader.front.worker_interface import WorkerInterface
 from reader.response.respond import refuse
 from reader.telemetry.access_log import AccessLog
 from reader.telemetry.counters import QUICK, RequestLabels, Route
+from shared.buffers import Buffers
 
 _MAX_BUFFERED = 16 * 1024  # bytes of a request whose head is not complete
 _HIGH_WATER = 64 * 1024  # bytes the client has not taken, beyond which nothing is read from it
 # The same for responses that are made while they are sent: each has a buffer of its own.
 _HIGH_WATER_OF_PIECES = 16 * 1024
+# More are hardly ever written at once: each of a large list has more than 100 kB.
+_BUFFERS_AT_ONCE = 32
 _END = b"\r\n\r\n"
 
 
@@ -44,6 +47,7 @@ class FrontConnection(asyncio.Protocol):
         self._access_log: AccessLog
         self._peer = ""
         self._received = b""
+        self._rest: Sequence[bytes | memoryview] = ()  # of a response that is being written
         self._logs = False
         self._paused = False
         self._closing = False
@@ -117,9 +121,12 @@ class FrontConnection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Go on with the requests that have arrived: the client has taken enough."""
+        """Go on with the response, and the requests that have arrived: the client takes more."""
         self._paused = False
-        if self._closing:
+        self._write(self._rest)
+        if self._closing and not self._rest:
+            self._transport.close()
+        if self._paused or self._closing:
             return
         self._transport.resume_reading()
         if self._received:
@@ -139,7 +146,8 @@ class FrontConnection(asyncio.Protocol):
     def close(self) -> None:
         """End it once the client has taken its responses."""
         self._closing = True
-        self._transport.close()
+        if not self._rest:
+            self._transport.close()
 
     def abort(self) -> None:
         """End it now, whatever is under way."""
@@ -187,9 +195,10 @@ class FrontConnection(asyncio.Protocol):
             head, closes = head + b"\r\nConnection: close" + _END + rest, True
         request_id = request_id or self._new_id()
         head = b"".join((start, request_id, AGAIN, request_id, head))
-        if body:
-            buffers = (body,) if isinstance(body, bytes) else body.buffers
-            self._transport.writelines((head, *buffers))
+        if isinstance(body, Buffers):
+            self._write((head, *body.parts))
+        elif body:
+            self._transport.writelines((head, body))
         else:
             self._transport.write(head)
         # As `Counter.count`; a call would cost as much as all the rest.
@@ -203,6 +212,18 @@ class FrontConnection(asyncio.Protocol):
             self._log(method, target, counter.labels, took, request_id)
         if closes:
             self.close()
+
+    def _write(self, buffers: Sequence[bytes | memoryview]) -> None:
+        """Write as much as the client takes, and the rest when it has taken that.
+
+        The transport has some bytes for each buffer that is not written yet.
+        """
+        for at in range(0, len(buffers), _BUFFERS_AT_ONCE):
+            if self._paused:
+                self._rest = buffers[at:]
+                return
+            self._transport.writelines(buffers[at : at + _BUFFERS_AT_ONCE])
+        self._rest = ()
 
     def _log(
         self, method: bytes, target: bytes, labels: RequestLabels, seconds: float, request_id: bytes

@@ -22,8 +22,8 @@ from reader.response.response import CACHE_NAME, HttpResponse, RequestFields
 from reader.response.target import Target, parse_target
 from reader.telemetry.counters import Counter, LocalCounters
 from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
+from shared.buffers import Body
 from shared.entry import Entry
-from shared.json_array import Body
 from shared.outcomes import Served
 from shared.resources.catalogue import Catalogue
 

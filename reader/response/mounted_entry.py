@@ -1,20 +1,25 @@
-"""An entry as it is served under the mount: with other addresses and an entity tag of its own.
+"""An entry as it is served under the mount: with other addresses and entity tags of its own.
 
 Pages, views and encodings are made of it as of any entry, so nothing else knows of the mount.
 """
 
-from array import array
+import hashlib
+from array import array as numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
 from reader.response.representation import Representation
 from reader.response.rewriting import STEP, VERSION, Rewriting
-from shared import etag
+from shared import etag, long_work
+from shared.buffers import Body
 from shared.encodings import gzipped
-from shared.entry import Entry, Metadata
-from shared.json_array import Body
+from shared.entry import LIST, Entry, Metadata
+from shared.gzip_joining import Checked, deflated, stored
+from shared.json_array import JsonArray
 from shared.resources.media_types import is_json
+from shared.segmented_array import Piece, SegmentedArray
+from shared.segmented_entry import NO_PIECES, PieceStore
 
 LARGE = 1_000_000  # bytes of a body that is not rewritten in one go
 _PIECE = 16 * 1024  # bytes of a body that are rewritten at once for a client that may be slow
@@ -27,22 +32,24 @@ def is_rewritten(metadata: Metadata) -> bool:
 
 
 def relabelled(entry: Entry, address: str) -> Entry:
-    """An entry with the tag that it has under an address; its body is still the origin's.
+    """An entry whose representations have the tags of an address; its body is still the origin's.
 
     Only what is not JSON keeps its compressed bodies: those of JSON have the origin's addresses.
     """
     encoded = {} if is_rewritten(entry.metadata) else entry.encoded
-    return replace(entry, metadata=mounted_metadata(entry.metadata, address), encoded=encoded)
+    return replace(entry, address=address, encoded=encoded)
 
 
-def mounted_metadata(metadata: Metadata, address: str) -> Metadata:
-    """The metadata of an entry under an address; `size` stays that of the origin's body.
+def with_tag_of(representation: Representation, address: str) -> Representation:
+    """A representation with the tag that it has under an address; empty for the origin's.
 
     The tag depends on the address, so that bodies with different addresses never validate each
     other.
     """
-    tag = etag.of_mounted(metadata.etag, address=address, rule=VERSION)
-    return replace(metadata, etag=tag)
+    if not address:
+        return representation
+    tag = etag.of_mounted(representation.tag, address=address, rule=VERSION)
+    return replace(representation, tag=tag)
 
 
 def with_address(
@@ -76,6 +83,7 @@ def mounted(
     *,
     pause: Callable[[], None],
     compress: Callable[[bytes], Mapping[str, bytes]] = gzipped,
+    pieces: PieceStore = NO_PIECES,
 ) -> Entry:
     """The whole entry under an address, compressed with gzip if the original is compressed.
 
@@ -85,14 +93,65 @@ def mounted(
         rewriting: of the origin's addresses.
         pause: called after each short step.
         compress: `gzipped`, or the same at low priority.
+        pieces: where those of a list in pieces are found that were made before, and kept.
     """
     named = relabelled(entry, address)
     if not is_rewritten(entry.metadata):
         return named
-    body, ends = _rewritten(entry, address, rewriting, pause)
+    if isinstance(entry.array, SegmentedArray):
+        return _mounted_in_pieces(named, address, rewriting, pause=pause, pieces=pieces)
+    ends = entry.array.ends if isinstance(entry.array, JsonArray) else ()
+    body, ends = _rewritten(bytes(entry.body), ends, address, rewriting, pause)
     if body == entry.body:
-        return replace(named, body=entry.body, encoded=entry.encoded)
-    return replace(named, body=body, ends=ends, encoded=compress(body) if entry.encoded else {})
+        return replace(named, encoded=entry.encoded)
+    encoded = compress(body) if entry.encoded else {}
+    array = None if entry.array is None else JsonArray(body, ends)
+    return replace(named, body=body, array=array, encoded=encoded)
+
+
+def _mounted_in_pieces(
+    named: Entry,
+    address: str,
+    rewriting: Rewriting,
+    *,
+    pause: Callable[[], None],
+    pieces: PieceStore,
+) -> Entry:
+    """The same for a list that is held in pieces."""
+    array = named.array
+    assert isinstance(array, SegmentedArray)
+    made = [
+        _mounted_piece(segment.name, piece, address, rewriting, pieces=pieces, pause=pause)
+        for segment, piece in zip(named.manifests[LIST], array.pieces, strict=True)
+    ]
+    whole = SegmentedArray(made, array.separator)
+    return replace(named, body=whole.body, array=whole, encoded={"gzip": whole.gzip})
+
+
+def _mounted_piece(
+    name: bytes,
+    piece: Piece,
+    address: str,
+    rewriting: Rewriting,
+    *,
+    pieces: PieceStore,
+    pause: Callable[[], None],
+) -> Piece:
+    """A piece under an address, which is made only if it was not made before."""
+    name = hashlib.sha256(b"%b%d\n%b" % (name, VERSION, address.encode())).digest()[: len(name)]
+    found = pieces.find(name)
+    if found is not None:
+        return found
+    separator = bytes(piece.body[piece.ends[-1] :])
+    plain = bytes(piece.body[: piece.ends[-1]])
+    body, ends = _rewritten(plain, piece.ends[:-1], address, rewriting, pause)
+    if body == plain:
+        return piece
+    blocks = long_work.run(deflated, body) + stored(separator)
+    made = Piece(
+        body + separator, blocks, numbers("I", (*ends, len(body))), piece.digests, Checked.of(body)
+    )
+    return pieces.keep(name, made)
 
 
 @dataclass(frozen=True)
@@ -115,16 +174,20 @@ class _Paced:
 
 
 def _rewritten(
-    entry: Entry, address: str, rewriting: Rewriting, pause: Callable[[], None]
-) -> tuple[bytes, Sequence[int] | None]:
-    """The body, and where its items end."""
-    out, ends, at, paused_at = BytesIO(), array("Q"), 0, 0
-    for end in (*(entry.ends or ()), len(entry.body)):
-        for piece in rewriting.pieces(entry.body[at:end], address):
+    body: bytes,
+    ends: Sequence[int],
+    address: str,
+    rewriting: Rewriting,
+    pause: Callable[[], None],
+) -> tuple[bytes, Sequence[int]]:
+    """A body under an address, and where its items end."""
+    out, new_ends, at, paused_at = BytesIO(), numbers("Q"), 0, 0
+    for end in (*ends, len(body)):
+        for piece in rewriting.pieces(body[at:end], address):
             out.write(piece)
             if out.tell() - paused_at >= STEP:
                 pause()
                 paused_at = out.tell()
-        ends.append(out.tell())
+        new_ends.append(out.tell())
         at = end
-    return out.getvalue(), ends[:-1] if entry.ends is not None else None
+    return out.getvalue(), new_ends[:-1]

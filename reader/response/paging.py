@@ -34,11 +34,10 @@ def page(entry: Entry, query: str) -> Representation:
     per_page = min(_positive(asked.get("per_page"), DEFAULT_PER_PAGE), MAX_PER_PAGE)
     number = _positive(asked.get("page"), 1)
     last = max(1, -(-len(array) // per_page))
-    body = array.slice((number - 1) * per_page, number * per_page)
-    tag = etag.of_page(entry.metadata.etag, number=number, per_page=per_page)
-    return Representation(
-        entry.metadata, body, tag, links=_page_links(number, last, {"per_page": str(per_page)})
-    )
+    first, behind = (number - 1) * per_page, number * per_page
+    links = _page_links(number, last, {"per_page": str(per_page)})
+    tag = etag.of_page(array.digests(first, behind), links=links)
+    return Representation(entry.metadata, array.slice(first, behind), tag, links=links)
 
 
 def is_page_query(query: str) -> bool:

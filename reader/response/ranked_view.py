@@ -8,6 +8,7 @@ from reader.response.representation import Representation
 from shared import etag
 from shared.entry import Entry
 from shared.github_form import JSON
+from shared.json_array import first_of, last_of
 from shared.resources.kinds import Kind
 from shared.resources.views import rankings
 
@@ -59,15 +60,9 @@ class RankedView:
                 retry_after=_RETRY_AFTER,
             )
         count = min(self.count, len(array))
-        body = array.first(count) if self.from_top else array.last(count)
-        direction = "top" if self.from_top else "bottom"
-        return Representation(
-            replace(entry.metadata, content_type=JSON),
-            body,
-            etag.of_view(
-                entry.metadata.etag, direction=direction, count=count, ranking=self.ranking
-            ),
-        )
+        body = first_of(array, count) if self.from_top else last_of(array, count)
+        tag = etag.of_view((body,) if isinstance(body, bytes) else body.parts)
+        return Representation(replace(entry.metadata, content_type=JSON), body, tag)
 
 
 def _view_count(text: str) -> int:

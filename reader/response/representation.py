@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from shared.buffers import Body
 from shared.entry import Entry, Metadata
-from shared.json_array import Body
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Representation:
     metadata: Metadata
     body: Body
     tag: str
-    encoded: Mapping[str, bytes] = field(default_factory=dict)
+    encoded: Mapping[str, Body] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
     stream: Iterable[bytes] | None = None
 

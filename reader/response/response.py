@@ -16,10 +16,10 @@ from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etag
 from reader.response.negotiation import FIELDS as VARY
 from reader.response.representation import Representation
 from shared import etag
+from shared.buffers import Body
 from shared.encodings import ENCODINGS
 from shared.entry import Metadata
 from shared.github_form import JSON
-from shared.json_array import Body
 from shared.outcomes import Served
 from shared.resources.media_types import is_json
 from shared.time_bounds import is_past

@@ -19,12 +19,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from io import BytesIO
 
-from shared.json_array import Body, Cut
+from shared.buffers import Body
 
 # Raise it when the same body is rewritten to other bytes: it is part of entity tags.
 VERSION = 1
 # Bytes that are rewritten in one step. In between, other threads get the interpreter's lock.
 STEP = 64 * 1024
+_LOOK_AHEAD = 4 * 1024  # bytes in which the end of a step is looked for at once
 _SPACE = b" \t\n\r"  # JSON's own (RFC 8259 section 2)
 _KEYS = (b'url"', b'href"')
 # What may follow an address: the end of the string, and what ends an authority or a path.
@@ -75,23 +76,19 @@ class Rewriting:
         """The same, in pieces that are each made in a short time.
 
         Args:
-            body: as above.
+            body: as above; each of its buffers begins and ends outside of strings.
             address: as above.
             step: bytes of the body that are in a piece, at least.
         """
         new = address.encode("ascii")
-        if isinstance(body, Cut):
-            yield b"["
-            yield from self._pieces(body.body, range(body.start, body.stop, step), new)
-            yield b"]"
-        else:
-            yield from self._pieces(body, range(0, len(body), step), new)
+        for part in (body,) if isinstance(body, bytes) else body.parts:
+            yield from self._pieces(part, step, new)
 
-    def _pieces(self, body: bytes, steps: range, new: bytes) -> Iterator[bytes]:
-        at = steps.start
-        while at < steps.stop:
-            end = _end_of_step(body, at + steps.step, steps.stop)
-            yield self._step(body[at:end], new)
+    def _pieces(self, part: bytes | memoryview, step: int, new: bytes) -> Iterator[bytes]:
+        at = 0
+        while at < len(part):
+            end = _end_of_step(part, at + step)
+            yield self._step(bytes(part[at:end]), new)
             at = end
 
     def _step(self, text: bytes, new: bytes) -> bytes:
@@ -108,13 +105,16 @@ class Rewriting:
         return re.compile(f'("{space}:{space}")(?:{values})(?="|{ends})'.encode())
 
 
-def _end_of_step(body: bytes, least: int, stop: int) -> int:
-    """Where a step ends: right after a comma, not before the offset `least`, or at `stop`.
+def _end_of_step(part: bytes | memoryview, least: int) -> int:
+    """Where a step ends: right after a comma, not before the offset `least`, or at the end.
 
     No key's end, colon and address are cut by that, since there is no comma in them.
     """
-    comma = body.find(b",", least, stop)
-    return stop if comma < 0 else comma + 1
+    for at in range(least, len(part), _LOOK_AHEAD):
+        comma = bytes(part[at : at + _LOOK_AHEAD]).find(b",")
+        if comma >= 0:
+            return at + comma + 1
+    return len(part)
 
 
 def _plain(text: bytes, origins: Sequence[str], new: bytes) -> bytes:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from reader.errors import NotFound
 from reader.response.mount import split_mount
+from reader.response.mounted_entry import with_tag_of
 from reader.response.negotiation import fields_of, negotiated
 from reader.response.paging import is_page_query, page
 from reader.response.ranked_view import RankedView
@@ -43,7 +44,8 @@ class Target:
         Raises:
             Unavailable: the entry lacks it.
         """
-        return whole(entry) if entry.metadata.status != 200 else self.select(entry)
+        select = whole if entry.metadata.status != 200 else self.select
+        return with_tag_of(select(entry), entry.address)
 
     @cached_property
     def fields(self) -> Mapping[str, str]:

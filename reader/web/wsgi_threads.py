@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from a2wsgi.wsgi import build_environ
 
 from reader.web.asgi_types import STREAM, Message, Send
-from shared.json_array import Cut
+from shared.buffers import Buffers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -61,7 +61,7 @@ class WsgiThreads:
         )
         await send(start)
         pieces = scope.pop(STREAM, None)
-        if isinstance(pieces, Cut):  # nothing is to be made
+        if isinstance(pieces, Buffers):  # nothing is to be made
             for piece in pieces:
                 await send(_part(piece))
         elif pieces is not None:

@@ -130,7 +130,8 @@ class Content:
         )
         if manifests:
             return Entry(metadata, b"", manifests=manifests)
-        return Entry(metadata, self.body, _encoded(self.body), self.ends, self.views)
+        array = None if self.ends is None else JsonArray(self.body, self.ends)
+        return Entry(metadata, self.body, _encoded(self.body), array, self.views)
 
 
 def of_list(read: ReadList, kind: Kind) -> Content:
@@ -277,7 +278,7 @@ def with_links(entry: Entry, unchanged: Unchanged) -> Content:
     metadata = entry.metadata
     return Content(
         metadata.status,
-        entry.body,
+        bytes(entry.body),
         metadata.content_type,
         links=unchanged.links or (),
         pages=unchanged.pages,

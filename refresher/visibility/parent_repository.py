@@ -99,7 +99,7 @@ class Parent:
         entry = self.storage.store.read(self.resource)
         if entry is None or entry.metadata.status in _NOT_ITS_OWN:
             return not_found()
-        return Content(entry.metadata.status, entry.body, entry.metadata.content_type)
+        return Content(entry.metadata.status, bytes(entry.body), entry.metadata.content_type)
 
     def is_private(self) -> bool:
         """Whether GitHub does not say that it is public. Then only `INCLUDE_PRIVATE` admits it."""

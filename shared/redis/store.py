@@ -26,13 +26,15 @@ from shared.invalidation import is_anew
 from shared.redis import keys
 from shared.redis.scripts import Batch, is_of_wrong_type
 from shared.resources.resource import Resource
+from shared.segmented_array import Piece
 from shared.segmented_entry import (
+    NO_PIECES,
     Manifests,
-    Piece,
+    PieceStore,
     assembled,
-    no_pause,
-    pieces_of,
+    is_of,
     read_piece,
+    segments_of,
 )
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
@@ -41,6 +43,8 @@ from shared.suspicion import Suspicion
 from shared.time_bounds import is_past, time_of
 
 _READINGS = 3  # of a list whose segments are replaced while they are read
+# Read in one command: a list of 40 MB is never in memory twice, nor its compressed form.
+_SEGMENTS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,10 @@ class Lifetimes:
         return metadata if metadata.fresh_until <= until else replace(metadata, fresh_until=until)
 
 
+def _no_pause() -> None:
+    """Do nothing."""
+
+
 class Store:
     """The reading side of the Redis schema; every method may raise `redis.RedisError`.
 
@@ -149,8 +157,8 @@ class Store:
         redis: the client.
         clock: is told Redis's time with each reading of states; None if there is none to tell.
         lifetimes: bound what entries say of their freshness.
-        held: returns the entry of a list that the process holds: its segments are not read again.
-        pause: called while a large list is put together, so that other threads go on.
+        pieces: where the segments of lists are found that need not be read again, and kept.
+        pause: called while a large list is read, so that other threads go on.
     """
 
     def __init__(
@@ -159,11 +167,11 @@ class Store:
         *,
         clock: FleetClock | None = None,
         lifetimes: Lifetimes = Lifetimes(),
-        held: Callable[[Resource], Entry | None] = lambda _: None,
-        pause: Callable[[], None] = no_pause,
+        pieces: PieceStore = NO_PIECES,
+        pause: Callable[[], None] = _no_pause,
     ) -> None:
         self._redis = redis
-        self._held = held
+        self._held = pieces
         self._pause = pause
         self._clock = FleetClock() if clock is None else clock
         self._lifetimes = lifetimes
@@ -281,36 +289,55 @@ class Store:
         Raises:
             UnreadableError: it is damaged, or segments are missing.
         """
+        pieces: dict[bytes, Piece] = {}
         for _ in range(_READINGS):
             manifests = manifests_from(fields)
             metadata = metadata_from([fields.get(name.encode()) for name in METADATA_FIELDS])
             if not manifests or metadata is None or not _is_of(resource, metadata):
                 return entry_from(fields)
-            pieces = self._pieces(resource, manifests)
-            if pieces is not None:
-                return assembled(metadata, manifests, pieces, self._pause)
+            if self._find_pieces(resource, manifests, pieces):
+                return assembled(metadata, manifests, pieces)
             fields = self._fields(resource)
         raise UnreadableError
 
-    def _pieces(self, resource: Resource, manifests: Manifests) -> Mapping[bytes, Piece] | None:
-        """The pieces of a list, those that are not held from Redis; None if one is not there."""
-        pieces = pieces_of(self._held(resource), self._pause)
-        segments = (one for array in manifests.values() for one in array)
-        lacking = {one.name: one for one in segments if one.name not in pieces}
-        if lacking:
-            try:
-                found = self._redis.hmget(keys.segments(resource), list(lacking))
-            except ResponseError as error:
-                if is_of_wrong_type(error):
-                    return None
-                raise
-            values = cast(list[bytes | None], found)
-            for segment, value in zip(lacking.values(), values, strict=True):
+    def _find_pieces(
+        self, resource: Resource, manifests: Manifests, pieces: dict[bytes, Piece]
+    ) -> bool:
+        """Find all pieces of a list, those that are not held in Redis; whether all were there.
+
+        Args:
+            resource: the list.
+            manifests: of it and its views.
+            pieces: what was found before; what is found is added.
+
+        Raises:
+            UnreadableError: a segment is damaged.
+        """
+        segments, lacking = segments_of(manifests), []
+        for name, (segment, _) in segments.items():
+            held = pieces.get(name) or self._held.find(name)
+            if held is not None and is_of(held, segment):
+                pieces[name] = held
+            else:
+                lacking.append(name)
+        for at in range(0, len(lacking), _SEGMENTS_AT_ONCE):
+            names = lacking[at : at + _SEGMENTS_AT_ONCE]
+            for name, value in zip(names, self._values(resource, names), strict=True):
                 if value is None:
-                    return None
-                pieces[segment.name] = read_piece(value, segment)
+                    return False
+                pieces[name] = self._held.keep(name, read_piece(value, *segments[name]))
                 self._pause()
-        return pieces
+        return True
+
+    def _values(self, resource: Resource, names: Sequence[bytes]) -> list[bytes | None]:
+        """The stored bodies of segments; None for each that is not there."""
+        try:
+            found = self._redis.hmget(keys.segments(resource), list(names))
+        except ResponseError as error:
+            if is_of_wrong_type(error):
+                return [None] * len(names)
+            raise
+        return cast(list[bytes | None], found)
 
     def _state(self, resource: Resource, parts: Sequence[Any], resumed_at: float) -> EntryState:
         entry, beside, *held = parts

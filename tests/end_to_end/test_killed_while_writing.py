@@ -120,8 +120,8 @@ def whole_version(redis: Redis) -> int:
     entry, state = Store(redis).read_with_state(LIST)
     assert entry is not None
     assert state.is_complete
-    assert len(json.loads(entry.body)) == REPOSITORIES_THERE
-    assert gzip.decompress(entry.encoded["gzip"]) == entry.body
+    assert len(json.loads(bytes(entry.body))) == REPOSITORIES_THERE
+    assert gzip.decompress(bytes(entry.encoded["gzip"])) == entry.body
     assert all(len(view) == REPOSITORIES_THERE for view in entry.views.values())
     assert redis.hlen(keys.segments(LIST)) == entry.metadata.segments
     return entry.metadata.version

@@ -64,7 +64,7 @@ class Refresher:
 
     @property
     def stored(self) -> Any:
-        return json.loads(self.entry.body)
+        return json.loads(bytes(self.entry.body))
 
     @property
     def is_kept(self) -> bool:

@@ -53,7 +53,7 @@ def test_a_job_refreshes_the_resource_of_that_name(github: FakeGitHub, redis: Re
     assert jobs.refresh(REPOS.name) == "updated"
     entry = Store(redis).read(REPOS)
     assert entry is not None
-    assert json.loads(entry.body) == github.repos()
+    assert json.loads(bytes(entry.body)) == github.repos()
     assert entry.metadata.items == 5
     assert redis.ttl(keys.entry(REPOS)) == -1
 

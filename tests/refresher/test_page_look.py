@@ -54,7 +54,7 @@ class World:
         """The list that readers serve."""
         entry = self.store.read(REPOS)
         assert entry is not None
-        found: list[dict[str, Any]] = json.loads(entry.body)
+        found: list[dict[str, Any]] = json.loads(bytes(entry.body))
         return found
 
     def star(self, place: int, stars: int = 77_777) -> int:

@@ -50,7 +50,7 @@ def test_a_wrong_304_is_healed_by_an_operator_s_refresh(
     entry = store.read(resource)
     assert entry is not None
     if resource is REPOS:
-        assert json.loads(entry.body) == large_github.repos()
+        assert json.loads(bytes(entry.body)) == large_github.repos()
 
 
 def test_unchanged_content_keeps_its_version_and_its_pages_are_replaced(

@@ -13,6 +13,7 @@ from shared.outcomes import RefreshOutcome
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.store import Store
 from tests.fakegithub.client import FakeGitHub
+from tests.pieces import HeldPieces
 from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import REPOS, ManualClock
 
@@ -75,9 +76,9 @@ def test_it_reads_the_manifest_again(
     held = before.read(REPOS)
     change()
     hooked.readings, hooked.before_segments = 0, once(change)
-    entry = Store(hooked, held=lambda _: held if is_held else None).read(REPOS)
+    entry = Store(hooked, pieces=HeldPieces(held if is_held else None)).read(REPOS)
     assert entry is not None
-    assert json.loads(entry.body) == github.repos()
+    assert json.loads(bytes(entry.body)) == github.repos()
     assert hooked.readings == 2
 
 
@@ -95,5 +96,5 @@ def test_the_state_beside_it_is_not_read_again(
     entry, state = Store(hooked).read_with_state(REPOS)
     assert entry is not None
     assert state.metadata is not None
-    assert json.loads(entry.body) == github.repos()
+    assert json.loads(bytes(entry.body)) == github.repos()
     assert entry.metadata.version > state.metadata.version

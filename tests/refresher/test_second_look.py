@@ -54,7 +54,7 @@ def refresher(context_for: MakeContext, github: FakeGitHub) -> Refresher:
 def items_of(store: Store, resource: Resource = REPOS) -> int | None:
     """The number of items that readers serve; None if nothing is stored."""
     entry = store.read(resource)
-    return None if entry is None else len(json.loads(entry.body))
+    return None if entry is None else len(json.loads(bytes(entry.body)))
 
 
 def last_report(redis: Redis) -> RefreshReport:

@@ -35,13 +35,16 @@ def test_whatever_a_client_sees_changes_the_tag(changed: dict[str, Any]) -> None
 def test_parts_and_encodings_of_an_entry_have_tags_of_their_own() -> None:
     parts = [
         "x",
-        etag.of_page("x", number=1, per_page=12),
-        etag.of_page("x", number=11, per_page=2),
-        etag.of_page("x", number=1, per_page=2),
-        etag.of_view("x", direction="top", count=1, ranking="stars"),
-        etag.of_view("x", direction="bottom", count=1, ranking="stars"),
-        etag.of_view("x", direction="top", count=1, ranking="forks"),
-        etag.of_view("x", direction="top", count=2, ranking="stars"),
+        etag.of_page(b"1", links=[]),
+        etag.of_page(b"1", links=[("next", "page=2")]),
+        etag.of_page(b"1", links=[("next", "page=3")]),
+        etag.of_page(b"2", links=[]),
+        etag.of_view([b"1"]),
+        etag.of_view([b"2"]),
     ]
     every = [etag.of_encoding(part, coding) for part in parts for coding in (None, "br", "gzip")]
     assert len(set(every)) == len(every)
+
+
+def test_the_tag_of_a_view_depends_on_its_bytes_alone() -> None:
+    assert etag.of_view([b"[1", b", 2]"]) == etag.of_view([b"[1, 2]"])

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.json_array import JsonArray
+from shared.segmented_array import Piece, SegmentedArray
 from shared.segments import (
     Packed,
     Segment,
     cut,
     digest_of,
-    gzip_parts,
-    gzip_places,
     name_of,
     pack_manifest,
-    plain_places,
     size_of,
     unpack_manifest,
 )
@@ -55,21 +54,38 @@ def stored(items: Items, separator: bytes = b",") -> tuple[list[Segment], list[P
     return segments, bodies
 
 
+def array_of(items: Items, separator: bytes = b",") -> SegmentedArray:
+    """A list in pieces, as a reader has it."""
+    pieces = [
+        Piece.of(body.plain(one.checked), body.blocks, body.ends, one.checked, separator)
+        for one, body in zip(*stored(items, separator), strict=True)
+    ]
+    return SegmentedArray(pieces, separator)
+
+
 @given(ids=lists, separator=SEPARATORS)
 def test_joined_they_are_the_whole_list(ids: list[int], separator: bytes) -> None:
     items = items_of(ids)
     whole = b"[" + separator.join(text for _, text in items) + b"]"
-    segments, bodies = stored(items, separator)
-    plain = [one.plain(segment.checked) for one, segment in zip(bodies, segments, strict=True)]
-    assert size_of(segments, separator) == len(whole)
-    member = b"".join(gzip_parts(segments, (one.blocks for one in bodies), separator))
-    assert gzip.decompress(member) == whole
-    assert sum(one.items for one in segments) == len(items)
+    segments, _ = stored(items, separator)
+    array = array_of(items, separator)
+    assert bytes(array.body) == whole
+    assert gzip.decompress(bytes(array.gzip)) == whole
+    assert size_of(segments, separator) == len(array.body) == len(whole)
+    assert sum(one.items for one in segments) == len(array) == len(items)
     assert unpack_manifest(pack_manifest(segments)) == tuple(segments)
-    for begin, end in plain_places(segments, separator):
-        assert whole[begin:end] == plain.pop(0)
-    for begin, end in gzip_places(segments, separator):
-        assert member[begin:end] == bodies.pop(0).blocks
+
+
+@given(ids=lists, separator=SEPARATORS, start=st.integers(-3, 310), count=st.integers(-1, 310))
+def test_a_slice_is_that_of_the_whole_list(
+    ids: list[int], separator: bytes, start: int, count: int
+) -> None:
+    items = items_of(ids)
+    array = array_of(items, separator)
+    whole = JsonArray.join((text for _, text in items), separator)
+    stop = start + count
+    assert bytes(array.slice(start, stop)) == bytes(whole.slice(start, stop))
+    assert array.digests(start, stop) == whole.digests(start, stop)
 
 
 @given(ids=lists)

@@ -103,7 +103,7 @@ def test_confirming_keeps_the_very_same_bytes(resource: Resource) -> None:
     assert held.entry.metadata == known
     assert held.entry.body is entry.body
     assert held.entry.encoded is entry.encoded
-    assert held.entry.ends is entry.ends
+    assert held.entry.array is entry.array
     assert held.check_at == NOW + 1010
 
 

@@ -76,7 +76,7 @@ def test_what_is_missing_still_is_served_as_soon_as_that_is_confirmed(
 ) -> None:
     bench.local.put(GHOST, store_entry(bench.redis, GHOST, OUTLIVED), NOW)
     waiting = asked(bench, pool)
-    confirmed = make_entry(OUTLIVED.body, status=404, etag="no", confirmed_by=2)
+    confirmed = make_entry(bytes(OUTLIVED.body), status=404, etag="no", confirmed_by=2)
     stored = arrive(bench, confirmed)
     assert waiting.result(PATIENCE) == Found(stored, Served.RENEWED)
 

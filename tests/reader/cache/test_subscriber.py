@@ -111,7 +111,7 @@ def test_a_running_synchronizer_loads_what_is_announced(
 
     def body() -> bytes | None:
         held = bench.local.peek(USER)
-        return held.entry.body if held else None
+        return bytes(held.entry.body) if held else None
 
     assert eventually(lambda: body() == b"new", within=PATIENCE)
 

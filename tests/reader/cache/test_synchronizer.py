@@ -68,7 +68,7 @@ def check(bench: Bench, resource: Resource) -> None:
 
 def body_of(bench: Bench, resource: Resource) -> bytes | None:
     held = bench.local.peek(resource)
-    return held.entry.body if held else None
+    return bytes(held.entry.body) if held else None
 
 
 def test_what_is_tracked_is_loaded_without_being_asked_for(bench: Bench, all_stored: None) -> None:

@@ -13,6 +13,7 @@ from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
 
 from reader.app import create_app
 from reader.cache.mounted_entries import MountedEntries
+from reader.cache.segment_memory import SegmentMemory
 from reader.cache.subscriber import Subscriber
 from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.snapshot import FleetWatch
@@ -141,6 +142,7 @@ class StillProcess(ReaderProcess):
                 max_bytes=settings.local_max_bytes,
                 clock=SYSTEM,
             ),
+            pieces=SegmentMemory(None, clock=bench.clock),
             synchronizer=bench.synchronizer,
             subscriber=Subscriber(redis, catalogue=self.catalogue, synchronizer=bench.synchronizer),
             telemetry=bench.telemetry,

@@ -420,7 +420,7 @@ def test_an_entry_that_lacks_what_is_wanted_is_left_to_flask(
         for module in ("reader.routes", "reader.front.rendered_responses"):
             monkeypatch.setattr(f"{module}.respond", fail)
     with a_reader() as reader:
-        hold(reader, "/orgs/Netflix/members", replace(make_list_entry(3), ends=None))
+        hold(reader, "/orgs/Netflix/members", replace(make_list_entry(3), array=None))
         head = make_head("/orgs/Netflix/members?page=1")
         parsed = gunicorn_reads(head)
         assert parsed is not None

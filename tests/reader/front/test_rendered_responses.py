@@ -15,8 +15,9 @@ from reader.front import request_head as head_module
 from reader.front.rendered_responses import RenderedResponses, SerializedResponse, render
 from reader.response.response import HttpResponse
 from reader.telemetry.counters import Counter, RequestLabels
+from shared.buffers import Buffers
 from shared.entry import Entry
-from shared.json_array import Cut, JsonArray
+from shared.json_array import JsonArray
 from shared.outcomes import Served
 from tests.builders import (
     NOW,
@@ -335,13 +336,14 @@ def test_a_long_request_is_answered_and_not_remembered(reader: Reader) -> None:
 
 def test_a_large_page_is_a_part_of_the_entrys_body_and_no_copy(reader: Reader) -> None:
     array = JsonArray.join(b'"' + b"x" * 1000 + b'"' for _ in range(300))
-    large = Entry(make_metadata(version=2, validated_at=NOW + 1), array.body, ends=array.ends)
+    large = Entry(make_metadata(version=2, validated_at=NOW + 1), array.body, array=array)
     reader.bench.local.put(tracked("/orgs/Netflix/members"), large, NOW)
     responses = reader.responses()
     for number in range(1000):
         page = found(responses, "/orgs/Netflix/members?per_page=100&page=2", host=f"h{number}")
-        assert isinstance(page.body, Cut)
-        assert page.body.body is array.body
+        assert isinstance(page.body, Buffers)
+        assert isinstance(part := page.body.parts[1], memoryview)
+        assert part.obj is array.body
     assert json.loads(sent_of(page).body) == ["x" * 1000] * 100
 
 

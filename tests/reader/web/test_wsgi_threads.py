@@ -9,7 +9,7 @@ import pytest
 
 from reader.web.asgi_types import STREAM, Message
 from reader.web.wsgi_threads import WsgiThreads
-from shared.json_array import Cut
+from shared.buffers import Buffers
 
 SCOPE: Message = {
     "type": "http",
@@ -86,7 +86,7 @@ def test_a_part_of_a_list_is_sent_in_pieces_without_a_thread() -> None:
 
     def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
         start_response("200 OK", [])
-        environ["asgi.scope"][STREAM] = Cut(body, 7, 200_000)
+        environ["asgi.scope"][STREAM] = Buffers((b"[", memoryview(body)[7:200_000], b"]"))
         return [b""]
 
     sent: list[Message] = []

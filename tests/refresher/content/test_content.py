@@ -39,7 +39,8 @@ LONG = b'["' + b"abc " * 300 + b'"]'
 
 def encoded(body: bytes) -> Mapping[str, bytes]:
     """The compressed forms of a body."""
-    return Content(200, body).entry(REPOS, version=1, now=0, lifetime=1).encoded
+    entry = Content(200, body).entry(REPOS, version=1, now=0, lifetime=1)
+    return {name: bytes(smaller) for name, smaller in entry.encoded.items()}
 
 
 def of_response(response: GitHubResponse, *, shape: Shape = FREE, tracked: bool = False) -> Content:

@@ -34,7 +34,7 @@ def github() -> Iterator[FakeGitHub]:
 def stored(redis: Redis) -> Any:
     """The items of the stored list."""
     entry = Store(redis).read(REPOS)
-    return [] if entry is None else json.loads(entry.body)
+    return [] if entry is None else json.loads(bytes(entry.body))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from refresher.content.ranking import row_of, views_of
 from refresher.errors import OriginError
-from shared.json_array import JsonArray
+from shared.json_array import JsonArray, first_of, last_of
 from shared.outcomes import FailureKind
 from shared.resources.kinds import REPOSITORIES
 from tests.refresher.workbench import property_test
@@ -80,8 +80,8 @@ def test_every_view_is_what_json_dumps_writes_of_the_ordered_list(
     for metric in FIELDS:
         rows = expected(repositories, metric)
         assert views[metric].body == json.dumps(rows).encode()
-        assert views[metric].first(count) == json.dumps(rows[:count]).encode()
-        assert views[metric].last(count) == json.dumps(rows[-count:]).encode()
+        assert first_of(views[metric], count) == json.dumps(rows[:count]).encode()
+        assert last_of(views[metric], count) == json.dumps(rows[-count:]).encode()
 
 
 @property_test

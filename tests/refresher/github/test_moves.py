@@ -25,7 +25,7 @@ def body(store: Store, resource: Resource) -> bytes:
     """The stored entry."""
     entry = store.read(resource)
     assert entry is not None
-    return entry.body
+    return bytes(entry.body)
 
 
 def test_a_renamed_repository_is_asked_for_by_its_new_address(

@@ -72,7 +72,7 @@ def test_one_changed_page_is_the_one_that_is_downloaded(
         assert responses(github) == [(FIRST, 304), (NUMERIC + "2", 200), (NUMERIC + "3", 304)]
         entry = store.read(REPOS)
         assert entry is not None
-        assert_is_true(github, entry.body)
+        assert_is_true(github, bytes(entry.body))
 
 
 @pytest.mark.parametrize(("repos", "count"), [(200, 201), (250, 301), (100, 101), (99, 100)])
@@ -88,7 +88,7 @@ def test_a_list_that_grew_a_page_is_whole(
         assert refreshed(github, context_for, grow_at_the_end) is RefreshOutcome.UPDATED
         entry = store.read(REPOS)
         assert entry is not None
-        assert_is_true(github, entry.body)
+        assert_is_true(github, bytes(entry.body))
 
 
 @pytest.mark.parametrize(("repos", "count"), [(201, 200), (301, 250), (101, 100), (350, 180)])
@@ -100,7 +100,7 @@ def test_a_list_that_shrank_a_page_is_whole(
         assert outcome is RefreshOutcome.UPDATED
         entry = store.read(REPOS)
         assert entry is not None
-        assert_is_true(github, entry.body)
+        assert_is_true(github, bytes(entry.body))
         # And from then on it is as quiet as any.
         context = context_for(github.url, github_api_token=TOKEN)
         refresh(REPOS, context, force=True)

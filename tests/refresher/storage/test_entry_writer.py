@@ -17,6 +17,7 @@ from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
 from shared.clock import Clock, FleetClock
 from shared.failure import Failure
+from shared.json_array import JsonArray
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
@@ -257,10 +258,12 @@ class TestStore:
         assert entry is not None
         assert entry.metadata == expected.metadata
         assert (entry.body, entry.encoded) == (expected.body, expected.encoded)
-        assert list(entry.ends or ()) == list(expected.ends or ())
-        assert {m: (view.body, list(view.ends)) for m, view in entry.views.items()} == {
-            m: (view.body, list(view.ends)) for m, view in expected.views.items()
-        }
+        assert entry.array == expected.array
+        assert entry.views.keys() == expected.views.keys()
+        for name, view in entry.views.items():
+            assert isinstance(view, JsonArray)
+            assert isinstance(other := expected.views[name], JsonArray)
+            assert (view.body, list(view.ends)) == (other.body, list(other.ends))
 
     def test_a_version_is_its_token(self, writer: EntryWriter, store: Store) -> None:
         first = stored(writer, ORG, PLAIN)

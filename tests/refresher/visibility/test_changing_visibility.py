@@ -92,7 +92,7 @@ def test_a_token_that_was_given_a_scope_just_now_is_not_believed(
     found = fetch(f"{path}/{below}", token=STRANGER)
     public = ask(github, f"{path}/{below}")
     assert found.metadata.status == public.status
-    assert len(json.loads(found.body)) == len(json.loads(public.body))
+    assert len(json.loads(bytes(found.body))) == len(json.loads(public.body))
 
 
 def test_the_link_of_a_304_to_a_token_that_was_given_a_scope_just_now_is_not_believed(
@@ -147,7 +147,7 @@ def test_drafts_of_a_private_repository_are_left_out_and_the_rest_is_shown(
     published = [one["id"] for one in all_releases if not one["draft"]]
     assert 0 < len(published) < len(all_releases)
     found = fetch(path, include_private=True)
-    assert [one["id"] for one in json.loads(found.body)] == published
+    assert [one["id"] for one in json.loads(bytes(found.body))] == published
     draft = next(one["id"] for one in all_releases if one["draft"])
     assert fetch(f"{path}/{draft}", include_private=True).metadata.status == 404
 

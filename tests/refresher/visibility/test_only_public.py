@@ -169,7 +169,9 @@ def _stored(resource: Resource, context: RefreshContext) -> Stored | RefreshOutc
     if entry is None:
         return outcome
     known = entry.metadata
-    return Stored(known.status, entry.body, known.content_type, tuple(known.links), known.etag)
+    return Stored(
+        known.status, bytes(entry.body), known.content_type, tuple(known.links), known.etag
+    )
 
 
 def variants(world: FakeGitHub) -> list[Resource]:

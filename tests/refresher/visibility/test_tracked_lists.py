@@ -65,7 +65,7 @@ def test_a_tracked_list_below_a_private_repository_is_not_published(
 ) -> None:
     entry = fetch(f"/repos/netflix/{names(github, private=True)[0]}{below}", kind)
     assert entry is not None
-    assert (entry.metadata.status, json.loads(entry.body)["message"]) == (404, "Not Found")
+    assert (entry.metadata.status, json.loads(bytes(entry.body))["message"]) == (404, "Not Found")
     paths = {seen["path"] for seen in github.recent() if seen["authorised"]}
     assert not any(path.endswith(below) for path in paths), "it was asked for all the same"
 

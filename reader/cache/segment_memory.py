@@ -1,0 +1,220 @@
+"""Memory for the pieces of large lists that all processes of a node share.
+
+A piece lies in a file, named by what it holds, that each process maps. Where it can, the file lies
+in memory (`/dev/shm`); elsewhere the kernel's page cache serves the same purpose. A file is written
+whole before it gets its name, and never changed. A process that uses a piece no longer removes its
+file. Others that still use it keep it, as their mappings do; whoever needs it again makes another.
+
+What cannot be shared, for lack of room, files or a folder, each process has for itself.
+"""
+
+import fcntl
+import logging
+import mmap
+import os
+import struct
+import tempfile
+import zlib
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakValueDictionary, finalize
+
+from shared.gzip_joining import Checked
+from shared.segmented_array import Piece
+from shared.segments import DIGEST_SIZE
+
+log = logging.getLogger("reader")
+
+# Environment variable that gunicorn.conf.py sets for the processes that gunicorn forks.
+FOLDER = "API_READ_CACHE_SEGMENTS"
+_FORMAT = "1"  # of the files: raise it when they change
+_PREFIX = "api-read-cache-segments-"
+_LOCK = "lock"
+_MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 - our folder in it is ours alone
+_WORTH_SHARING = 32 * 1024  # bytes; a file takes whole pages of memory
+_UNUSED = 3600.0  # seconds after which a file that this process does not use is removed
+# A file: CRC-32 of the rest; numbers of items, of bytes of the body and of the blocks, and what is
+# checked of the body; the items' ends and digests, the body, the blocks.
+_CRC, _SIZES = struct.Struct("=I"), struct.Struct("=IIIII")
+_BEGIN = _CRC.size + _SIZES.size
+
+
+class Folder(NamedTuple):
+    """A node's folder.
+
+    Args:
+        path: of it.
+        lock: a file descriptor; the folder is in use as long as any process has it open.
+    """
+
+    path: Path
+    lock: int
+
+
+def make_folder(candidates: Sequence[Path] = (_MEMORY,)) -> Folder | None:
+    """Make the folder of a node, and remove those of nodes that have ended.
+
+    Args:
+        candidates: folders to make it in, the best first; the last is the usual one for temporary
+            files, which is added.
+
+    Returns:
+        The folder; None if it cannot be made.
+    """
+    for parent in (*candidates, Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            _remove_unused(parent)
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+            lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            return Folder(path, lock)
+    return None
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and what is in it; processes keep what they have mapped."""
+    with suppress(OSError):
+        for file in folder.iterdir():
+            file.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _remove_unused(parent: Path) -> None:
+    """Remove folders whose lock nobody holds: their processes were killed."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            lock = os.open(folder / _LOCK, os.O_RDWR)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_folder(folder)
+            finally:
+                os.close(lock)
+
+
+class SegmentMemory:
+    """The pieces that a process uses, as a `shared.segmented_entry.PieceStore`.
+
+    Not a cache: a piece is found only as long as this process, or another of its node, uses it.
+
+    Args:
+        folder: that the processes of the node share; None if there is none.
+        clock: returns Unix time in seconds, as the file system has it.
+    """
+
+    def __init__(self, folder: Path | None, *, clock: Callable[[], float]) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._pieces: WeakValueDictionary[bytes, Piece] = WeakValueDictionary()
+        self._is_ending = False
+        self._next_sweep = clock() + _UNUSED
+
+    def find(self, name: bytes) -> Piece | None:
+        """The piece of the segment with this name; None if it is not held."""
+        piece = self._pieces.get(name)
+        if piece is None and self._folder is not None:
+            file = self._file(name)
+            with suppress(OSError, ValueError):
+                piece = self._hold(name, _mapped(file), file)
+        return piece
+
+    def keep(self, name: bytes, piece: Piece) -> Piece:
+        """Share a piece with the other processes if that is worth it; returns what to use."""
+        self._sweep()
+        if self._folder is None or piece.held_bytes < _WORTH_SHARING:
+            return self._hold(name, piece, None)
+        file = self._file(name)
+        try:
+            _write(file, piece)
+            shared = _mapped(file)
+        except (OSError, ValueError) as error:
+            log.debug("a segment is not shared: %s", error)
+            return self._hold(name, piece, None)
+        if shared.checked != piece.checked:  # another piece has its name
+            return self._hold(name, piece, None)
+        return self._hold(name, shared, file)
+
+    def stop(self) -> None:
+        """From now on leave all files to the other processes: this one ends."""
+        self._is_ending = True
+
+    def _sweep(self) -> None:
+        """Once an hour, remove files that processes which have ended left behind.
+
+        One that another process uses may be removed, too: it is then shared no longer.
+        """
+        if self._folder is None or self._clock() < self._next_sweep:
+            return
+        self._next_sweep = self._clock() + _UNUSED
+        used = {self._file(name).name for name in list(self._pieces)}
+        with suppress(OSError):
+            for file in self._folder.iterdir():
+                is_old = file.stat().st_mtime < self._clock() - _UNUSED
+                if is_old and file.name not in used and file.name != _LOCK:
+                    file.unlink(missing_ok=True)
+
+    def _hold(self, name: bytes, piece: Piece, file: Path | None) -> Piece:
+        self._pieces[name] = piece
+        if file is not None:
+            finalize(piece, self._drop, file).atexit = False
+        return piece
+
+    def _drop(self, file: Path) -> None:
+        if not self._is_ending:
+            _unlink(file)
+
+    def _file(self, name: bytes) -> Path:
+        assert self._folder is not None
+        return self._folder / f"{name.hex()}.{_FORMAT}"
+
+
+def _unlink(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink()
+
+
+def _write(file: Path, piece: Piece) -> None:
+    """Write a piece to a file, unless the file is there; it appears whole.
+
+    Raises:
+        OSError: there is no room, or no folder any more.
+    """
+    sizes = (len(piece.ends), len(piece.body), len(piece.blocks))
+    rest = (
+        _SIZES.pack(*sizes, piece.checked.size, piece.checked.crc),
+        array("I", piece.ends),
+        piece.digests,
+        piece.body,
+        piece.blocks,
+    )
+    crc = 0
+    for part in rest:
+        crc = zlib.crc32(part, crc)
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as new:
+            new.writelines((_CRC.pack(crc), *rest))
+        with suppress(FileExistsError):
+            os.link(temporary, file)
+    finally:
+        _unlink(Path(temporary))
+
+
+def _mapped(file: Path) -> Piece:
+    """The piece in a file, without a copy.
+
+    Raises:
+        OSError: the file is not there, or cannot be mapped.
+        ValueError: it is damaged.
+    """
+    with file.open("rb") as opened:
+        content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+    if len(content) < _BEGIN or _CRC.pack(zlib.crc32(content[_CRC.size :])) != content[: _CRC.size]:
+        raise ValueError("a shared segment is damaged")
+    items, body, blocks, size, crc = _SIZES.unpack_from(content, _CRC.size)
+    places = accumulate((4 * items, DIGEST_SIZE * items, body, blocks), initial=_BEGIN)
+    ends, digests, body, blocks = (content[at:to] for at, to in pairwise(places))
+    return Piece(body, blocks, ends.cast("I"), digests, Checked(crc, size))

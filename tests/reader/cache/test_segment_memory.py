@@ -1,0 +1,215 @@
+"""Pieces of large lists: found as long as somebody uses them, and shared where that is possible."""
+
+import fcntl
+import gc
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from reader.cache.segment_memory import SegmentMemory, make_folder, remove_folder
+from shared.gzip_joining import Checked, deflated
+from shared.segmented_array import Piece
+from tests.builders import Clock
+
+NAME, OTHER = b"a" * 16, b"b" * 16
+HOUR = 3600.0
+
+
+def make_piece(items: int = 50, letter: bytes = b"x") -> Piece:
+    """A piece of items of 2 kB."""
+    texts = [b'"%d %b"' % (number, letter * 2000) for number in range(items)]
+    plain = b",".join(texts)
+    ends, end = [], -1
+    for text in texts:
+        end += 1 + len(text)
+        ends.append(end)
+    return Piece.of(plain, deflated(plain), ends, Checked.of(plain), b",")
+
+
+def content_of(piece: Piece | None) -> tuple[bytes, bytes, list[int], bytes, Checked] | None:
+    if piece is None:
+        return None
+    body, blocks, digests = bytes(piece.body), bytes(piece.blocks), bytes(piece.digests)
+    return body, blocks, list(piece.ends), digests, piece.checked
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir() if file.name != "lock")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(time.time())
+
+
+@pytest.fixture
+def memory(tmp_path: Path, clock: Clock) -> SegmentMemory:
+    return SegmentMemory(tmp_path, clock=clock)
+
+
+@pytest.fixture
+def sibling(tmp_path: Path, clock: Clock) -> SegmentMemory:
+    """That of another process of the node."""
+    return SegmentMemory(tmp_path, clock=clock)
+
+
+class TestAPiece:
+    """Is the same for all processes of a node, and in memory once."""
+
+    def test_is_found_by_another_process(
+        self, memory: SegmentMemory, sibling: SegmentMemory
+    ) -> None:
+        assert sibling.find(NAME) is None
+        kept = memory.keep(NAME, made := make_piece())
+        found = sibling.find(NAME)
+        assert content_of(kept) == content_of(found) == content_of(made)
+        assert sibling.find(NAME) is found
+        assert sibling.find(OTHER) is None
+
+    def test_is_in_memory_once(
+        self, memory: SegmentMemory, sibling: SegmentMemory, tmp_path: Path
+    ) -> None:
+        """Also if both make it at the same time."""
+        made = make_piece()
+        pieces = [one.keep(NAME, make_piece()) for one in (memory, sibling)]
+        assert len(files_of(tmp_path)) == 1
+        file = next(tmp_path.glob("*.*")).stat()
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        assert sum(str(file.st_ino) in line.split() for line in maps) == 2
+        assert {bytes(piece.body) for piece in pieces} == {bytes(made.body)}
+
+    def test_goes_when_the_process_uses_it_no_more(
+        self, memory: SegmentMemory, tmp_path: Path
+    ) -> None:
+        kept = memory.keep(NAME, make_piece())
+        body, expected = kept.body, bytes(kept.body)
+        del kept
+        gc.collect()
+        assert files_of(tmp_path) == []
+        assert memory.find(NAME) is None
+        assert body == expected, "a response that is being sent still has it"
+
+    def test_stays_when_the_process_ends(
+        self, memory: SegmentMemory, sibling: SegmentMemory
+    ) -> None:
+        kept = memory.keep(NAME, make_piece())
+        memory.stop()
+        del kept
+        gc.collect()
+        assert sibling.find(NAME) is not None
+
+    def test_that_is_small_is_the_processes_own(
+        self, memory: SegmentMemory, sibling: SegmentMemory, tmp_path: Path
+    ) -> None:
+        kept = memory.keep(NAME, make_piece(3))
+        assert memory.find(NAME) is kept
+        assert sibling.find(NAME) is None
+        assert files_of(tmp_path) == []
+
+
+class TestWithoutASharedFolder:
+    """Each process has its own pieces, and everything works."""
+
+    @pytest.mark.parametrize("folder", [None, Path("/nowhere/at/all")])
+    def test_pieces_are_held_as_long_as_they_are_used(self, folder: Path | None) -> None:
+        memory = SegmentMemory(folder, clock=Clock())
+        kept = memory.keep(NAME, make_piece())
+        assert memory.find(NAME) is kept
+        del kept
+        gc.collect()
+        assert memory.find(NAME) is None
+
+    def test_no_room_is_no_error(
+        self, memory: SegmentMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "link", refuse)
+        kept = memory.keep(NAME, made := make_piece())
+        assert kept is made
+        assert files_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", [0, 3, 10, 20, 30, 500, 5000, -1])
+def test_a_damaged_file_is_not_believed(
+    memory: SegmentMemory, sibling: SegmentMemory, tmp_path: Path, place: int
+) -> None:
+    kept = memory.keep(NAME, made := make_piece())
+    [file] = [tmp_path / name for name in files_of(tmp_path)]
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    del kept
+    gc.collect()
+    file.write_bytes(content)
+    assert sibling.find(NAME) is None
+    assert sibling.keep(NAME, made) is made
+    file.write_bytes(content[:20])
+    assert sibling.find(NAME) is not None, "its own"
+
+
+def test_what_killed_processes_left_is_removed_once_an_hour(
+    memory: SegmentMemory, clock: Clock, tmp_path: Path
+) -> None:
+    held = memory.keep(NAME, make_piece())
+    left = tmp_path / f"{OTHER.hex()}.1"
+    left.write_bytes(b"left")
+    young = tmp_path / "tmpyoung"
+    for name, age in ((left, 2 * HOUR), (tmp_path / files_of(tmp_path)[0], 2 * HOUR)):
+        os.utime(name, (clock.now - age,) * 2)
+    memory.keep(b"c" * 16, make_piece(letter=b"y"))
+    assert left.exists()
+    young.write_bytes(b"being written")
+    clock.now += HOUR
+    os.utime(young, (clock.now,) * 2)
+    memory.keep(b"d" * 16, make_piece(letter=b"z"))
+    assert not left.exists()
+    assert young.exists()
+    assert memory.find(NAME) is held
+
+
+class TestTheFolder:
+    """Of a node: nobody else's, and gone with it."""
+
+    @pytest.fixture
+    def parent(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "usual"))
+        (tmp_path / "usual").mkdir()
+        return tmp_path
+
+    def test_is_ours_alone(self, parent: Path) -> None:
+        made = make_folder([parent])
+        assert made is not None
+        assert made.path.parent == parent
+        assert made.path.stat().st_mode & 0o777 == 0o700
+
+    def test_is_among_temporary_files_if_it_cannot_be_in_memory(self, parent: Path) -> None:
+        made = make_folder([parent / "nowhere"])
+        assert made is not None
+        assert made.path.parent == parent / "usual"
+
+    def test_there_may_be_none(self, parent: Path) -> None:
+        (parent / "usual").rmdir()
+        assert make_folder([parent / "nowhere"]) is None
+
+    def test_of_a_node_that_was_killed_is_removed(self, parent: Path) -> None:
+        killed, running = make_folder([parent]), make_folder([parent])
+        assert killed is not None
+        assert running is not None
+        (killed.path / f"{NAME.hex()}.1").write_bytes(b"left")
+        os.close(killed.lock)
+        assert make_folder([parent]) is not None
+        assert not killed.path.exists()
+        assert running.path.exists()
+        fcntl.flock(running.lock, fcntl.LOCK_UN)
+
+    def test_is_removed_with_all_that_is_in_it(self, parent: Path) -> None:
+        made = make_folder([parent])
+        assert made is not None
+        (made.path / "x").write_bytes(b"x")
+        remove_folder(made.path)
+        remove_folder(made.path)
+        assert not made.path.exists()
