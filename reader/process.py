@@ -204,7 +204,7 @@ class ReaderProcess:
 
     def _make_pieces(self) -> SegmentMemory:
         folder = os.environ.get(segment_memory.FOLDER)
-        return SegmentMemory(Path(folder) if folder else None, clock=SYSTEM.now)
+        return SegmentMemory(Path(folder) if folder else None, clock=SYSTEM)
 
     def _make_store(self, redis: Redis, pieces: SegmentMemory) -> Store:
         return Store(

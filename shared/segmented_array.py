@@ -12,7 +12,7 @@ from itertools import accumulate
 from shared.buffers import Body, Buffers
 from shared.gzip_joining import HEADER, Checked, checked_of, stored, trailer
 from shared.json_array import array_of
-from shared.segments import text_digest
+from shared.segments import DIGEST_SIZE, text_digest
 
 _BEGIN, _END, _EMPTY = b"[", b"]", b"[]"
 
@@ -25,7 +25,7 @@ class Piece:
         body: its items, with a separator behind each, the last one too.
         blocks: the same as deflate blocks; empty if the array is not sent compressed.
         ends: where each item ends in the body.
-        digests: of the items' texts, one behind the other.
+        digests: of the items' texts, one behind the other; empty if there are no blocks.
         checked: CRC-32 and size of the body without its last separator.
     """
 
@@ -39,18 +39,19 @@ class Piece:
     def of(
         cls, plain: bytes, blocks: bytes, ends: Sequence[int], checked: Checked, separator: bytes
     ) -> "Piece":
-        """That of a segment's body and deflate blocks; see there."""
+        """That of a segment's body and deflate blocks; without blocks it has no digests."""
+        if not blocks:
+            return cls(plain + separator, b"", ends, b"", checked)
         begins = [0, *(end + len(separator) for end in ends[:-1])]
         digests = b"".join(
             text_digest(plain[begin:end]) for begin, end in zip(begins, ends, strict=True)
         )
-        between = stored(separator) if blocks else b""
-        return cls(plain + separator, blocks + between, ends, digests, checked)
+        return cls(plain + separator, blocks + stored(separator), ends, digests, checked)
 
     @property
     def held_bytes(self) -> int:
         """Bytes that it takes."""
-        return len(self.body) + len(self.blocks) + (4 + DIGEST_SIZE) * len(self.ends)
+        return len(self.body) + len(self.blocks) + 4 * len(self.ends) + len(self.digests)
 
     def part(self, start: int, stop: int, separator: bytes) -> memoryview:
         """Its items from `start` up to, not including, `stop`, with separators between them."""

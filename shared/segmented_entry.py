@@ -1,6 +1,7 @@
 """Puts a list together from its segments: those that are held, and those that were read. Pure."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from shared.entry import LIST, LIST_SEPARATOR, VIEW_SEPARATOR, Entry, Metadata
@@ -20,6 +21,9 @@ class PieceStore(Protocol):
     def keep(self, name: bytes, piece: Piece) -> Piece:
         """Hold a piece as long as it is used; returns what to use instead of it."""
 
+    def turn(self) -> AbstractContextManager[None]:
+        """A block in which pieces are made that are not held, for other processes as well."""
+
 
 class NoPieces:
     """A store that holds nothing."""
@@ -31,6 +35,10 @@ class NoPieces:
     def keep(self, _name: bytes, piece: Piece) -> Piece:
         """The piece."""
         return piece
+
+    def turn(self) -> AbstractContextManager[None]:
+        """A block that nobody waits for."""
+        return nullcontext()
 
 
 NO_PIECES = NoPieces()

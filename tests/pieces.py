@@ -1,5 +1,7 @@
 """What a process that holds an entry finds in memory, for tests."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 from shared.entry import LIST, Entry
 from shared.segmented_array import Piece, SegmentedArray
 
@@ -26,3 +28,7 @@ class HeldPieces:
     def keep(self, _name: bytes, piece: Piece) -> Piece:
         """The piece."""
         return piece
+
+    def turn(self) -> AbstractContextManager[None]:
+        """A block that nobody waits for."""
+        return nullcontext()

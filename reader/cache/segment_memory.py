@@ -16,16 +16,16 @@ import struct
 import tempfile
 import zlib
 from array import array
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from weakref import WeakValueDictionary, finalize
 
+from shared.clock import Clock
 from shared.gzip_joining import Checked
 from shared.segmented_array import Piece
-from shared.segments import DIGEST_SIZE
 
 log = logging.getLogger("reader")
 
@@ -33,13 +33,17 @@ log = logging.getLogger("reader")
 FOLDER = "API_READ_CACHE_SEGMENTS"
 _FORMAT = "1"  # of the files: raise it when they change
 _PREFIX = "api-read-cache-segments-"
-_LOCK = "lock"
+_LOCK, _TURNS = "lock", "turns"
 _MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 - our folder in it is ours alone
-_WORTH_SHARING = 32 * 1024  # bytes; a file takes whole pages of memory
+_WORTH_SHARING = 8 * 1024  # bytes; a file takes whole pages of memory
 _UNUSED = 3600.0  # seconds after which a file that this process does not use is removed
-# A file: CRC-32 of the rest; numbers of items, of bytes of the body and of the blocks, and what is
-# checked of the body; the items' ends and digests, the body, the blocks.
-_CRC, _SIZES = struct.Struct("=I"), struct.Struct("=IIIII")
+_PATIENCE, _PAUSE = (
+    0.5,
+    0.001,
+)  # seconds that a process waits for its turn at most, and between two tries
+# A file: CRC-32 of the rest; the sizes of its parts, and what is checked of the body; the parts, which
+# are the items' ends, their digests, the body, the blocks.
+_CRC, _SIZES = struct.Struct("=I"), struct.Struct("=IIIIII")
 _BEGIN = _CRC.size + _SIZES.size
 
 
@@ -102,15 +106,15 @@ class SegmentMemory:
 
     Args:
         folder: that the processes of the node share; None if there is none.
-        clock: returns Unix time in seconds, as the file system has it.
+        clock: the process's own, by which the file system dates files.
     """
 
-    def __init__(self, folder: Path | None, *, clock: Callable[[], float]) -> None:
+    def __init__(self, folder: Path | None, *, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
         self._pieces: WeakValueDictionary[bytes, Piece] = WeakValueDictionary()
         self._is_ending = False
-        self._next_sweep = clock() + _UNUSED
+        self._next_sweep = clock.now() + _UNUSED
 
     def find(self, name: bytes) -> Piece | None:
         """The piece of the segment with this name; None if it is not held."""
@@ -137,6 +141,27 @@ class SegmentMemory:
             return self._hold(name, piece, None)
         return self._hold(name, shared, file)
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Have the other processes of the node wait, so that one of them makes a piece for all.
+
+        Nobody waits for long: a process may have been stopped in its turn.
+        """
+        with ExitStack() as stack:
+            if self._folder is not None:
+                with suppress(OSError):
+                    turns = stack.enter_context((self._folder / _TURNS).open("w"))
+                    self._wait_for(turns)
+            yield
+
+    def _wait_for(self, turns: IO[str]) -> None:
+        deadline = self._clock.monotonic() + _PATIENCE
+        while self._clock.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                fcntl.flock(turns, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            self._clock.sleep(_PAUSE)
+
     def stop(self) -> None:
         """From now on leave all files to the other processes: this one ends."""
         self._is_ending = True
@@ -146,14 +171,14 @@ class SegmentMemory:
 
         One that another process uses may be removed, too: it is then shared no longer.
         """
-        if self._folder is None or self._clock() < self._next_sweep:
+        if self._folder is None or self._clock.now() < self._next_sweep:
             return
-        self._next_sweep = self._clock() + _UNUSED
-        used = {self._file(name).name for name in list(self._pieces)}
+        self._next_sweep = self._clock.now() + _UNUSED
+        used = {_LOCK, _TURNS, *(self._file(name).name for name in list(self._pieces))}
         with suppress(OSError):
             for file in self._folder.iterdir():
-                is_old = file.stat().st_mtime < self._clock() - _UNUSED
-                if is_old and file.name not in used and file.name != _LOCK:
+                is_old = file.stat().st_mtime < self._clock.now() - _UNUSED
+                if is_old and file.name not in used:
                     file.unlink(missing_ok=True)
 
     def _hold(self, name: bytes, piece: Piece, file: Path | None) -> Piece:
@@ -182,14 +207,9 @@ def _write(file: Path, piece: Piece) -> None:
     Raises:
         OSError: there is no room, or no folder any more.
     """
-    sizes = (len(piece.ends), len(piece.body), len(piece.blocks))
-    rest = (
-        _SIZES.pack(*sizes, piece.checked.size, piece.checked.crc),
-        array("I", piece.ends),
-        piece.digests,
-        piece.body,
-        piece.blocks,
-    )
+    parts = (array("I", piece.ends).tobytes(), piece.digests, piece.body, piece.blocks)
+    sizes = _SIZES.pack(*map(len, parts), piece.checked.size, piece.checked.crc)
+    rest = (sizes, *parts)
     crc = 0
     for part in rest:
         crc = zlib.crc32(part, crc)
@@ -214,7 +234,7 @@ def _mapped(file: Path) -> Piece:
         content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
     if len(content) < _BEGIN or _CRC.pack(zlib.crc32(content[_CRC.size :])) != content[: _CRC.size]:
         raise ValueError("a shared segment is damaged")
-    items, body, blocks, size, crc = _SIZES.unpack_from(content, _CRC.size)
-    places = accumulate((4 * items, DIGEST_SIZE * items, body, blocks), initial=_BEGIN)
+    *sizes, size, crc = _SIZES.unpack_from(content, _CRC.size)
+    places = accumulate(sizes, initial=_BEGIN)
     ends, digests, body, blocks = (content[at:to] for at, to in pairwise(places))
     return Piece(body, blocks, ends.cast("I"), digests, Checked(crc, size))

@@ -36,6 +36,7 @@ from shared.segmented_entry import (
     read_piece,
     segments_of,
 )
+from shared.segments import Segment
 from shared.settings import Settings
 from shared.stored_form import lacks, left_until
 from shared.stored_numbers import count_of
@@ -313,24 +314,36 @@ class Store:
         Raises:
             UnreadableError: a segment is damaged.
         """
-        segments, lacking = segments_of(manifests), []
+        segments = segments_of(manifests)
+        lacking = self._not_held(segments, pieces)
+        for at in range(0, len(lacking), _SEGMENTS_AT_ONCE):
+            with self._held.turn():
+                some = {name: segments[name] for name in lacking[at : at + _SEGMENTS_AT_ONCE]}
+                names = self._not_held(some, pieces)  # another process may have read them
+                for name, value in zip(names, self._values(resource, names), strict=True):
+                    if value is None:
+                        return False
+                    pieces[name] = self._held.keep(name, read_piece(value, *segments[name]))
+                    self._pause()
+        return True
+
+    def _not_held(
+        self, segments: Mapping[bytes, tuple[Segment, bytes]], pieces: dict[bytes, Piece]
+    ) -> list[bytes]:
+        """The names of the segments whose pieces are not held; the others are added."""
+        lacking = []
         for name, (segment, _) in segments.items():
             held = pieces.get(name) or self._held.find(name)
             if held is not None and is_of(held, segment):
                 pieces[name] = held
             else:
                 lacking.append(name)
-        for at in range(0, len(lacking), _SEGMENTS_AT_ONCE):
-            names = lacking[at : at + _SEGMENTS_AT_ONCE]
-            for name, value in zip(names, self._values(resource, names), strict=True):
-                if value is None:
-                    return False
-                pieces[name] = self._held.keep(name, read_piece(value, *segments[name]))
-                self._pause()
-        return True
+        return lacking
 
     def _values(self, resource: Resource, names: Sequence[bytes]) -> list[bytes | None]:
         """The stored bodies of segments; None for each that is not there."""
+        if not names:
+            return []
         try:
             found = self._redis.hmget(keys.segments(resource), list(names))
         except ResponseError as error:

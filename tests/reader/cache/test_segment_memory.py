@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reader.cache.segment_memory import SegmentMemory, make_folder, remove_folder
+from shared.clock import Clock
 from shared.gzip_joining import Checked, deflated
 from shared.segmented_array import Piece
-from tests.builders import Clock
 
 NAME, OTHER = b"a" * 16, b"b" * 16
 HOUR = 3600.0
@@ -37,23 +37,38 @@ def content_of(piece: Piece | None) -> tuple[bytes, bytes, list[int], bytes, Che
 
 
 def files_of(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir() if file.name != "lock")
+    return sorted(file.name for file in folder.iterdir() if file.name not in {"lock", "turns"})
+
+
+class OwnClock:
+    """Time that a test moves; it begins with the real one, which files have."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+        self.slept = 0.0
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.now, lambda: self.slept, self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(time.time())
+def clock() -> OwnClock:
+    return OwnClock()
 
 
 @pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> SegmentMemory:
-    return SegmentMemory(tmp_path, clock=clock)
+def memory(tmp_path: Path, clock: OwnClock) -> SegmentMemory:
+    return SegmentMemory(tmp_path, clock=clock.clock)
 
 
 @pytest.fixture
-def sibling(tmp_path: Path, clock: Clock) -> SegmentMemory:
+def sibling(tmp_path: Path, clock: OwnClock) -> SegmentMemory:
     """That of another process of the node."""
-    return SegmentMemory(tmp_path, clock=clock)
+    return SegmentMemory(tmp_path, clock=clock.clock)
 
 
 class TestAPiece:
@@ -110,12 +125,41 @@ class TestAPiece:
         assert files_of(tmp_path) == []
 
 
+class TestATurn:
+    """Only one process makes pieces; nobody waits for one that hangs."""
+
+    def test_is_waited_for(
+        self, memory: SegmentMemory, sibling: SegmentMemory, clock: OwnClock
+    ) -> None:
+        with memory.turn():
+            assert not clock.slept
+            with sibling.turn():
+                assert 0.5 <= clock.slept < 0.6
+        clock.slept = 0
+        with sibling.turn():
+            assert not clock.slept
+
+    def test_is_free_again_after_an_error(
+        self, memory: SegmentMemory, sibling: SegmentMemory, clock: OwnClock
+    ) -> None:
+        with pytest.raises(ZeroDivisionError), memory.turn():
+            raise ZeroDivisionError
+        with sibling.turn():
+            assert not clock.slept
+
+    @pytest.mark.parametrize("folder", [None, Path("/nowhere/at/all")])
+    def test_is_not_needed_without_a_folder(self, folder: Path | None) -> None:
+        clock = OwnClock()
+        with SegmentMemory(folder, clock=clock.clock).turn():
+            assert not clock.slept
+
+
 class TestWithoutASharedFolder:
     """Each process has its own pieces, and everything works."""
 
     @pytest.mark.parametrize("folder", [None, Path("/nowhere/at/all")])
     def test_pieces_are_held_as_long_as_they_are_used(self, folder: Path | None) -> None:
-        memory = SegmentMemory(folder, clock=Clock())
+        memory = SegmentMemory(folder, clock=OwnClock().clock)
         kept = memory.keep(NAME, make_piece())
         assert memory.find(NAME) is kept
         del kept
@@ -152,7 +196,7 @@ def test_a_damaged_file_is_not_believed(
 
 
 def test_what_killed_processes_left_is_removed_once_an_hour(
-    memory: SegmentMemory, clock: Clock, tmp_path: Path
+    memory: SegmentMemory, clock: OwnClock, tmp_path: Path
 ) -> None:
     held = memory.keep(NAME, make_piece())
     left = tmp_path / f"{OTHER.hex()}.1"

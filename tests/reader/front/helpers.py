@@ -142,7 +142,7 @@ class StillProcess(ReaderProcess):
                 max_bytes=settings.local_max_bytes,
                 clock=SYSTEM,
             ),
-            pieces=SegmentMemory(None, clock=bench.clock),
+            pieces=SegmentMemory(None, clock=SYSTEM),
             synchronizer=bench.synchronizer,
             subscriber=Subscriber(redis, catalogue=self.catalogue, synchronizer=bench.synchronizer),
             telemetry=bench.telemetry,

@@ -9,7 +9,7 @@ from reader.response.paging import page
 from reader.response.ranked_view import RankedView
 from reader.response.representation import whole
 from shared.entry import Entry
-from shared.gzip_joining import Checked
+from shared.gzip_joining import Checked, deflated
 from shared.json_array import JsonArray
 from shared.segmented_array import Piece, SegmentedArray
 from tests.builders import compressed, make_entry, make_metadata, make_ranked_entry
@@ -57,8 +57,8 @@ def test_a_tag_does_not_depend_on_how_the_list_is_held() -> None:
     whole_list = list_of(range(1, 31))
     assert isinstance(whole_list.array, JsonArray)
     pieces = [
-        Piece.of(text := b",".join(b'{"id": %d}' % one for one in run), b"", ends_in(text),
-                 Checked.of(text), b",")
+        Piece.of(text := b",".join(b'{"id": %d}' % one for one in run), deflated(text),
+                 ends_in(text), Checked.of(text), b",")
         for run in (range(1, 8), range(8, 30), range(30, 31))
     ]  # fmt: skip
     in_pieces = replace(whole_list, array=SegmentedArray(pieces, b","))
