@@ -37,12 +37,10 @@ _LOCK, _TURNS = "lock", "turns"
 _MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 - our folder in it is ours alone
 _WORTH_SHARING = 8 * 1024  # bytes; a file takes whole pages of memory
 _UNUSED = 3600.0  # seconds after which a file that this process does not use is removed
-_PATIENCE, _PAUSE = (
-    0.5,
-    0.001,
-)  # seconds that a process waits for its turn at most, and between two tries
-# A file: CRC-32 of the rest; the sizes of its parts, and what is checked of the body; the parts, which
-# are the items' ends, their digests, the body, the blocks.
+_PATIENCE = 0.5  # seconds that a process waits for its turn at most
+_PAUSE = 0.001  # seconds between two tries
+# A file: CRC-32 of the rest; the sizes of its parts, and what is checked of the body; the parts: the
+# ends of the items, their digests, the body, the blocks.
 _CRC, _SIZES = struct.Struct("=I"), struct.Struct("=IIIIII")
 _BEGIN = _CRC.size + _SIZES.size
 
