@@ -39,7 +39,7 @@ _WORTH_SHARING = 8 * 1024  # bytes; a file takes whole pages of memory
 _UNUSED = 3600.0  # seconds after which a file that this process does not use is removed
 _PATIENCE = 0.5  # seconds that a process waits for its turn at most
 _PAUSE = 0.001  # seconds between two tries
-# A file: CRC-32 of the rest; the sizes of its parts, and what is checked of the body; the parts: the
+# A file: CRC-32 of the rest; sizes of its parts, and what is checked of the body; the parts: the
 # ends of the items, their digests, the body, the blocks.
 _CRC, _SIZES = struct.Struct("=I"), struct.Struct("=IIIIII")
 _BEGIN = _CRC.size + _SIZES.size
