@@ -39,7 +39,7 @@ def newer(tmp_path: Path) -> Path:
     checkout = copy_of_code(tmp_path / "newer")
     change(checkout / "shared/stored_form.py", f"SCHEMA = {SCHEMA}", f"SCHEMA = {SCHEMA + 1}")
     entry = checkout / "shared/entry.py"
-    change(entry, 'fields["body"] = entry.body', 'fields["content"] = entry.body')
+    change(entry, 'fields["body"] = bytes(entry.body)', 'fields["content"] = bytes(entry.body)')
     change(entry, 'fields[b"body"]', 'fields[b"content"]')
     return checkout
 
