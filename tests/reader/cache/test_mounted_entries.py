@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Barrier, Event, Thread
 from typing import Any
@@ -12,12 +12,17 @@ import pytest
 from reader.cache import mounted_entries as module
 from reader.cache.mounted_entries import Mounted, MountedEntries
 from reader.cache.remembered_addresses import MOST
-from reader.response.mounted_entry import LARGE, mounted, with_tag_of
+from reader.cache.segment_memory import SegmentMemory
+from reader.response.mounted_entry import LARGE, mounted, relabelled, with_tag_of
+from reader.response.paging import page
 from reader.response.representation import whole
 from reader.response.rewriting import Rewriting
-from shared.clock import Clock
-from shared.entry import Entry
+from shared.clock import SYSTEM, Clock
+from shared.entry import LIST, Entry
 from shared.json_array import JsonArray
+from shared.segmented_array import Piece, SegmentedArray
+from shared.segmented_entry import entry_of
+from shared.segments import Packed, Segment, digest_of, name_of
 from tests.builders import NOW, compressed, make_entry, make_metadata, on_demand, tracked
 from tests.waiting import eventually
 
@@ -204,7 +209,63 @@ def test_both_ways_give_the_same_bytes_and_tag(mounts: MountedEntries) -> None:
     assert sent.rewrite is not None
     made = mounted(entry, HERE, REWRITING, pause=lambda: None)
     assert body_of(sent) == made.body
-    assert sent.entry.metadata.etag == made.metadata.etag
+    assert tag_of(sent.entry) == tag_of(made)
+
+
+class TestAListInPieces:
+    """Is made piece by piece, and after a change only the changed piece is made."""
+
+    def in_pieces(self, runs: Sequence[Sequence[bytes]]) -> Entry:
+        pieces = []
+        for run in runs:
+            packed, checked = Packed.of(run, separator=b",")
+            plain = packed.plain(checked)
+            pieces.append(Piece.of(plain, packed.blocks, packed.ends, checked, b","))
+        names = [name_of(digest_of(text) for text in run) for run in runs]
+        segments = [
+            Segment(name, len(piece.ends), piece.checked, 0)
+            for name, piece in zip(names, pieces, strict=True)
+        ]
+        whole = SegmentedArray(pieces, b",")
+        metadata = make_metadata(size=len(whole.body), etag="list", items=len(whole))
+        return entry_of(metadata, whole, {}, {LIST: segments})
+
+    def runs(self) -> list[list[bytes]]:
+        items = [
+            json.dumps({"id": number, "url": f"{GITHUB}/repos/a/{number}"}).encode()
+            for number in range(40)
+        ]
+        return [items[:7], items[7:8], items[8:], [b'{"id": 99}']]
+
+    def test_is_what_it_is_when_it_is_whole(self) -> None:
+        entry = self.in_pieces(self.runs())
+        array = JsonArray.join(text for run in self.runs() for text in run)
+        expected = mounted(
+            Entry(entry.metadata, array.body, array=array), HERE, REWRITING, pause=lambda: None
+        )
+        made = mounted(entry, HERE, REWRITING, pause=lambda: None)
+        assert made.body == expected.body
+        assert gzip.decompress(bytes(made.encoded["gzip"])) == made.body
+        assert made.array is not None
+        assert expected.array is not None
+        for start, stop in ((0, 3), (5, 9), (7, 8), (20, 41), (0, 41)):
+            assert bytes(made.array.slice(start, stop)) == bytes(expected.array.slice(start, stop))
+        for query in ("page=1&per_page=9", "page=3&per_page=5"):
+            assert page(made, query).tag == page(relabelled(entry, HERE), query).tag
+
+    def test_of_which_one_changed_keeps_the_others(self) -> None:
+        memory = SegmentMemory(None, clock=SYSTEM)
+        before, changed = self.runs(), self.runs()
+        changed[0][0] = json.dumps({"id": 0, "url": f"{GITHUB}/repos/a/other"}).encode()
+        one, other = (
+            mounted(self.in_pieces(runs), HERE, REWRITING, pause=lambda: None, pieces=memory).array
+            for runs in (before, changed)
+        )
+        assert isinstance(one, SegmentedArray)
+        assert isinstance(other, SegmentedArray)
+        same = [a is b for a, b in zip(one.pieces, other.pieces, strict=True)]
+        assert same == [False, True, True, False], "nothing is kept of what has no address"
+        assert memory.find(self.in_pieces(before).manifests[LIST][0].name) is None
 
 
 def test_a_displaced_address_takes_its_entries_along(

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOU
 from reader.front.worker import FrontWorker
 from reader.response.response import CORS_HEADERS
 from reader.telemetry.counters import Counters, LocalCounters, RequestLabels, Route
+from shared.buffers import Buffers
 from shared.measures import SUM, Measure
 from shared.outcomes import Served
 from tests.builders import JSON, NOW, make_entry, on_demand, tracked
@@ -24,8 +26,11 @@ from tests.reader.front.helpers import END, Reader, a_reader, make_head
 
 LARGE = b"1" * 100_000
 HUGE = b"2" * 1_000_000
+MANY = b"".join(b"%06d" % number for number in range(150_000))
+PLACES = range(0, len(MANY), 9000)
 ROOT, NETFLIX = make_head("/"), make_head("/orgs/Netflix")
 LARGE_ONE, HUGE_ONE = make_head("/users/large"), make_head("/users/huge")
+MANY_ONE = make_head("/users/many")
 NOT_HELD = make_head("/users/octocat")
 SECOND = 1.5  # of a tick, and a bit
 
@@ -38,6 +43,8 @@ def reader() -> Iterator[Reader]:
         local.put(tracked("/orgs/Netflix"), make_entry(b'"netflix"'), NOW)
         local.put(on_demand("/users/large"), make_entry(LARGE), NOW)
         local.put(on_demand("/users/huge"), make_entry(HUGE), NOW)
+        many = replace(make_entry(MANY), body=Buffers([MANY[at : at + 9000] for at in PLACES]))
+        local.put(on_demand("/users/many"), many, NOW)
         yield made
 
 
@@ -330,6 +337,53 @@ def test_a_client_costs_one_answer_and_one_buffer(worker: FakeWorker) -> None:
     client = worker.connect(room=0)
     client.receive(HUGE_ONE * 100)
     assert len(client.written) < 2 * len(HUGE)
+
+
+class TestAListInPieces:
+    """Its buffers are written as the client takes them, and what follows comes after them."""
+
+    def test_costs_a_client_that_takes_nothing_few_of_them(self, worker: FakeWorker) -> None:
+        client = worker.connect(room=0)
+        client.receive(MANY_ONE * 2)
+        assert len(client.writes) <= 32  # buffers
+        assert 0 < len(client.written) < len(MANY) / 2
+
+    @pytest.mark.parametrize("step", [10_000, 1_000_000, None])
+    def test_is_whole_for_a_client_that_takes_it(
+        self, worker: FakeWorker, step: int | None
+    ) -> None:
+        client = worker.connect(room=0)
+        client.receive(MANY_ONE + ROOT + MANY_ONE)
+        while client.waiting:
+            client.take(step)
+        assert bodies(client.written) == [MANY, b'"root"', MANY]
+        assert not client.closing
+
+    def test_is_whole_before_the_connection_is_closed(self, worker: FakeWorker) -> None:
+        client = worker.connect(room=0)
+        client.receive(make_head("/users/many", "Connection: close"))
+        assert not client.closing
+        while client.waiting:
+            client.take(30_000)
+        assert client.closing
+        client.settle()
+        assert bodies(client.written) == [MANY]
+        assert worker.nr_conns == 0
+
+    def test_is_whole_for_a_client_that_sends_no_more(self, worker: FakeWorker) -> None:
+        client = worker.connect(room=0)
+        client.receive(MANY_ONE)
+        assert client.protocol.eof_received()
+        while client.waiting:
+            client.take()
+        assert client.closing
+        assert bodies(client.written) == [MANY]
+
+    def test_is_dropped_with_a_client_that_takes_nothing(self, worker: FakeWorker) -> None:
+        client = worker.connect(room=0)
+        client.receive(MANY_ONE)
+        worker.wait(STALL_TIMEOUT + 2 * SECOND)
+        assert client.aborted
 
 
 def test_small_answers_are_bounded_together(worker: FakeWorker) -> None:
