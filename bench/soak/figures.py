@@ -149,11 +149,11 @@ def keeps_growing(sizes: Sequence[int]) -> bool:
 
 def total_rss(samples: Sequence[Sample], window: tuple[float, float]) -> list[int]:
     """Total memory of all reader processes in each sample of a window, in bytes."""
-    return [
-        sum(held.rss for held in one.readers.values())
-        for one in samples
-        if window[0] <= one.at < window[1]
-    ]
+    return [_rss(one) for one in samples if window[0] <= one.at < window[1]]
+
+
+def _rss(sample: Sample) -> int:
+    return sum(held.rss for held in sample.readers.values())
 
 
 def cost_of_slow_clients(
@@ -169,6 +169,6 @@ def cost_of_slow_clients(
     after = [one for one in samples if came <= one.at < shape.phases()["crowd"][1]]
     if not before or not after:
         return None
-    rss = max(total_rss(after, (0, shape.seconds))) - median(total_rss(before, (0, came)))
+    rss = max(map(_rss, after)) - median(map(_rss, before))
     kernel = max(one.kernel for one in after) - median(one.kernel for one in before)
     return {"reader": rss / number, "kernel": kernel / number}

@@ -87,6 +87,7 @@ def _serve(channel: socket.socket) -> dict[str, Any] | None:
                 lines.close()
                 _become(request)
                 return dict(request)
+            _ended.pop(pid, None)  # of another process, which had the same number before
             _running.add(pid)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             response = {"pid": pid}

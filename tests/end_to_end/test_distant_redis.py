@@ -12,7 +12,7 @@ from tests.end_to_end.distant_redis import DistantRedis
 from tests.end_to_end.fleet import Fleet
 
 # Seconds: long, so that what other tests do on the same processors does not count.
-ROUND_TRIP = 0.08
+ROUND_TRIP = 0.12
 # Of the reader: find nothing and request, which wakes the refresher. Of the refresher: take
 # the job, lock, begin, reserve, store, which wakes the reader: half a round trip each way. Of the
 # reader: read what is stored.

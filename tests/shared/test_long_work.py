@@ -37,6 +37,19 @@ def test_its_priority_is_lower_than_that_of_the_process() -> None:
     assert long_work.run(priority, LONG) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize("nice", [5, 10, 15, 19])
+def test_a_process_of_low_priority_does_long_work_too(nice: int) -> None:
+    child = os.fork()
+    if not child:
+        os.nice(max(0, nice - os.getpriority(os.PRIO_PROCESS, 0)))
+        before = os.getpriority(os.PRIO_PROCESS, 0)
+        found = long_work.run(lambda _: os.getpriority(os.PRIO_PROCESS, 0), LONG)
+        os._exit(0 if found == min(before + 10, 19) else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
 def test_a_process_that_was_forked_has_a_thread_of_its_own() -> None:
     thread_of(LONG)
     child = os.fork()
