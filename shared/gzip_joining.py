@@ -9,8 +9,8 @@ any order, as pigz does it. The trailer's CRC-32 is computed from those of the p
 import struct
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _LEVEL = 6
 # No name, no time, the compressor's usual effort, an unknown system: the same bytes each time.
@@ -19,8 +19,7 @@ _POLYNOMIAL = 0xEDB88320  # of CRC-32, its bits reversed
 _ONE = 1 << 31  # the polynomial 1, its bits reversed
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """What the trailer needs to know of uncompressed bytes.
 
     Args:
@@ -73,11 +72,21 @@ def trailer(checked: Checked) -> bytes:
 
 
 def checked_of(parts: Iterable[Checked]) -> Checked:
-    """That of all parts, one behind the other."""
-    whole = Checked()
-    for part in parts:
-        whole = whole.then(part)
-    return whole
+    """That of all parts, one behind the other.
+
+    Neighbours are taken together, then neighbouring pairs, and so on; each result is remembered:
+    if one of 200 parts has changed, eight results are new.
+    """
+    row = list(parts) or [Checked()]
+    while len(row) > 1:
+        rest = row[-1:] if len(row) % 2 else []
+        row = [*map(_both, row[::2], row[1::2]), *rest]
+    return row[0]
+
+
+@lru_cache(maxsize=8192)
+def _both(one: Checked, other: Checked) -> Checked:
+    return one.then(other)
 
 
 def _product(one: int, other: int) -> int:

@@ -145,8 +145,7 @@ class SegmentedArray:
         return found
 
     def _checked(self) -> Checked:
-        between = Checked.of(self.separator)
-        parts = [Checked.of(_BEGIN)]
-        for number, piece in enumerate(self.pieces):
-            parts += [between] * bool(number) + [piece.checked]
-        return checked_of([*parts, Checked.of(_END)])
+        separator = Checked.of(self.separator)
+        *others, last = (piece.checked for piece in self.pieces)
+        parts = [checked_of((one, separator)) for one in others]
+        return checked_of((Checked.of(_BEGIN), *parts, last, Checked.of(_END)))
