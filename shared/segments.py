@@ -93,28 +93,18 @@ def checked_part(stored: bytes) -> bytes:
     return value
 
 
-def cut(ids: Sequence[Hashable], *, usual: int) -> list[slice]:
-    """The items of each segment, in order; none for no items.
+def borders(ids: Iterable[Hashable], *, usual: int) -> bytes:
+    """A byte for each item: 1 if a segment ends with it whatever comes before, 0 if not.
 
     Args:
         ids: of all items: GitHub's, or other texts or numbers that stay when an item changes.
         usual: number of items of a segment; it may have many more, or fewer.
     """
-    return runs_between(borders(ids, usual=usual))
-
-
-def borders(ids: Iterable[Hashable], *, usual: int) -> bytes:
-    """A byte for each item: 1 if a segment ends with it whatever comes before, 0 if not.
-
-    Args:
-        ids: as for `cut`.
-        usual: likewise.
-    """
     return bytes(_is_last(identity, usual) for identity in ids)
 
 
 def runs_between(ends: bytes) -> list[slice]:
-    """The items of each segment, in order.
+    """The items of each segment, in order; none for no items.
 
     Args:
         ends: the `borders` of all items.
@@ -139,7 +129,8 @@ def name_of_digests(digests: bytes) -> bytes:
 
 
 def _is_last(identity: Hashable, usual: int) -> bool:
-    digest = hashlib.blake2b(str(identity).encode(), digest_size=4).digest()
+    text = str(identity).encode(errors="surrogatepass")  # JSON may name half a character
+    digest = hashlib.blake2b(text, digest_size=4).digest()
     return int.from_bytes(digest) % usual == 0
 
 

@@ -91,7 +91,7 @@ class PageIndex:
         Raises:
             StoredPageError: the rows are damaged, gone, or others than when the index was read.
         """
-        stored = self.load_rows()
+        stored = NO_ROWS if self.rows_digest == _NO_ROWS_DIGEST else self.load_rows()
         if _digest(stored) != self.rows_digest:
             raise StoredPageError
         return [Row(name, tuple(values)) for name, values in json.loads(stored)]
@@ -157,3 +157,6 @@ def _made_for(kind: Kind) -> bytes:
 
 def _digest(value: bytes) -> bytes:
     return hashlib.sha256(value).digest()[:DIGEST_SIZE]
+
+
+_NO_ROWS_DIGEST = _digest(NO_ROWS)

@@ -44,8 +44,12 @@ class Prefetch:
             self._threads.shutdown(cancel_futures=True)
 
     def expect(self, urls: Iterable[str]) -> None:
-        """Set the URLs that will probably be needed, in this order."""
-        self._expected = deque(urls)
+        """Set the URLs that will probably be needed, in this order.
+
+        One alone is requested when it is needed: another thread would not make it come earlier.
+        """
+        expected = deque(urls)
+        self._expected = expected if len(expected) > 1 else deque()
         self._fill()
 
     def get(self, url: str) -> GitHubResponse:

@@ -12,7 +12,9 @@ from shared.entry import VIEW_SEPARATOR
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
 from shared.resources.kinds import Item, Kind, Value
-from shared.segments import DIGEST_SIZE
+from shared.segments import DIGEST_SIZE, borders
+
+USUAL_ROWS = 256  # of a segment of a view: about 10 kB
 
 
 class Row(NamedTuple):
@@ -44,12 +46,12 @@ class RankedRows(NamedTuple):
     """A view's rows, best first.
 
     Args:
-        names: of the items.
         texts: `[name, value]` as `json.dumps` writes it.
+        ends: a byte for each: 1 if a segment ends with it, 0 if not.
     """
 
-    names: Sequence[str]
     texts: Sequence[str]
+    ends: bytes
 
 
 class Place:
@@ -82,8 +84,9 @@ class Ranker:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = sorted(rows, key=itemgetter(0))
-        self._names = [row.name for row in self._rows]
-        self._quoted = list(map(quoted, self._names))
+        names = [row.name for row in self._rows]
+        self._quoted = list(map(quoted, names))
+        self._ends = borders(names, usual=USUAL_ROWS)
 
     def ranked(self, at: int) -> RankedRows:
         """The view of one ranking.
@@ -99,7 +102,7 @@ class Ranker:
         # The sort is stable, so that ties stay in the order of their names.
         order = sorted(range(len(values)), key=keys.__getitem__, reverse=True)
         texts = [f"[{self._quoted[one]}, {written[one]}]" for one in order]
-        return RankedRows([self._names[one] for one in order], texts)
+        return RankedRows(texts, bytes(map(self._ends.__getitem__, order)))
 
 
 def views_of(rows: Iterable[Row], kind: Kind) -> dict[str, JsonArray]:

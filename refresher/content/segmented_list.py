@@ -10,9 +10,8 @@ from functools import cache, cached_property, partial
 from hashlib import sha256
 
 from refresher.content.list_items import ListItems, changed_rows
-from refresher.content.ranking import Ranker, Row
+from refresher.content.ranking import USUAL_ROWS, Ranker, Row
 from refresher.content.view_change import (
-    USUAL_ROWS,
     StoredView,
     ViewRow,
     ViewRun,
@@ -140,8 +139,7 @@ class SegmentedList:
                 continue
             runs = self._changed(at, stored)
             if runs is None:
-                ranked = ranker().ranked(at)
-                runs = runs_of(ranked.names, ranked.texts)
+                runs = runs_of(*ranker().ranked(at))
             manifests[name] = tuple(
                 made.add(run.name, partial(_encoded, run), VIEW_SEPARATOR) for run in runs
             )

@@ -13,13 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from refresher.content.ranking import Place, text_of
+from refresher.content.ranking import USUAL_ROWS, Place, text_of
 from refresher.errors import StoredPageError
 from shared.entry import VIEW_SEPARATOR
 from shared.resources.kinds import Value
 from shared.segments import Packed, Segment, borders, name_of, runs_between
-
-USUAL_ROWS = 256  # of a segment of a view: about 10 kB
 
 
 class ViewRow(NamedTuple):
@@ -97,17 +95,13 @@ class StoredView:
         return list(map(_Written, rows, texts, ends))
 
 
-def runs_of(names: Sequence[str], texts: Sequence[str]) -> list[ViewRun]:
+def runs_of(texts: Sequence[str], ends: bytes) -> list[ViewRun]:
     """The segments of rows; each is named by its body, which is short.
 
     Args:
-        names: of the items.
         texts: of the rows, best first.
+        ends: a byte for each: 1 if a segment ends with it, 0 if not.
     """
-    return _runs(texts, borders(names, usual=USUAL_ROWS))
-
-
-def _runs(texts: Sequence[str], ends: bytes) -> list[ViewRun]:
     return [
         ViewRun(name_of(texts[one]), texts[one], texts[one.stop - 1]) for one in runs_between(ends)
     ]
@@ -141,7 +135,7 @@ def changed_view(
         is_end = number == len(places) - 1
         if open_rows and (is_end or open_rows[-1].ends):
             ends = bytes(one.ends for one in open_rows)
-            runs += _runs([one.text for one in open_rows], ends)
+            runs += runs_of([one.text for one in open_rows], ends)
             open_rows = []
     return runs
 

@@ -27,7 +27,7 @@ from typing import Any, cast
 from redis import Redis
 
 from refresher.content.page import Body, Page
-from refresher.content.page_index import NO_ROWS, PageIndex
+from refresher.content.page_index import PageIndex
 from refresher.errors import StoredPageError
 from shared.redis import keys
 from shared.resources.kinds import Kind
@@ -189,11 +189,12 @@ class _Indexes:
         """
         if number not in self._parsed:
             packed = self._packed[number - 1]
+            # Without a reference to this object: memory would be freed by the next collection only.
+            rows = partial(_rows, self._redis, self._key, number)
             self._parsed[number] = (
-                None
-                if packed is None
-                else PageIndex.from_packed(packed, self._kind, partial(self._rows, number))
+                None if packed is None else PageIndex.from_packed(packed, self._kind, rows)
             )
+            self._packed[number - 1] = None
         return self._parsed[number]
 
     @cached_property
@@ -201,11 +202,10 @@ class _Indexes:
         names = [f"index:{one}" for one in range(1, self._number + 1)]
         return cast(list[bytes | None], self._redis.hmget(self._key, names))
 
-    def _rows(self, number: int) -> bytes:
-        if not self._kind.rankings:
-            return NO_ROWS
-        rows = cast(bytes | None, self._redis.hget(self._key, f"rows:{number}"))
-        return b"" if rows is None else rows
+
+def _rows(redis: Redis, key: str, number: int) -> bytes:
+    """The rows of a page; nothing if they are gone."""
+    return cast(bytes | None, redis.hget(key, f"rows:{number}")) or b""
 
 
 def _body(redis: Redis, key: str, field: str) -> Body:

@@ -14,10 +14,11 @@ from shared.segmented_array import Piece, SegmentedArray
 from shared.segments import (
     Packed,
     Segment,
-    cut,
+    borders,
     digest_of,
     name_of,
     pack_manifest,
+    runs_between,
     size_of,
     unpack_manifest,
 )
@@ -40,7 +41,10 @@ def names_of(items: Items) -> list[bytes]:
 
 def runs_of(items: Items) -> list[Items]:
     """The items of each segment."""
-    return [items[one] for one in cut([identity for identity, _ in items], usual=USUAL)]
+    return [
+        items[one]
+        for one in runs_between(borders((identity for identity, _ in items), usual=USUAL))
+    ]
 
 
 def stored(items: Items, separator: bytes = b",") -> tuple[list[Segment], list[Packed]]:

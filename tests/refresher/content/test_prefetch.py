@@ -1,6 +1,6 @@
 """Pages are requested ahead, never more at once than allowed."""
 
-from threading import Barrier, Event, Lock, Thread
+from threading import Barrier, Event, Lock, Thread, current_thread
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -45,6 +45,19 @@ def test_one_at_a_time_asks_only_for_what_is_wanted() -> None:
         responses.expect(URLS)
         responses.get(URLS[0])
         assert asked.urls == URLS[:1]
+
+
+def test_one_that_is_expected_alone_is_asked_for_in_the_thread_that_wants_it() -> None:
+    threads: list[Thread] = []
+
+    def ask(url: str) -> GitHubResponse:
+        threads.append(current_thread())
+        return answer_to(url)
+
+    with Prefetch(ask, concurrency=3) as responses:
+        responses.expect(URLS[:1])
+        assert responses.get(URLS[0]).url == URLS[0]
+    assert threads == [current_thread()]
 
 
 def test_what_was_not_expected_is_asked_for_when_it_is_wanted() -> None:
@@ -104,7 +117,7 @@ def test_nothing_is_under_way_any_more_once_it_is_over() -> None:
 
     def run() -> None:
         with Prefetch(ask, concurrency=2) as responses:
-            responses.expect(URLS[:1])
+            responses.expect(URLS[:2])
             assert begun.wait(10)
 
     thread = Thread(target=run)

@@ -6,9 +6,8 @@ from random import Random
 
 import pytest
 
-from refresher.content.ranking import Ranker, Row
+from refresher.content.ranking import USUAL_ROWS, Ranker, Row
 from refresher.content.view_change import (
-    USUAL_ROWS,
     StoredView,
     ViewRow,
     ViewRun,
@@ -28,8 +27,7 @@ DATES: Sequence[Value] = [None, *(f"2026-01-{day:02}T00:00:00Z" for day in range
 
 def ranked(values: Values) -> list[ViewRun]:
     """The segments by a full ranking."""
-    found = Ranker([Row(name, (value,)) for name, value in values.items()]).ranked(0)
-    return runs_of(found.names, found.texts)
+    return runs_of(*Ranker([Row(name, (value,)) for name, value in values.items()]).ranked(0))
 
 
 def stored(values: Values) -> StoredView:
@@ -66,7 +64,7 @@ def same(found: Sequence[ViewRun], expected: Sequence[ViewRun]) -> bool:
 
 
 def many(random: Random, length: int, values: Sequence[Value]) -> dict[str, Value]:
-    return {f'Netflix/"é{number}': random.choice(values) for number in range(length)}
+    return {f'Netflix/"é\ud800{number}': random.choice(values) for number in range(length)}
 
 
 @pytest.mark.parametrize("values", [NUMBERS, DATES, [7], [None]])
