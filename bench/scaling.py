@@ -32,21 +32,32 @@ class Kind:
     """A kind of tracked resource.
 
     Args:
-        pages: requests of one refresh.
+        pages: requests of one refresh; after a webhook only the page that holds the item.
         changes: per hour, at GitHub.
-        body: bytes that a reader loads for a new version: plain, compressed, ends and views.
+        body: bytes in memory: plain, compressed, ends and views.
+        entry: bytes that each process reads from Redis for a new version: a manifest, or all.
+        changed: bytes that one process of a node reads of it for all: the changed segments.
     """
 
     pages: int
     changes: float
     body: int
+    entry: int
+    changed: int = 0
 
 
 ORGANISATION = (
-    Kind(pages=1, changes=1, body=3_000),
-    Kind(pages=2, changes=0.2, body=140_000),
-    Kind(pages=3, changes=12, body=1_565_000),
+    Kind(pages=1, changes=1, body=3_000, entry=3_000),
+    Kind(pages=2, changes=0.2, body=137_000, entry=1_500, changed=5_000),
+    Kind(pages=3, changes=12, body=1_490_000, entry=2_000, changed=38_000),
 )
+# 7,000 repositories, of which each changes as often as those above, and 3,000 members.
+LARGE_ORGANISATION = (
+    Kind(pages=1, changes=1, body=3_000, entry=3_000),
+    Kind(pages=30, changes=4.6, body=3_100_000, entry=4_500, changed=5_000),
+    Kind(pages=70, changes=336, body=42_600_000, entry=14_500, changed=50_000),
+)
+_OWN = 0.08  # share of a list that each process of a node has for itself; the rest is shared
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Fleet:
         points_per_hour: GitHub's limit for each credential; a 304 is free.
         origin_seconds: GitHub's response time.
         webhooks: whether GitHub reports changes, which are then refreshed at once.
+        organisation: its tracked resources.
     """
 
     tracked: int = 100
@@ -80,6 +92,7 @@ class Fleet:
     points_per_hour: int = 5000
     origin_seconds: float = 0.2
     webhooks: bool = False
+    organisation: tuple[Kind, ...] = ORGANISATION
 
 
 @dataclass(frozen=True)
@@ -94,7 +107,7 @@ class Outcome:
         busy: share of the refreshers' time that is used.
         commands: Redis commands a second, for readers.
         transferred: bytes a second from Redis to readers.
-        memory: bytes that a reader process holds.
+        memory: bytes that a node of readers holds.
     """
 
     requests: int
@@ -138,7 +151,7 @@ class _Counts:
     put_off: int = 0
     refreshes: int = 0
     updates: int = 0
-    loaded: int = 0  # bytes of new versions
+    loaded: int = 0  # bytes of new versions, by each node
     worked: float = 0.0
     lag: list[float] = field(default_factory=list)
 
@@ -177,13 +190,15 @@ class Simulation:
         self._fleet = fleet
         self._random = random.Random(seed)  # noqa: S311 - not a secret
         self._limits = _Limits(fleet)
-        self._kinds = [ORGANISATION[at % 3] for at in range(fleet.tracked)]
+        self._kinds = [fleet.organisation[at % 3] for at in range(fleet.tracked)]
         self._changed: list[list[float]] = [
             [] for _ in self._kinds
         ]  # times of changes not yet seen
         self._queued = [False] * fleet.tracked
+        self._due: set[int] = set()  # of which all pages are requested next
+        self._read: dict[int, int] = {}  # pages of an interrupted refresh
         self._queue: deque[int] = deque()
-        # (time, order, kind, resource); kinds are "due", "change" or "free".
+        # (time, order, kind, resource); kinds are "due", "again", "change" or "free".
         self._events: list[tuple[float, int, str, int]] = []
         self._order = 0
         self._idle = fleet.refreshers
@@ -199,7 +214,10 @@ class Simulation:
             now, _, what, resource = heapq.heappop(self._events)
             if what == "change":
                 self._change(now, resource)
+            elif what == "again":
+                self._ask(resource)
             elif what == "due":
+                self._due.add(resource)
                 self._ask(resource)
             else:
                 self._idle += 1
@@ -231,17 +249,20 @@ class Simulation:
             self._refresh(now, resource)
 
     def _refresh(self, began: float, resource: int) -> None:
-        """One refresh, page by page; a limit postpones it."""
+        """One refresh, page by page; a limit postpones it, and what was read is kept."""
         fleet, kind, now = self._fleet, self._kinds[resource], began
         seen = [at for at in self._changed[resource] if at <= began]
-        for page in range(kind.pages):
+        is_whole = resource in self._due
+        first = self._read.pop(resource, 0)
+        for page in range(first, kind.pages if is_whole else 1):
             again = self._limits.refuses_until(now)
             if again is not None:
                 self._counts.put_off += began >= _WARM_UP
-                self._at(again + self._random.uniform(0, 5), "due", resource)
+                self._read[resource] = page
+                self._at(again + self._random.uniform(0, 5), "again", resource)
                 self._at(max(now, began + 0.01), "free", resource)
                 return
-            points = int(bool(seen) and page == 0)  # one of its pages changed
+            points = int(bool(seen) and page == first)  # one of its pages changed
             self._limits.take(now, points=points)
             if began >= _WARM_UP:
                 self._counts.requests += 1
@@ -253,10 +274,12 @@ class Simulation:
             counts.refreshes += 1
             counts.worked += now - began
             counts.updates += bool(seen)
-            counts.loaded += kind.body if seen else 0
+            counts.loaded += (kind.changed + fleet.processes * kind.entry) if seen else 0
             counts.lag += [now - at for at in seen]
-        ahead = fleet.refresh_ahead * fleet.cache_ttl * self._random.uniform(0.5, 1)
-        self._at(began + fleet.cache_ttl - ahead, "due", resource)
+        if is_whole:
+            self._due.discard(resource)
+            ahead = fleet.refresh_ahead * fleet.cache_ttl * self._random.uniform(0.5, 1)
+            self._at(began + fleet.cache_ttl - ahead, "due", resource)
         self._at(now, "free", resource)
 
     def _outcome(self) -> Outcome:
@@ -266,7 +289,7 @@ class Simulation:
         # One check after LOCAL_TTL, and one after each announcement.
         checks = processes * (fleet.tracked / min(fleet.local_ttl, fleet.cache_ttl) + announced)
         transferred = checks * CHECK + processes * (announced * ANNOUNCEMENT + PULSE)
-        transferred += processes * counts.loaded / _HOUR
+        transferred += fleet.readers * counts.loaded / _HOUR
         loads = processes * counts.updates / _HOUR
         # Changes not seen by the end count with their lag so far.
         end = _WARM_UP + _HOUR
@@ -279,7 +302,7 @@ class Simulation:
             busy=counts.worked / (_HOUR * fleet.refreshers),
             commands=checks * CHECK_COMMANDS + processes + loads,
             transferred=transferred,
-            memory=sum(kind.body for kind in self._kinds),
+            memory=int((1 + _OWN * fleet.processes) * sum(kind.body for kind in self._kinds)),
         )
 
 
@@ -287,7 +310,7 @@ def table(named: Sequence[tuple[str, Fleet]]) -> str:
     """A Markdown table with a row for each fleet."""
     titles = (
         *("fleet", "requests/h", "points/h", "delay p50, p99, s", "refreshers busy"),
-        *("Redis commands/s", "Redis MB/s", "MB a process", "bottleneck"),
+        *("Redis commands/s", "Redis MB/s", "MB a node", "bottleneck"),
     )
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for name, fleet in named:
@@ -329,6 +352,11 @@ def main() -> int:
             ]
         )
     )
+    print("\nLarge organisations: 10 readers, CACHE_TTL=4000, webhooks\n")
+    huge = replace(slow, webhooks=True, organisation=LARGE_ORGANISATION)
+    many = replace(huge, tracked=90)
+    named = [(f"{n // 3} of them", replace(huge, tracked=n)) for n in (3, 30)]
+    print(table([*named, ("30", many), ("30, 4 credentials", replace(many, credentials=4))]))
     print("\nWhich setting helps: 3,000 tracked, 50 readers\n")
     large = Fleet(tracked=3000, readers=50)
     variants = [

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import scaling
-from bench.scaling import Fleet, Kind, Simulation
+from bench.scaling import LARGE_ORGANISATION, ORGANISATION, Fleet, Kind, Simulation
 
 SMALL = Fleet(tracked=30)
 CROWDED = Fleet(tracked=300, cache_ttl=300, points_per_minute=40, points_per_hour=500)
@@ -23,10 +22,9 @@ def test_every_resource_is_requested_once_in_each_lifetime() -> None:
     assert pages * (lifetimes - 1) <= found.requests <= pages * (lifetimes / 0.9 + 1)
 
 
-def test_what_does_not_change_costs_no_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    still = tuple(replace(kind, changes=1e-9) for kind in scaling.ORGANISATION)
-    monkeypatch.setattr(scaling, "ORGANISATION", still)
-    found = Simulation(SMALL).run()
+def test_what_does_not_change_costs_no_point() -> None:
+    still = tuple(replace(kind, changes=1e-9) for kind in ORGANISATION)
+    found = Simulation(replace(SMALL, organisation=still)).run()
     assert (found.points, found.lag) == (0, [])
     assert found.requests > 0
 
@@ -47,9 +45,9 @@ def test_limits_are_kept_and_delay_what_exceeds_them() -> None:
     assert found.worst_lag > CROWDED.cache_ttl
 
 
-def test_a_spent_hour_ends_with_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaling, "ORGANISATION", (Kind(pages=1, changes=20, body=1000),) * 3)
-    simulation = Simulation(replace(SMALL, points_per_hour=10))
+def test_a_spent_hour_ends_with_the_hour() -> None:
+    kinds = (Kind(pages=1, changes=20, body=1000, entry=1000),) * 3
+    simulation = Simulation(replace(SMALL, points_per_hour=10, organisation=kinds))
     found = simulation.run()
     assert found.points == 10
     assert set(simulation._limits._hour) == {0, 1}
@@ -72,3 +70,11 @@ def test_a_busy_refresher_is_a_bottleneck() -> None:
     found = Simulation(replace(SMALL, refreshers=1, origin_seconds=30)).run()
     assert "refreshers" in found.bottlenecks
     assert 0.9 < found.busy <= 1.05
+
+
+def test_a_webhook_costs_a_page_and_not_the_list() -> None:
+    large = replace(SMALL, tracked=3, cache_ttl=4000, organisation=LARGE_ORGANISATION)
+    told = Simulation(replace(large, webhooks=True)).run()
+    whole_looks = 2 * (1 + 30 + 70)
+    assert told.requests < whole_looks + 1.3 * (1 + 4.6 + 336)
+    assert told.worst_lag < 30
