@@ -5,7 +5,9 @@ The composition root: clocks, randomness and the environment enter here, and are
 
 import logging
 import os
+import resource
 import socket
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -204,7 +206,10 @@ class ReaderProcess:
 
     def _make_pieces(self) -> SegmentMemory:
         folder = os.environ.get(segment_memory.FOLDER)
-        return SegmentMemory(Path(folder) if folder else None, clock=SYSTEM)
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files == resource.RLIM_INFINITY:
+            files = sys.maxsize
+        return SegmentMemory(Path(folder) if folder else None, clock=SYSTEM, most_files=files // 2)
 
     def _make_store(self, redis: Redis, pieces: SegmentMemory) -> Store:
         return Store(

@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
-from weakref import WeakValueDictionary, finalize
+from weakref import WeakSet, WeakValueDictionary, finalize
 
 from shared.clock import Clock
 from shared.gzip_joining import Checked
@@ -73,7 +73,8 @@ def make_folder(candidates: Sequence[Path] = (_MEMORY,)) -> Folder | None:
             path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(lock, fcntl.LOCK_SH)
-            return Folder(path, lock)
+            if os.fstat(lock).st_nlink:  # else another node has just taken it for an unused one
+                return Folder(path, lock)
     return None
 
 
@@ -105,19 +106,23 @@ class SegmentMemory:
     Args:
         folder: that the processes of the node share; None if there is none.
         clock: the process's own, by which the file system dates files.
+        most_files: that may be open for it; there is a limit for a process, which is needed for
+            connections as well.
     """
 
-    def __init__(self, folder: Path | None, *, clock: Clock) -> None:
+    def __init__(self, folder: Path | None, *, clock: Clock, most_files: int = 1000) -> None:
         self._folder = folder
         self._clock = clock
+        self._most_files = most_files
         self._pieces: WeakValueDictionary[bytes, Piece] = WeakValueDictionary()
+        self._shared: WeakSet[Piece] = WeakSet()
         self._is_ending = False
         self._next_sweep = clock.now() + _UNUSED
 
     def find(self, name: bytes) -> Piece | None:
         """The piece of the segment with this name; None if it is not held."""
         piece = self._pieces.get(name)
-        if piece is None and self._folder is not None:
+        if piece is None and self._folder is not None and self._may_open():
             file = self._file(name)
             with suppress(OSError, ValueError):
                 piece = self._hold(name, _mapped(file), file)
@@ -126,7 +131,8 @@ class SegmentMemory:
     def keep(self, name: bytes, piece: Piece) -> Piece:
         """Share a piece with the other processes if that is worth it; returns what to use."""
         self._sweep()
-        if self._folder is None or piece.held_bytes < _WORTH_SHARING:
+        is_worth_it = piece.held_bytes >= _WORTH_SHARING and self._may_open()
+        if self._folder is None or not is_worth_it:
             return self._hold(name, piece, None)
         file = self._file(name)
         try:
@@ -182,8 +188,12 @@ class SegmentMemory:
     def _hold(self, name: bytes, piece: Piece, file: Path | None) -> Piece:
         self._pieces[name] = piece
         if file is not None:
+            self._shared.add(piece)
             finalize(piece, self._drop, file).atexit = False
         return piece
+
+    def _may_open(self) -> bool:
+        return len(self._shared) < self._most_files
 
     def _drop(self, file: Path) -> None:
         if not self._is_ending:

@@ -166,6 +166,21 @@ class TestWithoutASharedFolder:
         gc.collect()
         assert memory.find(NAME) is None
 
+    def test_no_more_files_are_open_than_may_be(
+        self, sibling: SegmentMemory, clock: OwnClock, tmp_path: Path
+    ) -> None:
+        memory = SegmentMemory(tmp_path, clock=clock.clock, most_files=2)
+        names = [bytes([number]) * 16 for number in range(4)]
+        others = [sibling.keep(name, make_piece()) for name in names[:3]]
+        found = [memory.find(name) for name in names]
+        assert [piece is not None for piece in found] == [True, True, False, False]
+        kept = memory.keep(names[3], make_piece())
+        assert memory.find(names[3]) is kept
+        assert len(files_of(tmp_path)) == len(others) == 3
+        found.clear()
+        gc.collect()
+        assert memory.find(names[2]) is not None
+
     def test_no_room_is_no_error(
         self, memory: SegmentMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
