@@ -199,9 +199,19 @@ class ReaderProcess:
             subscriber=Subscriber(redis, catalogue=catalogue, synchronizer=synchronizer),
             telemetry=telemetry,
             reporter=self._make_reporter(telemetry, local, lookup, redis),
-            webhooks=Webhooks(redis, queue, catalogue, settings.webhook_secrets),
+            webhooks=self._make_webhooks(redis, queue),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
             budget_watch=self._make_budget_watch(redis),
+        )
+
+    def _make_webhooks(self, redis: Redis, queue: RefreshQueue) -> Webhooks:
+        settings = self.settings
+        return Webhooks(
+            redis,
+            queue,
+            self.catalogue,
+            settings.webhook_secrets,
+            remember=settings.on_demand_ttl + settings.on_demand_keep,
         )
 
     def _make_pieces(self) -> SegmentMemory:

@@ -94,6 +94,8 @@ class Metadata:
         confirmed_by: fencing token of the refresh that stored or last confirmed the content; 0 if
             that is not known.
         segments: number of different segments of a list and its views; 0 if it is stored whole.
+        is_awaited: an event of GitHub's has touched it: if it is stale, whoever reads it waits for
+            newer content. Not stored: `shared.event_bound` decides it at each reading.
     """
 
     status: int
@@ -111,6 +113,7 @@ class Metadata:
     location: str | None = None
     confirmed_by: int = 0
     segments: int = 0
+    is_awaited: bool = False
 
     @property
     def is_content(self) -> bool:
@@ -126,12 +129,13 @@ class Metadata:
         return is_past(self.validated_at, now) and now < self.fresh_until
 
     def is_outlived(self, now: float) -> bool:
-        """Whether it is a negative answer, a redirect or a 202 past its lifetime.
+        """Whether a client waits for newer content instead of being served this while it is stale.
 
-        What was missing may exist by now, and a client may take a 404 for the truth. So it is
-        requested anew while the client waits, as a miss, and not served stale, as content is.
+        That is a negative answer, a redirect or a 202 past its lifetime: what was missing may exist
+        by now, and a client may take a 404 for the truth. And it is content that an event has
+        touched. Both are requested anew while the client waits, as a miss.
         """
-        return not self.is_content and not self.is_fresh(now)
+        return (self.is_awaited or not self.is_content) and not self.is_fresh(now)
 
     def is_newer_than(self, other: "Metadata", now: float) -> bool:
         """Whether a later refresh confirmed this one, so that `other` must not replace it.
@@ -340,6 +344,6 @@ def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[str, JsonArray]]:
 def _encode_metadata(metadata: Metadata) -> bytes:
     # A process of an older release reads no entry that has a field that it does not know.
     unused = [name for name in ("location", "segments") if not getattr(metadata, name)]
-    left_out = {*METADATA_FIELDS, *unused}
+    left_out = {*METADATA_FIELDS, "is_awaited", *unused}
     kept = {name: value for name, value in vars(metadata).items() if name not in left_out}
     return json.dumps({"schema": SCHEMA, **kept, "form": vars(metadata.form)}).encode()

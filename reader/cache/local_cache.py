@@ -1,11 +1,13 @@
 """The local cache (L1): the entries that a reader process holds in memory."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
+from reader.cache.recent_events import RecentEvents
 from shared.entry import Entry, Metadata
+from shared.event_bound import bounded_by_event
 from shared.resources.resource import Resource
 from shared.time_bounds import is_past
 
@@ -71,6 +73,7 @@ class LocalCache:
         self._tracked: dict[str, Held] = {}
         self._on_demand: OrderedDict[str, Held] = OrderedDict()
         self._on_demand_bytes = 0
+        self._events = RecentEvents()
         self.generation = 0  # grows after each change that changes a response
 
     def get(self, resource: Resource, now: float) -> Held | None:
@@ -81,7 +84,8 @@ class LocalCache:
         with self._lock:
             held = self._on_demand.get(resource.id)
             if held is not None:
-                self._on_demand[resource.id] = replace(held, asked_at=now)
+                entry = self._bounded(resource, held.entry)
+                held = self._on_demand[resource.id] = replace(held, entry=entry, asked_at=now)
                 self._on_demand.move_to_end(resource.id)
         return held
 
@@ -132,6 +136,19 @@ class LocalCache:
                 scheduled_at = min(held.scheduled_at, check_at)
                 self._hold(replace(held, check_at=check_at, scheduled_at=scheduled_at))
 
+    def touch(self, scopes: Sequence[str], at: float) -> None:
+        """Note an event of GitHub's: what it touches is stale from its time on.
+
+        Whatever was read from Redis before the event, and is put here after it, is touched too.
+
+        Args:
+            scopes: of the event, as they are stored.
+            at: Unix time in seconds.
+        """
+        with self._lock:
+            self._events.note(scopes, at)
+            self.generation += 1
+
     def forget(self, resource: Resource, version: int) -> None:
         """Drop the on-demand entry of a resource if it has this version or an older one."""
         with self._lock:
@@ -167,6 +184,10 @@ class LocalCache:
     def on_demand_bytes(self) -> int:
         """Approximate size of all on-demand entries."""
         return self._on_demand_bytes
+
+    def _bounded(self, resource: Resource, entry: Entry) -> Entry:
+        metadata = bounded_by_event(entry.metadata, self._events.last(resource.event_scopes))
+        return entry if metadata == entry.metadata else replace(entry, metadata=metadata)
 
     def _hold(self, held: Held) -> None:
         key = held.resource.id

@@ -92,7 +92,8 @@ class Lookup:
 
     A negative answer past its lifetime counts as a miss. It is served nevertheless if no newer one
     can come: while Redis is away, refreshing is paused, or GitHub cannot be asked or does not
-    answer in time; but not because too many ask.
+    answer in time; but not because too many ask. So does content that an event has touched, but it
+    is served also if too many ask.
 
     Args:
         local: the local cache.
@@ -144,14 +145,17 @@ class Lookup:
             return self._miss(resource, requester)
         except ApiError as error:
             outlived = self._local.peek(resource)
-            if outlived is None or error.refusal not in _CANNOT_COME:
+            if outlived is None:
+                raise
+            # Content that an event has touched was right a moment ago, and its `Age` shows that.
+            if error.refusal not in _CANNOT_COME and not outlived.entry.metadata.is_content:
                 raise
             return Found(outlived.entry, Served.LOCAL)
 
     def in_memory(self, resource: Resource, *, request_id: str | None) -> Entry | None:
         """The entry of a resource if it is in memory, for a request; schedules a check if due.
 
-        None for a negative answer past its lifetime, unless Redis is away.
+        None for what `Metadata.is_outlived` names, unless Redis is away.
         """
         now = self._clock.now()
         held = self._local.get(resource, now)

@@ -66,5 +66,7 @@ class Subscriber:
             return
         announcement = announcements.parse(data) if kind == "message" else None
         if announcement is not None:
+            if announcement.scopes:
+                self._synchronizer.touched(announcement.scopes, announcement.at)
             resource = self._catalogue.named(announcement.name)
             self._synchronizer.announced(resource, announcement.number)

@@ -20,6 +20,7 @@ from shared.redis.connection import reason_of
 from shared.redis.store import EntryState, Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.time_bounds import is_past
 
 log = logging.getLogger("reader")
 
@@ -138,6 +139,16 @@ class Synchronizer:
         self._waiters.notify(resource)
         if self._local.peek(resource) is not None or resource.tracked:
             self.schedule_check(resource, is_requested=False)
+
+    def touched(self, scopes: Sequence[str], at: float) -> None:
+        """Take note of an event of GitHub's; nothing is read until a client requests it.
+
+        Args:
+            scopes: that it touches.
+            at: Unix time in seconds; of the future only if Redis's clock was set back.
+        """
+        if is_past(at, self._clock()):
+            self._local.touch(scopes, at)
 
     def subscribed(self) -> None:
         """Check everything: announcements before this subscription were lost."""

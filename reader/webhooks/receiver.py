@@ -16,9 +16,10 @@ from redis import Redis
 
 from reader.errors import BadRequest, Unauthorized
 from reader.webhooks.affected_resources import Affected, affected
+from reader.webhooks.touched_scopes import touched_scopes
 from shared.queue_order import Priority
 from shared.queueing import RefreshQueue, RefreshRequest
-from shared.redis import keys
+from shared.redis import event_record, keys
 from shared.redis.announcements import Announcement
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
@@ -105,15 +106,23 @@ class Webhooks:
         queue: the refresh queue.
         catalogue: the tracked resources.
         secrets: the accepted secrets.
+        remember: seconds for which on-demand content from before an event may be held.
     """
 
     def __init__(
-        self, redis: Redis, queue: RefreshQueue, catalogue: Catalogue, secrets: Sequence[str]
+        self,
+        redis: Redis,
+        queue: RefreshQueue,
+        catalogue: Catalogue,
+        secrets: Sequence[str],
+        *,
+        remember: float,
     ) -> None:
         self._redis = redis
         self._queue = queue
         self._catalogue = catalogue
         self._secrets = secrets
+        self._remember = remember
 
     def take(self, body: bytes, delivery: Delivery) -> list[Resource]:
         """Invalidate the resources that an event affects, and enqueue their refreshes.
@@ -139,6 +148,10 @@ class Webhooks:
         found = affected(delivery.event, payload, self._catalogue)
         if not self._redis.set(keys.delivery(delivery.id), 1, nx=True, ex=_REMEMBER_DELIVERY):
             return []
+        touched = touched_scopes(
+            delivery.event, payload, include_private=self._catalogue.include_private
+        )
+        event_record.record(self._redis, touched, remember=self._remember)
         for one in found:
             self._invalidate(one)
         return [one.resource for one in found]

@@ -5,6 +5,7 @@ An announcement carries no content: pub/sub loses messages, so correctness must 
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 
 
 @dataclass(frozen=True)
@@ -12,12 +13,17 @@ class Announcement:
     """One message on the channel.
 
     Args:
-        name: the name of the resource that was updated, confirmed, or failed to refresh.
+        name: the name of the resource that was updated, confirmed, or failed to refresh; empty if
+            the message is about an event of GitHub's.
         number: the value of the changes counter, which grows by one with each message.
+        scopes: what that event touches, see `shared.redis.event_record`.
+        at: Unix time in seconds of that event.
     """
 
     name: str
     number: int
+    scopes: tuple[str, ...] = ()
+    at: float = 0.0
 
     def to_json(self) -> str:
         """The message; the refreshers' Lua scripts produce the same JSON inside Redis."""
@@ -28,6 +34,8 @@ def parse(message: bytes) -> Announcement | None:
     """The announcement in a message; None if the message is malformed."""
     try:
         fields = json.loads(message)
-        return Announcement(str(fields["name"]), int(fields["number"]))
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        scopes = tuple(str(scope) for scope in fields.get("scopes", ()))
+        name, number, at = str(fields["name"]), int(fields["number"]), float(fields.get("at", 0))
+        return Announcement(name, number, scopes, at) if isfinite(at) else None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

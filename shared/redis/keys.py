@@ -20,7 +20,10 @@ suspicion:{id}       string  a day          refresher   a list that lost much, a
 fence:{id}           string  longer than a  refresher   the newest fencing token handed out
                              refresh takes
 changes              string  never          refresher   grows by one with every announcement
-announce             channel                refresher   "check this resource again"
+announce             channel                both        "check this resource again", or the scopes
+                                                        that an event has touched
+events               zset    as on-demand   reader      scopes that GitHub's events have touched,
+                             entries                    by the time, see `event_record`
 budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed,
 {class}                                                 time of recording
 set-aside:           hash    when it ends   refresher   time until which a refused credential is
@@ -128,6 +131,7 @@ LARGE = f"{_PREFIX}:large"
 IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
+EVENTS = f"{_PREFIX}:events"
 SUSPENDED = f"{_PREFIX}:suspended"
 RESUMED = f"{_PREFIX}:resumed"
 MEASURES = f"{_PREFIX}:measures"

@@ -21,6 +21,7 @@ from shared.entry import (
     metadata_from,
 )
 from shared.errors import UnreadableError
+from shared.event_bound import bounded_by_event, last_event
 from shared.failure import Failure
 from shared.invalidation import is_anew
 from shared.redis import keys
@@ -222,7 +223,14 @@ class Store:
         """The whole entry of a resource, of one version throughout; None if it has no entry."""
         if self._clock.skew is None:  # the entry is judged by Redis's time
             self._clock.measure(self._redis)
-        return self._entry(resource, self._fields(resource))
+        if not resource.event_scopes:
+            return self._entry(resource, self._fields(resource))
+        batch = Batch(self._redis)
+        batch.pipeline.hgetall(keys.entry(resource))
+        batch.pipeline.zmscore(keys.EVENTS, list(resource.event_scopes))
+        fields, events = batch.execute(may_be_damaged=True)
+        _check(fields)
+        return self._entry(resource, fields, last_event(events, self._clock.now()))
 
     def _fields(self, resource: Resource) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
@@ -253,7 +261,12 @@ class Store:
         resumed_at = self._heard(time, resumed, sent_at=sent_at)
         metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
         state = self._state(resource, [metadata, *replies[:number]], resumed_at)
-        return self._entry(resource, fields), state, replies[number:]
+        entry = self._entry(resource, fields, self._event_at(resource, replies[:number]))
+        return entry, state, replies[number:]
+
+    def _event_at(self, resource: Resource, parts: Sequence[Any]) -> float:
+        """When the last event touched a resource, by the last of the replies of its state."""
+        return last_event(parts[-1], self._clock.now()) if resource.event_scopes else 0.0
 
     def pulse(self) -> Pulse:
         """What every reader process reads once a second."""
@@ -272,14 +285,16 @@ class Store:
         resumed_at = time_of(resumed)
         return resumed_at if is_past(resumed_at, now) else 0.0  # Redis's clock was set back since
 
-    def _entry(self, resource: Resource, fields: Mapping[bytes, bytes]) -> Entry | None:
+    def _entry(
+        self, resource: Resource, fields: Mapping[bytes, bytes], event_at: float = 0.0
+    ) -> Entry | None:
         try:
             entry = self._entry_in(resource, fields)
         except UnreadableError:
             return None
         if entry is None or not _is_of(resource, entry.metadata):
             return None
-        metadata = self._lifetimes.bound(resource, entry.metadata)
+        metadata = bounded_by_event(self._lifetimes.bound(resource, entry.metadata), event_at)
         return entry if metadata is entry.metadata else replace(entry, metadata=metadata)
 
     def _entry_in(self, resource: Resource, fields: Mapping[bytes, bytes]) -> Entry | None:
@@ -353,12 +368,13 @@ class Store:
         return cast(list[bytes | None], found)
 
     def _state(self, resource: Resource, parts: Sequence[Any], resumed_at: float) -> EntryState:
-        entry, beside, *held = parts
+        event_at = self._event_at(resource, parts)
+        entry, beside, *held = parts[:-1] if resource.event_scopes else parts
         _check(entry)
         failure, invalidated_by, forgotten, asked, suspicion = beside
         metadata = _metadata(resource, entry)
         if metadata is not None:
-            metadata = self._lifetimes.bound(resource, metadata)
+            metadata = bounded_by_event(self._lifetimes.bound(resource, metadata), event_at)
         state = EntryState(
             metadata,
             _failure(failure, resumed_at),
@@ -392,7 +408,9 @@ def _add_parts(pipeline: Pipeline, resource: Resource, *, has_entry: bool = Fals
     pipeline.mget(*_beside(resource))
     if resource.kind.is_expanded:  # one that is stored in segments is complete with all of them
         pipeline.hlen(keys.segments(resource))
-    return 1 + (not has_entry) + resource.kind.is_expanded
+    if resource.event_scopes:
+        pipeline.zmscore(keys.EVENTS, list(resource.event_scopes))
+    return 1 + (not has_entry) + resource.kind.is_expanded + bool(resource.event_scopes)
 
 
 def _check(reply: object) -> None:

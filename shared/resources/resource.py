@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from shared.api_versions import SUPPORTED, UNNAMED
+from shared.resources.event_scopes import EVERYTHING, digest_of, scopes_of
 from shared.resources.kinds import ON_DEMAND, Kind
 from shared.resources.media_types import MediaType, media_type, media_types_of
 from shared.resources.operations import Operation, operation_at
@@ -99,6 +100,18 @@ class Resource:
     def operation(self) -> Operation | None:
         """GitHub's operation for this path; None if GitHub does not document one."""
         return operation_at(segments_of(self.path) or [])
+
+    @cached_property
+    def event_scopes(self) -> tuple[str, ...]:
+        """The scopes whose events touch it, as they are stored; none if it is tracked.
+
+        Events name tracked resources themselves, see `Kind.events`.
+        """
+        operation, segments = self.operation, segments_of(self.path)
+        if self.tracked or operation is None or segments is None:
+            return ()
+        found = scopes_of(operation.path, segments)
+        return tuple(digest_of(scope) for scope in (EVERYTHING, *found)) if found else ()
 
     @property
     def is_allowed(self) -> bool:

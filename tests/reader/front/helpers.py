@@ -147,7 +147,7 @@ class StillProcess(ReaderProcess):
             subscriber=Subscriber(redis, catalogue=self.catalogue, synchronizer=bench.synchronizer),
             telemetry=bench.telemetry,
             reporter=bench.reporter,
-            webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets),
+            webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets, remember=60),
             fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
             budget_watch=BudgetWatch(redis, limits, clock=bench.clock),
         )
