@@ -103,11 +103,11 @@ class Application:
         if asked is None:
             return b""
         limit, signature = asked
-        feed = _ignore if signature is None else signature.feed
-        body = await self._bodies.read(incoming, limit=limit, feed=feed)
-        if signature is not None:
-            signature.check()
-        return body
+        if signature is None:
+            return await self._bodies.read(incoming, limit=limit, feed=_ignore)
+        return await self._bodies.read(
+            incoming, limit=limit, feed=signature.feed, check=signature.check
+        )
 
     def _signed(self, send: Send) -> Send:
         """A `send` that names the server and the time, as the front does.

@@ -2,22 +2,29 @@
 
 A body takes no thread while it arrives, and has one deadline for the whole of it: a client that
 sends it drop by drop costs a connection for seconds and nothing more. A process reads `MOST` bodies
-at once, of `MOST_BYTES` in total. A new body is never refused because of earlier ones: beyond the
-first limit the slowest body is given up, beyond the second the largest. So a delivery of GitHub's,
-which comes in one piece, is read whatever else arrives. Limits for each address would not achieve
-that: behind a load balancer, all clients have the same address.
+at once, and holds `MOST_BYTES` of them in memory. What is larger than `SPOOLED_ABOVE` goes to a
+temporary file, `MOST_SPOOLED` bytes in total, and is read again only if its signature holds.
+
+A new body is never refused because of earlier ones: beyond the first limit the slowest body is
+given up, beyond the others the largest. So a delivery of GitHub's, which comes in one piece, is
+read whatever else arrives. Limits for each address would not achieve that: behind a load balancer,
+all clients have the same address.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import IO
 
 from reader.errors import ApiError, BadRequest, Unavailable
 from reader.web.asgi_types import Receive
 
 DEADLINE = 10.0  # seconds for a whole body, from the end of its request's head
 MOST = 64  # bodies that are read at once
-MOST_BYTES = 24 * 1024 * 1024  # of all bodies that are being read
+MOST_BYTES = 24 * 1024 * 1024  # in memory, of all bodies that are being read
+SPOOLED_ABOVE = 1024 * 1024  # bytes of a body
+MOST_SPOOLED = 100 * 1024 * 1024  # bytes on disk, of all bodies that are being read
 GRACE = 1.0  # seconds after which the speed of a body is meaningful
 # Bytes that are read of an unwanted body after the response: if no more are to come, the connection
 # can be kept.
@@ -46,6 +53,13 @@ class GivenUp(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("Too many bodies arrive at once.", retry_after=1)
+
+
+class NoRoom(Unavailable):
+    """The body cannot be kept on disk; 503. GitHub keeps the delivery for a redelivery."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no room for a body of this size.", retry_after=60)
 
 
 class Incoming:
@@ -100,18 +114,31 @@ class _Reading:
     def __init__(self, began: float, deadline: asyncio.Timeout) -> None:
         self.began = began
         self.deadline = deadline
-        self.size = 0  # bytes
+        self.size = 0  # bytes, of which these are on disk:
+        self.spooled = 0
         self.is_given_up = False
         self._pieces: list[bytes | bytearray] = []
+        self._file: IO[bytes] | None = None  # has no name, and ends with the process
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return self.size - self.spooled
 
     def hold(self, piece: bytes) -> None:
         """Keep a piece.
 
         Pieces are kept as they are: one growing buffer would leave holes in memory that are larger
         than the body. Only tiny pieces are joined, since an object for each costs more than its
-        bytes.
+        bytes. A large body goes to a file.
+
+        Raises:
+            NoRoom: it cannot be written there.
         """
         self.size += len(piece)
+        if self.size > SPOOLED_ABOVE:
+            self._spool(piece)
+            return
         if len(piece) >= _TINY:
             self._pieces.append(piece)
             return
@@ -121,14 +148,44 @@ class _Reading:
             self._pieces.append(last)
         last += piece
 
+    def _spool(self, piece: bytes) -> None:
+        try:
+            if self._file is None:
+                self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed in `let_go`
+                self._write(b"".join(self._pieces))
+                self._pieces.clear()
+            self._write(piece)
+        except OSError as error:
+            raise NoRoom from error
+        self.spooled = self.size
+
+    def _write(self, piece: bytes) -> None:
+        assert self._file is not None
+        left = memoryview(piece)
+        while left:
+            left = left[self._file.write(left) :]
+
     def let_go(self) -> None:
-        """Drop all pieces."""
-        self.size = 0
+        """Drop all pieces, and the file."""
+        self.size = self.spooled = 0
         self._pieces.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def whole(self) -> bytes:
-        """The whole body."""
-        return b"".join(self._pieces)
+        """The whole body.
+
+        Raises:
+            NoRoom: its file cannot be read.
+        """
+        if self._file is None:
+            return b"".join(self._pieces)
+        try:
+            self._file.seek(0)
+            return self._file.read()
+        except OSError as error:
+            raise NoRoom from error
 
 
 class Bodies:
@@ -136,20 +193,30 @@ class Bodies:
 
     def __init__(self) -> None:
         self._all: dict[_Reading, None] = {}  # the oldest first
-        self._bytes = 0
+        self._bytes = 0  # in memory
+        self._spooled = 0  # on disk
 
-    async def read(self, incoming: Incoming, *, limit: int, feed: Callable[[bytes], None]) -> bytes:
+    async def read(
+        self,
+        incoming: Incoming,
+        *,
+        limit: int,
+        feed: Callable[[bytes], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> bytes:
         """Read a whole body.
 
         Args:
             incoming: the body.
             limit: of its size in bytes.
             feed: called with each piece, in order.
+            check: called at the end, before a body on disk is read; what it raises is raised.
 
         Raises:
             TooLarge: it is larger, or its Content-Length is.
             TooSlow: it did not arrive in time.
             GivenUp: it was given up in favour of others.
+            NoRoom: it is large, and there is no room for it on disk.
             BadRequest: the client has disconnected.
         """
         if incoming.length > limit:
@@ -166,22 +233,30 @@ class Bodies:
                     piece = await incoming.next()
                     self._hold(reading, piece, limit)
                     feed(piece)
+            check()
+            return reading.whole()
         except TimeoutError:
             raise (GivenUp if reading.is_given_up else TooSlow)() from None
         finally:
             del self._all[reading]
-            self._bytes -= reading.size
-        return reading.whole()
+            self._let_go(reading)
 
     def _hold(self, reading: _Reading, piece: bytes, limit: int) -> None:
         if reading.is_given_up:
             raise GivenUp
         if reading.size + len(piece) > limit:
             raise TooLarge
-        reading.hold(piece)
-        self._bytes += len(piece)
+        self._bytes -= reading.held
+        self._spooled -= reading.spooled
+        try:
+            reading.hold(piece)
+        finally:
+            self._bytes += reading.held
+            self._spooled += reading.spooled
         while self._bytes > MOST_BYTES:
-            self._give_up(max(self._all, key=lambda one: one.size))
+            self._give_up(max(self._all, key=lambda one: one.held))
+        while self._spooled > MOST_SPOOLED:
+            self._give_up(max(self._all, key=lambda one: one.spooled))
         if reading.is_given_up:
             raise GivenUp
 
@@ -191,9 +266,13 @@ class Bodies:
             now = asyncio.get_running_loop().time()
             self._give_up(_slowest(remaining, now))
 
-    def _give_up(self, reading: _Reading) -> None:
-        self._bytes -= reading.size
+    def _let_go(self, reading: _Reading) -> None:
+        self._bytes -= reading.held
+        self._spooled -= reading.spooled
         reading.let_go()
+
+    def _give_up(self, reading: _Reading) -> None:
+        self._let_go(reading)
         reading.is_given_up = True
         reading.deadline.reschedule(asyncio.get_running_loop().time())
 

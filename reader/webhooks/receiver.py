@@ -24,9 +24,9 @@ from shared.redis.announcements import Announcement
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
-# GitHub sends up to 25 MB, of which we need two names. A larger event (a push of thousands of
-# commits) is refused; readers then see the change when the content becomes stale.
-MAX_BYTES = 5 * 1024 * 1024
+# GitHub sends up to 25 MB (a push of thousands of commits), and does not deliver what is larger.
+# https://docs.github.com/webhooks/webhook-events-and-payloads#payload-cap
+MAX_BYTES = 25 * 1024 * 1024
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")

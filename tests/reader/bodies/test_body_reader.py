@@ -1,12 +1,13 @@
 """Reading bodies within bounds: who is cut short, and who never is."""
 
 import asyncio
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
 from reader.bodies import body_reader as module
-from reader.bodies.body_reader import Bodies, GivenUp, Incoming, TooLarge, TooSlow
+from reader.bodies.body_reader import Bodies, GivenUp, Incoming, NoRoom, TooLarge, TooSlow
 from reader.errors import BadRequest
 from tests.reader.front.loopback import Run
 
@@ -222,5 +223,96 @@ def test_a_small_rest_is_discarded_and_a_large_one_is_left(
         silent = Body()
         await silent.incoming.discard()
         assert not silent.incoming.is_over
+
+    run(test())
+
+
+def _spool_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SPOOLED_ABOVE", 300)
+    monkeypatch.setattr(module, "MOST_SPOOLED", 2000)
+
+
+@pytest.mark.parametrize("sizes", [[300], [301], [100] * 8, [1] * 900, [299, 1, 1], [900, 0]])
+def test_a_large_body_is_kept_on_disk_and_is_whole(
+    run: Run, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+) -> None:
+    _spool_early(monkeypatch)
+
+    async def test() -> None:
+        body, bodies = Body(), Bodies()
+        pieces = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
+        for piece in pieces[:-1]:
+            body.send(piece)
+        reading = body.read(bodies)
+        await a_moment()
+        arrived = sum(sizes[:-1])
+        on_disk = arrived if arrived > 300 else 0
+        assert (bodies._spooled, bodies._bytes) == (on_disk, arrived - on_disk)
+        body.send(pieces[-1], more=False)
+        assert await reading == b"".join(pieces)
+        assert (bodies._spooled, bodies._bytes) == (0, 0)
+
+    run(test())
+
+
+def test_more_on_disk_than_there_is_room_for_ends_the_largest(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _spool_early(monkeypatch)
+
+    async def test() -> None:
+        bodies = Bodies()
+        small, large, newest = Body(), Body(), Body()
+        readings = [body.read(bodies) for body in (small, large, newest)]
+        small.send(b"s" * 400)
+        large.send(b"l" * 1500)
+        await a_moment()
+        newest.send(b"n" * 400, more=False)
+        with pytest.raises(GivenUp):
+            await readings[1]
+        assert await readings[2] == b"n" * 400
+        small.send(b"s", more=False)
+        assert await readings[0] == b"s" * 401
+        assert (bodies._spooled, bodies._bytes) == (0, 0)
+
+    run(test())
+
+
+def test_a_full_disk_is_a_503_and_leaves_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    _spool_early(monkeypatch)
+
+    def full(**_: object) -> IO[bytes]:
+        return Path("/dev/full").open("wb", buffering=0)
+
+    monkeypatch.setattr(module, "TemporaryFile", full)
+
+    async def test() -> None:
+        body, bodies = Body(), Bodies()
+        body.send(b"x" * 301, more=False)
+        with pytest.raises(NoRoom) as refused:
+            await body.read(bodies)
+        assert refused.value.status == 503
+        assert (bodies._spooled, bodies._bytes) == (0, 0)
+
+    run(test())
+
+
+def test_a_body_on_disk_is_read_again_only_after_its_check(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _spool_early(monkeypatch)
+    monkeypatch.setattr(module._Reading, "whole", lambda _: pytest.fail("it was read"))
+
+    def check() -> None:
+        assert body.fed == [b"x" * 400]
+        raise BadRequest("The signature does not match.")
+
+    body, bodies = Body(), Bodies()
+
+    async def test() -> None:
+        body.send(b"x" * 400, more=False)
+        with pytest.raises(BadRequest):
+            await bodies.read(body.incoming, limit=1000, feed=body.fed.append, check=check)
+        assert (bodies._spooled, bodies._bytes) == (0, 0)
 
     run(test())
