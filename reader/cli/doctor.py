@@ -13,11 +13,13 @@ from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_github, check_processes
 from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
+from reader.cli.checks.webhooks import check_webhooks
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
 from reader.fleet.neighbours import neighbours
 from reader.status.diagnosis import LEVEL_SIGNS, skewed
+from reader.webhooks.delivery_log import last_deliveries
 from shared.clock import FleetClock
 
 _LEVELS = {verdict: level for level, verdict in VERDICTS.items()}
@@ -65,6 +67,8 @@ def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
     include_private = context.settings.include_private
     yield from check_credentials(fleet.budgets, fleet.now, include_private=include_private)
     yield from check_github(fleet)
+    deliveries = last_deliveries(context.redis)
+    yield from check_webhooks(context.settings, deliveries, now=fleet.now)
     yield from check_content(fleet)
 
 

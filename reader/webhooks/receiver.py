@@ -16,6 +16,7 @@ from redis import Redis
 
 from reader.errors import BadRequest, Unauthorized
 from reader.webhooks.affected_resources import Affected, affected
+from reader.webhooks.delivery_log import note_delivery
 from reader.webhooks.touched_scopes import touched_scopes
 from shared.queue_order import Priority
 from shared.queueing import RefreshQueue, RefreshRequest
@@ -145,6 +146,7 @@ class Webhooks:
         signature.feed(body)
         signature.check()
         payload = _payload(body)
+        note_delivery(self._redis, delivery.event)
         found = affected(delivery.event, payload, self._catalogue)
         if not self._redis.set(keys.delivery(delivery.id), 1, nx=True, ex=_REMEMBER_DELIVERY):
             return []

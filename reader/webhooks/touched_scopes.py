@@ -223,9 +223,12 @@ def _repositories(about: Mapping[str, Any]) -> list[str]:
         _object(about, ("owner",)).get("login"),
         about.get("id"),
     )
+    full_name = about.get("full_name")
     found = []
     if isinstance(name, str) and isinstance(login, str):
         found.append(repository(f"{login}/{name}"))
+    elif isinstance(full_name, str):
+        found.append(repository(full_name))
     if type(number) is int:
         found.append(repository(number))
     return found

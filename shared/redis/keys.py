@@ -56,6 +56,7 @@ invalidated:{id}     string  a day          reader      mark of the invalidation
 invalidated:{id}:    zset    half a minute  reader      items of a list that events have named, with
 items                                                   the time
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
+deliveries           hash    30 days        reader      time of the last delivery of each event
 asked:{id}           string  a second, or   both        the resource was refreshed or requested a
                              as `put_off`               moment ago: further requests are dropped
 queued:{id}          string  an hour        both        id of the job that was enqueued last
@@ -132,6 +133,7 @@ IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 EVENTS = f"{_PREFIX}:events"
+DELIVERIES = f"{_PREFIX}:deliveries"
 SUSPENDED = f"{_PREFIX}:suspended"
 RESUMED = f"{_PREFIX}:resumed"
 MEASURES = f"{_PREFIX}:measures"

@@ -1,0 +1,64 @@
+"""An event of GitHub's reaches on-demand content: the next client of any reader sees the change."""
+
+from functools import partial
+from pathlib import Path
+
+import requests
+
+from tests.end_to_end.fleet import Fleet, Reader
+from tests.fakegithub.client import FakeGitHubProcess
+from tests.fakegithub.webhooks import delivery
+from tests.waiting import eventually
+
+SECRET = "s3cret"
+HYSTRIX, COMMITS = "/repos/Netflix/Hystrix", "/repos/netflix/HYSTRIX/commits"
+
+
+def _tell(reader: Reader, repository: dict[str, object]) -> None:
+    body, headers = delivery(SECRET, "push", {"repository": repository})
+    url = f"{reader.url}/webhooks/github"
+    assert requests.post(url, data=body, headers=headers, timeout=30).status_code == 202
+
+
+def _stars(reader: Reader, path: str) -> int:
+    number: int = reader.get(path).json()["stargazers_count"]
+    return number
+
+
+def _shows(reader: Reader, stars: int) -> bool:
+    return _stars(reader, HYSTRIX) == stars
+
+
+def test_the_next_client_of_any_reader_sees_the_change_and_nothing_else_is_fetched(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    with Fleet(
+        tmp_path, github.url, GITHUB_WEBHOOK_SECRET=SECRET, LOCAL_TTL=500, ON_DEMAND_TTL=400
+    ) as fleet:
+        fleet.worker()
+        readers = [fleet.healthy_reader(), fleet.healthy_reader(WEB_CONCURRENCY=2)]
+        other = next(
+            f"/repos/{repo['full_name']}"
+            for repo in github.repos()
+            if repo["full_name"] != "Netflix/Hystrix"
+        )
+        for reader in readers:
+            for path in (HYSTRIX, COMMITS, other):
+                for _ in range(5):  # all its processes hold it
+                    assert reader.get(path).status_code == 200
+        before = _stars(readers[0], HYSTRIX)
+        changed = github.mutate("star", repo="Hystrix", by=5)
+        assert _stars(readers[1], HYSTRIX) == before, "nobody has told of it"
+        github.reset_counters()
+        _tell(readers[0], changed)
+        for reader in (readers[1], readers[0]):
+            # The announcement takes its milliseconds.
+            eventually(partial(_shows, reader, before + 5), within=5, every=0.02)
+        answered = readers[0].get(HYSTRIX)
+        assert "hit" in answered.headers["Cache-Status"]
+        assert github.page_requests(HYSTRIX.lower()) == 1
+        assert github.page_requests("/repos/netflix/hystrix/commits") == 0, "nobody has read it"
+        assert readers[0].get(other).status_code == 200
+        assert github.page_requests(other.lower()) == 0
+        renewed = readers[1].get(COMMITS)
+        assert "detail=renewed" in renewed.headers["Cache-Status"]
