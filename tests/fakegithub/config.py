@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tests.fakegithub.api_versions import NEWER, OLDER
 from tests.fakegithub.apps import App
+from tests.fakegithub.hooks import NO_HOOK, Hook
 from tests.fakegithub.viewers import EVERY_OTHER_TOKEN, Viewer, viewer_from_json
 
 
@@ -74,6 +75,9 @@ class Config:
     idle_timeout: time after which an idle connection is closed.
     clock_skew: added to `Date`, to the limits' reset, and to the time by which JWTs and tokens of
         installations expire.
+    lag: seconds by which replicas lag behind the world, by the skewed clock; requests go to one
+        after the other. Empty: there is one, which does not lag.
+    hook: where webhooks are sent, as an object with the fields of `hooks.Hook`.
     """
 
     anonymous_limit: int = 60
@@ -102,6 +106,8 @@ class Config:
     chunked: bool = False
     idle_timeout: float = 60
     clock_skew: float = 0
+    lag: tuple[float, ...] = ()
+    hook: Hook = NO_HOOK
 
     def changed(self, options: dict[str, Any]) -> "Config":
         """A copy with these options as JSON gives them; ValueError names an unknown one."""
@@ -135,6 +141,8 @@ def from_json(name: str, value: Any) -> Any:
         return tuple((path, int(to.get("status", 301)), to["url"]) for path, to in value.items())
     if name == "viewers":
         return tuple((token, viewer_from_json(options)) for token, options in value.items())
+    if name == "hook":
+        return Hook(**value)
     if name == "apps":
         return tuple(App(**app) for app in value)
     if name == "resource_classes":

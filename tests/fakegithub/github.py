@@ -9,6 +9,7 @@ import json
 import re
 import threading
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.fakegithub import (
     api_responses,
@@ -20,6 +21,7 @@ from tests.fakegithub import (
     headers,
     limits,
     media_types,
+    mutations,
     paging,
 )
 from tests.fakegithub.api_responses import ApiResponse, Paged
@@ -29,6 +31,7 @@ from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
 from tests.fakegithub.faults import Fault, Faults
 from tests.fakegithub.file_hosts import OWN_ADDRESS
+from tests.fakegithub.hooks import Hooks
 from tests.fakegithub.http_messages import (
     NO_BODY,
     HttpResponse,
@@ -42,6 +45,7 @@ from tests.fakegithub.installations import Installations
 from tests.fakegithub.limits import Limits, Standing
 from tests.fakegithub.media_types import MediaType
 from tests.fakegithub.rendering import Form, Renderer
+from tests.fakegithub.replicas import Replicas
 from tests.fakegithub.scripts import Scripts
 from tests.fakegithub.viewers import ANONYMOUS_VIEWER, Viewer
 from tests.fakegithub.world import World
@@ -75,6 +79,15 @@ class GitHub:
 
     def __post_init__(self) -> None:
         self.renderer = Renderer(self.world)
+        self.replicas = Replicas(self.world)
+        self.hooks = Hooks()
+
+    def mutate(self, mutation: dict[str, Any], *, now: float) -> dict[str, Any]:
+        """Change the world, and tell of it; ValueError says what is wrong with the mutation."""
+        self.replicas.before_change(self.config.lag, now=self.clock(now))
+        touched = mutations.apply(self.world, mutation)
+        self.hooks.changed(self.config.hook, mutation, touched)
+        return touched
 
     def token(self, request: Request) -> str | None:
         """The request's token: x in `Bearer x` or `token x`, else the whole field."""
@@ -196,7 +209,8 @@ class GitHub:
             return file
         root = form.here.removesuffix(self.prefix)  # such hosts are not below the API
         places = file_hosts.places(root, config.codeload, config.assets)
-        found = self.renderer.respond(request, form, places, fault)
+        shown = self.replicas.renderer(config.lag, self.renderer, now=self.clock(now))
+        found = shown.respond(request, form, places, fault)
         if config.members_redirect and re.fullmatch("/orgs/[^/]+/members", request.path):
             target = request.target.replace("/members", "/public_members", 1)
             return api_responses.moved(302, form.here + target) if found.status == 200 else found

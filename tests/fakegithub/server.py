@@ -182,7 +182,8 @@ class Server(socketserver.ThreadingTCPServer):
         """Give stars until stopped, the same ones in the same order each time."""
         dice = random.Random(0)
         while not self.stopping.wait(seconds):
-            mutations.apply(self.github.world, mutations.next_star(self.github.world, dice))
+            mutation = mutations.next_star(self.github.world, dice)
+            self.github.mutate(mutation, now=time.time())
 
     def stop(self) -> None:
         """Stop serving: close connections, end hanging requests."""
