@@ -48,7 +48,7 @@ def pages_to_keep(state: EntryState, known: KnownPages, *, fresh_until: float) -
         if number not in wanted
     ]
     recent = {one.page.url: one for one in kept}
-    return UnfinishedReading(pages[0].asked_by, state.invalidated_by, recent)
+    return UnfinishedReading(pages[0].asked_by, state.invalidated_by, recent, is_page_look=True)
 
 
 def _pages_of(items: frozenset[int], known: KnownPages) -> set[int]:

@@ -12,15 +12,17 @@ from rq.timeouts import BaseTimeoutException
 from refresher.backoff import next_failure
 from refresher.content.content import Content
 from refresher.content.page import Unchanged
-from refresher.content.unfinished_reading import NOTHING_READ, Began, UnfinishedReading
+from refresher.content.unfinished_reading import NOTHING_READ, UnfinishedReading
 from refresher.context import RefreshContext
 from refresher.errors import NoQuorumError, NotNowError, OriginError, StoppedError, StoredPageError
 from refresher.fetch import Fetch, Fetched
 from refresher.lock.refresh_lock import HeldLock
+from refresher.look_again import LookAgain
 from refresher.page_look import pages_to_keep
 from refresher.reporting.reporter import Ended
 from refresher.second_look import SecondLook
 from refresher.storage.change_detection import changed_at, is_new, is_rebuilt, is_worse
+from refresher.storage.handled import Handled
 from refresher.storage.page_store import KnownPages
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
@@ -167,16 +169,29 @@ class _Attempt:
         content = fetched.content
         if isinstance(content, Content) and is_worse(self.state, content):
             return Ended(RefreshOutcome.NOT_READY, self.state, pause=content.longest or 0.0)
-        return self._store_believed(fetched, known)
+        # A list is as old as its oldest page. Those that events do not name need no look.
+        looked_at = asked_at if unfinished.is_page_look else min(asked_at, fetched.began.asked_at)
+        now = self.context.clock.now()
+        look = LookAgain(self.resource, self.context.storage, self.state, known, looked_at, now)
+        mark = fetched.began.invalidated_by
+        if not self.is_forced and look.is_older(content):
+            return self._leave(look.handled(content, mark, taken=False), content)
+        return self._store_believed(fetched, known, look.handled(content, mark, taken=True))
 
-    def _store_believed(self, fetched: Fetched, known: KnownPages) -> Ended:
+    def _leave(self, handled: Handled, content: Content | Unchanged) -> Ended:
+        """Leave the stored content: a look showed older content."""
+        noted = self.context.writer.note_look(self.resource, handled, token=self.token)
+        outcome = RefreshOutcome.OLDER if noted else RefreshOutcome.FENCED
+        return Ended(outcome, self.state, pages=len(content.pages))
+
+    def _store_believed(self, fetched: Fetched, known: KnownPages, handled: Handled) -> Ended:
         """Store the content, unless a second look has to confirm it: then record that."""
         second_look = SecondLook(self.resource, self.context.storage, self.state, known)
         judged = second_look.judge(
             fetched.content, asked_at=fetched.began.asked_at, ended_at=self.context.clock.now()
         )
         if judged.suspicion is None:
-            outcome = self._store(fetched.content, known, fetched.began)
+            outcome = self._store(fetched.content, known, fetched.began.asked_at, handled)
         else:
             recorded = self.context.writer.record_suspicion(
                 self.resource, judged.suspicion, token=self.token
@@ -221,7 +236,7 @@ class _Attempt:
         return pages_to_keep(self.state, known, fresh_until=max(now, self.fresh_after))
 
     def _store(
-        self, content: Content | Unchanged, known: KnownPages, began: Began
+        self, content: Content | Unchanged, known: KnownPages, asked_at: float, handled: Handled
     ) -> RefreshOutcome:
         """Write the entry if its content, or what is derived from it, has changed."""
         writer = self.context.writer
@@ -231,8 +246,8 @@ class _Attempt:
                 content,
                 known,
                 token=self.token,
-                now=began.asked_at,
-                invalidated_by=began.invalidated_by,
+                now=asked_at,
+                handled=handled,
                 # Later than when a client was sent the content before.
                 changed_at=changed_at(self.state, content, self.context.clock.now()),
             )
@@ -242,8 +257,8 @@ class _Attempt:
             content,
             known,
             token=self.token,
-            now=began.asked_at,
-            invalidated_by=began.invalidated_by,
+            now=asked_at,
+            handled=handled,
         )
         return RefreshOutcome.UNCHANGED if confirmed else RefreshOutcome.FENCED
 

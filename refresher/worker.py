@@ -24,6 +24,7 @@ from rq.utils import now as utc_now
 from rq.worker import WorkerStatus
 
 from refresher.dispatch.dispatcher import TICK, Dispatcher
+from refresher.dispatch.due_looks import DueLooks
 from refresher.dispatch.job_records import JobRecords, RunningJob
 from refresher.dispatch.pace import Pace
 from refresher.dispatch.slots import Slots
@@ -35,7 +36,7 @@ from refresher.visibility.privileges import ADVICE, found_since
 from shared.clock import SYSTEM, seconds_of
 from shared.errors import SettingsError
 from shared.queue_order import Lane
-from shared.queueing import JOB_TIMEOUT
+from shared.queueing import JOB_TIMEOUT, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import RESPONSE_TIMEOUT, reason_of
 from shared.redis.scripts import Batch
@@ -170,8 +171,12 @@ class RefreshWorker(SimpleWorker):
 
     def _serve(self, process: RefresherProcess, *, burst: bool) -> None:
         dispatcher = self._dispatcher
+        queue = RefreshQueue(process.redis, QueueLimits.of(process.settings))
+        looks = DueLooks(process.redis, process.catalogue, process.storage.store, queue)
         ticker = Ticker(lambda: self._tick(process), pause=TICK)
+        looker = Ticker(lambda: self._ask_for_looks(looks), pause=TICK)
         ticker.start()
+        looker.start()
         while not self._stop_requested and ticker.error is None:
             is_there = dispatcher.step(is_patient=not burst)
             if burst and is_there and dispatcher.is_idle:
@@ -183,6 +188,7 @@ class RefreshWorker(SimpleWorker):
                 self.request_stop(None, None)
         self._finish(process)
         ticker.stop()
+        looker.stop()
         if ticker.error is not None:
             raise ticker.error
 
@@ -192,6 +198,12 @@ class RefreshWorker(SimpleWorker):
             log.warning("refreshes are still running after %.0f s: their locks expire", PATIENCE)
         self._dispatcher.take()  # takes nothing any more: writes what is to be written
         process.flush()
+
+    def _ask_for_looks(self, looks: DueLooks) -> float | None:
+        """Enqueue the looks that are due; return the seconds until the next one."""
+        with suppress(RedisError):
+            return looks.ask(self._process.clock.now())
+        return None
 
     def _tick(self, process: RefresherProcess) -> None:
         """Once a second: heartbeat, registrations, pace, what the status page shows."""

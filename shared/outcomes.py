@@ -46,6 +46,8 @@ class RefreshOutcome(StrEnum):
     # it failed, or was doubted, recently; nothing was requested from the origin
     BACKING_OFF = "backing-off"
     DOUBTED = "doubted"  # the list lost much; the stored one stays until a second look
+    # a look after an event showed older content than is stored, which stays
+    OLDER = "older"
     NO_LOCK = "no-lock"  # too few lock masters respond; nothing was requested from the origin
     # postponed: too many large lists, a shutdown, or no request to GitHub was possible in time
     HELD_BACK = "held-back"

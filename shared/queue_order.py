@@ -42,7 +42,7 @@ def lane_of(resource: Resource) -> Lane:
 
 def priority_of(state: EntryState) -> Priority:
     """The priority of a refresh for which no client waits."""
-    if state.invalidated_by is not None:
+    if state.invalidated_by is not None:  # also a look that follows an event
         return Priority.INVALIDATED
     return Priority.MISSING if state.metadata is None else Priority.STALE
 

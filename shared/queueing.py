@@ -29,7 +29,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import now as utc_now
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from shared.invalidation import ANEW, MOST_ITEMS, REMEMBER_ITEM_S
+from shared.marking import mark
 from shared.queue_order import Priority, lane_of
 from shared.queue_scripts import ASK
 from shared.redis import keys
@@ -54,42 +54,12 @@ CLAIM = "taken"
 ASK_INTERVAL = timedelta(seconds=1)
 # The time limit of one refresh: a list of LIST_MAX_PAGES pages on a slow day.
 JOB_TIMEOUT = timedelta(minutes=15)
-# How long an invalidation that no refresh has handled is remembered.
-_REMEMBER_INVALIDATION = timedelta(days=1)
 _REMEMBER_JOB = timedelta(hours=1)
 _KEEP_FAILED_JOB = timedelta(minutes=10)
 # Prefix of the keys of RQ's jobs.
 JOB_PREFIX = Job.key_for("").removesuffix(":") + ":"
 
 _ASK = Script(ASK)
-# Sets the mark of an invalidation (`shared.invalidation`); the prefix of the one before stays. The
-# mark names the item that changed, those of the mark before, and those of the last half minute:
-# GitHub may have shown what was there before the change.
-# KEYS: invalidated, the items of the last half minute. ARGV: id, seconds to remember the mark,
-#       prefix, "1" to begin with the prefix, the item (empty if others may have changed too), most
-#       items, seconds to remember an item.
-_MARK = Script("""
-local before = redis.call('GET', KEYS[1])
-local is_anew = ARGV[4] == '1' or string.find(before or '', ARGV[3], 1, true) == 1
-local is_whole = is_anew or ARGV[5] == '' or (before and not string.find(before, ' ', 1, true))
-local now = redis.call('TIME')[1]
-if type(redis.pcall('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[7])) == 'table' then
-  redis.call('DEL', KEYS[2])  -- it was damaged
-end
-local mark = (is_anew and ARGV[3] or '') .. ARGV[1]
-if not is_whole then
-  for item in string.gmatch(string.match(before or '', ' (.*)$') or '', '[^,]+') do
-    redis.call('ZADD', KEYS[2], now, item)
-  end
-  redis.call('ZADD', KEYS[2], now, ARGV[5])
-  redis.call('EXPIRE', KEYS[2], ARGV[7])
-  if redis.call('ZCARD', KEYS[2]) <= tonumber(ARGV[6]) then
-    mark = mark .. ' ' .. table.concat(redis.call('ZRANGE', KEYS[2], 0, -1), ',')
-  end
-end
-redis.call('SET', KEYS[1], mark, 'EX', ARGV[2])
-return 1
-""")
 _HELD = b"held"
 
 
@@ -234,28 +204,14 @@ class RefreshQueue:
         return self._put_before_changes(JOB, resource, {"force": True}, request_id)
 
     def mark(self, resource: Resource, *, anew: bool = False, item: int | None = None) -> None:
-        """Invalidate a resource: it is stale until a refresh that begins from now on is done.
-
-        The mark is new each time: a refresh that began before must not remove it.
+        """Invalidate a resource because of an event, or for an operator: see `marking.mark`.
 
         Args:
             resource: to invalidate.
-            anew: that refresh sends no conditional requests; a later mark does not change that.
+            anew: for an operator: the next refresh sends no conditional requests.
             item: of a list, GitHub's id of the only item that has changed; None if others may have.
         """
-        _MARK(
-            self._redis,
-            [keys.invalidated_by(resource), keys.items_named(resource)],
-            [
-                uuid4().hex,
-                int(_REMEMBER_INVALIDATION.total_seconds()),
-                ANEW,
-                int(anew),
-                "" if item is None else item,
-                MOST_ITEMS,
-                REMEMBER_ITEM_S,
-            ],
-        )
+        mark(self._redis, resource, anew=anew, item=item)
 
     def forget(self, resource: Resource, *, request_id: str | None = None) -> None:
         """Enqueue the removal of a resource: only refreshers write entries.

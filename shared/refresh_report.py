@@ -28,7 +28,7 @@ _EVENTS = frozenset(
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
         RefreshOutcome.NOT_READY,
         *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
-        RefreshOutcome.DOUBTED,
+        *(RefreshOutcome.DOUBTED, RefreshOutcome.OLDER),
     }
 )
 

@@ -16,7 +16,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("github", "backoff", "spacing"),
         ("content",),
         ("storage",),
-        ("visibility", "second_look", "page_look"),
+        ("visibility", "second_look", "page_look", "look_again"),
         ("lock", "reporting"),
         ("context", "dispatch"),
         ("fetch",),

@@ -47,8 +47,9 @@ _STEP = 37  # from one changed repository to the next: prime, so that all pages 
 _PATIENCE = 120.0  # seconds until a change is served
 _MARGIN = 0.3  # seconds after a change is served that belong to its take-over
 _QUIET = 4.0  # seconds in which nothing changes
-# What events have named in the last half minute is requested again; it is as if that were over.
-_NAMED = keys.items_named(Catalogue((ORG,)).of_kind(REPOSITORIES, ORG))
+# What events have named is looked at again for 10 s; it is as if that were over.
+_LIST = Catalogue((ORG,)).of_kind(REPOSITORIES, ORG)
+_LOOKS = (keys.invalidated_by(_LIST), keys.items_named(_LIST), keys.looks(_LIST), keys.LOOKS)
 _SPACING = 1.2  # a resource rests for as long as its last refresh took, and for a second
 
 
@@ -145,7 +146,7 @@ class Bench:
 
     def _one(self, event: str) -> float:
         """One change; returns the seconds to wait before the next."""
-        self._redis.delete(_NAMED)
+        self._redis.delete(*_LOOKS)
         places = range(max(1, self._what[1] // 100)) if event == MANY else range(1)
         touched = [self._change(event) for _ in places]
         names = tuple(name for _, name in reversed(touched))

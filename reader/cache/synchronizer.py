@@ -271,7 +271,10 @@ class Synchronizer:
 
     def _may_request(self, due: _Due, state: EntryState) -> bool:
         """Whether the check may request a refresh of its resource."""
-        if due.is_requested or due.resource.tracked or state.invalidated_by is not None:
+        if due.is_requested or due.resource.tracked or state.is_to_be_read_anew:
+            return True
+        # After an event, content on demand is fetched when somebody requests it.
+        if state.invalidated_by is not None and state.looks is None:
             return True
         return self._waiters.has_waiter(due.resource)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BAD = frozenset(
     {
         *(RefreshOutcome.FAILED, RefreshOutcome.BROKEN, RefreshOutcome.FENCED),
-        RefreshOutcome.DOUBTED,
+        *(RefreshOutcome.DOUBTED, RefreshOutcome.OLDER),
     }
 )
 _BAR = 20  # terminal columns of a bar

@@ -207,6 +207,8 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
 
 def _processes(fleet: Fleet) -> Iterator[Metric]:
     yield from _queue(fleet)
+    help_text = "Tracked resources that are looked at again after an event."
+    yield _gauge("resources_looked_at_again", help_text, fleet.looks)
     yield _gauge("refreshing_paused", "Whether refreshing is paused.", fleet.suspended)
     yield _gauge(
         "origin_paused_until_timestamp_seconds",

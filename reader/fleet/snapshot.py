@@ -67,13 +67,15 @@ class TrackedView:
         metadata: of its entry; None if it has no entry.
         failure: of its last refresh; None if that succeeded.
         suspicion: what a look at the list showed that is not believed yet; None if nothing did.
-        invalidated_by: the entry is invalidated, and no refresh has handled it yet.
+        invalidated_by: the entry is invalidated, and no refresh has handled it yet, or a further
+            look is due.
         encoded: bytes of the stored compressed bodies, by coding.
         pages: of GitHub's that the content was made from; None if that is not known.
         record: of its refreshes so far.
         reading: the page that is being read and the number of pages; None if no list is being read.
         is_running: a refresher holds its lock.
         is_complete: the entry holds all that this release derives for its kind.
+        look_at: Unix time in seconds of the next look after an event; None if none follows.
     """
 
     resource: Resource
@@ -88,6 +90,7 @@ class TrackedView:
     is_running: bool = False
     is_complete: bool = True
     suspicion: Suspicion | None = None
+    look_at: float | None = None
 
     @property
     def age(self) -> float:
@@ -168,6 +171,7 @@ class Fleet:
         point_sizes: the most that each party can have of them; None likewise.
         unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
             sorted; of the last days.
+        looks: number of tracked resources that are looked at again after an event.
     """
 
     now: float
@@ -188,6 +192,7 @@ class Fleet:
     points: Points | None = None
     point_sizes: Points | None = None
     unknown_fields: Sequence[str] = ()
+    looks: int = 0
 
     @property
     def queue_length(self) -> int:
@@ -267,7 +272,8 @@ class FleetWatch:
             pipeline.hgetall(keys.POINTS)
             pipeline.hgetall(keys.ORIGIN)
             pipeline.hgetall(keys.UNKNOWN_FIELDS)
-            (since, resumed), pause, points, origin, unknown = pipeline.execute()
+            pipeline.zcard(keys.LOOKS)
+            (since, resumed), pause, points, origin, unknown, looks = pipeline.execute()
         return Fleet(
             now=now,
             tracked=views[: len(tracked)],
@@ -290,6 +296,7 @@ class FleetWatch:
             points=levels_now(points, now=now),
             point_sizes=sizes_now(points),
             unknown_fields=_seen_lately(unknown, now),
+            looks=int(looks),
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:
@@ -312,9 +319,10 @@ class FleetWatch:
                     now,
                     state.metadata,
                     state.failure,
-                    invalidated_by=state.invalidated_by is not None,
+                    invalidated_by=state.is_invalidated(now),
                     is_complete=state.is_complete,
                     suspicion=state.suspicion,
+                    look_at=None if state.looks is None else state.looks.next_at,
                 ),
                 replies,
             )

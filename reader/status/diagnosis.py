@@ -10,6 +10,7 @@ from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
 from reader.status.statement import Level, Statement, Topic
 from shared.clock_skew import in_words, is_much
+from shared.looks import LAST_S
 from shared.outcomes import SUCCESSES, FailureKind, RefreshOutcome
 from shared.suspicion import SECOND_LOOK_S
 
@@ -161,6 +162,8 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
     if by_state[State.FAILING]:
         yield _failing(by_state[State.FAILING], fleet)
     yield from _doubted(fleet)
+    if fleet.looks:
+        yield _looked_at_again(fleet)
     if stale:
         oldest = max(view.age for view in stale)
         under_way = sum(view.is_running for view in stale)
@@ -170,6 +173,16 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
             f"{_under_way(under_way, fleet)}"
         )
         yield Statement(Level.NOTE, Topic.CONTENT, f"{len(stale)} stale", text)
+
+
+def _looked_at_again(fleet: Fleet) -> Statement:
+    """The resources of which GitHub has reported a change a moment ago."""
+    title = f"{plural(fleet.looks, 'resource')} looked at again"
+    text = (
+        "GitHub has reported a change. What it shows is stored at once, and requested again until "
+        f"{LAST_S:.0f} s after the change, because GitHub may show older content for some seconds."
+    )
+    return Statement(Level.NOTE, Topic.CONTENT, title, text)
 
 
 def _missing(missing: Sequence[TrackedView], fleet: Fleet) -> Statement:

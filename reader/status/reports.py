@@ -12,6 +12,7 @@ _OUTCOMES = {
     RefreshOutcome.NOT_READY: "GitHub is still computing it; what was stored stays",
     RefreshOutcome.FAILED: "failed",
     RefreshOutcome.DOUBTED: "in doubt; nothing was stored",
+    RefreshOutcome.OLDER: "GitHub showed older content; nothing was stored",
     RefreshOutcome.FENCED: "the lock was lost; nothing was stored",
     RefreshOutcome.NO_LOCK: "no lock could be taken: too few of REDLOCK_URLS respond",
     RefreshOutcome.BROKEN: "stopped by an internal error; see the refresher's log",

@@ -78,12 +78,14 @@ class UnfinishedReading:
         invalidated_by: the invalidation that was known when the reading began; None for none.
         recent: pages that are not requested again.
         older: pages that are requested again, conditionally.
+        is_page_look: nothing was interrupted: events say that the recent pages have not changed.
     """
 
     asked_by: str = ""
     invalidated_by: str | None = None
     recent: Mapping[str, KeptPage] = field(default_factory=dict)
     older: Mapping[str, KeptPage] = field(default_factory=dict)
+    is_page_look: bool = False
 
 
 NOTHING_READ = UnfinishedReading()

@@ -13,11 +13,12 @@ class Ticker:
     """Runs a step, waits, and runs it again, until it is stopped or the step ends the process.
 
     Args:
-        step: may raise SystemExit, which `error` keeps for the main thread.
+        step: returns the seconds until the next one, if that comes sooner than usual; may raise
+            SystemExit, which `error` keeps for the main thread.
         pause: seconds between two steps.
     """
 
-    def __init__(self, step: Callable[[], None], *, pause: float) -> None:
+    def __init__(self, step: Callable[[], float | None], *, pause: float) -> None:
         self._step = step
         self._pause = pause
         self._stopped = Event()
@@ -36,10 +37,11 @@ class Ticker:
 
     def _run(self) -> None:
         while self.error is None and not self._stopped.is_set():
+            pause = None
             try:
-                self._step()
+                pause = self._step()
             except SystemExit as error:
                 self.error = error
             except Exception:
                 log.exception("unexpected error in what is done once a second")
-            self._stopped.wait(self._pause)
+            self._stopped.wait(self._pause if pause is None else min(pause, self._pause))

@@ -19,10 +19,11 @@ from refresher.content.content import Content
 from refresher.content.page import Unchanged
 from refresher.content.segmented_list import NOTHING_STORED
 from refresher.storage import page_store
+from refresher.storage.handled import NOTHING_HANDLED, Handled
 from refresher.storage.list_writes import Written, changes_of_list, stored_list, whole_entry
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import NOTHING_KNOWN, KnownPages
-from refresher.storage.write_scripts import CONFIRM, DOUBT, DRAW, FAIL, FORGET, WRITE
+from refresher.storage.write_scripts import CONFIRM, DOUBT, DRAW, FAIL, FORGET, NOTE_LOOK, WRITE
 from shared.clock import FleetClock, seconds_of
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
@@ -89,7 +90,7 @@ class EntryWriter:
         *,
         token: int,
         now: float,
-        invalidated_by: str | None = None,
+        handled: Handled = NOTHING_HANDLED,
         changed_at: float | None = None,
     ) -> bool:
         """Store an entry; the token becomes its version. All of it, or nothing.
@@ -101,8 +102,7 @@ class EntryWriter:
                 none are known, all that is stored is replaced, whether it is damaged or not.
             token: drawn for this refresh.
             now: Unix time in seconds when GitHub was asked.
-            invalidated_by: `EntryState.invalidated_by` from before GitHub was asked: the refresh
-                has handled that invalidation.
+            handled: the invalidation that the refresh has handled.
             changed_at: Unix time in seconds when the content last changed; None for now.
         """
         make = partial(
@@ -113,7 +113,7 @@ class EntryWriter:
             lifetime=self._lifetime(resource),
             changed_at=changed_at,
         )
-        start = [*_common_arguments(resource, token, invalidated_by), self._keep_ms(resource)]
+        start = [*_common_arguments(resource, token, handled), self._keep_ms(resource)]
         if content.segmented is None:
             return self._write(resource, start, whole_entry(resource, content, make())) == 1
         stored = stored_list(self._redis, resource) if known.pages else NOTHING_STORED
@@ -140,7 +140,7 @@ class EntryWriter:
         *,
         token: int,
         now: float,
-        invalidated_by: str | None = None,
+        handled: Handled = NOTHING_HANDLED,
     ) -> bool:
         """Move the freshness of unchanged content on; version and body stay.
 
@@ -151,7 +151,7 @@ class EntryWriter:
             known: the stored pages, so that unchanged pages are not written again.
             token: drawn for this refresh.
             now: Unix time in seconds when the origin was asked.
-            invalidated_by: as for `store`.
+            handled: as for `store`.
         """
         lifetime, gone, replaces = self._lifetime(resource), list[str](), False
         if isinstance(content, Content):
@@ -162,7 +162,7 @@ class EntryWriter:
             heads = page_store.heads_of(content.pages)
             fields = {} if heads == known.heads else {"heads": heads}
         arguments = [
-            *_common_arguments(resource, token, invalidated_by),
+            *_common_arguments(resource, token, handled),
             self._keep_ms(resource),
             now,
             now + lifetime,
@@ -181,7 +181,7 @@ class EntryWriter:
             self._redis,
             [*_common_keys(resource), keys.failure(resource)],
             [
-                *_common_arguments(resource, token, None),
+                *_common_arguments(resource, token),
                 pause_ms + keep_ms,
                 failure.to_json(),
             ],
@@ -194,15 +194,25 @@ class EntryWriter:
         recorded = DOUBT(
             self._redis,
             [*_common_keys(resource), *(key(resource) for key in beside)],
-            [*_common_arguments(resource, token, None), _DAY_MS, suspicion.to_json()],
+            [*_common_arguments(resource, token), _DAY_MS, suspicion.to_json()],
         )
         return bool(recorded)
+
+    def note_look(self, resource: Resource, handled: Handled, *, token: int) -> bool:
+        """Keep that a look showed older content than the entry, which stays as it is."""
+        beside = (keys.failure, keys.reading)
+        noted = NOTE_LOOK(
+            self._redis,
+            [*_common_keys(resource), *(key(resource) for key in beside)],
+            _common_arguments(resource, token, handled),
+        )
+        return bool(noted)
 
     def forget(self, resource: Resource) -> None:
         """Remove all that is stored of an on-demand resource; readers drop versions up to now."""
         token = self.draw_token(resource)
         stored = [*_content_keys(resource), keys.record(resource), keys.forgotten(resource)]
-        arguments = [*_common_arguments(resource, token, None), _TOKEN_MS, _DAY_MS]
+        arguments = [*_common_arguments(resource, token), _TOKEN_MS, _DAY_MS]
         FORGET(self._redis, stored, arguments)
 
     def _run(
@@ -260,9 +270,9 @@ def _content_keys(resource: Resource) -> list[str]:
 
 
 def _common_arguments(
-    resource: Resource, token: int, invalidated_by: str | None
+    resource: Resource, token: int, handled: Handled = NOTHING_HANDLED
 ) -> list[str | int]:
-    return [token, keys.ANNOUNCE, resource.name, invalidated_by or ""]
+    return [token, keys.ANNOUNCE, resource.name, handled.to_json(resource)]
 
 
 def _flat(fields: Mapping[Any, Any]) -> list[Any]:

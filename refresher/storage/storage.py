@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from redis import Redis, RedisError
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
 from refresher.storage import page_store
 from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.page_store import KnownPages
 from refresher.storage.unfinished_readings import UnfinishedReadings
 from shared.clock import FleetClock
-from shared.redis.scripts import Batch
+from shared.redis import keys
+from shared.redis.scripts import Batch, is_of_wrong_type
 from shared.redis.store import EntryState, Lifetimes, Store
 from shared.resources.resource import Resource
 from shared.settings import Settings
@@ -69,3 +71,13 @@ class Storage:
     def pages(self, resource: Resource) -> KnownPages:
         """The stored pages of a resource; empty if none are stored."""
         return page_store.load(self.redis, resource)
+
+    def replaced_until(self, resource: Resource, etag: str) -> float:
+        """Unix time in seconds until which looks do not take this content again; 0 for now."""
+        try:
+            until = self.redis.zscore(keys.replaced(resource), etag)
+        except ResponseError as error:
+            if is_of_wrong_type(error):
+                return 0.0
+            raise
+        return float(until or 0)

@@ -28,12 +28,38 @@ return {text, clock[1], clock[2]}
 """)
 
 # What every write begins and ends with. KEYS: fence, changes, invalidated. ARGV: token, channel,
-# name, and the invalidation that there was when the refresh began (empty for none): it is handled.
+# name, and JSON of `Handled`, what is done about the invalidation that there was when the refresh
+# began (empty for nothing).
 _CHECK = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 """
+# The invalidation is done with, or a further look is planned; what comes after it stays.
 _HANDLED = """
-if ARGV[4] ~= '' and redis.call('GET', KEYS[3]) == ARGV[4] then redis.call('DEL', KEYS[3]) end
+if ARGV[4] ~= '' then
+  local handled, now = cjson.decode(ARGV[4]), redis.call('TIME')[1]
+  local items, looks, replaced = KEYS[3] .. ':items', KEYS[3] .. ':looks', KEYS[3] .. ':replaced'
+  if handled.replaced ~= '' then
+    if type(redis.pcall('ZREMRANGEBYSCORE', replaced, '-inf', now)) == 'table' then
+      redis.call('DEL', replaced)  -- it was damaged
+    end
+    redis.call('ZADD', replaced, handled['until'], handled.replaced)
+    redis.call('EXPIRE', replaced, handled.remember_replaced)
+  end
+  redis.pcall('ZREMRANGEBYSCORE', items, '-inf', handled.done)
+  if redis.call('GET', KEYS[3]) == handled.mark then
+    if handled.looks == '' then
+      redis.call('DEL', KEYS[3], items, looks)
+      if handled.member ~= '' then redis.call('ZREM', handled.all, handled.member) end
+    else
+      redis.call('SET', looks, handled.looks, 'EX', handled.remember)
+      if handled.member ~= '' then redis.call('ZADD', handled.all, handled.next, handled.member) end
+      if string.find(handled.mark, handled.anew, 1, true) == 1 then
+        redis.call('SET', KEYS[3], string.sub(handled.mark, #handled.anew + 1),
+                   'EX', handled.remember)
+      end
+    end
+  end
+end
 """
 _ANNOUNCE = """
 local number = redis.pcall('INCR', KEYS[2])
@@ -126,6 +152,16 @@ redis.call('SET', KEYS[6], ARGV[6], 'PX', ARGV[5])
 {_ANNOUNCE}
 """)
 
+# Notes a look that showed older content than is stored. GitHub has answered, so a failure is over.
+# KEYS: fence, changes, invalidated, failure, reading.
+# ARGV: token, channel, name, invalidation.
+NOTE_LOOK = Script(f"""
+{_CHECK}
+redis.call('DEL', KEYS[4], KEYS[5])
+{_HANDLED}
+{_ANNOUNCE}
+""")
+
 # Forgets a resource, and refuses whatever a refresh that is under way would still write.
 # KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments, record,
 #       forgotten.
@@ -134,6 +170,7 @@ redis.call('SET', KEYS[6], ARGV[6], 'PX', ARGV[5])
 FORGET = Script(f"""
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10])
+redis.call('DEL', KEYS[3] .. ':items', KEYS[3] .. ':looks', KEYS[3] .. ':replaced')
 redis.call('SET', KEYS[11], ARGV[1], 'PX', ARGV[6])
 {_ANNOUNCE}
 """)

@@ -140,6 +140,6 @@ class Parent:
 def _is_known_at(state: EntryState, at: float) -> bool:
     return (
         state.metadata is not None
-        and state.invalidated_by is None
+        and not state.is_invalidated(at)
         and state.metadata.validated_at > at - _SIMULTANEOUS
     )

@@ -53,8 +53,16 @@ running:{id}         string  LOCK_TTL       refresher   a refresher holds that l
 large                set     never          refresher   ids of lists with many pages
 invalidated:{id}     string  a day          reader      mark of the invalidations (webhook or
                                                         operator) that no refresh has handled
-invalidated:{id}:    zset    half a minute  reader      items of a list that events have named, with
-items                                                   the time
+invalidated:{id}:    zset    a day          both        items of a list that events have named, with
+items                                                   the time, until the last look; 0: any item
+invalidated:{id}:    string  a day          both        time of the latest event, and of the next
+looks                                                   look, see `looks`; only counts with a mark
+invalidated:{id}:    zset    a minute       refresher   entity tags of contents that a look has
+replaced                                                replaced, by the time until which GitHub may
+                                                        still show them
+looks                zset    never          both        tracked resources that are looked at again
+                                                        (`{id} {name}`), by the time of the next
+                                                        look
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
 deliveries           hash    30 days        reader      time of the last delivery of each event
 asked:{id}           string  a second, or   both        the resource was refreshed or requested a
@@ -141,6 +149,7 @@ ORIGIN = f"{_PREFIX}:origin"
 ORIGIN_OPEN = f"{_PREFIX}:origin-open"
 BUDGETS = f"{_PREFIX}:budgets"
 READERS = f"{_PREFIX}:readers"
+LOOKS = f"{_PREFIX}:looks"
 UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
 KEPT = f"{_PREFIX}:kept"
 KEPT_SIZES = f"{_PREFIX}:kept-sizes"
@@ -197,8 +206,18 @@ def invalidated_by(resource: Resource) -> str:
 
 
 def items_named(resource: Resource) -> str:
-    """The items of a list that events have named in the last half minute."""
+    """The items of a list that events have named since the last look that ended an invalidation."""
     return f"{_PREFIX}:invalidated:{resource.id}:items"
+
+
+def looks(resource: Resource) -> str:
+    """The times of the latest event and of the next look at a resource."""
+    return f"{_PREFIX}:invalidated:{resource.id}:looks"
+
+
+def replaced(resource: Resource) -> str:
+    """The entity tags of contents that GitHub's replicas may still show, although it has newer."""
+    return f"{_PREFIX}:invalidated:{resource.id}:replaced"
 
 
 def delivery(delivery_id: str) -> str:

@@ -24,6 +24,7 @@ from shared.errors import UnreadableError
 from shared.event_bound import bounded_by_event, last_event
 from shared.failure import Failure
 from shared.invalidation import is_anew
+from shared.looks import Looks
 from shared.redis import keys
 from shared.redis.scripts import Batch, is_of_wrong_type
 from shared.resources.resource import Resource
@@ -57,7 +58,9 @@ class EntryState:
         metadata: of its entry; None if it has no entry.
         failure: of its last refresh; None if that succeeded, or if there was none.
         invalidated_by: mark of the invalidations (webhook or operator) that no refresh has handled,
-            see `shared.invalidation`; None if every invalidation is handled.
+            or that are followed by further looks, see `shared.invalidation`; None if all are done
+            with.
+        looks: that follow an event; None if there are none.
         forgotten: versions up to this one must not be served any more; 0 if there are none.
         is_complete: the entry holds all that this process derives for its kind.
         suspicion: what a look at the list showed that is not believed yet; None if nothing did.
@@ -69,6 +72,7 @@ class EntryState:
     metadata: Metadata | None
     failure: Failure | None
     invalidated_by: str | None = None
+    looks: Looks | None = None
     forgotten: int = 0
     is_complete: bool = True
     left_until: float = 0
@@ -86,10 +90,22 @@ class EntryState:
         """Whether an operator asked for content that GitHub sends without conditions."""
         return is_anew(self.invalidated_by)
 
+    def is_invalidated(self, now: float) -> bool:
+        """Whether the entry is invalidated, and a look at the resource is due.
+
+        After a look, the content is what GitHub shows, until the next one is due.
+
+        Args:
+            now: Unix time in seconds.
+        """
+        if self.invalidated_by is None:
+            return False
+        return self.looks is None or self.is_to_be_read_anew or self.looks.is_due(now)
+
     def is_current(self, now: float) -> bool:
         """Whether there is an entry that is fresh, undisputed, and not to be completed now.
 
-        It is disputed if it is invalidated, or if a second look is due.
+        It is disputed if it is invalidated, or if a second look at a list that lost much is due.
 
         Args:
             now: Unix time in seconds.
@@ -98,7 +114,7 @@ class EntryState:
             self.metadata is not None
             and self.metadata.is_fresh(now)
             and (self.is_complete or now < self.left_until)
-            and self.invalidated_by is None
+            and not self.is_invalidated(now)
             and self.suspicion is None
         )
 
@@ -371,7 +387,7 @@ class Store:
         event_at = self._event_at(resource, parts)
         entry, beside, *held = parts[:-1] if resource.event_scopes else parts
         _check(entry)
-        failure, invalidated_by, forgotten, asked, suspicion = beside
+        failure, invalidated_by, forgotten, asked, suspicion, looks = beside
         metadata = _metadata(resource, entry)
         if metadata is not None:
             metadata = bounded_by_event(self._lifetimes.bound(resource, metadata), event_at)
@@ -379,6 +395,7 @@ class Store:
             metadata,
             _failure(failure, resumed_at),
             None if invalidated_by is None else invalidated_by.decode(),
+            None if invalidated_by is None else Looks.from_text(looks),
             count_of(forgotten),
             is_asked=asked is not None,
             suspicion=_suspicion(suspicion),
@@ -426,7 +443,7 @@ def _check(reply: object) -> None:
 def _beside(resource: Resource) -> list[str]:
     """The keys that hold what is known of a resource beside its entry."""
     beside = (keys.failure, keys.invalidated_by, keys.forgotten, keys.asked, keys.suspicion)
-    return [key(resource) for key in beside]
+    return [key(resource) for key in (*beside, keys.looks)]
 
 
 def is_complete(resource: Resource, metadata: Metadata) -> bool:

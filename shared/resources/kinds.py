@@ -16,6 +16,9 @@ from typing import Any
 
 from shared.encodings import VERSIONS
 
+# The ranking by `updated_at`, the time at which GitHub says that an item changed last.
+LAST_UPDATED = "last_updated"
+
 # One item of a list as GitHub sends it, decoded.
 Item = Mapping[str, Any]
 # What a list is ranked by. Within one ranking all values are of one type, or None.
@@ -126,6 +129,12 @@ class Kind:
         return "{org}" in self.template
 
     @cached_property
+    def place_of_times(self) -> int | None:
+        """The place among the rankings of that by `updated_at`; None if there is none."""
+        names = [ranking.name for ranking in self.rankings]
+        return names.index(LAST_UPDATED) if LAST_UPDATED in names else None
+
+    @cached_property
     def on_demand(self) -> "Kind":
         """The same, but kept on demand: for a version of the API that is not the settings' own."""
         return replace(self, name=f"{self.name}-on-demand", keeping=Keeping.ON_DEMAND, events=())
@@ -204,7 +213,7 @@ REPOSITORIES = Kind(
     named_by="full_name",
     rankings=(
         Ranking("forks", count_in("forks_count")),
-        Ranking("last_updated", text_in("updated_at")),
+        Ranking(LAST_UPDATED, text_in("updated_at")),
         Ranking("open_issues", count_in("open_issues_count")),
         Ranking("stars", count_in("stargazers_count")),
         Ranking("watchers", count_in("watchers_count")),

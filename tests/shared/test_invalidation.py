@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from shared.invalidation import MOST_ITEMS, REMEMBER_ITEM_S, is_anew, items_named
+from shared.marking import REMEMBER_S
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.resources.resource import Resource
@@ -71,7 +72,7 @@ def test_the_next_mark_names_what_was_named_a_moment_ago(redis: Redis) -> None:
     value = redis.get(keys.invalidated_by(LIST))
     assert isinstance(value, bytes)
     assert items_named(value.decode()) == {1, 2, 3}
-    assert 0 < redis.ttl(keys.items_named(LIST)) <= REMEMBER_ITEM_S
+    assert 0 < redis.ttl(keys.items_named(LIST)) <= REMEMBER_S
 
 
 def test_what_was_named_long_ago_is_not_named_again(redis: Redis) -> None:

@@ -114,7 +114,7 @@ def test_an_event_requested_something_or_should_have() -> None:
         *(RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.FAILED),
         RefreshOutcome.NOT_READY,
         *(RefreshOutcome.FENCED, RefreshOutcome.BROKEN, RefreshOutcome.NO_LOCK),
-        RefreshOutcome.DOUBTED,
+        *(RefreshOutcome.DOUBTED, RefreshOutcome.OLDER),
     }
 
 

@@ -22,6 +22,7 @@ from reader.status.page import page_of
 from reader.status.page_input import PageInput
 from refresher.refresh import refresh
 from shared.encodings import ENCODINGS
+from shared.marking import mark
 from shared.measures import Measure, Measures
 from shared.point_buckets import Points
 from shared.queueing import QUEUE, QueueLimits, RefreshQueue
@@ -128,6 +129,15 @@ class TestTracked:
         assert found[ORG.name].failure == make_failure(attempts=3)
         assert found[MEMBERS.name].invalidated_by
         assert not found[ORG.name].invalidated_by
+
+    def test_counts_what_is_looked_at_again_after_an_event(self, redis: Redis) -> None:
+        mark(redis, MEMBERS)
+        mark(redis, ORG, anew=True)  # an operator's is done once
+        fleet = make_watch(redis).snapshot()
+        found = views(fleet)
+        assert fleet.looks == 1
+        assert found[MEMBERS.name].look_at is not None
+        assert found[ORG.name].look_at is None
 
     def test_is_not_fresh_if_it_is_invalidated(self) -> None:
         assert TrackedView(ORG, NOW, make_metadata()).is_fresh

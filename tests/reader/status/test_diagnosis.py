@@ -21,6 +21,12 @@ from tests.reader.status.fleets import (
 )
 
 
+def test_what_is_looked_at_again_is_counted() -> None:
+    titles = [one.title for one in diagnose(make_fleet(looks=2), [], now=NOW)]
+    assert "2 resources looked at again" in titles
+    assert not any("looked" in one.title for one in diagnose(make_fleet(), [], now=NOW))
+
+
 def test_a_resources_state_is_its_worst_one() -> None:
     failure = failing_since(60)
     assert state_of(make_view()) is State.FRESH

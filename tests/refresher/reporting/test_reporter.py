@@ -29,6 +29,7 @@ from tests.refresher.workbench import ORG, REPOS, USER_VIEW
 FAILURE = Failure(FailureKind.TIMEOUT, "too late", 504, 3, since=1.0, at=2.0, retry_at=9.0)
 EVENTS = {
     *("updated", "unchanged", "not-ready", "failed", "fenced", "broken", "no-lock", "doubted"),
+    "older",
 }
 
 
