@@ -16,6 +16,7 @@ from reader.response.response import RequestFields, to_response
 from reader.response.target import parse_target
 from reader.webhooks.affected_resources import affected
 from reader.webhooks.receiver import _payload
+from reader.webhooks.touched_scopes import touched_scopes
 from refresher.content.items import decode, elements
 from refresher.errors import OriginError
 from refresher.github.addresses import is_own
@@ -197,8 +198,11 @@ def items(data: bytes) -> None:
 def delivery(data: bytes) -> None:
     """A signed body may hold anything."""
     with suppress(BadRequest):
-        found = affected("repository", _payload(data), CATALOGUE)
+        payload = _payload(data)
+        found = affected("repository", payload, CATALOGUE)
         assert all(one.resource.tracked for one in found)
+        for event in ("repository", "organization", "fork"):
+            assert len(touched_scopes(event, payload, include_private=True)) < 50
 
 
 def stored(data: bytes) -> None:
