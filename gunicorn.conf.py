@@ -53,7 +53,8 @@ keepalive = 75
 # Connections that may wait in the kernel while the front is busy, as in a reload.
 backlog = 2048
 # For each process. Beyond it the oldest idle connection is closed; if none is idle, a 503 is sent.
-worker_connections = 4096
+# Followers of the change feed are never idle.
+worker_connections = 4096 + _settings.changes_followers
 # A head may be as large as the front allows, which is half of gunicorn's own limits.
 limit_request_line = 4094
 limit_request_fields = 100

@@ -1,9 +1,10 @@
 """The ASGI application behind the front: `gunicorn reader.asgi:app`.
 
 It runs the Flask application in a pool of threads, and itself does what must never wait for one of
-them: health checks, and reading bodies.
+them: health checks, reading bodies, and the change feed.
 """
 
+import asyncio
 import re
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +14,9 @@ from werkzeug.http import http_date
 from reader.app import create_app
 from reader.bodies.body_reader import Bodies, Incoming
 from reader.bodies.wanted_bodies import WEBHOOK, wanted
+from reader.changes.following import CHANGES, Following, following
+from reader.changes.places import Places
+from reader.changes.serving import STREAM_HEADERS, Followers, SlowFollowerError
 from reader.errors import ApiError
 from reader.process import ReaderProcess
 from reader.response.health import health
@@ -21,7 +25,9 @@ from reader.response.respond import refuse
 from reader.response.response import CACHE_NAME, HttpResponse
 from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
+from reader.telemetry.request_telemetry import OpenRequest
 from reader.web.asgi_types import Message, Receive, Send
+from reader.web.client_address import client_address
 from reader.web.delayed_responses import DelayedResponses
 from reader.web.wsgi_threads import WsgiThreads
 
@@ -44,6 +50,8 @@ class Application:
         self._bodies = Bodies()
         self._flask = WsgiThreads(app, threads=process.settings.reader_threads)
         self._delayed = DelayedResponses()
+        settings = process.settings
+        self._places = Places(settings.changes_followers, settings.client_max_followers)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the start and the end of the process."""
@@ -51,30 +59,84 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http":
             incoming = Incoming(receive, scope["headers"])
-            await self._serve(_in_origin_form(scope), incoming, self._signed(send))
+            scope, send = _in_origin_form(scope), self._signed(send)
+            if _path(scope) == CHANGES and scope["method"] in {"GET", "HEAD"}:
+                await self._follow(scope, send)
+            else:
+                await self._serve(scope, incoming, send)
             await incoming.discard()
         else:  # a WebSocket
             await send({"type": "websocket.close", "code": 1000})
 
     async def _serve(self, scope: Message, incoming: Incoming, send: Send) -> None:
-        telemetry = self.process.start().telemetry
-        began = telemetry.stopwatch()
+        began = self.process.start().telemetry.stopwatch()
         response, route, body = await self._respond(scope, incoming)
         if response is None:
             scope = _with_body(scope, body)
             send = self._delayed.holding(scope, send)  # the very scope that Flask gets
             await self._flask.serve(scope, body, send, left=incoming.left)
             return
-        request = telemetry.begin(
+        await self._end(self._begin(scope, began), scope, send, response, route)
+
+    def _begin(self, scope: Message, began: float) -> OpenRequest:
+        return self.process.start().telemetry.begin(
             method=scope["method"],
             target=scope["path"],
-            client=str((scope.get("client") or ("",))[0]),
+            client=_peer(scope),
             sent_id=_header(scope, HEADER).encode("latin-1"),
             began=began,
         )
+
+    async def _end(
+        self, request: OpenRequest, scope: Message, send: Send, response: HttpResponse, route: Route
+    ) -> None:
         response.headers[HEADER] = response.headers[GITHUB_HEADER] = request.id
         await _send(response, send, is_head=scope["method"] == "HEAD")
+        telemetry = self.process.start().telemetry
         telemetry.end(request, RequestLabels.without_content(route, response.status))
+
+    async def _follow(self, scope: Message, send: Send) -> None:
+        """Respond to a follower of the change feed."""
+        components = self.process.start()
+        request = self._begin(scope, components.telemetry.stopwatch())
+        try:
+            asked = following(
+                self.process.catalogue,
+                scope["query_string"].decode("latin-1"),
+                accept=_header(scope, "Accept"),
+                last_event_id=_header(scope, "Last-Event-ID"),
+            )
+            trusted = self.process.settings.trusted_networks
+            forwarded = _header(scope, "X-Forwarded-For")
+            with self._places.take(client_address(_peer(scope), forwarded, trusted=trusted)):
+                followers = Followers(components.changes)
+                if asked.is_stream and scope["method"] == "GET":
+                    await self._stream(followers, asked, request, send)
+                    return
+                response = await followers.answer(asked)
+        except ApiError as error:
+            response = refuse(error)
+        # The wait was the client's wish; it says nothing of how quick the process is.
+        request = request._replace(began=components.telemetry.stopwatch())
+        await self._end(request, scope, send, response, Route.CHANGES)
+
+    async def _stream(
+        self, followers: Followers, asked: Following, request: OpenRequest, send: Send
+    ) -> None:
+        newest = await followers.feed.begin()
+        headers = {**STREAM_HEADERS, HEADER: request.id, GITHUB_HEADER: request.id}
+        await _send_start(HttpResponse(200, headers), send)
+        telemetry = self.process.start().telemetry
+        telemetry.end(request, RequestLabels.without_content(Route.CHANGES, 200))
+        try:
+            await followers.stream(asked, newest, send)
+        except (ApiError, SlowFollowerError):
+            raise asyncio.CancelledError from None  # gunicorn then closes the connection
+        await send({"type": "http.response.body", "body": b""})
+
+    def end_followers(self) -> None:
+        """Have all followers of the change feed connect to another process: this one ends."""
+        self.process.start().changes.end()
 
     async def _respond(
         self, scope: Message, incoming: Incoming
@@ -152,9 +214,18 @@ def _path(scope: Message) -> str:
     return path[len(mount) :] or "/"
 
 
-async def _send(response: HttpResponse, send: Send, *, is_head: bool) -> None:
+def _peer(scope: Message) -> str:
+    """The IP address at the other end of the connection; empty if there is none."""
+    return str((scope.get("client") or ("",))[0])
+
+
+async def _send_start(response: HttpResponse, send: Send) -> None:
     headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
+
+
+async def _send(response: HttpResponse, send: Send, *, is_head: bool) -> None:
+    await _send_start(response, send)
     await send({"type": "http.response.body", "body": b"" if is_head else response.body})
 
 

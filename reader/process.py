@@ -28,6 +28,7 @@ from reader.cache.segment_memory import SegmentMemory
 from reader.cache.subscriber import Subscriber
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
+from reader.changes.feed import ChangeFeed
 from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
@@ -73,6 +74,7 @@ class Components:
     webhooks: Webhooks
     fleet: FleetWatch
     budget_watch: BudgetWatch
+    changes: ChangeFeed
 
     @property
     def limits(self) -> RateLimits:
@@ -130,6 +132,7 @@ class ReaderProcess:
                 self._components.pieces.stop()
                 self._components.reporter.stop()
                 self._components.budget_watch.stop()
+                self._components.changes.stop()
             self._components = None
 
     def tracked(self) -> list[TrackedView]:
@@ -202,6 +205,7 @@ class ReaderProcess:
             webhooks=self._make_webhooks(redis, queue),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
             budget_watch=self._make_budget_watch(redis),
+            changes=ChangeFeed(redis, catalogue=catalogue, local=local),
         )
 
     def _make_webhooks(self, redis: Redis, queue: RefreshQueue) -> Webhooks:

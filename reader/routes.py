@@ -8,6 +8,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from reader.bodies.wanted_bodies import POSTED_TO, WEBHOOK
 from reader.cache.refresh_requests import Requester
+from reader.changes.following import CHANGES
 from reader.errors import NotFound, Unavailable
 from reader.fleet.metrics import CONTENT_TYPE as METRICS_TYPE
 from reader.fleet.metrics import expose
@@ -69,6 +70,12 @@ def rate_limit() -> Response:
     """What the fleet has left for requests on demand; it costs none of it, as at GitHub."""
     limits = process().start().limits
     return response(json_response(limits.document(), headers=limits.fields(RATE_LIMIT)))
+
+
+@routes.get(CHANGES)
+def changes() -> Response:
+    """The change feed, which only the ASGI application behind the front serves."""
+    raise Unavailable("This server has no change feed: it runs without the front.", retry_after=60)
 
 
 @routes.post(WEBHOOK)

@@ -207,6 +207,19 @@ class Settings(BaseSettings):
         description="on-demand resources that one client address may wait for at once; further "
         "misses get a 429",
     )
+    changes_kept: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="events that `/changes` can repeat, of tracked content and as many of "
+        "content on demand; for refreshers",
+    )
+    changes_followers: int = Field(
+        1000, ge=1, le=20_000, description="followers of `/changes` in one reader process"
+    )
+    client_max_followers: int = Field(
+        32, ge=1, description="followers of `/changes` of one client address in a reader process"
+    )
     include_private: bool = Field(
         False, description="let items that GitHub marks private into the cache"
     )

@@ -123,6 +123,8 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
             self.now = self.loop.time()
             self._tick()
             self.connections.check_timeouts(self.now)
+            if not self.alive:
+                self.asgi.end_followers()
             await asyncio.sleep(_TICK)
 
     def _tick(self) -> None:

@@ -33,6 +33,7 @@ class Route(StrEnum):
     OPENAPI = "/openapi.json"
     OPERATIONS = "/operations"
     RATE_LIMIT = "/rate_limit"
+    CHANGES = "/changes"
     OTHER = "other"
 
 

@@ -11,7 +11,7 @@ _OWN_ROUTES = frozenset(
     {
         *(Route.HEALTHCHECK, Route.LIVEZ, Route.METRICS, Route.WEBHOOK),
         *(Route.STATUS, Route.STATUS_JSON, Route.OPENAPI),
-        *(Route.OPERATIONS, Route.RATE_LIMIT),
+        *(Route.OPERATIONS, Route.RATE_LIMIT, Route.CHANGES),
     }
 )
 

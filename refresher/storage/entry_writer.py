@@ -16,6 +16,7 @@ from typing import Any
 from redis import Redis
 
 from refresher.content.content import Content
+from refresher.content.list_changes import item_changes
 from refresher.content.page import Unchanged
 from refresher.content.segmented_list import NOTHING_STORED
 from refresher.storage import page_store
@@ -24,6 +25,8 @@ from refresher.storage.list_writes import Written, changes_of_list, stored_list,
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import NOTHING_KNOWN, KnownPages
 from refresher.storage.write_scripts import CONFIRM, DOUBT, DRAW, FAIL, FORGET, NOTE_LOOK, WRITE
+from refresher.storage.write_scripts import CONFIRM, DOUBT, DRAW, FAIL, FORGET, WRITE
+from shared.changes import event_text
 from shared.clock import FleetClock, seconds_of
 from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
@@ -114,23 +117,29 @@ class EntryWriter:
             changed_at=changed_at,
         )
         start = [*_common_arguments(resource, token, handled), self._keep_ms(resource)]
+        start = [*_common_arguments(resource, token, invalidated_by), self._keep_ms(resource)]
+        told = [_event_of(resource, content, known, version=token, now=now), content.etag]
+        told.append(str(self._settings.changes_kept))
         if content.segmented is None:
-            return self._write(resource, start, whole_entry(resource, content, make())) == 1
+            return self._write(resource, start, told, whole_entry(resource, content, make())) == 1
         stored = stored_list(self._redis, resource) if known.pages else NOTHING_STORED
         written = self._write(
-            resource, start, changes_of_list(resource, content, stored, known, make)
+            resource, start, told, changes_of_list(resource, content, stored, known, make)
         )
         if written == _OTHERS_STORED:
             anew = changes_of_list(resource, content, NOTHING_STORED, NOTHING_KNOWN, make)
-            written = self._write(resource, start, anew)
+            written = self._write(resource, start, told, anew)
         return written == 1
 
-    def _write(self, resource: Resource, start: Sequence[Any], written: Written) -> int:
+    def _write(
+        self, resource: Resource, start: Sequence[Any], told: Sequence[str], written: Written
+    ) -> int:
         parts = [written.gone, written.pages_gone, _flat(written.segments), _flat(written.entry)]
-        arguments = [*start, written.stored]
+        arguments = [*start, written.stored, *told]
         for part in parts:
             arguments += [len(part), *part]
-        return self._run(WRITE, resource, [*arguments, *_flat(written.pages)], size=written.size)
+        arguments += _flat(written.pages)
+        return self._run(WRITE, resource, arguments, size=written.size)
 
     def confirm(
         self,
@@ -235,7 +244,9 @@ class EntryWriter:
             size: bytes that are written; None if the entry is only confirmed.
         """
         batch = Batch(self._redis)
-        batch.run(script, _content_keys(resource), arguments)
+        feeds = [keys.FEED, keys.FEED_ON_DEMAND]
+        feeds = feeds if resource.tracked else feeds[::-1]
+        batch.run(script, [*_content_keys(resource), *feeds], arguments)
         for other in filter(None, (resource.other_form, resource.former_form)):
             for key in (keys.entry(other), keys.pages(other), keys.segments(other)):
                 batch.pipeline.pexpire(key, _DAY_MS, nx=True)
@@ -257,6 +268,23 @@ class EntryWriter:
     @property
     def _on_demand_ms(self) -> int:
         return int(1000 * (self._settings.on_demand_keep + self._settings.on_demand_ttl))
+
+
+def _event_of(
+    resource: Resource, content: Content, known: KnownPages, *, version: int, now: float
+) -> str:
+    """What the change feed says when this content is stored."""
+    fields = {
+        "resource": resource.name,
+        "form": resource.form,
+        "version": version,
+        "status": content.status,
+        "etag": f'"{content.etag}"',
+        "asked_at": now,
+    }
+    is_list = content.shown is not None
+    changes = item_changes(known.pages, content.pages, resource.kind) if is_list else None
+    return event_text(fields, changes, is_list=is_list)
 
 
 def _common_keys(resource: Resource) -> list[str]:

@@ -80,16 +80,46 @@ else redis.call('PEXPIRE', KEYS[{key}], ARGV[5]) end
 """
 
 
+# Adds an event to the change feed, if the content is another one than is stored: refreshers that
+# only rebuild what is derived of it tell nothing. Ids grow over both streams, also if the clock is
+# set back, so that one id says how much of both a follower has heard.
+# KEYS[4] is the entry, which is not replaced yet, KEYS[10] the stream to add to, KEYS[11] the other
+# one. ARGV[7]: the event; ARGV[8]: its entity tag; ARGV[9]: how many events are kept.
+_TELL = """
+local function tell()
+  local meta = redis.pcall('HGET', KEYS[4], 'meta')
+  local known = type(meta) == 'string' and string.match(meta, '"etag": *"([^"]*)"')
+  if known == ARGV[8] then return end
+  local clock = redis.call('TIME')
+  local ms, number = clock[1] * 1000 + math.floor(clock[2] / 1000), 0
+  for _, key in ipairs({KEYS[10], KEYS[11]}) do
+    local last = redis.pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
+    if last.err then redis.call('DEL', key) last = {} end  -- it was damaged
+    if last[1] then
+      local a, b = string.match(last[1][1], '^(%d+)-(%d+)$')
+      a, b = tonumber(a), tonumber(b)
+      if a > ms or a == ms and b >= number then ms, number = a, b + 1 end
+    end
+  end
+  redis.call('XADD', KEYS[10], 'MAXLEN', '~', ARGV[9], string.format('%.0f-%.0f', ms, number),
+             'event', ARGV[7])
+end
+tell()
+"""
+
+
 # Replaces an entry and its pages, or of a list only what has changed of its segments and pages.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments.
+# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments, the change
+#       feed of such content, the other feed.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), number of segments
-#       that are stored (-1 to replace all segments and pages), number of segments to remove, those,
+#       that are stored (-1 to replace all segments and pages), the event, its entity tag, number of
+#       events to keep, number of segments to remove, those,
 #       number of pages to remove, those, number of the segments' names and bodies, those, number of
 #       the entry's fields and values, those, then the pages' fields and values.
 # Returns 2 if other segments are stored than is believed: then all have to be replaced.
 WRITE = Script(f"""
 {_CHECK}
-local at = 7
+local at = 10
 local function each(key, command, step)
   local last = at + tonumber(ARGV[at])
   for one = at + 1, last, step do redis.call(command, key, unpack(ARGV, one, one + step - 1)) end
@@ -97,6 +127,7 @@ local function each(key, command, step)
 end
 if ARGV[6] == '-1' then redis.call('DEL', KEYS[5], KEYS[9])
 elseif redis.pcall('HLEN', KEYS[9]) ~= tonumber(ARGV[6]) then return 2 end
+{_TELL}
 redis.call('DEL', KEYS[4], KEYS[6], KEYS[7], KEYS[8])
 each(KEYS[9], 'HDEL', 1)
 each(KEYS[5], 'HDEL', 1)
@@ -111,7 +142,7 @@ for one = at, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[one], ARGV[one + 1]) 
 """)
 
 # Moves the freshness of an unchanged entry on; 0 too when the entry is gone.
-# KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments.
+# KEYS: as for `WRITE`, of which the feeds are not used: what is confirmed has not changed.
 # ARGV: token, channel, name, invalidation, milliseconds to keep (0: for ever), validated_at,
 #       fresh_until, whether the pages are replaced, number of their fields to remove, those, then
 #       those of their fields and values that changed.

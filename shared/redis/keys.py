@@ -24,6 +24,9 @@ announce             channel                both        "check this resource aga
                                                         that an event has touched
 events               zset    as on-demand   reader      scopes that GitHub's events have touched,
                              entries                    by the time, see `event_record`
+feed                 stream  never; about   refresher   stored changes of tracked content, see
+                             CHANGES_KEPT               `changes`
+feed:on-demand       stream  likewise       refresher   stored changes of content on demand
 budget:{credential}: hash    2 hours        refresher   limit, remaining, reset, guessed,
 {class}                                                 time of recording
 set-aside:           hash    when it ends   refresher   time until which a refused credential is
@@ -142,6 +145,8 @@ CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 EVENTS = f"{_PREFIX}:events"
 DELIVERIES = f"{_PREFIX}:deliveries"
+FEED = f"{_PREFIX}:feed"
+FEED_ON_DEMAND = f"{_PREFIX}:feed:on-demand"
 SUSPENDED = f"{_PREFIX}:suspended"
 RESUMED = f"{_PREFIX}:resumed"
 MEASURES = f"{_PREFIX}:measures"

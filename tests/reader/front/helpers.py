@@ -15,6 +15,7 @@ from reader.app import create_app
 from reader.cache.mounted_entries import MountedEntries
 from reader.cache.segment_memory import SegmentMemory
 from reader.cache.subscriber import Subscriber
+from reader.changes.feed import ChangeFeed
 from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.snapshot import FleetWatch
 from reader.front.rendered_responses import RenderedResponses, SerializedResponse, Sources
@@ -150,6 +151,7 @@ class StillProcess(ReaderProcess):
             webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets, remember=60),
             fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
             budget_watch=BudgetWatch(redis, limits, clock=bench.clock),
+            changes=ChangeFeed(redis, catalogue=self.catalogue, local=bench.local),
         )
 
     def start(self) -> Components:

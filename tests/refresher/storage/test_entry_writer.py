@@ -242,10 +242,12 @@ class TestFencing:
 def everything(redis: Redis) -> dict[bytes, object]:
     """All keys with their values."""
     keys_of_all = [bytes(key) for key in redis.scan_iter()]
-    return {
-        key: redis.hgetall(key) if redis.type(key) == b"hash" else redis.get(key)
-        for key in keys_of_all
+    read: dict[object, Callable[[bytes], object]] = {
+        b"hash": redis.hgetall,
+        b"stream": redis.xrange,
+        b"string": redis.get,
     }
+    return {key: read[redis.type(key)](key) for key in keys_of_all}
 
 
 class TestStore:
