@@ -15,7 +15,7 @@ from reader.response.response import CORS_HEADERS, HttpResponse, json_response
 from shared.changes import EventId
 
 HEARTBEAT = 15.0  # seconds of silence at most; proxies often end a connection after 30 or 60
-SLOWEST = 10.0  # seconds in which a follower has to take what it is sent
+SLOWEST = 5.0  # seconds in which a follower has to take what it is sent
 _RETRY = 2000  # milliseconds after which a browser connects again
 _HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
