@@ -44,7 +44,8 @@ def make_app(redis: Redis, redis_server: EmbeddedRedis) -> Iterator[MakeApp]:
     started = [
         thread
         for thread in threading.enumerate()
-        if thread not in before and thread.name in {"synchronizer", "subscriber", "reporter"}
+        if thread not in before
+        and thread.name in {"synchronizer", "subscriber", "reporter", "changes"}
     ]
     for thread in started:
         while thread.is_alive():
