@@ -25,7 +25,6 @@ from refresher.storage.list_writes import Written, changes_of_list, stored_list,
 from refresher.storage.on_demand_quota import OnDemandQuota
 from refresher.storage.page_store import NOTHING_KNOWN, KnownPages
 from refresher.storage.write_scripts import CONFIRM, DOUBT, DRAW, FAIL, FORGET, NOTE_LOOK, WRITE
-from refresher.storage.write_scripts import CONFIRM, DOUBT, DRAW, FAIL, FORGET, WRITE
 from shared.changes import event_text
 from shared.clock import FleetClock, seconds_of
 from shared.failure import Failure
@@ -117,7 +116,6 @@ class EntryWriter:
             changed_at=changed_at,
         )
         start = [*_common_arguments(resource, token, handled), self._keep_ms(resource)]
-        start = [*_common_arguments(resource, token, invalidated_by), self._keep_ms(resource)]
         told = [_event_of(resource, content, known, version=token, now=now), content.etag]
         told.append(str(self._settings.changes_kept))
         if content.segmented is None:
