@@ -7,7 +7,7 @@ from threading import Lock
 
 from redis import RedisError
 
-from reader.cache.local_cache import LocalCache
+from reader.cache.local_cache import Held, LocalCache
 from reader.cache.refresh_requests import RefreshRequests, Requester
 from reader.cache.refusals import refused
 from reader.cache.single_flight import SingleFlight
@@ -23,6 +23,10 @@ from shared.resources.resource import Resource
 
 # Seconds between two reads of Redis while waiting: needed only if an announcement was lost.
 _POLL = 1.0
+# Seconds for which content that an event has touched is served from memory after newer content was
+# refused: while GitHub fails, a hit costs what it always costs.
+_PAUSE = 1.0
+_MOST_PAUSES = 10_000
 # With these no newer answer can come, whoever asks. With any other, too many ask: a client has only
 # to ask again, and a wrong 404 would be worse.
 _CANNOT_COME = frozenset(
@@ -123,6 +127,7 @@ class Lookup:
         self._refresh_requests = refresh_requests
         self._limits = limits
         self._waiting: Counter[str] = Counter()  # by client
+        self._pauses: dict[str, float] = {}  # their ends, monotonic, by id
         self._lock = Lock()
         self._clock = clock
         self._flights: SingleFlight[Found | ClientRefusal | float] = SingleFlight()
@@ -148,24 +153,40 @@ class Lookup:
             if outlived is None:
                 raise
             # Content that an event has touched was right a moment ago, and its `Age` shows that.
-            if error.refusal not in _CANNOT_COME and not outlived.entry.metadata.is_content:
+            if outlived.entry.metadata.is_content:
+                self._pause(resource)
+            elif error.refusal not in _CANNOT_COME:
                 raise
             return Found(outlived.entry, Served.LOCAL)
 
     def in_memory(self, resource: Resource, *, request_id: str | None) -> Entry | None:
         """The entry of a resource if it is in memory, for a request; schedules a check if due.
 
-        None for what `Metadata.is_outlived` names, unless Redis is away.
+        None for what `Metadata.is_outlived` names, unless Redis is away, or newer content was
+        refused a moment ago.
         """
         now = self._clock.now()
         held = self._local.get(resource, now)
         if held is None:
             return None
-        if held.entry.metadata.is_outlived(now) and self._synchronizer.away_since is None:
+        if held.entry.metadata.is_outlived(now) and not self._is_served_anyway(held):
             return None
         if held.is_due(now):
             self._synchronizer.schedule_check(resource, request_id)
         return held.entry
+
+    def _is_served_anyway(self, held: Held) -> bool:
+        if self._synchronizer.away_since is not None:
+            return True
+        pause = self._pauses.get(held.resource.id)
+        is_content = held.entry.metadata.is_content
+        return pause is not None and is_content and self._clock.monotonic() < pause
+
+    def _pause(self, resource: Resource) -> None:
+        with self._lock:
+            if len(self._pauses) >= _MOST_PAUSES:
+                self._pauses.clear()
+            self._pauses[resource.id] = self._clock.monotonic() + _PAUSE
 
     @property
     def local(self) -> LocalCache:

@@ -230,3 +230,21 @@ def test_an_event_of_the_future_is_not_believed(redis: Redis) -> None:
     reader.local.put(COMMITS, make_entry(validated_at=now - 5, fresh_until=now + 500), now)
     reader.synchronizer.touched(COMMITS.event_scopes, now + 1000)
     assert read(reader, COMMITS) is not None
+
+
+def test_after_a_refusal_it_is_served_from_memory_for_a_moment(
+    redis: Redis, readers: tuple[Bench, Bench]
+) -> None:
+    passed = 0.0
+    reader = Bench(redis, stopwatch=lambda: passed)
+    at = happen(redis, reader)
+    failure = make_failure(kind=FailureKind.TIMEOUT, at=at, retry_at=at + 300)
+    store_failure(redis, COMMITS, failure)
+    assert reader.lookup.get(COMMITS, REQUESTER).served is Served.LOCAL
+    assert read(reader, COMMITS) is not None
+    passed = 1.0
+    assert read(reader, COMMITS) is None
+    redis.delete(keys.failure(COMMITS))
+    refreshed(redis, COMMITS, at=at + 0.1, version=2)
+    assert reader.lookup.get(COMMITS, REQUESTER).entry.metadata.version == 2
+    assert read(reader, COMMITS) is not None
