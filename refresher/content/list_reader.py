@@ -301,7 +301,7 @@ class ListReader:
                 is_mute = pagination.is_mute(response)
                 length = len(reading.known) if is_mute else 1 + len(following)
             url = pagination.url_after(read.page, response)
-            self._check_next(url, pages)
+            self._check_next(url, pages, is_named="next" in response.links)
             number = len(pages)
             yield PageRead(
                 number, max(length, number), response, findings, read, is_kept=kept is not None
@@ -376,8 +376,21 @@ class ListReader:
             reason = f"the list has more than {self.limits.max_bytes} bytes (LIST_MAX_BYTES)"
             raise OriginError(FailureKind.TOO_LARGE, reason)
 
-    def _check_next(self, url: str | None, pages: Sequence[Page]) -> None:
-        """Check the URL of the next page, before the page that named it is kept."""
+    def _check_next(self, url: str | None, pages: Sequence[Page], *, is_named: bool) -> None:
+        """Check the URL of the next page, before the page that named it is kept.
+
+        Behind a full last page that GitHub confirmed without `Link`, one more page is requested: it
+        may be as many as are allowed, and empty.
+
+        Args:
+            url: of the next page; None if there is none.
+            pages: that were read.
+            is_named: GitHub named it.
+        """
+        most, number = self.limits.max_pages, len(pages)
+        if (number > most and pages[-1].items) or (number >= most and is_named):
+            reason = f"the list has more than {most} pages (LIST_MAX_PAGES)"
+            raise OriginError(FailureKind.TOO_LARGE, reason)
         if url is None:
             return
         if not self.origin.owns(url):
@@ -385,9 +398,6 @@ class ListReader:
         if any(page.url == url for page in pages):
             reason = "GitHub's list leads back to a page that was read before"
             raise OriginError(FailureKind.UNEXPECTED, reason)
-        if len(pages) >= self.limits.max_pages:
-            reason = f"the list has more than {self.limits.max_pages} pages (LIST_MAX_PAGES)"
-            raise OriginError(FailureKind.TOO_LARGE, reason)
 
 
 def _urls(pages: Sequence[Page]) -> list[str]:

@@ -244,6 +244,20 @@ class TestAListThatIsNone:
         assert "LIST_MAX_PAGES" in error.reason
         assert asked(large_github) == PAGES[:2]
 
+    def test_it_may_be_as_long_as_allowed_with_a_full_last_page(
+        self, make_origin: MakeOrigin
+    ) -> None:
+        """Then it is not known beforehand whether another page follows: a 304 has no `Link`."""
+        with FakeGitHub(repos=200, members=3) as github:
+            origin = make_origin(github.url)
+            first = read(origin, max_pages=2)
+            github.mutate("star", repo=20)
+            known: dict[str, Any] = {"known": first.pages, "known_ids": first.items.ids}
+            known["max_pages"] = 2
+            assert values(read(origin, **known)) == github.repos()
+            github.mutate("add")
+            assert self.refusal(origin, **known).kind is FailureKind.TOO_LARGE
+
     @pytest.mark.parametrize(
         ("fault", "options", "kind"),
         [
