@@ -19,7 +19,12 @@ from tests.waiting import eventually
 PROCESSES = 4
 SECRET = os.urandom(16).hex()
 # Else a refresher would rest for seconds after each look at 70 pages.
-SETTINGS = {"ORIGIN_POINTS_PER_MINUTE": 1_000_000, "CACHE_TTL": CACHE_TTL, "LOCK_TTL": 60}
+SETTINGS = {
+    "ORIGIN_POINTS_PER_MINUTE": 1_000_000,
+    "CACHE_TTL": CACHE_TTL,
+    "LOCK_TTL": 60,
+    "LIST_MAX_PAGES": 300,
+}
 _QUIET_FOR = 0.6  # seconds without work, after which a process has nothing to do
 _QUIET = 0.03  # share of a core that waiting for work may take
 _PATIENCE = 300.0  # seconds until a large list is held
