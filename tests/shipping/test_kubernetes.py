@@ -128,7 +128,9 @@ def test_every_pod_can_do_no_more_than_it_has_to(kind: str) -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert [mount["mountPath"] for mount in container(kind)["volumeMounts"]] == ["/tmp"]
+    shared = ["/dev/shm"] if kind == "reader" else []
+    mounted = [mount["mountPath"] for mount in container(kind)["volumeMounts"]]
+    assert mounted == ["/tmp", *shared]
     assert all("emptyDir" in volume for volume in pod(kind)["volumes"])
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod(kind))
     assert {"requests", "limits"} <= set(container(kind)["resources"])
