@@ -307,7 +307,7 @@ class FleetWatch:
                 for encoding in ENCODINGS:
                     pipeline.hstrlen(keys.entry(resource), f"body:{encoding}")
                 pipeline.hget(keys.entry(resource), SEGMENTS)
-                pipeline.hlen(keys.pages(resource))
+                pipeline.hkeys(keys.pages(resource))
                 refresh_report.ask_for_record(pipeline, resource)
                 pipeline.get(keys.progress(resource))
                 pipeline.exists(keys.running(resource))
@@ -336,8 +336,7 @@ def _with_details(view: TrackedView, replies: Iterator[Any]) -> TrackedView:
     is_running = bool(next(replies))
     if segments is not None:
         encoded["gzip"] = _packed_bytes(segments)
-    # All but `heads` and `ids`; of a list, each page has a body and an index.
-    number = (int(page_fields) - 2) // (1 + view.resource.kind.is_expanded)
+    number = sum(field.isdigit() for field in page_fields)  # the fields of bodies are numbers
     return replace(
         view,
         encoded={name: size for name, size in encoded.items() if size},
