@@ -107,4 +107,5 @@ def test_a_short_run_finds_what_one_change_costs() -> None:
     assert samples[CHANGED].requests == 1
     assert samples[NOTHING].points == 0
     assert {one.visible is None for one in results.samples if one.event != NOTHING} == {False}
-    assert all(one.cpu > 0 < one.memory for one in results.samples)
+    assert all(one.cpu > 0 for one in results.samples)
+    assert samples[FIRST].memory > 0  # for less, what was free before may be enough
