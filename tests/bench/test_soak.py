@@ -212,12 +212,10 @@ def test_a_quick_soak_survives_its_hour(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Nothing went wrong." in ran.stdout
     found = json.loads((tmp_path / "soak.json").read_text())
-    # On a busy machine, a process that the reload has started may still be loading the lists.
-    other = [one for one in found["wrong"] if not one.endswith("/healthcheck: 503")]
-    assert not other, ran.stdout + ran.stderr
-    assert ran.returncode == bool(found["wrong"])
-    assert ("Nothing went wrong." in ran.stdout) == (not found["wrong"])
+    assert found["wrong"] == []
     assert all(times["requests"] > 0 for times in found["phases"].values())
     assert set(found["ratios"]) == {"p50", "p99", "p999"}
     assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")

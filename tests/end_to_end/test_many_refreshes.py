@@ -53,8 +53,8 @@ def rq_info(fleet: Fleet) -> str:
 
 
 def executing(info: str) -> int:
-    # A reader may have asked again a moment before the content came: those jobs wait.
-    found = re.search(r"queue refresh [0-9], (\d+) executing, 0 finished, 0 failed", info)
+    # A reader may have asked again a moment before the content came: that job waits.
+    found = re.search(r"queue refresh [01], (\d+) executing, 0 finished, 0 failed", info)
     assert found is not None, info
     return int(found[1])
 

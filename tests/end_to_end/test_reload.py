@@ -52,7 +52,7 @@ def test_a_reload_under_load_fails_no_request(fleet: Fleet) -> None:
         for _ in range(2):
             before = _pids(reader)
             reader.signal(signal.SIGHUP)
-            eventually(partial(_are_replaced, reader, before), within=80, what="all are replaced")
+            eventually(partial(_are_replaced, reader, before), within=40, what="all are replaced")
             eventually(partial(load.has_answered, load.outcome.answered + 200))
     assert load.outcome.failures == []
     # Each connection was told of its end, with an answer, before it came.
@@ -67,7 +67,7 @@ def test_processes_that_end_after_so_many_requests_fail_none(fleet: Fleet) -> No
     with _load(reader) as load:
         for _ in range(2):
             before = _pids(reader)
-            eventually(partial(_are_replaced, reader, before), within=80, what="all are replaced")
+            eventually(partial(_are_replaced, reader, before), within=40, what="all are replaced")
     assert load.outcome.failures == []
     # Each connection was told of its end, with an answer, before it came.
     assert load.outcome.retried == 0
