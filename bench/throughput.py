@@ -19,13 +19,11 @@ import argparse
 import json
 import os
 import platform
-import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import TypeVar
 
 import psutil
@@ -34,6 +32,7 @@ from bench import pauses, plot, push_lag, tables
 from bench.cores import Cores
 from bench.errors import BenchError
 from bench.figures import Sample, percentile
+from bench.interrupts import raise_on_signals
 from bench.pauses import Pauses
 from bench.programs import PACKAGES, find_or_install, version
 from bench.push_lag import PushLag
@@ -280,8 +279,7 @@ def main() -> int:
     )  # fmt: skip
     parser.add_argument("--no-install", action="store_true", help="use installed programs only")
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    raise_on_signals()
     plan = QUICK if options.quick else Plan()
     write = options.write or (None if options.quick else DOCS)
     try:
@@ -292,13 +290,6 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    """Stop and clean up; ignore further signals, such as a second Ctrl-C."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -8,11 +8,9 @@ serves small hits at a steady rate.
 
 import argparse
 import os
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from bench.change import plot
 from bench.change.before import REVISION, checkout_of
@@ -21,6 +19,7 @@ from bench.change.measure import measure
 from bench.change.report import BEFORE, NOW, tables, to_json
 from bench.cores import Cores
 from bench.errors import BenchError
+from bench.interrupts import raise_on_signals
 from bench.load_process import CHECKOUT
 from bench.pages import put_into
 from bench.throughput import describe, warn_if_busy
@@ -48,8 +47,7 @@ def main() -> int:
     options = parser.parse_args()
     plan = QUICK if options.quick else Plan()
     plan = replace(plan, sizes=options.sizes or plan.sizes)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    raise_on_signals()
     try:
         cores = Cores.share_out()
         os.sched_setaffinity(0, cores.others)
@@ -78,13 +76,6 @@ def _write(results: Results, plan: Plan, folder: Path) -> None:
     if page.exists():
         figures = tables(results, plan)
         page.write_text(put_into(page.read_text(), figures, command="make bench-change"))
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    """Stop and clean up; ignore further signals, such as a second Ctrl-C."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

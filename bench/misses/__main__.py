@@ -11,13 +11,12 @@ client address may wait for (`CLIENT_MAX_WAITING`). nginx and Varnish are instal
 """
 
 import argparse
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from bench.errors import BenchError
+from bench.interrupts import raise_on_signals
 from bench.load_process import CHECKOUT
 from bench.misses import plot
 from bench.misses.measure import QUICK, Plan, Results, measure
@@ -49,8 +48,7 @@ def main() -> int:
     options = parser.parse_args()
     plan = QUICK if options.quick else Plan()
     plan = replace(plan, addresses=options.addresses, rounds=options.rounds or plan.rounds)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    raise_on_signals()
     try:
         programs = find_or_install(_PROGRAMS, may_install=not options.no_install)
         print(describe(programs), flush=True)
@@ -74,13 +72,6 @@ def _write(results: Results, folder: Path) -> None:
     page = folder / "misses.md"
     if page.exists():
         page.write_text(put_into(page.read_text(), tables(results), command="make bench-miss"))
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    """Stop and clean up; ignore further signals, such as a second Ctrl-C."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
