@@ -215,7 +215,7 @@ def _path(scope: Message) -> str:
 
 
 def _peer(scope: Message) -> str:
-    """The IP address at the other end of the connection; empty if there is none."""
+    """The IP address at the other end of the connection; empty if the socket has no address."""
     return str((scope.get("client") or ("",))[0])
 
 

@@ -67,6 +67,6 @@ class Looks:
 
     @classmethod
     def from_text(cls, text: bytes | None) -> "Looks | None":
-        """The inverse of `to_text`; None if there is none, or if it is damaged."""
+        """The inverse of `to_text`; None if nothing is stored, or if it is damaged."""
         parts = (text or b"").split()
         return cls(time_of(parts[0]), time_of(parts[1])) if len(parts) == 2 else None

@@ -103,28 +103,11 @@ def assembled(metadata: Metadata, manifests: Manifests, pieces: Mapping[bytes, P
     whole = arrays.pop(LIST)
     if len(whole) != metadata.items or len(whole.body) != metadata.size:
         raise UnreadableError
-    return entry_of(metadata, whole, arrays, manifests)
-
-
-def entry_of(
-    metadata: Metadata,
-    whole: SegmentedArray,
-    views: Mapping[str, SegmentedArray],
-    manifests: Manifests,
-) -> Entry:
-    """An entry of a list in pieces.
-
-    Args:
-        metadata: of the entry.
-        whole: the list.
-        views: by name.
-        manifests: of both.
-    """
     return Entry(
         metadata,
         whole.body,
         encoded={"gzip": whole.gzip},
         array=whole,
-        views=views,
+        views=arrays,
         manifests=manifests,
     )

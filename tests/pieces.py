@@ -1,12 +1,11 @@
 """What a process that holds an entry finds in memory, for tests."""
 
-from contextlib import AbstractContextManager, nullcontext
-
 from shared.entry import LIST, Entry
 from shared.segmented_array import Piece, SegmentedArray
+from shared.segmented_entry import NoPieces
 
 
-class HeldPieces:
+class HeldPieces(NoPieces):
     """The pieces of an entry, as a `shared.segmented_entry.PieceStore`.
 
     Args:
@@ -24,11 +23,3 @@ class HeldPieces:
     def find(self, name: bytes) -> Piece | None:
         """The piece of the segment with this name; None if it is not held."""
         return self._pieces.get(name)
-
-    def keep(self, _name: bytes, piece: Piece) -> Piece:
-        """The piece."""
-        return piece
-
-    def turn(self) -> AbstractContextManager[None]:
-        """A block that nobody waits for."""
-        return nullcontext()

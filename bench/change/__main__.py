@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of repositories")
     parser.add_argument(
         "--before", default=REVISION, metavar="REVISION",
-        help="what to compare with; an empty one is none (%(default)s)",
+        help="the code to compare with; empty for no comparison (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--write", type=Path, metavar="FOLDER",

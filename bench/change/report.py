@@ -58,7 +58,7 @@ def figure(samples: Sequence[Sample], column: Column, which: tuple[str, int, str
 
 
 def ratio(value: float | None, base: float | None) -> float | None:
-    """One figure as a multiple of another; None if there is none."""
+    """One figure as a multiple of another; None if one of them was not measured."""
     return value / base if value is not None and base else None
 
 

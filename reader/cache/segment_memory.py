@@ -104,7 +104,7 @@ class SegmentMemory:
     Not a cache: a piece is found only as long as this process, or another of its node, uses it.
 
     Args:
-        folder: that the processes of the node share; None if there is none.
+        folder: that the processes of the node share; None if they share nothing.
         clock: the process's own, by which the file system dates files.
         most_files: that may be open for it; there is a limit for a process, which is needed for
             connections as well.

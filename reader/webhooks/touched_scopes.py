@@ -242,7 +242,7 @@ def _accounts(account: Mapping[str, Any]) -> list[str]:
 
 
 def _object(payload: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
-    """The object that a payload holds at a path of members; empty if there is none."""
+    """The object that a payload holds at a path of members; empty if it holds no object there."""
     value: Any = payload
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None

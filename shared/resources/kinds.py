@@ -130,7 +130,7 @@ class Kind:
 
     @cached_property
     def place_of_times(self) -> int | None:
-        """The place among the rankings of that by `updated_at`; None if there is none."""
+        """The place among the rankings of that by `updated_at`; None if no ranking is by it."""
         names = [ranking.name for ranking in self.rankings]
         return names.index(LAST_UPDATED) if LAST_UPDATED in names else None
 

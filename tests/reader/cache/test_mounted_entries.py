@@ -21,7 +21,7 @@ from shared.clock import SYSTEM, Clock
 from shared.entry import LIST, Entry
 from shared.json_array import JsonArray
 from shared.segmented_array import Piece, SegmentedArray
-from shared.segmented_entry import entry_of
+from shared.segmented_entry import assembled
 from shared.segments import Packed, Segment, digest_of, name_of
 from tests.builders import NOW, compressed, make_entry, make_metadata, on_demand, tracked
 from tests.waiting import eventually
@@ -228,7 +228,7 @@ class TestAListInPieces:
         ]
         whole = SegmentedArray(pieces, b",")
         metadata = make_metadata(size=len(whole.body), etag="list", items=len(whole))
-        return entry_of(metadata, whole, {}, {LIST: segments})
+        return assembled(metadata, {LIST: segments}, dict(zip(names, pieces, strict=True)))
 
     def runs(self) -> list[list[bytes]]:
         items = [
