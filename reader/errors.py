@@ -93,6 +93,13 @@ class TooMany(ApiError):  # noqa: N818
         super().__init__(429, message, {"Retry-After": str(retry_after)}, refusal=refusal)
 
 
+class NotHeld(ApiError):  # noqa: N818
+    """Nothing is held that the client takes, and it waits for nothing (RFC 9111 5.2.1.7); 504."""
+
+    def __init__(self) -> None:
+        super().__init__(504, "Nothing is held that the request's Cache-Control admits.")
+
+
 class Unavailable(ApiError):  # noqa: N818
     """The request cannot be served now; 503 with `Retry-After` in seconds."""
 

@@ -21,7 +21,7 @@ from reader.response.refused_paths import allowed_methods
 from reader.response.respond import respond
 from reader.response.response import CORS_HEADERS, json_response
 from reader.response.target import parse_target
-from reader.web.request import client_address, fields, header, process, response, target
+from reader.web.request import age_bound, client_address, fields, header, process, response, target
 from reader.webhooks.receiver import MAX_BYTES, Delivery
 from shared import api_versions
 from shared.github_form import JSON
@@ -109,7 +109,7 @@ def resource(path: str) -> Response:
     g.route = wanted.route
     request_fields = fields()  # before the lookup: a bad request must not cause a refresh
     requester = Requester(client_address(), g.request_id)
-    found = reader.start().lookup.get(wanted.resource, requester)
+    found = reader.start().lookup.get(wanted.resource, requester, age_bound())
     entry, rewrite = found.entry, None
     if wanted.mount:
         own = request_fields.base + wanted.mount

@@ -7,15 +7,19 @@ from enum import StrEnum
 
 
 class Served(StrEnum):
-    """How a reader served a request; the first four are content."""
+    """How a reader served a request; the first seven are content."""
 
     LOCAL = "local"  # from this process's memory
     REDIS = "redis"  # read from Redis by this request, or by a concurrent one that it waited for
     WAITED = "waited"  # was not cached; a refresher fetched it while the client waited
     # a negative answer past its lifetime was cached; a refresher asked anew while the client waited
     RENEWED = "renewed"
+    # older content was cached than the client takes; a refresher asked anew while the client waited
+    BOUNDED = "bounded"
+    TOO_OLD = "too-old"  # it is older than the client takes, and GitHub could not be asked
+    UNANSWERED = "unanswered"  # the same, and GitHub did not answer in time
     OWN = "own"  # not content: health, metrics, status, an accepted webhook, OPTIONS
-    REFUSED = "refused"  # an error of the client: a 4xx
+    REFUSED = "refused"  # an error of the client: a 4xx; or a 504, for which it asked
     UNAVAILABLE = "unavailable"  # was not cached and did not arrive in time: a 503
     FAILED = "failed"  # an internal error: a 500
 

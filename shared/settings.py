@@ -184,6 +184,13 @@ class Settings(BaseSettings):
     miss_wait: Seconds = Field(
         10, description="seconds a client waits for content that is not cached yet, before a 503"
     )
+    client_age_floor: float = Field(
+        5,
+        ge=0,
+        le=86_400,
+        description="seconds within which content on demand is fresh enough for every client, "
+        "whatever its `Cache-Control` says",
+    )
     on_demand_ttl: Seconds = Field(60, description="seconds that on-demand content stays fresh")
     on_demand_keep: Seconds = Field(
         600, description="seconds that on-demand content is kept without a request for it"

@@ -7,15 +7,16 @@ from threading import Lock
 
 from redis import RedisError
 
+from reader.cache.age_bound import ANY_AGE, AgeBound
 from reader.cache.local_cache import Held, LocalCache
 from reader.cache.refresh_requests import RefreshRequests, Requester
 from reader.cache.refusals import refused
 from reader.cache.single_flight import SingleFlight
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiter, Waiters
-from reader.errors import ApiError
+from reader.errors import ApiError, NotHeld
 from shared.clock import Clock
-from shared.entry import Entry
+from shared.entry import Entry, Metadata
 from shared.outcomes import FailureKind, Refusal, Served
 from shared.queueing import Asked, AskResult
 from shared.redis.store import EntryState, Store
@@ -63,6 +64,28 @@ class ClientRefusal:
 
     client: str
     error: ApiError
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a client wants, and until when it waits for that.
+
+    Args:
+        requester: the client.
+        deadline: of its wait, by the monotonic clock.
+        bound: how old the content may be.
+        asked_at: Unix time in seconds of the request.
+    """
+
+    requester: Requester
+    deadline: float
+    bound: AgeBound
+    asked_at: float
+
+    def is_met_by(self, metadata: Metadata, now: float) -> bool:
+        """Whether the client gets content, instead of waiting for newer one."""
+        is_taken = self.bound.admits(metadata, asked_at=self.asked_at, now=now)
+        return is_taken and not metadata.is_outlived(now)
 
 
 @dataclass(frozen=True)
@@ -132,32 +155,77 @@ class Lookup:
         self._clock = clock
         self._flights: SingleFlight[Found | ClientRefusal | float] = SingleFlight()
 
-    def get(self, resource: Resource, requester: Requester) -> Found:
+    def get(self, resource: Resource, requester: Requester, bound: AgeBound = ANY_AGE) -> Found:
         """The entry of a resource, fresh or stale.
+
+        Tracked content is kept up to date in any case: a bound makes nobody ask for it. On demand,
+        the client waits for newer content, as for a miss. If none can come, it gets what is held.
 
         Args:
             resource: of the request.
             requester: of the request; a refresh that it causes carries its id.
+            bound: how old the content may be.
 
         Raises:
+            NotHeld: no entry within the bound was found, and the client does not wait.
             Unavailable: no entry was found, and none arrived in time.
             TooMany: none was found, and this client waits for too much already.
         """
-        entry = self.in_memory(resource, request_id=requester.request_id)
+        now, deadline = self._clock.now(), self._clock.monotonic() + self._limits.seconds
+        wanted = _Wanted(requester, deadline, ANY_AGE if resource.tracked else bound, now)
+        if bound.only_if_cached:
+            return self._stored(resource, wanted)
+        found = self._of_any_age(resource, replace(wanted, bound=ANY_AGE))
+        if wanted.bound.admits(found.entry.metadata, asked_at=now, now=self._clock.now()):
+            return found
+        return self._newer(resource, wanted, found)
+
+    def _of_any_age(self, resource: Resource, wanted: _Wanted) -> Found:
+        entry = self.in_memory(resource, request_id=wanted.requester.request_id)
         if entry is not None:
             return Found(entry, Served.LOCAL)
         try:
-            return self._miss(resource, requester)
+            return self._miss(resource, wanted)
         except ApiError as error:
             outlived = self._local.peek(resource)
             if outlived is None:
                 raise
+            metadata = outlived.entry.metadata
+            if not metadata.is_outlived(self._clock.now()):
+                pass  # the refused flight was that of a client that takes newer content only
             # Content that an event has touched was right a moment ago, and its `Age` shows that.
-            if outlived.entry.metadata.is_content:
+            elif metadata.is_content:
                 self._pause(resource)
             elif error.refusal not in _CANNOT_COME:
                 raise
             return Found(outlived.entry, Served.LOCAL)
+
+    def _newer(self, resource: Resource, wanted: _Wanted, found: Found) -> Found:
+        """Newer content than what was found; if none comes in time, what is held then."""
+        held, served = self._local.peek(resource), Served.TOO_OLD
+        if held is None or not self._is_served_anyway(held):
+            try:
+                return self._miss(resource, wanted)
+            except ApiError as error:
+                if error.refusal is Refusal.TIMED_OUT:
+                    served = Served.UNANSWERED
+                held = self._local.peek(resource)
+        return Found(found.entry if held is None else held.entry, served)
+
+    def _stored(self, resource: Resource, wanted: _Wanted) -> Found:
+        """What is in memory or in Redis, for a client that does not wait.
+
+        Raises:
+            NotHeld: nothing is, or it is older than the client wants it to be.
+            Unavailable: Redis does not respond.
+        """
+        entry = self.in_memory(resource, request_id=wanted.requester.request_id)
+        served = Served.LOCAL
+        if entry is None or not wanted.is_met_by(entry.metadata, self._clock.now()):
+            (entry, _), served = self._read(resource), Served.REDIS
+        if entry is None or not wanted.is_met_by(entry.metadata, self._clock.now()):
+            raise NotHeld
+        return self._found(resource, entry, served, wanted.requester)
 
     def in_memory(self, resource: Resource, *, request_id: str | None) -> Entry | None:
         """The entry of a resource if it is in memory, for a request; schedules a check if due.
@@ -198,42 +266,44 @@ class Lookup:
         """Number of requests that wait for content."""
         return self._waiting.total()
 
-    def _miss(self, resource: Resource, requester: Requester) -> Found:
-        client = requester.client
+    def _miss(self, resource: Resource, wanted: _Wanted) -> Found:
+        client = wanted.requester.client
         with self._lock:
             refusal = self._limits.refusal(self._waiting.total(), self._waiting[client])
             self._waiting[client] += 1
         try:
             if refusal is not None:
                 raise refused(refusal)
-            return self._wait(resource, self._clock.monotonic() + self._limits.seconds, requester)
+            return self._wait(resource, wanted)
         finally:
             with self._lock:
                 self._waiting[client] -= 1
                 if not self._waiting[client]:
                     del self._waiting[client]
 
-    def _wait(self, resource: Resource, deadline: float, requester: Requester) -> Found:
-        """Fetch the content, or wait for the thread that does; if it gives up, try to fetch."""
-        seconds = 0.0
-        while (remaining := deadline - self._clock.monotonic()) > 0:
-            if self._waiters.joins(resource, requester.client):
-                self._join(resource, [requester.client])
+    def _wait(self, resource: Resource, wanted: _Wanted) -> Found:
+        """Fetch the content, or wait for the thread that does; if it gives up, try to fetch.
+
+        The thread that fetches may want older content than this one: then this one fetches next.
+        """
+        seconds, client = 0.0, wanted.requester.client
+        while (remaining := wanted.deadline - self._clock.monotonic()) > 0:
+            if self._waiters.joins(resource, client):
+                self._join(resource, [client])
             try:
                 found = self._flights.do(
-                    resource.id,
-                    lambda: self._fetch(resource, deadline, requester),
-                    timeout=remaining,
+                    resource.id, lambda: self._fetch(resource, wanted), timeout=remaining
                 )
             except TimeoutError:
                 seconds = self._until(self._waiters.done_at(resource))
                 break
             match found:
-                case Found():
-                    return found
-                case ClientRefusal(client, error):
+                case Found(entry):
+                    if wanted.is_met_by(entry.metadata, self._clock.now()):
+                        return found
+                case ClientRefusal(refused_client, error):
                     # Another client's turn may come sooner: then this thread fetches next.
-                    if client == requester.client:
+                    if refused_client == client:
                         raise error
                 case float(seconds):
                     pass
@@ -246,29 +316,29 @@ class Lookup:
         except RedisError as error:
             raise refused(Refusal.STORE_AWAY) from error
 
-    def _fetch(
-        self, resource: Resource, deadline: float, requester: Requester
-    ) -> Found | ClientRefusal | float:
+    def _fetch(self, resource: Resource, wanted: _Wanted) -> Found | ClientRefusal | float:
         """The entry as soon as Redis has it.
 
         If the time is over first: estimate of the seconds until then; 0 if it is not known.
         """
+        requester, clock = wanted.requester, self._clock
         # Another flight may have loaded it between this request's miss and the start of its own.
-        held = self._local.get(resource, self._clock.now())
-        if held is not None and not held.entry.metadata.is_outlived(self._clock.now()):
+        held = self._local.get(resource, clock.now())
+        if held is not None and wanted.is_met_by(held.entry.metadata, clock.now()):
             return Found(held.entry, Served.REDIS)
         served, after_wait = Served.REDIS, Served.WAITED
         with self._waiters.waiting_for(resource, requester.client) as waiter:
-            entry, state, result = self._read_or_request(resource, deadline, requester)
+            entry, state, result = self._read_or_request(resource, wanted)
             while True:
                 if entry is not None:
-                    if not entry.metadata.is_outlived(self._clock.now()):
+                    if wanted.is_met_by(entry.metadata, clock.now()):
                         return self._found(resource, entry, served, requester)
-                    after_wait = Served.RENEWED
-                remaining = deadline - self._clock.monotonic()
+                    is_outlived = entry.metadata.is_outlived(clock.now())
+                    after_wait = Served.RENEWED if is_outlived else Served.BOUNDED
+                remaining = wanted.deadline - clock.monotonic()
                 if remaining <= 0:
                     return self._until(waiter.done_at)
-                result = result or self._request(resource, state, requester, remaining)
+                result = result or self._request(resource, state, wanted, entry)
                 refusal = result and self._requested(resource, result, requester, waiter)
                 if refusal is not None:
                     return refusal
@@ -288,13 +358,13 @@ class Lookup:
         return max(0.0, moment - self._clock.monotonic())
 
     def _read_or_request(
-        self, resource: Resource, deadline: float, requester: Requester
+        self, resource: Resource, wanted: _Wanted
     ) -> tuple[Entry | None, EntryState, AskResult | None]:
         """Read a resource; if nothing is stored of it, request its refresh in the same round trip.
 
         The result of the request is None if something is stored.
         """
-        waiting = replace(requester, patience=deadline - self._clock.monotonic())
+        waiting = replace(wanted.requester, patience=wanted.deadline - self._clock.monotonic())
         try:
             entry, state, (reply,) = self._store.read_with(
                 resource, lambda batch: self._refresh_requests.add_first(batch, resource, waiting)
@@ -315,10 +385,17 @@ class Lookup:
         return None if entry is None else self._local.put(resource, entry, self._clock.now())
 
     def _request(
-        self, resource: Resource, state: EntryState, requester: Requester, remaining: float
+        self, resource: Resource, state: EntryState, wanted: _Wanted, entry: Entry | None
     ) -> AskResult | None:
-        """Request a refresh; end the wait immediately if no content can come before its end."""
-        now = self._clock.now()
+        """Request a refresh; end the wait immediately if no content can come before its end.
+
+        Args:
+            resource: to refresh.
+            state: in Redis.
+            wanted: what the client waits for.
+            entry: what is stored, which is not what it wants.
+        """
+        now, remaining = self._clock.now(), wanted.deadline - self._clock.monotonic()
         failure, suspicion = state.failure, state.suspicion
         if failure is not None and failure.retry_at - now > remaining:
             is_spent = failure.kind is FailureKind.RATE_LIMITED
@@ -326,9 +403,13 @@ class Lookup:
             raise refused(refusal, failure.retry_at - now, failure.reason)
         if suspicion is not None and suspicion.holds_back(now + remaining):
             raise refused(Refusal.FAILING, suspicion.look_at - now, suspicion.reason)
+        # Content that is fresh is asked for anew because of the client's bound only.
+        is_too_old = entry is not None and not wanted.bound.is_any
+        waiting = replace(wanted.requester, patience=remaining)
         try:
-            waiting = replace(requester, patience=remaining)
-            return self._refresh_requests.request_for(resource, state, waiting, now=now)
+            return self._refresh_requests.request_for(
+                resource, state, waiting, now=now, newer=is_too_old
+            )
         except RedisError as error:
             raise refused(Refusal.STORE_AWAY) from error
 

@@ -1,7 +1,7 @@
 """Requests for a refresh: the one place where a stale or missing entry's refresh is enqueued."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reader.telemetry.counters import Counters
 from shared.measures import Measure
@@ -107,7 +107,13 @@ class RefreshRequests:
         return True
 
     def request_for(
-        self, resource: Resource, state: EntryState, requester: Requester, *, now: float
+        self,
+        resource: Resource,
+        state: EntryState,
+        requester: Requester,
+        *,
+        now: float,
+        newer: bool = False,
     ) -> AskResult | None:
         """Enqueue a refresh that a client waits for; None if a failure holds it back.
 
@@ -116,13 +122,18 @@ class RefreshRequests:
             state: in Redis.
             requester: the client that waits.
             now: Unix time in seconds.
+            newer: also if the content is fresh. A refresher that finds newer content, which another
+                refresh has confirmed since, does not ask GitHub.
 
         Raises:
             redis.RedisError: Redis is unavailable.
         """
-        if not is_due(state, now=now, is_wanted=True):
+        request = _waiting(resource, requester)
+        if newer and state.metadata is not None and not state.is_held_back(now):
+            request = replace(request, fresh_after=state.metadata.fresh_until)
+        elif not is_due(state, now=now, is_wanted=True):
             return None
-        (result,) = self._ask([_waiting(resource, requester)])
+        (result,) = self._ask([request])
         return result
 
     def add_first(self, batch: Batch, resource: Resource, requester: Requester) -> None:

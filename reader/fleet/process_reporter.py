@@ -25,7 +25,12 @@ log = logging.getLogger("reader")
 
 _TICK = 1.0  # seconds
 _SAMPLES = 12  # reports of which "lately" consists: a minute
-_CONTENT = frozenset({Served.LOCAL, Served.REDIS, Served.WAITED, Served.RENEWED})
+_CONTENT = frozenset(
+    {
+        *(Served.LOCAL, Served.REDIS, Served.WAITED, Served.RENEWED),
+        *(Served.BOUNDED, Served.TOO_OLD, Served.UNANSWERED),
+    }
+)
 
 
 class ProcessIdentity(NamedTuple):

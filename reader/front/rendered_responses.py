@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from werkzeug.http import http_date
 
+from reader.cache.age_bound import bound_of
 from reader.cache.lookup import Lookup
 from reader.cache.mounted_entries import MountedEntries
 from reader.errors import ApiError
@@ -135,7 +136,10 @@ class RenderedResponses:
         return self._hot.get(request) if self._generation == self._local.generation else None
 
     def find(self, request: bytes) -> Found | None:
-        """The response to a request; None if it is not plain, or its content is not in memory.
+        """The response to a request; None if Flask has to make it.
+
+        It does if the request is not plain, if its content is not in memory, or if the client
+        bounds the age of content on demand.
 
         Args:
             request: one whole head, and nothing behind it.
@@ -189,7 +193,7 @@ class RenderedResponses:
             request_id: of the request; a refresh that it causes carries it.
         """
         target = self._target((parsed.target, parsed.accept, parsed.api_version))
-        if target is None:
+        if target is None or _has_bound(parsed, target):
             return None
         entry = self._lookup.in_memory(target.resource, request_id=request_id.decode())
         if entry is not None and target.mount:
@@ -198,7 +202,9 @@ class RenderedResponses:
             return None
         resource = target.resource
         # However a client writes what it accepts.
-        key = parsed._replace(accept=resource.media, api_version=resource.version)
+        key = parsed._replace(
+            accept=resource.media, api_version=resource.version, cache_control=None, pragma=None
+        )
         rendered = self._rendered.get(key)
         if rendered is not None and rendered.entry is entry:
             return rendered.serialized
@@ -260,6 +266,13 @@ class RenderedResponses:
         sent, labels = respond(target, entry, fields, served=Served.LOCAL, now=now, limits=limits)
         counter = self._counters.of(labels)
         return render(sent, counter, now=now, is_head=parsed.is_head, closes=parsed.closes)
+
+
+def _has_bound(parsed: ParsedRequest, target: Target) -> bool:
+    """Whether the client bounds the age of content on demand: it may have to wait for it."""
+    if parsed.cache_control is None and parsed.pragma is None:
+        return False
+    return not (target.resource.tracked or bound_of(parsed.cache_control, parsed.pragma).is_any)
 
 
 def render(

@@ -21,7 +21,7 @@ _METHODS = {"GET": False, "HEAD": True}
 class ParsedRequest(NamedTuple):
     """The parts of a plain request that a response can depend on.
 
-    `Authorization` and `Cache-Control` are not among them: no response depends on those.
+    `Authorization` is not among them: no response depends on it.
 
     Args:
         target: path and query.
@@ -41,6 +41,8 @@ class ParsedRequest(NamedTuple):
     api_version: str | None
     forwarded_host: str | None
     forwarded_proto: str | None
+    cache_control: str | None
+    pragma: str | None
 
 
 # The meaning of a line: the index of its value in the parsed request, or one of these.
@@ -54,7 +56,9 @@ _MEANINGS = {
     "x-github-api-version": 5,
     "x-forwarded-host": 6,
     "x-forwarded-proto": 7,
-    "content-type": 8,  # ignored; gunicorn refuses two of them
+    "cache-control": 8,
+    "pragma": 9,
+    "content-type": 10,  # ignored; gunicorn refuses two of them
     "connection": _CONNECTION,
     # These change what a request means.
     "content-length": _UNUSUAL,
@@ -136,7 +140,7 @@ def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
     is_plain = target[:1] == "/" and target.isascii() and target.isprintable()
     if method not in _METHODS or version != "HTTP/1.1" or not is_plain or len(target) > _MAX_LINE:
         return None
-    values: list[str | None] = [None] * 9
+    values: list[str | None] = [None] * 11
     closes = False
     for line in lines[1:]:
         meaning = _meaning(line)
@@ -146,7 +150,7 @@ def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
             values[meaning] = line.partition(b":")[2].strip(b" ").decode("latin-1")
         elif meaning == _CLOSES:
             closes = True
-    return ParsedRequest(target, _METHODS[method], closes, *values[:8])
+    return ParsedRequest(target, _METHODS[method], closes, *values[:10])
 
 
 def _meaning(line: bytes) -> int:

@@ -30,6 +30,8 @@ CACHE_NAME = "api-read-cache"
 _CACHE_STATUS = {
     Served.WAITED: "fwd=uri-miss; stored",
     Served.RENEWED: "fwd=stale; stored",
+    Served.BOUNDED: "fwd=request; stored",
+    Served.UNANSWERED: "fwd=request",
 }
 # Seconds for which other caches may send a stale response of ours (RFC 5861): while they revalidate
 # it, and when they cannot reach us. A reader itself sends stale content without a limit.

@@ -41,7 +41,7 @@ def served_by_status(status: int) -> Served:
     """The `Served` outcome of a response that carries no cached content, by its status."""
     if status < 400:
         return Served.OWN
-    if status < 500:
+    if status < 500 or status == 504:  # which only a client that asks for it gets
         return Served.REFUSED
     return Served.UNAVAILABLE if status == 503 else Served.FAILED
 

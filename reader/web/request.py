@@ -7,6 +7,7 @@ from urllib.parse import quote
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
+from reader.cache.age_bound import AgeBound, bound_of
 from reader.process import ReaderProcess
 from reader.response.client_url import Address, Peer, is_trusted
 from reader.response.response import HttpResponse, RequestFields
@@ -79,6 +80,12 @@ def fields() -> RequestFields:
         if_none_match=header("If-None-Match"),
         if_modified_since=header("If-Modified-Since"),
     )
+
+
+def age_bound() -> AgeBound:
+    """How old content may be for the client."""
+    floor = process().settings.client_age_floor
+    return bound_of(header("Cache-Control"), header("Pragma"), floor=floor)
 
 
 def client() -> str:

@@ -85,9 +85,15 @@ class WatchedRequests(RefreshRequests):
         return result
 
     def request_for(
-        self, resource: Resource, state: EntryState, requester: Requester, *, now: float
+        self,
+        resource: Resource,
+        state: EntryState,
+        requester: Requester,
+        *,
+        now: float,
+        newer: bool = False,
     ) -> AskResult | None:
-        result = super().request_for(resource, state, requester, now=now)
+        result = super().request_for(resource, state, requester, now=now, newer=newer)
         self.requested.put((resource, requester.client))
         return result
 

@@ -131,6 +131,40 @@ def test_what_is_tracked_is_served(warm: FlaskClient) -> None:
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("path", ["/orgs/Netflix", "/view/top/1/stars"])
+def test_a_reload_of_what_is_tracked_is_a_hit(warm: FlaskClient, path: str) -> None:
+    response = warm.get(path, headers={"Cache-Control": "max-age=0", "Pragma": "no-cache"})
+    assert (response.status_code, "hit;" in response.headers["Cache-Status"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, "hit; ttl="),
+        ({"Cache-Control": "max-age=0"}, "hit; ttl="),  # the store is away
+        ({"Pragma": "no-cache"}, "hit; ttl="),
+        ({"Cache-Control": 'max-age="', "Pragma": "no-cache"}, "hit; ttl="),
+    ],
+)
+def test_content_is_served_also_if_it_is_older_than_the_client_takes(
+    warm: FlaskClient, fields: dict[str, str], status: str
+) -> None:
+    response = warm.get("/users/mona", headers=fields)
+    is_bound = fields.get("Cache-Control") == "max-age=0" or fields == {"Pragma": "no-cache"}
+    assert response.status_code == 200
+    assert status in response.headers["Cache-Status"]
+    assert response.headers["Cache-Status"].endswith(
+        "detail=too-old" if is_bound else "detail=local"
+    )
+    known = {**fields, "If-None-Match": response.headers["ETag"]}
+    assert warm.get("/users/mona", headers=known).status_code == 304
+
+
+def test_only_if_cached_gives_what_is_held(warm: FlaskClient) -> None:
+    only = {"Cache-Control": "only-if-cached"}
+    assert warm.get("/users/mona", headers=only).status_code == 200
+
+
 @pytest.mark.parametrize(
     "target",
     ["/ORGS/netflix", "/orgs/NETFLIX", "/orgs/%4Eetflix", "/orgs/Netflix?", "/orgs/Netflix?&"],

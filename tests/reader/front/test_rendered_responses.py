@@ -142,6 +142,30 @@ def test_what_is_not_held_or_not_to_be_had_is_left_to_flask(reader: Reader, targ
     assert reader.responses().find(make_head(target)) is None
 
 
+@pytest.mark.parametrize(
+    ("field", "is_found"),
+    [
+        ("User-Agent: curl/8.5.0", True),
+        ("Cache-Control: no-store", True),
+        ("Cache-Control: max-age=x", True),
+        ("Pragma: x", True),
+        ("Cache-Control: max-age=0", False),
+        ("cache-control: NO-CACHE", False),
+        ("Cache-Control: max-age=100000", False),
+        ("Cache-Control: only-if-cached", False),
+        ("Pragma: no-cache", False),
+    ],
+)
+def test_a_bound_on_age_is_left_to_flask_unless_the_content_is_tracked(
+    reader: Reader, field: str, *, is_found: bool
+) -> None:
+    reader.bench.local.put(on_demand("/users/octocat"), make_entry(b"{}"), NOW)
+    responses = reader.responses()
+    for _ in range(2):
+        assert (responses.find(make_head("/users/octocat", field)) is not None) is is_found
+        assert found(responses, "/", field) is not None
+
+
 def test_what_is_not_held_is_found_as_soon_as_it_is(reader: Reader) -> None:
     responses = reader.responses()
     assert responses.find(make_head("/users/octocat")) is None

@@ -13,7 +13,7 @@ from tests.reader.front.helpers import LIMITS, Parsed, gunicorn_reads, make_head
 
 CHECKOUT = Path(__file__).parents[3]
 
-PLAIN = ParsedRequest("/", False, False, "a.test", *[None] * 7)
+PLAIN = ParsedRequest("/", False, False, "a.test", *[None] * 9)
 
 
 def lines(*known: str) -> bytes:
@@ -155,6 +155,8 @@ def test_all_of_a_request_that_an_answer_depends_on_is_read() -> None:
         "X-GitHub-Api-Version: 2026-03-10",
         "X-Forwarded-Host: one, two",
         "x-forwarded-proto: https",
+        "Cache-Control: max-age=0",
+        "pragma: no-cache",
         "Connection: close",
         "Authorization: Bearer x",
     ]
@@ -170,11 +172,13 @@ def test_all_of_a_request_that_an_answer_depends_on_is_read() -> None:
         api_version="2026-03-10",
         forwarded_host="one, two",
         forwarded_proto="https",
+        cache_control="max-age=0",
+        pragma="no-cache",
     )
 
 
 def test_what_nobody_reads_changes_nothing() -> None:
-    ignored = ["Authorization: token x", "Cache-Control: no-cache", "Pragma: no-cache", "X-A: 1"]
+    ignored = ["Authorization: token x", "Age: 1", "Warning: 110 - stale", "X-A: 1"]
     assert read_head(make_head("/", *ignored)) == read_head(make_head("/")) == PLAIN
 
 
@@ -404,7 +408,7 @@ KNOWN = st.sampled_from(
     [
         *("Host", "Accept-Encoding", "If-None-Match", "If-Modified-Since"),
         *("X-Forwarded-Host", "X-Forwarded-Proto", "Connection", "Content-Type"),
-        *("Accept", "User-Agent", "Authorization", "Cache-Control", "Cookie"),
+        *("Accept", "User-Agent", "Authorization", "Cache-Control", "Pragma", "Cookie"),
         *(field.partition(":")[0] for field in UNUSUAL.values()),
     ]
 )
@@ -445,6 +449,8 @@ def expected(parsed: Parsed) -> ParsedRequest:
         api_version=parsed.value("x-github-api-version"),
         forwarded_host=parsed.value("x-forwarded-host"),
         forwarded_proto=parsed.value("x-forwarded-proto"),
+        cache_control=parsed.value("cache-control"),
+        pragma=parsed.value("pragma"),
     )
 
 
