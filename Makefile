@@ -44,7 +44,7 @@ warm: $(READY) ## refresh all tracked resources that are not fresh
 doctor: $(READY) ## check the set-up, and advise on what is wrong
 	@$(BIN)/python -m scripts.cache doctor $(ARGS)
 
-# Property tests draw fewer examples than in `make test`, and the slowest tests are left to it.
+# Property tests draw fewer examples than in `make test`; the slowest tests, and what is timed, are left to it.
 check: $(READY) ## check style and types, and run the tests that start no processes; under a minute
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target style types quick-tests
 
@@ -56,7 +56,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 quick-tests: $(READY)
-	@$(BIN)/python -m pytest -n 3 --quiet -m "not processes and not slow and not shipping" \
+	@$(BIN)/python -m pytest -n 3 --quiet -m "not processes and not slow and not timing and not shipping" \
 	  --ignore=tests/browser --ignore=tests/clients --ignore=tests/end_to_end \
 	  --hypothesis-profile=quick $(ARGS)
 

@@ -38,6 +38,31 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         ),
         "tests/shipping/test_kubernetes.py",  # runs kustomize
     ),
+    # What is promised is a time, or a figure that others on the same processors would change.
+    "timing": (
+        "tests/bench/test_soak.py::test_a_quick_soak",
+        "tests/end_to_end/test_answers.py::test_statistics_that_never",
+        *("tests/end_to_end/test_many_names.py", "tests/end_to_end/test_many_refreshes.py"),
+        *("tests/end_to_end/test_hits_stay_quick.py", "tests/end_to_end/test_misses.py"),
+        "tests/end_to_end/test_operators_door.py::test_guesses",
+        *("tests/end_to_end/test_redis_outage.py", "tests/end_to_end/test_reload.py"),
+        *("tests/end_to_end/test_retry_after.py", "tests/end_to_end/test_shares.py"),
+        *(
+            "tests/end_to_end/test_slow_clients.py::test_clients_that_do_not_come",
+            "tests/end_to_end/test_slow_clients.py::test_five_hundred",
+            "tests/end_to_end/test_strangers_bodies.py::test_a_body_has_one",
+            "tests/end_to_end/test_strangers_bodies.py::test_dripping",
+        ),
+        *("tests/end_to_end/test_webhooks.py", "tests/refresher/dispatch/test_dispatcher.py"),
+        "tests/refresher/github/auth/test_app_installation.py",
+        *("tests/refresher/github/test_bounded_connection.py", "tests/refresher/github/test_turns"),
+        "tests/refresher/github/test_client.py::test_a_compressed_answer_that_drips",
+        "tests/refresher/lock/test_refresh_lock.py",
+        *(
+            "tests/shared/redis/test_connection.py",
+            "tests/shared/resources/test_resource.py::test_a_path_of_many",
+        ),
+    ),
     "shipping": (
         *("tests/browser/", "tests/clients/test_other_clients.py", "tests/shipping/test_debian.py"),
         *(
@@ -53,9 +78,12 @@ TOGETHER = ("tests/test_architecture.py", "tests/refresher/visibility/test_only_
 LONG = (
     *("tests/chaos/test_chaos", "tests/bench/test_change.py::test_a_short"),
     *("tests/end_to_end/test_wrong_clocks.py", "tests/end_to_end/test_upgrade.py"),
-    *("tests/end_to_end/test_many_refreshes.py", "tests/end_to_end/test_budget.py"),
-    *("tests/end_to_end/test_collapsed_lists.py", "tests/end_to_end/test_failover.py"),
-    *("tests/end_to_end/test_metrics.py", "tests/end_to_end/test_only_public.py"),
+    *("tests/end_to_end/test_budget.py", "tests/end_to_end/test_collapsed_lists.py"),
+    *(
+        "tests/end_to_end/test_failover.py",
+        "tests/end_to_end/test_metrics.py",
+        "tests/end_to_end/test_only_public.py",
+    ),
 )
 # Programs and modules that no test may start unless it is marked `processes`.
 SERVERS = frozenset(
@@ -73,7 +101,14 @@ def markers_of(nodeid: str) -> list[str]:
 
 def order_of(nodeid: str, *, has_processes: bool) -> int:
     """Where a test stands in the order: lower numbers begin first."""
+    if is_timing(nodeid):
+        return 3
     return 0 if nodeid.startswith(LONG) else 1 if has_processes else 2
+
+
+def is_timing(nodeid: str) -> bool:
+    """Whether a test is marked `timing`: it waits until most other tests have ended."""
+    return nodeid.startswith(BY_PLACE["timing"])
 
 
 def starts_processes(nodeid: str) -> bool:
@@ -84,7 +119,8 @@ def starts_processes(nodeid: str) -> bool:
 def group_of(nodeid: str) -> str:
     """The name of the group of tests that one process of pytest-xdist has to run."""
     together = starts_processes(nodeid) or nodeid.startswith(TOGETHER)
-    return nodeid.partition("::")[0] if together else nodeid
+    name = nodeid.partition("::")[0] if together else nodeid
+    return f"timing {name}" if is_timing(nodeid) else name
 
 
 def refusing_servers(start: Callable[..., None]) -> Callable[..., None]:

@@ -5,6 +5,9 @@ with four processes or more one of them, the filler, begins with the other tests
 the processor and nothing else. It has a lower priority, so that what is timed is not disturbed.
 When one kind of test has all been given away, all processes take what is left of the other; only
 the filler starts no servers: they would have its priority.
+
+Tests that are marked `timing` come last, and two processes run them while the others have ended:
+on a busy machine they would fail although nothing is wrong with what they test.
 """
 
 import os
@@ -14,12 +17,13 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from tests.categories import group_of, starts_processes
+from tests.categories import group_of, is_timing, starts_processes
 
 _OVERRIDDEN: Final = ("_split_scope", "_assign_work_unit")  # not promised by pytest-xdist
 assert vars(LoadScopeScheduling).keys() >= set(_OVERRIDDEN)
 
 _FEWEST: Final = 4  # processes among which there is a filler
+_TIMED_AT_ONCE: Final = 2  # processes that run tests marked `timing`
 _NICENESS: Final = 10  # of the filler: a tenth of the share of another process
 
 
@@ -49,13 +53,27 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
         """Give a process the next group of its kind: the queue begins with those of servers."""
         if is_filler(node.gateway.id, self.numnodes):
             for group, tests in self.workqueue.items():
-                if not starts_processes(next(iter(tests))):
+                first = next(iter(tests))
+                if not starts_processes(first) and not is_timing(first):
                     self.workqueue.move_to_end(group, last=False)
                     break
             else:
                 node.shutdown()
                 return
+        elif self._has_only_timing() and node not in self._timing_nodes():
+            node.shutdown()
+            return
         super()._assign_work_unit(node)
+
+    def _timing_nodes(self) -> list[WorkerController]:
+        """The processes that run the tests that come last: never the filler."""
+        return [
+            node for node in self.assigned_work if not is_filler(node.gateway.id, self.numnodes)
+        ][:_TIMED_AT_ONCE]
+
+    def _has_only_timing(self) -> bool:
+        """Whether no tests are left to be given away but those that come last."""
+        return is_timing(next(iter(next(iter(self.workqueue.values())))))
 
 
 def is_filler(name: str, number: int) -> bool:
