@@ -19,7 +19,7 @@ from reader.changes.places import Places
 from reader.changes.serving import STREAM_HEADERS, Followers, SlowFollowerError
 from reader.errors import ApiError
 from reader.process import ReaderProcess
-from reader.response.health import health
+from reader.response.health import HEALTHCHECK, health
 from reader.response.mount import split_mount
 from reader.response.respond import refuse
 from reader.response.response import CACHE_NAME, HttpResponse
@@ -32,6 +32,7 @@ from reader.web.delayed_responses import DelayedResponses
 from reader.web.wsgi_threads import WsgiThreads
 
 _AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
+_LOADING = 1.5  # seconds that a health check waits; HAProxy and Kubernetes wait two
 # Fields that tell the length of a body; replaced after it was read, or if it is not wanted.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -142,6 +143,8 @@ class Application:
         self, scope: Message, incoming: Incoming
     ) -> tuple[HttpResponse | None, Route, bytes]:
         """The response and its route; None, and the body of the request, if Flask has to serve."""
+        if _path(scope) == HEALTHCHECK:
+            await self._await_loading()
         response = self._health(scope)
         if response is not None:
             return response, Route(_path(scope)), b""
@@ -150,6 +153,13 @@ class Application:
         except ApiError as error:
             route = Route.WEBHOOK if _path(scope) == WEBHOOK else Route.STATUS_ACTION
             return refuse(error), route, b""
+
+    async def _await_loading(self) -> None:
+        """Wait for a process that has just begun: a reload is no reason to take the node away."""
+        synchronizer, loop = self.process.start().synchronizer, asyncio.get_running_loop()
+        ends = loop.time() + _LOADING
+        while synchronizer.is_loading and loop.time() < ends:
+            await asyncio.sleep(0.02)
 
     def _health(self, scope: Message) -> HttpResponse | None:
         if scope["method"] not in {"GET", "HEAD"}:

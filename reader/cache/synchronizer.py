@@ -77,12 +77,14 @@ class Synchronizer:
         self._condition = Condition()
         self._stopped = Event()
         self._away_since: float | None = None
+        self._is_loading = False
         self._losses = 0
         self._announced = 0  # the number of the last announcement that reached this process
         self._counted: int | None = None  # the counter of announcements at the last tick
 
     def start(self) -> None:
         """Start the thread; call it after any fork."""
+        self._is_loading = True
         Thread(target=self._run, name="synchronizer", daemon=True).start()
 
     def stop(self) -> None:
@@ -95,6 +97,11 @@ class Synchronizer:
     def away_since(self) -> float | None:
         """Unix time in seconds since which Redis does not respond; None while it does."""
         return self._away_since
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the thread has begun, and not yet loaded what Redis holds of tracked content."""
+        return self._is_loading
 
     @property
     def losses(self) -> int:
@@ -170,6 +177,7 @@ class Synchronizer:
                 if not self._due:
                     self._condition.wait(max(0.0, next_tick - self._clock()))
             self._guarded(self.check_due)
+            self._is_loading = False
 
     def guarded_tick(self) -> None:
         """Do a tick, survive its errors, and keep `away_since`."""

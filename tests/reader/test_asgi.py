@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Response
+from redis import Redis
 from werkzeug.http import http_date
 
 from shared.measures import Measure
-from tests.builders import CATALOGUE, JSON, NOW, make_entry, tracked
+from tests.builders import CATALOGUE, JSON, NOW, make_entry, store_entry, tracked
+from tests.reader.conftest import MakeApp
 from tests.reader.front.helpers import Reader, Sent, a_reader
 from tests.reader.front.loopback import Run, an_application
 
@@ -184,6 +186,31 @@ def test_what_is_missing_is_named(run: Run, reader: Reader, application: "Applic
         missing = json.loads((await ask(application, "/healthcheck")).body)["missing"]
         held = {"/orgs/Netflix"}
         assert missing == [one.name for one in CATALOGUE.tracked if one.name not in held]
+
+    run(test())
+
+
+def test_a_process_that_has_just_begun_answers_for_its_health_when_it_has_loaded(
+    run: Run, make_app: MakeApp, redis: Redis
+) -> None:
+    for resource in CATALOGUE.tracked:
+        store_entry(redis, resource, make_entry())
+    redis.client_pause(300, all=True)  # milliseconds
+
+    async def test() -> None:
+        with an_application(make_app()) as application:
+            assert (await ask(application, "/healthcheck")).status == 200
+
+    run(test())
+
+
+def test_health_does_not_wait_for_what_redis_does_not_hold(
+    run: Run, make_app: MakeApp, redis: Redis
+) -> None:
+    async def test() -> None:
+        with an_application(make_app()) as application:
+            assert (await ask(application, "/healthcheck")).status == 503
+            assert not application.process.start().synchronizer.is_loading
 
     run(test())
 
