@@ -15,7 +15,6 @@ from reader.app import create_app
 from reader.bodies.body_reader import Bodies, Incoming
 from reader.bodies.wanted_bodies import WEBHOOK, wanted
 from reader.changes.following import CHANGES, Following, following
-from reader.changes.places import Places
 from reader.changes.serving import STREAM_HEADERS, Followers, SlowFollowerError
 from reader.errors import ApiError
 from reader.process import ReaderProcess
@@ -51,8 +50,6 @@ class Application:
         self._bodies = Bodies()
         self._flask = WsgiThreads(app, threads=process.settings.reader_threads)
         self._delayed = DelayedResponses()
-        settings = process.settings
-        self._places = Places(settings.changes_followers, settings.client_max_followers)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the start and the end of the process."""
@@ -109,7 +106,8 @@ class Application:
             )
             trusted = self.process.settings.trusted_networks
             forwarded = _header(scope, "X-Forwarded-For")
-            with self._places.take(client_address(_peer(scope), forwarded, trusted=trusted)):
+            client = client_address(_peer(scope), forwarded, trusted=trusted)
+            with components.places.take(client):
                 followers = Followers(components.changes)
                 if asked.is_stream and scope["method"] == "GET":
                     await self._stream(followers, asked, request, send)

@@ -29,6 +29,7 @@ from reader.cache.subscriber import Subscriber
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
 from reader.changes.feed import ChangeFeed
+from reader.changes.places import Places
 from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
@@ -75,6 +76,7 @@ class Components:
     fleet: FleetWatch
     budget_watch: BudgetWatch
     changes: ChangeFeed
+    places: Places
 
     @property
     def limits(self) -> RateLimits:
@@ -190,6 +192,8 @@ class ReaderProcess:
             clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
         )
         telemetry = self._make_telemetry(counters)
+        places = Places(settings.changes_followers, settings.client_max_followers)
+        state = self._make_state(local, lookup, places)
         return Components(
             pid=os.getpid(),
             redis=redis,
@@ -201,11 +205,12 @@ class ReaderProcess:
             synchronizer=synchronizer,
             subscriber=Subscriber(redis, catalogue=catalogue, synchronizer=synchronizer),
             telemetry=telemetry,
-            reporter=self._make_reporter(telemetry, local, lookup, redis),
+            reporter=self._make_reporter(telemetry, state, redis),
             webhooks=self._make_webhooks(redis, queue),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
             budget_watch=self._make_budget_watch(redis),
             changes=ChangeFeed(redis, catalogue=catalogue, local=local),
+            places=places,
         )
 
     def _make_webhooks(self, redis: Redis, queue: RefreshQueue) -> Webhooks:
@@ -254,17 +259,25 @@ class ReaderProcess:
             stopwatch=self.stopwatch,
         )
 
-    def _make_reporter(
-        self, telemetry: RequestTelemetry, local: LocalCache, lookup: Lookup, redis: Redis
-    ) -> ProcessReporter:
+    def _make_state(
+        self, local: LocalCache, lookup: Lookup, places: Places
+    ) -> Callable[[], ProcessState]:
         skew_log = SkewLog(self.fleet_clock, log)
 
         def state() -> ProcessState:
-            missing, waiting = len(local.missing(self.catalogue.tracked)), lookup.waiting
             return ProcessState(
-                *local.usage(), missing=missing, waiting=waiting, skew=skew_log.check()
+                *local.usage(),
+                missing=len(local.missing(self.catalogue.tracked)),
+                waiting=lookup.waiting,
+                skew=skew_log.check(),
+                followers=places.taken,
             )
 
+        return state
+
+    def _make_reporter(
+        self, telemetry: RequestTelemetry, state: Callable[[], ProcessState], redis: Redis
+    ) -> ProcessReporter:
         folder, pid = os.environ.get(process_files.FOLDER), os.getpid()
         return ProcessReporter(
             ProcessIdentity(self.address, pid),

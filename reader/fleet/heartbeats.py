@@ -35,6 +35,7 @@ class ReaderReport:
         local_bytes: their approximate size.
         missing: tracked resources that it cannot serve.
         skew: seconds that its machine's clock is ahead of Redis's.
+        followers: of the change feed.
         refused: requests that got a 429 or a 503 in the last minute, by `outcomes.Refusal`.
     """
 
@@ -51,6 +52,7 @@ class ReaderReport:
     local_bytes: int
     missing: int
     skew: float = 0.0
+    followers: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -131,6 +131,7 @@ def _node(node: NodeView) -> Iterator[Metric]:
     for name, text in (
         ("connections", "Open connections."),
         ("waiting_requests", "Requests that are waiting for content."),
+        ("change_followers", "Followers of the change feed."),
     ):
         yield _gauge(name, text, node.gauges.get(name, 0))
 

@@ -54,6 +54,7 @@ class ProcessState(NamedTuple):
         missing: number of tracked resources that cannot be served.
         waiting: number of requests that wait for content.
         skew: seconds that the machine's clock is ahead of Redis's.
+        followers: of the change feed.
     """
 
     tracked: Usage
@@ -61,6 +62,7 @@ class ProcessState(NamedTuple):
     missing: int
     waiting: int
     skew: float = 0.0
+    followers: int = 0
 
 
 class _Sample(NamedTuple):
@@ -136,14 +138,16 @@ class ProcessReporter:
 
     def gauges(self) -> Mapping[str, float]:
         """The gauges of this process."""
-        tracked, on_demand, _, waiting, _ = self._state()
+        state = self._state()
+        tracked, on_demand = state.tracked, state.on_demand
         return {
             "local_entries|tracked": tracked.entries,
             "local_entries|on-demand": on_demand.entries,
             "local_bytes|tracked": tracked.bytes,
             "local_bytes|on-demand": on_demand.bytes,
             "connections": self._connections,
-            "waiting_requests": waiting,
+            "waiting_requests": state.waiting,
+            "change_followers": state.followers,
         }
 
     def write(self) -> None:
@@ -179,7 +183,8 @@ class ProcessReporter:
                 return
 
     def _report(self) -> ReaderReport:
-        tracked, on_demand, missing, _, skew = self._state()
+        state = self._state()
+        tracked, on_demand = state.tracked, state.on_demand
         first, last = self._samples[0], self._samples[-1]
         before = self._samples[-2] if len(self._samples) > 1 else first
         return ReaderReport(
@@ -194,8 +199,9 @@ class ProcessReporter:
             hits=int(last.hits - first.hits),
             local_entries=tracked.entries + on_demand.entries,
             local_bytes=tracked.bytes + on_demand.bytes,
-            missing=missing,
-            skew=round(skew, 1),
+            missing=state.missing,
+            skew=round(state.skew, 1),
+            followers=state.followers,
             refused={
                 cause: int(number - first.refused.get(cause, 0))
                 for cause, number in last.refused.items()

@@ -24,6 +24,7 @@ def _node(name: str, processes: Sequence[ReaderReport], now: float) -> JsonObjec
     missing = max(one.missing for one in processes)
     held = sum(one.local_bytes for one in processes)
     rate = sum(one.per_second for one in processes)
+    followers = sum(one.followers for one in processes)
     started = min(one.started_at for one in processes)
     return {
         "key": name,
@@ -36,6 +37,8 @@ def _node(name: str, processes: Sequence[ReaderReport], now: float) -> JsonObjec
         "requests": sum(one.requests for one in processes),
         "per_second": round(rate, 1),
         "rate": f"{rate:,.1f}",
+        "followers": followers,
+        "followers_words": f"{plural(followers, 'follower')} of /changes" if followers else "",
         "hit_ratio": hits / content if content else None,
         "hits": share(hits, content),
         "local_bytes": held,

@@ -199,6 +199,24 @@ def test_a_failure_is_shown_with_its_start_reason_consequence_and_next_try(
     assert failure_states.seen() == []
 
 
+def test_a_change_is_shown_when_the_change_feed_tells_of_it(
+    page: "Page", reader: Reader, github: FakeGitHubProcess, failure_states: FailureStates
+) -> None:
+    """Without the feed nothing would be: the page's timers of seconds never end here."""
+    page.add_init_script(
+        "const set = setTimeout; window.setTimeout = (f, ms) => (ms < 1000 ? set(f, ms) : 0);"
+    )
+    with page.expect_request("**/changes"):
+        look(page, reader)
+    items = row(page, "resources", "/orgs/Netflix/repos").locator("td[data-label=Content]")
+    before = items.inner_text()
+    github.mutate("add", org="Netflix")
+    page.wait_for_function("before => !document.body.innerText.includes(before)", arg=before)
+    assert items.inner_text() != before
+    assert page.evaluate("window.stillTheSame") is True
+    assert failure_states.seen() == []
+
+
 def test_content_is_seen_to_go_stale_and_to_be_renewed(
     page: "Page", reader: Reader, failure_states: FailureStates
 ) -> None:

@@ -1,9 +1,12 @@
-// Updates the page every few seconds, in place: focus and selection stay. It decides nothing and
-// holds no texts of the page: /status.json has them, under the names in the page's data-text and
-// data-set attributes.
+// Updates the page in place when the change feed tells of a change, and every few seconds: focus
+// and selection stay. It decides nothing and holds no texts of the page: /status.json has them,
+// under the names in the page's data-text and data-set attributes.
 "use strict";
 
-const INTERVAL = 3000; // milliseconds between two updates
+const INTERVAL = 3000; // milliseconds between two updates without the change feed
+const INTERVAL_OF_FOLLOWERS = 5000; // with it: for ages, and what else it does not tell
+const TOGETHER = 500; // milliseconds in which further changes join an update
+const FEED_AGAIN = 30000; // milliseconds until the feed is tried again after a refusal
 const live = document.getElementById("live");
 const said = document.getElementById("said");
 
@@ -93,12 +96,38 @@ function showMessage(text) {
   said.replaceChildren(line);
 }
 
+let feed = null;
+let next = null; // of the timers: the next update
+
 async function watch() {
   if (!document.hidden) await update();
-  setTimeout(watch, INTERVAL);
+  plan(feed?.readyState === EventSource.OPEN ? INTERVAL_OF_FOLLOWERS : INTERVAL);
+}
+
+function plan(milliseconds) {
+  clearTimeout(next);
+  next = setTimeout(watch, milliseconds);
+}
+
+/** Follows the changes while somebody sees the page: each follower keeps a connection open. */
+function follow() {
+  feed?.close();
+  feed = null;
+  if (document.hidden) return;
+  const followed = (feed = new EventSource("/changes"));
+  for (const name of ["change", "reset"]) followed.addEventListener(name, () => plan(TOGETHER));
+  followed.addEventListener("error", () => {
+    if (followed !== feed || followed.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => followed === feed && follow(), FEED_AGAIN); // a 429 or 503
+    plan(INTERVAL);
+  });
 }
 
 document.addEventListener("submit", act);
-document.addEventListener("visibilitychange", () => document.hidden || update());
+document.addEventListener("visibilitychange", () => {
+  follow();
+  if (!document.hidden) update();
+});
 
+follow();
 watch();

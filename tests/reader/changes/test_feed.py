@@ -293,7 +293,7 @@ def test_one_who_takes_nothing_is_dropped(
             slow.takes.clear()
             changed = tell(redis)
             await quick.until(changed)
-            while application._places.taken > 1:
+            while application.process.start().places.taken > 1:
                 await asyncio.sleep(0.01)
             assert slow.ids == []
 

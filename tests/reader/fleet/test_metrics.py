@@ -78,6 +78,7 @@ def test_a_node_that_has_done_nothing() -> None:
         "announcements_total": {(): 0},
         "connections": {(): 0},
         "waiting_requests": {(): 0},
+        "change_followers": {(): 0},
         "redis_up": {(): 0},
     }
 
@@ -112,6 +113,7 @@ def test_how_much_there_is_in_a_node() -> None:
         "local_bytes|on-demand": 10.0,
         "connections": 33.0,
         "waiting_requests": 1.0,
+        "change_followers": 5.0,
     }
     found = samples(expose(NodeView(Measures({}), gauges, 4), [], None))
     assert found["reader_processes"] == {(): 4}
@@ -119,6 +121,7 @@ def test_how_much_there_is_in_a_node() -> None:
     assert found["local_bytes"] == {("tracked",): 1000, ("on-demand",): 10}
     assert found["connections"] == {(): 33}
     assert found["waiting_requests"] == {(): 1}
+    assert found["change_followers"] == {(): 5}
 
 
 @pytest.mark.parametrize(

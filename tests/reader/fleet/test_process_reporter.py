@@ -38,7 +38,9 @@ def make_reporter(redis: Redis) -> Iterator[MakeReporter]:
         reporter = bench.make_reporter(
             client,
             telemetry,
-            state=lambda: ProcessState(Usage(1, 100), Usage(2, 250), missing=3, waiting=2),
+            state=lambda: ProcessState(
+                Usage(1, 100), Usage(2, 250), missing=3, waiting=2, followers=3
+            ),
             process_files=ProcessFiles(folder, pid=7),
             clock=Clock(),
             stopwatch=time.monotonic,
@@ -85,6 +87,7 @@ def test_gauges_tell_how_much_there_is_at_this_moment(make_reporter: MakeReporte
         "local_bytes|on-demand": 250,
         "connections": 7,
         "waiting_requests": 2,
+        "change_followers": 3,
     }
 
 

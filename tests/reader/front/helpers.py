@@ -16,6 +16,7 @@ from reader.cache.mounted_entries import MountedEntries
 from reader.cache.segment_memory import SegmentMemory
 from reader.cache.subscriber import Subscriber
 from reader.changes.feed import ChangeFeed
+from reader.changes.places import Places
 from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.snapshot import FleetWatch
 from reader.front.rendered_responses import RenderedResponses, SerializedResponse, Sources
@@ -152,6 +153,7 @@ class StillProcess(ReaderProcess):
             fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
             budget_watch=BudgetWatch(redis, limits, clock=bench.clock),
             changes=ChangeFeed(redis, catalogue=self.catalogue, local=bench.local),
+            places=Places(self.settings.changes_followers, self.settings.client_max_followers),
         )
 
     def start(self) -> Components:
