@@ -72,6 +72,11 @@ class Controls:
         tokens: list[str] = self.json("GET", "/installation-tokens")
         return tokens
 
+    def deliveries(self) -> list[dict[str, Any]]:
+        """All attempts to deliver an event, the newest first, as GitHub lists them."""
+        attempts: list[dict[str, Any]] = self.json("GET", "/deliveries")
+        return attempts
+
     def repos(
         self, org: str = "Netflix", *, private: bool = False, role: str = "anonymous"
     ) -> list[dict[str, Any]]:

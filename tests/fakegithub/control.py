@@ -56,6 +56,11 @@ def installation_tokens(github: GitHub, _body: dict[str, Any], _query: dict[str,
     return github.installations.tokens()
 
 
+def get_deliveries(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
+    """All attempts to deliver an event, the newest first."""
+    return [one.as_json() for one in github.hooks.log.newest_first()]
+
+
 def get_faults(github: GitHub, _body: dict[str, Any], _query: dict[str, str]) -> Any:
     """The faults in force."""
     return github.faults.snapshot()
@@ -135,6 +140,7 @@ ACTIONS: Final[dict[tuple[str, str], Callable[[GitHub, dict[str, Any], dict[str,
     ("GET", "/counters"): get_counters,
     ("POST", "/reset-counters"): reset_counters,
     ("GET", "/installation-tokens"): installation_tokens,
+    ("GET", "/deliveries"): get_deliveries,
     ("GET", "/faults"): get_faults,
     ("POST", "/faults"): order_fault,
     ("DELETE", "/faults"): clear_faults,

@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.fakegithub import (
     etag,
     file_hosts,
     headers,
+    hook_requests,
     limits,
     media_types,
     mutations,
@@ -29,8 +31,10 @@ from tests.fakegithub.apps import App, Refused
 from tests.fakegithub.bodies import public_user
 from tests.fakegithub.config import CORE, Config, ResourceClass
 from tests.fakegithub.counters import Counters
+from tests.fakegithub.delivery_log import KEPT_S
 from tests.fakegithub.faults import Fault, Faults
 from tests.fakegithub.file_hosts import OWN_ADDRESS
+from tests.fakegithub.hook_requests import HookRequest
 from tests.fakegithub.hooks import Hooks
 from tests.fakegithub.http_messages import (
     NO_BODY,
@@ -80,7 +84,7 @@ class GitHub:
     def __post_init__(self) -> None:
         self.renderer = Renderer(self.world)
         self.replicas = Replicas(self.world)
-        self.hooks = Hooks()
+        self.hooks = Hooks(clock=lambda: self.clock(time.time()))
 
     def mutate(self, mutation: dict[str, Any], *, now: float) -> dict[str, Any]:
         """Change the world, and tell of it; ValueError says what is wrong with the mutation."""
@@ -99,7 +103,7 @@ class GitHub:
 
     def credential(self, request: Request, *, now: float) -> str:
         """The credential whose budget pays for a request; an invalid token counts as none."""
-        if apps.requested_installation(request) is not None:
+        if self.is_by_app(request):
             app = self.signer(request, now=now)
             return limits.ANONYMOUS if isinstance(app, Refused) else limits.app_credential(app)
         token = self.token(request)
@@ -124,7 +128,7 @@ class GitHub:
     def viewer(self, request: Request) -> Viewer:
         """The viewer of a request whose credential is valid or missing."""
         token = self.token(request)
-        if not token or apps.requested_installation(request) is not None:
+        if not token or self.is_by_app(request):
             return ANONYMOUS_VIEWER
         issued = self.installations.of(token)
         if issued is None:
@@ -133,8 +137,19 @@ class GitHub:
         app = next(known, None)
         return Viewer(app.role, "installation", "") if app else ANONYMOUS_VIEWER
 
+    def is_by_app(self, request: Request) -> bool:
+        """Whether a request is an App's own, with a JWT: for a token, or about its webhook."""
+        hook = hook_requests.asked(request) if self.has_hook("app") else None
+        return apps.requested_installation(request) is not None or (
+            hook is not None and hook.org is None
+        )
+
+    def has_hook(self, of: str) -> bool:
+        """Whether there is a webhook of an organisation or of an App."""
+        return bool(self.config.hook.url) and self.config.hook.of == of
+
     def signer(self, request: Request, *, now: float) -> App | Refused:
-        """The GitHub App that requests an installation's token."""
+        """The GitHub App that sends a request of its own."""
         return apps.signer(request, self.config.apps, now=self.clock(now))
 
     def clock(self, now: float) -> float:
@@ -152,8 +167,8 @@ class GitHub:
             given := distortions.replacement(fault, credential=credential, peer=request.peer)
         ):
             return given
-        token, installation = self.token(request), apps.requested_installation(request)
-        if token and installation is None and not self.is_valid(token, now=now):
+        token = self.token(request)
+        if token and not self.is_by_app(request) and not self.is_valid(token, now=now):
             return api_responses.bad_credentials()
         config = self.config
         if config.private_mode and not token:
@@ -173,6 +188,8 @@ class GitHub:
             return api_responses.moved(status, here + url if url.startswith("/") else url)
         if (installation := apps.requested_installation(request)) is not None:
             return self.installation_token(request, installation, now=now)
+        if about := self.about_hook(request, now=now):
+            return about
         if request.method not in ("GET", "HEAD"):
             options = ApiResponse(204, metered=False, headers={**headers.PREFLIGHT})
             return options if request.method == "OPTIONS" else api_responses.not_found()
@@ -194,6 +211,40 @@ class GitHub:
         self.counters.add(installation_tokens=1)
         issued = self.installations.issue(app, now=self.clock(now))
         return api_responses.installation_token(issued.as_json())
+
+    def about_hook(self, request: Request, *, now: float) -> ApiResponse | None:
+        """The response to a request about the webhook; None for any other request."""
+        hook, about = self.config.hook, hook_requests.asked(request)
+        if about is None or not self.has_hook("app" if about.org is None else "org"):
+            return None
+        if refusal := self.hook_refusal(request, about, now=now):
+            return refusal
+        known = self.hooks.log.newest_first(about.org, since=self.clock(now) - KEPT_S)
+        if about.delivery is not None:
+            attempt = hook_requests.found(known, about.delivery)
+            if attempt is not None:
+                self.hooks.redeliver(hook, attempt)
+            return hook_requests.answer(attempt)
+        if about.what == "deliveries":
+            return hook_requests.page(request, known, url=self.own_address(request) + request.path)
+        return hook_requests.shown(about, hook.id, hook.url)
+
+    def hook_refusal(
+        self, request: Request, about: HookRequest, *, now: float
+    ) -> ApiResponse | None:
+        """The response to whoever may not see the webhook; None for who may."""
+        if about.org is None:
+            caller = self.signer(request, now=now)
+            return api_responses.error(401, caller.reason) if isinstance(caller, Refused) else None
+        is_seen = self.may_see_hooks(about.org, request)
+        is_there = about.hook in (None, self.config.hook.id)
+        return None if is_seen and is_there else api_responses.not_found()
+
+    def may_see_hooks(self, org: str, request: Request) -> bool:
+        """Whether a token sees the webhooks of an organisation."""
+        viewer = self.viewer(request)
+        scoped = viewer.kind != "classic" or hook_requests.SCOPE in viewer.scope_list
+        return viewer.owns and scoped and self.world.account(org, "Organization") is not None
 
     def read(self, request: Request, *, now: float, fault: Fault | None) -> ApiResponse:
         """The response to a GET or HEAD."""
