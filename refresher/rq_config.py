@@ -6,7 +6,7 @@ and tables that jobs need. So work horses are forked with everything in memory.
 
 from importlib import import_module
 
-from refresher.github.auth.app_installation import private_key_of
+from refresher.github.auth.app_jwt import private_key_of
 from shared.errors import SettingsError
 from shared.logs import logging_config
 from shared.queueing import QUEUE

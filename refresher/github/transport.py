@@ -19,6 +19,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from refresher.errors import OriginError
+from refresher.github import permitted_requests
 from refresher.github.bounded_connection import Bounds, bounded_pools
 from shared.clock import Clock
 from shared.outcomes import FailureKind
@@ -55,7 +56,8 @@ class Transport:
     ) -> Iterator[requests.Response]:
         """Send a request; the block reads the body of the response, in the same thread.
 
-        The body of a redirect is not read, and no cookies are kept.
+        Requests that do not read are refused here, whoever made them (`permitted_requests`). The
+        body of a redirect is not read, and no cookies are kept.
 
         Args:
             request: see `prepared`.
@@ -64,7 +66,9 @@ class Transport:
         Raises:
             requests.RequestException, urllib3.exceptions.HTTPError, OSError: there is no complete
                 response.
+            ForbiddenRequestError: it is none that may be sent.
         """
+        permitted_requests.check(request.method, request.url, base=self.settings.github_api_url)
         with self._bounds.exchange(ends_at):
             response = self._send(request)
             with response:

@@ -1,41 +1,33 @@
 """A GitHub App's installation as a credential: hourly tokens, requested with a private key.
 
 https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-an-installation-access-token-for-a-github-app
-https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 """
 
 import json
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 
-import jwt
 import requests
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from redis import Redis
 from urllib3.exceptions import HTTPError as TransportError
 
 from refresher.errors import CredentialError, OriginError
+from refresher.github.auth.app_jwt import app_authorization, private_key_of
 from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import REFUSED_FOR, TOKEN_LIMIT
 from refresher.github.body import message_in, read_body
 from refresher.github.request_headers import MEDIA_TYPE, USER_AGENT
 from refresher.github.transport import Transport, failure_of, prepared
 from shared.clock import Clock
-from shared.errors import SettingsError
 from shared.outcomes import FailureKind
-from shared.settings import Settings
 
 log = logging.getLogger("refresher")
 
 RENEW_BEFORE = 300.0  # seconds before a token expires: clocks of the fleet and of GitHub differ
 _LAST_USE = 30.0  # seconds before its end; until then an old token serves if a new one is late
-_BACKDATED = 60  # seconds; GitHub advises it because clocks differ
-_JWT_LIFE = 300  # seconds; GitHub allows 600 by its own clock
 # Every App has this permission. It shows the names of private repositories that the App is
 # installed on.
 _HARMLESS_PERMISSIONS = frozenset({("metadata", "read")})
@@ -222,7 +214,7 @@ class AppInstallation:
         headers = {
             "Accept": MEDIA_TYPE,
             "User-Agent": USER_AGENT,
-            "Authorization": f"Bearer {self._assertion()}",
+            "Authorization": app_authorization(settings, self._key, self._clock),
         }
         try:
             request = prepared("POST", url, headers)
@@ -237,16 +229,6 @@ class AppInstallation:
             kind = failure_of(error, is_late=is_late()).kind
             raise CredentialError(kind, reason, seconds=_FAILED_FOR) from error
         return _token_in(status, body)
-
-    def _assertion(self) -> str:
-        """The JSON Web Token that proves that we are the App (RFC 7519)."""
-        now = int(self._clock.now())
-        claims = {
-            "iss": self._settings.github_app_id,
-            "iat": now - _BACKDATED,
-            "exp": now + _JWT_LIFE,
-        }
-        return jwt.encode(claims, self._key, algorithm="RS256")
 
 
 def installation_of(transport: Transport, redis: Redis, *, clock: Clock) -> AppInstallation | None:
@@ -266,22 +248,6 @@ def installation_of(transport: Transport, redis: Redis, *, clock: Clock) -> AppI
     credential = f"app-{transport.settings.github_app_installation_id}"
     token_store = AppTokenStore(redis, credential, key)
     return AppInstallation(transport, key, token_store, clock=clock)
-
-
-def private_key_of(settings: Settings) -> RSAPrivateKey | None:
-    """The GitHub App's private key; None if no App is configured.
-
-    Raises:
-        SettingsError: `GITHUB_APP_PRIVATE_KEY` is not an RSA private key.
-    """
-    pem = settings.app_private_key
-    if pem is None:
-        return None
-    with suppress(ValueError, TypeError, UnsupportedAlgorithm):
-        key = load_pem_private_key(pem.encode(), password=None)
-        if isinstance(key, RSAPrivateKey):
-            return key
-    raise SettingsError("GITHUB_APP_PRIVATE_KEY: must be an RSA private key in PEM form")
 
 
 def _token_in(status: int, body: bytes) -> AppToken:

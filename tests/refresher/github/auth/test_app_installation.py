@@ -19,8 +19,8 @@ from refresher.github.auth.app_installation import (
     RENEW_BEFORE,
     AppInstallation,
     installation_of,
-    private_key_of,
 )
+from refresher.github.auth.app_jwt import private_key_of
 from refresher.github.auth.app_token_store import AppToken, AppTokenStore
 from refresher.github.auth.credentials import Token
 from refresher.github.auth.pool import credentials_of
