@@ -12,12 +12,18 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Lock
 from uuid import uuid4
 
 from redis import RedisError
 
 from refresher.context import RefreshContext, RefreshPolicy
+from refresher.deliveries.everything import Everything
+from refresher.deliveries.healer import Healer, Surroundings
+from refresher.deliveries.hook_api import HookApi
+from refresher.deliveries.record import Record
+from refresher.deliveries.sources import HookAddress, Source, sources_of
 from refresher.github.auth.credentials import Credential
 from refresher.github.auth.pool import credentials_of
 from refresher.github.budget import Budget, Share
@@ -32,12 +38,17 @@ from refresher.reporting.reporter import Cause, Reporter
 from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
+from shared.budgets import paused_until
 from shared.clock import FLEET
 from shared.clock_skew import SkewLog
+from shared.measures import Measure
+from shared.queueing import RefreshQueue
+from shared.redis import keys
 from shared.redis.connection import connect, connect_to_lock_masters
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
+from shared.time_bounds import time_of
 
 log = logging.getLogger("refresher")
 
@@ -47,6 +58,7 @@ _SWITCH_INTERVAL = 0.001
 # Allocations between two garbage collections, of young and of older objects.
 _COLLECTED_AFTER = (20_000, 20, 20)
 _M_ARENA_MAX = -8  # of mallopt(3)
+_LEASE_MARGIN = 10.0  # seconds beside a request to GitHub, within which a lease is extended
 
 
 class RefresherProcess:
@@ -136,6 +148,47 @@ class RefresherProcess:
             self.clock,
             self._stopping.is_set,
         )
+
+    def healer(self, queue: RefreshQueue) -> Healer:
+        """What looks for lost deliveries of GitHub's webhooks.
+
+        Args:
+            queue: of refreshes.
+        """
+        settings, redis = self.settings, self.redis
+        remember = settings.on_demand_ttl + settings.on_demand_keep
+        return Healer(
+            Record(redis, uuid4().hex, lease=settings.origin_deadline + _LEASE_MARGIN),
+            {
+                source: partial(self._hook_api, source)
+                for source in sources_of(settings, clock=self.clock)
+            },
+            HookAddress(settings),
+            Everything(redis, self.catalogue, queue, remember=remember),
+            interval=settings.redelivery_interval,
+            surroundings=Surroundings(
+                self.clock.now,
+                self._stopping.wait,
+                self._stopping.is_set,
+                self._is_paused,
+                lambda fate, number: self.meter.count(Measure.DELIVERIES, fate, by=number),
+            ),
+        )
+
+    def _hook_api(self, source: Source) -> HookApi:
+        def count(status: int) -> None:
+            self.meter.count(Measure.ORIGIN_REQUESTS, str(status or "none"))
+
+        return HookApi(self._transport, source.authorization, count=count, clock=self.clock)
+
+    def _is_paused(self) -> bool:
+        """Whether an operator or GitHub has paused all requests; may raise `redis.RedisError`."""
+        with self.redis.pipeline(transaction=False) as pipeline:
+            pipeline.hgetall(keys.PAUSE)
+            pipeline.get(keys.RESUMED)
+            pause, resumed = pipeline.execute()
+        until = paused_until(pause, resumed=time_of(resumed), now=self.clock.now())
+        return until > 0 or self.storage.store.pulse().is_suspended
 
     def stop(self) -> None:
         """Let refreshes end that wait, or that read a long list: the process is shutting down."""

@@ -175,8 +175,11 @@ class RefreshWorker(SimpleWorker):
         looks = DueLooks(process.redis, process.catalogue, process.storage.store, queue)
         ticker = Ticker(lambda: self._tick(process), pause=TICK)
         looker = Ticker(lambda: self._ask_for_looks(looks), pause=TICK)
-        ticker.start()
-        looker.start()
+        healer = process.healer(queue)
+        heal = Ticker(lambda: _unless_redis_is_away(healer.step), pause=TICK)
+        tickers = (ticker, looker, heal)
+        for one in tickers:
+            one.start()
         while not self._stop_requested and ticker.error is None:
             is_there = dispatcher.step(is_patient=not burst)
             if burst and is_there and dispatcher.is_idle:
@@ -187,8 +190,8 @@ class RefreshWorker(SimpleWorker):
                 log.error("a refresh hangs for %.0f s: this refresher ends", self._records.oldest)
                 self.request_stop(None, None)
         self._finish(process)
-        ticker.stop()
-        looker.stop()
+        for one in tickers:
+            one.stop()
         if ticker.error is not None:
             raise ticker.error
 
@@ -309,6 +312,11 @@ class RefreshWorker(SimpleWorker):
     def _set_connection(self, connection: Redis) -> Redis:
         keep_all_sentinels(connection)
         return super()._set_connection(connection)
+
+
+def _unless_redis_is_away(step: Callable[[], None]) -> None:
+    with suppress(RedisError):
+        step()
 
 
 @dataclass(frozen=True)

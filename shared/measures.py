@@ -27,6 +27,8 @@ failures           kind                   refreshers  failed refreshes by reason
 refusals           cause                  readers     misses that got a 429 or a 503
 queue-seconds      lane, priority,        refreshers  time of jobs in the queue, as a histogram
                    bucket
+deliveries         what                   refreshers  lost deliveries of webhooks, by what became
+                                                      of them, see `lost_deliveries.Fate`
 =================  =====================  ==========  ==========================================
 
 A bucket's label is its upper bound in seconds; beside the buckets, "sum" holds the total.
@@ -65,6 +67,7 @@ class Measure(StrEnum):
     FAILURES = "failures"
     REFUSALS = "refusals"
     QUEUE_SECONDS = "queue-seconds"
+    DELIVERIES = "deliveries"
 
 
 # Upper bounds in seconds, as the labels spell them; the last bucket has none.

@@ -123,6 +123,20 @@ def _check_github_tokens(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_hook_token(value: SecretStr) -> SecretStr:
+    _check_github_tokens(value)
+    if "," in value.get_secret_value():
+        raise ValueError("must be one token")
+    return value
+
+
+def _check_webhook_url(value: str) -> str:
+    parts = redis_url.split_url(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL that begins with https:// or http://")
+    return value
+
+
 Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
 ApiVersion = Annotated[str, AfterValidator(_check_api_version)]
@@ -141,4 +155,6 @@ RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
 LockMasters = Annotated[SecretStr, AfterValidator(_check_lock_masters)]
 Certificates = Annotated[str, AfterValidator(_check_certificates)]
 AdminToken = Annotated[SecretStr, AfterValidator(_check_admin_token)]
+HookToken = Annotated[SecretStr, AfterValidator(_check_hook_token)]
+WebhookUrl = Annotated[str, AfterValidator(_check_webhook_url)]
 GithubTokens = Annotated[SecretStr, AfterValidator(_check_github_tokens)]

@@ -30,6 +30,7 @@ from shared.setting_types import (
     Bytes,
     Certificates,
     GithubTokens,
+    HookToken,
     LockMasters,
     Logins,
     Networks,
@@ -38,6 +39,7 @@ from shared.setting_types import (
     PublicUrl,
     RedisUrl,
     Seconds,
+    WebhookUrl,
     comma_separated,
 )
 
@@ -57,6 +59,8 @@ _NEVER_SHOWN = frozenset(
         "public_url",
         "github_app_private_key",
         "github_webhook_secret",
+        "github_webhook_url",
+        "github_hook_token",
         "admin_token",
     }
 )
@@ -64,6 +68,7 @@ _NEVER_SHOWN = frozenset(
 REFRESHERS_ONLY = (
     *("GITHUB_API_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_INSTALLATION_ID"),
     *("GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_PRIVATE_KEY_FILE", "REDLOCK_URLS"),
+    "GITHUB_HOOK_TOKEN",
 )
 
 
@@ -108,6 +113,19 @@ class Settings(BaseSettings):
     )
     github_app_private_key_file: str | None = Field(
         None, description="a file with the App's private key, instead of the key"
+    )
+    github_hook_token: HookToken | None = Field(
+        None,
+        description="a token that may list and redeliver what organisations' webhooks sent; for "
+        "refreshers, who use it for nothing else",
+    )
+    github_webhook_url: WebhookUrl | None = Field(
+        None,
+        description="the payload URL of the webhook at GitHub, if it is not `PUBLIC_URL` and "
+        "`/webhooks/github`; for refreshers",
+    )
+    redelivery_interval: Seconds = Field(
+        300, description="seconds between two looks for deliveries of webhooks that were lost"
     )
     privileged_credentials: PrivilegedCredentials = Field(
         PrivilegedCredentials.WARN,
@@ -314,6 +332,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"ORIGIN_POINTS_PER_MINUTE must be at most {_MOST_POINTS_AT_GITHUB} at {host}: "
                 "GitHub allows 900 in any minute"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_token_for_hooks_only(self) -> "Settings":
+        token = self.github_hook_token
+        if token is not None and token.get_secret_value() in self.github_api_tokens:
+            raise ValueError(
+                "GITHUB_HOOK_TOKEN must not be one of GITHUB_API_TOKEN: it sees more than the "
+                "public, and is used for webhooks only"
             )
         return self
 

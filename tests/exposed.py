@@ -14,6 +14,7 @@ from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
 from shared.budgets import CredentialBudget
+from shared.lost_deliveries import Fate, LookReport, SourceReport
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
 from shared.outcomes import FailureKind, RefreshOutcome, Refusal, Served
 from shared.point_buckets import Points
@@ -62,6 +63,7 @@ def a_fleet() -> Fleet:
         Measure.REFRESH_SECONDS: buckets(Measure.REFRESH_SECONDS),
         Measure.FAILURES: every(FailureKind),
         Measure.QUEUE_SECONDS: buckets(Measure.QUEUE_SECONDS, Lane, Priority),
+        Measure.DELIVERIES: every(Fate),
     }
     report = ReaderReport("a:5000", 1, "1", NOW, NOW, 1, 1.0, 1, 1, 1, 1, 0)
     states = ("idle", "busy", "suspended")
@@ -78,6 +80,7 @@ def a_fleet() -> Fleet:
         measures=Measures(counts),
         points=Points(80, 320),
         queue={(Lane.ON_DEMAND, Priority.WAITING): Queued(1, 2.0)},
+        redelivery=LookReport(NOW, 300, (SourceReport("Netflix"),)),
     )
 
 

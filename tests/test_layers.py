@@ -18,7 +18,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("storage",),
         ("visibility", "second_look", "page_look", "look_again"),
         ("lock", "reporting"),
-        ("context", "dispatch"),
+        ("context", "dispatch", "deliveries"),
         ("fetch",),
         ("refresh", "process"),
         ("jobs",),

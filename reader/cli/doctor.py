@@ -13,7 +13,7 @@ from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_github, check_processes
 from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
-from reader.cli.checks.webhooks import check_webhooks
+from reader.cli.checks.webhooks import check_redelivery, check_webhooks
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
@@ -69,6 +69,7 @@ def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
     yield from check_github(fleet)
     deliveries = last_deliveries(context.redis)
     yield from check_webhooks(context.settings, deliveries, now=fleet.now)
+    yield from check_redelivery(context.settings, fleet)
     yield from check_content(fleet)
 
 

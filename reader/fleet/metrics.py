@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
+from shared.lost_deliveries import Fate
 from shared.measures import Labels, Measure, Measures
 from shared.outcomes import RefreshOutcome
 from shared.queue_order import Lane, Priority
@@ -203,7 +204,38 @@ def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
         len(fleet.unknown_fields),
     )
     yield from _failing(fleet)
+    yield from _redelivery(fleet)
     yield from _processes(fleet)
+
+
+def _redelivery(fleet: Fleet) -> Iterator[Metric]:
+    report = fleet.redelivery
+    if report is None:
+        return
+    fates = CounterMetricFamily(
+        PREFIX + "lost_deliveries_total",
+        "Lost deliveries of webhooks, by what became of them.",
+        labels=["fate"],
+    )
+    for fate in Fate:  # with a 0 from the beginning, so that the first one is an increase
+        fates.add_metric([fate], fleet.measures.of(Measure.DELIVERIES).get((fate,), 0))
+    yield fates
+    yield _gauge(
+        "lost_deliveries_looked_at_timestamp_seconds",
+        "When refreshers last looked for lost deliveries of webhooks.",
+        report.at,
+    )
+    yield _gauge(
+        "lost_deliveries_interval_seconds", "Seconds between two such looks.", report.interval
+    )
+    yield _gauge(
+        "lost_deliveries_unlisted_sources",
+        "Organisations, and the GitHub App, whose deliveries could not be listed.",
+        len(report.problems),
+    )
+    yield _gauge(
+        "lost_deliveries", "Lost deliveries that GitHub is asked to send again.", report.waiting
+    )
 
 
 def _processes(fleet: Fleet) -> Iterator[Metric]:

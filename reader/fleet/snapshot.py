@@ -14,11 +14,12 @@ from reader.cache.single_flight import SingleFlight
 from reader.fleet.heartbeats import ReaderReport, popular, readers
 from reader.fleet.queue_view import QueueView, queue_view
 from reader.fleet.workers import WorkerView, workers
-from shared import budgets, measures, refresh_report, spending
+from shared import budgets, lost_deliveries, measures, refresh_report, spending
 from shared.budgets import CredentialBudget
 from shared.encodings import ENCODINGS
 from shared.entry import SEGMENTS, Metadata
 from shared.failure import Failure
+from shared.lost_deliveries import LookReport
 from shared.measures import Measures
 from shared.point_buckets import Points, levels_now, sizes_now
 from shared.redis import keys
@@ -172,6 +173,7 @@ class Fleet:
         unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
             sorted; of the last days.
         looks: number of tracked resources that are looked at again after an event.
+        redelivery: the last look for lost deliveries of webhooks; None if nobody looks.
     """
 
     now: float
@@ -193,6 +195,7 @@ class Fleet:
     point_sizes: Points | None = None
     unknown_fields: Sequence[str] = ()
     looks: int = 0
+    redelivery: LookReport | None = None
 
     @property
     def queue_length(self) -> int:
@@ -273,7 +276,8 @@ class FleetWatch:
             pipeline.hgetall(keys.ORIGIN)
             pipeline.hgetall(keys.UNKNOWN_FIELDS)
             pipeline.zcard(keys.LOOKS)
-            (since, resumed), pause, points, origin, unknown, looks = pipeline.execute()
+            pipeline.get(keys.REDELIVERY_REPORT)
+            (since, resumed), pause, points, origin, unknown, looks, lost = pipeline.execute()
         return Fleet(
             now=now,
             tracked=views[: len(tracked)],
@@ -297,6 +301,7 @@ class FleetWatch:
             point_sizes=sizes_now(points),
             unknown_fields=_seen_lately(unknown, now),
             looks=int(looks),
+            redelivery=lost_deliveries.parse(lost),
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:

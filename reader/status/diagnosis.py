@@ -6,6 +6,7 @@ from enum import StrEnum
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.refused_credentials import refused
 from reader.fleet.snapshot import Fleet, TrackedView
+from reader.status.delivery_rows import lost_deliveries
 from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
 from reader.status.statement import Level, Statement, Topic
@@ -83,7 +84,7 @@ def diagnose(
     else:
         # Content may be fresh whatever a credential sees, so that is stated as well.
         statements = [*_content(fleet), *_refreshing(fleet)] or [_all_is_well(fleet)]
-        statements += [*demand(fleet), *_looked_at_twice(fleet)]
+        statements += [*demand(fleet), *_looked_at_twice(fleet), *lost_deliveries(fleet)]
     if include_private:
         statements.append(_PRIVATE)
     if fleet is not None:

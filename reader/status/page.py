@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reader.fleet.snapshot import Fleet
 from reader.status.budget_row import budget_row
+from reader.status.delivery_rows import deliveries
 from reader.status.diagnosis import LEVEL_SIGNS, diagnose
 from reader.status.formatting import about, clock, count, iso, plural, share
 from reader.status.page_input import NOTHING, JsonObject, PageInput
@@ -72,6 +73,7 @@ def page_of(page_input: PageInput) -> JsonObject:
         "clients": spender_rows(
             fleet.spent.clients if page_input.is_operator else (), fleet.spent.total
         ),
+        **deliveries(fleet),
         "readers": node_rows(fleet.readers, now),
         "workers": [worker_row(worker, now) for worker in fleet.workers],
         "on_demand": [on_demand_row(view) for view in fleet.on_demand],

@@ -28,6 +28,7 @@ class Topic(StrEnum):
     PRIVATE = "private"  # private repositories are served
     PRIVILEGES = "privileges"  # a credential sees more than the public
     CREDENTIALS = "credentials"  # GitHub refuses one
+    DELIVERIES = "deliveries"  # of webhooks, that were lost
     REDIS = "redis"  # it is away
 
 

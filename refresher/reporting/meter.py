@@ -131,10 +131,11 @@ class Meter:
         if self._clock.monotonic() - self._flushed_at > _FLUSH_INTERVAL:
             self.flush()
 
-    def count(self, measure: Measure, *labels: str) -> None:
-        """Increment a counter."""
-        with self._lock:
-            self._counts[measure, labels] += 1
+    def count(self, measure: Measure, *labels: str, by: int = 1) -> None:
+        """Increase a counter."""
+        if by:
+            with self._lock:
+                self._counts[measure, labels] += by
 
     def time(self, measure: Measure, seconds: float) -> None:
         """Record a duration."""

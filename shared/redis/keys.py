@@ -68,6 +68,16 @@ looks                zset    never          both        tracked resources that a
                                                         look
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
 deliveries           hash    30 days        reader      time of the last delivery of each event
+redelivery           string  REDELIVERY_    refresher   a refresher looks for lost deliveries,
+                             INTERVAL                   or did so less than that ago
+redelivery:report    string  a day          refresher   what it found, in JSON, see
+                                                        `lost_deliveries`
+redelivery:hook:     string  4 days         refresher   how far the deliveries of a webhook were
+{path}                                                  read, in JSON
+redelivery:lost:     hash    4 days;        refresher   its lost deliveries, in JSON, by their ids
+{path}                       1,000 at most
+redelivery:wait:     string  as GitHub      refresher   GitHub asked for a pause
+{source}                     asks; an hour
 asked:{id}           string  a second, or   both        the resource was refreshed or requested a
                              as `put_off`               moment ago: further requests are dropped
 queued:{id}          string  an hour        both        id of the job that was enqueued last
@@ -145,6 +155,8 @@ CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 EVENTS = f"{_PREFIX}:events"
 DELIVERIES = f"{_PREFIX}:deliveries"
+REDELIVERY = f"{_PREFIX}:redelivery"
+REDELIVERY_REPORT = f"{_PREFIX}:redelivery:report"
 FEED = f"{_PREFIX}:feed"
 FEED_ON_DEMAND = f"{_PREFIX}:feed:on-demand"
 SUSPENDED = f"{_PREFIX}:suspended"
@@ -228,6 +240,21 @@ def replaced(resource: Resource) -> str:
 def delivery(delivery_id: str) -> str:
     """Set when a webhook delivery was accepted."""
     return f"{_PREFIX}:delivery:{delivery_id}"
+
+
+def hook(path: str) -> str:
+    """How far the deliveries of a webhook were read, by its path in GitHub's API."""
+    return f"{_PREFIX}:redelivery:hook:{path}"
+
+
+def lost_deliveries(path: str) -> str:
+    """The deliveries of a webhook that were lost, by its path in GitHub's API."""
+    return f"{_PREFIX}:redelivery:lost:{path}"
+
+
+def hook_pause(source: str) -> str:
+    """Set while GitHub wants no requests about the webhooks of a source."""
+    return f"{_PREFIX}:redelivery:wait:{source}"
 
 
 def fence(resource: Resource) -> str:

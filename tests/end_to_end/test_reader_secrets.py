@@ -17,8 +17,9 @@ SECRETS = {
     "GITHUB_APP_ID": "1234",
     "GITHUB_APP_INSTALLATION_ID": "5678",
     "GITHUB_APP_PRIVATE_KEY": KEY,
+    "GITHUB_HOOK_TOKEN": "ghp_AndWhatTheWebhooksSent89ab",
 }
-LEAKS = (TOKEN.encode(), b"OnlyTheRefreshersToo4567")
+LEAKS = (TOKEN.encode(), b"OnlyTheRefreshersToo4567", b"ghp_AndWhatTheWebhooksSent89ab")
 
 
 def environment_of(process: psutil.Process) -> bytes:

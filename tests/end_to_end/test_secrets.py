@@ -32,6 +32,7 @@ from tests.waiting import eventually
 # As different as can be, so that none occurs by chance.
 SECRETS = {
     "GITHUB_API_TOKEN": "ghp_Zq7fTokenOfTheRefreshers8d2L",
+    "GITHUB_HOOK_TOKEN": "ghp_SeesWhatTheWebhooksSent6kW1x",
     "ADMIN_TOKEN": "AdminMayForgetAndPause+41x",
     "CACHE_PASSWORD": "Redis:Pass/w@rd?93&Kp",
     "GITHUB_WEBHOOK_SECRET": "WebhooksAreSignedWith55vB",

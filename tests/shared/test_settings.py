@@ -189,6 +189,10 @@ def test_a_bad_value_is_refused_in_one_line_that_shows_it(
         ("GITHUB_API_TOKEN", f"{SECRET} x"),
         ("GITHUB_API_TOKEN", f"{SECRET}\nX-Header: y"),
         ("GITHUB_API_TOKEN", f"{SECRET}é"),
+        ("GITHUB_HOOK_TOKEN", f"{SECRET}\nX-Header: y"),
+        ("GITHUB_HOOK_TOKEN", f"{SECRET},another"),
+        ("GITHUB_WEBHOOK_URL", f"cache.example/{SECRET}"),
+        ("GITHUB_WEBHOOK_URL", f"ftp://cache.example/{SECRET}"),
     ],
 )
 def test_a_bad_value_that_may_hold_a_secret_is_named_but_not_shown(
@@ -198,6 +202,15 @@ def test_a_bad_value_that_may_hold_a_secret_is_named_but_not_shown(
     assert said.startswith(f"{name}: ")
     assert SECRET not in said
     assert "\n" not in said
+
+
+def test_the_token_for_webhooks_fetches_no_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = problem(monkeypatch, GITHUB_API_TOKEN=f"a,{SECRET}", GITHUB_HOOK_TOKEN=SECRET)
+    assert said.startswith("GITHUB_HOOK_TOKEN must not be one of GITHUB_API_TOKEN")
+    assert SECRET not in said
+    settings = loaded(monkeypatch, GITHUB_API_TOKEN="a", GITHUB_HOOK_TOKEN=SECRET)
+    assert settings.github_api_tokens == ("a",)
+    assert SECRET not in repr(settings)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Mapping
 
 from reader.cli.checks.finding import Finding, Verdict
+from reader.fleet.snapshot import Fleet
+from reader.status.delivery_rows import NOT_DONE, delivery_words, lost_deliveries
 from reader.status.formatting import about, listed
+from reader.status.statement import Level
 from shared.settings import Settings
 
 _SUBJECT = "webhooks"
 _PAGE = "docs/webhooks.md lists them"
 # What nearly every organisation causes in a month.
 _USUAL = ("push", "issues", "pull_request", "repository", "star")
+_ADVICE = "give refreshers GITHUB_HOOK_TOKEN"
 _PING = "ping"  # GitHub sends it when a webhook is created
 
 
@@ -48,3 +52,24 @@ def check_webhooks(
     if missing:
         found = f"none has arrived about {listed(missing)}"
         yield Finding(_SUBJECT, Verdict.NOTE, found, f"are these events ticked at GitHub? {_PAGE}")
+
+
+def check_redelivery(settings: Settings, fleet: Fleet) -> Iterator[Finding]:
+    """Check that deliveries that were lost are looked for.
+
+    Args:
+        settings: of this process, which should be those of the readers.
+        fleet: as Redis shows it.
+    """
+    if fleet.redelivery is None:
+        if settings.webhook_secrets:
+            found = NOT_DONE.rstrip(".")
+            yield Finding("lost deliveries", Verdict.NOTE, found, f"{_ADVICE}: docs/webhooks.md")
+        return
+    said = list(lost_deliveries(fleet))
+    for statement in said:
+        is_bad = statement.level in (Level.BAD, Level.WARN)
+        verdict = Verdict.WARNING if is_bad else Verdict.NOTE
+        yield Finding("lost deliveries", verdict, f"{statement.title}: {statement.text}")
+    if not said:
+        yield Finding("lost deliveries", Verdict.OK, delivery_words(fleet))

@@ -14,6 +14,7 @@ from reader.status.page import page_of
 from reader.status.page_input import NOTHING
 from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.credential_refusals import CredentialRefusal
+from shared.lost_deliveries import LookReport, SourceReport
 from shared.outcomes import FailureKind, RefreshOutcome, Refusal
 from shared.point_buckets import Points
 from shared.queue_order import Lane, Priority
@@ -352,6 +353,7 @@ def test_every_key_in_the_template_is_in_the_page() -> None:
         points=Points(66.9, 0.5),
         point_sizes=Points(80, 320),
         spent=Spent((("/users/mona", 60),), (("192.0.2.7", 60),), 60),
+        redelivery=LookReport(NOW, 300, (SourceReport("Netflix", hooks=1),)),
     )
     page = page_of(make_page_input(fleet, is_operator=True))
     known = {"running", *page}

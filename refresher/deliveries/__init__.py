@@ -1,0 +1,1 @@
+"""Finds deliveries of GitHub's webhooks that were lost, and asks for them again."""
