@@ -1,4 +1,4 @@
-"""Replicas lag, and events come late, twice, out of order or not at all: readers still equal GitHub.
+"""Replicas lag; events come late, twice, out of order or not at all: readers still equal GitHub.
 
 `pytest tests/end_to_end/test_unreliable_events.py --changes=1000 -s` makes a thousand changes, and
 says how late the last ones were seen.
