@@ -37,7 +37,7 @@ def buckets(measure: Measure, *vocabularies: Any) -> dict[Labels, float]:
 
 def a_node() -> NodeView:
     """A node that has answered everything in every way."""
-    statuses = ("200", "304", "404", "405", "500", "503")
+    statuses = ("200", "304", "404", "405", "500", "503", "504")
     counts: dict[Measure, Mapping[Labels, float]] = {
         Measure.REQUESTS: every(Route, Served, statuses),
         Measure.STALE: every(Route),
