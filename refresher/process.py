@@ -24,6 +24,8 @@ from refresher.deliveries.healer import Healer, Surroundings
 from refresher.deliveries.hook_api import HookApi
 from refresher.deliveries.record import Record
 from refresher.deliveries.sources import HookAddress, Source, sources_of
+from refresher.drift.checks import CheckPolicy, DriftChecks
+from refresher.drift.samples import Samples
 from refresher.github.auth.credentials import Credential
 from refresher.github.auth.pool import credentials_of
 from refresher.github.budget import Budget, Share
@@ -42,6 +44,7 @@ from shared.budgets import paused_until
 from shared.clock import FLEET
 from shared.clock_skew import SkewLog
 from shared.measures import Measure
+from shared.outcomes import DriftCheck
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, connect_to_lock_masters
@@ -189,6 +192,42 @@ class RefresherProcess:
             pause, resumed = pipeline.execute()
         until = paused_until(pause, resumed=time_of(resumed), now=self.clock.now())
         return until > 0 or self.storage.store.pulse().is_suspended
+
+    def drift_checks(self, queue: RefreshQueue) -> DriftChecks:
+        """The comparisons of what is stored with GitHub, out of the share of on-demand content.
+
+        Args:
+            queue: of refreshes.
+        """
+        settings, store = self.settings, self.storage.store
+        privileges = Privileges(self.redis, settings.privileged_credentials, clock=self.clock)
+
+        def observe(exchange: Exchange) -> None:
+            self.meter.observe(exchange)
+            privileges.observe(exchange)
+
+        return DriftChecks(
+            self.storage,
+            Samples(self.redis, self.catalogue, store, random.random),
+            queue,
+            origin=GitHubClient(
+                self._transport,
+                self._budget.limiter(Share.ON_DEMAND),
+                observe=observe,
+                clock=self.clock,
+            ),
+            note=self._note_drift_check,
+            policy=CheckPolicy(
+                settings.drift_check_interval,
+                self._policy.lifetimes,
+                new_id=lambda: uuid4().hex,
+                clock=self.clock,
+            ),
+        )
+
+    def _note_drift_check(self, resource: Resource, result: DriftCheck) -> None:
+        self.meter.count(Measure.DRIFT_CHECKS, result)
+        self.meter.spend(resource, None, 1)
 
     def stop(self) -> None:
         """Let refreshes end that wait, or that read a long list: the process is shutting down."""

@@ -175,9 +175,14 @@ class RefreshWorker(SimpleWorker):
         looks = DueLooks(process.redis, process.catalogue, process.storage.store, queue)
         ticker = Ticker(lambda: self._tick(process), pause=TICK)
         looker = Ticker(lambda: self._ask_for_looks(looks), pause=TICK)
-        healer = process.healer(queue)
-        heal = Ticker(lambda: _unless_redis_is_away(healer.step), pause=TICK)
-        tickers = (ticker, looker, heal)
+        healer, checks = process.healer(queue), process.drift_checks(queue)
+        tickers = [
+            ticker,
+            looker,
+            Ticker(lambda: _unless_redis_is_away(healer.step), pause=TICK),
+        ]
+        if process.settings.drift_check_interval:
+            tickers.append(Ticker(lambda: _unless_redis_is_away(checks.step), pause=TICK))
         for one in tickers:
             one.start()
         while not self._stop_requested and ticker.error is None:
@@ -314,9 +319,10 @@ class RefreshWorker(SimpleWorker):
         return super()._set_connection(connection)
 
 
-def _unless_redis_is_away(step: Callable[[], None]) -> None:
+def _unless_redis_is_away(step: Callable[[], float | None]) -> float | None:
     with suppress(RedisError):
-        step()
+        return step()
+    return None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ refreshes          tracked | on-demand,   refreshers  refreshes by outcome
 refresh-seconds    bucket                 refreshers  duration of those that asked the origin
 failures           kind                   refreshers  failed refreshes by reason
 refusals           cause                  readers     misses that got a 429 or a 503
+drift-checks       result                 refreshers  comparisons of a stored page with GitHub's
 queue-seconds      lane, priority,        refreshers  time of jobs in the queue, as a histogram
                    bucket
 deliveries         what                   refreshers  lost deliveries of webhooks, by what became
@@ -68,6 +69,7 @@ class Measure(StrEnum):
     REFUSALS = "refusals"
     QUEUE_SECONDS = "queue-seconds"
     DELIVERIES = "deliveries"
+    DRIFT_CHECKS = "drift-checks"
 
 
 # Upper bounds in seconds, as the labels spell them; the last bucket has none.

@@ -65,6 +65,17 @@ class RefreshOutcome(StrEnum):
 SUCCESSES = frozenset({RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED, RefreshOutcome.NOT_READY})
 
 
+class DriftCheck(StrEnum):
+    """What the comparison of a stored page with GitHub's unconditional answer has shown."""
+
+    SAME = "same"
+    DIFFERENT = "different"  # it may only be older: it is compared again after a refresh
+    OLDER = "older"  # compared again: it was only older
+    DRIFT = "drift"  # compared again: GitHub has confirmed what it does not show
+    CHANGED = "changed"  # a refresh or an event came meanwhile: nothing is known
+    FAILED = "failed"  # GitHub did not show the page
+
+
 class FailureKind(StrEnum):
     """Why a refresh failed; a fault of the origin unless the comment says otherwise."""
 

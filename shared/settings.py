@@ -205,6 +205,7 @@ class Settings(BaseSettings):
     client_age_floor: float = Field(
         5,
         ge=0,
+        allow_inf_nan=False,
         le=86_400,
         description="seconds within which content on demand is fresh enough for every client, "
         "whatever its `Cache-Control` says",
@@ -244,6 +245,15 @@ class Settings(BaseSettings):
     )
     client_max_followers: int = Field(
         32, ge=1, description="followers of `/changes` of one client address in a reader process"
+    )
+    drift_check_interval: float = Field(
+        60,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="seconds between two comparisons of a stored page with GitHub's unconditional "
+        "answer, of the whole fleet; 60 times as long if GitHub is asked without a credential; "
+        "0 for none",
     )
     include_private: bool = Field(
         False, description="let items that GitHub marks private into the cache"

@@ -16,7 +16,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("github", "backoff", "spacing"),
         ("content",),
         ("storage",),
-        ("visibility", "second_look", "page_look", "look_again"),
+        ("visibility", "second_look", "page_look", "look_again", "drift"),
         ("lock", "reporting"),
         ("context", "dispatch", "deliveries"),
         ("fetch",),

@@ -26,7 +26,7 @@ from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from shared.lost_deliveries import Fate
 from shared.measures import Labels, Measure, Measures
-from shared.outcomes import RefreshOutcome
+from shared.outcomes import DriftCheck, RefreshOutcome
 from shared.queue_order import Lane, Priority
 from shared.version import VERSION
 
@@ -85,6 +85,13 @@ _FLEET_COUNTERS = (
 )
 # Outcomes of a refresh that involve another refresh's lock, and their label.
 _CONTENTION = {RefreshOutcome.BUSY: "held", RefreshOutcome.FENCED: "lost"}
+
+_DRIFT_CHECKS = _Counter(
+    Measure.DRIFT_CHECKS,
+    "drift_checks_total",
+    "Comparisons of a stored page with GitHub's unconditional answer, by result.",
+    ("result",),
+)
 
 _NOT_QUEUED = Queued(0, 0.0)
 
@@ -239,6 +246,7 @@ def _redelivery(fleet: Fleet) -> Iterator[Metric]:
 
 
 def _processes(fleet: Fleet) -> Iterator[Metric]:
+    yield _drift_checks(fleet.measures)
     yield from _queue(fleet)
     help_text = "Tracked resources that are looked at again after an event."
     yield _gauge("resources_looked_at_again", help_text, fleet.looks)
@@ -346,6 +354,15 @@ def _counters(table: Iterable[_Counter], measures: Measures) -> Iterator[Metric]
 def _of_length(counts: Mapping[Labels, float], length: int) -> Iterator[tuple[Labels, float]]:
     """The counts with so many labels: another version may use more."""
     return ((labels, number) for labels, number in counts.items() if len(labels) == length)
+
+
+def _drift_checks(measures: Measures) -> Metric:
+    """Every result is there from the start: an alert would not see the first drift otherwise."""
+    row, counts = _DRIFT_CHECKS, measures.of(Measure.DRIFT_CHECKS)
+    family = CounterMetricFamily(PREFIX + row.name, row.help, labels=list(row.labels))
+    for result in DriftCheck:
+        family.add_metric([result], counts.get((result,), 0))
+    return family
 
 
 def _histogram(

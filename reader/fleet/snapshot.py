@@ -14,8 +14,9 @@ from reader.cache.single_flight import SingleFlight
 from reader.fleet.heartbeats import ReaderReport, popular, readers
 from reader.fleet.queue_view import QueueView, queue_view
 from reader.fleet.workers import WorkerView, workers
-from shared import budgets, lost_deliveries, measures, refresh_report, spending
+from shared import budgets, drift, lost_deliveries, measures, refresh_report, spending
 from shared.budgets import CredentialBudget
+from shared.drift import Drift
 from shared.encodings import ENCODINGS
 from shared.entry import SEGMENTS, Metadata
 from shared.failure import Failure
@@ -174,6 +175,8 @@ class Fleet:
             sorted; of the last days.
         looks: number of tracked resources that are looked at again after an event.
         redelivery: the last look for lost deliveries of webhooks; None if nobody looks.
+        drift: the last finds of stored content that GitHub has confirmed and does not show, the
+            latest first.
     """
 
     now: float
@@ -196,6 +199,7 @@ class Fleet:
     unknown_fields: Sequence[str] = ()
     looks: int = 0
     redelivery: LookReport | None = None
+    drift: Sequence[Drift] = ()
 
     @property
     def queue_length(self) -> int:
@@ -302,6 +306,7 @@ class FleetWatch:
             unknown_fields=_seen_lately(unknown, now),
             looks=int(looks),
             redelivery=lost_deliveries.parse(lost),
+            drift=drift.read(redis),
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:

@@ -85,6 +85,7 @@ def diagnose(
         # Content may be fresh whatever a credential sees, so that is stated as well.
         statements = [*_content(fleet), *_refreshing(fleet)] or [_all_is_well(fleet)]
         statements += [*demand(fleet), *_looked_at_twice(fleet), *lost_deliveries(fleet)]
+        statements += _drift(fleet)
     if include_private:
         statements.append(_PRIVATE)
     if fleet is not None:
@@ -235,6 +236,28 @@ def _looked_at_twice(fleet: Fleet) -> Iterator[Statement]:
     if shown:
         text = ". ".join(shown[:_MOST_LOOKS]) + "."
         yield Statement(Level.NOTE, Topic.CONTENT, "A list was looked at twice", text)
+
+
+def _drift(fleet: Fleet) -> Iterator[Statement]:
+    """The drift that was found in the last days."""
+    if not fleet.drift:
+        return
+    named = [
+        f"{one.resource}{_of_items(len(one.items))} {about(fleet.now - one.at)} ago"
+        for one in fleet.drift
+    ]
+    text = (
+        f"{listed(named)}: what was stored differed from what GitHub shows, although GitHub had "
+        "confirmed it. Such content is read anew at once."
+    )
+    is_late = fleet.drift[0].at < fleet.now - _LATELY_S
+    yield Statement(
+        Level.NOTE if is_late else Level.WARN, Topic.DRIFT, "Drift was found, and healed", text
+    )
+
+
+def _of_items(number: int) -> str:
+    return f" ({plural(number, 'item')})" if number else ""
 
 
 def _what_fails(kinds: set[FailureKind]) -> str:

@@ -66,6 +66,12 @@ replaced                                                replaced, by the time un
 looks                zset    never          both        tracked resources that are looked at again
                                                         (`{id} {name}`), by the time of the next
                                                         look
+drift                list    7 days; 20     refresher   the last drift that was found, see `drift`
+                             at the most
+drift:doubts         hash    7 days; 50     refresher   pages that differ from GitHub's, and may
+                             at the most                only be older
+drift:turn           string  until the      refresher   a page is compared, or was a moment ago
+                             next check
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
 deliveries           hash    30 days        reader      time of the last delivery of each event
 redelivery           string  REDELIVERY_    refresher   a refresher looks for lost deliveries,
@@ -167,6 +173,9 @@ ORIGIN_OPEN = f"{_PREFIX}:origin-open"
 BUDGETS = f"{_PREFIX}:budgets"
 READERS = f"{_PREFIX}:readers"
 LOOKS = f"{_PREFIX}:looks"
+DRIFT = f"{_PREFIX}:drift"
+DRIFT_DOUBTS = f"{_PREFIX}:drift:doubts"
+DRIFT_TURN = f"{_PREFIX}:drift:turn"
 UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
 KEPT = f"{_PREFIX}:kept"
 KEPT_SIZES = f"{_PREFIX}:kept-sizes"

@@ -190,6 +190,7 @@ class Fleet:
             "MISS_WAIT": "60",
             "BACKOFF_MAX": "1",
             "LOCK_TTL": "5",
+            "DRIFT_CHECK_INTERVAL": "0",  # tests count requests to GitHub
             "WEB_CONCURRENCY": "1",
             **{name: str(value) for name, value in settings.items()},
         }

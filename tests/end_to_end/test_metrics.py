@@ -18,7 +18,7 @@ from reader.fleet.metrics import PREFIX
 from reader.telemetry.counters import Route
 from refresher.github.auth.credentials import Token
 from shared.measures import BUCKETS
-from shared.outcomes import FailureKind, RefreshOutcome, Refusal, Served
+from shared.outcomes import DriftCheck, FailureKind, RefreshOutcome, Refusal, Served
 from shared.queue_order import Lane, Priority
 from shared.queueing import Asked
 from shared.resources import kinds
@@ -175,7 +175,7 @@ def check_labels(scrape: Scrape) -> None:
         "class": {"core"},
         "kind": {"tracked", "on-demand"},
         "reason": set(FailureKind),
-        "result": set(Asked),
+        "result": {*Asked, *DriftCheck},
         "state": {"idle", "busy", "suspended"},
         "what": {"look", "body", "held", "lost"},
         "version": {VERSION},

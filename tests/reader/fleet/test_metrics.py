@@ -16,7 +16,7 @@ from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
 from shared.budgets import CredentialBudget
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
-from shared.outcomes import FailureKind, RefreshOutcome, Refusal, Served
+from shared.outcomes import DriftCheck, FailureKind, RefreshOutcome, Refusal, Served
 from shared.point_buckets import Points
 from shared.queue_order import Lane, Priority
 from shared.refresh_report import KINDS
@@ -174,8 +174,12 @@ def test_what_refreshers_counted() -> None:
                 ("on-demand", "fenced"): 1,
             },
             Measure.FAILURES: {("timeout",): 2},
+            Measure.DRIFT_CHECKS: {("same",): 7},
         }
     )
+    assert found["drift_checks_total"] == {
+        (result,): 7 if result == "same" else 0 for result in DriftCheck
+    }
     assert found["origin_requests_total"] == {("200",): 9, ("none",): 1}
     assert found["points_used_total"] == {("0123456789ab",): 9}
     assert found["refreshes_total"] == {

@@ -21,6 +21,7 @@ from reader.fleet.snapshot import Fleet, FleetWatch, NodeView, OriginView, Track
 from reader.status.page import page_of
 from reader.status.page_input import PageInput
 from refresher.refresh import refresh
+from shared import drift
 from shared.encodings import ENCODINGS
 from shared.marking import mark
 from shared.measures import Measure, Measures
@@ -138,6 +139,12 @@ class TestTracked:
         assert fleet.looks == 1
         assert found[MEMBERS.name].look_at is not None
         assert found[ORG.name].look_at is None
+
+    def test_has_the_drift_that_was_found(self, redis: Redis) -> None:
+        with redis.pipeline() as pipeline:
+            drift.add(pipeline, drift.Drift(NOW, REPOS.name, ("7",)))
+            pipeline.execute()
+        assert make_watch(redis).snapshot().drift == (drift.Drift(NOW, REPOS.name, ("7",)),)
 
     def test_is_not_fresh_if_it_is_invalidated(self) -> None:
         assert TrackedView(ORG, NOW, make_metadata()).is_fresh

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from reader.status.diagnosis import State, diagnose, state_of
-from reader.status.statement import Level, Topic
+from reader.status.statement import Level, Statement, Topic
 from shared.credential_refusals import CredentialRefusal
+from shared.drift import Drift
 from shared.outcomes import FailureKind
 from tests.builders import NOW
 from tests.reader.status.fleets import (
@@ -20,11 +21,29 @@ from tests.reader.status.fleets import (
     make_worker,
 )
 
+REPOS = "/orgs/Netflix/repos"
+
 
 def test_what_is_looked_at_again_is_counted() -> None:
     titles = [one.title for one in diagnose(make_fleet(looks=2), [], now=NOW)]
     assert "2 resources looked at again" in titles
     assert not any("looked" in one.title for one in diagnose(make_fleet(), [], now=NOW))
+
+
+def test_drift_is_a_warning_for_an_hour_and_then_a_note() -> None:
+    found = [Drift(NOW - 100, REPOS, ("1", "2")), Drift(NOW - 7200, "/users/mona")]
+    (said,) = (one for one in diagnose(make_fleet(drift=found), [], now=NOW) if is_drift(one))
+    assert (said.level, said.title) == (Level.WARN, "Drift was found, and healed")
+    assert said.text.startswith("/orgs/Netflix/repos (2 items) 1 min 40 s ago and /users/mona 2 h")
+    many = [Drift(NOW - 4000, "/x")] * 5
+    (said,) = (one for one in diagnose(make_fleet(drift=many), [], now=NOW) if is_drift(one))
+    assert said.level is Level.NOTE
+    assert "and 2 more: what was stored" in said.text
+    assert not any(map(is_drift, diagnose(make_fleet(), [], now=NOW)))
+
+
+def is_drift(said: Statement) -> bool:
+    return said.topic is Topic.DRIFT
 
 
 def test_a_resources_state_is_its_worst_one() -> None:
