@@ -6,7 +6,7 @@ from enum import StrEnum
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.refused_credentials import refused
 from reader.fleet.snapshot import Fleet, TrackedView
-from reader.status.delivery_rows import lost_deliveries
+from reader.status.delivery_statements import lost_deliveries
 from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
 from reader.status.statement import Level, Statement, Topic

@@ -128,7 +128,8 @@ class Healer:
         judged = lost.judge(attempts, known, arrived, is_first=is_first, newest=after.newest)
         own.count(Fate.LOST, judged.found)
         own.count(Fate.HEALED, len(judged.healed))
-        if len(judged.waiting) > lost.MOST_WAITING or not found.is_complete:
+        is_cut = not found.is_complete and not is_first
+        if len(judged.waiting) > lost.MOST_WAITING or is_cut:
             return self._cover(hook, after, found, judged, known)
         judged = lost.gave_up(judged, now=own.now(), interval=self._interval)
         own.count(Fate.GIVEN_UP, judged.given_up)

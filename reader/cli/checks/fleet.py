@@ -18,6 +18,7 @@ _CHECKED_ELSEWHERE = {
         Topic.PRIVILEGES,
         Topic.CLOCKS,
         Topic.CREDENTIALS,
+        Topic.DELIVERIES,
     ),
 }
 

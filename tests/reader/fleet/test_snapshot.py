@@ -23,6 +23,7 @@ from reader.status.page_input import PageInput
 from refresher.refresh import refresh
 from shared import drift
 from shared.encodings import ENCODINGS
+from shared.lost_deliveries import LookReport, SourceReport
 from shared.marking import mark
 from shared.measures import Measure, Measures
 from shared.point_buckets import Points
@@ -79,6 +80,18 @@ def refreshed(redis: Redis, github: FakeGitHub) -> Iterator[Refreshed]:
 
     yield make
     context.origin.transport.close()
+
+
+def test_the_last_look_for_lost_deliveries_is_read_and_a_damaged_report_is_none(
+    redis: Redis,
+) -> None:
+    watch = FleetWatch(redis, CATALOGUE, clock=lambda: NOW)
+    assert watch.snapshot().redelivery is None
+    report = LookReport(NOW, 300, (SourceReport("Netflix", hooks=1),))
+    for text, expected in ((report.to_json(), report), ("{", None)):
+        redis.set(keys.REDELIVERY_REPORT, text)
+        watch.discard()
+        assert watch.snapshot().redelivery == expected
 
 
 def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:

@@ -7,7 +7,8 @@ import pytest
 from reader.cli.checks.finding import Verdict
 from reader.cli.checks.webhooks import check_redelivery
 from reader.fleet.snapshot import Fleet
-from reader.status.delivery_rows import NOT_DONE, deliveries, lost_deliveries
+from reader.status.delivery_rows import NOT_DONE, deliveries
+from reader.status.delivery_statements import lost_deliveries
 from reader.status.statement import Level
 from shared.lost_deliveries import APP, Fate, LookReport, SourceReport
 from shared.measures import Measure, Measures

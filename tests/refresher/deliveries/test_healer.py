@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from refresher.deliveries import lost
+from refresher.deliveries import listing, lost
 from refresher.deliveries.everything import Everything
 from refresher.deliveries.healer import Healer, Surroundings
 from refresher.deliveries.hook_api import HookApi, HookError
@@ -280,6 +280,26 @@ def test_the_list_is_read_page_by_page_back_to_the_last_look(
     assert report.waiting == 230
     pages = [one for one in github.counters()["requests"] if "deliveries" in one]
     assert len(pages) == 3
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_list_that_does_not_reach_back_to_the_last_look_makes_everything_stale(
+    redis: Redis,
+    bench: Bench,
+    github: FakeGitHub,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_first: bool,
+) -> None:
+    monkeypatch.setattr(listing, "MOST_PAGES", 1)
+    if not is_first:
+        bench.look()
+    for _ in range(103):
+        github.mutate("star", repo=1, by=1)
+    arrive(bench, github)
+    bench.look()
+    assert redis.exists(keys.invalidated_by(REPOS)) == (not is_first)
+    attempts(github, 103)
 
 
 def test_github_s_absence_is_reported_and_nothing_is_missed(
