@@ -89,14 +89,12 @@ class Fetch:
         try:
             read, began = self._read(access, askers, known, began, unfinished)
         except OriginError as error:
-            # Tracked content outlives a 404, unless it lies below a repository: that may have
-            # become private, and what it held must not be served any longer.
-            if error.status == 404 and access.parent is not None:
+            if self._is_gone(error, access):
                 return Fetched(contents.not_found(), began)
-            reason = None if self.resource.tracked else error.not_served_because
-            if reason is None:
+            instead = self._instead(error, access, askers)
+            if instead is None:
                 raise
-            read = PublicContent(contents.not_served(reason), askers != ANONYMOUS_ONLY)
+            read = instead
         if isinstance(read, RefreshOutcome):
             return read
         content = self._with_links(read.content)
@@ -104,6 +102,31 @@ class Fetch:
         if is_for_some and not access.was_public(asked_at):
             return Fetched(access.answer_of_parent(), began)
         return Fetched(content, began)
+
+    def _is_gone(self, error: OriginError, access: Access) -> bool:
+        """Whether a 404 replaces the content.
+
+        What `ORGS` tracks outlives a 404, unless it lies below a repository: that may have become
+        private, and what it held must not be served any longer.
+        """
+        is_named = self.resource.kind.is_named and error.kind is FailureKind.STATUS
+        return error.status == 404 and (is_named or access.parent is not None)
+
+    def _instead(self, error: OriginError, access: Access, askers: Askers) -> PublicContent | None:
+        """What is stored instead of what could not be read; None if the refresh fails."""
+        kind = self.resource.kind
+        if kind.outlives_errors:
+            return None
+        if error.not_served_because is not None:
+            refusal = contents.not_served(error.not_served_because)
+            return PublicContent(refusal, askers != ANONYMOUS_ONLY)
+        is_answer = error.kind is FailureKind.STATUS and 400 <= (error.status or 0) < 500
+        if not (kind.is_expanded and is_answer):
+            return None
+        # GitHub's error about a list is read as any other: with its words, if they are public.
+        found = ResponseReader(access, self, self.context.clock).read(KnownPages(), askers)
+        is_error = isinstance(found.content, Content) and found.content.status >= 400
+        return found if is_error else None
 
     def _with_links(self, content: Content | Unchanged) -> Content | Unchanged:
         """The content itself, or the stored body with another `Link`, if a 304 carried that.
@@ -203,7 +226,7 @@ class Fetch:
         return ListReader(
             access.origin,
             self.resource,
-            access.question.path,
+            access.question.target,
             items,
             self.context.policy.list_limits,
             self.context.clock,

@@ -11,6 +11,7 @@ from shared.errors import SettingsError
 from shared.logs import logging_config
 from shared.queueing import QUEUE
 from shared.redis.connection import sentinel_arguments
+from shared.resources.catalogue import Catalogue
 from shared.resources.operations import operations
 from shared.resources.operations.shapes import public_shapes
 from shared.sentinel_url import is_sentinel_url
@@ -19,6 +20,7 @@ from shared.settings import load_or_exit, stop
 _settings = load_or_exit()
 try:
     private_key_of(_settings)
+    Catalogue.of(_settings)
 except SettingsError as error:
     stop(error)
 

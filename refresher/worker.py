@@ -32,6 +32,7 @@ from refresher.dispatch.take import JobTaker, TakenJob
 from refresher.dispatch.ticker import Ticker
 from refresher.process import RefresherProcess, serve
 from refresher.reporting.meter import Meter
+from refresher.storage.tracked_record import TrackedRecord
 from refresher.visibility.privileges import ADVICE, found_since
 from shared.clock import SYSTEM, seconds_of
 from shared.errors import SettingsError
@@ -174,7 +175,8 @@ class RefreshWorker(SimpleWorker):
         queue = RefreshQueue(process.redis, QueueLimits.of(process.settings))
         looks = DueLooks(process.redis, process.catalogue, process.storage.store, queue)
         ticker = Ticker(lambda: self._tick(process), pause=TICK)
-        looker = Ticker(lambda: self._ask_for_looks(looks), pause=TICK)
+        record = TrackedRecord(process.redis, process.catalogue)
+        looker = Ticker(lambda: self._ask_for_looks(looks, record), pause=TICK)
         healer, checks = process.healer(queue), process.drift_checks(queue)
         tickers = [
             ticker,
@@ -207,9 +209,10 @@ class RefreshWorker(SimpleWorker):
         self._dispatcher.take()  # takes nothing any more: writes what is to be written
         process.flush()
 
-    def _ask_for_looks(self, looks: DueLooks) -> float | None:
+    def _ask_for_looks(self, looks: DueLooks, record: TrackedRecord) -> float | None:
         """Enqueue the looks that are due; return the seconds until the next one."""
         with suppress(RedisError):
+            record.keep_up(self._process.clock.monotonic())
             return looks.ask(self._process.clock.now())
         return None
 

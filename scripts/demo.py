@@ -39,7 +39,7 @@ def main() -> int:
         environment["GITHUB_API_URL"] = url
         print(f"Admin token for /status: {environment['ADMIN_TOKEN']}", flush=True)
         # Content from the stand-in must not be stored where GitHub's content is expected later.
-        for name in ("GITHUB_API_TOKEN", "REDIS_URL", "ORGS"):
+        for name in ("GITHUB_API_TOKEN", "REDIS_URL", "ORGS", "TRACK"):
             environment[name] = ""
         with tempfile.TemporaryDirectory(prefix="api-read-cache-demo-") as data:
             command = [sys.executable, "-m", "scripts.run", "--data", data]

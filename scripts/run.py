@@ -23,6 +23,7 @@ from honcho.printer import Printer
 from scripts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
 from scripts.running import DATA, ROOT, findable
 from shared.errors import SettingsError
+from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import TRACKED
 from shared.resources.views import rankings
 from shared.settings import Settings, load
@@ -41,6 +42,7 @@ def main() -> int:
     os.environ.setdefault("LOG_FORMAT", "console")
     try:
         settings = load()
+        Catalogue.of(settings)
         if settings.redis_url is not None:
             return _run(settings)
         with EmbeddedRedis(arguments.data / urlsplit(settings.github_api_url).netloc) as redis:

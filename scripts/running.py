@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / ".data"
 _FOLDER = DATA / "running"
 # The settings that a command must share with the running processes; no secrets.
-_SHARED = ("REDIS_URL", "ORGS", "CACHE_TTL", "ON_DEMAND_TTL", "REFRESH_AHEAD", "PORT")
+_SHARED = ("REDIS_URL", "ORGS", "TRACK", "CACHE_TTL", "ON_DEMAND_TTL", "REFRESH_AHEAD", "PORT")
 
 
 @contextmanager

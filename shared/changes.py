@@ -16,6 +16,8 @@ status      HTTP status of the content
 etag        of the whole content, unencoded, with its quotes
 asked_at    Unix time in seconds when GitHub was asked
 items       of an expanded list: `added`, `removed` and `changed`, each a list of `{"id", "name"}`
+quiet       true: only those who name the resource are told. It is a path of `TRACK` that GitHub has
+            never shown, so others need not know that it exists
 read_anew   true instead of `items`, if these are too many or not known
 ==========  ======================================================================================
 """

@@ -148,6 +148,8 @@ Logins = Annotated[
 Owners = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_owners)
 ]
+# Checked with the table of operations, by `shared.resources.catalogue`.
+Paths = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_networks)
 ]

@@ -36,6 +36,7 @@ from shared.setting_types import (
     Networks,
     Origin,
     Owners,
+    Paths,
     PublicUrl,
     RedisUrl,
     Seconds,
@@ -159,6 +160,11 @@ class Settings(BaseSettings):
     orgs: Logins = Field(
         ("Netflix",),
         description="organisations tracked, comma-separated; the first is the views' default",
+    )
+    track: Paths = Field(
+        (),
+        description="further paths tracked, comma-separated: `/repos/Netflix/Hystrix/releases`; "
+        "`{org}` stands for each of `ORGS`; at most 1000; the same for readers and refreshers",
     )
     redis_url: RedisUrl | None = Field(
         None,

@@ -23,7 +23,7 @@ _SLOT_S = 600  # seconds of a slot
 _SLOTS = 6  # slots that are shown
 _KEEP_S = _SLOT_S * (_SLOTS + 1)
 _MOST_NAMES = 500  # in a slot
-_LONGEST_NAME = 200  # characters
+LONGEST_NAME = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def spenders(resource: Resource, client: str | None) -> tuple[tuple[str, str], t
         client: address of the client that waited for it; None or empty if no client did.
     """
     by = TRACKED if resource.tracked else client or RENEWALS
-    return (PATHS, resource.name[:_LONGEST_NAME]), (CLIENTS, by[:_LONGEST_NAME])
+    return (PATHS, resource.name[:LONGEST_NAME]), (CLIENTS, by[:LONGEST_NAME])
 
 
 def add(pipeline: Pipeline, spent: Mapping[tuple[str, str], int], *, now: float) -> None:

@@ -74,6 +74,7 @@ class LocalCache:
         self._on_demand: OrderedDict[str, Held] = OrderedDict()
         self._on_demand_bytes = 0
         self._events = RecentEvents()
+        self._tried: set[str] = set()
         self.generation = 0  # grows after each change that changes a response
 
     def get(self, resource: Resource, now: float) -> Held | None:
@@ -94,8 +95,20 @@ class LocalCache:
         return self._tracked.get(resource.id) or self._on_demand.get(resource.id)
 
     def missing(self, resources: Iterable[Resource]) -> list[Resource]:
-        """Those of the resources that are not held."""
-        return [resource for resource in resources if self.peek(resource) is None]
+        """Those of the resources that are not held, unless `note_tried` was called for them."""
+        return [
+            resource
+            for resource in resources
+            if self.peek(resource) is None and resource.id not in self._tried
+        ]
+
+    def note_tried(self, resource: Resource) -> None:
+        """Note that GitHub was asked for what `TRACK` names, and that it could not be stored.
+
+        One path that cannot be read must not keep the readers out of service.
+        """
+        if resource.kind.is_named:
+            self._tried.add(resource.id)
 
     def put(self, resource: Resource, entry: Entry, now: float) -> Entry:
         """Hold an entry unless a newer one is held; return the newer of the two.

@@ -255,6 +255,8 @@ class Synchronizer:
         held = self._local.peek(resource)
         if state.metadata is None:
             self._local.postpone(resource, now + TICK)
+            if state.failure is not None or state.suspicion is not None:
+                self._local.note_tried(resource)
         elif held is not None and held.entry.metadata.version == state.metadata.version:
             self._local.confirm(resource, state.metadata, now)
         elif held is None or state.metadata.is_newer_than(held.entry.metadata, now):

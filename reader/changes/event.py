@@ -24,12 +24,14 @@ class Event:
         resource: that changed.
         version: of the entry.
         told: what followers are told.
+        is_quiet: only those who name the resource are told.
     """
 
     id: EventId
     resource: Resource
     version: int
     told: Mapping[str, Any]
+    is_quiet: bool = False
 
     @cached_property
     def document(self) -> Mapping[str, Any]:
@@ -63,7 +65,8 @@ def parse(event_id: EventId, fields: Mapping[bytes, bytes], catalogue: Catalogue
             return None
         told = {name: value[name] for name in _TOLD if name in value}
         told["asked_at"] = _written(value["asked_at"])
-        return Event(event_id, resource, int(value["version"]), told)
+        is_quiet = value.get("quiet") is True
+        return Event(event_id, resource, int(value["version"]), told, is_quiet)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

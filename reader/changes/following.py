@@ -39,7 +39,9 @@ class Following:
 
     def wants(self, event: Event) -> bool:
         """Whether it is told of an event. Content on demand is told only to those who name it."""
-        return event.resource.tracked if self.ids is None else event.resource.id in self.ids
+        if self.ids is not None:
+            return event.resource.id in self.ids
+        return event.resource.tracked and not event.is_quiet
 
 
 def following(catalogue: Catalogue, query: str, *, accept: str, last_event_id: str) -> Following:

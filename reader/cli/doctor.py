@@ -10,7 +10,7 @@ from reader.cli.checks.clocks import check_clocks
 from reader.cli.checks.credentials import check_credentials
 from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
-from reader.cli.checks.fleet import check_content, check_github, check_processes
+from reader.cli.checks.fleet import check_content, check_cost, check_github, check_processes
 from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.cli.checks.webhooks import check_redelivery, check_webhooks
@@ -71,6 +71,7 @@ def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
     yield from check_webhooks(context.settings, deliveries, now=fleet.now)
     yield from check_redelivery(context.settings, fleet)
     yield from check_content(fleet)
+    yield from check_cost(fleet, context.settings)
 
 
 def _info(redis: Redis) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from reader.cli.column_fitting import shortened
 from reader.cli.context import CommandContext
 from reader.cli.printing import console
 from reader.cli.wait import ForcedRefresh, NotDoneError, polls
+from reader.fleet.disclosure import is_withheld
 from reader.fleet.snapshot import TrackedView
 from reader.status.reports import describe
 from shared.outcomes import RefreshOutcome
@@ -39,6 +40,7 @@ class Step(StrEnum):
     WAITING = "waiting"
     READING = "reading"
     DONE = "fresh"
+    WITHHELD = "withheld"  # of TRACK: GitHub does not show it, and clients are told so
     FAILED = "failed"
 
 
@@ -67,11 +69,13 @@ class Warming:
     @property
     def is_over(self) -> bool:
         """Whether there is nothing more to wait for."""
-        return self.step in {Step.DONE, Step.FAILED}
+        return self.step in {Step.DONE, Step.WITHHELD, Step.FAILED}
 
     @property
     def text(self) -> str:
         """The progress in a few words."""
+        if self.step is Step.WITHHELD:
+            return "withheld: clients get GitHub's error, or a refusal"
         if self.report is not None and self.is_over:
             return describe(self.report)
         return str(self.step)
@@ -84,9 +88,8 @@ class Warming:
         if is_new and last is not None and last.outcome in _BAD:
             self.step = Step.FAILED
         elif _is_warm(view) and (is_new or (self.was_fresh and not self.force)):
-            self.step = (
-                Step.DONE
-            )  # only with its report, which is written shortly after the content
+            # Only with its report, which is written shortly after the content.
+            self.step = Step.WITHHELD if is_withheld(view) else Step.DONE
         else:
             self.step = Step.READING if view.is_running else Step.WAITING
         self.was_fresh = _is_warm(view)

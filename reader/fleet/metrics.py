@@ -21,6 +21,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from reader.fleet.disclosure import public_fleet, public_views
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
@@ -103,8 +104,18 @@ def expose(node: NodeView, tracked: Sequence[TrackedView], fleet: Fleet | None) 
         node: counters and gauges of this node.
         tracked: the tracked resources in this process's memory.
         fleet: from Redis; None while Redis is unavailable.
+
+    Paths of `TRACK` that cannot be served are counted, and not named.
     """
-    return generate_latest(_Collected([*_node(node), *_tracked(tracked), *_fleet(fleet)]))
+    withheld = _gauge(
+        "tracked_paths_withheld",
+        "Paths of TRACK that this process cannot serve, or for which clients get an error.",
+        len(tracked) - len(public_views(tracked)),
+    )
+    public = _fleet(None if fleet is None else public_fleet(fleet))
+    return generate_latest(
+        _Collected([*_node(node), withheld, *_tracked(public_views(tracked)), *public])
+    )
 
 
 class _Collected(Collector):

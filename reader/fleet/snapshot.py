@@ -177,6 +177,7 @@ class Fleet:
         redelivery: the last look for lost deliveries of webhooks; None if nobody looks.
         drift: the last finds of stored content that GitHub has confirmed and does not show, the
             latest first.
+        undisclosed: number of paths of `TRACK` that were left out of this view of the fleet.
     """
 
     now: float
@@ -200,6 +201,7 @@ class Fleet:
     looks: int = 0
     redelivery: LookReport | None = None
     drift: Sequence[Drift] = ()
+    undisclosed: int = 0
 
     @property
     def queue_length(self) -> int:

@@ -18,7 +18,9 @@ def health(path: str, missing: Callable[[], Sequence[Resource]]) -> HttpResponse
     """The response to a health check; None for any other path.
 
     `/livez` is 200 as long as the process responds at all. `/healthcheck` is 200 once every
-    tracked resource can be served, else 503 with the names of those that cannot.
+    tracked resource can be served, else 503 with the names of those that cannot. What `TRACK` names
+    is counted only: nobody has to know of it before it can be read, and a path that could not be
+    read counts no more (`LocalCache.note_tried`).
 
     Args:
         path: of a GET or HEAD request, decoded.
@@ -28,7 +30,10 @@ def health(path: str, missing: Callable[[], Sequence[Resource]]) -> HttpResponse
         return json_response({"status": "ok"})
     if path != HEALTHCHECK:
         return None
-    names = [resource.name for resource in missing()]
+    found = missing()
+    names = [resource.name for resource in found if not resource.kind.is_named]
+    if len(names) < len(found):
+        names.append(f"TRACK: {len(found) - len(names)}")
     if names:
         return json_response({"status": "unavailable", "missing": names}, status=503)
     return json_response({"status": "ok"})

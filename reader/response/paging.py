@@ -3,13 +3,14 @@
 https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from reader.errors import Unavailable
 from reader.response.representation import Representation
 from shared import etag
 from shared.entry import Entry
+from shared.resources.tracked_paths import PAGING
 
 DEFAULT_PER_PAGE = 30
 MAX_PER_PAGE = 100
@@ -22,7 +23,8 @@ def page(entry: Entry, query: str) -> Representation:
 
     Args:
         entry: of an expanded list.
-        query: only `page` and `per_page`; a value that GitHub would ignore counts as absent.
+        query: what the client sent; of `page` and `per_page`, a value that GitHub would ignore
+            counts as absent. `Link` repeats the rest, which names the list.
 
     Raises:
         Unavailable: the entry was stored without the ends of its items; a refresh adds them.
@@ -30,20 +32,21 @@ def page(entry: Entry, query: str) -> Representation:
     array = entry.array
     if array is None:
         raise Unavailable("The stored list cannot be cut into pages yet.", retry_after=1)
-    asked = dict(parse_qsl(query, keep_blank_values=True))
+    rest, asked = split_query(query)
     per_page = min(_positive(asked.get("per_page"), DEFAULT_PER_PAGE), MAX_PER_PAGE)
     number = _positive(asked.get("page"), 1)
     last = max(1, -(-len(array) // per_page))
     first, behind = (number - 1) * per_page, number * per_page
-    links = _page_links(number, last, {"per_page": str(per_page)})
+    links = _page_links(number, last, [*rest, ("per_page", str(per_page))])
     tag = etag.of_page(array.digests(first, behind), links=links)
     return Representation(entry.metadata, array.slice(first, behind), tag, links=links)
 
 
-def is_page_query(query: str) -> bool:
-    """Whether a query selects a page and nothing else."""
-    names = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
-    return bool(names) and names <= {"page", "per_page"}
+def split_query(query: str) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """The part of a query that names a list, and the part that selects a page of it."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    rest = [(name, value) for name, value in pairs if name not in PAGING]
+    return rest, {name: value for name, value in pairs if name in PAGING}
 
 
 def _positive(text: str | None, default: int) -> int:
@@ -52,7 +55,9 @@ def _positive(text: str | None, default: int) -> int:
     return int(text) or default
 
 
-def _page_links(number: int, last: int, kept: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _page_links(
+    number: int, last: int, kept: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
     """GitHub's relations in GitHub's order.
 
     The first page has no `prev` and `first`, the last page no `next` and `last`.
@@ -64,4 +69,4 @@ def _page_links(number: int, last: int, kept: Mapping[str, str]) -> tuple[tuple[
         pages += [("next", number + 1), ("last", last)]
     if number > 1:
         pages.append(("first", 1))
-    return tuple((relation, urlencode({**kept, "page": at})) for relation, at in pages)
+    return tuple((relation, urlencode([*kept, ("page", at)])) for relation, at in pages)

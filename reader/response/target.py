@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, unquote, urlencode
 
-from reader.errors import NotFound
+from reader.errors import BadRequest, NotFound
 from reader.response.mount import split_mount
 from reader.response.mounted_entry import with_tag_of
 from reader.response.negotiation import fields_of, negotiated
-from reader.response.paging import is_page_query, page
+from reader.response.paging import page, split_query
 from reader.response.ranked_view import RankedView
 from reader.response.refused_paths import refused_path
 from reader.response.representation import Representation, whole
@@ -17,7 +17,9 @@ from reader.telemetry.counters import RequestLabels, Route
 from shared.entry import Entry
 from shared.outcomes import Served
 from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import ON_DEMAND
 from shared.resources.resource import Resource
+from shared.resources.resource_name import is_text
 
 _VIEW = "view"
 
@@ -76,7 +78,27 @@ def parse_target(
         UnsupportedMediaType: nothing that the client accepts can be sent.
     """
     found = _named(catalogue, target)
-    return replace(found, resource=negotiated(found.resource, accept=accept, version=version))
+    chosen = negotiated(found.resource, accept=accept, version=version)
+    if chosen.media and found.resource.kind.is_expanded:  # only plain JSON is expanded
+        found = _not_expanded(catalogue, target, found)
+        accept = None if found.route == Route.VIEW else accept
+        chosen = negotiated(found.resource, accept=accept, version=version)
+    return replace(found, resource=chosen)
+
+
+def _not_expanded(catalogue: Catalogue, target: str, found: Target) -> Target:
+    """The page of GitHub's that a target names; a view is a view in any media type.
+
+    Raises:
+        ApiError: the page is not served on demand.
+    """
+    if found.route == Route.VIEW:
+        return found
+    path, _, query = split_mount(target)[1].partition("?")
+    page_of_it = catalogue.find(path, query)
+    if page_of_it is None:
+        raise refused_path(catalogue.unserved(path, query))
+    return replace(found, resource=page_of_it, select=whole, route=ON_DEMAND.route)
 
 
 def _named(catalogue: Catalogue, target: str) -> Target:
@@ -88,8 +110,9 @@ def _named(catalogue: Catalogue, target: str) -> Target:
     segments = [unquote(segment) for segment in path.split("/")]
     if len(segments) == 5 and segments[:2] == ["", _VIEW] and all(segments[2:]):
         return replace(_view(catalogue, segments, query), mount=mount)
-    if is_page_query(query):
-        listed = catalogue.find(path)
+    rest, selected = split_query(query)
+    if selected and is_text(query):
+        listed = catalogue.find(path, urlencode(rest))
         if listed is not None and listed.kind.is_expanded:
             return Target(listed, partial(page, query=query), listed.kind.route, mount)
     found = catalogue.find(path, query)
@@ -100,8 +123,28 @@ def _named(catalogue: Catalogue, target: str) -> Target:
 
 def _view(catalogue: Catalogue, segments: list[str], query: str) -> Target:
     view = RankedView.parse(*segments[2:])
-    asked = parse_qs(query, keep_blank_values=True).get("org", [catalogue.orgs[0]])
-    org = catalogue.org(asked[0])
+    asked = parse_qs(query, keep_blank_values=True)
+    if "of" in asked:
+        if "org" in asked:
+            raise BadRequest("A view is either of a list or of an organisation: of, or org.")
+        return Target(_ranked_list(catalogue, asked["of"][0], view.ranking), view.of, Route.VIEW)
+    org = catalogue.org(asked.get("org", [catalogue.orgs[0]])[0])
     if org is None:
         raise NotFound("Not Found: the organisation is not tracked here.")
     return Target(catalogue.of_kind(view.kind, org), view.of, Route.VIEW)
+
+
+def _ranked_list(catalogue: Catalogue, name: str, ranking: str) -> Resource:
+    """The tracked list of that name, written as a client would request it.
+
+    Raises:
+        NotFound: no such list is tracked.
+        BadRequest: its items lack what they would be ranked by.
+    """
+    path, _, query = name.partition("?")
+    found = None if path.startswith("//") else catalogue.find(path, query)
+    if found is None or not (found.tracked and found.kind.is_expanded):
+        raise NotFound("Not Found: the list that of names is not tracked here.")
+    if ranking not in {one.name for one in found.kind.rankings}:
+        raise BadRequest(f"The items of this list have no {ranking}.")
+    return found

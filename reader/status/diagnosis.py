@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
+from reader.fleet.disclosure import is_withheld
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.refused_credentials import refused
 from reader.fleet.snapshot import Fleet, TrackedView
@@ -23,6 +24,7 @@ class State(StrEnum):
     STALE = "stale"  # past it; a refresh is due, queued or running
     FAILING = "failing"  # its last refresh failed; cached content is served
     DOUBTED = "in doubt"  # the list lost much at GitHub; the one from before is served
+    WITHHELD = "withheld"  # of TRACK: clients get GitHub's error, or a refusal
     MISSING = "missing"  # nothing is cached
 
 
@@ -37,6 +39,7 @@ SIGNS = {
     State.STALE: "↻",
     State.FAILING: "!",
     State.DOUBTED: "?",
+    State.WITHHELD: "\u2013",
     State.MISSING: "✕",
 }
 LEVEL_SIGNS = {Level.GOOD: "✓", Level.NOTE: "i", Level.WARN: "!", Level.BAD: "✕"}
@@ -45,6 +48,7 @@ LEVELS = {
     State.STALE: Level.NOTE,
     State.FAILING: Level.WARN,
     State.DOUBTED: Level.WARN,
+    State.WITHHELD: Level.NOTE,
     State.MISSING: Level.BAD,
 }
 
@@ -57,6 +61,8 @@ def state_of(view: TrackedView) -> State:
         return State.FAILING
     if view.suspicion is not None:
         return State.DOUBTED
+    if is_withheld(view):
+        return State.WITHHELD
     return State.FRESH if view.is_fresh else State.STALE
 
 
@@ -90,7 +96,7 @@ def diagnose(
         statements.append(_PRIVATE)
     if fleet is not None:
         statements += [*_privileged(fleet, include_private=include_private), *_clocks(fleet)]
-        statements += _refused_credentials(fleet, is_operator=is_operator)
+        statements += [*_refused_credentials(fleet, is_operator=is_operator), *_withheld(fleet)]
     order = list(Level)
     return sorted(statements, key=lambda statement: order.index(statement.level))
 
@@ -258,6 +264,25 @@ def _drift(fleet: Fleet) -> Iterator[Statement]:
 
 def _of_items(number: int) -> str:
     return f" ({plural(number, 'item')})" if number else ""
+
+
+def _withheld(fleet: Fleet) -> Iterator[Statement]:
+    """The paths of `TRACK` that clients do not get; they are named to operators only."""
+    withheld = [view for view in fleet.tracked if is_withheld(view)]
+    number = len(withheld) + fleet.undisclosed
+    if not number:
+        return
+    named = listed(
+        [f"{view.resource.name} ({view.metadata.status})" for view in withheld if view.metadata]
+    )
+    text = (
+        "Clients get GitHub's error for these. They are requested again when CACHE_TTL is over, "
+        "and after each event of GitHub's about them."
+    )
+    if fleet.undisclosed:
+        text = "They are not readable for everybody, or not read yet. Whoever signs in sees which."
+    title = f"{plural(number, 'path')} of TRACK withheld"
+    yield Statement(Level.NOTE, Topic.TRACK, title, f"{named}. {text}" if named else text)
 
 
 def _what_fails(kinds: set[FailureKind]) -> str:

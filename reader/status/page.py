@@ -6,6 +6,7 @@ key is the name of its place on the page, and the script knows nothing else.
 
 from dataclasses import replace
 
+from reader.fleet.disclosure import public_fleet, public_views
 from reader.fleet.snapshot import Fleet
 from reader.status.budget_row import budget_row
 from reader.status.delivery_rows import deliveries
@@ -30,7 +31,11 @@ _TIMELINE = 40  # reports on the page
 
 
 def page_of(page_input: PageInput) -> JsonObject:
-    """Everything on the page, as `/status.json` sends it."""
+    """Everything on the page, as `/status.json` sends it to whoever looks at it."""
+    return _page_of(page_input if page_input.is_operator else _for_everybody(page_input))
+
+
+def _page_of(page_input: PageInput) -> JsonObject:
     now, fleet = page_input.now, page_input.fleet or Fleet(page_input.now)
     statements = diagnose(
         page_input.fleet,
@@ -79,6 +84,12 @@ def page_of(page_input: PageInput) -> JsonObject:
         "on_demand": [on_demand_row(view) for view in fleet.on_demand],
         "timeline": [timeline_row(report, now) for report in fleet.timeline[:_TIMELINE]],
     }
+
+
+def _for_everybody(page_input: PageInput) -> PageInput:
+    """The same without what only operators may know."""
+    fleet = None if page_input.fleet is None else public_fleet(page_input.fleet)
+    return replace(page_input, fleet=fleet, held=public_views(page_input.held))
 
 
 def _is_resumable(fleet: Fleet) -> bool:

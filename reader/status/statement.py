@@ -18,6 +18,7 @@ class Topic(StrEnum):
 
     CONTENT = "content"  # missing, failing and stale resources, or that everything is fresh
     DRIFT = "drift"  # stored content was found that GitHub has confirmed and does not show
+    TRACK = "track"  # paths of TRACK that clients do not get
     PAUSE = "pause"  # an operator has paused refreshing
     REFRESHERS = "refreshers"  # none is running, or one does not keep the order of the queue
     REFUSALS = "refusals"  # requests are refused because of the load

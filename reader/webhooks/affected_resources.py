@@ -1,14 +1,17 @@
 """Which tracked resources a GitHub event may have changed: a pure function of the event.
 
+What `ORGS` tracks is found by the rows of the table of kinds, what `TRACK` names by the scopes that
+the event touches (`touched_scopes`).
+
 https://docs.github.com/webhooks/webhook-events-and-payloads
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.resources.catalogue import Catalogue
-from shared.resources.kinds import Event
+from shared.resources.kinds import REPOSITORIES, Event
 from shared.resources.resource import Resource
 
 
@@ -25,14 +28,50 @@ class Affected:
     item: int | None = None
 
 
-def affected(event: str, payload: Mapping[str, Any], catalogue: Catalogue) -> list[Affected]:
+# By the id of a list's operation: which events name the item that has changed, and where.
+_ITEMS: Mapping[str, tuple[Event, ...]] = {
+    "issues/list-for-repo": (
+        Event("issue_comment", item=("issue",)),
+        Event("issues", item=("issue",)),
+    ),
+    "pulls/list": (
+        Event("pull_request", item=("pull_request",)),
+        Event("pull_request_review", item=("pull_request",)),
+        Event("pull_request_review_comment", item=("pull_request",)),
+    ),
+    "repos/list-releases": (Event("release", item=("release",)),),
+    "repos/list-for-org": REPOSITORIES.events,
+}
+
+
+def affected(
+    event: str, payload: Mapping[str, Any], catalogue: Catalogue, touched: Collection[str] = ()
+) -> list[Affected]:
     """The tracked resources that an event may have changed, in the catalogue's order.
 
     Args:
         event: value of `X-GitHub-Event`.
         payload: the delivery's body.
         catalogue: what is tracked.
+        touched: the scopes that the event touches.
     """
+    return [
+        *_affected_of_org(event, payload, catalogue),
+        *(_named(one, event, payload) for one in catalogue.named_in(touched)),
+    ]
+
+
+def _named(resource: Resource, event: str, payload: Mapping[str, Any]) -> Affected:
+    """What `TRACK` names: the whole resource, or the item that the event names."""
+    operation = resource.operation
+    rules = _ITEMS.get("" if operation is None else operation.id, ())
+    rule = next((one for one in rules if _is_of(one, event, payload)), None)
+    return Affected(resource, None if rule is None else _item(rule, payload))
+
+
+def _affected_of_org(
+    event: str, payload: Mapping[str, Any], catalogue: Catalogue
+) -> list[Affected]:
     org = catalogue.org(_organisation(payload))
     if org is None:
         return []

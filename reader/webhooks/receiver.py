@@ -147,12 +147,12 @@ class Webhooks:
         signature.check()
         payload = _payload(body)
         note_delivery(self._redis, delivery.event)
-        found = affected(delivery.event, payload, self._catalogue)
         if not self._redis.set(keys.delivery(delivery.id), 1, nx=True, ex=_REMEMBER_DELIVERY):
             return []
         touched = touched_scopes(
             delivery.event, payload, include_private=self._catalogue.include_private
         )
+        found = affected(delivery.event, payload, self._catalogue, touched)
         event_record.record(self._redis, touched, remember=self._remember)
         for one in found:
             self._invalidate(one)

@@ -155,7 +155,7 @@ def of_list(read: ReadList, kind: Kind) -> Content:
 
 
 def of_response(
-    response: GitHubResponse, page: Page, *, question: Question, tracked: bool, findings: Findings
+    response: GitHubResponse, page: Page, *, question: Question, is_object: bool, findings: Findings
 ) -> Content:
     """The content of a single response: GitHub's own body, without its non-public parts.
 
@@ -165,7 +165,7 @@ def of_response(
         response: content or an error, by `response_decision.decide`.
         page: the same response in the form in which it is kept.
         question: the request.
-        tracked: the resource is tracked, so it must be a single object.
+        is_object: it must be a single object.
         findings: collects what was found; content that `Findings.hides` must not be stored.
 
     Raises:
@@ -177,7 +177,7 @@ def of_response(
     if response.status == 200 and is_sent_as(content_type, question.media):
         return Content(200, response.body, content_type, links=links_of(response), pages=[page])
     value = decode(response.body)
-    if tracked and not isinstance(value, dict):
+    if is_object and not isinstance(value, dict):
         raise OriginError(FailureKind.UNEXPECTED, "GitHub sent something other than an object")
     text = response.body.decode().strip(_WHITESPACE)
     try:

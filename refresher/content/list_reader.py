@@ -146,7 +146,7 @@ class ListReader:
     Args:
         origin: GitHub.
         resource: the list's, an expanded one.
-        path: of the requests.
+        target: path and query of the requests.
         shape: the public shape of an item.
         limits: how much is read.
         clock: the process's clock.
@@ -155,7 +155,7 @@ class ListReader:
 
     origin: GitHubClient
     resource: Resource
-    path: str
+    target: str
     shape: Shape
     limits: ListLimits
     clock: Clock
@@ -339,7 +339,7 @@ class ListReader:
         """The items of a page that changed."""
         # No error may become the content of a list, tracked or not.
         outcome = decision_on(
-            response, base=self.origin.base, is_tracked=True, now=self.clock.now()
+            response, base=self.origin.base, outlives_errors=True, now=self.clock.now()
         )
         if not isinstance(outcome, Success):
             raise error_of(outcome, response.status)
@@ -350,7 +350,8 @@ class ListReader:
 
     @property
     def _first_url(self) -> str:
-        return self.origin.url_of(f"{self.path}?per_page={pagination.PER_PAGE}")
+        joined = "&" if "?" in self.target else "?"
+        return self.origin.url_of(f"{self.target}{joined}per_page={pagination.PER_PAGE}")
 
     def _ask(self, reading: _OneReading, view: ListView, url: str) -> GitHubResponse:
         page = reading.known.get(url)

@@ -50,7 +50,7 @@ def shown_by(
         items = split(response.body, shape, Findings(), kind=resource.kind, private=private)
         return {str(item.id): item.digest for item in items if not item.private}
     content = of_response(
-        response, page, question=question, tracked=question.tracked, findings=Findings()
+        response, page, question=question, is_object=question.outlives_errors, findings=Findings()
     )
     return {WHOLE: sha256(b"%d " % content.status + content.body).hexdigest()}
 
@@ -99,7 +99,7 @@ def check_is_content(response: GitHubResponse, question: Question, base: str, no
         OriginError: it is not.
     """
     outcome = decision_on(
-        response, base=base, is_tracked=question.tracked, media=question.media, now=now
+        response, base=base, outlives_errors=question.outlives_errors, media=question.media, now=now
     )
     if not isinstance(outcome, means.Success | means.Negative):
         raise error_of(outcome, response.status)

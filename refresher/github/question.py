@@ -24,7 +24,7 @@ class Question:
         anonymously: a credential would see more than public data.
         also_with: credentials that may be used nevertheless.
         include_private: private repositories, and what lies below them, are admitted.
-        tracked: the resource is tracked.
+        outlives_errors: no error of GitHub's may replace the content.
         media: the media type that is requested.
         api_version: of GitHub's API.
     """
@@ -35,7 +35,7 @@ class Question:
     anonymously: bool
     also_with: AlsoWith = AlsoWith.NOBODY
     include_private: bool = False
-    tracked: bool = False
+    outlives_errors: bool = False
     media: MediaType = PLAIN
     api_version: str = UNNAMED
 
@@ -76,7 +76,7 @@ def question_of(resource: Resource) -> Question:
         or (operation.decision is Decision.ANONYMOUSLY and is_by_operation),
         also_with=AlsoWith.NOBODY if media.is_rendered else operation.also_with,
         include_private=resource.include_private,
-        tracked=resource.tracked,
+        outlives_errors=resource.kind.outlives_errors,
         media=media,
         api_version=resource.api_version,
     )

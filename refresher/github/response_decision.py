@@ -69,14 +69,14 @@ class Asked:
         url: of the request.
         base: of the API.
         is_anonymous: whether the request carried no credential.
-        is_tracked: the resource is tracked, so that no error may replace its content.
+        outlives_errors: no error may replace the content of the resource.
         media: the media type that was requested.
     """
 
     url: str = ""
     base: str = ""
     is_anonymous: bool = True
-    is_tracked: bool = False
+    outlives_errors: bool = False
     media: MediaType = PLAIN
 
 
@@ -94,9 +94,9 @@ def decide(
     """
     outcome = _decide(status, headers, start, asked, now=now)
     match outcome:
-        case Negative() | NotReady() if asked.is_tracked:
+        case Negative() | NotReady() if asked.outlives_errors:
             return Failed(FailureKind.STATUS, f"GitHub answered {status}", _pause(headers, now=now))
-        case Archive() if asked.is_tracked:
+        case Archive() if asked.outlives_errors:
             return Elsewhere()
     return outcome
 
@@ -125,12 +125,12 @@ def decision_on(
     response: GitHubResponse,
     *,
     base: str = "",
-    is_tracked: bool = False,
+    outlives_errors: bool = False,
     media: MediaType = PLAIN,
     now: float,
 ) -> ResponseOutcome:
     """What a complete response means; see `decide` and `Asked`."""
-    asked = Asked(response.url, base, response.is_anonymous, is_tracked, media)
+    asked = Asked(response.url, base, response.is_anonymous, outlives_errors, media)
     return decide(response.status, response.headers, response.body[:START], asked, now=now)
 
 
@@ -182,7 +182,7 @@ def _of_success(
         wanted = NOT_READY_PAUSE if pause is None else pause
         return NotReady(min(max(wanted, 1.0), NOT_READY_LONGEST), pause is not None)
     if status == 204:
-        if asked.is_tracked:
+        if asked.outlives_errors:
             return Failed(FailureKind.STATUS, "GitHub answered 204")
         return Success()
     if is_sent_as(headers.get("Content-Type", ""), asked.media):

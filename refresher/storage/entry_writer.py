@@ -280,6 +280,8 @@ def _event_of(
         "etag": f'"{content.etag}"',
         "asked_at": now,
     }
+    if resource.kind.is_named and content.status >= 400 and not known.pages:
+        fields["quiet"] = True
     is_list = content.shown is not None
     changes = item_changes(known.pages, content.pages, resource.kind) if is_list else None
     return event_text(fields, changes, is_list=is_list)

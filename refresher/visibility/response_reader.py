@@ -111,7 +111,7 @@ class ResponseReader:
             outcome = decision_on(
                 response,
                 base=self.access.origin.base,
-                is_tracked=question.tracked,
+                outlives_errors=question.outlives_errors,
                 media=question.media,
                 now=self.clock.now(),
             )
@@ -138,7 +138,7 @@ class ResponseReader:
         access, question = self.access, self.access.question
         findings = Findings()
         content = contents.of_response(
-            response, page, question=question, tracked=question.tracked, findings=findings
+            response, page, question=question, is_object=question.outlives_errors, findings=findings
         )
         self.findings_log.note_findings(response, findings)
         if content.status != response.status:  # private, and so a 404 for everyone else

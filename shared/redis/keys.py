@@ -7,7 +7,8 @@ schema see other keys, so both can run side by side during a deployment, and eac
 key                  type    expires        written by  meaning
 ===================  ======  =============  ==========  =======================================
 entry:{id}           hash    tracked:       refresher   a stored representation, see `entry`
-                             never; else
+                             see `tracked`;
+                             else
                              ON_DEMAND_KEEP
 pages:{id}           hash    as its entry   refresher   GitHub's pages, one field a page
 segments:{id}        hash    as its entry    refresher   bodies of a list's segments, by their names
@@ -138,6 +139,9 @@ guesses:{minute}     string  3 minutes      reader      wrong ADMIN_TOKENs in th
 popular:{slot}       zset    an hour        reader      on-demand names by number of requests
 spent:{kind}:{slot}  zset    70 minutes     refresher   requests to GitHub in ten minutes, by path
                                                         or client, see `spending`
+tracked              zset    never          refresher   ids of tracked resources, by the time at
+                                                        which a refresher that tracks each was last
+                                                        running; a day later it is removed
 kept                 zset    never          refresher   ids of on-demand entries, by their expiry
 kept-sizes           hash    never          refresher   bytes of each of them, and their `total`
 ===================  ======  =============  ==========  =======================================
@@ -177,6 +181,7 @@ DRIFT = f"{_PREFIX}:drift"
 DRIFT_DOUBTS = f"{_PREFIX}:drift:doubts"
 DRIFT_TURN = f"{_PREFIX}:drift:turn"
 UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
+TRACKED = f"{_PREFIX}:tracked"
 KEPT = f"{_PREFIX}:kept"
 KEPT_SIZES = f"{_PREFIX}:kept-sizes"
 PLACES = f"{_PREFIX}:places"
@@ -214,6 +219,17 @@ def content_of(resource_id: str) -> list[str]:
     """The keys of a resource's content and records, by `Resource.id`."""
     kinds = ("entry", "pages", "failure", "suspicion", "record")
     return [f"{_PREFIX}:{kind}:{resource_id}" for kind in kinds]
+
+
+def everything_of(resource_id: str) -> list[str]:
+    """The keys of all that is stored of a resource for long, by `Resource.id`."""
+    further = ("segments", "reading", "forgotten", "ahead", "invalidated")
+    mark = f"{_PREFIX}:invalidated:{resource_id}"
+    return [
+        *content_of(resource_id),
+        *(f"{_PREFIX}:{kind}:{resource_id}" for kind in further),
+        *(f"{mark}:{part}" for part in ("items", "looks", "replaced")),
+    ]
 
 
 def failure(resource: Resource) -> str:

@@ -1,5 +1,6 @@
 """The catalogue: which resources the settings track, and which resource a request names."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl
@@ -15,7 +16,9 @@ from shared.resources.resource_name import (
     canonical_query,
     is_text,
     path_from,
+    target_of,
 )
+from shared.resources.tracked_paths import MOST_PATHS, folded, tracked_paths
 from shared.resources.unserved import Unserved, unserved
 from shared.settings import Settings
 
@@ -31,6 +34,7 @@ class Catalogue:
             for everybody's.
         kinds: the rows of the table that are tracked.
         api_version: of GitHub's API, for what names no other.
+        track: paths that are tracked besides, as `TRACK` spells them.
     """
 
     orgs: tuple[str, ...]
@@ -38,31 +42,62 @@ class Catalogue:
     on_demand_owners: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = TRACKED
     api_version: str = UNNAMED
+    track: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Catalogue":
-        """The catalogue of a process."""
-        return cls(
+        """The catalogue of a process.
+
+        Raises:
+            SettingsError: something cannot be tracked; the message names setting and path.
+        """
+        found = cls(
             settings.orgs,
             include_private=settings.include_private,
             on_demand_owners=settings.on_demand_owners,
             api_version=settings.github_api_version,
+            track=settings.track,
         )
+        _ = found.tracked
+        return found
 
     @cached_property
     def tracked(self) -> tuple[Resource, ...]:
-        """Every tracked resource: those of no organisation first, then each organisation's.
+        """Every tracked resource: those of no organisation first, then each organisation's, then
+        those that only `TRACK` names.
 
         Raises:
             SettingsError: the table of operations refuses one; tracking does not change that.
         """
+        return tuple(self._tracked_by_name.values())
+
+    @cached_property
+    def _tracked_by_name(self) -> dict[str, Resource]:
+        """The tracked resources by their names, in lower case where GitHub ignores the case."""
         of_orgs = [kind for kind in self.kinds if kind.is_of_an_organisation]
         resources = [self.of_kind(kind) for kind in self.kinds if kind not in of_orgs]
         resources += [self.of_kind(kind, org) for org in self.orgs for kind in of_orgs]
         for resource in resources:
             if not resource.is_allowed:
                 raise SettingsError(f"{resource.name} cannot be tracked: it is not public")
-        return tuple(resources)
+        found = {resource.path.lower(): resource for resource in resources}
+        for named in self._named():
+            found.setdefault(target_of(named.path, named.query), named)
+        return found
+
+    def _named(self) -> list[Resource]:
+        """What `TRACK` names, each once.
+
+        Raises:
+            SettingsError: a path of `TRACK` cannot be tracked, or there are too many.
+        """
+        try:
+            paths = dict.fromkeys(tracked_paths(self.track, self.orgs))
+        except ValueError as error:
+            raise SettingsError(f"TRACK: {error}") from None
+        if len(paths) > MOST_PATHS:
+            raise SettingsError(f"TRACK: names more than {MOST_PATHS} paths")
+        return [self._resource(one.path, one.query, one.kind) for one in paths]
 
     def of_kind(self, kind: Kind, org: str = "") -> Resource:
         """The tracked resource of a kind.
@@ -84,8 +119,18 @@ class Catalogue:
         )
 
     @cached_property
-    def _by_folded_path(self) -> dict[str, Resource]:
-        return {resource.path.lower(): resource for resource in self.tracked}
+    def _named_by_scope(self) -> dict[str, list[Resource]]:
+        """What only `TRACK` names, by the scopes whose events touch it."""
+        found: dict[str, list[Resource]] = {}
+        for resource in self.tracked:
+            for scope in resource.scopes if resource.kind.is_named else ():
+                found.setdefault(scope, []).append(resource)
+        return found
+
+    def named_in(self, scopes: Iterable[str]) -> list[Resource]:
+        """What only `TRACK` names and lies in one of the scopes, in the order of `tracked`."""
+        found = {one for scope in scopes for one in self._named_by_scope.get(scope, ())}
+        return [resource for resource in self.tracked if resource in found] if found else []
 
     def org(self, name: str) -> str | None:
         """The tracked organisation of that name, in the settings' spelling; None for others."""
@@ -106,11 +151,10 @@ class Catalogue:
             return None
         if not segments:  # the root has no parameters
             asked = ""
+        tracked = self._tracked_by_name.get(target_of(folded(segments, operation), asked))
+        if tracked is not None:
+            return tracked
         canonical = path_from(segments)
-        if not asked:
-            tracked = self._by_folded_path.get(canonical.lower())
-            if tracked is not None:
-                return tracked
         if not self._owners.admit(operation, segments, asked):
             return None
         resource = self._resource(canonical, asked)

@@ -53,11 +53,13 @@ class Ranking:
         name: as the path of a view spells it; unique among all kinds.
         value: key function: what an item is ranked by.
         version: raise it when `value` changes its meaning, so that stored views are rebuilt.
+        member: of an item, the one that `value` reads; a list whose items have it can be ranked.
     """
 
     name: str
     value: Callable[[Item], Value]
     version: int = 1
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Kind:
         rankings: of a list.
         events: which may change it.
         total: of a list, where another tracked resource says how many items it has.
+        is_named: a path of `TRACK`: GitHub's errors are the answer. Others, of `ORGS`, outlive
+            them.
     """
 
     name: str
@@ -117,6 +121,12 @@ class Kind:
     rankings: tuple[Ranking, ...] = ()
     events: tuple[Event, ...] = ()
     total: Total | None = None
+    is_named: bool = False
+
+    @property
+    def outlives_errors(self) -> bool:
+        """Whether no error of GitHub's may replace the content."""
+        return self.is_tracked and not self.is_named
 
     @property
     def is_tracked(self) -> bool:
@@ -137,7 +147,8 @@ class Kind:
     @cached_property
     def on_demand(self) -> "Kind":
         """The same, but kept on demand: for a version of the API that is not the settings' own."""
-        return replace(self, name=f"{self.name}-on-demand", keeping=Keeping.ON_DEMAND, events=())
+        name = f"{self.name}-on-demand"
+        return replace(self, name=name, keeping=Keeping.ON_DEMAND, events=(), is_named=False)
 
     @cached_property
     def derived(self) -> Mapping[str, int]:
@@ -172,6 +183,10 @@ def text_in(member: str) -> Callable[[Item], Value]:
         return value if isinstance(value, str) else None
 
     return text
+
+
+def _by_count(name: str, member: str) -> Ranking:
+    return Ranking(name, count_in(member), member=member)
 
 
 # What changes how many repositories an organisation shows.
@@ -212,17 +227,40 @@ REPOSITORIES = Kind(
     visibility=Visibility.BY_ITEM,
     named_by="full_name",
     rankings=(
-        Ranking("forks", count_in("forks_count")),
-        Ranking(LAST_UPDATED, text_in("updated_at")),
-        Ranking("open_issues", count_in("open_issues_count")),
-        Ranking("stars", count_in("stargazers_count")),
-        Ranking("watchers", count_in("watchers_count")),
+        _by_count("forks", "forks_count"),
+        Ranking(LAST_UPDATED, text_in("updated_at"), member="updated_at"),
+        _by_count("open_issues", "open_issues_count"),
+        _by_count("stars", "stargazers_count"),
+        _by_count("watchers", "watchers_count"),
     ),
     events=tuple(Event(name, item=("repository",)) for name in _REPOSITORY_EVENTS),
     total=Total(ORGANISATION, "public_repos"),
 )
 
-# What the settings track, in the order in which the status page shows it.
+# What `ORGS` tracks, in the order in which the status page shows it.
 TRACKED = (ROOT, ORGANISATION, MEMBERS, REPOSITORIES)
 # Every other path that `shared.resources.operations` allows: GitHub's own answer, page by page.
 ON_DEMAND = Kind("on-demand", template="", route="on-demand", keeping=Keeping.ON_DEMAND)
+
+# What `TRACK` names; `shared.resources.tracked_paths` chooses the row of a path.
+_TRACK = "TRACK"
+NAMED_OBJECT = Kind("named-object", template="", route=_TRACK, is_named=True)
+NAMED_LIST = replace(NAMED_OBJECT, name="named-list", is_expanded=True)
+# Lists whose items have all that repositories are ranked by.
+NAMED_REPOSITORIES = replace(
+    NAMED_LIST,
+    name="named-repositories",
+    named_by=REPOSITORIES.named_by,
+    rankings=REPOSITORIES.rankings,
+)
+NAMED_REPOSITORIES_OF_AN_ORGANISATION = replace(
+    NAMED_REPOSITORIES,
+    name="named-repositories-of-an-organisation",
+    visibility=REPOSITORIES.visibility,
+)
+NAMED = (
+    NAMED_OBJECT,
+    NAMED_LIST,
+    NAMED_REPOSITORIES,
+    NAMED_REPOSITORIES_OF_AN_ORGANISATION,
+)

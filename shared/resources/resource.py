@@ -9,7 +9,7 @@ from shared.resources.event_scopes import EVERYTHING, digest_of, scopes_of
 from shared.resources.kinds import ON_DEMAND, Kind
 from shared.resources.media_types import MediaType, media_type, media_types_of
 from shared.resources.operations import Operation, operation_at
-from shared.resources.resource_name import segments_of
+from shared.resources.resource_name import segments_of, target_of
 from shared.stored_form import StoredForm
 
 
@@ -41,7 +41,7 @@ class Resource:
 
         `/repos/a/b/readme?ref=v1#media=raw&version=2026-03-10`
         """
-        target = f"{self.path}?{self.query}" if self.query else self.path
+        target = target_of(self.path, self.query)
         unusual = {"media": self.media, "version": self.version}
         written = "&".join(f"{key}={value}" for key, value in unusual.items() if value)
         return f"{target}#{written}" if written else target
@@ -102,15 +102,20 @@ class Resource:
         return operation_at(segments_of(self.path) or [])
 
     @cached_property
-    def event_scopes(self) -> tuple[str, ...]:
-        """The scopes whose events touch it, as they are stored; none if it is tracked.
-
-        Events name tracked resources themselves, see `Kind.events`.
-        """
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes whose events touch it; none if no event tells of it."""
         operation, segments = self.operation, segments_of(self.path)
-        if self.tracked or operation is None or segments is None:
+        if operation is None or segments is None:
             return ()
-        found = scopes_of(operation.path, segments)
+        return scopes_of(operation.path, segments)
+
+    @cached_property
+    def event_scopes(self) -> tuple[str, ...]:
+        """The same as they are stored; none if it is tracked.
+
+        An event marks tracked resources themselves (`reader.webhooks.affected_resources`).
+        """
+        found = () if self.tracked else self.scopes
         return tuple(digest_of(scope) for scope in (EVERYTHING, *found)) if found else ()
 
     @property
@@ -121,7 +126,8 @@ class Resource:
     def represented(self, *, media: str, version: str) -> "Resource | None":
         """The same resource in another representation; None if GitHub has none such.
 
-        Another version of a tracked resource is kept on demand.
+        Another version of a tracked resource is kept on demand, and another media type as GitHub
+        sends it: page by page.
 
         Args:
             media: name of the media type; empty for JSON.
@@ -133,6 +139,7 @@ class Resource:
         version = "" if version == UNNAMED else version
         if (media, version) == (self.media, self.version):
             return self
-        is_other = version != self.version and self.tracked
-        kind = self.kind.on_demand if is_other else self.kind
+        kind = self.kind
+        if self.tracked:
+            kind = kind.on_demand if media == self.media else ON_DEMAND
         return replace(self, media=media, version=version, kind=kind)

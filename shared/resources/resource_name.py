@@ -53,6 +53,11 @@ def path_from(segments: Sequence[str]) -> str:
     return "/" + "/".join(quote(part, safe="!$&'()*+,;=:@~-._") for part in segments)
 
 
+def target_of(path: str, query: str) -> str:
+    """Path and query as one text."""
+    return f"{path}?{query}" if query else path
+
+
 def canonical_query(query: str) -> str:
     """A query sorted by name (repeated names stay in order), encoded in one way.
 

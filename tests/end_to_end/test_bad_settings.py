@@ -16,6 +16,7 @@ BAD = {
     "REDIS_URL": "foo",
     "PORT": "99999",
     "ORGS": "not/an/org",
+    "TRACK": "/users/octocat,/nonsense",
     "GITHUB_API_TOKEN": "two words",
     "ADMIN_TOKEN": "15-characters-x",
 }

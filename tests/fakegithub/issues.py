@@ -15,7 +15,7 @@ from tests.fakegithub.body_properties import REFERENCE
 from tests.fakegithub.route_targets import Listing, RouteContext, RouteTarget, Single
 from tests.fakegithub.world import Account, Repository, iso
 
-MOST_ISSUES: Final = 45  # a few are enough to page through, whatever the count says
+MOST_ISSUES: Final = 250  # a few pages are enough to page through, whatever the count says
 CLOSED: Final = 3
 HOUR: Final = 3600
 REACTIONS: Final = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")

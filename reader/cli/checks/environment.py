@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from reader.cli.checks.finding import Finding, Verdict
-from reader.status.formatting import listed
+from reader.status.formatting import listed, plural
 from shared.settings import REFRESHERS_ONLY, Settings
 
 _ABOUT = "settings"
@@ -13,7 +13,9 @@ _SIGNS_OF_PROXIES = ("DYNO", "FLY_APP_NAME", "FORWARDED_ALLOW_IPS", "K_SERVICE",
 
 def check_settings(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Check for secrets that readers do not need, and for settings that are rarely intended."""
-    yield Finding(_ABOUT, Verdict.OK, f"they are valid; {listed(list(settings.orgs))} tracked")
+    paths = f", and {plural(len(settings.track), 'path')} of TRACK" if settings.track else ""
+    tracked = f"{listed(list(settings.orgs))} tracked{paths}"
+    yield Finding(_ABOUT, Verdict.OK, f"they are valid; {tracked}")
     secrets = [name for name in REFRESHERS_ONLY if environment.get(name)]
     if secrets:
         found = f"{listed(secrets)} set here, but readers do not need it"

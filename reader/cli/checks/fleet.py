@@ -1,14 +1,18 @@
 """Checks of the fleet: refreshers, queue, readers, content, and GitHub's responses."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
-from reader.fleet.snapshot import Fleet
+from reader.fleet.snapshot import Fleet, TrackedView
 from reader.status.diagnosis import diagnose
-from reader.status.formatting import about, listed, plural
+from reader.status.formatting import about, count, listed, plural
 from reader.status.statement import Topic
+from shared.settings import Settings
 
 _LONG_QUEUE = 100
+# Paths with at least so many further segments lie below a repository.
+_BELOW = {"repos": 3, "networks": 3, "repositories": 2}
 # Topics of the status page's statements that other checks cover in their own words.
 _CHECKED_ELSEWHERE = {
     *(
@@ -72,6 +76,30 @@ def check_content(fleet: Fleet) -> Iterator[Finding]:
         if statement.topic not in _CHECKED_ELSEWHERE:
             found = f"{statement.title}. {statement.text}"
             yield Finding("content", VERDICTS[statement.level], found)
+
+
+def check_cost(fleet: Fleet, settings: Settings) -> Iterator[Finding]:
+    """Check that GitHub's limits suffice for what is tracked, without any change or event."""
+    in_a_lifetime = sum(_requests_of(view) for view in fleet.tracked)
+    in_a_minute = in_a_lifetime * 60 / settings.cache_ttl
+    found = f"what is tracked needs about {count(ceil(60 * in_a_minute))} requests an hour"
+    advice = "raise CACHE_TTL, or track less (TRACK, ORGS)"
+    most = settings.origin_points_per_minute
+    if in_a_minute > most / 2:
+        found += f", of {count(60 * most)} that ORIGIN_POINTS_PER_MINUTE allows"
+        yield Finding("content", Verdict.WARNING, found, advice)
+        return
+    core = [one for one in fleet.budgets if one.resource_class == "core"]
+    limit = sum(one.limit for one in core)
+    if core and all(one.is_anonymous for one in core) and 60 * in_a_minute > limit:
+        found += f", of {count(limit)} that GitHub allows without a credential"
+        yield Finding("content", Verdict.WARNING, found, "give refreshers a token")
+
+
+def _requests_of(view: TrackedView) -> int:
+    """Requests of a refresh that finds nothing new: its pages, and the repository above it."""
+    first, *rest = view.resource.path.strip("/").split("/")
+    return max(1, view.pages or 1) + (len(rest) >= _BELOW.get(first, len(rest) + 1))
 
 
 def check_github(fleet: Fleet) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from reader.cache.local_cache import LocalCache, Usage
 from shared.entry import Entry, Metadata
+from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from tests.builders import NOW, compressed, make_entry, make_list_entry, on_demand, tracked
 
@@ -350,3 +351,12 @@ def test_an_entry_is_due_when_the_clock_was_set_back(resource: Resource) -> None
     assert held is not None
     assert not held.is_due(NOW)
     assert held.is_due(NOW + 1)
+
+
+def test_a_path_of_track_that_could_not_be_read_is_not_missed_for_ever() -> None:
+    named = Catalogue(("Netflix",), track=("/users/a",)).tracked[-1]
+    local = make_cache()
+    assert local.missing([named, ORG]) == [named, ORG]
+    for resource in (named, ORG):
+        local.note_tried(resource)
+    assert local.missing([named, ORG]) == [ORG]

@@ -12,6 +12,7 @@ from shared.measures import Measure
 from shared.queueing import REQUEST_ID, QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Store
+from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from tests.builders import (
     CATALOGUE,
@@ -571,3 +572,12 @@ def test_what_it_does_is_counted(bench: Bench) -> None:
         (Measure.ASKED, ("queued",)): 2,
         (Measure.ANNOUNCEMENTS, ()): 2,
     }
+
+
+def test_a_path_of_track_whose_refresh_failed_is_missed_no_more(bench: Bench) -> None:
+    named = Catalogue(("Netflix",), track=("/users/a",)).tracked[-1]
+    check(bench, named)
+    assert bench.local.missing([named]) == [named]
+    store_failure(bench.redis, named, make_failure())
+    check(bench, named)
+    assert bench.local.missing([named]) == []

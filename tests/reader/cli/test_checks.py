@@ -9,15 +9,16 @@ from reader.cli.checks.clocks import check_clocks
 from reader.cli.checks.credentials import check_credentials
 from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import Finding, Verdict
-from reader.cli.checks.fleet import check_content, check_github, check_processes
+from reader.cli.checks.fleet import check_content, check_cost, check_github, check_processes
 from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.fleet.neighbours import Neighbours
 from reader.fleet.queue_view import Queued
-from reader.fleet.snapshot import OriginView
+from reader.fleet.snapshot import OriginView, TrackedView
 from shared.queue_order import Lane, Priority
+from shared.resources.catalogue import Catalogue
 from shared.settings import REFRESHERS_ONLY
-from tests.builders import NOW, make_settings
+from tests.builders import NOW, make_metadata, make_settings
 from tests.reader.status.fleets import (
     failing_since,
     make_budget,
@@ -28,6 +29,7 @@ from tests.reader.status.fleets import (
     make_worker,
 )
 
+SETTINGS = make_settings()
 WELL = {
     "redis_version": "7.4.0",
     "aof_enabled": 0,
@@ -61,6 +63,7 @@ def test_a_sound_set_up_has_only_ok_findings() -> None:
         *check_credentials([make_budget()], NOW),
         *check_processes(make_fleet()),
         *check_content(make_fleet()),
+        *check_cost(make_fleet(), make_settings()),
         *check_github(make_fleet(origin=OriginView(NOW - 3, 304))),
     ]
     assert bad(findings) == []
@@ -340,3 +343,39 @@ def test_unknown_keys_of_githubs_are_noted() -> None:
             "repos/get key_0, repos/get key_1, repos/get key_2 and 2 more",
         )
     ]
+
+
+# 30 requests: the repository is checked for its issues.
+_VIEWS = [
+    TrackedView(resource, NOW, make_metadata(), pages=pages)
+    for resource, pages in zip(
+        Catalogue(("Netflix",), track=("/repos/a/b", "/repos/a/b/issues")).tracked,
+        (None, 1, 1, 6, 1, 19),
+        strict=True,
+    )
+]
+
+
+class TestTheCostOfWhatIsTracked:
+    @pytest.mark.parametrize(
+        ("ttl", "points", "found"),
+        [
+            (10, 400, []),
+            (8.9, 400, ["what is tracked needs about 12\u202f135 requests an hour, of "
+                        "24\u202f000 that ORIGIN_POINTS_PER_MINUTE allows"]),
+            (1000, 2, ["what is tracked needs about 108 requests an hour, of 120 that "
+                       "ORIGIN_POINTS_PER_MINUTE allows"]),
+        ],
+    )  # fmt: skip
+    def test_is_compared_with_the_minute(self, ttl: float, points: int, found: list[str]) -> None:
+        settings = make_settings(cache_ttl=ttl, origin_points_per_minute=points)
+        checked = check_cost(make_fleet(*_VIEWS), settings)
+        assert bad(checked) == [(Verdict.WARNING, one) for one in found]
+
+    def test_is_compared_with_the_hour_if_there_is_no_credential(self) -> None:
+        alone = [make_budget(credential="anonymous", limit=60)]
+        both = [*alone, make_budget()]
+        ((verdict, found),) = bad(check_cost(make_fleet(*_VIEWS, budgets=alone), SETTINGS))
+        assert verdict is Verdict.WARNING
+        assert found.endswith("108 requests an hour, of 60 that GitHub allows without a credential")
+        assert bad(check_cost(make_fleet(*_VIEWS, budgets=both), SETTINGS)) == []

@@ -79,6 +79,7 @@ def test_a_node_that_has_done_nothing() -> None:
         "connections": {(): 0},
         "waiting_requests": {(): 0},
         "change_followers": {(): 0},
+        "tracked_paths_withheld": {(): 0},
         "redis_up": {(): 0},
     }
 

@@ -1,14 +1,14 @@
 """Pages of an expanded list, and GitHub's `Link` to the others."""
 
 import json
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reader.errors import Unavailable
-from reader.response.paging import is_page_query, page
+from reader.response.paging import page, split_query
 from reader.response.representation import Representation
 from tests.builders import compressed, make_entry, make_list_entry
 
@@ -144,15 +144,30 @@ def test_a_query_names_a_page_of_250_items(query: str, expected: range) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "expected"),
+    ("query", "name", "selected"),
     [
-        ("page=2", True), ("per_page=5", True), ("per_page=5&page=", True), ("page", True),
-        ("", False), ("sort=updated", False), ("page=2&sort=updated", False), ("Page=2", False),
-        ("&", False), ("p%61ge=2", True),
+        ("page=2", [], {"page": "2"}),
+        ("per_page=5&page=", [], {"per_page": "5", "page": ""}),
+        ("page", [], {"page": ""}),
+        ("p%61ge=2", [], {"page": "2"}),
+        ("", [], {}),
+        ("&", [], {}),
+        ("sort=updated", [("sort", "updated")], {}),
+        ("page=2&sort=updated", [("sort", "updated")], {"page": "2"}),
+        ("Page=2", [("Page", "2")], {}),
     ],
-)  # fmt: skip
-def test_a_page_query_holds_nothing_but_page_and_per_page(query: str, expected: bool) -> None:
-    assert is_page_query(query) is expected
+)
+def test_a_query_names_a_list_and_selects_a_page_of_it(
+    query: str, name: list[tuple[str, str]], selected: dict[str, str]
+) -> None:
+    assert split_query(query) == (name, selected)
+
+
+def test_the_links_of_a_page_repeat_what_names_its_list() -> None:
+    shown = page(make_list_entry(90), "state=open&page=2&labels=a%2Cb&per_page=30")
+    assert [dict(parse_qsl(query)) for relation, query in shown.links if relation == "next"] == [
+        {"state": "open", "labels": "a,b", "per_page": "30", "page": "3"}
+    ]
 
 
 def test_a_page_is_cut_from_the_plain_body_and_not_from_a_compressed_one() -> None:

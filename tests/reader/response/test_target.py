@@ -12,7 +12,8 @@ from reader.response.ranked_view import RankedView
 from reader.response.representation import whole
 from reader.response.target import Target, parse_target
 from shared.entry import Entry
-from shared.resources.kinds import REPOSITORIES
+from shared.resources.catalogue import Catalogue
+from shared.resources.kinds import ON_DEMAND, REPOSITORIES
 from shared.resources.resource import Resource
 from tests.builders import (
     CATALOGUE,
@@ -263,3 +264,96 @@ def test_a_view_that_another_release_did_not_make_is_unavailable_for_a_reason() 
         found(VIEW).represent(older)
     assert refused.value.status == 503
     assert int(refused.value.headers["Retry-After"]) > 0
+
+
+TRACKING = Catalogue(
+    ("Netflix",),
+    track=(
+        *("/repos/netflix/hystrix/issues?state=open", "/repos/netflix/hystrix/releases"),
+        *("/orgs/google/repos?type=sources", "/users/octocat/repos", "/users/octocat"),
+    ),
+)
+LISTED = "/repos/Netflix/Hystrix/issues?state=open"
+
+
+def tracking(target: str, **fields: str) -> Target:
+    return parse_target(TRACKING, target, **fields)
+
+
+@pytest.mark.parametrize(
+    ("target", "ids"),
+    [
+        (LISTED, range(1, 101)),
+        (f"{LISTED}&page=2", range(31, 61)),
+        ("/repos/Netflix/Hystrix/issues?per_page=10&state=open&page=2", range(11, 21)),
+        ("/api/v3/repos/netflix/hystrix/issues?page=4&state=open", range(91, 101)),
+    ],
+)
+def test_a_tracked_list_is_sliced_whatever_its_filters(target: str, ids: range) -> None:
+    named = tracking(target)
+    assert named.resource.tracked
+    assert named.resource.name == "/repos/netflix/hystrix/issues?state=open"
+    sent = json.loads(bytes(named.represent(make_list_entry(100)).body))
+    assert [item["id"] for item in sent] == list(ids)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/repos/netflix/hystrix/issues", "/repos/netflix/hystrix/issues?page=2"),
+        *(f"{LISTED}&sort=updated", f"{LISTED}&sort=updated&page=2"),
+        *("/repos/netflix/hystrix/releases?x=1", "/users/octocat?page=2"),
+    ],
+)
+def test_other_filters_name_another_list(target: str) -> None:
+    named = tracking(target)
+    assert named.resource.kind == ON_DEMAND
+    assert named.select is whole
+
+
+def test_another_media_type_of_a_tracked_list_is_a_page_as_github_sends_it() -> None:
+    full = "application/vnd.github.full+json"
+    named = tracking("/repos/netflix/hystrix/releases?page=2&per_page=5", accept=full)
+    assert named.resource.kind == ON_DEMAND
+    assert named.resource.name == "/repos/netflix/hystrix/releases?page=2&per_page=5#media=full"
+    assert named.select is whole
+    assert tracking("/repos/netflix/hystrix/releases", accept=full).select is whole
+    newer = tracking("/repos/netflix/hystrix/releases?page=2", version="2026-03-10")
+    assert newer.resource.kind.is_expanded
+
+
+@pytest.mark.parametrize("star", ["*/*", "application/vnd.github.star+json"])
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [
+        ("/users/octocat/repos", "/users/octocat/repos"),
+        ("/users/OctoCat/repos", "/users/octocat/repos"),
+        ("%2Forgs%2FGoogle%2Frepos%3Ftype%3Dsources", "/orgs/google/repos?type=sources"),
+        ("/orgs/netflix/repos", "/orgs/Netflix/repos"),
+    ],
+)
+def test_a_view_ranks_the_list_that_of_names(of: str, name: str, star: str) -> None:
+    named = tracking(f"/view/top/2/stars?of={of}", accept=star)
+    assert named.resource.name == name
+    entry = make_ranked_entry({f"a/{name}": value for value, name in enumerate("abc")})
+    assert json.loads(bytes(named.represent(entry).body)) == [["a/c", 2], ["a/b", 1]]
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("of=", NotFound),
+        ("of=/orgs/google/repos", NotFound),  # only with its filter
+        ("of=/users/octocat", NotFound),  # no list
+        ("of=/users/mona/repos", NotFound),
+        ("of=//users/octocat/repos", NotFound),
+        ("of=/users/octocat/repos?page=2", NotFound),
+        ("of=%ff", NotFound),
+        ("of=/repos/netflix/hystrix/releases", BadRequest),  # nothing to rank by
+        ("of=/users/octocat/repos&org=Netflix", BadRequest),
+    ],
+)
+def test_what_of_cannot_name_is_refused_in_words(query: str, error: type[ApiError]) -> None:
+    with pytest.raises(error) as refused:
+        tracking(f"/view/top/2/stars?{query}")
+    assert refused.value.message != "Not Found"

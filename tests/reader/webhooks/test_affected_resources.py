@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reader.webhooks.affected_resources import affected
+from reader.webhooks.touched_scopes import touched_scopes
 from shared.resources import kinds
 from shared.resources.catalogue import Catalogue
 
@@ -67,3 +68,51 @@ def test_whatever_an_event_holds_it_names_an_item_of_a_list_or_none(
 ) -> None:
     for one in affected(event, payload, CATALOGUE):
         assert one.item is None or (type(one.item) is int and one.resource.kind.is_expanded)
+
+
+TRACKING = Catalogue(
+    ("Netflix",),
+    track=(
+        *("/repos/netflix/hystrix/releases", "/repos/netflix/hystrix/issues?state=all"),
+        *("/repos/netflix/hystrix", "/repos/netflix/eureka/releases", "/repositories/7/pulls"),
+        *("/orgs/google/repos", "/orgs/google/public_members", "/users/octocat", "/licenses"),
+    ),
+)
+HYSTRIX = {"repository": {"id": 7, "name": "Hystrix", "owner": {"login": "Netflix"}}}
+OF_GOOGLE = {"organization": {"login": "Google"}}
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "found"),
+    [
+        ("release", HYSTRIX | {"release": {"id": 3}}, {"releases": 3}),
+        ("release", HYSTRIX, {"releases": None}),
+        ("issues", HYSTRIX | {"issue": {"id": 3}}, {"issues?state=all": 3, "": None}),
+        ("issue_comment", HYSTRIX | {"issue": {"id": 3}},
+         {"issues?state=all": 3, "/repositories/7/pulls": None}),
+        ("pull_request", HYSTRIX | {"pull_request": {"id": 3}},
+         {"issues?state=all": None, "": None, "/repositories/7/pulls": 3}),
+        ("label", HYSTRIX | {"label": {"id": 3}},
+         {"issues?state=all": None, "/repositories/7/pulls": None}),
+        ("repository", HYSTRIX | {"action": "privatized"},
+         {"releases": None, "issues?state=all": None, "": None, "/repositories/7/pulls": None}),
+        ("star", HYSTRIX | {"sender": {"login": "octocat"}}, {"": None}),
+        ("star", {"repository": {"id": 9, "name": "x", "owner": {"login": "google"}}},
+         {"/orgs/google/repos": 9}),
+        ("member", OF_GOOGLE | {"member": {"login": "octocat"}},
+         {"/orgs/google/public_members": None, "/users/octocat": None}),
+        ("ping", HYSTRIX, {}),
+    ],
+)  # fmt: skip
+def test_an_event_affects_the_paths_of_track_in_the_scopes_that_it_touches(
+    event: str, payload: dict[str, Any], found: dict[str, int | None]
+) -> None:
+    scopes = touched_scopes(event, payload, include_private=False)
+    affecting = affected(event, payload, TRACKING, scopes)
+    named = {one.resource.name: one.item for one in affecting if one.resource.kind.is_named}
+    here = "/repos/netflix/hystrix"
+    expected = {
+        name if name.startswith("/") else f"{here}/{name}".rstrip("/"): item
+        for name, item in found.items()
+    }
+    assert named == expected

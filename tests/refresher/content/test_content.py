@@ -47,7 +47,7 @@ def of_response(response: GitHubResponse, *, shape: Shape = FREE, tracked: bool 
     """The content of a response; by default of any shape and for an on-demand resource."""
     page, question = Page.of(response, response.url), Question("/x", "", shape, anonymously=False)
     return contents.of_response(
-        response, page, question=question, tracked=tracked, findings=Findings()
+        response, page, question=question, is_object=tracked, findings=Findings()
     )
 
 
