@@ -83,6 +83,7 @@ bench-change: $(READY) ## measure what one change of a list costs, by the list's
 
 bench-cost: $(READY) ## count the GitHub requests for an hour of freshness, compared with other designs
 	@$(BIN)/python -m bench.cost
+	@$(BIN)/python -m bench.being_sure
 
 bench-large: $(READY) ## measure time and memory of refreshing lists of 250 and of 7,000 items
 	@$(BIN)/python -m bench.large

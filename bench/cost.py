@@ -14,7 +14,8 @@ import argparse
 import random
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -36,7 +37,7 @@ from refresher.reporting.reporter import Reporter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from scripts.embedded_redis import EmbeddedRedis
-from shared.clock import SYSTEM
+from shared.clock import SYSTEM, Clock
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from shared.settings import Settings, load
@@ -115,6 +116,29 @@ def simulate(hour: Hour, make_check: Callable[[FakeGitHub], Check]) -> Cost:
     return Cost(counters["total"], counters["points"], counters["bytes_sent"])
 
 
+@contextmanager
+def context_of(redis: Redis, known: Settings, clock: Clock) -> Iterator[RefreshContext]:
+    """Everything that a refresh needs, as a process that has just started has it."""
+    transport = Transport(known, clock=clock)
+    credentials = credentials_of(transport, redis, clock=clock)
+    budget = Budget(redis, known, credentials, clock=clock, new_id=lambda: uuid4().hex)
+    meter = Meter(redis, clock)
+    limiter = budget.limiter(Share.TRACKED)
+    locks = RefreshLocks(redis, lifetime=known.lock_ttl, clock=clock)
+    try:
+        yield RefreshContext(
+            Storage.of(redis, known),
+            GitHubClient(transport, limiter, observe=meter.observe, clock=clock),
+            StartConditions(locks, LargeListLimit(redis, 2)),
+            Reporter(redis, meter, Expenses(), clock, keep_s=600),
+            Privileges(redis, known.privileged_credentials, clock=clock),
+            RefreshPolicy.of(known, chance=random.random),
+            clock,
+        )
+    finally:
+        transport.close()
+
+
 def ours(hour: Hour, redis: Redis) -> Cost:
     """Cost of this project's refresher."""
     redis.flushall()
@@ -133,26 +157,8 @@ def ours(hour: Hour, redis: Redis) -> Cost:
         def check(second: int, token: str) -> None:
             nonlocal now
             now = START + second
-            known = settings(token)
-            clock = replace(SYSTEM, now=lambda: now)
-            transport = Transport(known, clock=clock)
-            credentials = credentials_of(transport, redis, clock=clock)
-            budget = Budget(redis, known, credentials, clock=clock, new_id=lambda: uuid4().hex)
-            meter = Meter(redis, clock)
-            limiter = budget.limiter(Share.TRACKED)
-            origin = GitHubClient(transport, limiter, observe=meter.observe, clock=clock)
-            locks = RefreshLocks(redis, lifetime=known.lock_ttl, clock=clock)
-            context = RefreshContext(
-                Storage.of(redis, known),
-                origin,
-                StartConditions(locks, LargeListLimit(redis, 2)),
-                Reporter(redis, meter, Expenses(), clock, keep_s=600),
-                Privileges(redis, known.privileged_credentials, clock=clock),
-                RefreshPolicy.of(known, chance=random.random),
-                clock,
-            )
-            refresh(resource, context)
-            transport.close()
+            with context_of(redis, settings(token), replace(SYSTEM, now=lambda: now)) as context:
+                refresh(resource, context)
 
         return check
 
