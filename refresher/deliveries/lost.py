@@ -112,16 +112,18 @@ def judge(
     """
     lost, healed, found = dict(known), [], 0
     succeeded = {one.guid for one in attempts if one.is_success} if is_first else set()
-    for guid in sorted({*known, *(one.guid for one in attempts)}):
+    newest_of: dict[str, Attempt] = {}
+    for one in sorted(attempts, key=lambda one: one.id):
+        newest_of[one.guid] = one
+    for guid in sorted({*known, *newest_of}):
         if guid in arrived or guid in succeeded:
             if lost.pop(guid, None) is not None:
                 healed.append(guid)
             continue
-        mine = [one for one in attempts if one.guid == guid]
         if guid not in known:
             found += 1
-        if mine:
-            lost[guid] = _with_newest(lost.get(guid), max(mine, key=lambda one: one.id))
+        if guid in newest_of:
+            lost[guid] = _with_newest(lost.get(guid), newest_of[guid])
     return Judged(_bounded(lost, newest), found, healed, 0)
 
 
