@@ -13,7 +13,8 @@ from reader.status.formatting import about, clock, listed, plural
 from reader.status.statement import Level, Statement, Topic
 from shared.clock_skew import in_words, is_much
 from shared.looks import LAST_S
-from shared.outcomes import SUCCESSES, FailureKind, RefreshOutcome
+from shared.measures import Measure
+from shared.outcomes import SUCCESSES, DriftCheck, FailureKind, RefreshOutcome
 from shared.suspicion import SECOND_LOOK_S
 
 
@@ -30,6 +31,8 @@ class State(StrEnum):
 
 _LATELY_S = 3600  # seconds for which second looks are shown,
 _MOST_LOOKS = 3  # and how many of them
+# What comes of the comparison of a page that was not disturbed; that of a doubt is not one more.
+_COMPARED = frozenset({DriftCheck.SAME, DriftCheck.DIFFERENT})
 _MOST_REFUSED = 3  # refusals of credentials that are named
 _PRIVILEGED = "A credential sees more than the public"
 
@@ -367,6 +370,11 @@ def _all_is_well(fleet: Fleet) -> Statement:
     ends = min((view.metadata.fresh_until for view in fleet.tracked if view.metadata), default=0.0)
     text = f"{plural(len(fleet.tracked), 'tracked resource')} can be served and will stay fresh "
     text += f"for at least {about(ends - fleet.now)}."
+    checks = fleet.measures.of(Measure.DRIFT_CHECKS)
+    compared = sum(checks.get((result,), 0) for result in _COMPARED)
+    if compared and not fleet.drift:
+        text += f" {plural(int(compared), 'comparison')} of a stored page with GitHub's own answer "
+        text += "found nothing that was wrong."
     return Statement(Level.GOOD, Topic.CONTENT, "Everything is fresh", text)
 
 

@@ -48,6 +48,8 @@ _FAILING = 10  # pauses after a check that GitHub did not answer
 # Lifetimes after which a doubt about content that nobody has refreshed is dropped.
 _PATIENCE = 3.0
 _MOST_NAMED = 20  # items in a line of the log
+# Seconds in which a resource is read anew once: what that does not help must not use the budget up.
+_HEALED_FOR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,20 @@ class DriftChecks:
         named = tuple(sorted(one for one in items if one != WHOLE))
         which = f"items {', '.join(named[:_MOST_NAMED])}" if named else "all of it"
         fields = {"resource": resource.name, "items": list(named)}
+        is_healed = any(
+            one.resource == resource.name and now - _HEALED_FOR_S < one.at <= now
+            for one in drift.read(self._redis)
+        )
         log.warning(
             "drift: what is stored of %s differs from GitHub's although GitHub has confirmed it "
-            "(%s); it is read anew",
+            "(%s); it %s",
             resource.name,
             which,
+            "was read anew within the last hour" if is_healed else "is read anew",
             extra={"fields": fields},
         )
+        if is_healed:
+            return
         with self._redis.pipeline() as pipeline:
             drift.add(pipeline, Drift(now, resource.name, named))
             pipeline.execute()

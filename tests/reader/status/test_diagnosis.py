@@ -9,6 +9,7 @@ from reader.status.diagnosis import State, diagnose, state_of
 from reader.status.statement import Level, Statement, Topic
 from shared.credential_refusals import CredentialRefusal
 from shared.drift import Drift
+from shared.measures import Labels, Measure, Measures
 from shared.outcomes import FailureKind
 from tests.builders import NOW
 from tests.reader.status.fleets import (
@@ -40,6 +41,20 @@ def test_drift_is_a_warning_for_an_hour_and_then_a_note() -> None:
     assert said.level is Level.NOTE
     assert "and 2 more: what was stored" in said.text
     assert not any(map(is_drift, diagnose(make_fleet(), [], now=NOW)))
+
+
+def test_pages_that_were_compared_are_counted_if_all_is_well() -> None:
+    counts: dict[Labels, float] = {
+        ("same",): 5.0,
+        ("different",): 1.0,
+        ("older",): 1.0,
+        ("failed",): 9.0,
+    }
+    fleet = make_fleet(measures=Measures({Measure.DRIFT_CHECKS: counts}))
+    (said,) = diagnose(fleet, [], now=NOW)
+    assert said.text.endswith(
+        "6 comparisons of a stored page with GitHub's own answer found nothing that was wrong."
+    )
 
 
 def is_drift(said: Statement) -> bool:

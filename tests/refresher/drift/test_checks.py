@@ -165,6 +165,19 @@ def test_a_wrong_304_is_found_told_of_and_healed(
     assert world.check() == (REPOS.name, SAME)
 
 
+def test_what_differs_again_is_read_anew_once_an_hour(world: World) -> None:
+    wrong_304(world)
+    for number, is_healed in enumerate((True, False, False)):
+        star(world, stars=50_000 + number)
+        assert world.check() == (REPOS.name, DIFFERENT)
+        world.pass_time(LAST_S + 1)
+        world.refresh(REPOS, force=True)
+        assert world.check() == (REPOS.name, DRIFT)
+        assert queued_names(world.redis) == ([REPOS.name] if is_healed else [])
+        world.refresh(REPOS)
+    assert len(drift.read(world.redis)) == 1
+
+
 def test_content_that_was_only_older_is_no_drift(world: World) -> None:
     star(world)
     assert world.check() == (REPOS.name, DIFFERENT)
