@@ -239,7 +239,8 @@ class _Attempt:
         self, content: Content | Unchanged, known: KnownPages, asked_at: float, handled: Handled
     ) -> RefreshOutcome:
         """Write the entry if its content, or what is derived from it, has changed."""
-        writer = self.context.writer
+        writer, metadata = self.context.writer, self.state.metadata
+        known = replace(known, was_shown=metadata is not None and metadata.status < 400)
         if isinstance(content, Content) and (is_new(self.state, content) or self._is_damaged()):
             stored = writer.store(
                 self.resource,

@@ -204,6 +204,7 @@ def _missing(missing: Sequence[TrackedView], fleet: Fleet) -> Statement:
         text += _why(reasons, fleet.now)
     else:
         text += _under_way(sum(view.is_running for view in missing), fleet)
+        text += " If this lasts, compare ORGS and TRACK of readers and refreshers."
     title = f"{plural(len(missing), 'resource')} missing"
     return Statement(Level.BAD, Topic.CONTENT, title, text)
 

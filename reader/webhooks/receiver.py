@@ -154,16 +154,22 @@ class Webhooks:
         )
         found = affected(delivery.event, payload, self._catalogue, touched)
         event_record.record(self._redis, touched, remember=self._remember)
-        for one in found:
-            self._invalidate(one)
+        self._invalidate(found)
         return [one.resource for one in found]
 
-    def _invalidate(self, one: Affected) -> None:
-        resource = one.resource
-        self._queue.mark(resource, item=one.item)
-        self._queue.ask(RefreshRequest(resource, Priority.INVALIDATED))
-        number = self._redis.incr(keys.CHANGES)
-        self._redis.publish(keys.ANNOUNCE, Announcement(resource.name, number).to_json())
+    def _invalidate(self, found: Sequence[Affected]) -> None:
+        """Mark resources, request their refreshes, and announce them."""
+        if not found:
+            return
+        for one in found:
+            self._queue.mark(one.resource, item=one.item)
+        self._queue.ask_all([RefreshRequest(one.resource, Priority.INVALIDATED) for one in found])
+        last = self._redis.incrby(keys.CHANGES, len(found))
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for number, one in enumerate(found, last - len(found) + 1):
+                announcement = Announcement(one.resource.name, number)
+                pipeline.publish(keys.ANNOUNCE, announcement.to_json())
+            pipeline.execute()
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:

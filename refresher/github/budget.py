@@ -292,10 +292,11 @@ class Budget:
     def _share_kept(self, attempt: "_Attempt") -> float:
         """The share of the hour's requests to keep for tracked resources.
 
-        It is 0 for anonymous requests of a fleet with credentials: tracked
-        resources are hardly ever requested so.
+        It is 0 for anonymous requests of a fleet with credentials, unless `TRACK` is set: what
+        `ORGS` tracks is hardly ever requested so.
         """
         is_beside = attempt.is_anonymous and not _is_anonymous(self.credentials)
+        is_beside = is_beside and not self._settings.track
         is_kept = attempt.share is Share.ON_DEMAND and not is_beside
         return self._settings.budget_reserve if is_kept else 0.0
 

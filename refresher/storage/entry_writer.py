@@ -280,7 +280,7 @@ def _event_of(
         "etag": f'"{content.etag}"',
         "asked_at": now,
     }
-    if resource.kind.is_named and content.status >= 400 and not known.pages:
+    if resource.kind.is_named and content.status >= 400 and not known.was_shown:
         fields["quiet"] = True
     is_list = content.shown is not None
     changes = item_changes(known.pages, content.pages, resource.kind) if is_list else None

@@ -60,12 +60,14 @@ class KnownPages:
         ids: of the items of an expanded list.
         heads: the field as it is stored.
         is_outdated: the same pages would give other content now: the public shapes have changed.
+        was_shown: clients get content, and no error, until other content is stored.
     """
 
     pages: Sequence[Page] = ()
     ids: Sequence[Hashable] = ()
     heads: bytes = b""
     is_outdated: bool = False
+    was_shown: bool = False
 
 
 NOTHING_KNOWN = KnownPages()

@@ -96,6 +96,19 @@ def test_a_free_answer_gives_its_reservation_back(make_budget: MakeBudget, redis
     assert left(redis) == 100
 
 
+@pytest.mark.parametrize(("track", "left"), [((), 0), (("/users/a",), 12)])
+def test_requests_without_a_credential_are_kept_for_what_track_names(
+    make_budget: MakeBudget, track: tuple[str, ...], left: int
+) -> None:
+    on_demand = make_budget(share=Share.ON_DEMAND, track=track)
+    on_demand.settle(on_demand.reserve(among=()), 200, said(left + 1, limit=60))
+    on_demand.settle(on_demand.reserve(among=()), 200, said(left, limit=60))
+    with pytest.raises(OriginError, match="limit"):
+        on_demand.reserve(among=())
+    if left:
+        make_budget(track=track).reserve(among=())
+
+
 def test_requests_under_way_stay_reserved(make_budget: MakeBudget, redis: Redis) -> None:
     one, other = make_budget(), make_budget()
     ask(one, 100)
