@@ -9,7 +9,12 @@ from contextlib import suppress
 from typing import cast
 
 from reader.errors import ApiError
-from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
+from reader.front.connection_limits import (
+    HALF_CLOSED,
+    LINGER,
+    REQUEST_TIMEOUT,
+    STALL_TIMEOUT,
+)
 from reader.front.gunicorn_protocol import GunicornProtocol
 from reader.front.rendered_responses import AGAIN, Found, RenderedResponses, render
 from reader.front.request_head import MAX_HEAD
@@ -143,6 +148,11 @@ class FrontConnection(asyncio.Protocol):
         """Whether it only waits for the next request."""
         return not (self._received or self._gunicorn or self._paused or self._closing)
 
+    @property
+    def may_be_ended(self) -> bool:
+        """Whether it is idle, and no request has arrived that would be lost."""
+        return self.is_idle and not self._unread_bytes()
+
     def close(self) -> None:
         """End it once the client has taken its responses."""
         self._closing = True
@@ -164,7 +174,7 @@ class FrontConnection(asyncio.Protocol):
             self._since = now
             return
         self._untaken, self._moved_at = 0, now
-        waited = now - self._since
+        waited = now - max(self._since, self._worker.ending_since)
         if self._gunicorn is not None:
             if not self._gunicorn.awaits_head:
                 self._since = now
@@ -173,8 +183,8 @@ class FrontConnection(asyncio.Protocol):
         elif self._received:
             if waited > REQUEST_TIMEOUT:
                 self._refuse(408, "The request did not arrive in time.")
-        elif waited > self._patience:
-            self.close()
+        elif waited > self._patience and self.may_be_ended:
+            self._end_idle()
 
     @property
     def _patience(self) -> float:
@@ -182,6 +192,15 @@ class FrontConnection(asyncio.Protocol):
         if not self._worker.alive:
             return LINGER
         return float(self._worker.cfg.keepalive) if self._requests else REQUEST_TIMEOUT
+
+    def _end_idle(self) -> None:
+        """Tell the client that nothing more comes, and read for a while what it has sent."""
+        self._closing = True
+        if not self._transport.can_write_eof():  # TLS
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        asyncio.get_running_loop().call_later(HALF_CLOSED, self._transport.close)
 
     def _send(self, found: Found, request: bytes, began: float) -> None:
         worker = self._worker
@@ -286,12 +305,19 @@ class FrontConnection(asyncio.Protocol):
 
     def _untaken_bytes(self) -> int:
         """Bytes that the client has not taken, here and in the kernel, whose buffers are large."""
-        size = self._transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size() + self._in_kernel(termios.TIOCOUTQ)
+
+    def _unread_bytes(self) -> int:
+        """Bytes that have arrived and that the loop has not read yet."""
+        return self._in_kernel(termios.FIONREAD)
+
+    def _in_kernel(self, which: int) -> int:
+        """Bytes in a buffer of the kernel; 0 if it does not say."""
         with suppress(OSError, AttributeError, ValueError):
             descriptor = self._transport.get_extra_info("socket").fileno()
-            queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, struct.pack("i", 0))
-            size += struct.unpack("i", queued)[0]
-        return size
+            size: int = struct.unpack("i", fcntl.ioctl(descriptor, which, struct.pack("i", 0)))[0]
+            return size
+        return 0
 
 
 def _may_become_a_request(data: bytes) -> bool:

@@ -12,14 +12,17 @@ log = logging.getLogger("reader")
 REQUEST_TIMEOUT = 15.0  # seconds for a request's head, from the connection or its first byte on
 STALL_TIMEOUT = 60.0  # seconds without the client taking a single byte of its response
 LINGER = 3.0  # seconds that idle connections are kept after SIGTERM: requests may be on their way
+# Seconds for which an idle connection that we have ended is still read: closed with bytes unread it
+# would be reset, and the client could lose the last response (RFC 9112, section 9.6).
+HALF_CLOSED = 1.0
 
 
 class Bounded(Protocol):
     """A connection with time limits."""
 
     @property
-    def is_idle(self) -> bool:
-        """Whether it only waits for the next request."""
+    def may_be_ended(self) -> bool:
+        """Whether it only waits for the next request, which has not arrived."""
 
     def check_timeouts(self, now: float) -> None:
         """End it if it has exceeded a time limit."""
@@ -51,7 +54,7 @@ class ConnectionLimits:
     def admit(self, connection: Bounded) -> bool:
         """Admit a connection, closing an idle one at the limit; False if none is idle."""
         if len(self._all) >= self._limit:
-            idle = next((other for other in self._all if other.is_idle), None)
+            idle = next((other for other in self._all if other.may_be_ended), None)
             if idle is None:
                 return False
             idle.close()

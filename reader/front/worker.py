@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import select
 import socket
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from reader.telemetry.counters import LocalCounters
 from reader.telemetry.request_telemetry import RequestTelemetry
 
 _TICK = 1.0  # seconds
+_LAST_ACCEPTED = 0.2  # seconds for connections that wait in the kernel when the process is to end
 # Bytes of responses that the kernel takes beyond the client's own window. By default it takes
 # megabytes for each client that reads nothing, and the time to copy them.
 _MOST_UNSENT = 128 * 1024
@@ -46,9 +48,11 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **known: Any) -> None:
         super().__init__(*arguments, **known)
         self.now = 0.0  # seconds of the loop's clock, of the last tick
+        self.ending_since = 0.0
         self.connections = ConnectionLimits(self.worker_connections)
         self.local_counters = LocalCounters()
         self._responses: dict[Peer, RenderedResponses] = {}
+        self._serving: asyncio.Task[Any] | None = None  # while gunicorn's main loop sleeps
 
     def init_process(self) -> None:
         """Begin, in the process that was forked."""
@@ -81,7 +85,52 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
         """Begin to end the process: it has served `max_requests`."""
         if self.alive:
             self.log.info("Autorestarting worker after current request.")
+            self._begin_to_end()
+
+    def handle_exit_signal(self) -> None:
+        """Begin to end the process at once: SIGTERM."""
+        self._begin_to_end()
+
+    def notify(self) -> None:
+        """Tell the arbiter that the process lives, as gunicorn does before each of its sleeps."""
+        super().notify()
+        self._serving = asyncio.current_task()
+
+    def _begin_to_end(self) -> None:
+        if self.alive:
             self.alive = False
+            self.ending_since = self.loop.time()
+            self.asgi.end_followers()
+            self.ending = self.loop.create_task(self._stop_accepting())
+
+    async def _stop_accepting(self) -> None:
+        """Accept what waits in the kernel, listen no more, and wake gunicorn's main loop.
+
+        By itself gunicorn would go on accepting for up to a second; and when the last process that
+        listens ends, the kernel resets connections that none has accepted.
+        """
+        ends = self.loop.time() + _LAST_ACCEPTED
+        while self._has_queued() and self.loop.time() < ends:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # asyncio finishes what it has accepted only while it listens
+        await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        if self._serving is not None:
+            self._serving.cancel()  # gunicorn takes it for the end of its sleep
+
+    def _has_queued(self) -> bool:
+        """Whether connections wait that no process has accepted yet."""
+        listeners = select.poll()
+        for sock in self.sockets:
+            if sock.sock.fileno() >= 0:
+                listeners.register(sock.sock, select.POLLIN)
+        return bool(listeners.poll(0))
+
+    async def _shutdown(self) -> None:
+        self._serving = None
+        self._begin_to_end()  # the arbiter may be gone, without a signal
+        await super()._shutdown()
 
     def responses_for(self, *, peer: str, scheme: str) -> RenderedResponses:
         """The responses for connections with a scheme from an IP address."""
@@ -123,8 +172,6 @@ class FrontWorker(ASGIWorker):  # type: ignore[misc]
             self.now = self.loop.time()
             self._tick()
             self.connections.check_timeouts(self.now)
-            if not self.alive:
-                self.asgi.end_followers()
             await asyncio.sleep(_TICK)
 
     def _tick(self) -> None:

@@ -13,6 +13,7 @@ class WorkerInterface(Protocol):
     """A reader process; `reader.front.worker.FrontWorker` is the only implementation."""
 
     alive: bool  # False once it was told to end
+    ending_since: float  # seconds of the loop's clock at which it was told so; 0 before
     now: float  # seconds of the loop's clock, of the last tick
     nr_conns: int  # connections, as gunicorn counts them
     nr: int  # requests that have a response, as gunicorn counts them

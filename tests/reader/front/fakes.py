@@ -103,6 +103,9 @@ class FakeTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closing
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def close(self) -> None:
         self.closing = True
 
@@ -127,6 +130,7 @@ class FakeWorker:
         self.stopwatch = perf_counter
         self.nr_conns = 0
         self.alive = True
+        self.ending_since = 0.0
         self.now = 1000.0
         self.nr = 0
         self.max_requests = 10**9

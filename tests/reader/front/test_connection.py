@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from reader.front import connection as module
 from reader.front.connection_limits import LINGER, REQUEST_TIMEOUT, STALL_TIMEOUT
-from reader.front.worker import FrontWorker
 from reader.response.response import CORS_HEADERS
 from reader.telemetry.counters import Counters, LocalCounters, RequestLabels, Route
 from shared.buffers import Buffers
@@ -579,6 +578,19 @@ def test_an_idle_connection_is_let_go_soon_when_the_worker_ends(worker: FakeWork
     assert bodies(client.written) == [b'"root"']
 
 
+def test_a_connection_that_was_idle_for_long_is_kept_as_long_as_any_other(
+    worker: FakeWorker,
+) -> None:
+    client = worker.connect()
+    client.receive(ROOT)
+    worker.wait(60)
+    worker.alive, worker.ending_since = False, worker.now
+    worker.wait(LINGER)
+    client.receive(NETFLIX)
+    assert bodies(client.written) == [b'"root"', b'"netflix"']
+    assert client.written.count(b"Connection: close") == 1
+
+
 def test_a_request_that_comes_while_the_worker_ends_is_served(worker: FakeWorker) -> None:
     client = worker.connect()
     client.receive(ROOT)
@@ -726,17 +738,6 @@ def test_the_answer_that_ends_the_worker_announces_the_end(worker: FakeWorker) -
     assert bodies(client.written) == [b'"root"'] * 2
     assert client.written.count(b"Connection: close") == 1
     assert client.closing
-
-
-def test_a_worker_that_is_to_end_says_so_once() -> None:
-    said: list[str] = []
-    worker = FrontWorker.__new__(FrontWorker)
-    worker.alive = True
-    worker.log = type("Log", (), {"info": staticmethod(said.append)})
-    for _ in range(5):
-        worker.retire()
-        assert not worker.alive
-    assert len(said) == 1
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

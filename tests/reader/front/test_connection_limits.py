@@ -7,7 +7,7 @@ from reader.front.connection_limits import ConnectionLimits
 
 @dataclass(eq=False)
 class Connection:
-    is_idle: bool = True
+    may_be_ended: bool = True
     closed: bool = False
     looked_after: list[float] = field(default_factory=list)
 
@@ -28,7 +28,7 @@ def admitted(connections: ConnectionLimits, *known: Connection) -> list[Connecti
 
 def test_connections_are_admitted_up_to_the_limit() -> None:
     connections = ConnectionLimits(3)
-    all_of_them = admitted(connections, *[Connection(is_idle=False) for _ in range(3)])
+    all_of_them = admitted(connections, *[Connection(may_be_ended=False) for _ in range(3)])
     assert not connections.admit(Connection())
     assert list(connections) == all_of_them
     assert len(connections) == 3
@@ -37,7 +37,7 @@ def test_connections_are_admitted_up_to_the_limit() -> None:
 def test_the_oldest_idle_one_makes_room() -> None:
     connections = ConnectionLimits(3)
     busy, idle, younger = admitted(
-        connections, Connection(is_idle=False), Connection(), Connection()
+        connections, Connection(may_be_ended=False), Connection(), Connection()
     )
     newest = Connection()
     assert connections.admit(newest)
