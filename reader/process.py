@@ -47,6 +47,7 @@ from shared.clock_skew import SkewLog
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.store import Lifetimes, Store
+from shared.redis.withdrawals import KnownWithdrawals
 from shared.resources.catalogue import Catalogue
 from shared.settings import Settings
 
@@ -156,19 +157,24 @@ class ReaderProcess:
         except (RedisError, TimeoutError):
             return None
 
-    def _make_local(self) -> LocalCache:
+    def _make_local(self, withdrawals: KnownWithdrawals) -> LocalCache:
         settings = self.settings
-        next_check = CheckSchedule(settings.local_ttl).next_check
-        return LocalCache(
-            settings.local_max_bytes, keep=settings.on_demand_keep, next_check=next_check
+        local = LocalCache(
+            settings.local_max_bytes,
+            keep=settings.on_demand_keep,
+            next_check=CheckSchedule(settings.local_ttl).next_check,
+            withdrawn=lambda: withdrawals.known,
         )
+        withdrawals.listen(local.show_anew)
+        return local
 
     def _make(self) -> Components:
         settings, catalogue = self.settings, self.catalogue
         redis = connect(settings)
-        local = self._make_local()
+        withdrawals = KnownWithdrawals(redis, self.clock)
+        local = self._make_local(withdrawals)
         pieces = self._make_pieces()
-        store = self._make_store(redis, pieces)
+        store = self._make_store(redis, pieces, withdrawals)
         queue = RefreshQueue(redis, QueueLimits.of(settings))
         counters = Counters()
         requests = RefreshRequests(queue, counters)
@@ -209,7 +215,7 @@ class ReaderProcess:
             webhooks=self._make_webhooks(redis, queue),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
             budget_watch=self._make_budget_watch(redis),
-            changes=ChangeFeed(redis, catalogue=catalogue, local=local),
+            changes=self._make_changes(redis, local, withdrawals),
             places=places,
         )
 
@@ -230,13 +236,29 @@ class ReaderProcess:
             files = sys.maxsize
         return SegmentMemory(Path(folder) if folder else None, clock=SYSTEM, most_files=files // 2)
 
-    def _make_store(self, redis: Redis, pieces: SegmentMemory) -> Store:
+    def _make_changes(
+        self, redis: Redis, local: LocalCache, withdrawals: KnownWithdrawals
+    ) -> ChangeFeed:
+        feed = ChangeFeed(
+            redis,
+            catalogue=self.catalogue,
+            local=local,
+            clock=self.clock,
+            withdrawn=lambda: withdrawals.known,
+        )
+        withdrawals.listen(feed.forget_withdrawn)
+        return feed
+
+    def _make_store(
+        self, redis: Redis, pieces: SegmentMemory, withdrawals: KnownWithdrawals
+    ) -> Store:
         return Store(
             redis,
             clock=self.fleet_clock,
             lifetimes=Lifetimes.of(self.settings),
             pieces=pieces,
             pause=partial(SYSTEM.sleep, _PAUSE),
+            withdrawals=withdrawals,
         )
 
     def _make_mounts(self, pieces: SegmentMemory) -> MountedEntries:

@@ -24,6 +24,7 @@ from refresher.second_look import SecondLook
 from refresher.storage.change_detection import changed_at, is_new, is_rebuilt, is_worse
 from refresher.storage.handled import Handled
 from refresher.storage.page_store import KnownPages
+from refresher.visibility.withdrawn import shown
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
 from shared.redis.store import EntryState
@@ -166,6 +167,8 @@ class _Attempt:
         self.context.privileges.check()
         if self.held.is_lost:
             return Ended(RefreshOutcome.FENCED, self.state)
+        allowed = shown(self.resource, fetched.content, self.context.storage, asked_at=asked_at)
+        fetched = replace(fetched, content=allowed.content)
         content = fetched.content
         if isinstance(content, Content) and is_worse(self.state, content):
             return Ended(RefreshOutcome.NOT_READY, self.state, pause=content.longest or 0.0)
@@ -174,7 +177,8 @@ class _Attempt:
         now = self.context.clock.now()
         look = LookAgain(self.resource, self.context.storage, self.state, known, looked_at, now)
         mark = fetched.began.invalidated_by
-        if not self.is_forced and look.is_older(content):
+        is_older = not self.is_forced and look.is_older(content)
+        if is_older or (allowed.is_older and self.state.metadata is not None):
             return self._leave(look.handled(content, mark, taken=False), content)
         return self._store_believed(fetched, known, look.handled(content, mark, taken=True))
 

@@ -96,6 +96,8 @@ class Metadata:
         segments: number of different segments of a list and its views; 0 if it is stored whole.
         is_awaited: an event of GitHub's has touched it: if it is stale, whoever reads it waits for
             newer content. Not stored: `shared.event_bound` decides it at each reading.
+        is_withdrawn: it is a 404 that is served instead of a withdrawn repository. Not stored:
+            `shared.withdrawal` decides it.
     """
 
     status: int
@@ -114,6 +116,7 @@ class Metadata:
     confirmed_by: int = 0
     segments: int = 0
     is_awaited: bool = False
+    is_withdrawn: bool = False
 
     @property
     def is_content(self) -> bool:
@@ -133,8 +136,11 @@ class Metadata:
 
         That is a negative answer, a redirect or a 202 past its lifetime: what was missing may exist
         by now, and a client may take a 404 for the truth. And it is content that an event has
-        touched. Both are requested anew while the client waits, as a miss.
+        touched. Both are requested anew while the client waits, as a miss. What is withdrawn is
+        said to be gone at once.
         """
+        if self.is_withdrawn:
+            return False
         return (self.is_awaited or not self.is_content) and not self.is_fresh(now)
 
     def is_newer_than(self, other: "Metadata", now: float) -> bool:
@@ -344,6 +350,6 @@ def _views(fields: Mapping[bytes, bytes]) -> Iterator[tuple[str, JsonArray]]:
 def _encode_metadata(metadata: Metadata) -> bytes:
     # A process of an older release reads no entry that has a field that it does not know.
     unused = [name for name in ("location", "segments") if not getattr(metadata, name)]
-    left_out = {*METADATA_FIELDS, "is_awaited", *unused}
+    left_out = {*METADATA_FIELDS, "is_awaited", "is_withdrawn", *unused}
     kept = {name: value for name, value in vars(metadata).items() if name not in left_out}
     return json.dumps({"schema": SCHEMA, **kept, "form": vars(metadata.form)}).encode()

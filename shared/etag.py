@@ -36,6 +36,15 @@ def of_content(
     return digest.hexdigest()[:32]
 
 
+def of_list(digests: bytes) -> str:
+    """The tag of an expanded list, wherever its segments end.
+
+    Args:
+        digests: of its items.
+    """
+    return hashlib.sha256(f"list\n{digests.hex()}".encode()).hexdigest()[:32]
+
+
 def of_page(digests: bytes, *, links: Sequence[tuple[str, str]]) -> str:
     """The tag of a page of a list: it changes only if its items or its `Link` change.
 

@@ -3,6 +3,8 @@
 https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
 """
 
+import json
+
 JSON = "application/json; charset=utf-8"
 DOCUMENTATION = "https://docs.github.com/rest"
 
@@ -16,3 +18,8 @@ def github_error(
         "documentation_url": documentation_url,
         "status": str(status),
     }
+
+
+# The body of each 404: GitHub's own names the documentation of the operation, and so would
+# distinguish a private repository from one that does not exist.
+NOT_FOUND_BODY = json.dumps(github_error(404, "Not Found"), separators=(",", ":")).encode()

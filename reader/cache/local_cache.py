@@ -10,6 +10,8 @@ from shared.entry import Entry, Metadata
 from shared.event_bound import bounded_by_event
 from shared.resources.resource import Resource
 from shared.time_bounds import is_past
+from shared.withdrawal import NOTHING, Withdrawals
+from shared.withdrawn_entry import relabelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Held:
         check_at: Unix time in seconds when it is next checked in Redis.
         scheduled_at: Unix time in seconds when that was decided.
         asked_at: Unix time in seconds of the last request for it.
+        whole: the entry as it is stored, if something withdrawn was left out of `entry`.
     """
 
     resource: Resource
@@ -29,6 +32,7 @@ class Held:
     check_at: float
     scheduled_at: float
     asked_at: float
+    whole: Entry | None = None
 
     def is_due(self, now: float) -> bool:
         """Whether it is to be checked in Redis now, or Redis's clock was set back since."""
@@ -57,18 +61,28 @@ class LocalCache:
         request: reads version 1 from Redis    synchronizer: reads version 2, puts it
         request: puts version 1                -> refused, version 2 stays
 
+    Whatever is held shows nothing that is withdrawn (`shared.withdrawal`): that is removed once,
+    when an entry is put here, or when this process learns of the withdrawal.
+
     Args:
         max_bytes: of all on-demand entries.
         keep: seconds for which an on-demand entry is held without a request for it.
         next_check: returns when an entry is next checked, from its metadata and now.
+        withdrawn: returns what is withdrawn.
     """
 
     def __init__(
-        self, max_bytes: int, *, keep: float, next_check: Callable[[Metadata, float], float]
+        self,
+        max_bytes: int,
+        *,
+        keep: float,
+        next_check: Callable[[Metadata, float], float],
+        withdrawn: Callable[[], Withdrawals] = lambda: NOTHING,
     ) -> None:
         self._max_bytes = max_bytes
         self._keep = keep
         self._next_check = next_check
+        self._withdrawn = withdrawn
         self._lock = Lock()
         self._tracked: dict[str, Held] = {}
         self._on_demand: OrderedDict[str, Held] = OrderedDict()
@@ -111,22 +125,30 @@ class LocalCache:
             self._tried.add(resource.id)
 
     def put(self, resource: Resource, entry: Entry, now: float) -> Entry:
-        """Hold an entry unless a newer one is held; return the newer of the two.
+        """Hold an entry unless a newer one is held; return what is shown of the newer of the two.
 
         An on-demand entry that is larger than `max_bytes` is returned and not held.
         """
-        with self._lock:
-            before = self.peek(resource)
-            if before is not None and before.entry.metadata.is_newer_than(entry.metadata, now):
-                return before.entry
-            if not resource.tracked and entry.held_bytes > self._max_bytes:
-                return entry  # it would push out all others, and then itself
-            check_at = self._next_check(entry.metadata, now)
-            asked_at = before.asked_at if before else now
-            self._hold(Held(resource, entry, check_at, now, asked_at))
-            self._evict()
-            self.generation += 1
-            return entry
+        while True:
+            withdrawn = self._withdrawn()
+            shown = withdrawn.shown(resource, entry)  # may take a while
+            with self._lock:
+                if self._withdrawn() is withdrawn:
+                    whole = None if shown is entry else entry
+                    return self._put(resource, shown, whole, now)
+
+    def _put(self, resource: Resource, entry: Entry, whole: Entry | None, now: float) -> Entry:
+        before = self.peek(resource)
+        if before is not None and before.entry.metadata.is_newer_than(entry.metadata, now):
+            return before.entry
+        if not resource.tracked and entry.held_bytes > self._max_bytes:
+            return entry  # it would push out all others, and then itself
+        check_at = self._next_check(entry.metadata, now)
+        asked_at = before.asked_at if before else now
+        self._hold(Held(resource, entry, check_at, now, asked_at, whole))
+        self._evict()
+        self.generation += 1
+        return entry
 
     def confirm(self, resource: Resource, metadata: Metadata, now: float) -> None:
         """Apply metadata to the held version unless it is older; schedule the next check."""
@@ -134,12 +156,50 @@ class LocalCache:
             held = self.peek(resource)
             if held is None or held.entry.metadata.version != metadata.version:
                 return
-            entry = held.entry
-            if metadata != entry.metadata and not entry.metadata.is_newer_than(metadata, now):
-                entry = replace(entry, metadata=metadata)
+            entry, whole = held.entry, held.whole
+            stored = (whole or entry).metadata
+            if metadata != stored and not stored.is_newer_than(metadata, now):
+                if whole is None:
+                    entry = replace(entry, metadata=metadata)
+                else:
+                    entry, whole = relabelled(entry, metadata), replace(whole, metadata=metadata)
             check_at = self._next_check(entry.metadata, now)
-            self._hold(replace(held, entry=entry, check_at=check_at, scheduled_at=now))
+            new = replace(held, entry=entry, check_at=check_at, scheduled_at=now, whole=whole)
+            self._hold(new)
             self.generation += 1
+        if whole is not None:  # GitHub may have confirmed it after the withdrawal
+            self._show_anew(resource)
+
+    def show_anew(self) -> None:
+        """Remove what is withdrawn now from all that is held, and show again what no longer is.
+
+        The quickest first: what is withdrawn as a whole.
+        """
+        keys = self._withdrawn().times.keys()
+        held = self.resources()
+        for resource in sorted(held, key=lambda one: one.repository_key not in keys):
+            self._show_anew(resource)
+
+    def _show_anew(self, resource: Resource) -> None:
+        held = self.peek(resource)
+        while held is not None:
+            withdrawn, whole = self._withdrawn(), held.whole or held.entry
+            shown = withdrawn.shown(resource, whole)  # may take a while
+            with self._lock:
+                again = self.peek(resource)
+                if again is None or (shown is whole and again.whole is None):
+                    return
+                now_whole = again.whole or again.entry
+                is_same = now_whole.metadata.version == whole.metadata.version
+                if is_same and self._withdrawn() is withdrawn:
+                    if shown is whole:
+                        self._hold(replace(again, entry=now_whole, whole=None))
+                    else:
+                        new = relabelled(shown, now_whole.metadata)
+                        self._hold(replace(again, entry=new, whole=now_whole))
+                    self.generation += 1
+                    return
+                held = again
 
     def postpone(self, resource: Resource, check_at: float) -> None:
         """Set the time of the next check of a resource, if it is held."""

@@ -68,5 +68,7 @@ class Subscriber:
         if announcement is not None:
             if announcement.scopes:
                 self._synchronizer.touched(announcement.scopes, announcement.at)
+            if announcement.withdrawn:
+                self._synchronizer.withdrawn(announcement.withdrawn)
             resource = self._catalogue.named(announcement.name)
             self._synchronizer.announced(resource, announcement.number)

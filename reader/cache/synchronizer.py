@@ -157,6 +157,16 @@ class Synchronizer:
         if is_past(at, self._clock()):
             self._local.touch(scopes, at)
 
+    def withdrawn(self, revision: str) -> None:
+        """Learn at once what is withdrawn now; may raise `redis.RedisError`.
+
+        If this announcement is lost, the next reading of Redis tells of it, within a second.
+
+        Args:
+            revision: of the withdrawals, as it was announced.
+        """
+        self._store.withdrawals.heard(revision.encode())
+
     def subscribed(self) -> None:
         """Check everything: announcements before this subscription were lost."""
         self._schedule_all_checks()

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from shared.changes import FIELD, EventId
+from shared.redis.withdrawals import REMEMBER_S
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.withdrawal import IN_FORCE_S, Withdrawals
 
 _TOLD = ("resource", "status", "etag", "asked_at", "items", "read_anew")
+# Seconds for which the items of an event are named: a repository that is withdrawn meanwhile is
+# remembered for longer.
+NAMED_S = REMEMBER_S - 2 * IN_FORCE_S
 _LATEST = 253_402_300_799  # Unix time of the end of the year 9999
 
 
@@ -42,6 +47,41 @@ class Event:
     def lines(self) -> bytes:
         """The event as a stream of server-sent events has it."""
         return sent(self.id, "change", self.document)
+
+    def without(self, withdrawals: Withdrawals) -> "Event | None":
+        """The event without what is withdrawn; None if it is about that alone.
+
+        Which items of a list changed is not told if one of them is withdrawn: the follower reads
+        the list anew, and so learns no more than whoever reads it now.
+
+        Args:
+            withdrawals: what is withdrawn.
+        """
+        remover = withdrawals.in_force(self.id.milliseconds / 1000)
+        if remover is None:
+            return self
+        if self.resource.repository_key in remover.keys:
+            return self if self.told.get("status") == 404 else None
+        items = self.told.get("items")
+        if not isinstance(items, dict) or not any(
+            remover.names(item) for changed in items.values() for item in changed
+        ):
+            return self
+        return self._without_items
+
+    @cached_property
+    def _without_items(self) -> "Event":
+        told = {name: value for name, value in self.told.items() if name != "items"}
+        return replace(self, told={**told, "read_anew": True})
+
+    def told_late(self, now: float) -> "Event":
+        """The event as it is told now: withdrawals are not remembered for ever.
+
+        Args:
+            now: Unix time in seconds.
+        """
+        is_old = self.id.milliseconds / 1000 < now - NAMED_S
+        return self._without_items if is_old and "items" in self.told else self
 
 
 def sent(event_id: EventId, name: str, document: Mapping[str, Any]) -> bytes:

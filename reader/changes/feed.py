@@ -9,8 +9,9 @@ events that are no longer in memory. An event is told once this process would se
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from threading import Event as Flag
@@ -27,6 +28,7 @@ from reader.errors import Unavailable
 from shared.changes import BEFORE_ALL, EventId, event_id
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
+from shared.withdrawal import NOTHING, Withdrawals
 
 log = logging.getLogger("reader")
 
@@ -63,10 +65,22 @@ class ChangeFeed:
         redis: a client; the thread that reads takes one connection from it, the other one another.
         catalogue: finds the resources of events.
         local: what this process serves.
+        clock: returns Unix time in seconds.
+        withdrawn: returns what is withdrawn: none of it is told.
     """
 
-    def __init__(self, redis: Redis, *, catalogue: Catalogue, local: LocalCache) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        catalogue: Catalogue,
+        local: LocalCache,
+        clock: Callable[[], float],
+        withdrawn: Callable[[], Withdrawals] = lambda: NOTHING,
+    ) -> None:
         self._redis = redis
+        self._clock = clock
+        self._withdrawn = withdrawn
         self._catalogue = catalogue
         self._local = local
         self._stopped = Flag()
@@ -122,7 +136,7 @@ class ChangeFeed:
             events = window.after(position, limit=AT_ONCE)
             reached = events[-1].id if len(events) == AT_ONCE else window.position
             wanted = [one for one in events if following.wants(one)]
-            return Told(wanted, max(position, reached))
+            return Told(self._told_late(wanted), max(position, reached))
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(
@@ -130,6 +144,23 @@ class ChangeFeed:
             )
         except (RedisError, RuntimeError):  # the latter if the process ends
             raise Unavailable("The cache's store cannot be reached.", retry_after=5) from None
+
+    def _told_late(self, events: Sequence[Event]) -> Sequence[Event]:
+        now = self._clock()
+        if not events or events[0].told_late(now) is events[0]:  # the others are younger
+            return events
+        return [one.told_late(now) for one in events]
+
+    def forget_withdrawn(self) -> None:
+        """Tell nothing any more of what has been withdrawn; from any thread."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._forget_withdrawn)
+
+    def _forget_withdrawn(self) -> None:
+        withdrawn = self._withdrawn()
+        self._window.change(lambda event: event.without(withdrawn))
 
     async def wait(self, seconds: float) -> bool:
         """Wait for the next event; False if none came in this time."""
@@ -197,9 +228,10 @@ class ChangeFeed:
             after = dict.fromkeys(_FEEDS, position)
             read = self._redis.xread(cast(Any, after), count=AT_ONCE, block=_BLOCK)
             for at, fields in _in_order(dict(cast(Any, read))):
-                event = parse(at, fields, self._catalogue)
+                event = self._parsed(at, fields)
                 if event is not None:
                     self._hold(event)
+                    event = event.without(self._withdrawn())
                 self._read_to = at
                 self._hand_on([] if event is None else [event], at)
 
@@ -237,8 +269,13 @@ class ChangeFeed:
         stored = _in_order(found)
         is_all = all(len(entries) < AT_ONCE for entries in found.values())
         reached = upto if is_all or not stored else stored[-1][0]
-        events = (parse(at, fields, self._catalogue) for at, fields in stored)
-        return Told([one for one in events if one and following.wants(one)], reached)
+        events = (self._parsed(at, fields) for at, fields in stored)
+        wanted = [one for one in events if one and following.wants(one)]
+        return Told(self._told_late(wanted), reached)
+
+    def _parsed(self, at: EventId, fields: Mapping[bytes, bytes]) -> Event | None:
+        event = parse(at, fields, self._catalogue)
+        return None if event is None else event.without(self._withdrawn())
 
     def _bounds(self, feeds: Iterable[str]) -> "_Bounds":
         with self._redis.pipeline(transaction=False) as pipeline:

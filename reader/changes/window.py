@@ -5,7 +5,7 @@ its own, and one that is slow costs nothing until it is dropped.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from reader.changes.event import Event
 from shared.changes import EventId
@@ -45,6 +45,13 @@ class Window:
         self.position = max(self.position, event.id)
         if len(self._events) > MOST_EVENTS or self._bytes > MOST_BYTES:
             self._drop(max(1, len(self._events) // 4))
+
+    def change(self, change: Callable[[Event], Event | None]) -> None:
+        """Replace each event by what is to be told of it now; None for nothing."""
+        changed = [change(one) for one in self._events]
+        self._events = [one for one in changed if one is not None]
+        self._ids = [one.id for one in self._events]
+        self._bytes = sum(len(one.lines) for one in self._events)
 
     def move_on(self, position: EventId) -> None:
         """Take note that there is nothing to tell up to this id."""

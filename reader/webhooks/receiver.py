@@ -18,10 +18,12 @@ from reader.errors import BadRequest, Unauthorized
 from reader.webhooks.affected_resources import Affected, affected
 from reader.webhooks.delivery_log import note_delivery
 from reader.webhooks.touched_scopes import touched_scopes
+from reader.webhooks.withdrawals import verdict
 from shared.queue_order import Priority
 from shared.queueing import RefreshQueue, RefreshRequest
 from shared.redis import event_record, keys
 from shared.redis.announcements import Announcement
+from shared.redis.withdrawals import admit, withdraw
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 
@@ -147,15 +149,25 @@ class Webhooks:
         signature.check()
         payload = _payload(body)
         note_delivery(self._redis, delivery.event)
-        if not self._redis.set(keys.delivery(delivery.id), 1, nx=True, ex=_REMEMBER_DELIVERY):
+        if self._redis.exists(keys.delivery(delivery.id)):
             return []
-        touched = touched_scopes(
-            delivery.event, payload, include_private=self._catalogue.include_private
-        )
-        found = affected(delivery.event, payload, self._catalogue, touched)
+        found = self._apply(delivery.event, payload)
+        # Only now: a process that is killed before leaves it to a redelivery, which does once more
+        # what was done.
+        self._redis.set(keys.delivery(delivery.id), 1, ex=_REMEMBER_DELIVERY)
+        return [one.resource for one in found]
+
+    def _apply(self, event: str, payload: Mapping[str, Any]) -> Sequence[Affected]:
+        """Do all that an event demands, which may be done again; what it affects."""
+        include_private = self._catalogue.include_private
+        said = verdict(event, payload, include_private=include_private)
+        change = withdraw if said.is_withdrawn else admit
+        change(self._redis, said.repositories, updated_at=said.updated_at)
+        touched = touched_scopes(event, payload, include_private=include_private)
+        found = affected(event, payload, self._catalogue, touched)
         event_record.record(self._redis, touched, remember=self._remember)
         self._invalidate(found)
-        return [one.resource for one in found]
+        return found
 
     def _invalidate(self, found: Sequence[Affected]) -> None:
         """Mark resources, request their refreshes, and announce them."""

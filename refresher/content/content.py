@@ -20,7 +20,7 @@ from refresher.github.response import GitHubResponse
 from shared import etag, long_work
 from shared.encodings import compressed
 from shared.entry import LIST, LIST_SEPARATOR, Entry, Metadata
-from shared.github_form import JSON, github_error
+from shared.github_form import JSON, NOT_FOUND_BODY, github_error
 from shared.json_array import JsonArray
 from shared.outcomes import FailureKind
 from shared.resources.kinds import Kind
@@ -227,13 +227,8 @@ def without_hidden(content: Content, *, shape: Shape, include_private: bool = Fa
 
 
 def not_found() -> Content:
-    """GitHub's 404, the same for a private resource and for one that does not exist.
-
-    GitHub's own 404 links to the documentation of the operation. If only one of the two had that
-    link, it would reveal that a private repository exists.
-    """
-    error = github_error(404, NOT_FOUND)
-    return Content(404, json.dumps(error, separators=(",", ":")).encode())
+    """GitHub's 404, the same for a private resource and for one that does not exist."""
+    return Content(404, NOT_FOUND_BODY)
 
 
 def not_ready(seconds: float) -> Content:

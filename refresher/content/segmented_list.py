@@ -19,7 +19,7 @@ from refresher.content.view_change import (
     runs_of,
 )
 from refresher.errors import StoredPageError
-from shared import long_work
+from shared import etag, long_work
 from shared.entry import LIST, LIST_SEPARATOR, VIEW_SEPARATOR
 from shared.gzip_joining import deflated
 from shared.resources.kinds import Kind
@@ -181,7 +181,7 @@ class SegmentedList:
 
 def etag_of(items: ListItems) -> str:
     """The entity tag of a list: a digest of its items' digests, wherever its segments end."""
-    return sha256(f"list\n{items.digests.hex()}".encode()).hexdigest()[:32]
+    return etag.of_list(items.digests)
 
 
 def segmented(items: ListItems, kind: Kind, before: ListItems | None) -> SegmentedList | None:

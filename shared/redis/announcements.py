@@ -18,12 +18,14 @@ class Announcement:
         number: the value of the changes counter, which grows by one with each message.
         scopes: what that event touches, see `shared.redis.event_record`.
         at: Unix time in seconds of that event.
+        withdrawn: the revision of the withdrawals, if these have changed; empty otherwise.
     """
 
     name: str
     number: int
     scopes: tuple[str, ...] = ()
     at: float = 0.0
+    withdrawn: str = ""
 
     def to_json(self) -> str:
         """The message; the refreshers' Lua scripts produce the same JSON inside Redis."""
@@ -36,6 +38,7 @@ def parse(message: bytes) -> Announcement | None:
         fields = json.loads(message)
         scopes = tuple(str(scope) for scope in fields.get("scopes", ()))
         name, number, at = str(fields["name"]), int(fields["number"]), float(fields.get("at", 0))
-        return Announcement(name, number, scopes, at) if isfinite(at) else None
+        withdrawn = str(fields.get("withdrawn", ""))
+        return Announcement(name, number, scopes, at, withdrawn) if isfinite(at) else None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

@@ -25,6 +25,12 @@ announce             channel                both        "check this resource aga
                                                         that an event has touched
 events               zset    as on-demand   reader      scopes that GitHub's events have touched,
                              entries                    by the time, see `event_record`
+withdrawn            hash    30 days        both        repositories that are no longer public, by
+                                                        full name and by id, each with the time of
+                                                        the event and its `updated_at`, see
+                                                        `withdrawals`
+withdrawn:revision   string  never          both        changes with each change of them
+withdrawn:shown      hash    an hour        refresher   those that GitHub shows again, with the time
 feed                 stream  never; about   refresher   stored changes of tracked content, see
                              CHANGES_KEPT               `changes`
 feed:on-demand       stream  likewise       refresher   stored changes of content on demand
@@ -164,6 +170,9 @@ IN_FLIGHT = f"{_PREFIX}:in-flight"
 CHANGES = f"{_PREFIX}:changes"
 ANNOUNCE = f"{_PREFIX}:announce"
 EVENTS = f"{_PREFIX}:events"
+WITHDRAWN = f"{_PREFIX}:withdrawn"
+WITHDRAWN_REVISION = f"{_PREFIX}:withdrawn:revision"
+SHOWN_AGAIN = f"{_PREFIX}:withdrawn:shown"
 DELIVERIES = f"{_PREFIX}:deliveries"
 REDELIVERY = f"{_PREFIX}:redelivery"
 REDELIVERY_REPORT = f"{_PREFIX}:redelivery:report"

@@ -27,6 +27,7 @@ from shared.invalidation import is_anew
 from shared.looks import Looks
 from shared.redis import keys
 from shared.redis.scripts import Batch, is_of_wrong_type
+from shared.redis.withdrawals import KnownWithdrawals
 from shared.resources.resource import Resource
 from shared.segmented_array import Piece
 from shared.segmented_entry import (
@@ -45,6 +46,7 @@ from shared.stored_numbers import count_of
 from shared.suspicion import Suspicion
 from shared.time_bounds import is_past, time_of
 
+_OF_ALL = (keys.RESUMED, keys.WITHDRAWN_REVISION)  # read with each state
 _READINGS = 3  # of a list whose segments are replaced while they are read
 # Read in one command: a list of 40 MB is never in memory twice, nor its compressed form.
 _SEGMENTS_AT_ONCE = 32
@@ -177,6 +179,7 @@ class Store:
         lifetimes: bound what entries say of their freshness.
         pieces: where the segments of lists are found that need not be read again, and kept.
         pause: called while a large list is read, so that other threads go on.
+        withdrawals: learns with each reading whether they have changed; None if nobody asks.
     """
 
     def __init__(
@@ -187,11 +190,13 @@ class Store:
         lifetimes: Lifetimes = Lifetimes(),
         pieces: PieceStore = NO_PIECES,
         pause: Callable[[], None] = _no_pause,
+        withdrawals: KnownWithdrawals | None = None,
     ) -> None:
         self._redis = redis
+        self._clock = FleetClock() if clock is None else clock
+        self.withdrawals = withdrawals or KnownWithdrawals(redis, self._clock.now)
         self._held = pieces
         self._pause = pause
-        self._clock = FleetClock() if clock is None else clock
         self._lifetimes = lifetimes
 
     def state(self, resource: Resource) -> EntryState:
@@ -204,7 +209,7 @@ class Store:
         `state_from` parses them.
         """
         pipeline.time()
-        pipeline.get(keys.RESUMED)
+        pipeline.mget(*_OF_ALL)
         return 2 + _add_parts(pipeline, resource)
 
     def state_from(
@@ -217,18 +222,18 @@ class Store:
             replies: to what `add_state` added.
             sent_at: `FleetClock.monotonic()` from before the pipeline was sent.
         """
-        time, resumed, *parts = replies
-        return self._state(resource, parts, self._heard(time, resumed, sent_at=sent_at))
+        time, of_all, *parts = replies
+        return self._state(resource, parts, self._heard(time, of_all, sent_at=sent_at))
 
     def states(self, resources: Sequence[Resource]) -> list[EntryState]:
         """The same for several resources, in one round trip."""
         sent_at = self._clock.monotonic()
         batch = Batch(self._redis)
         batch.pipeline.time()
-        batch.pipeline.get(keys.RESUMED)
+        batch.pipeline.mget(*_OF_ALL)
         numbers = [_add_parts(batch.pipeline, resource) for resource in resources]
-        time, resumed, *replies = batch.execute(may_be_damaged=True)
-        resumed_at = self._heard(time, resumed, sent_at=sent_at)
+        time, of_all, *replies = batch.execute(may_be_damaged=True)
+        resumed_at = self._heard(time, of_all, sent_at=sent_at)
         each = iter(replies)
         return [
             self._state(resource, list(islice(each, number)), resumed_at)
@@ -239,14 +244,16 @@ class Store:
         """The whole entry of a resource, of one version throughout; None if it has no entry."""
         if self._clock.skew is None:  # the entry is judged by Redis's time
             self._clock.measure(self._redis)
-        if not resource.event_scopes:
-            return self._entry(resource, self._fields(resource))
         batch = Batch(self._redis)
+        KnownWithdrawals.add(batch.pipeline)
         batch.pipeline.hgetall(keys.entry(resource))
-        batch.pipeline.zmscore(keys.EVENTS, list(resource.event_scopes))
-        fields, events = batch.execute(may_be_damaged=True)
+        if resource.event_scopes:
+            batch.pipeline.zmscore(keys.EVENTS, list(resource.event_scopes))
+        revision, fields, *events = batch.execute(may_be_damaged=True)
         _check(fields)
-        return self._entry(resource, fields, last_event(events, self._clock.now()))
+        self.withdrawals.heard(revision)
+        event_at = last_event(events[0], self._clock.now()) if events else 0.0
+        return self._entry(resource, fields, event_at)
 
     def _fields(self, resource: Resource) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
@@ -267,14 +274,14 @@ class Store:
         """
         batch, sent_at = Batch(self._redis), self._clock.monotonic()
         batch.pipeline.time()
-        batch.pipeline.get(keys.RESUMED)
+        batch.pipeline.mget(*_OF_ALL)
         batch.pipeline.hgetall(keys.entry(resource))
         number = _add_parts(batch.pipeline, resource, has_entry=True)
         add(batch)
-        time, resumed, fields, *replies = batch.execute(may_be_damaged=True)
+        time, of_all, fields, *replies = batch.execute(may_be_damaged=True)
         for reply in (fields, *replies[number:]):
             _check(reply)
-        resumed_at = self._heard(time, resumed, sent_at=sent_at)
+        resumed_at = self._heard(time, of_all, sent_at=sent_at)
         metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
         state = self._state(resource, [metadata, *replies[:number]], resumed_at)
         entry = self._entry(resource, fields, self._event_at(resource, replies[:number]))
@@ -289,15 +296,24 @@ class Store:
         sent_at = self._clock.monotonic()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
-            pipeline.mget(keys.CHANGES, WORKERS_SUSPENDED)
-            time, (changes, suspended) = pipeline.execute()
+            pipeline.mget(keys.CHANGES, WORKERS_SUSPENDED, keys.WITHDRAWN_REVISION)
+            time, (changes, suspended, revision) = pipeline.execute()
         self._clock.heard(seconds_of(time), sent_at=sent_at)
+        self.withdrawals.heard(revision)
         return Pulse(count_of(changes), suspended is not None)
 
-    def _heard(self, time: tuple[int, int], resumed: bytes | None, *, sent_at: float) -> float:
-        """Take Redis's time; return the time of the last "resume", 0 if there was none."""
+    def _heard(
+        self, time: tuple[int, int], of_all: Sequence[bytes | None], *, sent_at: float
+    ) -> float:
+        """Take Redis's time, and what is withdrawn.
+
+        Returns:
+            The time of the last "resume"; 0 if there was none.
+        """
         now = seconds_of(time)
         self._clock.heard(now, sent_at=sent_at)
+        resumed, revision = of_all
+        self.withdrawals.heard(revision)
         resumed_at = time_of(resumed)
         return resumed_at if is_past(resumed_at, now) else 0.0  # Redis's clock was set back since
 

@@ -133,6 +133,23 @@ def scopes_of(template: str, segments: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
+def repository_key(segments: Sequence[str]) -> str:
+    """The repository that a path is, or is below: full name in lower case, or `#` and id.
+
+    Args:
+        segments: of the path, decoded; empty if it is none.
+
+    Returns:
+        An empty text for any other path.
+    """
+    first = segments[0] if segments else ""
+    if first in _BY_NAME and len(segments) >= 3:
+        return f"{segments[1]}/{segments[2]}".lower()
+    if first == "repositories" and len(segments) >= 2 and segments[1].isdecimal():
+        return f"#{int(segments[1])}"
+    return ""
+
+
 def digest_of(scope: str) -> str:
     """The form in which a scope is stored and announced."""
     if scope == EVERYTHING:

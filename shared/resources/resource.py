@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from shared.api_versions import SUPPORTED, UNNAMED
-from shared.resources.event_scopes import EVERYTHING, digest_of, scopes_of
+from shared.resources.event_scopes import EVERYTHING, digest_of, repository_key, scopes_of
 from shared.resources.kinds import ON_DEMAND, Kind
 from shared.resources.media_types import MediaType, media_type, media_types_of
 from shared.resources.operations import Operation, operation_at
@@ -117,6 +117,11 @@ class Resource:
         """
         found = () if self.tracked else self.scopes
         return tuple(digest_of(scope) for scope in (EVERYTHING, *found)) if found else ()
+
+    @cached_property
+    def repository_key(self) -> str:
+        """How a withdrawal spells the repository that it is or is below; empty if there is none."""
+        return repository_key(segments_of(self.path) or [])
 
     @property
     def is_allowed(self) -> bool:

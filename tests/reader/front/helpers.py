@@ -152,7 +152,9 @@ class StillProcess(ReaderProcess):
             webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets, remember=60),
             fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
             budget_watch=BudgetWatch(redis, limits, clock=bench.clock),
-            changes=ChangeFeed(redis, catalogue=self.catalogue, local=bench.local),
+            changes=ChangeFeed(
+                redis, catalogue=self.catalogue, local=bench.local, clock=bench.clock
+            ),
             places=Places(self.settings.changes_followers, self.settings.client_max_followers),
         )
 
