@@ -78,6 +78,7 @@ class Components:
     budget_watch: BudgetWatch
     changes: ChangeFeed
     places: Places
+    withdrawals: KnownWithdrawals
 
     @property
     def limits(self) -> RateLimits:
@@ -217,6 +218,7 @@ class ReaderProcess:
             budget_watch=self._make_budget_watch(redis),
             changes=self._make_changes(redis, local, withdrawals),
             places=places,
+            withdrawals=withdrawals,
         )
 
     def _make_webhooks(self, redis: Redis, queue: RefreshQueue) -> Webhooks:

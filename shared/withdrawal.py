@@ -16,6 +16,7 @@ back (`shared.redis.withdrawals`), and it ends early if GitHub tells of a reposi
 
 from collections.abc import Mapping
 from functools import cached_property
+from urllib.parse import unquote
 
 from shared.entry import Entry
 from shared.resources.resource import Resource
@@ -48,6 +49,22 @@ class Withdrawals:
     @cached_property
     def _last(self) -> float:
         return max(self.times.values(), default=0.0)
+
+    @property
+    def number(self) -> int:
+        """The number of repositories, counted by their ids; by names, if there are no ids."""
+        ids = sum(key.startswith("#") for key in self.times)
+        return ids or len(self.times)
+
+    def is_named_in(self, text: str) -> bool:
+        """Whether the name of a resource, or a sentence, names one of the repositories."""
+        if not self.times:
+            return False
+        lower = unquote(text).lower()
+        return any(
+            f"/repositories/{key[1:]}" in lower if key.startswith("#") else key in lower
+            for key in self.times
+        )
 
     def in_force(self, asked_at: float) -> Remover | None:
         """Removes what must not be shown of content; None if nothing is withdrawn.

@@ -178,6 +178,7 @@ class Fleet:
         drift: the last finds of stored content that GitHub has confirmed and does not show, the
             latest first.
         undisclosed: number of paths of `TRACK` that were left out of this view of the fleet.
+        withdrawn: number of repositories that are withdrawn.
     """
 
     now: float
@@ -202,6 +203,7 @@ class Fleet:
     redelivery: LookReport | None = None
     drift: Sequence[Drift] = ()
     undisclosed: int = 0
+    withdrawn: int = 0
 
     @property
     def queue_length(self) -> int:
@@ -309,6 +311,7 @@ class FleetWatch:
             looks=int(looks),
             redelivery=lost_deliveries.parse(lost),
             drift=drift.read(redis),
+            withdrawn=self._store.withdrawals.known.number,
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:

@@ -175,6 +175,8 @@ def _content(fleet: Fleet) -> Iterator[Statement]:
     yield from _doubted(fleet)
     if fleet.looks:
         yield _looked_at_again(fleet)
+    if fleet.withdrawn:
+        yield _withdrawn(fleet)
     if stale:
         oldest = max(view.age for view in stale)
         under_way = sum(view.is_running for view in stale)
@@ -192,6 +194,16 @@ def _looked_at_again(fleet: Fleet) -> Statement:
     text = (
         "GitHub has reported a change. What it shows is stored at once, and requested again until "
         f"{LAST_S:.0f} s after the change, because GitHub may show older content for some seconds."
+    )
+    return Statement(Level.NOTE, Topic.CONTENT, title, text)
+
+
+def _withdrawn(fleet: Fleet) -> Statement:
+    """The repositories of which GitHub has reported that they are no longer public."""
+    title = f"{plural(fleet.withdrawn, 'repository', 'repositories')} withdrawn"
+    text = (
+        "GitHub has reported that they were made private or deleted. Nothing of them is served, "
+        "whatever was stored before, until GitHub says or shows that they are public."
     )
     return Statement(Level.NOTE, Topic.CONTENT, title, text)
 

@@ -15,6 +15,7 @@ from reader.status.guesses import MINUTE_S, Guesses, throttling
 from reader.status.page import page_of
 from reader.status.page_input import JsonObject, PageInput
 from reader.status.sessions import LIFETIME_S, Session, Sessions
+from reader.status.withdrawn import without_withdrawn
 from reader.telemetry.counters import Route
 from reader.web.delayed_responses import hold
 from reader.web.request import client, header, origin, process, response
@@ -246,6 +247,8 @@ def _operator_session() -> Session:
 
 def _page(session: Session | None) -> JsonObject:
     fleet, settings = process().fleet(), process().settings
+    if fleet is not None and session is None:
+        fleet = without_withdrawn(fleet, process().start().withdrawals.known)
     return page_of(
         PageInput(
             now=process().clock(),

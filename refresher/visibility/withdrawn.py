@@ -9,7 +9,7 @@ replicas lag, then it is public again, and an event was lost: the withdrawal end
 """
 
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import TypeGuard
 
 from refresher.content.content import Content, not_found
 from refresher.content.items import decode
@@ -54,19 +54,33 @@ def shown(
     if remover is None:
         return Shown(content)
     if resource.repository_key in remover.keys:
-        if isinstance(content, Content) and content.status == 404:
-            return Shown(content)
-        is_late = asked_at >= withdrawals.times[resource.repository_key] + SETTLE_S
-        if is_late and _is_itself(resource) and _is_again(resource, content, storage):
-            return Shown(content)
-        return Shown(not_found())
-    match content:
-        case Unchanged():
-            return Shown(content)
-        case Content():
-            is_early = withdrawals.in_force(asked_at + IN_FORCE_S - SETTLE_S) is not None
-            return _without(content, remover, is_early=is_early)
-    assert_never(content)
+        event_at = withdrawals.times[resource.repository_key]
+        is_late = asked_at >= event_at + SETTLE_S
+        return Shown(_of_withdrawn(resource, content, storage, is_late=is_late))
+    if isinstance(content, Unchanged):
+        return Shown(content)
+    is_early = withdrawals.in_force(asked_at + IN_FORCE_S - SETTLE_S) is not None
+    return _without(content, remover, is_early=is_early)
+
+
+def _of_withdrawn(
+    resource: Resource, content: Content | Unchanged, storage: Storage, *, is_late: bool
+) -> Content | Unchanged:
+    """What may be stored of a withdrawn repository, or of what is below it.
+
+    Args:
+        resource: that was refreshed.
+        content: what was read.
+        storage: ends a withdrawal.
+        is_late: GitHub was asked later than its replicas lag.
+    """
+    if isinstance(content, Content) and content.status == 404:
+        return content
+    if not is_late or not _is_itself(resource) or not _is_content(content):
+        return not_found()
+    if _is_again(resource, content, storage):
+        return content
+    return replace(not_found(), longest=SETTLE_S)  # the next request looks once more
 
 
 def _without(content: Content, remover: Remover, *, is_early: bool) -> Shown:
@@ -86,10 +100,12 @@ def _is_itself(resource: Resource) -> bool:
     return len(segments) == _SEGMENTS.get(segments[0])
 
 
-def _is_again(resource: Resource, content: Content | Unchanged, storage: Storage) -> bool:
+def _is_content(content: Content | Unchanged) -> TypeGuard[Content]:
+    return isinstance(content, Content) and content.status == 200
+
+
+def _is_again(resource: Resource, content: Content, storage: Storage) -> bool:
     """Note that GitHub shows a repository; whether the withdrawal has ended."""
-    if not isinstance(content, Content) or content.status != 200:
-        return False
     key, redis = resource.repository_key, storage.redis
     if not is_seen_twice(redis, key, apart=SETTLE_S, remember=IN_FORCE_S):
         return False

@@ -120,8 +120,12 @@ class Bench:
     def __post_init__(self) -> None:
         self.store = Store(self.redis)
         self.local = LocalCache(
-            self.max_bytes, keep=KEEP, next_check=CheckSchedule(LOCAL_TTL).next_check
+            self.max_bytes,
+            keep=KEEP,
+            next_check=CheckSchedule(LOCAL_TTL).next_check,
+            withdrawn=lambda: self.store.withdrawals.known,
         )
+        self.store.withdrawals.listen(self.local.show_anew)
         self.counters = Counters()
         self.telemetry = make_telemetry(
             self.counters, share=self.log_share, clock=self.clock, stopwatch=self.stopwatch

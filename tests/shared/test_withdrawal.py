@@ -50,7 +50,7 @@ def array_of(texts: Sequence[bytes], separator: bytes, sizes: Sequence[int]) -> 
     """An array that is held in pieces of these sizes; whole, if there are none."""
     if not sizes:
         return JsonArray.join(texts, separator)
-    pieces, at = [], 0
+    pieces, at = list[Piece](), 0
     while at < len(texts):
         some = texts[at : at + sizes[len(pieces) % len(sizes)]]
         deflate = deflated if separator == LIST_SEPARATOR else lambda _: b""
@@ -96,7 +96,7 @@ hidden = st.sampled_from([repository(4711, "Netflix/Renamed"), repository(12, SE
 
 
 def is_hidden(item: Mapping[str, Any]) -> bool:
-    return item["id"] == 4711 or item["full_name"].lower() == "netflix/secret"
+    return bool(item["id"] == 4711 or item["full_name"].lower() == "netflix/secret")
 
 
 @given(
@@ -242,3 +242,14 @@ class TestTimes:
         again = relabelled(shown, later)
         expected = WITHDRAWN.shown(REPOS, replace(entry, metadata=later))
         assert again.metadata == expected.metadata
+
+
+def test_names_of_resources_that_name_it_are_found() -> None:
+    for name in (
+        *("/repos/Netflix/Secret/issues?page=2", "/search/issues?q=repo%3Anetflix%2FSECRET"),
+        *("/repositories/4711/commits", "refresh /repos/netflix/secret"),
+    ):
+        assert WITHDRAWN.is_named_in(name)
+        assert not NOTHING.is_named_in(name)
+    assert not WITHDRAWN.is_named_in("/repos/netflix/hystrix")
+    assert WITHDRAWN.number == 1

@@ -156,6 +156,7 @@ class StillProcess(ReaderProcess):
                 redis, catalogue=self.catalogue, local=bench.local, clock=bench.clock
             ),
             places=Places(self.settings.changes_followers, self.settings.client_max_followers),
+            withdrawals=bench.store.withdrawals,
         )
 
     def start(self) -> Components:

@@ -51,7 +51,7 @@ def test_it_is_announced(redis: Redis) -> None:
         announcement = parse(pubsub.get_message(timeout=5)["data"])
     assert announcement is not None
     assert announcement.withdrawn.encode() == redis.get(keys.WITHDRAWN_REVISION)
-    assert announcement.number == int(redis.get(keys.CHANGES) or 0)  # type: ignore[arg-type]
+    assert announcement.number == int(redis.get(keys.CHANGES) or 0)
 
 
 def test_listeners_learn_of_each_change_once(redis: Redis) -> None:
@@ -102,7 +102,7 @@ def test_they_are_bounded_in_number_and_age(redis: Redis, monkeypatch: pytest.Mo
     for number in range(5):
         withdraw(redis, [f"a/r{number}"])
     assert set(known(redis).times) == {"a/r2", "a/r3", "a/r4"}
-    assert 0 < redis.ttl(keys.WITHDRAWN) <= withdrawals.REMEMBER_S  # type: ignore[operator]
+    assert 0 < redis.ttl(keys.WITHDRAWN) <= withdrawals.REMEMBER_S
 
 
 def test_damage_is_no_error(redis: Redis) -> None:
