@@ -170,13 +170,12 @@ class ReaderProcess:
         return local
 
     def _make(self) -> Components:
-        settings, catalogue = self.settings, self.catalogue
-        redis = connect(settings)
+        redis, catalogue = connect(self.settings), self.catalogue
         withdrawals = KnownWithdrawals(redis, self.clock)
         local = self._make_local(withdrawals)
         pieces = self._make_pieces()
         store = self._make_store(redis, pieces, withdrawals)
-        queue = RefreshQueue(redis, QueueLimits.of(settings))
+        queue = RefreshQueue(redis, QueueLimits.of(self.settings))
         counters = Counters()
         requests = RefreshRequests(queue, counters)
         waiters = Waiters()
@@ -195,11 +194,11 @@ class ReaderProcess:
             synchronizer=synchronizer,
             waiters=waiters,
             refresh_requests=requests,
-            limits=WaitLimits(settings.miss_wait, settings.reader_threads - SPARE_THREADS),
+            limits=self._wait_limits,
             clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
         )
         telemetry = self._make_telemetry(counters)
-        places = Places(settings.changes_followers, settings.client_max_followers)
+        places = self._make_places()
         state = self._make_state(local, lookup, places)
         return Components(
             pid=os.getpid(),
@@ -220,6 +219,13 @@ class ReaderProcess:
             places=places,
             withdrawals=withdrawals,
         )
+
+    @property
+    def _wait_limits(self) -> WaitLimits:
+        return WaitLimits(self.settings.miss_wait, self.settings.reader_threads - SPARE_THREADS)
+
+    def _make_places(self) -> Places:
+        return Places(self.settings.changes_followers, self.settings.client_max_followers)
 
     def _make_webhooks(self, redis: Redis, queue: RefreshQueue) -> Webhooks:
         settings = self.settings

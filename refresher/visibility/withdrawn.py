@@ -85,13 +85,27 @@ def _of_withdrawn(
 
 def _without(content: Content, remover: Remover, *, is_early: bool) -> Shown:
     if content.shown is not None:
-        return Shown(content, is_older=is_early and remover.holds_id(content.ids))
+        return Shown(content, is_older=is_early and _still_shows(content, remover))
     if content.status != 200 or not is_json(content.content_type):
         return Shown(content)
     body = remover.body(content.body)
     if body is None:
         return Shown(not_found())
     return Shown(content if body is content.body else replace(content, body=body))
+
+
+def _still_shows(content: Content, remover: Remover) -> bool:
+    """Whether a list has a withdrawn repository among its public items."""
+    if not remover.holds_id(content.ids):
+        return False
+    indexes = (page.load_index() for page in content.pages)
+    return any(
+        remover.holds_id(
+            one for one, hidden in zip(index.ids, index.hidden, strict=True) if not hidden
+        )
+        for index in indexes
+        if index is not None
+    )
 
 
 def _is_itself(resource: Resource) -> bool:

@@ -12,7 +12,9 @@ from redis import Redis
 
 from reader.cache.local_cache import LocalCache
 from reader.changes import feed, serving
+from reader.changes.event import NAMED_S
 from shared.redis import keys
+from shared.redis.withdrawals import withdraw
 from shared.resources.resource import Resource
 from tests.builders import NOW, make_entry, on_demand, tracked
 from tests.reader.conftest import MakeApp
@@ -37,10 +39,17 @@ def application(make_app: MakeApp) -> "Iterator[Application]":
         yield made
 
 
-def tell(redis: Redis, resource: Resource = ORG, *, version: int = VERSION, **known: Any) -> str:
-    """Add an event, as a refresher does; return its id."""
+def tell(
+    redis: Redis,
+    resource: Resource = ORG,
+    *,
+    version: int = VERSION,
+    about: dict[str, Any] | None = None,
+    **known: Any,
+) -> str:
+    """Add an event, as a refresher does, with more fields; return its id."""
     fields = {"resource": resource.name, "form": resource.form, "version": version, "status": 200}
-    event = json.dumps({**fields, "etag": '"tag"', "asked_at": NOW})
+    event = json.dumps({**fields, "etag": '"tag"', "asked_at": NOW, **(about or {})})
     stream = keys.FEED if resource.tracked else keys.FEED_ON_DEMAND
     # As the refreshers' script: ids grow over both streams.
     own = f"{redis.time()[0]}000-{next(_NUMBERS)}"
@@ -353,5 +362,72 @@ def test_a_wrong_request_is_refused(
 ) -> None:
     async def test() -> None:
         assert (await asked(application, query)).status == status
+
+    run(test())
+
+
+SECRET = on_demand("/repos/netflix/secret")
+NAMED: dict[str, dict[str, Any]] = {
+    way: {"items": {"added": [], "removed": [], "changed": [], way: [item]}}
+    for way, item in (("removed", {"id": 4711}), ("changed", {"id": 1, "name": "Netflix/Secret"}))
+}
+OTHERS = {"items": {"added": [{"id": 2, "name": "Netflix/Hystrix"}], "removed": [], "changed": []}}
+
+
+def told_of(follower: Follower, event_id: str) -> Any:
+    """What a follower has heard in an event."""
+    block = next(one for one in follower.body.decode().split("\n\n") if f"id: {event_id}\n" in one)
+    return json.loads(block.partition("data: ")[2])
+
+
+def test_nothing_withdrawn_is_named_live_or_repeated(
+    run: Run, redis: Redis, application: "Application"
+) -> None:
+    components = application.process.start()
+    first = tell(redis, REPOS)
+
+    async def test() -> None:
+        query = "resource=/orgs/Netflix/repos&resource=/repos/Netflix/Secret"
+        async with following(application, query) as live:
+            before = tell(redis, REPOS, about=NAMED["changed"])
+            await live.until(before)
+            assert b"Netflix/Secret" in live.body
+            withdraw(redis, ["netflix/secret", "#4711"])
+            await asyncio.to_thread(components.synchronizer.guarded_tick)
+            components.changes.forget_withdrawn()
+            heard = len(live.body)
+            own = tell(redis, SECRET)
+            ids = [tell(redis, REPOS, about=one) for one in (*NAMED.values(), OTHERS)]
+            await live.until(ids[-1])
+            gone = tell(redis, SECRET, about={"status": 404})
+            await live.until(gone)
+            assert b"Secret" not in live.body[heard:]
+            assert own not in live.ids, "it is about that alone"
+            for one in ids[:2]:
+                assert told_of(live, one)["read_anew"]
+            assert told_of(live, ids[2])["items"] == OTHERS["items"]
+        for since in (first, before):  # from Redis, and from memory
+            again = await asked(application, f"{query}&since={since}")
+            text = json.dumps(again.document)
+            assert "Secret" not in text
+            assert "4711" not in text
+            assert ids[2] in text
+
+    run(test())
+
+
+def test_old_events_name_no_items(run: Run, redis: Redis, application: "Application") -> None:
+    """Withdrawals are not remembered for ever."""
+    now = redis.time()[0]
+    old = int(1000 * (now - NAMED_S - 60))
+    since = tell(redis, REPOS, id=f"{old}-0")
+    tell(redis, REPOS, about=OTHERS, id=f"{old}-1")
+    young = tell(redis, REPOS, about=OTHERS, id=f"{1000 * now}-0")
+
+    async def test() -> None:
+        answer = await asked(application, f"since={since}")
+        first, second = answer.document["changes"]
+        assert (first.get("items"), first["read_anew"]) == (None, True)
+        assert (second["id"], second["items"]) == (young, OTHERS["items"])
 
     run(test())

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from redis import Redis
+from redis import Redis, RedisError
 from werkzeug.test import TestResponse
 
 from reader.errors import Unauthorized
-from reader.webhooks.receiver import MAX_BYTES, Signature
+from reader.webhooks.receiver import MAX_BYTES, Signature, Webhooks
 from shared.redis import keys
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
@@ -137,3 +137,44 @@ def test_a_storm_makes_one_job(told: FlaskClient, redis: Redis) -> None:
 
 def test_without_a_secret_there_is_no_such_path(make_app: Any) -> None:
     assert deliver(make_app().test_client()).status_code == 404
+
+
+def gone_and_back(action: str) -> bytes:
+    repository = {"id": 4711, "full_name": "Netflix/Secret", "private": False}
+    return json.dumps({"action": action, "repository": repository}).encode()
+
+
+def deliver_of_a_repository(client: FlaskClient, action: str, delivery: str) -> TestResponse:
+    body = gone_and_back(action)
+    return deliver(
+        client,
+        body,
+        X_GitHub_Event="repository",
+        X_GitHub_Delivery=delivery,
+        X_Hub_Signature_256=sign(body),
+    )
+
+
+def test_a_repository_that_is_gone_is_withdrawn_until_it_is_public(
+    told: FlaskClient, redis: Redis
+) -> None:
+    deliver_of_a_repository(told, "deleted", "one")
+    assert set(redis.hkeys(keys.WITHDRAWN)) == {b"netflix/secret", b"#4711"}
+    deliver_of_a_repository(told, "created", "two")
+    assert not redis.exists(keys.WITHDRAWN)
+
+
+def test_a_delivery_is_remembered_only_when_all_it_demands_is_done(
+    told: FlaskClient, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process is killed in between: a redelivery does what is left."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise RedisError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Webhooks, "_invalidate", killed)
+        assert deliver(told).status_code == 503
+    assert Store(redis).state(REPOS).invalidated_by is None
+    assert deliver(told).status_code == 202
+    assert Store(redis).state(REPOS).invalidated_by is not None
