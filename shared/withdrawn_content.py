@@ -22,6 +22,13 @@ _ANY = re.compile(
 # The repository that an address names: of the API, by name or id; or of a page for people.
 _API = re.compile(r"/repos/([^/?#{]+/[^/?#{]+)|/repositories/(\d+)")
 _PAGE = re.compile(r"[a-z+]+://[^/]+/([^/?#{]+/[^/?#{]+)")
+# Members that hold addresses of pages. In others, `/licenses/mit` is no repository.
+_PAGES = frozenset(
+    {
+        *("html_url", "clone_url", "git_url", "svn_url", "ssh_url", "mirror_url", "permalink_url"),
+        *("diff_url", "patch_url", "download_url", "browser_download_url", "target_url"),
+    }
+)
 _ADDRESSES = ("url", "href")  # the ends of the names of members that hold addresses
 _REPOSITORIES = ("repo", "repository")  # members that say what an item belongs to
 _IS_A_REPOSITORY = re.compile(r"/repos/[^/?#{]+/[^/?#{]+$|/repositories/\d+$")
@@ -112,7 +119,7 @@ class Remover:
         for name, one in value.items():
             if isinstance(one, str):
                 if name.endswith(_ADDRESSES):
-                    if self._leads_to_one(one):
+                    if self._leads_to_one(one, is_page=name in _PAGES):
                         return True
                 elif name in {"full_name", "name"} and one.lower() in self.repositories:
                     return True
@@ -123,9 +130,9 @@ class Remover:
             return True
         return "full_name" in value
 
-    def _leads_to_one(self, address: str) -> bool:
+    def _leads_to_one(self, address: str, *, is_page: bool) -> bool:
         lower = address.lower()
-        page = _PAGE.match(lower)
+        page = _PAGE.match(lower) if is_page else None
         return (page is not None and page[1].removesuffix(".git") in self.repositories) or any(
             name in self.repositories or identity in self._ids
             for name, identity in _API.findall(lower)

@@ -174,6 +174,12 @@ class TestOnDemand:
         assert not shown.metadata.links
         assert shown.metadata.etag != entry.metadata.etag
 
+    def test_addresses_of_others_are_no_pages_of_it(self) -> None:
+        text = b'{"license":{"url":"https://api.github.com/licenses/mit"},"avatar_url":"https://a/u/1"}'
+        for name in ("licenses/mit", "u/1"):
+            entry = make_entry(text)
+            assert Withdrawals({name: NOW}).shown(on_demand("/users/a"), entry) is entry
+
     def test_others_are_not(self) -> None:
         for path in ("/repos/Netflix/Secrets", "/repositories/471", "/repos/a/Secret"):
             entry = make_entry(b'{"full_name":"Netflix/Secrets","id":47110}')
