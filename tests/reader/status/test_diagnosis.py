@@ -59,6 +59,8 @@ def test_pages_that_were_compared_are_counted_if_all_is_well() -> None:
 
 def is_drift(said: Statement) -> bool:
     return said.topic is Topic.DRIFT
+
+
 def test_withdrawn_repositories_are_counted_and_not_named() -> None:
     titles = [one.title for one in diagnose(make_fleet(withdrawn=1), [], now=NOW)]
     assert "1 repository withdrawn" in titles
