@@ -15,10 +15,11 @@ back (`shared.redis.withdrawals`), and it ends early if GitHub tells of a reposi
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from urllib.parse import unquote
 
-from shared.entry import Entry
+from shared.entry import Entry, Metadata
 from shared.resources.resource import Resource
 from shared.withdrawn_content import Remover
 from shared.withdrawn_entry import withdrawn_entry, without
@@ -96,6 +97,18 @@ class Withdrawals:
         if resource.repository_key in remover.keys:
             return entry if entry.metadata.status == 404 else withdrawn_entry(entry, remover.at)
         return without(remover, entry)
+
+    def told(self, resource: Resource, metadata: Metadata | None) -> Metadata | None:
+        """What is told of an entry, besides its content: a withdrawn repository's is a 404.
+
+        Args:
+            resource: of the entry.
+            metadata: as it is stored; None if there is none.
+        """
+        remover = None if metadata is None else self.in_force(metadata.validated_at)
+        if metadata is None or remover is None or resource.repository_key not in remover.keys:
+            return metadata
+        return replace(metadata, status=404, is_withdrawn=True)
 
 
 NOTHING = Withdrawals()

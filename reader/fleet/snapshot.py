@@ -317,6 +317,7 @@ class FleetWatch:
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:
         """The state of resources; may raise `redis.RedisError`."""
         states = self._store.states(resources)
+        withdrawals = self._store.withdrawals.known
         with self._redis.pipeline(transaction=False) as pipeline:
             for resource in resources:
                 for encoding in ENCODINGS:
@@ -332,7 +333,7 @@ class FleetWatch:
                 TrackedView(
                     resource,
                     now,
-                    state.metadata,
+                    withdrawals.told(resource, state.metadata),
                     state.failure,
                     invalidated_by=state.is_invalidated(now),
                     is_complete=state.is_complete,

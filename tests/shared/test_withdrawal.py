@@ -250,6 +250,16 @@ class TestTimes:
         assert again.metadata == expected.metadata
 
 
+def test_what_is_told_of_a_withdrawn_repository_is_a_404() -> None:
+    secret, metadata = on_demand("/repos/Netflix/Secret/issues"), make_metadata()
+    told = WITHDRAWN.told(secret, metadata)
+    assert told is not None
+    assert (told.status, told.is_withdrawn) == (404, True)
+    assert WITHDRAWN.told(REPOS, metadata) is metadata
+    assert NOTHING.told(secret, metadata) is metadata
+    assert WITHDRAWN.told(secret, None) is None
+
+
 def test_names_of_resources_that_name_it_are_found() -> None:
     for name in (
         *("/repos/Netflix/Secret/issues?page=2", "/search/issues?q=repo%3Anetflix%2FSECRET"),
