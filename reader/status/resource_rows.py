@@ -1,5 +1,6 @@
 """The page's rows about tracked and on-demand resources."""
 
+from reader.fleet.disclosure import is_withheld
 from reader.fleet.snapshot import OnDemandView, TrackedView
 from reader.status.diagnosis import LEVELS, SIGNS, state_of
 from reader.status.formatting import about, clock, count, duration, iso, plural, share, size
@@ -101,6 +102,8 @@ def _outcome(view: TrackedView, now: float) -> str:
     if failure is not None:
         times = "once" if failure.attempts == 1 else f"{failure.attempts} times in a row"
         return f"failed {times} since {clock(failure.since, now)}: {failure.reason}"
+    if view.metadata is not None and is_withheld(view):
+        return f"withheld: clients get a {view.metadata.status}"
     return NOTHING if last is None else describe(last)
 
 

@@ -96,3 +96,5 @@ def test_an_operator_is_told_which_paths_are_withheld_and_that_all_else_is_fresh
     assert said["1 path of TRACK withheld"].startswith(f"{SECRET} (404). ")
     assert "Everything is fresh" in said
     assert state_of(fleet.tracked[1]) is State.WITHHELD
+    row = page(fleet, is_operator=True)["resources"][1]
+    assert (row["state"], row["outcome_words"]) == ("withheld", "withheld: clients get a 404")

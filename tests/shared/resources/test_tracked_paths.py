@@ -1,6 +1,8 @@
 """What TRACK names: paths, their kinds, and why some are refused."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.errors import SettingsError
 from shared.resources import kinds
@@ -123,6 +125,36 @@ def test_there_are_bounds_to_what_is_tracked() -> None:
     for one_more in ((*every, "/users/x"), (*every[1:], "/orgs/{org}/public_members")):
         with pytest.raises(SettingsError, match="more than 1000 paths"):
             Catalogue.of(load(orgs=("a", "b"), track=one_more))
+
+
+pieces = st.sampled_from(
+    [
+        *("/", "//", "?", "&", "=", "#", ".", "%2F", "%3F", "%25", "%", "%00", "%FF", "+", " "),
+        *("{org}", "{", "repos", "orgs", "users", "netflix", "Hystrix", "issues", "releases"),
+        *("contents", "search", "state", "open", "q", "page", "per_page", "ä", "\udc80"),
+    ]
+)
+
+
+@given(st.lists(pieces, max_size=12).map("".join).map("/{}".format) | st.text())
+def test_whatever_is_written_is_refused_or_found_by_its_name(written: str) -> None:
+    refusal = ""
+    try:
+        catalogue = Catalogue.of(load(track=(written,)))
+    except SettingsError as error:
+        refusal = str(error)
+    if refusal:
+        assert refusal.startswith("TRACK: ")
+        assert refusal.isprintable()
+        return
+    resource = catalogue.tracked[-1]
+    assert resource.tracked
+    assert resource.is_allowed
+    assert catalogue.named(resource.name) == resource
+    path, _, query = written.replace("{org}", "Netflix").partition("?")
+    found = catalogue.find(path, query)
+    assert found is not None
+    assert found.tracked
 
 
 def test_it_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
