@@ -80,6 +80,8 @@ class Samples:
         return 0
 
     def _fresh(self, resources: Sequence[Resource], now: float) -> list[Sample]:
+        # A search has a limit of its own, and shows the same in another order.
+        resources = [one for one in resources if not one.path.startswith("/search/")]
         if not resources:
             return []
         states = self._store.states(resources)
@@ -100,12 +102,7 @@ class Samples:
             None if name is None else self._catalogue.named(name.decode(errors="replace"))
             for name in names
         ]
-        # A search has a limit of its own, and shows the same in another order.
-        return [
-            one
-            for one in found
-            if one is not None and not one.tracked and not one.path.startswith("/search/")
-        ]
+        return [one for one in found if one is not None and not one.tracked]
 
 
 def _pages(state: EntryState) -> int:
