@@ -1,11 +1,13 @@
 """`make run`: all processes of the Procfile on this machine, with a Redis if none is configured.
 
-The environment takes precedence over `.env`. Ctrl-C stops all processes.
+The environment takes precedence over `.env`. A process that ends is started again; Ctrl-C stops
+all of them.
 """
 
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -29,6 +31,7 @@ from shared.resources.views import rankings
 from shared.settings import Settings, load
 
 REFRESHERS = 2  # so that a large list never holds up everything else
+_KEEP = [sys.executable, "-m", "scripts.kept_running"]
 _POLL = 0.2  # seconds
 _PATIENCE = 20.0  # seconds between messages that resources are missing
 
@@ -79,7 +82,9 @@ def _run(settings: Settings) -> int:
     for process in expand_processes(
         processes, concurrency={"refresher": REFRESHERS}, env=_child_environment(settings)
     ):
-        manager.add_process(process.name, process.cmd, env={**os.environ, **process.env}, cwd=ROOT)
+        # honcho ends all processes when one has ended.
+        command = f"exec {shlex.join(_KEEP)} {process.cmd}"
+        manager.add_process(process.name, command, env={**os.environ, **process.env}, cwd=ROOT)
     threading.Thread(target=_say_when_ready, args=[settings], daemon=True).start()
     manager.loop()
     stopped_by_person = manager.returncode in {130, 143}  # SIGINT, SIGTERM

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -69,6 +70,41 @@ def test_ctrl_c_in_the_middle_of_a_fetch_leaves_no_process_behind(
         assert _press_ctrl_c(run) == []
     finally:
         run.kill()
+
+
+def test_processes_that_die_are_started_again_and_the_others_go_on(
+    tmp_path: Path, github: FakeGitHubProcess
+) -> None:
+    run = _run(tmp_path, github.url, "run.log", CACHE_TTL=600)
+    names = ("gunicorn", "rq", "refresher.scheduler")
+    try:
+        eventually(run.is_healthy, within=30)
+        doomed = {name: _pid(run, name) for name in names}
+        for pid in doomed.values():
+            os.kill(pid, signal.SIGKILL)
+        eventually(
+            lambda: all(_pid(run, name) not in {0, doomed[name]} for name in names),
+            within=60,
+            what="others have taken their places",
+        )
+        eventually(run.is_healthy, within=60)
+        github.mutate("star", repo=1, by=100)
+        eventually(lambda: run.get("/users/Netflix?new").status_code == 200, within=60)
+        assert run.output.count("starting it again") >= len(names)
+        assert _press_ctrl_c(run) == []
+    finally:
+        run.kill()
+
+
+def _pid(run: Reader, word: str) -> int:
+    """The oldest process of a command, without the one that keeps it running; 0 if it has ended."""
+    found = []
+    for process in run.family():
+        with suppress(psutil.NoSuchProcess):  # or a zombie
+            words = process.cmdline()[:4]
+            if any(word in one for one in words) and "scripts.kept_running" not in words:
+                found.append((process.create_time(), process.pid))
+    return min(found, default=(0, 0))[1]
 
 
 def test_a_closed_terminal_stops_it_too(tmp_path: Path, github: FakeGitHubProcess) -> None:
