@@ -1,5 +1,6 @@
 """Clients that bound the age of what they take: one refresh for all, within the budget's share."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
 FLOOR = 1.0  # seconds
-MISS_WAIT = 3.0
+MISS_WAIT = 8.0
 NO_CACHE = {"Cache-Control": "no-cache"}
 REPOS = "/orgs/Netflix/repos"
 
@@ -64,13 +65,14 @@ def test_a_hundred_clients_cause_one_request_and_all_see_what_is_new(
     def get(number: int) -> requests.Response:
         return readers[number % 2].get(path, headers=NO_CACHE)
 
+    began = time.monotonic()
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(get, range(100)))
+    took = time.monotonic() - began
     assert {one.status_code for one in answers} == {200}
     assert {one.json()["stargazers_count"] for one in answers} == {before + 5}
-    # On a busy machine they may need longer than the floor; then some see what is newer still.
-    spread = max(int(one.headers["Age"]) for one in answers) + FLOOR
-    assert 1 <= stand_in.page_requests(path.lower()) <= 1 + spread
+    # On a busy machine they may need longer than the floor: two refreshes are so far apart.
+    assert 1 <= stand_in.page_requests(path.lower()) <= 1 + took / FLOOR
     statuses = [one.headers["Cache-Status"] for one in answers]
     assert [one for one in statuses if "fwd=request; stored" in one and "detail=bounded" in one]
 
