@@ -14,6 +14,7 @@ from reader.cache.single_flight import SingleFlight
 from reader.fleet.heartbeats import ReaderReport, popular, readers
 from reader.fleet.queue_view import QueueView, queue_view
 from reader.fleet.workers import WorkerView, workers
+from reader.webhooks.delivery_log import last_deliveries
 from shared import budgets, drift, lost_deliveries, measures, refresh_report, spending
 from shared.budgets import CredentialBudget
 from shared.drift import Drift
@@ -174,6 +175,7 @@ class Fleet:
         unknown_fields: keys of GitHub's responses that no public shape has, as `operation place`,
             sorted; of the last days.
         looks: number of tracked resources that are looked at again after an event.
+        told: Unix time in seconds of the last webhook of each event, of the last month.
         redelivery: the last look for lost deliveries of webhooks; None if nobody looks.
         drift: the last finds of stored content that GitHub has confirmed and does not show, the
             latest first.
@@ -200,6 +202,7 @@ class Fleet:
     point_sizes: Points | None = None
     unknown_fields: Sequence[str] = ()
     looks: int = 0
+    told: Mapping[str, float] = field(default_factory=dict)
     redelivery: LookReport | None = None
     drift: Sequence[Drift] = ()
     undisclosed: int = 0
@@ -309,6 +312,7 @@ class FleetWatch:
             point_sizes=sizes_now(points),
             unknown_fields=_seen_lately(unknown, now),
             looks=int(looks),
+            told=last_deliveries(redis),
             redelivery=lost_deliveries.parse(lost),
             drift=drift.read(redis),
             withdrawn=self._store.withdrawals.known.number,

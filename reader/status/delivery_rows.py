@@ -1,4 +1,4 @@
-"""The table of lost deliveries of webhooks: a sentence, and a row for each source. Pure."""
+"""What GitHub's webhooks have told, and what became of those that were lost. Pure."""
 
 from reader.fleet.snapshot import Fleet
 from reader.status.diagnosis import LEVEL_SIGNS
@@ -15,10 +15,21 @@ NOT_DONE = (
 
 
 def deliveries(fleet: Fleet) -> JsonObject:
-    """A sentence, and a row for each source of webhooks; no row if nobody looks."""
+    """Two sentences, and a row for each source of webhooks; no row if nobody looks."""
     report = fleet.redelivery
     rows = [] if report is None else [_row(source) for source in report.sources]
-    return {"deliveries": rows, "deliveries_words": delivery_words(fleet)}
+    words = f"{told_words(fleet)} {delivery_words(fleet)}"
+    return {"deliveries": rows, "deliveries_words": words}
+
+
+def told_words(fleet: Fleet) -> str:
+    """When GitHub told of something last, and of what, in a sentence."""
+    told = {event: at for event, at in fleet.told.items() if event != "ping"}
+    if not told:
+        return "No webhook has told of anything in the last 30 days."
+    last = max(told, key=lambda event: told[event])
+    ago, kinds = about(fleet.now - told[last]), plural(len(told), "kind")
+    return f"The last webhook came {ago} ago ({last}), of {kinds} of event in the last 30 days."
 
 
 def delivery_words(fleet: Fleet) -> str:

@@ -20,6 +20,7 @@ from reader.fleet.metrics import expose
 from reader.fleet.snapshot import Fleet, FleetWatch, NodeView, OriginView, TrackedView
 from reader.status.page import page_of
 from reader.status.page_input import PageInput
+from reader.webhooks.delivery_log import note_delivery
 from refresher.refresh import refresh
 from shared import drift
 from shared.encodings import ENCODINGS
@@ -356,3 +357,11 @@ def test_pauses_of_any_length_are_shown_as_an_hour_at_most(redis: Redis, huge: s
     assert page_of(shown)["resumable"] is True
     assert b"resource_retry" in expose(NodeView(Measures({}), {}, 1), fleet.tracked, fleet)
     assert list(check_content(fleet))
+
+
+def test_what_was_told_is_remembered_by_event(redis: Redis) -> None:
+    note_delivery(redis, "star")
+    note_delivery(redis, "push")
+    fleet = FleetWatch(redis, CATALOGUE, clock=time.time).snapshot()
+    assert fleet.told.keys() == {"star", "push"}
+    assert all(abs(at - time.time()) < 60 for at in fleet.told.values())

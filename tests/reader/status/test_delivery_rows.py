@@ -7,7 +7,7 @@ import pytest
 from reader.cli.checks.finding import Verdict
 from reader.cli.checks.webhooks import check_redelivery
 from reader.fleet.snapshot import Fleet
-from reader.status.delivery_rows import NOT_DONE, deliveries
+from reader.status.delivery_rows import NOT_DONE, deliveries, told_words
 from reader.status.delivery_statements import lost_deliveries
 from reader.status.statement import Level
 from shared.lost_deliveries import APP, Fate, LookReport, SourceReport
@@ -15,6 +15,7 @@ from shared.measures import Measure, Measures
 from tests.builders import NOW, make_settings
 from tests.reader.status.fleets import make_fleet
 
+NOTHING = "No webhook has told of anything in the last 30 days."
 WELL = SourceReport("Netflix", hooks=1)
 
 
@@ -35,13 +36,23 @@ def titles(fleet: Fleet) -> list[tuple[Level, str]]:
 
 def test_without_a_credential_the_page_says_that_nobody_looks() -> None:
     fleet = make_fleet()
-    assert deliveries(fleet) == {"deliveries": [], "deliveries_words": NOT_DONE}
+    assert deliveries(fleet) == {"deliveries": [], "deliveries_words": f"{NOTHING} {NOT_DONE}"}
     assert titles(fleet) == []
+
+
+def test_what_was_told_is_said_in_a_sentence() -> None:
+    told = {"ping": NOW - 1}
+    assert told_words(make_fleet(told=told)) == NOTHING
+    told |= {"push": NOW - 90, "star": NOW - 5}
+    assert told_words(make_fleet(told=told)) == (
+        "The last webhook came 5 s ago (star), of 2 kinds of event in the last 30 days."
+    )
 
 
 def test_what_became_of_lost_deliveries_is_said_in_a_sentence() -> None:
     fleet = fleet_of(WELL, LOST=12, ASKED=14, HEALED=11, GIVEN_UP=1)
     assert deliveries(fleet)["deliveries_words"] == (
+        f"{NOTHING} "
         "Last look 10 s ago, one every 5 min. So far 12 lost, asked for again 14 times, "
         "11 arrived later, 1 given up."
     )
