@@ -178,7 +178,7 @@ class Lookup:
         found = self._of_any_age(resource, replace(wanted, bound=ANY_AGE))
         if wanted.bound.admits(found.entry.metadata, asked_at=now, now=self._clock.now()):
             return found
-        return self._newer(resource, wanted, found)
+        return self._newer(resource, wanted)
 
     def _of_any_age(self, resource: Resource, wanted: _Wanted) -> Found:
         entry = self.in_memory(resource, request_id=wanted.requester.request_id)
@@ -200,17 +200,26 @@ class Lookup:
                 raise
             return Found(outlived.entry, Served.LOCAL)
 
-    def _newer(self, resource: Resource, wanted: _Wanted, found: Found) -> Found:
-        """Newer content than what was found; if none comes in time, what is held then."""
-        held, served = self._local.peek(resource), Served.TOO_OLD
-        if held is None or not self._is_served_anyway(held):
-            try:
-                return self._miss(resource, wanted)
-            except ApiError as error:
-                if error.refusal is Refusal.TIMED_OUT:
-                    served = Served.UNANSWERED
-                held = self._local.peek(resource)
-        return Found(found.entry if held is None else held.entry, served)
+    def _newer(self, resource: Resource, wanted: _Wanted) -> Found:
+        """Newer content than what is held; if none comes in time, what is held then.
+
+        What was held before may have been removed meanwhile, and must not be served any more.
+
+        Raises:
+            Unavailable, TooMany: no newer content came, and nothing is held any more.
+        """
+        held = self._local.peek(resource)
+        if held is not None and self._is_served_anyway(held):
+            return Found(held.entry, Served.TOO_OLD)
+        try:
+            return self._miss(resource, wanted)
+        except ApiError as error:
+            is_late = error.refusal is Refusal.TIMED_OUT
+            held = self._local.peek(resource)
+            entry = self._read(resource)[0] if held is None else held.entry
+            if entry is None:
+                raise
+            return Found(entry, Served.UNANSWERED if is_late else Served.TOO_OLD)
 
     def _stored(self, resource: Resource, wanted: _Wanted) -> Found:
         """What is in memory or in Redis, for a client that does not wait.

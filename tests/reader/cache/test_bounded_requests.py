@@ -173,6 +173,23 @@ class TestIfGitHubCannotBeAsked:
         held = hold(bench)
         assert bench.lookup.get(USER, REQUESTER, NO_CACHE) == Found(held, Served.UNANSWERED)
 
+    def test_what_is_too_large_for_memory_is_served_too(self, redis: Redis) -> None:
+        bench = Bench(redis, queue_limits=QueueLimits(waiting=0), max_bytes=1)
+        held = hold(bench)
+        assert bench.local.peek(USER) is None
+        assert bench.lookup.get(USER, REQUESTER, NO_CACHE) == Found(held, Served.TOO_OLD)
+
+    def test_what_was_removed_during_the_wait_is_not_served(
+        self, redis: Redis, pool: ThreadPoolExecutor
+    ) -> None:
+        bench = Bench(redis, miss_wait=1, stopwatch=time.monotonic)
+        version = hold(bench).metadata.version
+        waiting = asked(bench, pool, NO_CACHE)
+        redis.delete(keys.entry(USER))
+        bench.local.forget(USER, version)
+        with pytest.raises(Unavailable):
+            waiting.result(PATIENCE)
+
     @pytest.mark.parametrize("where", ["memory", "Redis"])
     def test_too_many_who_wait_do_not_keep_it_back(self, redis: Redis, where: str) -> None:
         bench = Bench(redis, queue_limits=QueueLimits(waiting=0))
