@@ -5,6 +5,8 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from logging.config import dictConfig
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from gunicorn.glogging import Logger
 
 from reader.cache import segment_memory
+from reader.front.spawning import PatientSpawning
 from reader.telemetry import process_files
 from shared import settings
 from shared.logs import logging_config
@@ -34,6 +37,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 # Wrong settings stop the server here, in one line, before a worker is forked.
 _settings = settings.load_or_exit()
+_MEMORY = "/dev/shm"  # noqa: S108 # nosec B108 - Linux's file system in memory
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
@@ -61,6 +65,9 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 # Requests under way may be waiting for content.
 graceful_timeout = int(_settings.miss_wait) + 5
+# Where each process shows the arbiter that it lives: a full or read-only disk must end none.
+if os.access(_MEMORY, os.W_OK):
+    worker_tmp_dir = _MEMORY
 # gunicorn's own remote control: unused, and two servers of one user would share its file.
 control_socket_disable = True
 # The name in `ps`.
@@ -80,9 +87,13 @@ class _Logger(Logger):  # type: ignore[misc]
 logger_class = _Logger
 
 
-def on_starting(server: "Arbiter") -> None:  # noqa: ARG001
+def on_starting(server: "Arbiter") -> None:
     """Make the folders in which the processes of this gunicorn share counts and segments."""
-    os.environ[process_files.FOLDER] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
+    server.spawn_worker = PatientSpawning(
+        server.spawn_worker, stopwatch=time.monotonic, pid=os.getpid
+    )
+    with suppress(OSError):  # else each process counts for itself
+        os.environ[process_files.FOLDER] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
     made = segment_memory.make_folder()
     if made is not None:  # else each process has the segments in its own memory
         os.environ[segment_memory.FOLDER] = str(made.path)
@@ -90,7 +101,8 @@ def on_starting(server: "Arbiter") -> None:  # noqa: ARG001
 
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001
     """Delete the folders."""
-    shutil.rmtree(Path(os.environ[process_files.FOLDER]), ignore_errors=True)
+    if process_files.FOLDER in os.environ:
+        shutil.rmtree(Path(os.environ[process_files.FOLDER]), ignore_errors=True)
     if segment_memory.FOLDER in os.environ:
         segment_memory.remove_folder(Path(os.environ[segment_memory.FOLDER]))
 

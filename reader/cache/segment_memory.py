@@ -67,8 +67,9 @@ def make_folder(candidates: Sequence[Path] = (_MEMORY,)) -> Folder | None:
     Returns:
         The folder; None if it cannot be made.
     """
-    for parent in (*candidates, Path(tempfile.gettempdir())):
+    for candidate in (*candidates, None):
         with suppress(OSError):
+            parent = candidate or Path(tempfile.gettempdir())
             _remove_unused(parent)
             path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
