@@ -33,10 +33,14 @@ class Withdrawals:
 
     Args:
         times: Unix time in seconds of the event, by key.
+        former: what was withdrawn before: with it, a list is searched for what is new only.
     """
 
-    def __init__(self, times: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, times: Mapping[str, float] | None = None, *, former: "Withdrawals | None" = None
+    ) -> None:
         self.times = dict(times or {})
+        self._former = () if former is None else tuple(former._removers.values())
         self._removers: dict[frozenset[str], Remover] = {}
 
     def __bool__(self) -> bool:
@@ -81,7 +85,8 @@ class Withdrawals:
             if len(self._removers) >= _MOST_REMOVERS:
                 self._removers.clear()
             at = max(self.times[key] for key in keys)
-            found = self._removers[keys] = Remover(keys, at=at)
+            nearest = min(self._former, key=lambda one: len(one.keys ^ keys), default=None)
+            found = self._removers[keys] = Remover(keys, at=at, former=nearest)
         return found
 
     def shown(self, resource: Resource, entry: Entry) -> Entry:

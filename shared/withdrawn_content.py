@@ -7,9 +7,9 @@ gone. An object that is nothing else becomes a 404.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-from weakref import WeakSet
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from shared.segmented_array import Piece
 
@@ -41,21 +41,52 @@ class _Gone:
 _GONE = _Gone()
 
 
+class Cut(NamedTuple):
+    """What is left of a piece of a list.
+
+    Args:
+        piece: with the other items; None if there are none.
+        names: full names of the items that were removed.
+    """
+
+    piece: Piece | None
+    names: frozenset[str]
+
+
+Cuts = MutableMapping[Piece, Cut | None]  # None: nothing is removed
+
+
 class Remover:
     """Removes some withdrawn repositories.
 
     Args:
         keys: full names in lower case, and ids, as `shared.withdrawal` spells them.
         at: Unix time in seconds of the last of their events: content has changed then.
+        former: of other keys, perhaps nearly the same: what it knows of pieces is not found anew.
     """
 
-    def __init__(self, keys: Iterable[str], *, at: float = 0.0) -> None:
+    def __init__(
+        self, keys: Iterable[str], *, at: float = 0.0, former: "Remover | None" = None
+    ) -> None:
         self.keys = frozenset(keys)
         self.at = at
         self.repositories = frozenset(key for key in self.keys if not key.startswith("#"))
         self._ids = frozenset(key[1:] for key in self.keys if key.startswith("#"))
-        self._needles = tuple(one.encode() for one in sorted(self.repositories | self._ids))
-        self.clean: WeakSet[Piece] = WeakSet()  # pieces that tell of none
+        self._needles = _needles(self.keys)
+        self.cuts: Cuts = WeakKeyDictionary()
+        # Without the former itself, or all that ever were would stay.
+        self._former_cuts: Cuts = {} if former is None else former.cuts
+        self._is_more = former is not None and former.keys <= self.keys
+        self._new_needles = _needles(self.keys - former.keys) if former is not None else ()
+
+    def known_cut(self, piece: Piece) -> Cut | bool | None:
+        """What is left of a piece, if that is known: None if all is; False if it is not known."""
+        if piece in self.cuts:
+            return self.cuts[piece]
+        if piece not in self._former_cuts or self._tells(piece.body, self._new_needles):
+            return False
+        cut = self._former_cuts[piece]
+        return cut if cut is None or self._is_more else False
 
     def body(self, body: bytes) -> bytes | None:
         """A JSON text without them: itself if it tells of none, None if nothing is left."""
@@ -87,9 +118,14 @@ class Remover:
 
     def may_tell(self, text: bytes | memoryview) -> bool:
         """Whether a text mentions one, wherever; quick."""
+        return self._tells(text, self._needles)
+
+    def _tells(self, text: bytes | memoryview, needles: Sequence[bytes]) -> bool:
+        if not needles:
+            return False
         lower = bytes(text).lower()
-        if len(self._needles) <= _FEW:
-            return any(needle in lower for needle in self._needles)
+        if len(needles) <= _FEW:
+            return any(needle in lower for needle in needles)
         return any(
             name.decode() in self.repositories or identity.decode() in self._ids
             for name, identity in _ANY.findall(lower)
@@ -162,6 +198,11 @@ class Remover:
         """A row of a view; None if its item is one of them."""
         name = value[0] if isinstance(value, list) and value else None
         return None if isinstance(name, str) and name.lower() in self.repositories else text
+
+
+def _needles(keys: Iterable[str]) -> tuple[bytes, ...]:
+    """What a text mentions that tells of one of these, in lower case."""
+    return tuple(key.removeprefix("#").encode() for key in sorted(keys))
 
 
 def _value(text: bytes) -> Any:

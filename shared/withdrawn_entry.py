@@ -19,7 +19,7 @@ from shared.json_array import ItemArray, JsonArray
 from shared.resources.media_types import is_json
 from shared.segmented_array import Piece, SegmentedArray
 from shared.segments import Packed, Segment, name_of_digests
-from shared.withdrawn_content import Remover
+from shared.withdrawn_content import Cut, Remover
 
 _NAME = 16  # bytes of the name of a segment
 
@@ -139,19 +139,28 @@ def _segmented(
 ) -> tuple[SegmentedArray, set[str]]:
     pieces, names, is_changed = list[Piece](), set[str](), False
     for piece in array.pieces:
-        if piece not in remover.clean and remover.may_tell(piece.body):
-            texts = [
-                bytes(piece.part(at, at + 1, array.separator)) for at in range(len(piece.ends))
-            ]
-            kept, gone = remover.items(texts, is_view=is_view)
-            if kept != texts:
-                names |= gone
-                is_changed = True
-                pieces += [_piece_of(kept, piece, array.separator)] if kept else []
-                continue
-        remover.clean.add(piece)
-        pieces.append(piece)
+        cut = remover.known_cut(piece)
+        if isinstance(cut, bool):
+            cut = _cut(remover, piece, array.separator, is_view=is_view)
+        remover.cuts[piece] = cut
+        if cut is None:
+            pieces.append(piece)
+            continue
+        is_changed = True
+        names |= cut.names
+        pieces += [] if cut.piece is None else [cut.piece]
     return (SegmentedArray(pieces, array.separator) if is_changed else array), names
+
+
+def _cut(remover: Remover, piece: Piece, separator: bytes, *, is_view: bool) -> Cut | None:
+    """What is left of a piece; None if all is."""
+    if not remover.may_tell(piece.body):
+        return None
+    texts = [bytes(piece.part(at, at + 1, separator)) for at in range(len(piece.ends))]
+    kept, names = remover.items(texts, is_view=is_view)
+    if kept == texts:
+        return None
+    return Cut(_piece_of(kept, piece, separator) if kept else None, frozenset(names))
 
 
 def _piece_of(texts: Sequence[bytes], before: Piece, separator: bytes) -> Piece:

@@ -192,20 +192,19 @@ class KnownWithdrawals:
             for reply in (newest, found):
                 if isinstance(reply, Exception) and not is_of_wrong_type(reply):
                     raise reply
-            before, self.known = self.known, _parsed(found, self._clock())
+            before, now = self.known, self._clock()
+            self.known = Withdrawals(_parsed(found, now), former=before)
             self._revision = newest
         if self.known != before:
             for listener in self._listeners:
                 listener()
 
 
-def _parsed(found: Any, now: float) -> Withdrawals:
-    """The withdrawals in the reply of Redis; none if they are damaged."""
+def _parsed(found: Any, now: float) -> dict[str, float]:
+    """The times in the reply of Redis, by key; none if they are damaged."""
     if not isinstance(found, dict):
-        return Withdrawals()
-    fields = cast(Mapping[bytes, bytes], found)
-    times = dict(_times(fields, now))
-    return Withdrawals(times)
+        return {}
+    return dict(_times(cast(Mapping[bytes, bytes], found), now))
 
 
 def _times(fields: Mapping[bytes, bytes], now: float) -> Iterable[tuple[str, float]]:

@@ -147,6 +147,22 @@ def test_many_withdrawals_remove_what_few_do(items: list[dict[str, Any]], sizes:
     assert bytes(many.shown(REPOS, entry).body) == bytes(WITHDRAWN.shown(REPOS, entry).body)
 
 
+@given(
+    items=lists,
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=2),
+    steps=st.lists(st.sets(st.integers(0, 40)), min_size=2, max_size=4),
+)
+def test_what_was_found_before_is_used_again_and_changes_nothing(
+    items: list[dict[str, Any]], sizes: list[int], steps: list[set[int]]
+) -> None:
+    entry, withdrawn = list_entry(items, sizes), NOTHING
+    for numbers in steps:
+        times = {f"netflix/r{number}": NOW for number in numbers}
+        withdrawn = Withdrawals(times, former=withdrawn)
+        shown = withdrawn.shown(REPOS, entry)
+        assert bytes(shown.body) == bytes(Withdrawals(times).shown(REPOS, entry).body)
+
+
 def below(name: str) -> dict[str, Any]:
     """Something that belongs to a repository."""
     return {"id": 1, "number": 7, "repository_url": f"https://api.github.com/repos/{name}"}
