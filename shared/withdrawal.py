@@ -55,11 +55,15 @@ class Withdrawals:
     def _last(self) -> float:
         return max(self.times.values(), default=0.0)
 
-    @property
-    def number(self) -> int:
-        """The number of repositories, counted by their ids; by names, if there are no ids."""
-        ids = sum(key.startswith("#") for key in self.times)
-        return ids or len(self.times)
+    def number(self, now: float) -> int:
+        """The number of repositories that were withdrawn in the last `IN_FORCE_S`.
+
+        Args:
+            now: Unix time in seconds.
+        """
+        keys = [key for key, at in self.times.items() if now < at + IN_FORCE_S]
+        ids = sum(key.startswith("#") for key in keys)
+        return ids or len(keys)  # events nearly always have an id
 
     def is_named_in(self, text: str) -> bool:
         """Whether the name of a resource, or a sentence, names one of the repositories."""

@@ -261,7 +261,7 @@ def _processes(fleet: Fleet) -> Iterator[Metric]:
     yield from _queue(fleet)
     help_text = "Tracked resources that are looked at again after an event."
     yield _gauge("resources_looked_at_again", help_text, fleet.looks)
-    help_text = "Repositories that GitHub reported as private or deleted in the last 30 days."
+    help_text = "Repositories that GitHub reported as made private or deleted in the last hour."
     yield _gauge("repositories_withdrawn", help_text, fleet.withdrawn)
     yield _gauge("refreshing_paused", "Whether refreshing is paused.", fleet.suspended)
     yield _gauge(

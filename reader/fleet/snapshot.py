@@ -180,7 +180,7 @@ class Fleet:
         drift: the last finds of stored content that GitHub has confirmed and does not show, the
             latest first.
         undisclosed: number of paths of `TRACK` that were left out of this view of the fleet.
-        withdrawn: number of repositories that are withdrawn.
+        withdrawn: number of repositories that were withdrawn in the last hour.
     """
 
     now: float
@@ -315,7 +315,7 @@ class FleetWatch:
             told=last_deliveries(redis),
             redelivery=lost_deliveries.parse(lost),
             drift=drift.read(redis),
-            withdrawn=self._store.withdrawals.known.number,
+            withdrawn=self._store.withdrawals.known.number(now),
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:

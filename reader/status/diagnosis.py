@@ -202,8 +202,9 @@ def _withdrawn(fleet: Fleet) -> Statement:
     """The repositories of which GitHub has reported that they are no longer public."""
     title = f"{plural(fleet.withdrawn, 'repository', 'repositories')} withdrawn"
     text = (
-        "GitHub has reported that they were made private or deleted. Nothing of them is served, "
-        "whatever was stored before, until GitHub says or shows that they are public."
+        "GitHub has reported in the last hour that they were made private or deleted. Nothing of "
+        "them is served, whatever was stored before, unless GitHub says or shows that they are "
+        "public again."
     )
     return Statement(Level.NOTE, Topic.CONTENT, title, text)
 

@@ -86,7 +86,9 @@ class Asked:
     def told(self) -> Iterator[str]:
         """The paths whose answers still tell of it."""
         for path, accept in self.own:
-            if self._get(path, Accept=accept or "*/*").status_code != 404:
+            headers = {"Accept": accept or "*/*"}
+            by_head = requests.head(f"{self.reader.url}{path}", headers=headers, timeout=30)
+            if {self._get(path, **headers).status_code, by_head.status_code} != {404}:
                 yield path
         for path in self.lists:
             answer = self._get(path, **{"If-None-Match": self.etags[path]})

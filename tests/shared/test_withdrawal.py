@@ -284,4 +284,5 @@ def test_names_of_resources_that_name_it_are_found() -> None:
         assert WITHDRAWN.is_named_in(name)
         assert not NOTHING.is_named_in(name)
     assert not WITHDRAWN.is_named_in("/repos/netflix/hystrix")
-    assert WITHDRAWN.number == 1
+    assert WITHDRAWN.number(NOW + 1) == 1
+    assert WITHDRAWN.number(NOW + IN_FORCE_S) == 0
