@@ -273,7 +273,11 @@ ROUNDS = st.lists(
 )
 
 
-@settings(property_test, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    property_test,
+    max_examples=30,  # each reads lists of three pages several times
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(ROUNDS)
 def test_whatever_interrupts_it_what_is_stored_last_is_github_s_list(
     make_clean: Callable[[], Refresher],
