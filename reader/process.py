@@ -234,7 +234,7 @@ class ReaderProcess:
             queue,
             self.catalogue,
             settings.webhook_secrets,
-            remember=settings.on_demand_ttl + settings.on_demand_keep,
+            remember=settings.longest_held,
         )
 
     def _make_pieces(self) -> SegmentMemory:

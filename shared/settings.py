@@ -48,6 +48,8 @@ GITHUB_API = "https://api.github.com"
 # Twice as many are less than GitHub's secondary limit of 900 a minute. An enterprise server has
 # limits of its own, or none.
 _MOST_POINTS_AT_GITHUB = 440
+# Seconds for which a repository is held at most: less than it is withdrawn if it is made private.
+_REPOSITORY_HELD_S = 3000.0
 _GITHUB_HOSTS = (".github.com", ".ghe.com")  # the latter: GitHub Enterprise Cloud
 # Never quoted in a message: a URL can hold a password as well.
 _NEVER_SHOWN = frozenset(
@@ -396,6 +398,20 @@ class Settings(BaseSettings):
         if self.github_webhook_secret is None:
             return ()
         return tuple(filter(None, self.github_webhook_secret.get_secret_value().split(",")))
+
+    @property
+    def on_demand_held(self) -> float:
+        """Seconds for which on-demand content is stored after it was fetched."""
+        return self.on_demand_ttl + self.on_demand_keep
+
+    @property
+    def longest_held(self) -> float:
+        """The same for repositories below which something is tracked.
+
+        Each refresh below requests the repository; while it is stored, a 304 to that is free.
+        """
+        asked_again = min(2 * self.cache_ttl, _REPOSITORY_HELD_S) if self.track else 0.0
+        return max(self.on_demand_held, asked_again)
 
     @property
     def redis_location(self) -> str:

@@ -12,9 +12,6 @@ from reader.fleet.workers import WorkerView
 from shared.resources.resource import Resource
 from shared.spending import LONGEST_NAME
 
-# Segments of a path up to the name of a repository, with the empty one before the first slash.
-_UP_TO_REPOSITORY = {"repos": 4, "repositories": 3}
-
 
 def is_withheld(view: TrackedView) -> bool:
     """Whether clients get an error of GitHub's, or a refusal, for a path of `TRACK`."""
@@ -61,6 +58,5 @@ def _without_job(worker: WorkerView, names: Container[str]) -> WorkerView:
 
 def _names_of(resource: Resource) -> list[str]:
     """The names under which refreshes of a resource are reported, that of its repository too."""
-    segments = resource.path.split("/")
-    length = _UP_TO_REPOSITORY.get(segments[1], len(segments))
-    return [resource.name, resource.name[:LONGEST_NAME], "/".join(segments[:length])]
+    found = [resource.name, resource.name[:LONGEST_NAME], resource.repository_above]
+    return [name for name in found if name]

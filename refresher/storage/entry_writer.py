@@ -31,6 +31,7 @@ from shared.failure import Failure
 from shared.queueing import JOB_TIMEOUT
 from shared.redis import keys
 from shared.redis.scripts import Batch, Script
+from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings
 from shared.suspicion import Suspicion
@@ -58,9 +59,8 @@ class EntryWriter:
         self._redis = redis
         self._clock = FleetClock() if clock is None else clock
         self._settings = settings
-        self._quota = OnDemandQuota(
-            redis, max_bytes=settings.on_demand_max_bytes, keep_ms=self._on_demand_ms
-        )
+        self._quota = OnDemandQuota(redis, max_bytes=settings.on_demand_max_bytes)
+        self._parents = Catalogue.of(settings).repositories_above
 
     def draw_token(self, resource: Resource) -> int:
         """A new fencing token for a resource, greater than any before; take the lock first."""
@@ -249,7 +249,7 @@ class EntryWriter:
             for key in (keys.entry(other), keys.pages(other), keys.segments(other)):
                 batch.pipeline.pexpire(key, _DAY_MS, nx=True)
         if not resource.tracked:
-            self._quota.add(batch, resource, size)
+            self._quota.add(batch, resource, size, keep_ms=self._keep_ms(resource))
         stored, *replies = batch.execute()
         if not resource.tracked:
             self._quota.evict(replies[-1])
@@ -261,11 +261,11 @@ class EntryWriter:
 
     def _keep_ms(self, resource: Resource) -> int:
         """Tracked content never expires; other content expires after so long without a refresh."""
-        return 0 if resource.tracked else self._on_demand_ms
-
-    @property
-    def _on_demand_ms(self) -> int:
-        return int(1000 * (self._settings.on_demand_keep + self._settings.on_demand_ttl))
+        if resource.tracked:
+            return 0
+        is_parent = resource.path in self._parents
+        held = self._settings.longest_held if is_parent else self._settings.on_demand_held
+        return int(1000 * held)
 
 
 def _event_of(

@@ -69,30 +69,29 @@ class OnDemandQuota:
     Args:
         redis: the fleet's Redis.
         max_bytes: of entries and pages together.
-        keep_ms: milliseconds until an entry expires.
     """
 
-    def __init__(self, redis: Redis, *, max_bytes: int, keep_ms: int) -> None:
+    def __init__(self, redis: Redis, *, max_bytes: int) -> None:
         self._redis = redis
         self._max_bytes = max_bytes
-        self._keep_ms = keep_ms
 
-    def take(self, resource: Resource, size: int | None = None) -> None:
+    def take(self, resource: Resource, size: int | None = None, *, keep_ms: int) -> None:
         """Record that a resource was written or confirmed, and evict others if necessary."""
         batch = Batch(self._redis)
-        self.add(batch, resource, size)
+        self.add(batch, resource, size, keep_ms=keep_ms)
         self.evict(batch.execute()[0])
 
-    def add(self, batch: Batch, resource: Resource, size: int | None) -> None:
+    def add(self, batch: Batch, resource: Resource, size: int | None, *, keep_ms: int) -> None:
         """Add the record of a resource to a batch; `evict` needs its reply.
 
         Args:
             batch: of commands.
             resource: an on-demand resource.
             size: bytes that were written; None if it was only confirmed.
+            keep_ms: milliseconds until its entry expires.
         """
         stored = "" if size is None else size + _OVERHEAD
-        arguments = [resource.id, stored, self._keep_ms, self._max_bytes]
+        arguments = [resource.id, stored, keep_ms, self._max_bytes]
         batch.run(_NOTE, [keys.KEPT, keys.KEPT_SIZES], arguments)
 
     def evict(self, gone: Sequence[bytes]) -> None:

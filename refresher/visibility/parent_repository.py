@@ -17,9 +17,6 @@ from shared.redis.store import EntryState
 from shared.resources.kinds import ON_DEMAND
 from shared.resources.resource import Resource
 
-# Paths below repositories begin with `/repos/{owner}/{repo}`, `/networks/{owner}/{repo}`, or
-# `/repositories/{repository_id}`: the number of segments that name the repository.
-_SEGMENTS = {"repos": 3, "networks": 3, "repositories": 2}
 # Statuses of a repository that are not those of what lies below it.
 _NOT_ITS_OWN = frozenset({200, 202, 204, 302, 404})
 # Seconds within which two responses count as simultaneous: GitHub's replicas differ by as much.
@@ -30,12 +27,9 @@ _POLL = 0.02  # seconds between two checks whether it has finished
 
 def parent_repository(resource: Resource) -> Resource | None:
     """The repository that a resource lies below; None if it lies below none."""
-    segments = resource.path.strip("/").split("/")
-    length = _SEGMENTS.get(segments[0])
-    if length is None or len(segments) <= length:
+    path = resource.repository_above
+    if not path:
         return None
-    root = "repos" if segments[0] == "networks" else segments[0]
-    path = "/".join(["", root, *segments[1:length]])
     return replace(resource, path=path, query="", kind=ON_DEMAND, media="", version="")
 
 

@@ -119,6 +119,12 @@ class Catalogue:
         )
 
     @cached_property
+    def repositories_above(self) -> frozenset[str]:
+        """The paths of the repositories that what `TRACK` names lies below."""
+        named = (resource for resource in self.tracked if resource.kind.is_named)
+        return frozenset(one.repository_above for one in named if one.repository_above)
+
+    @cached_property
     def _named_by_scope(self) -> dict[str, list[Resource]]:
         """What only `TRACK` names, by the scopes whose events touch it."""
         found: dict[str, list[Resource]] = {}

@@ -12,6 +12,9 @@ from shared.resources.operations import Operation, operation_at
 from shared.resources.resource_name import segments_of, target_of
 from shared.stored_form import StoredForm
 
+# Segments of a path up to its repository, with the empty one before the first slash.
+_UP_TO_REPOSITORY = {"repos": 4, "networks": 4, "repositories": 3}
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -122,6 +125,16 @@ class Resource:
     def repository_key(self) -> str:
         """How a withdrawal spells the repository that it is or is below; empty if there is none."""
         return repository_key(segments_of(self.path) or [])
+
+    @cached_property
+    def repository_above(self) -> str:
+        """The path of the repository that it lies below; empty if it lies below none."""
+        segments = self.path.split("/")
+        length = _UP_TO_REPOSITORY.get(segments[1], len(segments))
+        if len(segments) <= length:
+            return ""
+        root = "repos" if segments[1] == "networks" else segments[1]
+        return "/".join(["", root, *segments[2:length]])
 
     @property
     def is_allowed(self) -> bool:

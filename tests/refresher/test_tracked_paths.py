@@ -18,7 +18,7 @@ from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
-from tests.refresher.workbench import ManualClock
+from tests.refresher.workbench import ManualClock, make_settings
 
 OWNER = "ghp_owner0123456789"
 
@@ -161,3 +161,30 @@ def test_a_list_that_is_too_long_is_refused_in_words_and_not_read_again_at_once(
     assert "LIST_MAX_PAGES" in body_of(redis, issues)["message"]
     clock.now += 900
     assert refresh(issues, context) is RefreshOutcome.FRESH
+
+
+def test_the_repository_above_is_confirmed_for_free_in_the_next_lifetime(
+    github: FakeGitHub, context_for: MakeContext, redis: Redis, repo: str
+) -> None:
+    clock = ManualClock(time.time())
+    track = (f"{repo}/languages",)
+    context = context_for(
+        github.url, clock=clock, budgeted=True, github_api_token=OWNER, track=track, cache_ttl=900
+    )
+    languages = named(track[0])
+    refresh(languages, context)
+    above = Resource(repo)
+    assert 1790 < redis.ttl(keys.entry(above)) <= 1800
+    clock.now += 900
+    github.reset_counters()
+    refresh(languages, context)
+    seen = [(one["path"], one["status"]) for one in github.recent()]
+    assert seen == [(repo, 304), (track[0], 304)]
+    refresh(Resource("/repos/netflix/nothing"), context)
+    assert redis.ttl(keys.entry(Resource("/repos/netflix/nothing"))) <= 660
+
+
+def test_a_repository_above_is_never_held_as_long_as_a_withdrawal_lasts() -> None:
+    known = make_settings("http://github.invalid", track=("/users/a",), cache_ttl=36_000)
+    assert known.longest_held == 3000
+    assert make_settings("http://github.invalid", cache_ttl=36_000).longest_held == 660

@@ -11,8 +11,6 @@ from reader.status.statement import Topic
 from shared.settings import Settings
 
 _LONG_QUEUE = 100
-# Paths with at least so many further segments lie below a repository.
-_BELOW = {"repos": 3, "networks": 3, "repositories": 2}
 # Topics of the status page's statements that other checks cover in their own words.
 _CHECKED_ELSEWHERE = {
     *(
@@ -98,8 +96,7 @@ def check_cost(fleet: Fleet, settings: Settings) -> Iterator[Finding]:
 
 def _requests_of(view: TrackedView) -> int:
     """Requests of a refresh that finds nothing new: its pages, and the repository above it."""
-    first, *rest = view.resource.path.strip("/").split("/")
-    return max(1, view.pages or 1) + (len(rest) >= _BELOW.get(first, len(rest) + 1))
+    return max(1, view.pages or 1) + bool(view.resource.repository_above)
 
 
 def check_github(fleet: Fleet) -> Iterator[Finding]:

@@ -92,12 +92,12 @@ def test_one_that_is_larger_than_all_the_room_pushes_nothing_out(
 
 
 def test_what_is_written_again_is_counted_once_and_what_expired_not_at_all(redis: Redis) -> None:
-    quota = OnDemandQuota(redis, max_bytes=100_000, keep_ms=1)
+    quota = OnDemandQuota(redis, max_bytes=100_000)
     for _ in range(5):
-        quota.take(resource(1), 10_000)
+        quota.take(resource(1), 10_000, keep_ms=1)
     assert int(redis.hget(keys.KEPT_SIZES, "total") or 0) == 10_000 + 1024
     time.sleep(0.005)
-    OnDemandQuota(redis, max_bytes=100_000, keep_ms=KEEP).take(resource(2), 500)
+    OnDemandQuota(redis, max_bytes=100_000).take(resource(2), 500, keep_ms=KEEP)
     assert int(redis.hget(keys.KEPT_SIZES, "total") or 0) == 500 + 1024
     assert redis.zcard(keys.KEPT) == 1
 
