@@ -18,6 +18,7 @@ from reader.front.spawning import PatientSpawning
 from reader.telemetry import process_files
 from shared import settings
 from shared.logs import logging_config
+from shared.resources.catalogue import catalogue_or_exit
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -37,6 +38,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 # Wrong settings stop the server here, in one line, before a worker is forked.
 _settings = settings.load_or_exit()
+catalogue_or_exit(_settings)
 _MEMORY = "/dev/shm"  # noqa: S108 # nosec B108 - Linux's file system in memory
 
 bind = f"0.0.0.0:{_settings.port}"

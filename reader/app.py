@@ -20,8 +20,8 @@ from reader.web.request import address, response
 from reader.web.request import process as process_of_request
 from reader.web.request_hooks import add_request_hooks
 from shared import settings as settings_of_process
-from shared.errors import SettingsError
 from shared.measures import Measure
+from shared.resources.catalogue import catalogue_or_exit
 from shared.settings import Settings
 
 log = logging.getLogger("reader")
@@ -46,7 +46,9 @@ def create_app(settings: Settings | None = None, *, process: ReaderProcess | Non
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     if process is None:
-        process = _process_of(settings or settings_for_help() or settings_of_process.load_or_exit())
+        settings = settings or settings_for_help() or settings_of_process.load_or_exit()
+        catalogue_or_exit(settings)
+        process = ReaderProcess(settings)
     app.extensions["process"] = process
     add_request_hooks(app)
     register_status(app)
@@ -58,13 +60,6 @@ def create_app(settings: Settings | None = None, *, process: ReaderProcess | Non
     app.register_error_handler(HTTPException, _refuse_as_flask_does)
     app.register_error_handler(Exception, _fail)
     return app
-
-
-def _process_of(settings: Settings) -> ReaderProcess:
-    try:
-        return ReaderProcess(settings)
-    except SettingsError as error:
-        settings_of_process.stop(error)
 
 
 def _refuse(error: ApiError) -> Response:

@@ -11,7 +11,7 @@ from shared.errors import SettingsError
 from shared.logs import logging_config
 from shared.queueing import QUEUE
 from shared.redis.connection import sentinel_arguments
-from shared.resources.catalogue import Catalogue
+from shared.resources.catalogue import catalogue_or_exit
 from shared.resources.operations import operations
 from shared.resources.operations.shapes import public_shapes
 from shared.sentinel_url import is_sentinel_url
@@ -20,9 +20,9 @@ from shared.settings import load_or_exit, stop
 _settings = load_or_exit()
 try:
     private_key_of(_settings)
-    Catalogue.of(_settings)
 except SettingsError as error:
     stop(error)
+catalogue_or_exit(_settings)
 
 _location = _settings.redis_location
 SENTINEL = sentinel_arguments(_location) if is_sentinel_url(_location) else None

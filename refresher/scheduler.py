@@ -21,7 +21,6 @@ from rq.utils import now as utc_now
 
 from shared.clock import FLEET, Clock, FleetClock
 from shared.clock_skew import SkewLog
-from shared.errors import SettingsError
 from shared.logs import logging_config
 from shared.queue_order import Priority, due_of, priority_of
 from shared.queueing import QUEUE, Asked, QueueLimits, RefreshQueue, RefreshRequest
@@ -29,9 +28,9 @@ from shared.redis import keys
 from shared.redis.connection import connect, reason_of
 from shared.redis.store import EntryState, Lifetimes, Store
 from shared.refresh_ahead import Ahead
-from shared.resources.catalogue import Catalogue
+from shared.resources.catalogue import Catalogue, catalogue_or_exit
 from shared.resources.resource import Resource
-from shared.settings import Settings, load_or_exit, stop
+from shared.settings import Settings, load_or_exit
 
 log = logging.getLogger("refresher")
 
@@ -202,10 +201,7 @@ class Scheduler(CronScheduler):
 def main() -> int:
     """Run until stopped by SIGINT or SIGTERM."""
     settings = load_or_exit()
-    try:
-        Catalogue.of(settings)
-    except SettingsError as error:
-        stop(error)
+    catalogue_or_exit(settings)
     dictConfig(logging_config(settings.log_format))
     redis = connect(settings)
     clock = FLEET

@@ -20,7 +20,7 @@ from shared.resources.resource_name import (
 )
 from shared.resources.tracked_paths import MOST_PATHS, folded, tracked_paths
 from shared.resources.unserved import Unserved, unserved
-from shared.settings import Settings
+from shared.settings import Settings, stop
 
 
 @dataclass(frozen=True)
@@ -190,3 +190,11 @@ class Catalogue:
         """The resource that a person means: as a name, or as a client would request it."""
         path, _, query = text.partition("?")
         return self.named(text) if "#" in text else self.find(path, query)
+
+
+def catalogue_or_exit(settings: Settings) -> Catalogue:
+    """The catalogue of a process; stop it, as `settings.stop` does, if a path cannot be tracked."""
+    try:
+        return Catalogue.of(settings)
+    except SettingsError as error:
+        stop(error)
