@@ -41,6 +41,13 @@ def two_page_github() -> Iterator[FakeGitHub]:
 
 
 @pytest.fixture
+def three_page_github() -> Iterator[FakeGitHub]:
+    """A GitHub whose list of repositories has three pages, the last one half full."""
+    with FakeGitHub(repos=245, members=5, anonymous_limit=1_000_000) as github:
+        yield github
+
+
+@pytest.fixture
 def make_origin() -> Iterator[MakeOrigin]:
     """Clients of a GitHub's, closed at the end: `make_origin(url, **settings)`."""
     made: list[GitHubClient] = []

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -24,13 +24,6 @@ TTL = 1000
 ENTRY, SEGMENTS, PAGES = keys.entry(REPOS), keys.segments(REPOS), keys.pages(REPOS)
 
 Damage = Callable[[Redis], object]
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    """A GitHub whose list of repositories has three pages."""
-    with FakeGitHub(repos=245, members=3, anonymous_limit=1_000_000) as github:
-        yield github
 
 
 class World:
@@ -78,8 +71,8 @@ class World:
 
 
 @pytest.fixture
-def world(github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
-    made = World(github, context_for, redis)
+def world(three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
+    made = World(three_page_github, context_for, redis)
     assert made.is_whole()
     return made
 

@@ -1,57 +1,33 @@
 """After an event a resource is looked at again, until GitHub's replicas show the change."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from refresher.dispatch.due_looks import DueLooks
-from refresher.refresh import refresh
 from shared.invalidation import items_named
 from shared.looks import LAST_S, Looks
 from shared.marking import mark, member_of
 from shared.outcomes import RefreshOutcome
-from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
-from shared.redis.store import EntryState, Lifetimes, Store
+from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
-from tests.refresher.workbench import CATALOGUE, MEMBERS, ORG, REPOS, TOKEN, ManualClock
+from tests.refresher.timed_world import TimedWorld
+from tests.refresher.workbench import CATALOGUE, MEMBERS, ORG, REPOS
 
 UPDATED, UNCHANGED = RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED
 OLDER, FRESH = RefreshOutcome.OLDER, RefreshOutcome.FRESH
-TTL = 600
 
 
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    """A GitHub whose list of repositories has three pages."""
-    with FakeGitHub(repos=245, members=5, anonymous_limit=1_000_000) as github:
-        yield github
-
-
-class World:
-    """A fleet that looks at what an event has named; its time, and GitHub's, is set by hand."""
+class World(TimedWorld):
+    """A fleet that looks at what an event has named."""
 
     def __init__(self, github: FakeGitHub, make: MakeContext, redis: Redis) -> None:
-        self.github = github
-        self.redis = redis
-        seconds, _ = redis.time()
-        self.clock = ManualClock(float(seconds))
-        self.token: str | None = TOKEN
-        self.store = Store(redis, lifetimes=Lifetimes(TTL, TTL))
-        self.queue = RefreshQueue(redis, limits=QueueLimits())
-        self._make = make
+        super().__init__(github, make, redis)
         self.looks = DueLooks(redis, CATALOGUE, self.store, self.queue)
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass, here and at GitHub."""
-        seconds_now, _ = self.redis.time()
-        self.clock.now += seconds
-        self.github.configure(clock_skew=self.clock.now - seconds_now)
 
     def event(self, resource: Resource, *, item: int | None = None) -> None:
         """An event now: by the time of the test, where Redis's is another one."""
@@ -62,27 +38,9 @@ class World:
         if resource.tracked:
             self.redis.zadd(keys.LOOKS, {member_of(resource): now})
 
-    def refresh(self, resource: Resource, **options: Any) -> RefreshOutcome:
-        """Refresh; every refresh is one of a new process."""
-        context = self._make(
-            self.github.url,
-            clock=self.clock,
-            cache_ttl=TTL,
-            on_demand_ttl=TTL,
-            github_api_token=self.token,
-            budgeted=True,
-        )
-        return refresh(resource, context, **options)
-
     def state(self, resource: Resource) -> EntryState:
         """What is known of a resource."""
         return self.store.state(resource)
-
-    def content(self, resource: Resource) -> Any:
-        """What readers serve."""
-        entry = self.store.read(resource)
-        assert entry is not None
-        return json.loads(bytes(entry.body))
 
     def follow(self, resource: Resource, seconds: float = 12) -> list[tuple[float, RefreshOutcome]]:
         """The looks of so many seconds: when each came, and how it ended."""
@@ -98,8 +56,8 @@ class World:
 
 
 @pytest.fixture
-def world(github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
-    world = World(github, context_for, redis)
+def world(three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
+    world = World(three_page_github, context_for, redis)
     world.pass_time(0)
     for resource in (ORG, REPOS, MEMBERS):
         assert world.refresh(resource) is UPDATED
@@ -107,19 +65,12 @@ def world(github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
     return world
 
 
-def star(world: World, place: int = 120, stars: int = 77_777) -> int:
-    """Change an item at GitHub; return its id."""
-    touched = world.github.mutate("edit_repo", repo=place, stars=stars)
-    identity: int = touched["id"]
-    return identity
-
-
 @pytest.mark.parametrize("lag", [0, 1.5, 3, 6])
 def test_a_change_is_seen_within_five_seconds_of_the_replicas_catching_up(
     world: World, lag: float
 ) -> None:
     world.github.configure(lag=[lag])
-    world.event(REPOS, item=star(world))
+    world.event(REPOS, item=world.star(120))
     looks = world.follow(REPOS)
     seen = next(at for at, outcome in looks if outcome is UPDATED)
     assert lag <= seen < lag + 5
@@ -131,7 +82,7 @@ def test_a_change_is_seen_within_five_seconds_of_the_replicas_catching_up(
 
 
 def test_looks_ask_for_the_named_page_only_and_are_free_if_nothing_changed(world: World) -> None:
-    world.event(REPOS, item=star(world))
+    world.event(REPOS, item=world.star(120))
     world.github.reset_counters()
     looks = world.follow(REPOS)
     assert [outcome for _, outcome in looks] == [UPDATED, *[UNCHANGED] * 5]
@@ -139,7 +90,7 @@ def test_looks_ask_for_the_named_page_only_and_are_free_if_nothing_changed(world
 
 
 def test_content_is_fresh_between_two_looks_and_a_refresh_asks_for_nothing(world: World) -> None:
-    world.event(REPOS, item=star(world))
+    world.event(REPOS, item=world.star(120))
     assert world.state(REPOS).is_invalidated(world.clock.now)
     assert world.refresh(REPOS) is UPDATED
     state = world.state(REPOS)
@@ -179,11 +130,11 @@ def test_two_replicas_that_differ_never_bring_older_content_back(world: World) -
 
 
 def test_an_item_does_not_go_back_although_that_list_was_never_stored(world: World) -> None:
-    first = star(world, 120)
+    first = world.star(120)
     world.pass_time(1)
     world.github.configure(lag=[0, 30])  # the second replica knows the first change only
     world.event(REPOS, item=first)
-    world.event(REPOS, item=star(world, 121))
+    world.event(REPOS, item=world.star(121))
     assert world.refresh(REPOS) is UPDATED
     world.pass_time(1)
     assert world.refresh(REPOS) is OLDER
@@ -209,10 +160,10 @@ def test_a_change_that_was_taken_back_is_seen_at_the_last_look(world: World) -> 
 
 
 def test_a_later_event_begins_anew(world: World) -> None:
-    first = star(world, 5)
+    first = world.star(5)
     world.event(REPOS, item=first)
     assert [at for at, _ in world.follow(REPOS, 3)] == [0, 1, 2]
-    second = star(world, 230)
+    second = world.star(230)
     world.event(REPOS, item=second)
     assert items_named(world.state(REPOS).invalidated_by) == {first, second}
     assert [at for at, _ in world.follow(REPOS)] == [0, 1, 2, 4, 7, 10]
@@ -221,8 +172,8 @@ def test_a_later_event_begins_anew(world: World) -> None:
 
 
 def test_an_event_during_a_look_keeps_its_looks(world: World) -> None:
-    world.event(REPOS, item=star(world, 5))
-    other = star(world, 230)
+    world.event(REPOS, item=world.star(5))
+    other = world.star(230)
     world.clock.at_call(2, lambda: world.event(REPOS, item=other))
     assert world.refresh(REPOS) in {UPDATED, UNCHANGED}
     assert world.state(REPOS).is_invalidated(world.clock.now)
@@ -233,7 +184,7 @@ def test_an_event_during_a_look_keeps_its_looks(world: World) -> None:
 def test_in_a_storm_items_are_done_with_one_by_one(world: World) -> None:
     """One event a second: each look requests the pages of the last ten seconds, not all."""
     for number in range(40):
-        world.event(REPOS, item=star(world, number, 50_000 + number))
+        world.event(REPOS, item=world.star(number, 50_000 + number))
         world.refresh(REPOS)
         named = items_named(world.state(REPOS).invalidated_by)
         assert 0 < len(named) <= LAST_S + 2

@@ -1,7 +1,6 @@
 """A webhook names what has changed: the page that held it is requested, and not the whole list."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,13 +17,6 @@ from tests.refresher.workbench import REPOS, TOKEN, ManualClock
 
 UPDATED, UNCHANGED = RefreshOutcome.UPDATED, RefreshOutcome.UNCHANGED
 TTL = 1000
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    """A GitHub whose list of repositories has three pages."""
-    with FakeGitHub(repos=245, members=3, anonymous_limit=1_000_000) as github:
-        yield github
 
 
 class World:
@@ -71,8 +63,8 @@ class World:
 
 
 @pytest.fixture
-def world(github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
-    return World(github, context_for, redis)
+def world(three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
+    return World(three_page_github, context_for, redis)
 
 
 @pytest.mark.parametrize("place", [0, 99, 100, 150, 244])
@@ -212,12 +204,14 @@ def test_a_page_that_fails_leaves_the_mark_for_the_next_refresh(world: World) ->
 
 
 def test_another_credential_than_that_of_the_pages_reads_the_whole_list(
-    github: FakeGitHub, context_for: MakeContext, redis: Redis
+    three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis
 ) -> None:
-    world = World(github, context_for, redis)
+    world = World(three_page_github, context_for, redis)
     world.queue.mark(REPOS, item=world.star(120))
-    github.reset_counters()
-    context = context_for(github.url, clock=world.clock, cache_ttl=TTL, github_api_token=TOKEN)
+    world.github.reset_counters()
+    context = context_for(
+        world.github.url, clock=world.clock, cache_ttl=TTL, github_api_token=TOKEN
+    )
     assert refresh(REPOS, context) is UPDATED
     assert len(world.requests) >= 3
-    assert world.items() == github.repos()
+    assert world.items() == world.github.repos()

@@ -18,13 +18,6 @@ from tests.refresher.conftest import MakeContext
 from tests.refresher.workbench import REPOS, ManualClock
 
 
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    """A GitHub whose list of repositories has three pages."""
-    with FakeGitHub(repos=245, members=3, anonymous_limit=1_000_000) as github:
-        yield github
-
-
 class HookedRedis(Redis):
     """A client that calls `before_segments` each time before it reads segments."""
 
@@ -45,16 +38,18 @@ def hooked(redis_server: EmbeddedRedis) -> Iterator[HookedRedis]:
 
 
 @pytest.fixture
-def change(github: FakeGitHub, context_for: MakeContext, redis: Redis) -> Callable[[], None]:
+def change(
+    three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis
+) -> Callable[[], None]:
     """Changes repositories of all segments, and stores the list."""
     context, queue = (
-        context_for(github.url, clock=ManualClock()),
+        context_for(three_page_github.url, clock=ManualClock()),
         RefreshQueue(redis, QueueLimits()),
     )
 
     def made() -> None:
         for repo in range(0, 245, 9):
-            github.mutate("star", repo=repo, by=3)
+            three_page_github.mutate("star", repo=repo, by=3)
         queue.mark(REPOS)
         assert refresh(REPOS, context) is RefreshOutcome.UPDATED
 
@@ -69,7 +64,7 @@ def once(work: Callable[[], None]) -> Callable[[], None]:
 
 @pytest.mark.parametrize("is_held", [False, True])
 def test_it_reads_the_manifest_again(
-    hooked: HookedRedis, github: FakeGitHub, change: Callable[[], None], is_held: bool
+    hooked: HookedRedis, three_page_github: FakeGitHub, change: Callable[[], None], is_held: bool
 ) -> None:
     before = Store(hooked)
     hooked.before_segments = lambda: None
@@ -78,7 +73,7 @@ def test_it_reads_the_manifest_again(
     hooked.readings, hooked.before_segments = 0, once(change)
     entry = Store(hooked, pieces=HeldPieces(held if is_held else None)).read(REPOS)
     assert entry is not None
-    assert json.loads(bytes(entry.body)) == github.repos()
+    assert json.loads(bytes(entry.body)) == three_page_github.repos()
     assert hooked.readings == 2
 
 
@@ -89,12 +84,12 @@ def test_it_does_not_do_so_for_ever(hooked: HookedRedis, change: Callable[[], No
 
 
 def test_the_state_beside_it_is_not_read_again(
-    hooked: HookedRedis, github: FakeGitHub, change: Callable[[], None]
+    hooked: HookedRedis, three_page_github: FakeGitHub, change: Callable[[], None]
 ) -> None:
     """So the entry may be newer than the state, which brings another check, and never older."""
     hooked.before_segments = once(change)
     entry, state = Store(hooked).read_with_state(REPOS)
     assert entry is not None
     assert state.metadata is not None
-    assert json.loads(bytes(entry.body)) == github.repos()
+    assert json.loads(bytes(entry.body)) == three_page_github.repos()
     assert entry.metadata.version > state.metadata.version

@@ -1,7 +1,6 @@
 """Stored content that GitHub confirms and does not show is found, told of, and read anew."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,68 +10,37 @@ from rq.suspension import suspend
 from refresher.drift.checks import CheckPolicy, DriftChecks
 from refresher.drift.doubts import Doubt, Doubts
 from refresher.drift.samples import Samples
-from refresher.refresh import refresh
 from shared import drift
 from shared.looks import LAST_S
 from shared.marking import mark
 from shared.outcomes import DriftCheck, RefreshOutcome
-from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.store import Lifetimes, Store
 from shared.resources.resource import Resource
 from tests.builders import queued_names
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
-from tests.refresher.workbench import CATALOGUE, MEMBERS, ORG, REPOS, TOKEN, ManualClock, at
+from tests.refresher.timed_world import TTL, TimedWorld
+from tests.refresher.workbench import CATALOGUE, MEMBERS, ORG, REPOS, at
 
 SAME, DIFFERENT, OLDER = DriftCheck.SAME, DriftCheck.DIFFERENT, DriftCheck.OLDER
 DRIFT, CHANGED, FAILED = DriftCheck.DRIFT, DriftCheck.CHANGED, DriftCheck.FAILED
-TTL = 600
 HYSTRIX = Resource("/repos/netflix/hystrix")
 
 
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    """A GitHub whose list of repositories has three pages."""
-    with FakeGitHub(repos=245, members=5, anonymous_limit=1_000_000) as github:
-        yield github
-
-
-class World:
-    """A fleet whose time, and GitHub's, is set by hand."""
+class World(TimedWorld):
+    """A fleet that compares what it holds with GitHub."""
 
     def __init__(self, github: FakeGitHub, make: MakeContext, redis: Redis) -> None:
-        self.github = github
-        self.redis = redis
-        seconds, _ = redis.time()
-        self.clock = ManualClock(float(seconds))
-        self.token: str | None = TOKEN
+        super().__init__(github, make, redis)
         self.chances: list[float] = []  # that come next; 0 after the last
         self.meanwhile: Callable[[], object] = lambda: None  # when they are used up
         self.noted: list[tuple[str, DriftCheck]] = []
-        self._make = make
-        self.queue = RefreshQueue(redis, QueueLimits())
-
-    def context(self) -> Any:
-        return self._make(
-            self.github.url,
-            clock=self.clock,
-            cache_ttl=TTL,
-            on_demand_ttl=TTL,
-            github_api_token=self.token,
-            budgeted=True,
-        )
 
     def refresh(self, resource: Resource, **options: Any) -> RefreshOutcome:
         """A refresh, as one of its own process; whatever was queued for it is gone."""
         self.redis.delete("rq:queue:refresh", keys.queued(resource), keys.PLACES)
-        return refresh(resource, self.context(), **options)
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass, here and at GitHub."""
-        seconds_now, _ = self.redis.time()
-        self.clock.now += seconds
-        self.github.configure(clock_skew=self.clock.now - seconds_now)
+        return super().refresh(resource, **options)
 
     def check(self) -> tuple[str, DriftCheck] | None:
         """A check; what was compared, and what came of it."""
@@ -96,32 +64,19 @@ class World:
         self.meanwhile()
         return 0.0
 
-    def content(self, resource: Resource) -> Any:
-        """What readers serve."""
-        entry = Store(self.redis).read(resource)
-        assert entry is not None
-        return json.loads(bytes(entry.body))
-
     @property
     def doubts(self) -> list[tuple[str, Doubt | None]]:
         return Doubts(self.redis).all()
 
 
 @pytest.fixture
-def world(github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
+def world(three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis) -> World:
     """Only the list of repositories is stored."""
-    world = World(github, context_for, redis)
+    world = World(three_page_github, context_for, redis)
     world.pass_time(0)
     assert world.refresh(REPOS) is RefreshOutcome.UPDATED
     world.pass_time(60)
     return world
-
-
-def star(world: World, place: int = 20, stars: int = 77_777) -> int:
-    """Change an item at GitHub; return its id."""
-    touched = world.github.mutate("edit_repo", repo=place, stars=stars)
-    identity: int = touched["id"]
-    return identity
 
 
 def wrong_304(world: World, path: str = "/orgs/Netflix/repos") -> None:
@@ -144,7 +99,7 @@ def test_equal_pages_cost_one_request_each(world: World) -> None:
 def test_a_wrong_304_is_found_told_of_and_healed(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    item = star(world)
+    item = world.star(20)
     wrong_304(world)
     assert world.check() == (REPOS.name, DIFFERENT)
     assert drift.read(world.redis) == ()
@@ -168,7 +123,7 @@ def test_a_wrong_304_is_found_told_of_and_healed(
 def test_what_differs_again_is_read_anew_once_an_hour(world: World) -> None:
     wrong_304(world)
     for number, is_healed in enumerate((True, False, False)):
-        star(world, stars=50_000 + number)
+        world.star(20, stars=50_000 + number)
         assert world.check() == (REPOS.name, DIFFERENT)
         world.pass_time(LAST_S + 1)
         world.refresh(REPOS, force=True)
@@ -179,7 +134,7 @@ def test_what_differs_again_is_read_anew_once_an_hour(world: World) -> None:
 
 
 def test_content_that_was_only_older_is_no_drift(world: World) -> None:
-    star(world)
+    world.star(20)
     assert world.check() == (REPOS.name, DIFFERENT)
     assert queued_names(world.redis) == [], "a list is refreshed when it always is"
     world.pass_time(LAST_S + 1)
@@ -189,11 +144,11 @@ def test_content_that_was_only_older_is_no_drift(world: World) -> None:
 
 
 def test_content_that_changes_all_the_time_is_no_drift(world: World) -> None:
-    star(world)
+    world.star(20)
     assert world.check() == (REPOS.name, DIFFERENT)
     world.pass_time(LAST_S + 1)
     world.refresh(REPOS, force=True)
-    star(world, stars=88_888)
+    world.star(20, stars=88_888)
     assert world.check() == (REPOS.name, OLDER)
     assert drift.read(world.redis) == ()
 
@@ -207,7 +162,7 @@ def test_items_that_move_to_another_page_are_no_drift(world: World) -> None:
 
 
 def test_a_refresh_within_the_looks_window_confirms_nothing(world: World) -> None:
-    star(world)
+    world.star(20)
     wrong_304(world)
     assert world.check() == (REPOS.name, DIFFERENT)
     world.pass_time(LAST_S - 1)
@@ -219,15 +174,15 @@ def test_a_refresh_within_the_looks_window_confirms_nothing(world: World) -> Non
 
 @pytest.mark.parametrize("resource", [HYSTRIX, ORG])
 def test_of_a_single_response_a_refresh_is_asked_for(
-    github: FakeGitHub, context_for: MakeContext, redis: Redis, resource: Resource
+    three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis, resource: Resource
 ) -> None:
-    world = World(github, context_for, redis)
+    world = World(three_page_github, context_for, redis)
     world.pass_time(0)
     assert world.refresh(resource) is RefreshOutcome.UPDATED
     if resource is ORG:
-        github.mutate("edit_org", description="new")
+        world.github.mutate("edit_org", description="new")
     else:
-        github.mutate("edit_repo", repo="Hystrix", stars=77_777)
+        world.github.mutate("edit_repo", repo="Hystrix", stars=77_777)
     wrong_304(world, resource.path)
     assert world.check() == (resource.name, DIFFERENT)
     world.pass_time(LAST_S + 1)
@@ -245,12 +200,12 @@ def test_of_a_single_response_a_refresh_is_asked_for(
 
 
 def test_content_that_a_refresh_has_found_gone_is_no_drift(
-    github: FakeGitHub, context_for: MakeContext, redis: Redis
+    three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis
 ) -> None:
-    world = World(github, context_for, redis)
+    world = World(three_page_github, context_for, redis)
     world.pass_time(0)
     world.refresh(HYSTRIX)
-    github.mutate("delete", repo="Hystrix")
+    world.github.mutate("delete", repo="Hystrix")
     assert world.check() == (HYSTRIX.name, DIFFERENT)
     world.pass_time(LAST_S)
     assert world.refresh(HYSTRIX, force=True) is RefreshOutcome.UPDATED
@@ -274,7 +229,7 @@ class TestNothingIsCompared:
         assert world.check() is None
 
     def test_if_a_refresh_or_an_event_comes_meanwhile(self, world: World) -> None:
-        star(world)
+        world.star(20)
         for number in range(2):
             world.chances = [0, 0]
             world.meanwhile = [
@@ -290,9 +245,9 @@ class TestNothingIsCompared:
         assert world.pause == 600
 
     def test_more_often_than_once_an_hour_without_a_credential(
-        self, github: FakeGitHub, context_for: MakeContext, redis: Redis
+        self, three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis
     ) -> None:
-        world = World(github, context_for, redis)
+        world = World(three_page_github, context_for, redis)
         world.token = None
         world.pass_time(0)
         world.refresh(MEMBERS)
@@ -333,7 +288,7 @@ def test_a_damaged_doubt_is_dropped(world: World, text: bytes) -> None:
 
 
 def test_a_doubt_about_what_nobody_refreshes_is_dropped(world: World) -> None:
-    star(world)
+    world.star(20)
     assert world.check() == (REPOS.name, DIFFERENT)
     world.pass_time(4 * TTL)
     assert world.check() is None
