@@ -29,6 +29,7 @@ COPY gunicorn.conf.py ./
 COPY shared/ shared/
 COPY reader/ reader/
 COPY refresher/ refresher/
+COPY docs/runbooks/ docs/runbooks/
 RUN python -m compileall -q shared reader refresher
 USER 10001:10001
 EXPOSE 5000

@@ -19,11 +19,11 @@ def lost_deliveries(fleet: Fleet) -> Iterator[Statement]:
         return
     if is_late(report, fleet.now) and fleet.workers and not fleet.suspended:
         text = f"The last look was {about(fleet.now - report.at)} ago. See the refreshers' logs."
-        yield _statement(Level.WARN, "are not looked at", text)
+        yield _statement(Level.WARN, "are not looked at", text, "deliveries-not-looked-at")
     elif report.problems:
         named = listed([f"{one.name} ({one.problem})" for one in report.problems])
         text = f"What was lost is not noticed: {named}. Content is as old as its lifetime allows."
-        yield _statement(Level.WARN, "cannot be listed", text)
+        yield _statement(Level.WARN, "cannot be listed", text, "deliveries-unlisted")
     elif not report.hooks and any(one.name != APP for one in report.sources):
         text = (
             "No webhook at GitHub has this cache's address, so nothing can be asked for again: set "
@@ -36,7 +36,7 @@ def lost_deliveries(fleet: Fleet) -> Iterator[Statement]:
             f"arrive, however often GitHub was asked; {_codes(report)} Content that they touch is "
             "as old as its lifetime allows."
         )
-        yield _statement(Level.WARN, "do not arrive", text)
+        yield _statement(Level.WARN, "do not arrive", text, "deliveries-given-up")
     elif report.waiting:
         text = (
             f"{plural(report.waiting, 'delivery', 'deliveries')} did not arrive, and GitHub is "
@@ -50,8 +50,8 @@ def is_late(report: LookReport, now: float) -> bool:
     return now - report.at > _LATE_INTERVALS * report.interval + _LATE_S
 
 
-def _statement(level: Level, what: str, text: str) -> Statement:
-    return Statement(level, Topic.DELIVERIES, f"{_SUBJECT} {what}", text)
+def _statement(level: Level, what: str, text: str, runbook: str = "") -> Statement:
+    return Statement(level, Topic.DELIVERIES, f"{_SUBJECT} {what}", text, runbook)
 
 
 def _codes(report: LookReport) -> str:

@@ -42,14 +42,16 @@ def _turned_away(fleet: Fleet) -> Iterator[Statement]:
         )
         level = Level.WARN if refused else Level.NOTE
         title = "On-demand content has used up its requests to GitHub for now"
-        yield Statement(level, Topic.POINTS, title, text)
+        runbook = "clients-turned-away" if refused else "clients-wait-long"
+        yield Statement(level, Topic.POINTS, title, text, runbook)
     elif refused:
         text = (
             f"{turned_away}Content that is held is served. Refreshes on demand that are queued: "
             f"{count(jobs)}. Check whether GitHub is slow, run one more refresher, or raise "
             "MISS_WAIT."
         )
-        yield Statement(Level.WARN, Topic.REFUSALS, "Requests are refused", text)
+        title = "Requests are refused"
+        yield Statement(Level.WARN, Topic.REFUSALS, title, text, "clients-turned-away")
 
 
 def _greedy_client(fleet: Fleet) -> Iterator[Statement]:
@@ -61,7 +63,8 @@ def _greedy_client(fleet: Fleet) -> Iterator[Statement]:
             "that may wait (READER_THREADS). Other clients are served in turn. `flask --app reader "
             "cache usage` names the clients that use the budget."
         )
-        yield Statement(Level.NOTE, Topic.REFUSALS, "A client asks for too much", text)
+        title = "A client asks for too much"
+        yield Statement(Level.NOTE, Topic.REFUSALS, title, text, "client-refused")
 
 
 def _without_order(fleet: Fleet) -> Iterator[Statement]:

@@ -125,7 +125,8 @@ def _privileged(fleet: Fleet, *, include_private: bool) -> Iterator[Statement]:
         return
     served = "Readers still serve only public content, but a bug could expose the rest."
     named = [f"{one.id} {listed(list(one.shown_by))}: {one.instead}." for one in found]
-    yield Statement(Level.WARN, Topic.PRIVILEGES, _PRIVILEGED, " ".join([served, *named]))
+    text = " ".join([served, *named])
+    yield Statement(Level.WARN, Topic.PRIVILEGES, _PRIVILEGED, text, "privileged-credential")
 
 
 def _refused_credentials(fleet: Fleet, *, is_operator: bool) -> Iterator[Statement]:
@@ -141,7 +142,8 @@ def _refused_credentials(fleet: Fleet, *, is_operator: bool) -> Iterator[Stateme
     if words != [one.words for one in found]:
         text += " Whoever signs in sees for which ones, and why."
     text += " Others are used there, or none: requests without a credential have a small limit."
-    yield Statement(Level.WARN, Topic.CREDENTIALS, "GitHub refuses a credential", text)
+    title = "GitHub refuses a credential"
+    yield Statement(Level.WARN, Topic.CREDENTIALS, title, text, "credential-refused")
 
 
 def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | None) -> Statement:
@@ -159,7 +161,7 @@ def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | Non
         "themselves when Redis is back."
     )
     level = Level.WARN if len(served) == len(held) else Level.BAD
-    return Statement(level, Topic.REDIS, "Redis is away", text)
+    return Statement(level, Topic.REDIS, "Redis is away", text, "redis-away")
 
 
 def _content(fleet: Fleet) -> Iterator[Statement]:
@@ -219,7 +221,7 @@ def _missing(missing: Sequence[TrackedView], fleet: Fleet) -> Statement:
         text += _under_way(sum(view.is_running for view in missing), fleet)
         text += " If this lasts, compare ORGS and TRACK of readers and refreshers."
     title = f"{plural(len(missing), 'resource')} missing"
-    return Statement(Level.BAD, Topic.CONTENT, title, text)
+    return Statement(Level.BAD, Topic.CONTENT, title, text, "resource-not-servable")
 
 
 def _failing(failing: Sequence[TrackedView], fleet: Fleet) -> Statement:
@@ -229,7 +231,7 @@ def _failing(failing: Sequence[TrackedView], fleet: Fleet) -> Statement:
         f"{_why(failing, fleet.now)} Cached content is still served, at most {about(oldest)} old."
     )
     kinds = {view.failure.kind for view in failing if view.failure is not None}
-    return Statement(Level.WARN, Topic.CONTENT, _what_fails(kinds), text)
+    return Statement(Level.WARN, Topic.CONTENT, _what_fails(kinds), text, "refresh-failing")
 
 
 def _doubted(fleet: Fleet) -> Iterator[Statement]:
@@ -275,7 +277,11 @@ def _drift(fleet: Fleet) -> Iterator[Statement]:
     )
     is_late = fleet.drift[0].at < fleet.now - _LATELY_S
     yield Statement(
-        Level.NOTE if is_late else Level.WARN, Topic.DRIFT, "Drift was found, and healed", text
+        Level.NOTE if is_late else Level.WARN,
+        Topic.DRIFT,
+        "Drift was found, and healed",
+        text,
+        "drift",
     )
 
 
@@ -299,7 +305,8 @@ def _withheld(fleet: Fleet) -> Iterator[Statement]:
     if fleet.undisclosed:
         text = "They are not readable for everybody, or not read yet. Whoever signs in sees which."
     title = f"{plural(number, 'path')} of TRACK withheld"
-    yield Statement(Level.NOTE, Topic.TRACK, title, f"{named}. {text}" if named else text)
+    text = f"{named}. {text}" if named else text
+    yield Statement(Level.NOTE, Topic.TRACK, title, text, "tracked-paths-withheld")
 
 
 def _what_fails(kinds: set[FailureKind]) -> str:
@@ -330,13 +337,15 @@ def _refreshing(fleet: Fleet) -> Iterator[Statement]:
         text = (
             f"An operator has paused refreshing{until}. Cached content is served, but not renewed."
         )
-        yield Statement(Level.WARN, Topic.PAUSE, "Refreshing is paused", text)
+        title = "Refreshing is paused"
+        yield Statement(Level.WARN, Topic.PAUSE, title, text, "refreshing-paused")
     if not fleet.workers:
         text = (
             "Nothing is refreshed: start `rq worker refresh`, as the Procfile does. "
             f"{plural(fleet.queue_length, 'refresh', 'refreshes')} wait in the queue."
         )
-        yield Statement(Level.WARN, Topic.REFRESHERS, "No refresher is running", text)
+        title = "No refresher is running"
+        yield Statement(Level.WARN, Topic.REFRESHERS, title, text, "no-refreshers")
     if any(_lacks_lock(view) for view in fleet.tracked):
         text = (
             "Too few of the servers in REDLOCK_URLS respond to the refreshers. Nothing is "
@@ -349,7 +358,8 @@ def _refreshing(fleet: Fleet) -> Iterator[Statement]:
             f"{about(fleet.origin_paused_until - fleet.now)}; then work resumes by itself, or "
             "before if an operator resumes it."
         )
-        yield Statement(Level.WARN, Topic.GITHUB, "GitHub asked for a pause", text)
+        title = "GitHub asked for a pause"
+        yield Statement(Level.WARN, Topic.GITHUB, title, text, "origin-paused")
     versions = {reader.version for reader in fleet.readers}
     if len(versions) > 1:
         text = f"Readers run versions {listed(sorted(versions))}: a deployment is under way."

@@ -113,6 +113,7 @@ def _statement(statement: Statement) -> JsonObject:
         "sign": LEVEL_SIGNS[statement.level],
         "title": statement.title,
         "text": statement.text,
+        "runbook": statement.runbook and f"/status/runbooks/{statement.runbook}",
     }
 
 

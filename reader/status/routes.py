@@ -1,4 +1,4 @@
-"""The paths of the status page: `/status`, `/status.json`, and the operator's actions."""
+"""The paths of the status page: `/status`, `/status.json`, runbooks, the operator's actions."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from reader.status.admin import COOKIE, Admin
 from reader.status.guesses import MINUTE_S, Guesses, throttling
 from reader.status.page import page_of
 from reader.status.page_input import JsonObject, PageInput
+from reader.status.runbooks import runbooks
 from reader.status.sessions import LIFETIME_S, Session, Sessions
 from reader.status.withdrawn import without_withdrawn
 from reader.telemetry.counters import Route
@@ -68,6 +69,17 @@ def status_json() -> Response:
     # Unlike content, it is not for other sites' pages.
     serialized.headers.pop("Access-Control-Allow-Origin")
     return response(serialized)
+
+
+@status_routes.get("/status/runbooks/<name>")
+def runbook(name: str) -> Response:
+    """The runbook of an alert, as text; for those who may see the status page."""
+    g.route = Route.RUNBOOK
+    _viewer_session()
+    page = runbooks().get(name)
+    if page is None:
+        raise NotFound
+    return Response(page, mimetype="text/plain", headers=_PAGE_HEADERS)
 
 
 @status_routes.post("/status/sign-in")

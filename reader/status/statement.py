@@ -43,9 +43,11 @@ class Statement:
         topic: its subject.
         title: a few words.
         text: one to three sentences.
+        runbook: the name of the page in `docs/runbooks` about the same trouble; empty for none.
     """
 
     level: Level
     topic: Topic
     title: str
     text: str
+    runbook: str = ""

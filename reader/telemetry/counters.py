@@ -29,6 +29,7 @@ class Route(StrEnum):
     STATUS = "/status"
     STATUS_JSON = "/status.json"
     STATUS_ACTION = "/status/{action}"
+    RUNBOOK = "/status/runbooks/{name}"
     WEBHOOK = "/webhooks/github"
     OPENAPI = "/openapi.json"
     OPERATIONS = "/operations"

@@ -18,7 +18,7 @@ def test_the_image_begins_as_a_reader() -> None:
 def test_the_image_has_what_processes_need_and_nothing_else() -> None:
     assert set(copied()) == {
         *("requirements.lock", "gunicorn.conf.py"),
-        *("shared/", "reader/", "refresher/"),
+        *("shared/", "reader/", "refresher/", "docs/runbooks/"),
     }
     assert "ADD" not in dict(instructions())
     kept = {line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
