@@ -342,7 +342,7 @@ def _refreshing(fleet: Fleet) -> Iterator[Statement]:
     if not fleet.workers:
         text = (
             "Nothing is refreshed: start `rq worker refresh`, as the Procfile does. "
-            f"{plural(fleet.queue_length, 'refresh', 'refreshes')} wait in the queue."
+            f"The queue holds {plural(fleet.queue_length, 'refresh', 'refreshes')}."
         )
         title = "No refresher is running"
         yield Statement(Level.WARN, Topic.REFRESHERS, title, text, "no-refreshers")
