@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import psutil
 import requests
@@ -196,7 +196,7 @@ class Fleet:
         }
         self._running: list[Running] = []
 
-    def __enter__(self) -> "Fleet":
+    def __enter__(self) -> Self:
         self._redis.start()
         return self
 
