@@ -18,6 +18,7 @@ from reader.changes.following import CHANGES, Following, following
 from reader.changes.serving import STREAM_HEADERS, Followers, SlowFollowerError
 from reader.errors import ApiError
 from reader.process import ReaderProcess
+from reader.response.client_url import is_host
 from reader.response.health import HEALTHCHECK, health
 from reader.response.mount import split_mount
 from reader.response.respond import refuse
@@ -58,7 +59,8 @@ class Application:
         elif scope["type"] == "http":
             incoming = Incoming(receive, scope["headers"])
             scope, send = _in_origin_form(scope), self._signed(send)
-            if _path(scope) == CHANGES and scope["method"] in {"GET", "HEAD"}:
+            is_read = scope["method"] in {"GET", "HEAD"} and _has_host(scope)
+            if is_read and _path(scope) == CHANGES:
                 await self._follow(scope, send)
             else:
                 await self._serve(scope, incoming, send)
@@ -220,6 +222,12 @@ def _path(scope: Message) -> str:
     mount, _ = split_mount(scope["raw_path"].decode("latin-1"))
     path: str = scope["path"]
     return path[len(mount) :] or "/"
+
+
+def _has_host(scope: Message) -> bool:
+    """Whether the request says where it was sent, as it has to; else Flask refuses it."""
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    return all(map(is_host, hosts)) if hosts else scope["http_version"] == "1.0"
 
 
 def _peer(scope: Message) -> str:

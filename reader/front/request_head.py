@@ -27,13 +27,14 @@ class ParsedRequest(NamedTuple):
         target: path and query.
         is_head: HEAD, else GET.
         closes: the client wants the connection closed after the response.
-        host: value of the field; None if absent, as for the other fields.
+        host: value of the field.
+        accept_encoding: value of the field; None if absent, as for the other fields.
     """
 
     target: str
     is_head: bool
     closes: bool
-    host: str | None
+    host: str
     accept_encoding: str | None
     if_none_match: str | None
     if_modified_since: str | None
@@ -133,11 +134,12 @@ def normalize(head: bytes) -> NormalizedHead | None:
 def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
     """Parse the lines that `normalize` returned.
 
-    None if the first line is not plain, or a field that may occur once occurs twice.
+    None if the first line is not plain, there is no `Host`, or a field that may occur once occurs
+    twice.
     """
     method, _, rest = lines[0].decode("latin-1").partition(" ")
     target, _, version = rest.partition(" ")
-    is_plain = target[:1] == "/" and target.isascii() and target.isprintable()
+    is_plain = target[:1] == "/" and target.isascii() and target.isprintable() and "#" not in target
     if method not in _METHODS or version != "HTTP/1.1" or not is_plain or len(target) > _MAX_LINE:
         return None
     values: list[str | None] = [None] * 11
@@ -150,7 +152,8 @@ def parse(lines: tuple[bytes, ...]) -> ParsedRequest | None:
             values[meaning] = line.partition(b":")[2].strip(b" ").decode("latin-1")
         elif meaning == _CLOSES:
             closes = True
-    return ParsedRequest(target, _METHODS[method], closes, *values[:10])
+    host, *others = values[:10]
+    return None if host is None else ParsedRequest(target, _METHODS[method], closes, host, *others)
 
 
 def _meaning(line: bytes) -> int:

@@ -54,10 +54,10 @@ class Address:
         proto = _nearest(self.forwarded_proto).lower()
         scheme = proto if proto in _SCHEMES else self.scheme
         host = "localhost" if self.host is None else self.host
-        if not _is_host(host):
+        if not is_host(host):
             raise BadRequest("The Host header is not a host.")
         forwarded = _nearest(self.forwarded_host)
-        return f"{scheme}://{forwarded if _is_host(forwarded) else host}"
+        return f"{scheme}://{forwarded if is_host(forwarded) else host}"
 
     @property
     def base(self) -> str:
@@ -104,7 +104,7 @@ class Peer(NamedTuple):
         return Address(self.scheme, host, forwarded_host, forwarded_proto, self.public_url)
 
 
-def _is_host(text: str) -> bool:
+def is_host(text: str) -> bool:
     """Whether it names a host, with or without a port; brackets enclose an IPv6 address."""
     if not _HOST.fullmatch(text):
         return False

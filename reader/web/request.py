@@ -8,6 +8,7 @@ from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from reader.cache.age_bound import AgeBound, bound_of
+from reader.errors import BadRequest
 from reader.process import ReaderProcess
 from reader.response.client_url import Address, Peer, is_trusted
 from reader.response.response import HttpResponse, RequestFields
@@ -56,6 +57,19 @@ def address() -> Address:
         forwarded_host=header("X-Forwarded-Host"),
         forwarded_proto=header("X-Forwarded-Proto"),
     )
+
+
+def check_head() -> None:
+    """Check what every server has to refuse, whatever is requested (RFC 9112 section 3.2).
+
+    Raises:
+        BadRequest: `Host` is missing or not a host, or the target has a fragment.
+    """
+    if "#" in target():
+        raise BadRequest("The request target has a fragment.")
+    if header("Host") is None and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+        raise BadRequest("The request has no Host header.")
+    origin()
 
 
 def origin() -> str:

@@ -1,10 +1,10 @@
-"""Flask hooks: give each request an id, count it, and log it if it is sampled."""
+"""Flask hooks: give each request an id, check its head, count it, and log it if it is sampled."""
 
 from flask import Flask, Response, g, request
 
 from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
-from reader.web.request import client, header, process, target
+from reader.web.request import check_head, client, header, process, target
 
 # The routes whose rule in Flask is spelled like their label.
 _OWN_ROUTES = frozenset(
@@ -35,6 +35,9 @@ def _begin() -> None:
         began=telemetry.stopwatch(),
     )
     g.request_id = g.request.id
+    # A process is not dead because a load balancer's health check sends an odd `Host`.
+    if request.path not in {Route.HEALTHCHECK, Route.LIVEZ}:
+        check_head()
 
 
 def _end(response: Response) -> Response:

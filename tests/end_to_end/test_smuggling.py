@@ -265,7 +265,7 @@ TARGETS = {
     "/api/v3%2Forgs/Netflix": 404,
     "/api/v3%2F": 404,
     "/api/v3%3F": 404,
-    "/api/v3#": 404,
+    "/api/v3#": 400,
     "/api/v3;/orgs/Netflix": 404,
     "/api/v3/users/%00": 404,
     "/api/v3/users/%0d%0aX-Evil:%20y": 404,

@@ -420,7 +420,8 @@ def test_a_body_that_nobody_wants_is_not_waited_for(run: Run, application: "Appl
     async def test() -> None:
         async with all_threads_ended(application):
             exchange = Exchange()
-            scope = make_scope("/orgs/Netflix", headers=[(b"content-length", b"10")])
+            headers = [(b"host", b"a.test"), (b"content-length", b"10")]
+            scope = make_scope("/orgs/Netflix", headers=headers)
             assert (await exchange.call(application, scope)).answer.status == 200
 
     run(test())

@@ -296,12 +296,13 @@ def test_no_path_writes_into_links(
 ) -> None:
     for said in INJECTIONS:
         target = f"/users/mona/{spell(said)}"
-        resource = CATALOGUE.named(target)
+        resource = None if "#" in target else CATALOGUE.named(target)
         if resource is not None:
             reader.bench.local.put(resource, LINKED, NOW)
         response = raw(warm, target)
         assert_harmless(response)
-        assert response.status_code == (404 if resource is None else 200)
+        refused = 400 if "#" in target else 404
+        assert response.status_code == (refused if resource is None else 200)
         assert ("Link" in response.headers) == (resource is not None)
 
 

@@ -239,6 +239,44 @@ def test_a_body_that_nobody_wants_is_neither_kept_nor_read_without_end(
     run(test())
 
 
+HEADS = [
+    (b"GET /openapi.json HTTP/1.1\r\n\r\n", 400),
+    (b"GET /openapi.json HTTP/1.0\r\n\r\n", 200),
+    (b"GET /openapi.json HTTP/1.1\r\nHost:\r\n\r\n", 400),
+    (b"GET /openapi.json HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    (b"GET /openapi.json HTTP/1.0\r\nHost: a/b\r\n\r\n", 400),
+    (b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+    (b"GET http://a/openapi.json HTTP/1.1\r\n\r\n", 400),
+    (b"GET /changes HTTP/1.1\r\n\r\n", 400),
+    (b"GET /metrics HTTP/1.1\r\n\r\n", 400),
+    (b"GET /orgs/Netflix HTTP/1.1\r\n\r\n", 400),
+    (b"OPTIONS /orgs/Netflix HTTP/1.1\r\n\r\n", 400),
+    (b"GET /nope HTTP/1.1\r\n\r\n", 400),
+    (b"GET /orgs/Netflix#a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    (b"GET /orgs/Netflix?a#a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    # A process is not dead because a load balancer is careless.
+    (b"GET /livez HTTP/1.1\r\n\r\n", 200),
+    (b"GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n", 200),
+]
+
+
+@pytest.mark.parametrize(("head", "status"), HEADS)
+def test_a_request_has_a_host_and_no_fragment(
+    run: Run, worker: FrontWorker, head: bytes, status: int
+) -> None:
+    """RFC 9112 section 3.2; also where the answer does not depend on them."""
+
+    async def test() -> None:
+        async with serving(worker) as server, server.client() as client:
+            client.send(head)
+            sent = await client.read()
+            assert sent.status == status
+            if status == 400:
+                assert re.search(b"Host|fragment", sent.body)
+
+    run(test())
+
+
 @pytest.mark.parametrize(("size", "status"), [(2, 400), (60, 400), (100, 401)])
 def test_a_body_may_not_come_in_crumbs(
     run: Run, worker: FrontWorker, size: int, status: int

@@ -182,8 +182,12 @@ def test_what_nobody_reads_changes_nothing() -> None:
     assert read_head(make_head("/", *ignored)) == read_head(make_head("/")) == PLAIN
 
 
-def test_a_request_without_a_host_is_plain() -> None:
-    assert read_head(b"GET / HTTP/1.1\r\n\r\n") == PLAIN._replace(host=None)
+def test_a_request_without_a_host_is_not_plain() -> None:
+    assert read_head(b"GET / HTTP/1.1\r\n\r\n") is None
+
+
+def test_a_fragment_is_not_plain() -> None:
+    assert read_head(make_head("/orgs/Netflix#a")) is None
 
 
 def test_an_absent_field_is_not_an_empty_one() -> None:
@@ -257,11 +261,11 @@ RELEVANT = [
 
 @pytest.mark.parametrize("field", RELEVANT)
 def test_a_relevant_field_that_stands_there_twice_is_not_plain(field: str) -> None:
-    once = b"GET / HTTP/1.1\r\n" + f"{field}\r\n\r\n".encode()
-    assert read_head(once) is not None
-    assert read_head(lines("GET / HTTP/1.1", field, field)) is None
-    assert read_head(lines("GET / HTTP/1.1", field, "X-A: 1", field.swapcase())) is None
-    assert read_head(lines("GET / HTTP/1.1", field, field.partition(":")[0] + ":")) is None
+    begin = ["GET / HTTP/1.1", *(["Host: a.test"] if field != "Host: a.test" else [])]
+    assert read_head(lines(*begin, field)) is not None
+    assert read_head(lines(*begin, field, field)) is None
+    assert read_head(lines(*begin, field, "X-A: 1", field.swapcase())) is None
+    assert read_head(lines(*begin, field, field.partition(":")[0] + ":")) is None
 
 
 def test_a_content_type_is_plain_but_not_two_of_them() -> None:
@@ -423,9 +427,10 @@ FIELDS = st.lists(
 )
 PATHS = st.text(st.sampled_from([chr(code) for code in range(0x21, 0x7F)]), max_size=30)
 HEADS = st.builds(
-    lambda method, path, fields: lines(f"{method} /{path} HTTP/1.1", *fields),
+    lambda method, path, host, fields: lines(f"{method} /{path} HTTP/1.1", *host, *fields),
     st.sampled_from(["GET", "HEAD", "POST"]),
     PATHS,
+    st.sampled_from([["Host: a.test"], ["Host: a.test"], []]),
     FIELDS,
 )
 NASTY = st.one_of(
@@ -441,7 +446,7 @@ def expected(parsed: Parsed) -> ParsedRequest:
         target=parsed.target,
         is_head=parsed.method == "HEAD",
         closes=parsed.closes,
-        host=parsed.value("host"),
+        host=parsed.value("host") or "",
         accept_encoding=parsed.value("accept-encoding"),
         if_none_match=parsed.value("if-none-match"),
         if_modified_since=parsed.value("if-modified-since"),
@@ -487,11 +492,12 @@ def test_fields_that_nobody_knows_are_always_plain(
     method: str, path: str, names: list[str], value: str
 ) -> None:
     fields = [f"X-{name}: {value}" for name in names]
-    assert assert_read_as_gunicorn_does(make_head(f"/{path}", *fields, method=method))
+    is_plain = assert_read_as_gunicorn_does(make_head(f"/{path}", *fields, method=method))
+    assert is_plain == ("#" not in path)
 
 
 @settings(max_examples=200)
-@example(b"GET / HTTP/1.1\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n", [])
+@example(lines("GET / HTTP/1.1", "Host: a", "Content-Type: a", "Content-Type: b"), [])
 @given(
     st.one_of(HEADS, st.sampled_from(list(CLIENTS.values()))),
     st.lists(
