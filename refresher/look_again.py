@@ -44,6 +44,7 @@ class LookAgain:
         known: the pages that the refresh requested conditionally.
         looked_at: Unix time in seconds of the oldest request of the refresh.
         now: Unix time in seconds.
+        is_page_look: only the pages of a list that events have named were requested.
     """
 
     resource: Resource
@@ -52,6 +53,7 @@ class LookAgain:
     known: KnownPages
     looked_at: float
     now: float
+    is_page_look: bool = False
 
     def is_older(self, content: Content | Unchanged) -> bool:
         """Whether the content is older than what is stored, and so must not replace it."""
@@ -78,7 +80,11 @@ class LookAgain:
         looks = self.state.looks
         if looks is None or mark is None:
             return Handled(mark, None, self.looked_at)
-        left = looks.after(
+        left = looks.settled_by(
+            self.looked_at,
+            is_shifted=taken and self._is_shifted(content),
+            is_page_look=self.is_page_look,
+        ).after(
             self.looked_at,
             self.now,
             is_anonymous=any(page.asked_by == ANONYMOUS for page in content.pages),
@@ -87,6 +93,12 @@ class LookAgain:
         if not taken and left is None:
             left = Looks(looks.event_at, self.now + _PAUSE_S)
         return Handled(mark, left, self.looked_at, self._replaced(content, looks, taken=taken))
+
+    def _is_shifted(self, content: Content | Unchanged) -> bool:
+        """Whether a list in pages has other items than before, or another order."""
+        if isinstance(content, Unchanged) or not self.resource.kind.is_expanded:
+            return False
+        return len(content.pages) > 1 and list(content.ids) != list(self.known.ids)
 
     def _replaced(
         self, content: Content | Unchanged, looks: Looks, *, taken: bool

@@ -18,17 +18,22 @@ from shared.invalidation import items_named
 from shared.redis.store import EntryState
 
 
-def pages_to_keep(state: EntryState, known: KnownPages, *, fresh_until: float) -> UnfinishedReading:
+def pages_to_keep(
+    state: EntryState, known: KnownPages, *, now: float, fresh_until: float
+) -> UnfinishedReading:
     """The pages of a list that are not requested, as an interrupted reading; none to request all.
 
     Args:
         state: of the entry.
         known: the pages that it was made from.
+        now: Unix time in seconds.
         fresh_until: Unix time in seconds up to which the list has to be fresh.
     """
-    metadata, pages = state.metadata, known.pages
+    metadata, pages, looks = state.metadata, known.pages, state.looks
     is_whole = metadata is None or not metadata.is_fresh(fresh_until) or not state.is_complete
     if metadata is None or is_whole or state.suspicion is not None or known.is_outdated:
+        return NOTHING_READ
+    if looks is not None and looks.is_whole(now, pages=len(pages)):
         return NOTHING_READ
     wanted = _pages_of(items_named(state.invalidated_by), known)
     # One credential got all pages: else they are no reading. And if most of them are requested,

@@ -175,7 +175,15 @@ class _Attempt:
         # A list is as old as its oldest page. Those that events do not name need no look.
         looked_at = asked_at if unfinished.is_page_look else min(asked_at, fetched.began.asked_at)
         now = self.context.clock.now()
-        look = LookAgain(self.resource, self.context.storage, self.state, known, looked_at, now)
+        look = LookAgain(
+            self.resource,
+            self.context.storage,
+            self.state,
+            known,
+            looked_at,
+            now,
+            is_page_look=unfinished.is_page_look,
+        )
         mark = fetched.began.invalidated_by
         is_older = not self.is_forced and look.is_older(content)
         if is_older or (allowed.is_older and self.state.metadata is not None):
@@ -237,7 +245,7 @@ class _Attempt:
         unfinished = self.context.storage.readings.load(self.resource, known, now=now)
         if unfinished.recent or unfinished.older:
             return unfinished
-        return pages_to_keep(self.state, known, fresh_until=max(now, self.fresh_after))
+        return pages_to_keep(self.state, known, now=now, fresh_until=max(now, self.fresh_after))
 
     def _store(
         self, content: Content | Unchanged, known: KnownPages, asked_at: float, handled: Handled

@@ -39,7 +39,9 @@ if not is_operators then
     redis.call('ZADD', KEYS[2], now, ARGV[8])
   end
   redis.call('EXPIRE', KEYS[2], ARGV[2])
-  redis.call('SET', KEYS[3], now .. ' ' .. now, 'EX', ARGV[2])
+  local looks = redis.pcall('GET', KEYS[3])
+  local unsettled = type(looks) == 'string' and string.match(looks, '^%S+ %S+( %S+)$') or ''
+  redis.call('SET', KEYS[3], now .. ' ' .. now .. unsettled, 'EX', ARGV[2])
   if ARGV[9] ~= '' then redis.call('ZADD', KEYS[4], now, ARGV[9]) end
 end
 local mark = (is_anew and ARGV[3] or '') .. ARGV[1]

@@ -57,6 +57,7 @@ class Handled:
                 "remember": REMEMBER_S,
                 "done": "-inf" if done == -math.inf else f"{done:.3f}",
                 "looks": "" if self.looks is None else self.looks.to_text(),
+                "unsettled": self._unsettled,
                 "next": "" if self.looks is None else f"{self.looks.next_at:.3f}",
                 "all": keys.LOOKS,
                 "member": member_of(resource),
@@ -65,6 +66,11 @@ class Handled:
                 "remember_replaced": _REMEMBER_REPLACED_S,
             }
         )
+
+    @property
+    def _unsettled(self) -> str:
+        until = 0.0 if self.looks is None else self.looks.unsettled_until
+        return f"{until:.3f}" if until else ""
 
 
 NOTHING_HANDLED = Handled(None)

@@ -58,6 +58,12 @@ if ARGV[4] ~= '' then
                    'EX', handled.remember)
       end
     end
+  elseif handled.unsettled ~= '' then  -- the looks are those of a later event
+    local later = redis.pcall('GET', looks)
+    local times = type(later) == 'string' and string.match(later, '^%S+ %S+')
+    if times then
+      redis.call('SET', looks, times .. ' ' .. handled.unsettled, 'EX', handled.remember)
+    end
   end
 end
 """

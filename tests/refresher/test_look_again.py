@@ -33,7 +33,9 @@ class World(TimedWorld):
         """An event now: by the time of the test, where Redis's is another one."""
         mark(self.redis, resource, item=item)
         now = self.clock.now
-        self.redis.set(keys.looks(resource), Looks(now, now).to_text(), ex=1000)
+        looks = self.state(resource).looks
+        until = 0.0 if looks is None else looks.unsettled_until
+        self.redis.set(keys.looks(resource), Looks(now, now, until).to_text(), ex=1000)
         self.redis.zadd(keys.items_named(resource), {str(item or 0): now})
         if resource.tracked:
             self.redis.zadd(keys.LOOKS, {member_of(resource): now})
@@ -127,6 +129,41 @@ def test_two_replicas_that_differ_never_bring_older_content_back(world: World) -
     assert world.content(MEMBERS) == world.github.members()
     assert world.content(ORG)["description"] == "new"
     assert {world.state(one).invalidated_by for one in (ORG, REPOS, MEMBERS)} == {None}
+
+
+@pytest.mark.parametrize("change", ["add", "delete"])
+def test_pages_of_several_replicas_are_no_list_for_longer_than_five_seconds(
+    world: World, change: str
+) -> None:
+    lag = 3.0
+    for place in (20, 21):  # whichever replica each page comes from
+        world.github.configure(lag=[0, lag])
+        item = world.github.mutate(change, **({} if change == "add" else {"repo": place}))["id"]
+        world.event(REPOS, item=item)
+        world.follow(REPOS, lag + 4.5)
+        assert world.content(REPOS) == world.github.repos()
+        world.github.configure(lag=[])
+        world.follow(REPOS)
+
+
+def test_a_later_event_leaves_a_list_unsettled_and_costs_one_whole_look(world: World) -> None:
+    world.event(REPOS, item=world.github.mutate("add")["id"])
+    world.clock.at_call(2, lambda: world.event(REPOS, item=world.star(3)))
+    assert world.refresh(REPOS) is UPDATED
+    looks = world.state(REPOS).looks
+    assert looks is not None
+    assert looks.unsettled_until == pytest.approx(looks.event_at + LAST_S, abs=1)
+    world.pass_time(1)
+    world.event(REPOS, item=world.star(4))
+    assert world.state(REPOS).looks == Looks(
+        world.clock.now, world.clock.now, looks.unsettled_until
+    )
+    world.github.reset_counters()
+    world.follow(REPOS)
+    requests = [one["path"] for one in world.github.recent()]
+    assert [one for one in requests if "page=3" in one], "the whole list was looked at"
+    assert len(requests) < 6 * 3
+    assert world.state(REPOS).invalidated_by is None
 
 
 def test_an_item_does_not_go_back_although_that_list_was_never_stored(world: World) -> None:
