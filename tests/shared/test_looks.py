@@ -68,14 +68,14 @@ def test_a_look_that_is_far_away_is_due_for_the_clock_was_set_back() -> None:
     assert Looks(EVENT, EVENT).is_due(EVENT - LAST_S - 1)
 
 
-@pytest.mark.parametrize("text", [b"", b"1", b"a b c"])
+@pytest.mark.parametrize("text", [b"", b"1", b"a b c d"])
 def test_a_damaged_record_is_none(text: bytes) -> None:
     assert Looks.from_text(text) is None
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    looks = Looks(1_800_000_000.125, 1_800_000_001.5)
-    assert Looks.from_text(looks.to_text().encode()) == looks
+    for looks in (Looks(1_800_000_000.125, 1_800_000_001.5), Looks(1.0, 2.0, 1_800_000_010.5)):
+        assert Looks.from_text(looks.to_text().encode()) == looks
 
 
 class TestEvents:
