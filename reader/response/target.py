@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from urllib.parse import parse_qs, unquote, urlencode
 
-from reader.errors import BadRequest, NotFound
+from reader.errors import NotFound
 from reader.response.mount import split_mount
 from reader.response.mounted_entry import with_tag_of
 from reader.response.negotiation import fields_of, negotiated
@@ -125,8 +125,6 @@ def _view(catalogue: Catalogue, segments: list[str], query: str) -> Target:
     view = RankedView.parse(*segments[2:])
     asked = parse_qs(query, keep_blank_values=True)
     if "of" in asked:
-        if "org" in asked:
-            raise BadRequest("A view is either of a list or of an organisation: of, or org.")
         return Target(_ranked_list(catalogue, asked["of"][0], view.ranking), view.of, Route.VIEW)
     org = catalogue.org(asked.get("org", [catalogue.orgs[0]])[0])
     if org is None:
@@ -138,13 +136,12 @@ def _ranked_list(catalogue: Catalogue, name: str, ranking: str) -> Resource:
     """The tracked list of that name, written as a client would request it.
 
     Raises:
-        NotFound: no such list is tracked.
-        BadRequest: its items lack what they would be ranked by.
+        NotFound: no such list is tracked, or its items lack what they would be ranked by.
     """
     path, _, query = name.partition("?")
     found = None if path.startswith("//") else catalogue.find(path, query)
     if found is None or not (found.tracked and found.kind.is_expanded):
         raise NotFound("Not Found: the list that of names is not tracked here.")
     if ranking not in {one.name for one in found.kind.rankings}:
-        raise BadRequest(f"The items of this list have no {ranking}.")
+        raise NotFound(f"Not Found: the items of this list have no {ranking}.")
     return found

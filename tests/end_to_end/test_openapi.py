@@ -20,12 +20,6 @@ from tests.fakegithub.client import FakeGitHubProcess
 
 TOKEN = "an-admin-token-of-24-chars"
 METHODS = {"get", "post"}
-# A view is of `org` or of `of`; OpenAPI has no words for parameters that exclude each other.
-RULES = """
-[[operations]]
-include-path = "/view/{direction}/{count}/{metric}"
-checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404", "429", "5xx"]
-"""
 
 
 @pytest.fixture
@@ -67,7 +61,6 @@ def test_a_reader_keeps_to_it(tmp_path: Path, github: FakeGitHubProcess) -> None
         for _ in range(2):
             fleet.worker()
         reader = fleet.healthy_reader(ADMIN_TOKEN=TOKEN, GITHUB_WEBHOOK_SECRET="s3cret")
-        (tmp_path / "schemathesis.toml").write_text(RULES)
         program = str(Path(sys.executable).with_name("schemathesis"))
         ran = subprocess.run(
             [

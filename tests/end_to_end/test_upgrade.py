@@ -59,9 +59,9 @@ def older(tmp_path: Path) -> Path:
 def with_another_view(tmp_path: Path) -> Path:
     """The next release: repositories are ranked by size, too. One row, and nothing else."""
     checkout = copy_of_code(tmp_path / "with-another-view")
-    row = 'Ranking("forks", count_in("forks_count")),'
+    row = '_by_count("forks", "forks_count"),'
     kinds = checkout / "shared/resources/kinds.py"
-    change(kinds, row, f'{row} Ranking("size", count_in("size")),')
+    change(kinds, row, f'{row} _by_count("size", "size"),')
     return checkout
 
 
