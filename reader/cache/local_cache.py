@@ -1,5 +1,6 @@
 """The local cache (L1): the entries that a reader process holds in memory."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from shared.resources.resource import Resource
 from shared.time_bounds import is_past
 from shared.withdrawal import NOTHING, Withdrawals
 from shared.withdrawn_entry import relabelled
+
+log = logging.getLogger("reader")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +176,23 @@ class LocalCache:
     def show_anew(self) -> None:
         """Remove what is withdrawn now from all that is held, and show again what no longer is.
 
-        The quickest first: what is withdrawn as a whole.
+        The quickest first: what is withdrawn as a whole. What cannot be judged is held no longer.
         """
         keys = self._withdrawn().times.keys()
         held = self.resources()
         for resource in sorted(held, key=lambda one: one.repository_key not in keys):
-            self._show_anew(resource)
+            try:
+                self._show_anew(resource)
+            except Exception:
+                log.exception("unexpected error in what is held of %s", resource.name)
+                self._drop(resource)
+
+    def _drop(self, resource: Resource) -> None:
+        with self._lock:
+            self._tracked.pop(resource.id, None)
+            dropped = self._on_demand.pop(resource.id, None)
+            self._on_demand_bytes -= dropped.entry.held_bytes if dropped else 0
+            self.generation += 1
 
     def _show_anew(self, resource: Resource) -> None:
         held = self.peek(resource)

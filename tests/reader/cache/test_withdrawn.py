@@ -13,7 +13,7 @@ from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry
 from shared.redis.withdrawals import admit, withdraw
 from shared.resources.resource import Resource
-from shared.withdrawal import IN_FORCE_S
+from shared.withdrawal import IN_FORCE_S, Withdrawals
 from tests.builders import CATALOGUE, make_entry, on_demand, store_entry, tracked
 from tests.reader.bench import CLIENT, Bench
 from tests.shared.test_withdrawal import list_entry, repository
@@ -147,6 +147,24 @@ def test_what_github_confirms_long_after_is_shown(bench: Bench, redis: Redis, no
         bench.local.confirm(resource, replace(metadata, confirmed_by=3), later)
         assert bytes(shown(bench, resource).body) == bytes(entry.body)
         assert shown(bench, resource).metadata.status == 200
+
+
+def test_what_cannot_be_judged_is_held_no_longer(
+    bench: Bench, redis: Redis, now: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(bench, now)
+
+    def fail(*_: object) -> None:
+        raise ValueError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Withdrawals, "shown", fail)
+        withdraw(redis, NAMES)
+        bench.synchronizer.guarded_tick()
+        assert bench.local.resources() == []
+        assert bench.local.on_demand_bytes == 0
+    hold(bench, now)
+    assert is_gone(bench)
 
 
 def test_memory_is_counted_as_it_is(bench: Bench, redis: Redis, now: float) -> None:
