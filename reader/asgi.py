@@ -31,7 +31,7 @@ from reader.web.client_address import client_address
 from reader.web.delayed_responses import DelayedResponses
 from reader.web.wsgi_threads import WsgiThreads
 
-_AUTHORITY = re.compile(rb"https?://[^/]+", re.IGNORECASE)
+_AUTHORITY = re.compile(rb"https?://(?:[^/@]*@)?([^/]+)", re.IGNORECASE)
 _LOADING = 1.5  # seconds that a health check waits; HAProxy and Kubernetes wait two
 # Fields that tell the length of a body; replaced after it was read, or if it is not wanted.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -208,13 +208,19 @@ class Application:
 
 
 def _in_origin_form(scope: Message) -> Message:
-    """Take `http://host/path` for `/path`: every server has to (RFC 9112 section 3.2.2)."""
+    """Take `http://host/path` for `/path` of that host: every server has to, whatever `Host` says.
+
+    RFC 9112 section 3.2.2. A wrong `Host` stays, and is refused.
+    """
     named = _AUTHORITY.match(scope["raw_path"])
     if named is None:
         return scope
     path = scope["raw_path"][named.end() :] or b"/"
     decoded = unquote_to_bytes(path).decode(errors="replace")
-    return {**scope, "raw_path": path, "path": decoded}
+    headers = scope["headers"]
+    if _has_host(scope):
+        headers = [(name, named[1] if name == b"host" else value) for name, value in headers]
+    return {**scope, "raw_path": path, "path": decoded, "headers": headers}
 
 
 def _path(scope: Message) -> str:

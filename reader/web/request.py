@@ -1,5 +1,6 @@
 """The current request as Flask has it, and responses that Flask sends unchanged."""
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -10,13 +11,15 @@ from werkzeug.datastructures import Headers
 from reader.cache.age_bound import AgeBound, bound_of
 from reader.errors import BadRequest
 from reader.process import ReaderProcess
-from reader.response.client_url import Address, Peer, is_trusted
+from reader.response.client_url import Address, Peer, is_host, is_trusted
 from reader.response.response import HttpResponse, RequestFields
 from reader.web.asgi_types import STREAM
 from reader.web.client_address import client_address as address_of_client
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_AUTHORITY = re.compile("https?://(?:[^/?@]*@)?([^/?]+)", re.IGNORECASE)
 
 
 def process() -> ReaderProcess:
@@ -53,10 +56,21 @@ def address() -> Address:
     is_proxy = is_trusted(client(), settings.trusted_networks)
     peer = Peer(request.environ["wsgi.url_scheme"], is_proxy, settings.public_url or "")
     return peer.address(
-        header("Host"),
+        _host(),
         forwarded_host=header("X-Forwarded-Host"),
         forwarded_proto=header("X-Forwarded-Proto"),
     )
+
+
+def _host() -> str | None:
+    """The host that the client named; None if it named none.
+
+    One in the target counts more than `Host` (RFC 9112 section 3.2.2). The ASGI application has put
+    it there already.
+    """
+    host = header("Host")
+    named = _AUTHORITY.match(request.environ.get("RAW_URI", ""))
+    return named[1] if named and is_host(host or "") else host
 
 
 def check_head() -> None:

@@ -497,6 +497,18 @@ class TestTheFlaskApplicationAlone:
         one, other = (_ask(reader, f"http://cache.test{target}") for reader in pair)
         assert one == other == _ask(pair[0], target)
 
+    def test_to_a_target_that_names_another_host(self, pair: tuple[Reader, Reader]) -> None:
+        """The `Host` field does not count then."""
+        target = f"{REPOS}?page=2"
+        one, other = (_ask(reader, f"http://a:b@other.test:8{target}") for reader in pair)
+        assert one == other == _ask(pair[0], target, Host="other.test:8")
+        assert one.links["next"].startswith("http://other.test:8/")
+        refused = {_ask(reader, f"http://a b{target}").status for reader in pair}
+        assert refused == {400}
+        for host in ("", "a b"):
+            refused = {_ask(reader, f"http://a.test{target}", Host=host).status for reader in pair}
+            assert refused == {400}
+
 
 def _ask(reader: Reader, target: str, *, method: str = "GET", **fields: str) -> Response:
     with Connection(reader.url) as connection:
