@@ -114,7 +114,7 @@ class Application:
                 if asked.is_stream and scope["method"] == "GET":
                     await self._stream(followers, asked, request, send)
                     return
-                response = await followers.answer(asked)
+                response = await (followers.head() if asked.is_stream else followers.answer(asked))
         except ApiError as error:
             response = refuse(error)
         # The wait was the client's wish; it says nothing of how quick the process is.

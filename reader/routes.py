@@ -135,10 +135,11 @@ def preflight(path: str) -> Response:
         **CORS_HEADERS,
         "Allow": allowed,
         "Access-Control-Allow-Methods": allowed,
+        # The last three are ours: bounds on age, and followers of /changes that use `fetch`.
         "Access-Control-Allow-Headers": (
             "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, "
             "If-Unmodified-Since, X-GitHub-OTP, X-Requested-With, User-Agent, GraphQL-Features, "
-            "X-Github-Next-Global-ID, X-GitHub-Api-Version"
+            "X-Github-Next-Global-ID, X-GitHub-Api-Version, Cache-Control, Pragma, Last-Event-ID"
         ),
         "Access-Control-Max-Age": "86400",
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from reader.changes.event import Event
-from reader.errors import BadRequest
+from reader.errors import BadRequest, NotFound
 from reader.response.target import parse_target
 from shared.changes import EventId, event_id
 from shared.resources.catalogue import Catalogue
@@ -83,10 +83,18 @@ def following(catalogue: Catalogue, query: str, *, accept: str, last_event_id: s
 
 
 def _resource(catalogue: Catalogue, name: str) -> Resource:
-    """The resource of that name; for a page or a view of a list, the list."""
+    """The resource of that name; for a page or a view of a list, the list.
+
+    With `#`, it is a name as events have it, which says the representation.
+    """
     if not name.startswith("/") or not name.isprintable():
         raise BadRequest("resource has to be a path, such as /orgs/Netflix/repos.")
-    return parse_target(catalogue, name).resource
+    if "#" not in name:
+        return parse_target(catalogue, name).resource
+    found = catalogue.named(name)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _since(text: str) -> EventId | None:

@@ -63,6 +63,15 @@ class Followers:
         document = {"changes": changes, "last_id": str(told.position), "read_anew": told.is_behind}
         return json_response(document, headers=_HEADERS)
 
+    async def head(self) -> HttpResponse:
+        """The header of a stream, for HEAD.
+
+        Raises:
+            Unavailable: the stream cannot be read.
+        """
+        await self.feed.begin()
+        return HttpResponse(200, dict(STREAM_HEADERS))
+
     def _is_over(self, epoch: int) -> bool:
         """Whether a follower of that epoch has to connect again."""
         return self.feed.is_ending or self.feed.epoch != epoch

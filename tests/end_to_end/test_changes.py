@@ -128,6 +128,14 @@ def test_what_is_told_is_served_at_once_by_the_process_that_told_it(
         since = answer["last_id"]
 
 
+def test_head_is_answered_with_the_header_of_the_stream(fleet: Fleet) -> None:
+    reader = fleet.healthy_reader()
+    fields = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+    head = requests.head(f"{reader.url}/changes?wait=60", headers=STREAM, timeout=30)
+    assert head.status_code == 200
+    assert fields.items() <= head.headers.items()
+
+
 def test_a_reload_ends_followers_with_a_hint(fleet: Fleet) -> None:
     reader = fleet.healthy_reader(WEB_CONCURRENCY=2)
     with requests.get(f"{reader.url}/changes", headers=STREAM, stream=True, timeout=20) as one:

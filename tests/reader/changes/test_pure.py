@@ -114,6 +114,15 @@ class TestFollowing:
         only = asked("resource=/users/a")
         assert (only.tracked, only.on_demand) == (False, True)
 
+    def test_a_representation_is_named_as_events_name_it(self) -> None:
+        raw = on_demand("/repos/a/b/readme").represented(media="raw", version="")
+        assert raw is not None
+        one = asked(f"resource={raw.name.replace('#', '%23')}")
+        assert one.wants(make_event(1, raw))
+        assert not one.wants(make_event(2, on_demand("/repos/a/b/readme")))
+        with pytest.raises(ApiError):
+            asked("resource=/nope/nope/nope%23media=raw")
+
     def test_the_header_counts_more_than_the_query(self) -> None:
         assert asked("since=3-1").since == EventId(3, 1)
         assert asked("since=3-1", last_event_id="4").since == EventId(4, 0)
