@@ -7,6 +7,8 @@ go back; elsewhere, content that a look has replaced is taken again only if the 
     event | look: replica A, new content, stored | look: replica B, the content before: not stored
     | the last look: the content before -> stored: the change was taken back
 
+Content on demand that an event has touched does not go back either, by `updated_at`.
+
 Errors such as a 404 are never held back: content that GitHub withdraws must not be served.
 """
 
@@ -68,6 +70,21 @@ class LookAgain:
             return True
         is_late = self.looked_at >= looks.event_at + _BELIEVED_AFTER_S
         return metadata.status == 200 and not is_late and goes_back(*self._times(content))
+
+    def is_older_on_demand(self, content: Content | Unchanged) -> bool:
+        """Whether content on demand that an event has touched is older than what is stored.
+
+        Nobody looks at it again by himself: what is stored is confirmed instead, and stale again
+        when the event has settled.
+        """
+        metadata = self.state.metadata
+        if self.resource.tracked or metadata is None or not metadata.is_awaited:
+            return False
+        if isinstance(content, Unchanged) or not self.known.pages or self.state.is_to_be_read_anew:
+            return False
+        if content.status != 200 or metadata.status != 200 or content.etag == metadata.etag:
+            return False
+        return goes_back(*self._times(content))
 
     def handled(self, content: Content | Unchanged, mark: str | None, *, taken: bool) -> Handled:
         """What the refresh has done about the invalidation.

@@ -188,6 +188,9 @@ class _Attempt:
         is_older = not self.is_forced and look.is_older(content)
         if is_older or (allowed.is_older and self.state.metadata is not None):
             return self._leave(look.handled(content, mark, taken=False), content)
+        if not self.is_forced and look.is_older_on_demand(content):
+            content = Unchanged(known.pages)
+            fetched = replace(fetched, content=content)
         return self._store_believed(fetched, known, look.handled(content, mark, taken=True))
 
     def _leave(self, handled: Handled, content: Content | Unchanged) -> Ended:

@@ -313,6 +313,34 @@ def test_what_is_not_tracked_is_stale_until_the_last_look_and_not_fetched_by_its
     assert world.state(resource).invalidated_by is None
 
 
+def test_content_on_demand_does_not_go_back_after_a_later_event(world: World) -> None:
+    """Two replicas answer in turn; the second one lags."""
+
+    def changed(stars: int) -> None:
+        world.github.mutate("edit_repo", repo=name, stars=stars)
+        scores = dict.fromkeys(resource.event_scopes, world.clock.now)
+        world.redis.zadd(keys.EVENTS, scores)
+
+    name = world.github.repos()[7]["full_name"]
+    resource = Resource(f"/repos/{name}")
+    world.pass_time(world.redis.time()[0] - world.clock.now)  # events are bounded by Redis's clock
+    assert world.refresh(resource) is UPDATED
+    world.pass_time(0.5)
+    world.github.configure(lag=[0, 6])
+    seen = []
+    for stars in range(50_000, 50_006):
+        changed(stars)
+        assert world.refresh(resource) in {UPDATED, UNCHANGED}
+        seen.append(world.content(resource)["stargazers_count"])
+        assert world.state(resource).is_current(world.clock.now), "whoever waits gets it"
+        world.pass_time(0.5)
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 1
+    world.pass_time(LAST_S)
+    assert world.refresh(resource) is UPDATED
+    assert world.content(resource)["stargazers_count"] == 50_005
+
+
 @pytest.mark.parametrize("key", [keys.looks, keys.replaced, keys.items_named])
 def test_damaged_records_of_looks_keep_nothing_from_being_refreshed(world: World, key: Any) -> None:
     world.event(ORG)
