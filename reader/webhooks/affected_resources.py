@@ -6,7 +6,7 @@ the event touches (`touched_scopes`).
 https://docs.github.com/webhooks/webhook-events-and-payloads
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,12 @@ class Affected:
     item: int | None = None
 
 
+_LOGINS = (
+    ("organization", "login"),
+    ("repository", "owner", "login"),
+    ("changes", "owner", "from", "organization", "login"),
+    ("changes", "login", "from"),
+)
 # By the id of a list's operation: which events name the item that has changed, and where.
 _ITEMS: Mapping[str, tuple[Event, ...]] = {
     "issues/list-for-repo": (
@@ -72,16 +78,17 @@ def _named(resource: Resource, event: str, payload: Mapping[str, Any]) -> Affect
 def _affected_of_org(
     event: str, payload: Mapping[str, Any], catalogue: Catalogue
 ) -> list[Affected]:
-    org = catalogue.org(_organisation(payload))
-    if org is None:
-        return []
+    logins = set(_organisations(payload))
     found = []
-    for kind in catalogue.kinds:
-        rule = next((one for one in kind.events if _is_of(one, event, payload)), None)
-        if rule is not None:
-            item = _item(rule, payload) if kind.is_expanded else None
-            found.append(Affected(catalogue.of_kind(kind, org), item))
-    return found
+    for org in catalogue.orgs if logins else ():
+        if org.lower() not in logins:
+            continue
+        for kind in catalogue.kinds:
+            rule = next((one for one in kind.events if _is_of(one, event, payload)), None)
+            if rule is not None:
+                item = _item(rule, payload) if kind.is_expanded else None
+                found.append(Affected(catalogue.of_kind(kind, org), item))
+    return list(dict.fromkeys(found))
 
 
 def _is_of(rule: Event, event: str, payload: Mapping[str, Any]) -> bool:
@@ -96,13 +103,16 @@ def _item(rule: Event, payload: Mapping[str, Any]) -> int | None:
     return identity if type(identity) is int else None  # a `bool` is an `int` in Python
 
 
-def _organisation(payload: Mapping[str, Any]) -> str:
-    """The login of the organisation, or of the owner of the repository, that the event is about."""
-    for path in (("organization", "login"), ("repository", "owner", "login")):
+def _organisations(payload: Mapping[str, Any]) -> Iterator[str]:
+    """The logins, in lower case, of the organisations that the event is about.
+
+    They are that of the event, the owner of its repository, and what either was before: who has
+    transferred a repository, or an organisation that has another name now.
+    """
+    for path in _LOGINS:
         value = _value(payload, path)
         if isinstance(value, str):
-            return value
-    return ""
+            yield value.lower()
 
 
 def _value(payload: Mapping[str, Any], path: tuple[str, ...]) -> Any:

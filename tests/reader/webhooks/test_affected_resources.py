@@ -51,6 +51,23 @@ def test_an_event_affects_just_these(
     assert all(one.resource.tracked for one in affected(event, payload, CATALOGUE))
 
 
+def test_a_transfer_affects_both_organisations_and_a_new_name_the_old_one() -> None:
+    former = {"changes": {"owner": {"from": {"organization": {"login": "NETFLIX"}}}}}
+    payload = {"repository": {"id": 7, "owner": {"login": "Google"}}, "action": "transferred"}
+    found = affected("repository", payload | former, CATALOGUE)
+    assert {one.resource.name: one.item for one in found} == {
+        "/orgs/Netflix": None,
+        "/orgs/Netflix/repos": 7,
+        "/orgs/Google": None,
+        "/orgs/Google/repos": 7,
+    }
+    payload = {"organization": {"login": "a-new-name"}, "action": "renamed"}
+    found = affected(
+        "organization", payload | {"changes": {"login": {"from": "Netflix"}}}, CATALOGUE
+    )
+    assert [one.resource.name for one in found] == [ABOUT, MEMBERS]
+
+
 EVENTS = sorted({event.name for kind in KINDS for event in kind.events})
 MEMBERS_READ = ["action", "id", "login", "member", "membership", "organization", "owner",
                 "repository", "user"]  # fmt: skip
