@@ -47,6 +47,7 @@ from shared.clock_skew import SkewLog
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.store import Lifetimes, Store
+from shared.redis.trouble import Troubles, watch
 from shared.redis.withdrawals import KnownWithdrawals
 from shared.resources.catalogue import Catalogue
 from shared.settings import Settings
@@ -79,6 +80,7 @@ class Components:
     changes: ChangeFeed
     places: Places
     withdrawals: KnownWithdrawals
+    troubles: Troubles
 
     @property
     def limits(self) -> RateLimits:
@@ -170,15 +172,14 @@ class ReaderProcess:
         return local
 
     def _make(self) -> Components:
-        redis, catalogue = connect(self.settings), self.catalogue
+        catalogue, (redis, troubles) = self.catalogue, self._connect()
         withdrawals = KnownWithdrawals(redis, self.clock)
         local = self._make_local(withdrawals)
         pieces = self._make_pieces()
         store = self._make_store(redis, pieces, withdrawals)
         queue = RefreshQueue(redis, QueueLimits.of(self.settings))
-        counters = Counters()
+        counters, waiters = Counters(), Waiters()
         requests = RefreshRequests(queue, counters)
-        waiters = Waiters()
         synchronizer = Synchronizer(
             catalogue,
             local=local,
@@ -199,7 +200,7 @@ class ReaderProcess:
         )
         telemetry = self._make_telemetry(counters)
         places = self._make_places()
-        state = self._make_state(local, lookup, places)
+        state = self._make_state(local, lookup, places, troubles)
         return Components(
             pid=os.getpid(),
             redis=redis,
@@ -218,11 +219,19 @@ class ReaderProcess:
             changes=self._make_changes(redis, local, withdrawals),
             places=places,
             withdrawals=withdrawals,
+            troubles=troubles,
         )
 
     @property
     def _wait_limits(self) -> WaitLimits:
         return WaitLimits(self.settings.miss_wait, self.settings.reader_threads - SPARE_THREADS)
+
+    def _connect(self) -> tuple[Redis, Troubles]:
+        """A client, and what is wrong with its Redis."""
+        redis = connect(self.settings)
+        troubles = Troubles(log, Clock(self.clock, self.stopwatch, SYSTEM.sleep))
+        watch(redis, troubles.note)
+        return redis, troubles
 
     def _make_places(self) -> Places:
         return Places(self.settings.changes_followers, self.settings.client_max_followers)
@@ -290,11 +299,12 @@ class ReaderProcess:
         )
 
     def _make_state(
-        self, local: LocalCache, lookup: Lookup, places: Places
+        self, local: LocalCache, lookup: Lookup, places: Places, troubles: Troubles
     ) -> Callable[[], ProcessState]:
         skew_log = SkewLog(self.fleet_clock, log)
 
         def state() -> ProcessState:
+            troubles.end_if_over()
             return ProcessState(
                 *local.usage(),
                 missing=len(local.missing(self.catalogue.tracked)),

@@ -53,7 +53,9 @@ def health() -> Response:
 def metrics() -> Response:
     """Metrics for Prometheus; without those in Redis while Redis is unavailable."""
     counts, gauges, processes = process().start().reporter.node()
-    text = expose(NodeView(counts, gauges, processes), process().tracked(), process().fleet())
+    node, refusing = NodeView(counts, gauges, processes), process().start().troubles.refusing
+    trouble = None if refusing is None else refusing.trouble
+    text = expose(node, process().tracked(), process().fleet(), trouble)
     return Response(text, content_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
 
 

@@ -48,6 +48,7 @@ from shared.outcomes import DriftCheck
 from shared.queueing import RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, connect_to_lock_masters
+from shared.redis.trouble import Troubles, watch
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings, load_or_exit
@@ -78,7 +79,9 @@ class RefresherProcess:
         self.catalogue = Catalogue.of(settings)
         self.fleet_clock = FLEET
         self.clock = self.fleet_clock.clock
+        self.troubles = Troubles(log, self.clock)
         self.redis = connect(settings)
+        watch(self.redis, self.troubles.note)
         self._masters = connect_to_lock_masters(settings)
         self._stopping = Event()
         self.skew_log = SkewLog(self.fleet_clock, log)
@@ -188,8 +191,8 @@ class RefresherProcess:
         """Whether an operator or GitHub has paused all requests; may raise `redis.RedisError`."""
         with self.redis.pipeline(transaction=False) as pipeline:
             pipeline.hgetall(keys.PAUSE)
-            pipeline.get(keys.RESUMED)
-            pause, resumed = pipeline.execute()
+            pipeline.mget(keys.RESUMED)
+            pause, (resumed,) = pipeline.execute()
         until = paused_until(pause, resumed=time_of(resumed), now=self.clock.now())
         return until > 0 or self.storage.store.pulse().is_suspended
 
@@ -228,6 +231,10 @@ class RefresherProcess:
     def _note_drift_check(self, resource: Resource, result: DriftCheck) -> None:
         self.meter.count(Measure.DRIFT_CHECKS, result)
         self.meter.spend(resource, None, 1)
+
+    def mend(self) -> None:
+        """Remove damaged values from Redis, if that is due; may raise `redis.RedisError`."""
+        self.storage.mender.step(is_met=self.troubles.take_damage(), masters=self._masters)
 
     def stop(self) -> None:
         """Let refreshes end that wait, or that read a long list: the process is shutting down."""

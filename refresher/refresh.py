@@ -6,7 +6,7 @@ Whether GitHub is asked is decided by `reason_not_to`, and what an error means b
 
 from dataclasses import dataclass, replace
 
-from redis import RedisError
+from redis import RedisError, ResponseError
 from rq.timeouts import BaseTimeoutException
 
 from refresher.backoff import next_failure
@@ -27,6 +27,7 @@ from refresher.storage.page_store import KnownPages
 from refresher.visibility.withdrawn import shown
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
+from shared.redis.scripts import is_of_wrong_type
 from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
@@ -79,7 +80,12 @@ def refresh(
         redis.RedisError: Redis is unavailable.
     """
     with context.reporter.reporting(resource) as running:
-        running.ended = _refresh(resource, context, force=force, fresh_after=fresh_after)
+        try:
+            running.ended = _refresh(resource, context, force=force, fresh_after=fresh_after)
+        except ResponseError as error:
+            if not is_of_wrong_type(error) or not context.storage.mender.mend_for(resource):
+                raise
+            running.ended = _refresh(resource, context, force=force, fresh_after=fresh_after)
         return running.ended.outcome
 
 

@@ -27,6 +27,7 @@ from shared.queueing import QUEUE, Asked, QueueLimits, RefreshQueue, RefreshRequ
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
 from shared.redis.store import EntryState, Lifetimes, Store
+from shared.redis.trouble import Troubles, trouble_of
 from shared.refresh_ahead import Ahead
 from shared.resources.catalogue import Catalogue, catalogue_or_exit
 from shared.resources.resource import Resource
@@ -131,6 +132,7 @@ class Scheduler(CronScheduler):
         super().__init__(connection, **known)
         self._clock = clock
         self._skew_log = SkewLog(clock, log)
+        self._troubles = Troubles(log, clock.clock)
         self._called_at: dict[CronJob, float] = {}
 
     def enqueue_jobs(self) -> list[CronJob]:
@@ -166,6 +168,7 @@ class Scheduler(CronScheduler):
             super().heartbeat()
             self._clock.measure(self.connection)
             self._stamp()
+            self._troubles.wrote()
             self._skew_log.check()
 
     def register_birth(self) -> None:
@@ -191,6 +194,9 @@ class Scheduler(CronScheduler):
         except SchedulerNotFound:  # a Redis that lost its data
             pass
         except RedisError as error:
+            self._troubles.note(error)
+            if trouble_of(error) is not None:
+                return
             if not self._redis_is_away:
                 log.warning("Redis is away: %s", reason_of(error))
             self._redis_is_away = True

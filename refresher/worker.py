@@ -9,8 +9,8 @@ during a job, and is not registered again after Redis lost its data.
 import logging
 import math
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -42,6 +42,7 @@ from shared.redis import keys
 from shared.redis.connection import RESPONSE_TIMEOUT, reason_of
 from shared.redis.scripts import Batch
 from shared.redis.sentinels import keep_all_sentinels
+from shared.redis.trouble import trouble_of
 from shared.settings import PrivilegedCredentials, stop
 
 log = logging.getLogger("refresher")
@@ -147,9 +148,14 @@ class RefreshWorker(SimpleWorker):
             super().teardown()  # type: ignore[no-untyped-call]
 
     def _register(self) -> None:
-        if self.birth_date is not None:  # registered earlier, perhaps by a try that was cut off
-            self.connection.delete(self.key)
-        super().register_birth()  # type: ignore[no-untyped-call]
+        if self.birth_date is None:
+            super().register_birth()  # type: ignore[no-untyped-call]
+            return
+        # Registered earlier, perhaps by a try that was cut off. If a job's thread writes to the key
+        # meanwhile, the next tick registers.
+        self.connection.delete(self.key)
+        with suppress(ValueError):
+            super().register_birth()  # type: ignore[no-untyped-call]
 
     def _make(self, process: RefresherProcess) -> None:
         settings = process.settings
@@ -182,6 +188,7 @@ class RefreshWorker(SimpleWorker):
             ticker,
             looker,
             Ticker(lambda: _unless_redis_is_away(healer.step), pause=TICK),
+            Ticker(lambda: _unless_redis_is_away(process.mend), pause=TICK),
         ]
         if process.settings.drift_check_interval:
             tickers.append(Ticker(lambda: _unless_redis_is_away(checks.step), pause=TICK))
@@ -222,7 +229,7 @@ class RefreshWorker(SimpleWorker):
         busy = WorkerStatus.BUSY if any(running.values()) else WorkerStatus.IDLE
         state = WorkerStatus.SUSPENDED if self._dispatcher.is_suspended else busy
         clock = process.fleet_clock
-        with suppress(RedisError):
+        with self._noting(process):
             sent_at = clock.monotonic()
             with self.connection.pipeline(transaction=False) as pipeline:
                 pipeline.time()
@@ -236,6 +243,7 @@ class RefreshWorker(SimpleWorker):
                 pipeline.expire(keys.PACE, _REPORT_KEPT_S)
                 written = self._records.add_registrations(pipeline)
                 time, is_known, *_ = pipeline.execute()
+            process.troubles.wrote()
             clock.heard(seconds_of(time), sent_at=sent_at)
             written()
             if not is_known:  # Redis has lost its data
@@ -245,6 +253,14 @@ class RefreshWorker(SimpleWorker):
         process.keep_places()
         process.flush()
         self._check_privileges(process)
+
+    @contextmanager
+    def _noting(self, process: RefresherProcess) -> Iterator[None]:
+        """Go on after an error of Redis; RQ's own connection tells nobody of it."""
+        try:
+            yield
+        except RedisError as error:
+            process.troubles.note(error)
 
     def _add_report(
         self, pipeline: Pipeline, process: RefresherProcess, running: Mapping[Lane, int]
@@ -270,7 +286,8 @@ class RefreshWorker(SimpleWorker):
         try:
             job.perform()
         except RedisError as error:
-            log.error("job %s lost Redis: %s", job.id, error)
+            if trouble_of(error) is None:  # others are logged when they are met
+                log.error("job %s lost Redis: %s", job.id, error)
             self._records.abandon(running)
         except BaseException as error:
             self._fail(running, error)
@@ -314,8 +331,19 @@ class RefreshWorker(SimpleWorker):
                 step()
                 return
             except RedisError as error:
-                log.error("Worker %s: Redis is away: %s", self.name, reason_of(error))
+                if trouble_of(error) is None:
+                    log.error("Worker %s: Redis is away: %s", self.name, reason_of(error))
+                else:
+                    self._mend_after(error)
                 SYSTEM.sleep(TICK)
+
+    @staticmethod
+    def _mend_after(error: RedisError) -> None:
+        """Log what is wrong with Redis, and mend it if it is a damaged value."""
+        process = serve()
+        process.troubles.note(error)
+        with suppress(RedisError):
+            process.mend()
 
     def _set_connection(self, connection: Redis) -> Redis:
         keep_all_sentinels(connection)

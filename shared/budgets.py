@@ -110,8 +110,8 @@ def read(redis: Redis, *, now: float) -> list[CredentialBudget]:
             pipeline.hgetall(keys.aside(credential))
             pipeline.hgetall(keys.privileges(credential))
             pipeline.hgetall(keys.refused(credential))
-        pipeline.get(keys.RESUMED)
-        *replies, resumed = pipeline.execute()
+        pipeline.mget(keys.RESUMED)
+        *replies, (resumed,) = pipeline.execute()
     bounds = _Bounds(now, time_of(resumed))
     sextuples = zip(*(iter(replies),) * 6, strict=True)
     return [
@@ -134,8 +134,8 @@ def read_left(redis: Redis, *, now: float) -> list[CredentialBudget]:
         for credential, resource_class in pairs:
             pipeline.hgetall(keys.budget(credential, resource_class))
             pipeline.hgetall(keys.aside(credential))
-        pipeline.get(keys.RESUMED)
-        *replies, resumed = pipeline.execute()
+        pipeline.mget(keys.RESUMED)
+        *replies, (resumed,) = pipeline.execute()
     bounds = _Bounds(now, time_of(resumed))
     return [
         _budget(pair, known, {}, {}, aside, privileges={}, bounds=bounds)

@@ -44,6 +44,14 @@ if not is_operators then
   redis.call('SET', KEYS[3], now .. ' ' .. now .. unsettled, 'EX', ARGV[2])
   if ARGV[9] ~= '' then redis.call('ZADD', KEYS[4], now, ARGV[9]) end
 end
+for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  if not string.find(member, '^%d+$') then  -- it was damaged: anything may have changed
+    redis.call('DEL', KEYS[2])
+    redis.call('ZADD', KEYS[2], now, ARGV[8])
+    redis.call('EXPIRE', KEYS[2], ARGV[2])
+    break
+  end
+end
 local mark = (is_anew and ARGV[3] or '') .. ARGV[1]
 local is_whole = is_anew or redis.call('ZSCORE', KEYS[2], ARGV[8])
 if not is_whole and redis.call('ZCARD', KEYS[2]) > 0 then

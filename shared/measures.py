@@ -28,6 +28,7 @@ refusals           cause                  readers     misses that got a 429 or a
 drift-checks       result                 refreshers  comparisons of a stored page with GitHub's
 queue-seconds      lane, priority,        refreshers  time of jobs in the queue, as a histogram
                    bucket
+mended             damage                 refreshers  damaged values in Redis, see `mended`
 deliveries         what                   refreshers  lost deliveries of webhooks, by what became
                                                       of them, see `lost_deliveries.Fate`
 =================  =====================  ==========  ==========================================
@@ -70,6 +71,7 @@ class Measure(StrEnum):
     QUEUE_SECONDS = "queue-seconds"
     DELIVERIES = "deliveries"
     DRIFT_CHECKS = "drift-checks"
+    MENDED = "mended"
 
 
 # Upper bounds in seconds, as the labels spell them; the last bucket has none.

@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     FAILING = "failing"  # GitHub failed, and the next try comes after MISS_WAIT
     BUDGET_SPENT = "budget-spent"  # GitHub's limit is spent until after MISS_WAIT: a 429
     STORE_AWAY = "store-away"  # Redis does not respond
+    STORE_REFUSES = "store-refuses"  # Redis takes no writes, or a value in it is damaged
 
 
 class RefreshOutcome(StrEnum):

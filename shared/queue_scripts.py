@@ -87,6 +87,9 @@ ASK = (
 if ARGV[25] ~= '' and redis.call('EXISTS', ARGV[25], ARGV[26], ARGV[27]) > 0 then
   return {'held', '0'}
 end
+-- Without memory for it, Redis refuses only the first write of a script: let that be one that needs
+-- memory. Otherwise a client would wait for a job that no refresher can take. It changes nothing.
+redis.call('SET', KEYS[4], 1, 'XX', 'KEEPTTL')
 local now = now_by_redis()
 local order, turns, bell, jobs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lane, priority, job, resource, client = ARGV[5], ARGV[6], ARGV[8], ARGV[9], ARGV[10]

@@ -47,7 +47,7 @@ RECORDS = frozenset(
     {
         *("Content", "GitHubResponse", "Page", "Metadata", "Kind", "Operation", "Settings"),
         *("CredentialBudget", "RefreshReport", "ReaderReport", "WorkerView", "TrackedView"),
-        *("Fleet", "Components", "RefreshContext", "Question", "EntryState"),
+        *("Fleet", "PageInput", "Components", "RefreshContext", "Question", "EntryState"),
     }
 )
 

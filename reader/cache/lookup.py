@@ -10,7 +10,7 @@ from redis import RedisError
 from reader.cache.age_bound import ANY_AGE, AgeBound
 from reader.cache.local_cache import Held, LocalCache
 from reader.cache.refresh_requests import RefreshRequests, Requester
-from reader.cache.refusals import refused
+from reader.cache.refusals import refused, refused_by_store
 from reader.cache.single_flight import SingleFlight
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiter, Waiters
@@ -33,7 +33,7 @@ _MOST_PAUSES = 10_000
 _CANNOT_COME = frozenset(
     {
         *(Refusal.STORE_AWAY, Refusal.SUSPENDED, Refusal.FAILING, Refusal.BUDGET_SPENT),
-        Refusal.TIMED_OUT,
+        *(Refusal.TIMED_OUT, Refusal.STORE_REFUSES),
     }
 )
 
@@ -323,7 +323,7 @@ class Lookup:
         try:
             self._refresh_requests.join(resource, clients)
         except RedisError as error:
-            raise refused(Refusal.STORE_AWAY) from error
+            raise refused_by_store(error) from error
 
     def _fetch(self, resource: Resource, wanted: _Wanted) -> Found | ClientRefusal | float:
         """The entry as soon as Redis has it.
@@ -379,14 +379,14 @@ class Lookup:
                 resource, lambda batch: self._refresh_requests.add_first(batch, resource, waiting)
             )
         except RedisError as error:
-            raise refused(Refusal.STORE_AWAY) from error
+            raise refused_by_store(error) from error
         return self._kept(resource, entry), state, self._refresh_requests.first_result(reply)
 
     def _read(self, resource: Resource) -> tuple[Entry | None, EntryState]:
         try:
             entry, state = self._store.read_with_state(resource)
         except RedisError as error:
-            raise refused(Refusal.STORE_AWAY) from error
+            raise refused_by_store(error) from error
         return self._kept(resource, entry), state
 
     def _kept(self, resource: Resource, entry: Entry | None) -> Entry | None:
@@ -420,7 +420,7 @@ class Lookup:
                 resource, state, waiting, now=now, newer=is_too_old
             )
         except RedisError as error:
-            raise refused(Refusal.STORE_AWAY) from error
+            raise refused_by_store(error) from error
 
     def _requested(
         self, resource: Resource, result: AskResult, requester: Requester, waiter: Waiter

@@ -2,8 +2,11 @@
 
 from math import ceil
 
+from redis import RedisError
+
 from reader.errors import ApiError, TooMany, Unavailable
 from shared.outcomes import Refusal
+from shared.redis.trouble import trouble_of
 
 _LONGEST = 3600  # seconds; no pause is believed for longer
 _TOO_MANY = frozenset({Refusal.CLIENT_WAITS, Refusal.CLIENT_THREADS, Refusal.BUDGET_SPENT})
@@ -24,7 +27,14 @@ _MESSAGES = {
     # It begins with GitHub's words, by which clients know that a limit was met.
     Refusal.BUDGET_SPENT: ("API rate limit exceeded for this cache: ", 1),
     Refusal.STORE_AWAY: ("The cache's store cannot be reached.", 1),
+    Refusal.STORE_REFUSES: ("The cache's store takes no requests for content.", 5),
 }
+
+
+def refused_by_store(error: RedisError) -> ApiError:
+    """The error to raise after an error of Redis."""
+    is_away = trouble_of(error) is None
+    return refused(Refusal.STORE_AWAY if is_away else Refusal.STORE_REFUSES)
 
 
 def refused(refusal: Refusal, seconds: float = 0.0, reason: str = "") -> ApiError:

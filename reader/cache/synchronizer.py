@@ -18,6 +18,7 @@ from reader.telemetry.counters import Counters
 from shared.measures import Measure
 from shared.redis.connection import reason_of
 from shared.redis.store import EntryState, Store
+from shared.redis.trouble import trouble_of
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.time_bounds import is_past
@@ -201,6 +202,8 @@ class Synchronizer:
         try:
             work()
         except RedisError as error:
+            if trouble_of(error) is not None:  # it answers; the trouble is logged when it is met
+                return False
             if self._away_since is None:
                 log.warning("Redis is away, serving from memory: %s", reason_of(error))
                 self._away_since = self._clock()

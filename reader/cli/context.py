@@ -18,6 +18,7 @@ from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
 from shared.redis.store import Lifetimes, Store
+from shared.redis.trouble import WORDS, trouble_of
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings
@@ -98,9 +99,10 @@ class CommandContext:
         with self.redis.pipeline(transaction=False) as pipeline:
             for key in entries:
                 pipeline.hget(key.decode(), "name")
-            names = cast(list[bytes | None], pipeline.execute())
+            names = pipeline.execute(raise_on_error=False)
         for key, name in zip(entries, names, strict=True):
-            resource = None if name is None else self.catalogue.named(name.decode())
+            is_known = isinstance(name, bytes)  # else it is damaged, or has just gone
+            resource = self.catalogue.named(name.decode(errors="replace")) if is_known else None
             # Entries of processes with other settings have other keys.
             is_ours = resource is not None and keys.entry(resource) == key.decode()
             if resource is not None and is_ours and not resource.tracked:
@@ -139,6 +141,9 @@ def command_context() -> Iterator[CommandContext]:
 def complaint(error: RedisError) -> str:
     """An error of Redis in one line."""
     name = type(error).__name__
+    trouble = trouble_of(error)
+    if trouble is not None:
+        return f"{WORDS[trouble].title}: {WORDS[trouble].advice}"
     if isinstance(error, exceptions.AuthenticationError):
         return f"Redis refuses the password, or requires one ({name})"
     if isinstance(error, (exceptions.ConnectionError, exceptions.TimeoutError)):

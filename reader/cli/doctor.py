@@ -12,15 +12,18 @@ from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_cost, check_github, check_processes
 from reader.cli.checks.neighbours import check_neighbours
-from reader.cli.checks.redis_server import RedisFacts, check_redis
+from reader.cli.checks.redis_server import RedisFacts, check_redis, check_values
 from reader.cli.checks.webhooks import check_redelivery, check_webhooks
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
-from reader.fleet.neighbours import neighbours
+from reader.fleet.neighbours import Neighbours, neighbours
+from reader.fleet.redis_state import Parts
 from reader.status.diagnosis import LEVEL_SIGNS, skewed
 from reader.webhooks.delivery_log import last_deliveries
 from shared.clock import FleetClock
+from shared.redis import keys
+from shared.redis.trouble import Trouble, trouble_of
 
 _LEVELS = {verdict: level for level, verdict in VERDICTS.items()}
 
@@ -42,7 +45,8 @@ def facts_of(redis: Redis, clock: FleetClock) -> RedisFacts:
     began = clock.monotonic()
     clock.measure(redis)
     latency = clock.monotonic() - began
-    return RedisFacts(_info(redis), _save(redis), latency, -(clock.skew or 0.0))
+    offset = -(clock.skew or 0.0)
+    return RedisFacts(_info(redis), _save(redis), latency, offset, _refuses(redis))
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -60,18 +64,31 @@ def print_findings(findings: Sequence[Finding]) -> None:
 def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
     facts = facts_of(context.redis, context.fleet_clock)
     yield from check_redis(facts)
-    yield from check_neighbours(neighbours(context.redis))
+    parts = Parts()
+    found = parts.read("RQ's queues", lambda: neighbours(context.redis), Neighbours())
+    yield from check_neighbours(found)
     fleet = context.fleet()
+    none: Mapping[str, float] = {}
+    deliveries = parts.read("deliveries", lambda: last_deliveries(context.redis), none)
+    yield from check_values(fleet, parts.damaged)
     yield from check_clocks(facts.offset, fleet.origin.clock_offset, skewed(fleet))
     yield from check_processes(fleet)
     include_private = context.settings.include_private
     yield from check_credentials(fleet.budgets, fleet.now, include_private=include_private)
     yield from check_github(fleet)
-    deliveries = last_deliveries(context.redis)
     yield from check_webhooks(context.settings, deliveries, now=fleet.now)
     yield from check_redelivery(context.settings, fleet)
     yield from check_content(fleet)
     yield from check_cost(fleet, context.settings)
+
+
+def _refuses(redis: Redis) -> Trouble | None:
+    """Why a Redis refuses a write; None if it takes it."""
+    try:
+        redis.set(keys.guesses(0), 0, px=1)  # of a minute in 1970, and gone at once
+    except ResponseError as error:
+        return trouble_of(error)
+    return None
 
 
 def _info(redis: Redis) -> Mapping[str, object]:

@@ -27,8 +27,10 @@ from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from shared.lost_deliveries import Fate
 from shared.measures import Labels, Measure, Measures
+from shared.mended import Damage
 from shared.outcomes import DriftCheck, RefreshOutcome
 from shared.queue_order import Lane, Priority
+from shared.redis.trouble import REFUSING, Trouble
 from shared.version import VERSION
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -97,13 +99,19 @@ _DRIFT_CHECKS = _Counter(
 _NOT_QUEUED = Queued(0, 0.0)
 
 
-def expose(node: NodeView, tracked: Sequence[TrackedView], fleet: Fleet | None) -> bytes:
+def expose(
+    node: NodeView,
+    tracked: Sequence[TrackedView],
+    fleet: Fleet | None,
+    refusing: Trouble | None = None,
+) -> bytes:
     """The metrics in Prometheus's text format.
 
     Args:
         node: counters and gauges of this node.
         tracked: the tracked resources in this process's memory.
         fleet: from Redis; None while Redis is unavailable.
+        refusing: why Redis refuses the writes of this process; None if it takes them.
 
     Paths of `TRACK` that cannot be served are counted, and not named.
     """
@@ -112,10 +120,9 @@ def expose(node: NodeView, tracked: Sequence[TrackedView], fleet: Fleet | None) 
         "Paths of TRACK that this process cannot serve, or for which clients get an error.",
         len(tracked) - len(public_views(tracked)),
     )
+    shown = [withheld, _refusing(refusing), *_tracked(public_views(tracked))]
     public = _fleet(None if fleet is None else public_fleet(fleet))
-    return generate_latest(
-        _Collected([*_node(node), withheld, *_tracked(public_views(tracked)), *public])
-    )
+    return generate_latest(_Collected([*_node(node), *shown, *public]))
 
 
 class _Collected(Collector):
@@ -172,6 +179,39 @@ def _tracked(tracked: Sequence[TrackedView]) -> Iterator[Metric]:
         if metadata.items is not None:
             items.add_metric(name, metadata.items)
     yield from (held, age, ends, size, items)
+
+
+def _refusing(refusing: Trouble | None) -> Metric:
+    family = GaugeMetricFamily(
+        PREFIX + "redis_refuses_writes",
+        "Whether Redis refuses the writes of this process, by cause.",
+        labels=["cause"],
+    )
+    for trouble in sorted(REFUSING):
+        family.add_metric([trouble], trouble is refusing)
+    return family
+
+
+def _redis(fleet: Fleet) -> Iterator[Metric]:
+    """Every kind of damage is there from the start, so that the first one is an increase."""
+    mended = CounterMetricFamily(
+        PREFIX + "redis_mended_values_total",
+        "Damaged values in Redis that refreshers have mended: of another type, or without expiry.",
+        labels=["damage"],
+    )
+    for damage in Damage:
+        mended.add_metric([damage], fleet.measures.of(Measure.MENDED).get((damage,), 0))
+    yield mended
+    yield _gauge(
+        "redis_damaged_parts",
+        "Parts of what the fleet reports that cannot be read, because a value is damaged.",
+        len(fleet.damaged),
+    )
+    evicted = CounterMetricFamily(
+        PREFIX + "redis_evicted_keys_total", "Keys that Redis has evicted since it started."
+    )
+    evicted.add_metric([], fleet.redis.evicted)
+    yield evicted
 
 
 def _fleet(fleet: Fleet | None) -> Iterator[Metric]:
@@ -258,6 +298,7 @@ def _redelivery(fleet: Fleet) -> Iterator[Metric]:
 
 def _processes(fleet: Fleet) -> Iterator[Metric]:
     yield _drift_checks(fleet.measures)
+    yield from _redis(fleet)
     yield from _queue(fleet)
     help_text = "Tracked resources that are looked at again after an event."
     yield _gauge("resources_looked_at_again", help_text, fleet.looks)

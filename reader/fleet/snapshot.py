@@ -13,9 +13,10 @@ from rq.cron_scheduler_registry import get_registry_key as registry_key
 from reader.cache.single_flight import SingleFlight
 from reader.fleet.heartbeats import ReaderReport, popular, readers
 from reader.fleet.queue_view import QueueView, queue_view
+from reader.fleet.redis_state import UNKNOWN, Parts, RedisState, redis_state
 from reader.fleet.workers import WorkerView, workers
 from reader.webhooks.delivery_log import last_deliveries
-from shared import budgets, drift, lost_deliveries, measures, refresh_report, spending
+from shared import budgets, drift, lost_deliveries, measures, mended, refresh_report, spending
 from shared.budgets import CredentialBudget
 from shared.drift import Drift
 from shared.encodings import ENCODINGS
@@ -23,6 +24,7 @@ from shared.entry import SEGMENTS, Metadata
 from shared.failure import Failure
 from shared.lost_deliveries import LookReport
 from shared.measures import Measures
+from shared.mended import Mended
 from shared.point_buckets import Points, levels_now, sizes_now
 from shared.redis import keys
 from shared.redis.store import Store
@@ -43,6 +45,7 @@ _SCHEDULER_SILENCE = 150  # seconds without a heartbeat until it counts as gone;
 _NO_RECORD = Record()
 _NO_MEASURES = Measures({})
 _NOTHING_SPENT = Spent()
+_NOTHING_TOLD: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,9 @@ class Fleet:
         redelivery: the last look for lost deliveries of webhooks; None if nobody looks.
         drift: the last finds of stored content that GitHub has confirmed and does not show, the
             latest first.
+        mended: the last damaged values in Redis that refreshers have mended, the latest first.
+        damaged: parts of this view that could not be read, because a value is damaged.
+        redis: the state of the Redis server.
         undisclosed: number of paths of `TRACK` that were left out of this view of the fleet.
         withdrawn: number of repositories that were withdrawn in the last hour.
     """
@@ -205,6 +211,9 @@ class Fleet:
     told: Mapping[str, float] = field(default_factory=dict)
     redelivery: LookReport | None = None
     drift: Sequence[Drift] = ()
+    mended: Sequence[Mended] = ()
+    damaged: Sequence[str] = ()
+    redis: RedisState = UNKNOWN
     undisclosed: int = 0
     withdrawn: int = 0
 
@@ -273,14 +282,31 @@ class FleetWatch:
         return fleet
 
     def _gather(self, now: float) -> Fleet:
-        redis = self._redis
-        most_requested = popular(redis, now=now, count=_POPULAR)
+        redis, parts = self._redis, Parts()
+        nothing: Sequence[tuple[str, int]] = ()
+        most_requested = parts.read(
+            "popular names", lambda: popular(redis, now=now, count=_POPULAR), nothing
+        )
         named = [(self._catalogue.named(name), name, times) for name, times in most_requested]
         on_demand = [(found, name, times) for found, name, times in named if found is not None]
         tracked = self._catalogue.tracked
         views = self.views([*tracked, *(found for found, _, _ in on_demand)], now=now)
+        fleet = self._gather_processes(self._gather_hashes(Fleet(now), parts), parts)
+        return replace(
+            fleet,
+            tracked=views[: len(tracked)],
+            on_demand=[
+                OnDemandView(name, times, view)
+                for (_, name, times), view in zip(on_demand, views[len(tracked) :], strict=True)
+            ],
+            damaged=tuple(parts.damaged),
+        )
+
+    def _gather_hashes(self, fleet: Fleet, parts: Parts) -> Fleet:
+        """Add what is read in one round trip."""
+        now, nothing = fleet.now, dict[bytes, bytes]()
         pulse = self._store.pulse()
-        with redis.pipeline(transaction=False) as pipeline:
+        with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.mget(keys.SUSPENDED, keys.RESUMED)
             pipeline.hgetall(keys.PAUSE)
             pipeline.hgetall(keys.POINTS)
@@ -288,34 +314,49 @@ class FleetWatch:
             pipeline.hgetall(keys.UNKNOWN_FIELDS)
             pipeline.zcard(keys.LOOKS)
             pipeline.get(keys.REDELIVERY_REPORT)
-            (since, resumed), pause, points, origin, unknown, looks, lost = pipeline.execute()
-        return Fleet(
-            now=now,
-            tracked=views[: len(tracked)],
-            on_demand=[
-                OnDemandView(name, times, view)
-                for (_, name, times), view in zip(on_demand, views[len(tracked) :], strict=True)
-            ],
-            budgets=budgets.read(redis, now=now),
-            readers=readers(redis),
-            workers=workers(redis),
-            schedulers=int(redis.zcount(registry_key(), now - _SCHEDULER_SILENCE, "+inf")),
-            timeline=refresh_report.timeline(redis),
-            measures=measures.read(redis),
-            queue=queue_view(redis, now=now),
-            spent=spending.read(redis, now=now, count=_SPENDERS),
+            (since, resumed), *hashes, looks, lost = pipeline.execute(raise_on_error=False)
+        names = ("pause", "points", "origin", "unknown fields")
+        pause, points, origin, unknown = (
+            parts.whole(reply, nothing, name) for reply, name in zip(hashes, names, strict=True)
+        )
+        return replace(
+            fleet,
             suspended=pulse.is_suspended,
             suspended_since=None if since is None else time_of(since),
             origin=_origin(origin),
             origin_paused_until=budgets.paused_until(pause, resumed=time_of(resumed), now=now),
-            points=levels_now(points, now=now),
-            point_sizes=sizes_now(points),
+            points=parts.read("points", lambda: levels_now(points, now=now), None),
+            point_sizes=parts.read("points", lambda: sizes_now(points), None),
             unknown_fields=_seen_lately(unknown, now),
-            looks=int(looks),
-            told=last_deliveries(redis),
-            redelivery=lost_deliveries.parse(lost),
-            drift=drift.read(redis),
+            looks=int(parts.whole(looks, 0, "looks")),
             withdrawn=self._store.withdrawals.known.number(now),
+            redelivery=lost_deliveries.parse(parts.whole(lost, None, "lost deliveries")),
+        )
+
+    def _gather_processes(self, fleet: Fleet, parts: Parts) -> Fleet:
+        """Add what is read piece by piece: processes, queue, budgets, reports."""
+        redis, now = self._redis, fleet.now
+        alive = (now - _SCHEDULER_SILENCE, "+inf")
+        return replace(
+            fleet,
+            budgets=parts.read("budgets", lambda: budgets.read(redis, now=now), []),
+            readers=parts.read("readers", lambda: readers(redis), []),
+            workers=parts.read("refreshers", lambda: workers(redis), []),
+            schedulers=parts.read(
+                "schedulers", lambda: int(redis.zcount(registry_key(), *alive)), 0
+            ),
+            timeline=parts.read("timeline", lambda: refresh_report.timeline(redis), []),
+            measures=parts.read("counters", lambda: measures.read(redis), _NO_MEASURES),
+            queue=parts.read("queue", lambda: queue_view(redis, now=now), {}),
+            spent=parts.read(
+                "budget use",
+                lambda: spending.read(redis, now=now, count=_SPENDERS),
+                _NOTHING_SPENT,
+            ),
+            told=parts.read("deliveries", lambda: last_deliveries(redis), _NOTHING_TOLD),
+            drift=parts.read("drift", lambda: drift.read(redis), ()),
+            mended=parts.read("mended values", lambda: mended.read(redis), ()),
+            redis=redis_state(redis),
         )
 
     def views(self, resources: Sequence[Resource], *, now: float) -> list[TrackedView]:
@@ -331,7 +372,7 @@ class FleetWatch:
                 refresh_report.ask_for_record(pipeline, resource)
                 pipeline.get(keys.progress(resource))
                 pipeline.exists(keys.running(resource))
-            replies = iter(pipeline.execute())
+            replies = iter(pipeline.execute(raise_on_error=False))
         return [
             _with_details(
                 TrackedView(
@@ -351,8 +392,13 @@ class FleetWatch:
 
 
 def _with_details(view: TrackedView, replies: Iterator[Any]) -> TrackedView:
-    encoded = {encoding: int(next(replies)) for encoding in ENCODINGS}
-    segments, page_fields, record, progress = (next(replies) for _ in range(4))
+    # What is damaged is mended by the next refresh, and told of then.
+    whole = Parts().whole
+    encoded = {encoding: int(whole(next(replies), 0)) for encoding in ENCODINGS}
+    segments = whole(next(replies), None)
+    page_fields: list[bytes] = whole(next(replies), [])
+    record = whole(next(replies), [None] * 4)
+    progress = whole(next(replies), None)
     is_running = bool(next(replies))
     if segments is not None:
         encoded["gzip"] = _packed_bytes(segments)
@@ -376,10 +422,11 @@ def _packed_bytes(segments: bytes) -> int:
 
 
 def _reading(text: bytes | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    known = json.loads(text)
-    return int(known["page"]), int(known["pages"])
+    try:
+        known = json.loads(text or b"")
+        return int(known["page"]), int(known["pages"])
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        return None  # there is none, or it is damaged
 
 
 def _seen_lately(unknown: Mapping[bytes, bytes], now: float) -> Sequence[str]:

@@ -90,7 +90,10 @@ def workers(redis: Redis) -> list[WorkerView]:
 
 def _job_of(executions: Collection[bytes]) -> str:
     """The id of one of a worker's current jobs."""
-    job_id, _ = parse_composite_key(min(executions).decode()) if executions else ("none", "")
+    try:
+        job_id, _ = parse_composite_key(min(executions).decode())
+    except ValueError:  # there is none, or it is damaged
+        return "none"
     return job_id
 
 
@@ -100,7 +103,10 @@ def _view(
     """The view of a worker; RQ stamps its times by the clock of the worker's machine."""
     skew = _skew(report.get(b"skew"))
     running = {lane: _count(report.get(f"running:{lane}".encode())) or 0 for lane in Lane}
-    fields = {name.decode(): value.decode(errors="replace") for name, value in known.items()}
+    fields = {
+        name.decode(errors="replace"): value.decode(errors="replace")
+        for name, value in known.items()
+    }
     return WorkerView(
         name=name,
         hostname=fields.get("hostname", "?"),
@@ -118,7 +124,10 @@ def _view(
 
 
 def _time(text: str | None, skew: float) -> float | None:
-    return None if not text else utcparse(text).timestamp() - skew
+    try:
+        return None if not text else utcparse(text).timestamp() - skew
+    except (ValueError, OverflowError):  # damaged
+        return None
 
 
 def _skew(text: bytes | None) -> float:

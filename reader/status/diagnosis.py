@@ -10,11 +10,13 @@ from reader.fleet.snapshot import Fleet, TrackedView
 from reader.status.delivery_statements import lost_deliveries
 from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
+from reader.status.redis_statements import redis_statements
 from reader.status.statement import Level, Statement, Topic
 from shared.clock_skew import in_words, is_much
 from shared.looks import LAST_S
 from shared.measures import Measure
 from shared.outcomes import SUCCESSES, DriftCheck, FailureKind, RefreshOutcome
+from shared.redis.trouble import Refusing
 from shared.suspicion import SECOND_LOOK_S
 
 
@@ -77,6 +79,7 @@ def diagnose(
     away_since: float | None = None,
     include_private: bool = False,
     is_operator: bool = False,
+    refusing: Refusing | None = None,
 ) -> list[Statement]:
     """The statements on the fleet, the worst first; at least one.
 
@@ -87,12 +90,15 @@ def diagnose(
         away_since: Unix time in seconds since when Redis has been away; None if it is not.
         include_private: private repositories are served.
         is_operator: the reader of the statements holds `ADMIN_TOKEN`.
+        refusing: why Redis refuses writes; None if it takes them.
     """
     if fleet is None:
         statements = [_redis_away(held, now, away_since)]
     else:
         # Content may be fresh whatever a credential sees, so that is stated as well.
-        statements = [*_content(fleet), *_refreshing(fleet)] or [_all_is_well(fleet)]
+        statements = [*redis_statements(fleet, refusing), *_content(fleet)]
+        statements += _refreshing(fleet, can_report=refusing is None and not fleet.damaged)
+        statements = statements or [_all_is_well(fleet)]
         statements += [*demand(fleet), *_looked_at_twice(fleet), *lost_deliveries(fleet)]
         statements += _drift(fleet)
     if include_private:
@@ -329,8 +335,13 @@ def _why(failing: Sequence[TrackedView], now: float) -> str:
     return f"Failing since {_since(since, now)}: {last.reason}. The next try {when}."
 
 
-def _refreshing(fleet: Fleet) -> Iterator[Statement]:
-    """Statements on what keeps the content fresh: refreshers, locks, GitHub, versions."""
+def _refreshing(fleet: Fleet, *, can_report: bool) -> Iterator[Statement]:
+    """Statements on what keeps the content fresh: refreshers, locks, GitHub, versions.
+
+    Args:
+        fleet: from Redis.
+        can_report: refreshers can tell that they run.
+    """
     if fleet.suspended:
         since = fleet.suspended_since
         until = "" if since is None else f" since {_since(since, fleet.now)}"
@@ -339,7 +350,7 @@ def _refreshing(fleet: Fleet) -> Iterator[Statement]:
         )
         title = "Refreshing is paused"
         yield Statement(Level.WARN, Topic.PAUSE, title, text, "refreshing-paused")
-    if not fleet.workers:
+    if not fleet.workers and can_report:
         text = (
             "Nothing is refreshed: start `rq worker refresh`, as the Procfile does. "
             f"The queue holds {plural(fleet.queue_length, 'refresh', 'refreshes')}."

@@ -44,6 +44,7 @@ def _page_of(page_input: PageInput) -> JsonObject:
         away_since=page_input.away_since,
         include_private=page_input.settings.include_private,
         is_operator=page_input.is_operator,
+        refusing=page_input.refusing,
     )
     worst = statements[0]
     tracked = fleet.tracked if page_input.fleet else page_input.held

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reader.fleet.snapshot import Fleet, TrackedView
+from shared.redis.trouble import Refusing
 from shared.settings import Settings
 
 # A part of the page, as `/status.json` sends it.
@@ -24,6 +25,7 @@ class PageInput:
         away_since: Unix time in seconds since when Redis has not responded; None if it responds.
         reader: host and port of this reader.
         settings: of this reader.
+        refusing: why Redis refuses this reader's writes; None if it takes them.
         is_operator: the viewer holds `ADMIN_TOKEN`, and so may see addresses of clients, and where
             GitHub refuses a credential.
     """
@@ -34,4 +36,5 @@ class PageInput:
     away_since: float | None
     reader: str
     settings: Settings
+    refusing: Refusing | None = None
     is_operator: bool = False

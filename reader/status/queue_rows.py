@@ -35,6 +35,7 @@ _REFUSALS = {
     Refusal.FAILING: (503, "GitHub failed, and the next try comes after MISS_WAIT"),
     Refusal.BUDGET_SPENT: (429, "GitHub's rate limit is spent, and resets after MISS_WAIT"),
     Refusal.STORE_AWAY: (503, "Redis did not respond"),
+    Refusal.STORE_REFUSES: (503, "Redis took no writes, or a value in it is damaged"),
 }
 
 

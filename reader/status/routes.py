@@ -269,6 +269,7 @@ def _page(session: Session | None) -> JsonObject:
             away_since=process().start().synchronizer.away_since,
             reader=process().address,
             settings=settings,
+            refusing=process().start().troubles.refusing,
             is_operator=session is not None,
         )
     )

@@ -20,6 +20,7 @@ from shared.queue_order import Lane
 from shared.redis import keys
 from shared.redis.connection import reason_of
 from shared.redis.scripts import Batch
+from shared.redis.trouble import trouble_of
 
 log = logging.getLogger("refresher")
 
@@ -179,7 +180,7 @@ class Dispatcher:
             raise reply
         # Jobs are taken, whatever could not be written of others.
         failed = next((one for one in replies if isinstance(one, RedisError)), None)
-        if failed is not None:
+        if failed is not None and trouble_of(failed) is None:
             log.error("reports of refreshes could not be written: %s", failed)
         taken = taken_from(reply)
         written()
@@ -205,6 +206,10 @@ class Dispatcher:
         try:
             step()
         except RedisError as error:
+            if (
+                trouble_of(error) is not None
+            ):  # it is not away; the trouble is logged when it is met
+                return False
             if not self._is_away:
                 log.error("Redis is away: %s", reason_of(error))
             self._is_away = True

@@ -13,6 +13,7 @@ from typing import Any
 from redis import Redis, RedisError
 
 from shared.redis.scripts import Batch, Script
+from shared.redis.trouble import trouble_of
 
 log = logging.getLogger("refresher")
 
@@ -65,5 +66,6 @@ class Settlements:
                     batch.run(self._script, keys, args)
                 batch.execute()
         except RedisError as error:
-            log.warning("%d requests were not settled: %s", len(settlements), error)
+            if trouble_of(error) is None:  # others are logged when they are met
+                log.warning("%d requests were not settled: %s", len(settlements), error)
         self._done(len(settlements))

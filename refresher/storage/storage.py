@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 
 from refresher.storage import page_store
 from refresher.storage.entry_writer import EntryWriter
+from refresher.storage.mending import Mender
 from refresher.storage.page_store import KnownPages
 from refresher.storage.unfinished_readings import UnfinishedReadings
 from shared.clock import FleetClock
@@ -29,6 +30,7 @@ class Storage:
         writer: writes entries, if the fencing token is valid.
         readings: keeps the pages of lists that are being read, under the same condition.
         clock: Redis's clock.
+        mender: removes damaged values.
     """
 
     redis: Redis
@@ -36,6 +38,7 @@ class Storage:
     writer: EntryWriter
     readings: UnfinishedReadings
     clock: FleetClock
+    mender: Mender
 
     @classmethod
     def of(cls, redis: Redis, settings: Settings, *, clock: FleetClock | None = None) -> "Storage":
@@ -49,7 +52,9 @@ class Storage:
         clock = FleetClock() if clock is None else clock
         store = Store(redis, clock=clock, lifetimes=Lifetimes.of(settings))
         readings = UnfinishedReadings(redis, settings)
-        return cls(redis, store, EntryWriter(redis, settings, clock=clock), readings, clock)
+        keep = settings.on_demand_ttl + settings.on_demand_keep
+        mender = Mender(redis, keep=keep, now=clock.now)
+        return cls(redis, store, EntryWriter(redis, settings, clock=clock), readings, clock, mender)
 
     def begin(self, resource: Resource, mark: Callable[[Pipeline], None]) -> tuple[int, EntryState]:
         """A fencing token for a refresh, and the state of its entry, in one round trip.

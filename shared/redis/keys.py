@@ -150,6 +150,10 @@ tracked              zset    never          refresher   ids of tracked resources
                                                         running; a day later it is removed
 kept                 zset    never          refresher   ids of on-demand entries, by their expiry
 kept-sizes           hash    never          refresher   bytes of each of them, and their `total`
+mended               list    7 days; 20     refresher   damaged values that were removed, see
+                             at the most                `mended`
+mending              string  a minute       refresher   a refresher looks for damaged values, or
+                                                        did so a moment ago
 ===================  ======  =============  ==========  =======================================
 
 `{id}` is `Resource.id`, or the id of a credential or of a reader process. RQ has keys of its own
@@ -159,171 +163,179 @@ kept-sizes           hash    never          refresher   bytes of each of them, a
 from shared.resources.resource import Resource
 from shared.stored_form import SCHEMA
 
-_PREFIX = f"api-read-cache:{SCHEMA}"
+PREFIX = f"api-read-cache:{SCHEMA}"
 
-PAUSE = f"{_PREFIX}:paused"
-PAUSES = f"{_PREFIX}:pauses"
-POINTS = f"{_PREFIX}:points"
-CLASSES = f"{_PREFIX}:classes"
-LARGE = f"{_PREFIX}:large"
-IN_FLIGHT = f"{_PREFIX}:in-flight"
-CHANGES = f"{_PREFIX}:changes"
-ANNOUNCE = f"{_PREFIX}:announce"
-EVENTS = f"{_PREFIX}:events"
-WITHDRAWN = f"{_PREFIX}:withdrawn"
-WITHDRAWN_REVISION = f"{_PREFIX}:withdrawn:revision"
-SHOWN_AGAIN = f"{_PREFIX}:withdrawn:shown"
-DELIVERIES = f"{_PREFIX}:deliveries"
-REDELIVERY = f"{_PREFIX}:redelivery"
-REDELIVERY_REPORT = f"{_PREFIX}:redelivery:report"
-FEED = f"{_PREFIX}:feed"
-FEED_ON_DEMAND = f"{_PREFIX}:feed:on-demand"
-SUSPENDED = f"{_PREFIX}:suspended"
-RESUMED = f"{_PREFIX}:resumed"
-MEASURES = f"{_PREFIX}:measures"
-ORIGIN = f"{_PREFIX}:origin"
-ORIGIN_OPEN = f"{_PREFIX}:origin-open"
-BUDGETS = f"{_PREFIX}:budgets"
-READERS = f"{_PREFIX}:readers"
-LOOKS = f"{_PREFIX}:looks"
-DRIFT = f"{_PREFIX}:drift"
-DRIFT_DOUBTS = f"{_PREFIX}:drift:doubts"
-DRIFT_TURN = f"{_PREFIX}:drift:turn"
-UNKNOWN_FIELDS = f"{_PREFIX}:unknown-fields"
-TRACKED = f"{_PREFIX}:tracked"
-KEPT = f"{_PREFIX}:kept"
-KEPT_SIZES = f"{_PREFIX}:kept-sizes"
-PLACES = f"{_PREFIX}:places"
-PACE = f"{_PREFIX}:pace"
+PAUSE = f"{PREFIX}:paused"
+PAUSES = f"{PREFIX}:pauses"
+POINTS = f"{PREFIX}:points"
+CLASSES = f"{PREFIX}:classes"
+LARGE = f"{PREFIX}:large"
+IN_FLIGHT = f"{PREFIX}:in-flight"
+CHANGES = f"{PREFIX}:changes"
+ANNOUNCE = f"{PREFIX}:announce"
+EVENTS = f"{PREFIX}:events"
+WITHDRAWN = f"{PREFIX}:withdrawn"
+WITHDRAWN_REVISION = f"{PREFIX}:withdrawn:revision"
+SHOWN_AGAIN = f"{PREFIX}:withdrawn:shown"
+DELIVERIES = f"{PREFIX}:deliveries"
+REDELIVERY = f"{PREFIX}:redelivery"
+REDELIVERY_REPORT = f"{PREFIX}:redelivery:report"
+FEED = f"{PREFIX}:feed"
+FEED_ON_DEMAND = f"{PREFIX}:feed:on-demand"
+SUSPENDED = f"{PREFIX}:suspended"
+RESUMED = f"{PREFIX}:resumed"
+MEASURES = f"{PREFIX}:measures"
+ORIGIN = f"{PREFIX}:origin"
+ORIGIN_OPEN = f"{PREFIX}:origin-open"
+BUDGETS = f"{PREFIX}:budgets"
+READERS = f"{PREFIX}:readers"
+LOOKS = f"{PREFIX}:looks"
+DRIFT = f"{PREFIX}:drift"
+DRIFT_DOUBTS = f"{PREFIX}:drift:doubts"
+DRIFT_TURN = f"{PREFIX}:drift:turn"
+UNKNOWN_FIELDS = f"{PREFIX}:unknown-fields"
+TRACKED = f"{PREFIX}:tracked"
+KEPT = f"{PREFIX}:kept"
+KEPT_SIZES = f"{PREFIX}:kept-sizes"
+MENDED = f"{PREFIX}:mended"
+MENDING = f"{PREFIX}:mending"
+PLACES = f"{PREFIX}:places"
+PACE = f"{PREFIX}:pace"
 # Prefixes: scripts add a lane, and a priority to the first.
-ORDER = f"{_PREFIX}:order:"
-TURNS = f"{_PREFIX}:turns:"
-BELLS = f"{_PREFIX}:bell:"
-PICKS = f"{_PREFIX}:picks:"
-RUNNING = f"{_PREFIX}:running:"  # a script adds `Resource.id`
-ENTRIES = f"{_PREFIX}:entry:*"  # as SCAN matches them
+ORDER = f"{PREFIX}:order:"
+TURNS = f"{PREFIX}:turns:"
+BELLS = f"{PREFIX}:bell:"
+PICKS = f"{PREFIX}:picks:"
+RUNNING = f"{PREFIX}:running:"  # a script adds `Resource.id`
+ENTRIES = f"{PREFIX}:entry:*"  # as SCAN matches them
 
 
 def entry(resource: Resource) -> str:
     """The hash that holds a resource's entry."""
-    return f"{_PREFIX}:entry:{resource.id}"
+    return f"{PREFIX}:entry:{resource.id}"
 
 
 def pages(resource: Resource) -> str:
     """The hash that holds the pages of GitHub that an entry was made from."""
-    return f"{_PREFIX}:pages:{resource.id}"
+    return f"{PREFIX}:pages:{resource.id}"
 
 
 def segments(resource: Resource) -> str:
     """The hash that holds the bodies of a list's segments, and of those of its views."""
-    return f"{_PREFIX}:segments:{resource.id}"
+    return f"{PREFIX}:segments:{resource.id}"
 
 
 def reading(resource: Resource) -> str:
     """The hash that holds the pages of a list that is being read."""
-    return f"{_PREFIX}:reading:{resource.id}"
+    return f"{PREFIX}:reading:{resource.id}"
 
 
 def content_of(resource_id: str) -> list[str]:
     """The keys of a resource's content and records, by `Resource.id`."""
     kinds = ("entry", "pages", "failure", "suspicion", "record")
-    return [f"{_PREFIX}:{kind}:{resource_id}" for kind in kinds]
+    return [f"{PREFIX}:{kind}:{resource_id}" for kind in kinds]
 
 
 def everything_of(resource_id: str) -> list[str]:
     """The keys of all that is stored of a resource for long, by `Resource.id`."""
     further = ("segments", "reading", "forgotten", "ahead", "invalidated")
-    mark = f"{_PREFIX}:invalidated:{resource_id}"
+    mark = f"{PREFIX}:invalidated:{resource_id}"
     return [
         *content_of(resource_id),
-        *(f"{_PREFIX}:{kind}:{resource_id}" for kind in further),
+        *(f"{PREFIX}:{kind}:{resource_id}" for kind in further),
         *(f"{mark}:{part}" for part in ("items", "looks", "replaced")),
     ]
 
 
+def all_of(resource: Resource) -> list[str]:
+    """All keys of a resource."""
+    brief = (fence, lock, running, asked, queued, progress)
+    return [*everything_of(resource.id), *(key(resource) for key in brief)]
+
+
 def failure(resource: Resource) -> str:
     """The record of a resource's last failed refresh."""
-    return f"{_PREFIX}:failure:{resource.id}"
+    return f"{PREFIX}:failure:{resource.id}"
 
 
 def suspicion(resource: Resource) -> str:
     """What a look at a list showed that is not believed yet."""
-    return f"{_PREFIX}:suspicion:{resource.id}"
+    return f"{PREFIX}:suspicion:{resource.id}"
 
 
 def invalidated_by(resource: Resource) -> str:
     """The mark of the invalidations that no refresh has handled."""
-    return f"{_PREFIX}:invalidated:{resource.id}"
+    return f"{PREFIX}:invalidated:{resource.id}"
 
 
 def items_named(resource: Resource) -> str:
     """The items of a list that events have named since the last look that ended an invalidation."""
-    return f"{_PREFIX}:invalidated:{resource.id}:items"
+    return f"{PREFIX}:invalidated:{resource.id}:items"
 
 
 def looks(resource: Resource) -> str:
     """The times of the latest event and of the next look at a resource."""
-    return f"{_PREFIX}:invalidated:{resource.id}:looks"
+    return f"{PREFIX}:invalidated:{resource.id}:looks"
 
 
 def replaced(resource: Resource) -> str:
     """The entity tags of contents that GitHub's replicas may still show, although it has newer."""
-    return f"{_PREFIX}:invalidated:{resource.id}:replaced"
+    return f"{PREFIX}:invalidated:{resource.id}:replaced"
 
 
 def delivery(delivery_id: str) -> str:
     """Set when a webhook delivery was accepted."""
-    return f"{_PREFIX}:delivery:{delivery_id}"
+    return f"{PREFIX}:delivery:{delivery_id}"
 
 
 def hook(path: str) -> str:
     """How far the deliveries of a webhook were read, by its path in GitHub's API."""
-    return f"{_PREFIX}:redelivery:hook:{path}"
+    return f"{PREFIX}:redelivery:hook:{path}"
 
 
 def lost_deliveries(path: str) -> str:
     """The deliveries of a webhook that were lost, by its path in GitHub's API."""
-    return f"{_PREFIX}:redelivery:lost:{path}"
+    return f"{PREFIX}:redelivery:lost:{path}"
 
 
 def hook_pause(source: str) -> str:
     """Set while GitHub wants no requests about the webhooks of a source."""
-    return f"{_PREFIX}:redelivery:wait:{source}"
+    return f"{PREFIX}:redelivery:wait:{source}"
 
 
 def fence(resource: Resource) -> str:
     """The newest fencing token that was handed out for a resource."""
-    return f"{_PREFIX}:fence:{resource.id}"
+    return f"{PREFIX}:fence:{resource.id}"
 
 
 def budget(credential: str, resource_class: str) -> str:
     """A credential's remaining requests in a class, by the credential's public id."""
-    return f"{_PREFIX}:budget:{credential}:{resource_class}"
+    return f"{PREFIX}:budget:{credential}:{resource_class}"
 
 
 def aside(credential: str) -> str:
     """The time until which a credential must not be used."""
-    return f"{_PREFIX}:set-aside:{credential}"
+    return f"{PREFIX}:set-aside:{credential}"
 
 
 def refused(credential: str) -> str:
     """The owners, and their operations, for which GitHub refuses a credential."""
-    return f"{_PREFIX}:refused:{credential}"
+    return f"{PREFIX}:refused:{credential}"
 
 
 def app_token(credential: str) -> str:
     """A GitHub App's current token, encrypted."""
-    return f"{_PREFIX}:app-token:{credential}"
+    return f"{PREFIX}:app-token:{credential}"
 
 
 def app_renewal(credential: str) -> str:
     """Set while one process of the fleet fetches a GitHub App's next token."""
-    return f"{_PREFIX}:app-renewal:{credential}"
+    return f"{PREFIX}:app-renewal:{credential}"
 
 
 def lock_name(resource: Resource) -> str:
     """The name of a resource's Redlock; pottery derives the key from it."""
-    return f"{_PREFIX}:lock:{resource.id}"
+    return f"{PREFIX}:lock:{resource.id}"
 
 
 def lock(resource: Resource) -> str:
@@ -338,12 +350,12 @@ def running(resource: Resource) -> str:
 
 def asked(resource: Resource) -> str:
     """Set while further requests are dropped: a second after a request, or during a rest."""
-    return f"{_PREFIX}:asked:{resource.id}"
+    return f"{PREFIX}:asked:{resource.id}"
 
 
 def queued(resource: Resource) -> str:
     """The id of the job that was last enqueued for a resource."""
-    return f"{_PREFIX}:queued:{resource.id}"
+    return f"{PREFIX}:queued:{resource.id}"
 
 
 def order(lane: str, priority: str) -> str:
@@ -358,74 +370,74 @@ def bell(lane: str) -> str:
 
 def waits(client: str) -> str:
     """The resources that a client waits for."""
-    return f"{_PREFIX}:waits:{client}"
+    return f"{PREFIX}:waits:{client}"
 
 
 def ahead(resource: Resource) -> str:
     """The end of freshness for which a scheduler requested a refresh last."""
-    return f"{_PREFIX}:ahead:{resource.id}"
+    return f"{PREFIX}:ahead:{resource.id}"
 
 
 def forgotten(resource: Resource) -> str:
     """The newest version of a resource that must not be served any more."""
-    return f"{_PREFIX}:forgotten:{resource.id}"
+    return f"{PREFIX}:forgotten:{resource.id}"
 
 
 def record(resource: Resource) -> str:
     """The results of a resource's refreshes."""
-    return f"{_PREFIX}:record:{resource.id}"
+    return f"{PREFIX}:record:{resource.id}"
 
 
 def progress(resource: Resource) -> str:
     """The progress of reading a list."""
-    return f"{_PREFIX}:progress:{resource.id}"
+    return f"{PREFIX}:progress:{resource.id}"
 
 
 def timeline(kind: str) -> str:
     """The latest refreshes of tracked or of on-demand resources."""
-    return f"{_PREFIX}:timeline:{kind}"
+    return f"{PREFIX}:timeline:{kind}"
 
 
 def budget_history(credential: str, resource_class: str) -> str:
     """A credential's remaining requests in a class over the last hours."""
-    return f"{_PREFIX}:budget-history:{credential}:{resource_class}"
+    return f"{PREFIX}:budget-history:{credential}:{resource_class}"
 
 
 def credential(credential_id: str) -> str:
     """What GitHub says about a credential."""
-    return f"{_PREFIX}:credential:{credential_id}"
+    return f"{PREFIX}:credential:{credential_id}"
 
 
 def privileges(credential_id: str) -> str:
     """Evidence that a credential sees more than the public."""
-    return f"{_PREFIX}:privileges:{credential_id}"
+    return f"{PREFIX}:privileges:{credential_id}"
 
 
 def reader(reader_id: str) -> str:
     """The last report of a reader process."""
-    return f"{_PREFIX}:reader:{reader_id}"
+    return f"{PREFIX}:reader:{reader_id}"
 
 
 def refresher(name: str) -> str:
     """What a refresher says of itself, by its name in RQ's registry."""
-    return f"{_PREFIX}:refresher:{name}"
+    return f"{PREFIX}:refresher:{name}"
 
 
 def session(digest: str) -> str:
     """The proof of a session on the status page."""
-    return f"{_PREFIX}:session:{digest}"
+    return f"{PREFIX}:session:{digest}"
 
 
 def guesses(minute: int) -> str:
     """The number of wrong admin tokens in a minute of Unix time."""
-    return f"{_PREFIX}:guesses:{minute}"
+    return f"{PREFIX}:guesses:{minute}"
 
 
 def popular(slot: int) -> str:
     """The number of requests for on-demand resources in a slot of time."""
-    return f"{_PREFIX}:popular:{slot}"
+    return f"{PREFIX}:popular:{slot}"
 
 
 def spent(kind: str, slot: int) -> str:
     """The requests to GitHub in a slot of time, by path or by client."""
-    return f"{_PREFIX}:spent:{kind}:{slot}"
+    return f"{PREFIX}:spent:{kind}:{slot}"

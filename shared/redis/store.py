@@ -250,13 +250,14 @@ class Store:
         if resource.event_scopes:
             batch.pipeline.zmscore(keys.EVENTS, list(resource.event_scopes))
         revision, fields, *events = batch.execute(may_be_damaged=True)
-        _check(fields)
         self.withdrawals.heard(revision)
         event_at = last_event(events[0], self._clock.now()) if events else 0.0
-        return self._entry(resource, fields, event_at)
+        return self._entry(resource, _fields_in(fields), event_at)
 
     def _fields(self, resource: Resource) -> dict[bytes, bytes]:
-        return cast(dict[bytes, bytes], self._redis.hgetall(keys.entry(resource)))
+        batch = Batch(self._redis)
+        batch.pipeline.hgetall(keys.entry(resource))
+        return _fields_in(batch.execute(may_be_damaged=True)[0])
 
     def read_with_state(self, resource: Resource) -> tuple[Entry | None, EntryState]:
         """The whole entry of a resource, and its state, in one round trip."""
@@ -279,8 +280,9 @@ class Store:
         number = _add_parts(batch.pipeline, resource, has_entry=True)
         add(batch)
         time, of_all, fields, *replies = batch.execute(may_be_damaged=True)
-        for reply in (fields, *replies[number:]):
+        for reply in replies[number:]:
             _check(reply)
+        fields = _fields_in(fields)
         resumed_at = self._heard(time, of_all, sent_at=sent_at)
         metadata = [fields.get(name.encode()) for name in METADATA_FIELDS]
         state = self._state(resource, [metadata, *replies[:number]], resumed_at)
@@ -402,15 +404,17 @@ class Store:
     def _state(self, resource: Resource, parts: Sequence[Any], resumed_at: float) -> EntryState:
         event_at = self._event_at(resource, parts)
         entry, beside, *held = parts[:-1] if resource.event_scopes else parts
-        _check(entry)
-        failure, invalidated_by, forgotten, asked, suspicion, looks = beside
+        if isinstance(entry, RedisError):  # it is of a wrong type
+            entry = [None] * len(METADATA_FIELDS)
+        failure, mark, forgotten, asked, suspicion, looks = beside
+        invalidated_by = _text(mark)
         metadata = _metadata(resource, entry)
         if metadata is not None:
             metadata = bounded_by_event(self._lifetimes.bound(resource, metadata), event_at)
         state = EntryState(
             metadata,
             _failure(failure, resumed_at),
-            None if invalidated_by is None else invalidated_by.decode(),
+            invalidated_by,
             None if invalidated_by is None else Looks.from_text(looks),
             count_of(forgotten),
             is_asked=asked is not None,
@@ -446,8 +450,13 @@ def _add_parts(pipeline: Pipeline, resource: Resource, *, has_entry: bool = Fals
     return 1 + (not has_entry) + resource.kind.is_expanded + bool(resource.event_scopes)
 
 
+def _fields_in(reply: Any) -> dict[bytes, bytes]:
+    """The fields of an entry; none if it is of a wrong type."""
+    return {} if isinstance(reply, RedisError) else cast(dict[bytes, bytes], reply)
+
+
 def _check(reply: object) -> None:
-    """Raise the error that a reply is: only segments may be of a wrong type.
+    """Raise the error that a reply is.
 
     Raises:
         redis.RedisError: of a command.
@@ -481,6 +490,14 @@ def _metadata(resource: Resource, values: Sequence[bytes | None]) -> Metadata | 
 def _is_of(resource: Resource, metadata: Metadata) -> bool:
     """Whether an entry was made for the form in which this process keeps the resource."""
     return metadata.form == resource.stored_form
+
+
+def _text(value: bytes | None) -> str | None:
+    """A stored text; None if there is none, or if it is damaged."""
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _failure(value: bytes | None, resumed_at: float) -> Failure | None:

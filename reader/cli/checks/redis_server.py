@@ -1,10 +1,14 @@
 """Checks of the Redis server: version, latency, persistence, memory and role."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from reader.cli.checks.finding import Finding, Verdict
+from reader.cli.checks.finding import VERDICTS, Finding, Verdict
+from reader.fleet.redis_state import UNKNOWN
+from reader.fleet.snapshot import Fleet
 from reader.status.formatting import duration, listed, plural, share, size
+from reader.status.redis_statements import redis_statements
+from shared.redis.trouble import WORDS, Trouble
 
 _ABOUT = "redis"
 # Members of `INFO` that are "ok" after a success, and what they are about.
@@ -26,12 +30,14 @@ class RedisFacts:
         save: the value of `CONFIG GET save`; None if the command is not allowed.
         latency: seconds for one response.
         offset: seconds that its clock is ahead of this machine's.
+        refuses: why it refused a write; None if it took it.
     """
 
     info: Mapping[str, object]
     save: str | None
     latency: float
     offset: float
+    refuses: Trouble | None = None
 
     def text(self, name: str) -> str:
         """A member of `INFO`; empty if it is missing."""
@@ -55,16 +61,32 @@ def check_redis(facts: RedisFacts) -> Iterator[Finding]:
     if facts.latency > _SLOW:
         advice = "put readers and Redis into one region, or find out what keeps Redis busy"
         yield Finding(_ABOUT, Verdict.WARNING, f"a response takes {latency}", advice)
+    if facts.refuses is not None and facts.refuses is not Trouble.READ_ONLY:
+        words = WORDS[facts.refuses]
+        found = f"{words.title}: it refuses writes, so nothing is refreshed"
+        yield Finding(_ABOUT, Verdict.PROBLEM, found, words.advice)
     if facts.info:
         yield from _check_persistence(facts)
         yield from _check_memory(facts)
-    if facts.text("role") not in {"", "master"}:
+    if facts.text("role") not in {"", "master"} or facts.refuses is Trouble.READ_ONLY:
         yield Finding(
             _ABOUT,
             Verdict.PROBLEM,
             "it is a replica: refreshers cannot write to it",
             "point REDIS_URL at the master, or at sentinels: redis+sentinel://",
         )
+
+
+def check_values(fleet: Fleet, damaged: Sequence[str]) -> Iterator[Finding]:
+    """Check that no value in Redis is damaged.
+
+    Args:
+        fleet: from Redis.
+        damaged: what `doctor` itself could not read.
+    """
+    shown = replace(fleet, damaged=[*fleet.damaged, *damaged], redis=UNKNOWN)
+    for one in redis_statements(shown, None):
+        yield Finding(_ABOUT, VERDICTS[one.level], f"{one.title}: {one.text}")
 
 
 def _check_version(facts: RedisFacts, latency: str) -> Finding:

@@ -484,6 +484,11 @@ def store_away(redis: Redis) -> Bench:
     return Bench(absent_redis())
 
 
+def store_refuses(redis: Redis) -> Bench:
+    redis.set(keys.PLACES, "damaged")
+    return Bench(redis)
+
+
 class Refused(NamedTuple):
     """What a refused request gets.
 
@@ -510,6 +515,7 @@ REFUSALS = {
     Refusal.FAILING: Refused(failing, 503, "60"),
     Refusal.BUDGET_SPENT: Refused(budget_spent, 429, "60"),
     Refusal.STORE_AWAY: Refused(store_away, 503, "1"),
+    Refusal.STORE_REFUSES: Refused(store_refuses, 503, "5"),
 }
 
 

@@ -127,8 +127,8 @@ def test_what_is_announced_is_signalled_to_the_thread_that_waits_for_it(
 def test_a_synchronizer_survives_what_it_cannot_check(
     redis: Redis, bench: Bench, running: WatchedSynchronizer
 ) -> None:
-    redis.set(keys.entry(USER), "not a hash")
-    running.schedule_check(USER)
+    redis.set(keys.PLACES, "not a hash")
+    running.schedule_check(USER)  # it is missing, and cannot be requested
     assert isinstance(running.failures.get(timeout=PATIENCE), ResponseError)
     store_entry(redis, ORG, make_entry())
     with bench.waiters.waiting_for(ORG, CLIENT) as waiter:

@@ -15,7 +15,12 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from redis import Redis, RedisError
-from redis.exceptions import AuthenticationError, ReadOnlyError
+from redis.exceptions import (
+    AuthenticationError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -555,7 +560,10 @@ class TestWithoutRedis:
     ("error", "said"),
     [
         (AuthenticationError("WRONGPASS"), "Redis refuses the password, or requires one"),
-        (ReadOnlyError("You can't write"), "Redis refuses the command: You can't write"),
+        (ReadOnlyError("You can't write"), "Redis is a read-only replica: point REDIS_URL at"),
+        (OutOfMemoryError("not allowed"), "Redis is out of memory: raise maxmemory"),
+        (ResponseError("MISCONF Redis is"), "Redis cannot save its data (MISCONF): see Redis's"),
+        (ResponseError("NOPERM no"), "Redis refuses the command: NOPERM no"),
         (RedisTimeoutError("Timeout"), "Redis does not respond"),
     ],
 )

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.metrics import CONTENT_TYPE, PREFIX, expose
 from reader.fleet.queue_view import Queued
+from reader.fleet.redis_state import RedisState
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
@@ -19,6 +20,7 @@ from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
 from shared.outcomes import DriftCheck, FailureKind, RefreshOutcome, Refusal, Served
 from shared.point_buckets import Points
 from shared.queue_order import Lane, Priority
+from shared.redis.trouble import REFUSING, Trouble
 from shared.refresh_report import KINDS
 from shared.spending import Spent
 from shared.version import VERSION
@@ -80,6 +82,7 @@ def test_a_node_that_has_done_nothing() -> None:
         "waiting_requests": {(): 0},
         "change_followers": {(): 0},
         "tracked_paths_withheld": {(): 0},
+        "redis_refuses_writes": {(trouble,): 0 for trouble in REFUSING},
         "redis_up": {(): 0},
     }
 
@@ -161,6 +164,24 @@ def test_how_tracked_content_is() -> None:
     assert found["resource_fresh_until_timestamp_seconds"] == {repos: NOW + 970, about: NOW + 970}
     assert found["resource_size_bytes"] == {repos: 5000, about: 7}
     assert found["resource_items"] == {repos: 250}
+
+
+def test_a_redis_that_refuses_writes() -> None:
+    found = samples(expose(NOTHING, [], None, Trouble.MEMORY))
+    assert found["redis_refuses_writes"] == {
+        (trouble,): trouble is Trouble.MEMORY for trouble in REFUSING
+    }
+
+
+def test_a_redis_that_evicts_and_values_that_were_damaged() -> None:
+    counts: Counts = {Measure.MENDED: {("type",): 2}}
+    state = RedisState(evicted=7)
+    found = samples(
+        expose(NOTHING, [], Fleet(NOW, measures=Measures(counts), redis=state, damaged=["budgets"]))
+    )
+    assert found["redis_mended_values_total"] == {("type",): 2, ("expiry",): 0}
+    assert found["redis_evicted_keys_total"] == {(): 7}
+    assert found["redis_damaged_parts"] == {(): 1}
 
 
 def test_what_refreshers_counted() -> None:

@@ -104,7 +104,8 @@ def test_an_empty_redis_is_an_empty_fleet(redis: Redis) -> None:
     nobody: dict[str, Any] = {
         name: [] for name in ("on_demand", "budgets", "readers", "workers", "timeline")
     }
-    assert fleet == Fleet(now=NOW, tracked=fleet.tracked, **nobody)
+    assert fleet == Fleet(now=NOW, tracked=fleet.tracked, redis=fleet.redis, **nobody)
+    assert fleet.redis.used
 
 
 class TestTracked:

@@ -1,5 +1,6 @@
 """Requests as bytes, what gunicorn makes of them, and a reader without Redis or threads."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from reader.telemetry.counters import LocalCounters
 from reader.webhooks.receiver import Webhooks
 from shared.clock import SYSTEM
 from shared.queueing import QueueLimits, RefreshQueue
+from shared.redis.trouble import Troubles
 from shared.settings import Settings
 from tests.builders import absent_redis, make_settings
 from tests.reader.bench import Bench
@@ -157,6 +159,7 @@ class StillProcess(ReaderProcess):
             ),
             places=Places(self.settings.changes_followers, self.settings.client_max_followers),
             withdrawals=bench.store.withdrawals,
+            troubles=Troubles(logging.getLogger("reader"), SYSTEM),
         )
 
     def start(self) -> Components:
