@@ -41,7 +41,7 @@ from refresher.spacing import Spacing
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared.budgets import paused_until
-from shared.clock import FLEET
+from shared.clock import FLEET, FleetClock
 from shared.clock_skew import SkewLog
 from shared.measures import Measure
 from shared.outcomes import DriftCheck
@@ -71,13 +71,20 @@ class RefresherProcess:
     Args:
         settings: of the process.
         watchdog: called about once a second while a lock is held.
+        fleet_clock: Redis's clock, as this process knows it.
     """
 
-    def __init__(self, settings: Settings, *, watchdog: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        watchdog: Callable[[], None],
+        fleet_clock: FleetClock = FLEET,
+    ) -> None:
         self.pid = os.getpid()
         self.settings = settings
         self.catalogue = Catalogue.of(settings)
-        self.fleet_clock = FLEET
+        self.fleet_clock = fleet_clock
         self.clock = self.fleet_clock.clock
         self.troubles = Troubles(log, self.clock)
         self.redis = connect(settings)

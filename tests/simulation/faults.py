@@ -1,0 +1,178 @@
+"""What goes wrong, and when: a plan for each episode, a function of the seed.
+
+Each kind draws from dice of its own, so that a run without one kind has the others at the same
+times: that is how a failure shrinks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tests.simulation.run import Simulation
+
+EPISODE_S: Final = 120.0  # seconds of faults, after which a calm begins
+_PATHS: Final = ("", "/repos", "/members", "^/orgs/[^/]+$")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    Args:
+        at: seconds after the beginning of the episode.
+        kind: a key of `KINDS`.
+        number: of the fault in its kind; its dice depend on it.
+    """
+
+    at: float
+    kind: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault.
+
+    Args:
+        most: times that it happens in an episode.
+        inflict: does it; waits until it is over.
+        before: seconds before it that it has to begin.
+    """
+
+    most: int
+    inflict: Callable[["Simulation", Random], None]
+    before: float = 0.0
+
+
+def plan(seed: str, episode: int, kinds: frozenset[str]) -> list[Fault]:
+    """The faults of an episode, in order."""
+    found = []
+    for kind in sorted(kinds):
+        dice = Random(f"{seed}:{episode}:{kind}")
+        number = dice.randint(0, KINDS[kind].most)
+        found += [Fault(dice.uniform(1, EPISODE_S), kind, one) for one in range(number)]
+    return sorted(found, key=lambda one: (one.at, one.kind))
+
+
+def _crash(simulation: "Simulation", dice: Random) -> None:
+    name = dice.choice(simulation.fleet.names)
+    simulation.doom(name, step=dice.randint(1, 12), is_after=dice.random() < 0.5)
+    simulation.hub.sleep(dice.uniform(1, 6))
+    simulation.crash(name)  # if it took no step
+    simulation.fleet.start(name)
+
+
+def _stop(simulation: "Simulation", dice: Random) -> None:
+    name, seconds = dice.choice(simulation.fleet.names), dice.uniform(3, 40)
+    if dice.random() < 0.5:
+        simulation.fleet.processes[name].stopped_until = simulation.hub.now + seconds
+    else:
+        simulation.doom(name, step=1, stop_s=seconds, only="EVALSHA")
+    simulation.hub.sleep(seconds)
+
+
+def _redis_away(simulation: "Simulation", dice: Random) -> None:
+    simulation.redis.is_away = True
+    simulation.hub.sleep(dice.uniform(0.5, 8))
+    simulation.redis.is_away = False
+
+
+def _link_cut(simulation: "Simulation", dice: Random) -> None:
+    process = simulation.fleet.processes[dice.choice(simulation.fleet.names)]
+    simulation.redis.cut_off.add(process)
+    simulation.hub.sleep(dice.uniform(1, 15))
+    simulation.redis.cut_off.discard(process)
+
+
+def _replies_lost(simulation: "Simulation", dice: Random) -> None:
+    simulation.redis.reply_lost_share = 0.05
+    simulation.hub.sleep(dice.uniform(5, 20))
+    simulation.redis.reply_lost_share = 0.0
+
+
+def _redis_slow(simulation: "Simulation", dice: Random) -> None:
+    usual, simulation.redis.latency = simulation.redis.latency, (0.01, 0.6)
+    simulation.hub.sleep(dice.uniform(5, 20))
+    simulation.redis.latency = usual
+
+
+def _announcements_lost(simulation: "Simulation", dice: Random) -> None:
+    simulation.redis.pubsub_lost_share = dice.choice((0.3, 1.0))
+    simulation.hub.sleep(dice.uniform(5, 30))
+    simulation.redis.pubsub_lost_share = 0.0
+
+
+def _last_second_lost(simulation: "Simulation", dice: Random) -> None:
+    snapshot = simulation.redis.snapshot()
+    simulation.hub.sleep(dice.uniform(0.1, 1))
+    simulation.lose(snapshot)
+    simulation.redis.is_away = True
+    simulation.hub.sleep(dice.uniform(0.1, 2))
+    simulation.redis.is_away = False
+
+
+def _everything_lost(simulation: "Simulation", dice: Random) -> None:
+    simulation.lose(None)
+    simulation.redis.is_away = True
+    simulation.hub.sleep(dice.uniform(0.1, 2))
+    simulation.redis.is_away = False
+
+
+def _clock_jumps(simulation: "Simulation", dice: Random) -> None:
+    name = dice.choice(simulation.fleet.names)
+    skew = dice.choice((-3600.0, 3600.0, -20.0, 20.0, 1e8, 0.0))
+    simulation.fleet.skews[name] = simulation.fleet.processes[name].skew = skew
+
+
+def _github(kind: str, **options: object) -> Callable[["Simulation", Random], None]:
+    def inflict(simulation: "Simulation", dice: Random) -> None:
+        path = dice.choice(_PATHS)
+        simulation.github.order(kind, path=path, times=dice.randint(1, 4), **options)
+
+    return inflict
+
+
+def _short(simulation: "Simulation", dice: Random) -> None:
+    kind = dice.choice(("short_list", "empty_list"))
+    options = {"share": 0.2} if kind == "short_list" else {}
+    simulation.github.order(kind, path="/repos", times=1, **options)
+    # So that its answer is no other one's second look.
+    simulation.hub.sleep(40)
+
+
+def _hooks(name: str, value: float) -> Callable[["Simulation", Random], None]:
+    def inflict(simulation: "Simulation", dice: Random) -> None:
+        simulation.hooks[name] = value
+        simulation.hub.sleep(dice.uniform(10, 50))
+        simulation.hooks[name] = 0.0
+
+    return inflict
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "crash": Kind(5, _crash),
+    "stop": Kind(3, _stop),
+    "redis-away": Kind(2, _redis_away),
+    "redis-slow": Kind(1, _redis_slow),
+    "link-cut": Kind(2, _link_cut),
+    "replies-lost": Kind(1, _replies_lost),
+    "announcements-lost": Kind(1, _announcements_lost),
+    "last-second-lost": Kind(1, _last_second_lost),
+    "everything-lost": Kind(1, _everything_lost),
+    "clock-jumps": Kind(2, _clock_jumps),
+    "github-502": Kind(2, _github("status", status=502)),
+    "github-html": Kind(1, _github("html")),
+    "github-silent": Kind(1, _github("hang")),
+    "github-reset": Kind(1, _github("reset")),
+    "github-slow": Kind(1, _github("slow", delay=8.0)),
+    "github-truncated": Kind(2, _github("truncate")),
+    "github-garbage": Kind(1, _github("garbage")),
+    "github-short": Kind(1, _short),
+    "github-secondary": Kind(1, _github("secondary", retry_after=10)),
+    "github-limited": Kind(1, _github("ratelimited", reset_in=20)),
+    "webhooks-lost": Kind(1, _hooks("lost", 0.6)),
+    "webhooks-doubled": Kind(1, _hooks("doubled", 0.7)),
+    "webhooks-late": Kind(1, _hooks("late", 25.0)),
+}

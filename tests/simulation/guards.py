@@ -1,0 +1,85 @@
+"""Guards of the product that a run can take out, to see that it finds what they keep away."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from reader.cache.synchronizer import Synchronizer
+from refresher.content.collapse import Judgement
+from refresher.look_again import LookAgain
+from refresher.lock.refresh_lock import HeldLock
+from refresher.second_look import SecondLook
+from refresher.storage import entry_writer, write_scripts
+from shared.entry import Metadata
+from shared.looks import Looks
+from shared.queueing import RefreshQueue
+from shared.redis.scripts import Script
+from shared.redis.store import EntryState
+from shared.withdrawal import Withdrawals
+
+
+def _without_fencing() -> Iterator[Any]:
+    check = write_scripts._CHECK
+    for name in ("WRITE", "CONFIRM", "FAIL", "DOUBT", "NOTE_LOOK"):
+        script = getattr(entry_writer, name)
+        yield patch.object(entry_writer, name, Script(script.text.replace(check, "")))
+    yield patch.object(HeldLock, "is_lost", property(lambda _: False))
+
+
+def _replaced(owner: Any, name: str, value: Any) -> Callable[[], Iterator[Any]]:
+    def patches() -> Iterator[Any]:
+        yield patch.object(owner, name, value)
+
+    return patches
+
+
+def _not_invalidated(self: EntryState, now: float) -> bool:  # noqa: ARG001
+    return False
+
+
+GUARDS: Final[dict[str, tuple[str, Callable[[], Iterator[Any]]]]] = {
+    "fencing": ("a write needs the newest token", _without_fencing),
+    "newer-than": (
+        "a reader replaces an entry only by a newer one",
+        _replaced(Metadata, "is_newer_than", lambda *_: False),
+    ),
+    "second-look": (
+        "a list that lost much is not believed at once",
+        _replaced(SecondLook, "judge", lambda *_, **__: Judgement()),
+    ),
+    "look-again": (
+        "after an event a resource is looked at again",
+        _replaced(Looks, "after", lambda *_, **__: None),
+    ),
+    "older-look": (
+        "a look replaces no newer content by older",
+        _replaced(LookAgain, "is_older", lambda *_: False),
+    ),
+    "withdrawal": (
+        "a repository that was made private is shown no more",
+        _replaced(Withdrawals, "shown", lambda _, __, entry: entry),
+    ),
+    "losses": (
+        "announcements that are lost are found",
+        _replaced(Synchronizer, "_find_losses", lambda *_: None),
+    ),
+    "invalidation": (
+        "what an event touches is stale",
+        _replaced(EntryState, "is_invalidated", _not_invalidated),
+    ),
+    "mark": (
+        "an event leaves a mark that only a later refresh removes",
+        _replaced(RefreshQueue, "mark", lambda *_, **__: None),
+    ),
+}
+
+
+@contextmanager
+def without(names: frozenset[str]) -> Iterator[None]:
+    """Take guards out inside the block."""
+    with ExitStack() as stack:
+        for name in sorted(names):
+            for one in GUARDS[name][1]():
+                stack.enter_context(one)
+        yield

@@ -1,0 +1,257 @@
+"""A model of GitHub: the stand-in's world, behind a transport without sockets, and its webhooks."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ProtocolError
+
+from refresher.github import permitted_requests
+from refresher.github.transport import Transport
+from shared.settings import GITHUB_API, Settings
+from tests.fakegithub import webhooks
+from tests.fakegithub.config import Config
+from tests.fakegithub.faults import fault_from_json
+from tests.fakegithub.github import GitHub
+from tests.fakegithub.hooks import EVENTS, payload_of
+from tests.fakegithub.http_messages import Request
+from tests.fakegithub.world import World
+from tests.fakegithub.world_factory import WorldOptions, create_world
+from tests.simulation.hub import Hub
+
+SECRET = "of-the-simulation"
+ORG = "Netflix"
+REPOS, MEMBERS, ORGANISATION = "/orgs/netflix/repos", "/orgs/netflix/members", "/orgs/netflix"
+GONE: Any = None  # the truth of what is not public
+
+
+@dataclass
+class Truth:
+    """What GitHub had, and since when.
+
+    Args:
+        times: virtual seconds.
+        values: at the same places.
+    """
+
+    times: list[float] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def note(self, now: float, value: Any) -> None:
+        """Note the present value."""
+        if not self.values or self.values[-1] != value:
+            self.times.append(now)
+            self.values.append(value)
+
+    def places(self, value: Any) -> list[int]:
+        """The places at which it had a value."""
+        return [at for at, one in enumerate(self.values) if one == value]
+
+    def ended(self, place: int) -> float:
+        """When a value was replaced; infinity for the present one."""
+        return self.times[place + 1] if place + 1 < len(self.times) else float("inf")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A change of which a reader has taken the delivery.
+
+    Args:
+        path: a tracked resource that it changed.
+        at: virtual seconds.
+        changed_at: when GitHub changed.
+    """
+
+    path: str
+    at: float
+    changed_at: float
+
+
+class ModelGitHub:
+    """GitHub, its truth, and what goes wrong with it.
+
+    Args:
+        hub: virtual time.
+        seed: of the run.
+        lags: of its replicas, in seconds.
+    """
+
+    def __init__(self, hub: Hub, seed: str, *, lags: tuple[float, ...]) -> None:
+        self.hub = hub
+        self.dice = random.Random(f"{seed}:github")
+        self.world: World = create_world(WorldOptions(repos=16, members=5, seed=len(seed)))
+        config = Config(anonymous_limit=1_000_000, token_limit=1_000_000)
+        config = config.changed(
+            {"viewers": {"*": {"role": "stranger", "scopes": ""}}, "lag": list(lags)}
+        )
+        self.github = GitHub(self.world, config)
+        self.latency = (0.05, 0.4)
+        self.lag = max(lags, default=0.0)
+        self.requests = 0
+        self.truths: dict[str, Truth] = {}
+        self.note_truth()
+
+    def repo_names(self) -> list[str]:
+        """The names of all repositories of the organisation."""
+        return [repo.name for repo in self.world.accounts[ORG.lower()].repos]
+
+    def note_truth(self) -> None:
+        """Note what an anonymous client is shown of each resource now."""
+        org = self.world.accounts[ORG.lower()]
+        now = self.hub.now
+        public = org.public_repos()
+        self._truth(REPOS).note(now, sorted(_repo(one) for one in public))
+        self._truth(MEMBERS).note(now, sorted(one.login for one in org.members))
+        self._truth(ORGANISATION).note(now, [org.description, org.updated_at, len(public)])
+        for one in org.repos:
+            value = GONE if one.private else _repo(one)
+            self._truth(f"/repos/netflix/{one.name.lower()}").note(now, value)
+
+    def _truth(self, path: str) -> Truth:
+        return self.truths.setdefault(path, Truth())
+
+    def mutate(self) -> tuple[str, bytes, Mapping[str, str], list[str]]:
+        """Change something; return its kind, the delivery, and the tracked paths that changed."""
+        mutation = self._mutation()
+        before = {path: len(truth.values) for path, truth in self.truths.items()}
+        touched = self.github.mutate(mutation, now=self.hub.unix)
+        self.note_truth()
+        event, action = EVENTS[mutation["kind"]]
+        payload = payload_of(action, ORG, touched)
+        if "repository" in payload:
+            repo = self.world.repo(ORG, touched["name"])
+            assert repo is not None
+            payload["repository"]["private"] = repo.private
+            payload["repository"]["updated_at"] = repo.updated_at
+        body, headers = webhooks.delivery(SECRET, event, payload)
+        changed = [path for path, number in before.items() if self.truths[path].values[number:]]
+        return f"{mutation['kind']} {touched.get('name', '')}".strip(), body, headers, changed
+
+    def _mutation(self) -> dict[str, Any]:
+        dice, org = self.dice, self.world.accounts[ORG.lower()]
+        public = [repo.name for repo in org.public_repos()]
+        private = [repo.name for repo in org.repos if repo.private]
+        choices = ["star", "star", "star", "edit_repo", "edit_org", "add_member", "make_private"]
+        if len(org.members) > 3:
+            choices.append("remove_member")
+        if private:
+            choices.append("make_public")
+        kind = dice.choice(choices)
+        if kind == "make_private" and len(public) < 12:
+            kind = "make_public" if private else "star"
+        mutation: dict[str, Any] = {"kind": kind, "org": ORG}
+        if kind in {"star", "edit_repo", "make_private"}:
+            mutation["repo"] = dice.choice(public)
+        if kind == "make_public":
+            mutation["repo"] = dice.choice(private)
+        if kind in {"edit_repo", "edit_org"}:
+            mutation["description"] = f"description {dice.randrange(10**6)}"
+        if kind == "remove_member":
+            mutation["login"] = dice.randrange(len(org.members))
+        return mutation
+
+    def order(self, kind: str, *, path: str = "", times: int | None = None, **more: Any) -> None:
+        """Put a fault in force, see `tests.fakegithub.faults`."""
+        options = {"kind": kind, "path": path, "times": times, **more}
+        self.github.faults.order(fault_from_json(options))
+
+    def transport(self, settings: Settings, *, monotonic: Callable[[], float]) -> "SimTransport":
+        """The connections of one process."""
+        return SimTransport(self, settings, monotonic)
+
+
+def _repo(repo: Any) -> list[Any]:
+    return [repo.id, repo.full_name, repo.stars, repo.description, repo.updated_at]
+
+
+def seen_in(path: str, status: int, body: bytes) -> Any:
+    """What a body says of a resource, in the form of its truth."""
+    if status in {404, 451}:
+        return GONE
+    value = json.loads(body)
+    if path == REPOS:
+        return sorted(map(_repo_in, value))
+    if path == MEMBERS:
+        return sorted(one["login"] for one in value)
+    if path == ORGANISATION:
+        return [value["description"], value["updated_at"], value["public_repos"]]
+    return _repo_in(value)
+
+
+def _repo_in(one: Mapping[str, Any]) -> list[Any]:
+    names = ("id", "full_name", "stargazers_count", "description", "updated_at")
+    return [one[name] for name in names]
+
+
+class SimTransport(Transport):
+    """A process's way to the model."""
+
+    def __init__(
+        self, model: ModelGitHub, settings: Settings, monotonic: Callable[[], float]
+    ) -> None:
+        self.settings = settings
+        self.monotonic = monotonic
+        self._model = model
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @contextmanager
+    def exchange(
+        self, request: requests.PreparedRequest, *, ends_at: float
+    ) -> Iterator[requests.Response]:
+        """One request and its response; the answer is what GitHub has half-way."""
+        model, hub = self._model, self._model.hub
+        permitted_requests.check(request.method, request.url, base=self.settings.github_api_url)
+        model.requests += 1
+        hub.sleep(hub.dice.uniform(*model.latency))
+        asked = _request(request)
+        github, now = model.github, hub.unix
+        found = github.faults.match(asked.method, asked.target, github.token(asked))
+        fault = found[0] if found else None
+        kind = fault.kind if fault else ""
+        if kind == "hang":
+            hub.sleep(min(self.settings.origin_read_timeout, ends_at - self.monotonic()))
+            raise requests.ReadTimeout("silent")
+        if kind == "reset":
+            raise requests.ConnectionError("reset")
+        decided = github.decide(asked, concurrent=1, fault=fault, now=now)
+        answered, _ = github.to_http(asked, decided, fault=fault, now=now)
+        hub.sleep(hub.dice.uniform(*model.latency))
+        if kind == "slow" and fault is not None:
+            hub.sleep(fault.delay)
+        response = requests.Response()
+        response.status_code = answered.status
+        response.headers = CaseInsensitiveDict(answered.headers)
+        response.raw = _Raw(answered.body, is_cut=kind == "truncate")
+        yield response
+
+
+class _Raw:
+    """The part of urllib3's response that is used."""
+
+    def __init__(self, body: bytes, *, is_cut: bool) -> None:
+        self._body = body[: len(body) // 2] if is_cut else body
+        self._is_cut = is_cut
+
+    def read1(self, amount: int, *, decode_content: bool = False) -> bytes:
+        """The next bytes."""
+        piece, self._body = self._body[:amount], self._body[amount:]
+        if not piece and self._is_cut:
+            raise ProtocolError("cut")
+        return piece
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _request(request: requests.PreparedRequest) -> Request:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers.setdefault("host", "api.github.com")
+    target = str(request.url).removeprefix(GITHUB_API) or "/"
+    return Request(str(request.method), target, headers, tuple(request.headers))

@@ -1,0 +1,238 @@
+"""A Redis that runs our scripts in a Lua interpreter, with time and expiry on virtual time.
+
+`tests/simulation/test_model_redis.py` holds it against a real one. One command, script or pipeline
+is one step: other processes act before it and after it, never within.
+"""
+
+import copy
+import heapq
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import fakeredis
+from fakeredis import FakeServer
+from fakeredis.commands_mixins import scripting_mixin
+from redis import ConnectionError as RedisConnectionError
+from redis import TimeoutError as RedisTimeoutError
+from redis.client import Pipeline
+
+from tests.simulation.hub import Hub, SimProcess, Task
+
+T = TypeVar("T")
+_MODULES = [one for name, one in sys.modules.items() if name.startswith("fakeredis")]
+
+
+@contextmanager
+def timed(clock: Callable[[], float]) -> Any:
+    """Let every model of a Redis have this Unix time (seconds) inside the block."""
+    shown = SimpleNamespace(**vars(time))
+    shown.time = clock
+    checked = scripting_mixin._check_for_lua_globals
+    # It compares all of Lua's globals after each call; our scripts set none.
+    scripting_mixin._check_for_lua_globals = lambda *_: None
+    before = [(one, one.time) for one in _MODULES if getattr(one, "time", None) is time]
+    for module, _ in before:
+        module.time = shown  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        scripting_mixin._check_for_lua_globals = checked
+        for module, original in before:
+            module.time = original  # type: ignore[attr-defined]
+
+
+class ModelRedis:
+    """The server, and what can go wrong with it.
+
+    Args:
+        hub: virtual time.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.server = FakeServer(version=(7,))
+        self.is_away = False
+        self.cut_off: set[SimProcess] = set()
+        self.reply_lost_share = 0.0
+        self.pubsub_lost_share = 0.0
+        self.latency = (0.0002, 0.003)
+        self.steps = 0
+        self.restarts = 0
+        self.losses = 0
+        self._listeners: list[tuple[Task, Callable[[], bool]]] = []
+        self.before_step: Callable[[SimProcess, str], None] = lambda *_: None
+        self.after_step: Callable[[SimProcess, str], None] = lambda *_: None
+        self.checker: Any = fakeredis.FakeRedis(server=self.server)
+
+    def client(self) -> "SimRedis":
+        """A client for the process of the running task."""
+        return SimRedis(self)
+
+    def step(self, name: str, work: Callable[[], T]) -> T:
+        """Do one step on behalf of the running task: request, work, reply."""
+        hub = self.hub
+        process = hub.process
+        if process is None:
+            return work()
+        hub.sleep(hub.dice.uniform(*self.latency))
+        self.before_step(process, name)
+        self._reach(process)
+        self.steps += 1
+        error: Exception | None = None
+        try:
+            result = work()
+        except Exception as failed:  # after the reply's way
+            error = failed
+        self.after_step(process, name)
+        self._wake_listeners()
+        hub.sleep(hub.dice.uniform(*self.latency))
+        if hub.dice.random() < self.reply_lost_share:
+            raise RedisTimeoutError("the reply was lost")
+        self._reach(process)
+        if error is not None:
+            raise error
+        return result
+
+    def _reach(self, process: SimProcess) -> None:
+        if self.is_away or process in self.cut_off:
+            raise RedisConnectionError("away")
+
+    def wait_for(self, is_there: Callable[[], bool], seconds: float) -> None:
+        """Let the running task wait until a step makes something true, at most some seconds."""
+        task = self.hub.task
+        assert task is not None
+        if not is_there():
+            listener = (task, is_there)
+            self._listeners.append(listener)
+            try:
+                self.hub.park(seconds)
+            finally:
+                self._listeners.remove(listener)
+
+    def _wake_listeners(self) -> None:
+        for task, is_there in self._listeners:
+            if not task.process.is_dead and is_there():
+                self.hub.wake(task)
+
+    def snapshot(self) -> object:
+        """All data, as a disk holds it."""
+        return copy.deepcopy(self.server.dbs[0]._dict)
+
+    def restore(self, snapshot: Any) -> None:
+        """Restart with the data of a snapshot; None for an empty server."""
+        db = self.server.dbs[0]
+        db._dict.clear()
+        db._dict.update({} if snapshot is None else copy.deepcopy(snapshot))
+        db._expiry_heap[:] = [
+            (item.expireat, key) for key, item in db._dict.items() if item.expireat is not None
+        ]
+        heapq.heapify(db._expiry_heap)
+        self.server.script_cache.clear()
+        self.restarts += 1
+        self.losses += 1
+        self._wake_listeners()
+
+
+class SimRedis(fakeredis.FakeRedis):
+    """A client whose steps take virtual time, and may fail."""
+
+    def __init__(self, model: ModelRedis, **_: Any) -> None:
+        self.model = model
+        super().__init__(server=model.server)
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """One command."""
+        return self.model.step(
+            str(args[0]), lambda: super(SimRedis, self).execute_command(*args, **options)
+        )
+
+    def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> Any:
+        """A pipeline, which is one step."""
+        return _Pipeline(self, transaction, shard_hint)
+
+    def blpop(self, keys: Any, timeout: float | None = 0) -> Any:  # type: ignore[override]
+        """Wait on virtual time for a list to have an element, and take it."""
+        hub, model = self.model.hub, self.model
+        names = [one.encode() for one in ([keys] if isinstance(keys, str) else keys)]
+        until, restarts = hub.now + (timeout or 1e9), model.restarts
+
+        def there() -> bool:
+            return model.restarts != restarts or any(
+                one in model.server.dbs[0]._dict for one in names
+            )
+
+        while hub.now < until:
+            found = self.model.step("BLPOP", lambda: self._popped(names))
+            if found is not None:
+                return found
+            model.wait_for(there, until - hub.now)
+            if model.restarts != restarts:
+                raise RedisConnectionError("restarted")
+        return None
+
+    def _popped(self, names: list[bytes]) -> tuple[bytes, bytes] | None:
+        there = self.model.server.dbs[0]._dict
+        name = next((one for one in names if one in there), None)
+        value = None if name is None else self.model.checker.lpop(name)
+        return None if name is None or value is None else (name, value)
+
+    def pubsub(self, **_: Any) -> "_PubSub":  # type: ignore[override]
+        """A subscription."""
+        return _PubSub(self.model)
+
+
+class _Pipeline(Pipeline):
+    def __init__(self, client: SimRedis, transaction: Any, shard_hint: Any) -> None:
+        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
+        self._model = client.model
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        if not self.command_stack:
+            return []
+        names = ",".join(sorted({str(one[0][0]) for one in self.command_stack}))
+        return self._model.step(names, lambda: super(_Pipeline, self).execute(raise_on_error))
+
+
+class _PubSub:
+    """A subscription; messages may be lost, and a restart ends it."""
+
+    def __init__(self, model: ModelRedis) -> None:
+        self._model = model
+        self._restarts = model.restarts
+        self._real = model.checker.pubsub()
+
+    def __enter__(self) -> "_PubSub":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._real.close()
+
+    def subscribe(self, channel: str) -> None:
+        """Subscribe."""
+        self._model.step("SUBSCRIBE", lambda: self._real.subscribe(channel))
+
+    def get_message(self, timeout: float = 0) -> Any:
+        """The next message; None if none comes in time."""
+        hub, model = self._model.hub, self._model
+        until, process = hub.now + timeout, hub.process
+        while True:
+            if model.is_away or process in model.cut_off or model.restarts != self._restarts:
+                raise RedisConnectionError("the subscription has ended")
+            message = self._real.get_message(timeout=0)
+            if message is not None:
+                hub.sleep(hub.dice.uniform(*model.latency))
+                is_lost = hub.dice.random() < model.pubsub_lost_share
+                if message["type"] == "subscribe" or not is_lost:
+                    return message
+            elif hub.now >= until:
+                return None
+            else:
+                model.wait_for(self._has_news, until - hub.now)
+
+    def _has_news(self) -> bool:
+        sock = self._real.connection._sock
+        return bool(sock.responses.qsize()) or self._model.restarts != self._restarts

@@ -1,0 +1,211 @@
+"""What is checked after each event of a run: the promises that the documents make."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reader.cache.local_cache import Held
+from reader.cache.lookup import Found
+from reader.errors import ApiError
+from shared.redis import keys
+from shared.resources.resource import Resource
+from tests.simulation.fleet import Fleet
+from tests.simulation.hub import BEGINNING, Hub, SimProcess
+from tests.simulation.model_github import GONE, ModelGitHub, Told, seen_in
+from tests.simulation.model_redis import ModelRedis
+
+SLACK_S = 1.5  # of clocks that are measured through slow round trips
+LOOKED_AT_S = 12.0  # seconds after a delivery, beside the lag, until every reader shows a change
+WITHDRAWN_S = 3.0  # seconds after a delivery until no reader shows a repository
+
+
+class BrokenPromiseError(Exception):
+    """A promise was broken; the message says which, where and by what."""
+
+
+@dataclass
+class _Stored:
+    """What Redis was last seen to hold of a tracked resource."""
+
+    version: int = 0
+    confirmed_by: int = 0
+
+
+class Promises:
+    """Watches a fleet.
+
+    Args:
+        hub: virtual time.
+        fleet: to watch.
+        redis: the model.
+        github: the model, which knows the truth.
+    """
+
+    def __init__(self, hub: Hub, fleet: Fleet, redis: ModelRedis, github: ModelGitHub) -> None:
+        self.hub = hub
+        self.fleet = fleet
+        self.redis = redis
+        self.github = github
+        self._generations: dict[int, int] = {}
+        self._held: dict[int, dict[str, tuple[int, int]]] = {}  # by process and resource
+        self._checked: set[tuple[str, int, float]] = set()
+        self._values: dict[tuple[str, int], Any] = {}
+        self._stored: dict[str, _Stored] = {}
+        self._losses = 0
+        self.checks = 0
+
+    def after_event(self) -> None:
+        """Check the readers whose memory has changed."""
+        for name, components in self.fleet.readers.items():
+            generation, process = components.local.generation, self.fleet.processes[name]
+            if self._generations.get(id(process)) != generation:
+                self._generations[id(process)] = generation
+                self._check_reader(process, components.local)
+
+    def _check_reader(self, process: SimProcess, local: Any) -> None:
+        known = self._held.setdefault(id(process), {})
+        held_now = {resource.name: local.peek(resource) for resource in local.resources()}
+        for resource in self.fleet.catalogue.tracked:
+            if resource.name in known and held_now.get(resource.name) is None:
+                raise BrokenPromiseError(f"{process.name} holds {resource.name} no longer")
+        for name, held in held_now.items():
+            metadata = held.entry.metadata
+            now = (metadata.version, metadata.confirmed_by)
+            before = known.get(name, (0, 0))
+            if now[0] < before[0] and max(now) < max(before):
+                raise BrokenPromiseError(
+                    f"{process.name}: {name} went back from version {before} to {now}"
+                )
+            known[name] = now
+            self.check_content(process.name, held)
+
+    def check_content(self, where: str, held: Held) -> None:
+        """What is held was GitHub's truth when it was confirmed."""
+        entry, path = held.whole or held.entry, held.resource.path.lower()
+        truth, metadata = self.github.truths.get(path), entry.metadata
+        key = (path, metadata.version, metadata.validated_at)
+        if truth is None or key in self._checked:
+            return
+        self._checked.add(key)
+        self.checks += 1
+        value = self._value(path, metadata.version, metadata.status, bytes(entry.body))
+        places = truth.places(value)
+        if not places:
+            raise BrokenPromiseError(
+                f"{where}: {path} version {metadata.version} is nothing that GitHub ever had:"
+                f" {str(value)[:300]}"
+            )
+        if value is GONE:  # of a withdrawn repository, whatever GitHub shows
+            return
+        asked_at = metadata.validated_at - BEGINNING - self.github.lag - SLACK_S
+        if truth.ended(places[-1]) < asked_at:
+            raise BrokenPromiseError(
+                f"{where}: {path} version {metadata.version}, confirmed at"
+                f" {metadata.validated_at - BEGINNING:.2f}, was replaced at"
+                f" {truth.ended(places[-1]):.2f}"
+            )
+
+    def _value(self, path: str, version: int, status: int, body: bytes) -> Any:
+        key = (path, version)
+        if key not in self._values:
+            self._values[key] = seen_in(path, status, body)
+        return self._values[key]
+
+    def after_step(self, process: SimProcess, name: str) -> None:
+        """Check what a refresher may have written."""
+        if "EVALSHA" not in name or not process.name.startswith("refresher"):
+            return
+        if self._losses != self.redis.losses:
+            self._losses = self.redis.losses
+            self._stored.clear()
+        for resource in self.fleet.catalogue.tracked:
+            self._check_stored(process, resource)
+
+    def _check_stored(self, process: SimProcess, resource: Resource) -> None:
+        checker = self.redis.checker
+        meta, token = checker.hmget(keys.entry(resource), "meta", "confirmed_by")
+        before = self._stored.get(resource.name)
+        if meta is None:
+            if before is not None:
+                raise BrokenPromiseError(f"{process.name}: {resource.name} is gone from Redis")
+            return
+        version = int(meta.partition(b'"version":')[2].partition(b",")[0].strip(b" }"))
+        confirmed_by = max(version, int(token or 0))
+        if before is not None and (version, confirmed_by) != (before.version, before.confirmed_by):
+            fence = checker.get(keys.fence(resource))
+            if version < before.version or confirmed_by < before.confirmed_by:
+                raise BrokenPromiseError(
+                    f"{process.name}: {resource.name} in Redis went back from {before}"
+                    f" to {version}, {confirmed_by}"
+                )
+            if fence is not None and int(fence) != confirmed_by:
+                raise BrokenPromiseError(
+                    f"{process.name} wrote {resource.name} with token {confirmed_by},"
+                    f" but {int(fence)} was handed out"
+                )
+        self._stored[resource.name] = _Stored(version, confirmed_by)
+
+    def served(self, process: SimProcess, resource: Resource, result: Found | ApiError) -> None:
+        """A client's response: content that this reader held is never refused."""
+        was_held = resource.tracked and resource.name in self._held.get(id(process), {})
+        if isinstance(result, ApiError) and was_held:
+            raise BrokenPromiseError(f"{process.name} refuses {resource.name}: {result}")
+
+    def behind(self) -> Iterator[str]:
+        """Each reader and tracked resource that is not what GitHub has now; and what is queued."""
+        for name in self.fleet.names:
+            components = self.fleet.readers.get(name)
+            if not name.startswith("reader"):
+                continue
+            for resource in self.fleet.catalogue.tracked:
+                held = None if components is None else components.local.peek(resource)
+                truth = self.github.truths.get(resource.path.lower())
+                if truth is not None and self._shown(held) != truth.values[-1]:
+                    yield f"{name} {resource.name}"
+        queued = self.redis.checker.llen("rq:queue:refresh")
+        if queued:
+            yield f"{queued} queued refreshes"
+        looks = self.redis.checker.zcard(keys.LOOKS)
+        if looks:
+            yield f"{looks} looks"
+
+    def _shown(self, held: Held | None) -> Any:
+        if held is None:
+            return None
+        entry = held.whole or held.entry
+        metadata, path = entry.metadata, held.resource.path.lower()
+        return self._value(path, metadata.version, metadata.status, bytes(entry.body))
+
+    def check_told(self, told: Told) -> None:
+        """A change of which GitHub has told is what every reader has, or something later."""
+        truth = self.github.truths[told.path]
+        for name, components in self.fleet.readers.items():
+            resource = self.fleet.catalogue.named(told.path)
+            held = next(
+                one
+                for one in map(components.local.peek, self.fleet.catalogue.tracked)
+                if one is not None and one.resource.path.lower() == told.path
+            )
+            assert resource is not None
+            places = truth.places(self._shown(held))
+            if not places or truth.ended(places[-1]) <= told.changed_at:
+                raise BrokenPromiseError(
+                    f"{name}: {told.path} changed at {told.changed_at:.2f}, was told at"
+                    f" {told.at:.2f}, and is not there"
+                )
+
+    def check_withdrawn(self, name: str) -> None:
+        """No reader shows a repository that was made private."""
+        for reader, components in self.fleet.readers.items():
+            for resource in components.local.resources():
+                held = components.local.peek(resource)
+                if held is not None and f'"Netflix/{name}"'.encode() in bytes(held.entry.body):
+                    raise BrokenPromiseError(f"{reader} shows {name} in {resource.name}")
+
+
+def guarded(check: Callable[[], None], failed: Callable[[BrokenPromiseError], None]) -> None:
+    """Make a check; a promise that is broken ends the run, not the process that is checked."""
+    try:
+        check()
+    except BrokenPromiseError as broken:
+        failed(broken)
