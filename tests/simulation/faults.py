@@ -38,21 +38,21 @@ class Kind:
     Args:
         most: times that it happens in an episode.
         inflict: does it; waits until it is over.
-        before: seconds before it that it has to begin.
     """
 
     most: int
     inflict: Callable[["Simulation", Random], None]
-    before: float = 0.0
 
 
-def plan(seed: str, episode: int, kinds: frozenset[str]) -> list[Fault]:
-    """The faults of an episode, in order."""
+def plan(
+    seed: str, episode: int, kinds: frozenset[str], *, seconds: float = EPISODE_S
+) -> list[Fault]:
+    """The faults of an episode of so many seconds, in order."""
     found = []
     for kind in sorted(kinds):
         dice = Random(f"{seed}:{episode}:{kind}")
         number = dice.randint(0, KINDS[kind].most)
-        found += [Fault(dice.uniform(1, EPISODE_S), kind, one) for one in range(number)]
+        found += [Fault(dice.uniform(1, seconds), kind, one) for one in range(number)]
     return sorted(found, key=lambda one: (one.at, one.kind))
 
 
@@ -135,6 +135,8 @@ def _github(kind: str, **options: object) -> Callable[["Simulation", Random], No
 
 
 def _short(simulation: "Simulation", dice: Random) -> None:
+    if not simulation.promises.has_what_short_lists_are_compared_with:
+        return
     kind = dice.choice(("short_list", "empty_list"))
     options = {"share": 0.2} if kind == "short_list" else {}
     simulation.github.order(kind, path="/repos", times=1, **options)

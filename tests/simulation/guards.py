@@ -5,17 +5,19 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
+from reader.cache.local_cache import Held, LocalCache
 from reader.cache.synchronizer import Synchronizer
 from refresher.content.collapse import Judgement
 from refresher.look_again import LookAgain
 from refresher.lock.refresh_lock import HeldLock
 from refresher.second_look import SecondLook
 from refresher.storage import entry_writer, write_scripts
-from shared.entry import Metadata
+from shared.entry import Entry
 from shared.looks import Looks
 from shared.queueing import RefreshQueue
 from shared.redis.scripts import Script
 from shared.redis.store import EntryState
+from shared.resources.resource import Resource
 from shared.withdrawal import Withdrawals
 
 
@@ -34,6 +36,16 @@ def _replaced(owner: Any, name: str, value: Any) -> Callable[[], Iterator[Any]]:
     return patches
 
 
+def _put_anything(
+    self: LocalCache, resource: Resource, entry: Entry, whole: Entry | None, now: float
+) -> Entry:
+    """`LocalCache._put`, without its first lines."""
+    check_at = self._next_check(entry.metadata, now)
+    self._hold(Held(resource, entry, check_at, now, now, whole))
+    self.generation += 1
+    return entry
+
+
 def _not_invalidated(self: EntryState, now: float) -> bool:  # noqa: ARG001
     return False
 
@@ -42,7 +54,7 @@ GUARDS: Final[dict[str, tuple[str, Callable[[], Iterator[Any]]]]] = {
     "fencing": ("a write needs the newest token", _without_fencing),
     "newer-than": (
         "a reader replaces an entry only by a newer one",
-        _replaced(Metadata, "is_newer_than", lambda *_: False),
+        _replaced(LocalCache, "_put", _put_anything),
     ),
     "second-look": (
         "a list that lost much is not believed at once",

@@ -151,6 +151,12 @@ class Promises:
         if isinstance(result, ApiError) and was_held:
             raise BrokenPromiseError(f"{process.name} refuses {resource.name}: {result}")
 
+    @property
+    def has_what_short_lists_are_compared_with(self) -> bool:
+        """Whether Redis holds all tracked content."""
+        tracked = self.fleet.catalogue.tracked
+        return all(self.redis.checker.exists(keys.entry(one)) for one in tracked)
+
     def behind(self) -> Iterator[str]:
         """Each reader and tracked resource that is not what GitHub has now; and what is queued."""
         for name in self.fleet.names:
