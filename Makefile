@@ -10,7 +10,7 @@ SAFETY := $(VENV)/.ready-for-security
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos bench bench-change bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos simulate bench bench-change bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ test-shipping: $(READY) ## run the tests in a browser, with clients in other lan
 # `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it chooses one and prints it.
 chaos: $(READY) ## kill, stop and disconnect processes at random for 5 minutes, and check the promises
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+# `make simulate ARGS="--seed 7 --hours 3"`; without a seed it chooses one and prints it.
+simulate: $(READY) ## simulate a fleet and its faults on virtual time, from a seed; an hour of it takes minutes
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 # `make bench ARGS=--quick` takes a minute; `ARGS=--help` lists all options.
 bench: $(READY) ## measure throughput, latency, pauses and push lag, beside nginx and Varnish; 7 minutes

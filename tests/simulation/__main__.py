@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from tests.simulation.faults import KINDS
+from tests.simulation.faults import EPISODE_S, KINDS
 from tests.simulation.guards import GUARDS
 from tests.simulation.run import Options, Result, shrink, simulate
 
@@ -21,6 +21,7 @@ def main() -> int:
             arguments.hours,
             frozenset(arguments.faults or KINDS),
             guards=frozenset(arguments.without),
+            episode_s=arguments.episode,
         )
         began = time.process_time()
         result = simulate(options)
@@ -39,6 +40,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="of the first run; chosen and printed if absent")
     parser.add_argument("--hours", type=float, default=1.0, help="virtual hours of a run")
+    parser.add_argument(
+        "--episode", type=float, default=EPISODE_S, help="seconds of faults before each calm"
+    )
     parser.add_argument("--runs", type=int, default=1, help="with this seed and the next ones")
     parser.add_argument("--without", action="append", default=[], choices=list(GUARDS))
     parser.add_argument("--faults", action="append", choices=list(KINDS), help="only these kinds")
@@ -53,7 +57,7 @@ def _print(options: Options, result: Result, seconds: float) -> None:
         print("\n".join(result.trace))
         print(f"seed {options.seed}: BROKEN after {result.at:.1f} s: {result.broken}")
     print(
-        f"seed {options.seed}: {hours:.2f} h, {result.events} events, {result.steps} steps of Redis,"
+        f"seed {options.seed}: {hours:.2f} h, {result.events} events, {result.steps} Redis steps,"
         f" {result.checks} versions checked, digest {result.digest}; {seconds:.1f} s of CPU:"
         f" {result.events / seconds:.0f} events a second, {hours / seconds:.4f} h a CPU second",
         flush=True,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from tests.simulation.model_redis import USUAL_LATENCY
+
 if TYPE_CHECKING:
     from tests.simulation.run import Simulation
 
@@ -69,7 +71,9 @@ def _stop(simulation: "Simulation", dice: Random) -> None:
     if dice.random() < 0.5:
         simulation.fleet.processes[name].stopped_until = simulation.hub.now + seconds
     else:
-        simulation.doom(name, step=1, stop_s=seconds, only="EVALSHA")
+        # A refresher, just before it writes: another one gets its lock meanwhile.
+        name = dice.choice([one for one in simulation.fleet.names if "refresher" in one])
+        simulation.doom(name, step=1, stop_s=seconds, only=dice.choice(("WRITE", "CONFIRM")))
     simulation.hub.sleep(seconds)
 
 
@@ -93,9 +97,10 @@ def _replies_lost(simulation: "Simulation", dice: Random) -> None:
 
 
 def _redis_slow(simulation: "Simulation", dice: Random) -> None:
-    usual, simulation.redis.latency = simulation.redis.latency, (0.01, 0.6)
+    redis = simulation.redis
+    redis.latency, redis.reply_late_share = (0.01, 0.3), 0.1
     simulation.hub.sleep(dice.uniform(5, 20))
-    simulation.redis.latency = usual
+    redis.latency, redis.reply_late_share = USUAL_LATENCY, 0.0
 
 
 def _announcements_lost(simulation: "Simulation", dice: Random) -> None:
@@ -157,7 +162,7 @@ KINDS: Final[dict[str, Kind]] = {
     "crash": Kind(5, _crash),
     "stop": Kind(3, _stop),
     "redis-away": Kind(2, _redis_away),
-    "redis-slow": Kind(1, _redis_slow),
+    "redis-slow": Kind(2, _redis_slow),
     "link-cut": Kind(2, _link_cut),
     "replies-lost": Kind(1, _replies_lost),
     "announcements-lost": Kind(1, _announcements_lost),

@@ -9,6 +9,8 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from redis import RedisError
+from rq.job import Job
+from rq.serializers import JSONSerializer
 
 import reader.process as reader_process
 import refresher.process as refresher_process
@@ -30,8 +32,6 @@ from refresher.refresh import refresh
 from refresher.reporting.reporter import Cause
 from refresher.scheduler import RefreshAhead
 from refresher.worker import _Records
-from rq.job import Job
-from rq.serializers import JSONSerializer
 from shared.clock import Clock, FleetClock
 from shared.queueing import CLIENT, QueueLimits, RefreshQueue
 from shared.resources.catalogue import Catalogue
@@ -115,7 +115,7 @@ class Fleet:
         def make_transport(settings: Settings, *, clock: Clock) -> Any:
             return transport(settings, monotonic=clock.monotonic)
 
-        changes = [
+        changes: list[Any] = [
             patch.object(reader_process, "connect", lambda _: self.redis.client()),
             patch.object(reader_process, "SYSTEM", system),
             patch.object(refresher_process, "connect", lambda _: self.redis.client()),

@@ -8,8 +8,8 @@ from unittest.mock import patch
 from reader.cache.local_cache import Held, LocalCache
 from reader.cache.synchronizer import Synchronizer
 from refresher.content.collapse import Judgement
-from refresher.look_again import LookAgain
 from refresher.lock.refresh_lock import HeldLock
+from refresher.look_again import LookAgain
 from refresher.second_look import SecondLook
 from refresher.storage import entry_writer, write_scripts
 from shared.entry import Entry
@@ -46,7 +46,7 @@ def _put_anything(
     return entry
 
 
-def _not_invalidated(self: EntryState, now: float) -> bool:  # noqa: ARG001
+def _not_invalidated(self: EntryState, now: float) -> bool:
     return False
 
 

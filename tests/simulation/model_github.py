@@ -244,7 +244,7 @@ class _Raw:
         self._body = body[: len(body) // 2] if is_cut else body
         self._is_cut = is_cut
 
-    def read1(self, amount: int, *, decode_content: bool = False) -> bytes:
+    def read1(self, amount: int, *, decode_content: bool = False) -> bytes:  # noqa: ARG002
         """The next bytes."""
         piece, self._body = self._body[:amount], self._body[amount:]
         if not piece and self._is_cut:

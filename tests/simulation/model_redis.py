@@ -8,8 +8,9 @@ import copy
 import heapq
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -20,14 +21,16 @@ from redis import ConnectionError as RedisConnectionError
 from redis import TimeoutError as RedisTimeoutError
 from redis.client import Pipeline
 
+from shared.redis.scripts import Script
 from tests.simulation.hub import Hub, SimProcess, Task
 
 T = TypeVar("T")
+USUAL_LATENCY = (0.0002, 0.003)  # seconds of one way
 _MODULES = [one for name, one in sys.modules.items() if name.startswith("fakeredis")]
 
 
 @contextmanager
-def timed(clock: Callable[[], float]) -> Any:
+def timed(clock: Callable[[], float]) -> Iterator[None]:
     """Let every model of a Redis have this Unix time (seconds) inside the block."""
     shown = SimpleNamespace(**vars(time))
     shown.time = clock
@@ -45,6 +48,24 @@ def timed(clock: Callable[[], float]) -> Any:
             module.time = original  # type: ignore[attr-defined]
 
 
+@cache
+def _scripts() -> dict[str, str]:
+    """The names of the product's scripts, by their digests and texts."""
+    found = {}
+    for module, loaded in sorted(sys.modules.items()):
+        if module.partition(".")[0] in {"reader", "refresher", "shared"}:
+            for name, value in vars(loaded).items():
+                if isinstance(value, Script):
+                    found[value.digest] = found[value.text] = name.strip("_")
+    return found
+
+
+def name_of(command: Sequence[Any]) -> str:
+    """What a step is called in the trace: a command, or the name of its script."""
+    name = str(command[0])
+    return _scripts().get(command[1], name) if name in {"EVALSHA", "EVAL"} else name
+
+
 class ModelRedis:
     """The server, and what can go wrong with it.
 
@@ -58,8 +79,9 @@ class ModelRedis:
         self.is_away = False
         self.cut_off: set[SimProcess] = set()
         self.reply_lost_share = 0.0
+        self.reply_late_share = 0.0
         self.pubsub_lost_share = 0.0
-        self.latency = (0.0002, 0.003)
+        self.latency = USUAL_LATENCY
         self.steps = 0
         self.restarts = 0
         self.losses = 0
@@ -90,6 +112,8 @@ class ModelRedis:
         self.after_step(process, name)
         self._wake_listeners()
         hub.sleep(hub.dice.uniform(*self.latency))
+        if hub.dice.random() < self.reply_late_share:
+            hub.sleep(hub.dice.uniform(1, 4))
         if hub.dice.random() < self.reply_lost_share:
             raise RedisTimeoutError("the reply was lost")
         self._reach(process)
@@ -146,15 +170,14 @@ class SimRedis(fakeredis.FakeRedis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """One command."""
-        return self.model.step(
-            str(args[0]), lambda: super(SimRedis, self).execute_command(*args, **options)
-        )
+        run: Callable[..., Any] = super().execute_command
+        return self.model.step(name_of(args), lambda: run(*args, **options))
 
     def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> Any:
         """A pipeline, which is one step."""
         return _Pipeline(self, transaction, shard_hint)
 
-    def blpop(self, keys: Any, timeout: float | None = 0) -> Any:  # type: ignore[override]
+    def blpop(self, keys: Any, timeout: float | None = 0) -> Any:
         """Wait on virtual time for a list to have an element, and take it."""
         hub, model = self.model.hub, self.model
         names = [one.encode() for one in ([keys] if isinstance(keys, str) else keys)]
@@ -180,7 +203,7 @@ class SimRedis(fakeredis.FakeRedis):
         value = None if name is None else self.model.checker.lpop(name)
         return None if name is None or value is None else (name, value)
 
-    def pubsub(self, **_: Any) -> "_PubSub":  # type: ignore[override]
+    def pubsub(self, **_: Any) -> "_PubSub":
         """A subscription."""
         return _PubSub(self.model)
 
@@ -193,8 +216,9 @@ class _Pipeline(Pipeline):
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         if not self.command_stack:
             return []
-        names = ",".join(sorted({str(one[0][0]) for one in self.command_stack}))
-        return self._model.step(names, lambda: super(_Pipeline, self).execute(raise_on_error))
+        names = ",".join(sorted({name_of(one[0]) for one in self.command_stack}))
+        run = super().execute
+        return self._model.step(names, lambda: run(raise_on_error))
 
 
 class _PubSub:

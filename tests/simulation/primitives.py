@@ -25,7 +25,7 @@ class Primitives:
 
     def __init__(self, hub: Hub) -> None:
         class Condition(_Condition):
-            def __init__(self, lock: object = None) -> None:
+            def __init__(self, _lock: object = None) -> None:
                 super().__init__(hub)
 
         class Lock(_Lock):
@@ -98,7 +98,7 @@ class _Lock:
         self._holder: object = None
         self._waiting: deque[Task] = deque()
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+    def acquire(self, blocking: bool = True) -> bool:
         """Take it; another task of the process may hold it while it waits."""
         while self._holder is not None:
             if not blocking:
@@ -170,7 +170,7 @@ class _Condition:
             if not task.process.is_dead:
                 self._hub.wake(task)
 
-    def notify(self, n: int = 1) -> None:
+    def notify(self, _number: int = 1) -> None:
         """The same: whoever waits checks again."""
         self.notify_all()
 
@@ -201,8 +201,8 @@ class _Thread:
         hub: Hub,
         target: Callable[..., Any],
         name: str = "thread",
-        daemon: bool = True,
         args: tuple[Any, ...] = (),
+        **_: Any,
     ) -> None:
         self._hub = hub
         self._work = lambda: target(*args)

@@ -11,9 +11,10 @@ from shared.redis import keys
 from shared.resources.resource import Resource
 from tests.simulation.fleet import Fleet
 from tests.simulation.hub import BEGINNING, Hub, SimProcess
-from tests.simulation.model_github import GONE, ModelGitHub, Told, seen_in
+from tests.simulation.model_github import GONE, ORGANISATION, REPOS, ModelGitHub, Told, seen_in
 from tests.simulation.model_redis import ModelRedis
 
+_WRITES = frozenset({"WRITE", "CONFIRM"})  # scripts
 SLACK_S = 1.5  # of clocks that are measured through slow round trips
 LOOKED_AT_S = 12.0  # seconds after a delivery, beside the lag, until every reader shows a change
 WITHDRAWN_S = 3.0  # seconds after a delivery until no reader shows a repository
@@ -51,6 +52,8 @@ class Promises:
         self._checked: set[tuple[str, int, float]] = set()
         self._values: dict[tuple[str, int], Any] = {}
         self._stored: dict[str, _Stored] = {}
+        self._places: dict[tuple[int, str], int] = {}
+        self._is_calm = False
         self._losses = 0
         self.checks = 0
 
@@ -78,6 +81,23 @@ class Promises:
                 )
             known[name] = now
             self.check_content(process.name, held)
+            if now != before and self._is_calm:
+                self._check_order(process, held)
+
+    def calm(self, *, is_calm: bool) -> None:
+        """From now on all webhooks arrive, and looks replace nothing newer by older; or no more."""
+        self._is_calm = is_calm
+        self._places.clear()
+
+    def _check_order(self, process: SimProcess, held: Held) -> None:
+        path = held.resource.path.lower()
+        if path not in {REPOS, ORGANISATION}:  # others have no `updated_at`
+            return
+        place = max(self.github.truths[path].places(self._shown(held)), default=0)
+        before = self._places.get((id(process), path), 0)
+        if place < before:
+            raise BrokenPromiseError(f"{process.name}: {path} shows what was there before")
+        self._places[id(process), path] = place
 
     def check_content(self, where: str, held: Held) -> None:
         """What is held was GitHub's truth when it was confirmed."""
@@ -113,7 +133,7 @@ class Promises:
 
     def after_step(self, process: SimProcess, name: str) -> None:
         """Check what a refresher may have written."""
-        if "EVALSHA" not in name or not process.name.startswith("refresher"):
+        if not _WRITES.intersection(name.split(",")):
             return
         if self._losses != self.redis.losses:
             self._losses = self.redis.losses

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -168,9 +169,7 @@ class Simulation:
         while self.hub.now < 3600 * self.options.hours:
             began = self.hub.now
             options = self.options
-            planned = faults.plan(
-                options.seed, episode, options.kinds, seconds=options.episode_s
-            )
+            planned = faults.plan(options.seed, episode, options.kinds, seconds=options.episode_s)
             for fault in planned:
                 if (episode, fault) not in self.options.dropped:
                     self.hub.sleep(max(0.0, began + fault.at - self.hub.now))
@@ -207,9 +206,11 @@ class Simulation:
                 return
             self.hub.sleep(2)
         if self.dice.random() < 0.3:
-            self.redis.pubsub_lost_share = 0.5
+            self.redis.pubsub_lost_share = 1.0
+        self.promises.calm(is_calm=True)
         for _ in range(3):
             self._tell_in_calm()
+        self.promises.calm(is_calm=False)
         self.redis.pubsub_lost_share = 0.0
         self._is_calm = False
 
@@ -234,9 +235,9 @@ class Simulation:
             guarded(lambda: self.promises.check_withdrawn(name), self._fail)
         self.hub.sleep(LOOKED_AT_S + self.github.lag - WITHDRAWN_S)
         for path in changed:
-            told = Told(path, self.hub.now, changed_at)
-            if self.fleet.catalogue.named(path) is not None and path.startswith("/orgs"):
-                guarded(lambda told=told: self.promises.check_told(told), self._fail)
+            if path.startswith("/orgs"):
+                told = Told(path, self.hub.now, changed_at)
+                guarded(partial(self.promises.check_told, told), self._fail)
 
     def tell(self) -> tuple[str, list[str]]:
         """Change GitHub, which delivers that to some reader; return what changed."""
