@@ -7,15 +7,36 @@ times: that is how a failure shrinks.
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Protocol
 
-from tests.simulation.model_redis import USUAL_LATENCY
-
-if TYPE_CHECKING:
-    from tests.simulation.run import Simulation
+from tests.simulation.fleet import Fleet
+from tests.simulation.hub import Hub
+from tests.simulation.model_github import ModelGitHub
+from tests.simulation.model_redis import USUAL_LATENCY, ModelRedis
+from tests.simulation.promises import Promises
 
 EPISODE_S: Final = 120.0  # seconds of faults, after which a calm begins
 _PATHS: Final = ("", "/repos", "/members", "^/orgs/[^/]+$")
+
+
+class Broken(Protocol):
+    """What faults happen to; `run.Simulation` says more."""
+
+    hub: Hub
+    redis: ModelRedis
+    github: ModelGitHub
+    fleet: Fleet
+    promises: Promises
+    hooks: dict[str, float]
+
+    def doom(self, name: str, **fate: Any) -> None:
+        """Let a process crash, or be stopped, at one of its next steps."""
+
+    def crash(self, name: str) -> None:
+        """End a process now, if it has not ended."""
+
+    def lose(self, snapshot: Any) -> None:
+        """Let Redis restart with what a snapshot holds."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,7 @@ class Kind:
     """
 
     most: int
-    inflict: Callable[["Simulation", Random], None]
+    inflict: Callable[[Broken, Random], None]
 
 
 def plan(
@@ -58,7 +79,7 @@ def plan(
     return sorted(found, key=lambda one: (one.at, one.kind))
 
 
-def _crash(simulation: "Simulation", dice: Random) -> None:
+def _crash(simulation: Broken, dice: Random) -> None:
     name = dice.choice(simulation.fleet.names)
     simulation.doom(name, step=dice.randint(1, 12), is_after=dice.random() < 0.5)
     simulation.hub.sleep(dice.uniform(1, 6))
@@ -66,7 +87,7 @@ def _crash(simulation: "Simulation", dice: Random) -> None:
     simulation.fleet.start(name)
 
 
-def _stop(simulation: "Simulation", dice: Random) -> None:
+def _stop(simulation: Broken, dice: Random) -> None:
     name, seconds = dice.choice(simulation.fleet.names), dice.uniform(3, 40)
     if dice.random() < 0.5:
         simulation.fleet.processes[name].stopped_until = simulation.hub.now + seconds
@@ -77,39 +98,39 @@ def _stop(simulation: "Simulation", dice: Random) -> None:
     simulation.hub.sleep(seconds)
 
 
-def _redis_away(simulation: "Simulation", dice: Random) -> None:
+def _redis_away(simulation: Broken, dice: Random) -> None:
     simulation.redis.is_away = True
     simulation.hub.sleep(dice.uniform(0.5, 8))
     simulation.redis.is_away = False
 
 
-def _link_cut(simulation: "Simulation", dice: Random) -> None:
+def _link_cut(simulation: Broken, dice: Random) -> None:
     process = simulation.fleet.processes[dice.choice(simulation.fleet.names)]
     simulation.redis.cut_off.add(process)
     simulation.hub.sleep(dice.uniform(1, 15))
     simulation.redis.cut_off.discard(process)
 
 
-def _replies_lost(simulation: "Simulation", dice: Random) -> None:
+def _replies_lost(simulation: Broken, dice: Random) -> None:
     simulation.redis.reply_lost_share = 0.05
     simulation.hub.sleep(dice.uniform(5, 20))
     simulation.redis.reply_lost_share = 0.0
 
 
-def _redis_slow(simulation: "Simulation", dice: Random) -> None:
+def _redis_slow(simulation: Broken, dice: Random) -> None:
     redis = simulation.redis
     redis.latency, redis.reply_late_share = (0.01, 0.3), 0.1
     simulation.hub.sleep(dice.uniform(5, 20))
     redis.latency, redis.reply_late_share = USUAL_LATENCY, 0.0
 
 
-def _announcements_lost(simulation: "Simulation", dice: Random) -> None:
+def _announcements_lost(simulation: Broken, dice: Random) -> None:
     simulation.redis.pubsub_lost_share = dice.choice((0.3, 1.0))
     simulation.hub.sleep(dice.uniform(5, 30))
     simulation.redis.pubsub_lost_share = 0.0
 
 
-def _last_second_lost(simulation: "Simulation", dice: Random) -> None:
+def _last_second_lost(simulation: Broken, dice: Random) -> None:
     snapshot = simulation.redis.snapshot()
     simulation.hub.sleep(dice.uniform(0.1, 1))
     simulation.lose(snapshot)
@@ -118,28 +139,28 @@ def _last_second_lost(simulation: "Simulation", dice: Random) -> None:
     simulation.redis.is_away = False
 
 
-def _everything_lost(simulation: "Simulation", dice: Random) -> None:
+def _everything_lost(simulation: Broken, dice: Random) -> None:
     simulation.lose(None)
     simulation.redis.is_away = True
     simulation.hub.sleep(dice.uniform(0.1, 2))
     simulation.redis.is_away = False
 
 
-def _clock_jumps(simulation: "Simulation", dice: Random) -> None:
+def _clock_jumps(simulation: Broken, dice: Random) -> None:
     name = dice.choice(simulation.fleet.names)
     skew = dice.choice((-3600.0, 3600.0, -20.0, 20.0, 1e8, 0.0))
     simulation.fleet.skews[name] = simulation.fleet.processes[name].skew = skew
 
 
-def _github(kind: str, **options: object) -> Callable[["Simulation", Random], None]:
-    def inflict(simulation: "Simulation", dice: Random) -> None:
+def _github(kind: str, **options: object) -> Callable[[Broken, Random], None]:
+    def inflict(simulation: Broken, dice: Random) -> None:
         path = dice.choice(_PATHS)
         simulation.github.order(kind, path=path, times=dice.randint(1, 4), **options)
 
     return inflict
 
 
-def _short(simulation: "Simulation", dice: Random) -> None:
+def _short(simulation: Broken, dice: Random) -> None:
     if not simulation.promises.has_what_short_lists_are_compared_with:
         return
     kind = dice.choice(("short_list", "empty_list"))
@@ -149,8 +170,8 @@ def _short(simulation: "Simulation", dice: Random) -> None:
     simulation.hub.sleep(40)
 
 
-def _hooks(name: str, value: float) -> Callable[["Simulation", Random], None]:
-    def inflict(simulation: "Simulation", dice: Random) -> None:
+def _hooks(name: str, value: float) -> Callable[[Broken, Random], None]:
+    def inflict(simulation: Broken, dice: Random) -> None:
         simulation.hooks[name] = value
         simulation.hub.sleep(dice.uniform(10, 50))
         simulation.hooks[name] = 0.0

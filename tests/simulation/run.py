@@ -50,6 +50,7 @@ class Options:
         dropped: faults that do not happen, by episode.
         guards: that are taken out.
         episode_s: seconds of faults before each calm.
+        told: changes in each calm.
     """
 
     seed: str
@@ -58,6 +59,7 @@ class Options:
     dropped: frozenset[tuple[int, Fault]] = frozenset()
     guards: frozenset[str] = frozenset()
     episode_s: float = EPISODE_S
+    told: int = 3
 
 
 @dataclass
@@ -208,7 +210,7 @@ class Simulation:
         if self.dice.random() < 0.3:
             self.redis.pubsub_lost_share = 1.0
         self.promises.calm(is_calm=True)
-        for _ in range(3):
+        for _ in range(self.options.told):
             self._tell_in_calm()
         self.promises.calm(is_calm=False)
         self.redis.pubsub_lost_share = 0.0
