@@ -57,7 +57,7 @@ def title_of(system: System) -> str:
 
 
 def metric(system: System, trouble: Trouble) -> float:
-    name = f'api_read_cache_redis_refuses_writes{{cause="{trouble}"}} '
+    name = f'api_read_cache_redis_refuses_writes{{trouble="{trouble}"}} '
     return float(system.get("/metrics").text.partition(name)[2].split()[0])
 
 

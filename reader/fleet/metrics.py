@@ -184,8 +184,8 @@ def _tracked(tracked: Sequence[TrackedView]) -> Iterator[Metric]:
 def _refusing(refusing: Trouble | None) -> Metric:
     family = GaugeMetricFamily(
         PREFIX + "redis_refuses_writes",
-        "Whether Redis refuses the writes of this process, by cause.",
-        labels=["cause"],
+        "Whether Redis refuses the writes of this process, by trouble.",
+        labels=["trouble"],
     )
     for trouble in sorted(REFUSING):
         family.add_metric([trouble], trouble is refusing)

@@ -18,9 +18,11 @@ from reader.fleet.metrics import PREFIX
 from reader.telemetry.counters import Route
 from refresher.github.auth.credentials import Token
 from shared.measures import BUCKETS
+from shared.mended import Damage
 from shared.outcomes import DriftCheck, FailureKind, RefreshOutcome, Refusal, Served
 from shared.queue_order import Lane, Priority
 from shared.queueing import Asked
+from shared.redis.trouble import REFUSING
 from shared.resources import kinds
 from shared.version import VERSION
 from tests.end_to_end.fleet import Fleet, Reader, Running
@@ -184,6 +186,8 @@ def check_labels(scrape: Scrape) -> None:
         "lane": set(Lane),
         "priority": set(Priority),
         "cause": set(Refusal),
+        "trouble": set(REFUSING),
+        "damage": set(Damage),
     }
     bounds = {float(bound) for bounds in BUCKETS.values() for bound in bounds}
     for family in scrape.families:
