@@ -172,7 +172,10 @@ class Reporter:
             return
         self.meter.time(Measure.REFRESH_SECONDS, report.seconds)
         if self.spacing is not None and report.requests:
-            pause = max(pause, self.spacing.pause(report.seconds, report.requests))
+            # The process was stopped, and another refresher has gone on: its refresh counts.
+            is_fenced = report.outcome == RefreshOutcome.FENCED
+            seconds = 0.0 if is_fenced else report.seconds
+            pause = max(pause, self.spacing.pause(seconds, report.requests))
         self.meter.report(resource, report, keep_s=self.keep_s, pause=pause)
 
 

@@ -13,6 +13,7 @@ from refresher.github.auth.credentials import Token
 from refresher.github.exchange import Exchange
 from refresher.reporting.meter import Expenses, Meter
 from refresher.reporting.reporter import Cause, Ended, Reporter
+from refresher.spacing import Spacing
 from shared import measures, spending
 from shared.clock import SYSTEM
 from shared.failure import Failure
@@ -264,3 +265,21 @@ class TestKeysThatNobodyHasSaidToBePublic:
         redis.delete(keys.UNKNOWN_FIELDS)
         reporter.note_dropped("repos/get", {f"key {number}" for number in range(2000)})
         assert redis.hlen(keys.UNKNOWN_FIELDS) == 500
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rest"), [(RefreshOutcome.UNCHANGED, 40.0), (RefreshOutcome.FENCED, 6.0)]
+)
+def test_a_refresh_of_a_process_that_was_stopped_puts_no_other_off(
+    redis: Redis, reporter: Reporter, outcome: RefreshOutcome, rest: float
+) -> None:
+    """Another refresher has taken the lock meanwhile: its refresh says how long to rest."""
+    now = 0.0
+    clock = replace(SYSTEM, monotonic=lambda: now)
+    reporter = replace(reporter, clock=clock, spacing=Spacing(20))
+    with reporter.reporting(ORG) as running:
+        observe(reporter, exchange())
+        now = 40.0
+        running.ended = Ended(outcome, EntryState(None, None))
+    reporter.meter.flush()
+    assert redis.pttl(keys.asked(ORG)) / 1000 == pytest.approx(rest, abs=3)
