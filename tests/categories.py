@@ -27,6 +27,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     ),
     "slow": (
         "tests/refresher/visibility/test_only_public.py",  # every operation, seven credentials
+        *("tests/test_damaged_values.py", "tests/test_redis_troubles.py"),  # a fleet, in threads
         "tests/reader/telemetry/test_process_files.py",  # an interpreter for each process
         *("tests/bench/test_cost.py", "tests/bench/test_scaling.py", "tests/bench/test_plot.py"),
         *("tests/bench/test_load.py", "tests/fuzz/"),
@@ -77,7 +78,10 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     ),
 }
 # Tests that start no processes, and share what is costly to make.
-TOGETHER = ("tests/test_architecture.py", "tests/refresher/visibility/test_only_public.py")
+TOGETHER = (
+    *("tests/test_architecture.py", "tests/refresher/visibility/test_only_public.py"),
+    *("tests/test_damaged_values.py", "tests/test_redis_troubles.py"),
+)
 # Modules that take half a minute and more: they begin first, and do not end long after all others.
 LONG = (
     "tests/chaos/test_chaos",
