@@ -52,7 +52,7 @@ def test_a_reload_under_load_fails_no_request(fleet: Fleet) -> None:
         for _ in range(2):
             before = _pids(reader)
             reader.signal(signal.SIGHUP)
-            eventually(partial(_are_replaced, reader, before), within=40, what="all are replaced")
+            _await_others(reader, before)
             eventually(partial(load.has_answered, load.outcome.answered + 200))
     assert load.outcome.failures == []
     # Each connection was told of its end, with an answer, before it came.
@@ -67,7 +67,7 @@ def test_processes_that_end_after_so_many_requests_fail_none(fleet: Fleet) -> No
     with _load(reader) as load:
         for _ in range(2):
             before = _pids(reader)
-            eventually(partial(_are_replaced, reader, before), within=40, what="all are replaced")
+            _await_others(reader, before)
     assert load.outcome.failures == []
     # Each connection was told of its end, with an answer, before it came.
     assert load.outcome.retried == 0
@@ -124,6 +124,14 @@ def test_idle_connections_do_not_hold_up_the_end(fleet: Fleet) -> None:
 
 def _pids(reader: Reader) -> set[int]:
     return {process.pid for process in reader.processes()}
+
+
+def _await_others(reader: Reader, before: set[int]) -> None:
+    try:
+        eventually(partial(_are_replaced, reader, before), within=40, what="all are replaced")
+    except AssertionError as error:
+        left = [f"{one.pid} {one.status()}" for one in reader.processes()]
+        raise AssertionError(f"{error}; before: {before}, now: {left}\n{reader.output}") from error
 
 
 def _are_replaced(reader: Reader, before: set[int]) -> bool:
