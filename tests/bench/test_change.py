@@ -104,7 +104,9 @@ def test_a_short_run_finds_what_one_change_costs() -> None:
     results = measure(plan, {NOW: CHECKOUT}, Cores.share_out())
     samples = {one.event: one for one in results.samples}
     assert [*samples] == [FIRST, *ONES, STEADY]
-    assert samples[CHANGED].requests == 1
+    # On a busy machine the look after a second may be among them: a 304. The list has three pages.
+    assert samples[CHANGED].points == 1
+    assert samples[CHANGED].requests in {1, 2}
     assert samples[NOTHING].points == 0
     assert {one.visible is None for one in results.samples if one.event != NOTHING} == {False}
     assert all(one.cpu > 0 for one in results.samples)
