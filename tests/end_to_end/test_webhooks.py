@@ -61,6 +61,6 @@ def test_a_change_that_github_tells_of_is_seen_at_once_and_a_storm_is_a_handful(
                 github.mutate("star", repo=number // 30, by=1)
             assert _deliver(first, session) == 202
         await_up_to_date(github, first, within=10)
-        # At most one refresh a second, of three pages.
-        assert github.counters()["total"] <= 3 * (time.monotonic() - began + 1)
+        # At most one refresh a second is asked for, of three pages; one may begin a little later.
+        assert github.counters()["total"] <= 3 * (time.monotonic() - began + 1.5)
         assert github.page_requests("/orgs/Netflix/members?per_page=100") == 0
