@@ -62,7 +62,7 @@ quick-tests: $(READY)
 
 test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
-	@$(BIN)/python -m pytest -n 4 --quiet -m "not shipping" $(ARGS)
+	@$(BIN)/python -m pytest -n 6 --quiet -m "not shipping" $(ARGS)
 
 # `make test-shipping ARGS=tests/clients` runs a part; `TOOLS=gh` installs only that.
 test-shipping: $(READY) ## run the tests in a browser, with clients in other languages, HAProxy and Debian's packages

@@ -41,10 +41,6 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     ),
     # What is promised is a time, or a figure that others on the same processors would change.
     "timing": (
-        *(
-            "tests/bench/test_change.py::test_a_short",
-            "tests/bench/test_soak.py::test_a_quick_soak",
-        ),
         "tests/end_to_end/test_answers.py::test_statistics_that_never",
         "tests/end_to_end/test_distant_redis.py",
         *("tests/end_to_end/test_many_names.py", "tests/end_to_end/test_many_refreshes.py"),
@@ -84,7 +80,8 @@ TOGETHER = (
 )
 # Modules that take half a minute and more: they begin first, and do not end long after all others.
 LONG = (
-    "tests/chaos/test_chaos",
+    *("tests/chaos/test_chaos", "tests/bench/test_change.py::test_a_short"),
+    *("tests/bench/test_soak.py::test_a_quick_soak", "tests/end_to_end/test_unreliable_events.py"),
     *("tests/end_to_end/test_wrong_clocks.py", "tests/end_to_end/test_upgrade.py"),
     *("tests/end_to_end/test_budget.py", "tests/end_to_end/test_collapsed_lists.py"),
     *(

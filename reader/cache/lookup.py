@@ -352,7 +352,9 @@ class Lookup:
                 if refusal is not None:
                     return refusal
                 waiter.wait(min(_POLL, remaining))
-                (entry, state), result, served = self._read(resource), None, after_wait
+                # In one step: content that comes between a look and a request would leave a job.
+                entry, state, result = self._read_or_request(resource, wanted)
+                served = after_wait
 
     def _found(
         self, resource: Resource, entry: Entry, served: Served, requester: Requester

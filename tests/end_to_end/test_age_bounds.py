@@ -27,12 +27,13 @@ def stand_in() -> Iterator[FakeGitHubProcess]:
 def readers(
     tmp_path_factory: pytest.TempPathFactory, stand_in: FakeGitHubProcess
 ) -> Iterator[list[Reader]]:
-    """Two readers, one of two processes, whose content on demand is fresh for an hour."""
+    """Two readers, one of two processes, whose content is fresh for an hour."""
     with Fleet(
         tmp_path_factory.mktemp("fleet"),
         stand_in.url,
         CLIENT_AGE_FLOOR=FLOOR,
         MISS_WAIT=MISS_WAIT,
+        CACHE_TTL=3600,
         ON_DEMAND_TTL=3600,
         BACKOFF_MAX=60,
         CLIENT_MAX_WAITING=1000,

@@ -448,7 +448,7 @@ def client_waits(redis: Redis) -> Bench:
 def timed_out(redis: Redis) -> Bench:
     """The refresh takes 10 s; 7 s after it was requested, the time of the wait is up."""
     set_pace(redis, 5)
-    seconds = iter([0.0] * 5 + [7.0] * 3)
+    seconds = iter([0.0] * 5 + [7.0] * 4)
     return Bench(redis, miss_wait=6, stopwatch=lambda: next(seconds))
 
 
