@@ -67,7 +67,7 @@ test: $(READY) ## run all tests except those of test-shipping, with real Redis, 
 # `make test-shipping ARGS=tests/clients` runs a part; `TOOLS=gh` installs only that.
 test-shipping: $(READY) ## run the tests in a browser, with clients in other languages, HAProxy and Debian's packages
 	@$(BIN)/python -m scripts.test_tools $(TOOLS)
-	@$(BIN)/python -m pytest -n 2 --quiet -m shipping $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --quiet -m shipping $(ARGS)
 
 # `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it chooses one and prints it.
 chaos: $(READY) ## kill, stop and disconnect processes at random for 5 minutes, and check the promises

@@ -49,6 +49,12 @@ def fleet(
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _github_is_well_afterwards(github: FakeGitHubProcess) -> Iterator[None]:
+    yield
+    github.clear_faults()
+
+
 def statement(reader: Reader, title: str) -> dict[str, Any] | None:
     """What the status page says under a title."""
     said = reader.get("/status.json").json()["statements"]
@@ -64,7 +70,10 @@ def test_refresh_failing(fleet: Troubled, github: FakeGitHubProcess) -> None:
     assert f"{REPOS}  GitHub answered 502 (once since " in listed
     assert "next try" in listed
     assert "Failure       GitHub answered 502" in fleet.cache("show", REPOS).stdout
-    assert "it responded 502" in fleet.cache("doctor").stdout
+    eventually(
+        lambda: "it responded 502" in fleet.cache("doctor").stdout,
+        what="the refresher has reported what GitHub responds",
+    )
     assert fleet.is_said("GitHub is failing") == "RefreshFailing"
     assert reader.get(REPOS).status_code == 200
     github.clear_faults()
