@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,9 @@ from tests.refresher.workbench import ORG, USER_VIEW
 def _environment(monkeypatch: pytest.MonkeyPatch, redis_server: EmbeddedRedis) -> Iterator[None]:
     monkeypatch.setenv("REDIS_URL", redis_server.url)
     monkeypatch.setattr(process._process, "server", None)  # restored afterwards
+    # Meant for a process of its own, not for the tests'.
+    nothing = SimpleNamespace(collect=list, freeze=list, set_threshold=lambda *_: None)
+    monkeypatch.setattr(process, "gc", nothing)
     yield
     process.close()
 
