@@ -39,7 +39,6 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 # Wrong settings stop the server here, in one line, before a worker is forked.
 _settings = settings.load_or_exit()
 catalogue_or_exit(_settings)
-_MEMORY = "/dev/shm"  # noqa: S108 # nosec B108 - Linux's file system in memory
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
@@ -68,8 +67,8 @@ limit_request_field_size = 8190
 # Requests under way may be waiting for content.
 graceful_timeout = int(_settings.miss_wait) + 5
 # Where each process shows the arbiter that it lives: a full or read-only disk must end none.
-if os.access(_MEMORY, os.W_OK):
-    worker_tmp_dir = _MEMORY
+if os.access(segment_memory.MEMORY, os.W_OK):
+    worker_tmp_dir = str(segment_memory.MEMORY)
 # gunicorn's own remote control: unused, and two servers of one user would share its file.
 control_socket_disable = True
 # The name in `ps`.

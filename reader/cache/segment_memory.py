@@ -34,7 +34,7 @@ FOLDER = "API_READ_CACHE_SEGMENTS"
 _FORMAT = "1"  # of the files: raise it when they change
 _PREFIX = "api-read-cache-segments-"
 _LOCK, _TURNS = "lock", "turns"
-_MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 - our folder in it is ours alone
+MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 - our folder in it is ours alone
 _WORTH_SHARING = 8 * 1024  # bytes; a file takes whole pages of memory
 _UNUSED = 3600.0  # seconds after which a file that this process does not use is removed
 _PATIENCE = 0.5  # seconds that a process waits for its turn at most
@@ -57,7 +57,7 @@ class Folder(NamedTuple):
     lock: int
 
 
-def make_folder(candidates: Sequence[Path] = (_MEMORY,)) -> Folder | None:
+def make_folder(candidates: Sequence[Path] = (MEMORY,)) -> Folder | None:
     """Make the folder of a node, and remove those of nodes that have ended.
 
     Args:

@@ -426,7 +426,7 @@ def _reading(text: bytes | None) -> tuple[int, int] | None:
         known = json.loads(text or b"")
         return int(known["page"]), int(known["pages"])
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-        return None  # there is none, or it is damaged
+        return None  # nothing is read at the moment, or the record is damaged
 
 
 def _seen_lately(unknown: Mapping[bytes, bytes], now: float) -> Sequence[str]:

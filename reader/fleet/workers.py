@@ -92,7 +92,7 @@ def _job_of(executions: Collection[bytes]) -> str:
     """The id of one of a worker's current jobs."""
     try:
         job_id, _ = parse_composite_key(min(executions).decode())
-    except ValueError:  # there is none, or it is damaged
+    except ValueError:  # it has no job, or the id is damaged
         return "none"
     return job_id
 

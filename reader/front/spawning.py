@@ -36,7 +36,7 @@ class PatientSpawning:
         self._next_at = 0.0
 
     def __call__(self) -> int | None:
-        """The id of the new process; None if there is none yet."""
+        """The id of the new process; None if it could not be started yet."""
         if self._pause and self._stopwatch() < self._next_at:
             return None
         try:

@@ -52,7 +52,7 @@ class HookAnswer:
     Args:
         status: 304 if nothing has changed.
         body: as JSON; None without one.
-        etag: for the next conditional request; empty if there is none.
+        etag: for the next conditional request; empty if GitHub sent no ETag.
         following: path (with query) of the next page; empty on the last one.
     """
 
