@@ -13,7 +13,7 @@ PACKAGES = ("reader", "refresher", "shared")
 LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "refresher": (
         ("errors", "party_limits"),
-        ("github", "backoff", "spacing"),
+        ("github", "backoff", "spacing", "lease"),
         ("content",),
         ("storage",),
         ("visibility", "second_look", "page_look", "look_again", "drift"),

@@ -12,6 +12,7 @@ from typing import cast
 from redis import Redis
 
 from refresher.deliveries.lost import Lost, lost_from
+from refresher.lease import Lease
 from shared.redis import keys
 from shared.redis.scripts import Script
 from shared.time_bounds import LONGEST_PAUSE
@@ -32,13 +33,6 @@ local forgotten = tonumber(ARGV[5])
 for at = 6, 5 + forgotten do redis.call('HDEL', KEYS[3], ARGV[at]) end
 for at = 6 + forgotten, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1]) end
 redis.call('EXPIRE', KEYS[3], ARGV[3])
-return 1
-""")
-
-# Sets how long the lease lasts from now on. KEYS: the lease. ARGV: holder, milliseconds.
-_KEEP = Script("""
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """)
 
@@ -77,19 +71,21 @@ class Record:
     def __init__(self, redis: Redis, holder: str, *, lease: float) -> None:
         self._redis = redis
         self._holder = holder
-        self._lease_ms = int(lease * 1000)
+        self._lease_s = lease
+        self._lease = Lease(redis, keys.REDELIVERY, holder)
 
     def take(self) -> bool:
         """Try to take the lease; return whether this process has it."""
-        return bool(self._redis.set(keys.REDELIVERY, self._holder, nx=True, px=self._lease_ms))
+        return not self._lease.take(self._lease_s)
 
     def keep(self) -> None:
         """Extend the lease; raises `LostLeaseError`."""
-        self._last(self._lease_ms)
+        self.rest(self._lease_s)
 
     def rest(self, seconds: float) -> None:
         """Let nobody look for a number of seconds; raises `LostLeaseError`."""
-        self._last(max(1, int(seconds * 1000)))
+        if not self._lease.last(seconds):
+            raise LostLeaseError
 
     def state(self, hook: str) -> HookState | None:
         """How far the deliveries of a webhook were read; None at the first look, or if damaged."""
@@ -137,7 +133,7 @@ class Record:
         pairs = [part for guid, one in lost.items() for part in (guid, one.to_json())]
         text = "" if state is None else json.dumps(asdict(state))
         names = [keys.REDELIVERY, keys.hook(hook), keys.lost_deliveries(hook)]
-        args = [self._holder, self._lease_ms, _KEPT_S, text, len(gone), *gone, *pairs]
+        args = [self._holder, int(1000 * self._lease_s), _KEPT_S, text, len(gone), *gone, *pairs]
         if not _WRITE(self._redis, names, args):
             raise LostLeaseError
 
@@ -161,7 +157,3 @@ class Record:
     def is_paused(self, source: str) -> bool:
         """Whether GitHub wants no requests about a source."""
         return bool(self._redis.exists(keys.hook_pause(source)))
-
-    def _last(self, milliseconds: int) -> None:
-        if not _KEEP(self._redis, [keys.REDELIVERY], [self._holder, milliseconds]):
-            raise LostLeaseError

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from refresher.content.page import Page, ask
-from refresher.drift import turns
 from refresher.drift.comparison import (
     WHOLE,
     Digests,
@@ -27,6 +26,7 @@ from refresher.drift.samples import Sample, Samples, is_undisputed
 from refresher.errors import OriginError, StoppedError, StoredPageError
 from refresher.github.client import GitHubClient
 from refresher.github.question import question_of
+from refresher.lease import Lease
 from refresher.storage.storage import Storage
 from shared import drift
 from shared.budgets import ANONYMOUS
@@ -36,11 +36,13 @@ from shared.looks import LAST_S
 from shared.outcomes import DriftCheck, FailureKind
 from shared.queue_order import Priority
 from shared.queueing import RefreshQueue, RefreshRequest
+from shared.redis import keys
 from shared.redis.store import EntryState, Lifetimes
 from shared.resources.resource import Resource
 
 log = logging.getLogger("refresher")
 
+_LONGEST_S = 120.0  # of a check; another process may begin one after that
 # Without a credential there are 60 requests an hour: one check an hour, where there is one a minute
 # with a credential.
 _ANONYMOUS = 60
@@ -110,8 +112,8 @@ class DriftChecks:
 
     def step(self) -> float:
         """Do a check if it is the fleet's turn; return the seconds until the next one."""
-        mine = self._policy.new_id()
-        left = turns.take(self._redis, mine)
+        turn = Lease(self._redis, keys.DRIFT_TURN, self._policy.new_id())
+        left = turn.take(_LONGEST_S)
         if left:
             return left
         pause = self._policy.interval
@@ -119,7 +121,7 @@ class DriftChecks:
             if not self._storage.store.pulse().is_suspended:
                 pause *= self._check(self._policy.clock.now())
         finally:
-            turns.end(self._redis, mine, pause=pause)
+            turn.last(pause)  # the next check comes after that
         return pause
 
     def _check(self, now: float) -> int:
