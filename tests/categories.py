@@ -66,6 +66,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     ),
     "shipping": (
         *("tests/browser/", "tests/clients/test_other_clients.py", "tests/shipping/test_debian.py"),
+        "tests/shipping/test_openapi_package.py",
         *(
             "tests/clients/test_joined_gzip.py::test_node",
             "tests/clients/test_joined_gzip.py::test_go",

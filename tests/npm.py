@@ -13,7 +13,7 @@ OLDEST_NODE = 20
 
 _INSTALL = ("ci", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts")
 # A missing registry is noticed within seconds.
-_IMPATIENT = ("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-timeout=20000")
+IMPATIENT = ("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-timeout=20000")
 _NO_NETWORK = re.compile(
     r"\b(EAI_AGAIN|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|ETIMEDOUT)\b"
 )
@@ -45,7 +45,7 @@ def install(folder: Path) -> Path:
         fcntl.flock(held, fcntl.LOCK_EX)
         if installed.exists() and installed.read_text() == wanted:
             return modules
-        ended = run([npm, *_INSTALL, *_IMPATIENT], folder)
+        ended = run([npm, *_INSTALL, *IMPATIENT], folder)
         if ended.returncode and _NO_NETWORK.search(ended.stderr):
             raise NodeMissing("npm reached no registry to install it from")
         assert ended.returncode == 0, ended.stderr

@@ -67,7 +67,7 @@ ACCOUNT_OWN: Final = frozenset(
     (*HOLDINGS, *POLICIES, "billing_email", "plan", "notification_email", "business_plus")
 ) | {"two_factor_authentication", "ldap_dn"}
 ACCOUNT_OWN_PATTERN: Final = re.compile(
-    "members_.*|.*_enabled_for_new_repositories|.*_enabled_for_repositories|readers_can_.*|"
+    "members_(?!url).*|.*_enabled_for_new_repositories|.*_enabled_for_repositories|readers_can_.*|"
     "default_repository_.*|secret_scanning_.*|advanced_security_.*|display_commenter_.*"
 )
 OWNERS_ANYWHERE: Final = frozenset(
@@ -98,6 +98,8 @@ def trimmed(value: Any, viewer: Viewer) -> Any:
     made = {key: trimmed(item, viewer) for key, item in value.items() if is_shown(key, viewer)}
     if is_repository(made):
         made = {key: item for key, item in made.items() if key not in REPOSITORY_OWN}
+        if not viewer.authenticated:  # most of the forms in which it stands are closed to null
+            made.pop("temp_clone_token", None)
         public = {"private": False, "visibility": "public", "temp_clone_token": None}
     elif is_organisation(made) or is_user(made):
         made = {key: item for key, item in made.items() if not is_account_own(key)}

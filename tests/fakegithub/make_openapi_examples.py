@@ -1,9 +1,10 @@
-"""`python -m tests.fakegithub.make_openapi_examples PATH`: write `openapi_examples.json`.
+"""`python -m tests.fakegithub.make_openapi_examples PATH`: keep parts of GitHub's description.
 
-It is made from GitHub's OpenAPI description: PATH is `api.github.com.json` of the npm package
-`@octokit/openapi` (23.0.2, MIT). For each GET operation with an example of a JSON 200 there is one
-line: see `openapi_examples.Operation`. Objects that several examples share are in the first line;
-examples refer to them by their place there.
+PATH is `api.github.com.json` of the npm package `@octokit/openapi` (23.0.2, MIT).
+`openapi_schemas.json` has the schemas (see `openapi_schemas`). In `openapi_examples.json` there is
+one line for each GET operation with an example of a JSON 200: see `openapi_examples.Operation`.
+Objects that several examples share are in the first line; examples refer to them by their place
+there. Examples that do not keep GitHub's own schemas are mended (see `mended_examples`).
 """
 
 import json
@@ -12,7 +13,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from tests.fakegithub import openapi_schemas
 from tests.fakegithub.access import access
+from tests.fakegithub.make_openapi_schemas import compact, rendered
+from tests.fakegithub.mended_examples import Mender
 
 TARGET: Final = Path(__file__).with_name("openapi_examples.json")
 MOST_ITEMS: Final = 2
@@ -37,6 +41,7 @@ class Description:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
+        self.mender = Mender(self.whole)
 
     def whole(self, node: Any) -> Any:
         """A node, or what it refers to."""
@@ -74,7 +79,7 @@ class Description:
             "pages": "Link" in ok.get("headers", {}),
             "who": access(template, description, statuses),
             "statuses": [status for status in statuses if status in ("401", "403", "404")],
-            "body": short(self.example(value)),
+            "body": self.mender.mended(short(self.example(value)), content["schema"]),
         }
 
     def example(self, value: Any) -> Any:
@@ -115,11 +120,6 @@ def short(value: Any) -> Any:
     return value
 
 
-def compact(value: Any) -> str:
-    """JSON on one line."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 def with_references(operations: list[dict[str, Any]]) -> list[Any]:
     """The shared objects, and the operations with references to them."""
     counts: Counter[str] = Counter()
@@ -158,12 +158,18 @@ def with_references(operations: list[dict[str, Any]]) -> list[Any]:
     return [held, *made]
 
 
-def main() -> None:
-    """Write the file."""
-    document = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def examples_text(document: dict[str, Any]) -> str:
+    """The text of the file of examples."""
     lines = map(compact, with_references(Description(document).operations()))
-    TARGET.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    print(f"{TARGET}: {TARGET.stat().st_size} bytes")
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def main() -> None:
+    """Write the files: first the schemas, by which examples are mended."""
+    document = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    for target, make in ((openapi_schemas.FILE, rendered), (TARGET, examples_text)):
+        target.write_text(make(document), encoding="utf-8")
+        print(f"{target}: {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

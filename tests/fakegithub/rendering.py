@@ -116,7 +116,8 @@ def redirect(found: Moved | Elsewhere | Membership, here: str) -> ApiResponse:
         case Membership(None):
             return ApiResponse(204)
         case Membership():
-            return api_responses.moved(302, f"{here}{found.path}")
+            location = {"Location": f"{here}{found.path}"}
+            return ApiResponse(302, b"", "text/html;charset=utf-8", headers={**location})
         case Moved():
             return api_responses.moved(301, here + encoded(found.path))
 

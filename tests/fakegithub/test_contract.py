@@ -1,8 +1,7 @@
 """The stand-in GitHub matches GitHub's published description and its recorded responses.
 
-The description and the recordings lie in `shared/github-api` beside the checkout, or in
-GITHUB_API_FIXTURES. With a token in GITHUB_CONTRACT_TOKEN the same claims are tested against the
-real api.github.com.
+The recordings are those of the npm package `@octokit/fixtures` (MIT). With a token in
+GITHUB_CONTRACT_TOKEN the same claims are tested against the real api.github.com.
 """
 
 import gzip
@@ -12,7 +11,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,11 +19,12 @@ import pytest
 import requests
 
 from tests.fakegithub.api import ask
-from tests.fakegithub.client import CHECKOUT, FakeGitHub
+from tests.fakegithub.client import FakeGitHub
+from tests.fakegithub.openapi_schemas import violations
 from tests.http_client import Response
 
 REAL = "https://api.github.com"
-FIXTURES = Path(os.environ.get("GITHUB_API_FIXTURES", CHECKOUT.parent / "shared" / "github-api"))
+RECORDED = Path(__file__).with_name("recorded_responses.json")
 PATHS = {
     "/": "/",
     "/orgs/Netflix": "/orgs/{org}",
@@ -62,18 +61,15 @@ class Origin:
         return self.ask(path.replace("{member}", self.member))
 
 
-def fixture(name: str) -> Any:
-    """GitHub's own material; skips the test if it is missing."""
-    path = FIXTURES / name
-    if not path.exists():
-        pytest.skip(f"no {name} in shared/github-api beside the checkout, nor GITHUB_API_FIXTURES")
-    return json.loads(path.read_text(encoding="utf-8"))
+def recordings(scenario: str) -> list[dict[str, Any]]:
+    """The recorded responses of a scenario, in order."""
+    records = json.loads(RECORDED.read_text(encoding="utf-8"))["responses"]
+    return [record for record in records if record["scenario"] == scenario]
 
 
 def recorded(scenario: str, path: str) -> dict[str, Any]:
     """One recorded response."""
-    records: list[dict[str, Any]] = fixture("recorded-responses.json")
-    return next(r for r in records if r["scenario"] == scenario and r["path"].startswith(path))
+    return next(one for one in recordings(scenario) if one["path"].startswith(path))
 
 
 @pytest.fixture(scope="module")
@@ -109,34 +105,6 @@ def ask_real(url: str, fields: dict[str, str]) -> Response:
     )
     headers = {name.lower(): value for name, value in got.headers.items()}
     return Response(got.status_code, headers, got.raw.read(decode_content=False))
-
-
-def without_nullable(node: Any) -> Any:
-    """An OpenAPI 3.0 schema as JSON Schema: `nullable` there is a second type here."""
-    if isinstance(node, list):
-        return [without_nullable(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    schema = {key: without_nullable(value) for key, value in node.items()}
-    if schema.pop("nullable", False) is True:
-        return {"anyOf": [schema, {"type": "null"}]}
-    return schema
-
-
-def violations(template: str, value: Any) -> list[str]:
-    """Violations of the schema of a path's 200, or of the schema of a named refusal."""
-    jsonschema = pytest.importorskip("jsonschema")
-    formats = jsonschema.FormatChecker(formats=("email",))
-    formats.checks("date-time", raises=(ValueError, TypeError))(datetime.fromisoformat)
-    formats.checks("uri")(lambda text: isinstance(text, str) and bool(urlsplit(text).scheme))
-    document = fixture("openapi-read-endpoints.json")
-    if template in document["components"]["responses"]:
-        content = document["components"]["responses"][template]["content"]
-    else:
-        content = document["paths"][template]["get"]["responses"]["200"]["content"]
-    schema = {**content["application/json"]["schema"], "components": document["components"]}
-    checker = jsonschema.Draft202012Validator(without_nullable(schema), format_checker=formats)
-    return [f"{error.json_path}: {error.message[:200]}" for error in checker.iter_errors(value)]
 
 
 @pytest.mark.parametrize(("path", "template"), PATHS.items())
@@ -228,8 +196,7 @@ def test_bodies_and_headers_have_what_the_recorded_ones_have(
 
 def test_a_recorded_list_has_links_of_the_same_form(github: FakeGitHub) -> None:
     number = github.mutate("edit_repo", repo="Hystrix", open_issues=13)["id"]
-    records = fixture("recorded-responses.json")
-    pages = [record for record in records if record["scenario"] == "paginate-issues"]
+    pages = recordings("paginate-issues")
     assert len(pages) == 5
     url = f"/repositories/{number}/issues?per_page=3"
     for record in pages:

@@ -7,7 +7,7 @@ import pytest
 from tests.fakegithub.api import ask
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.faults import KINDS
-from tests.fakegithub.test_contract import violations
+from tests.fakegithub.openapi_schemas import violations
 
 # The published schema of what clients meet under each fault that has a body in GitHub's JSON.
 FAULTY = {

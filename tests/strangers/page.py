@@ -18,7 +18,8 @@ _INTRODUCTION = """\
 
 Two public suites are tried on the reader in each run of the tests. This page is generated from
 their cases and the reader's answers by `python -m tests.strangers.page`. The tests fail if an
-answer, or this page, differs from the files of cases.
+answer, or this page, differs from the files of cases. [strangers.md](strangers.md) lists what else
+of others the tests use.
 
 ## Http11Probe
 

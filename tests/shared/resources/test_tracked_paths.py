@@ -12,7 +12,7 @@ from shared.resources.operations import operations
 from shared.resources.resource import Resource
 from shared.resources.tracked_paths import MOST_PATHS, kind_of
 from shared.settings import load
-from tests.shared.resources.operations.test_decisions import SOURCE
+from tests.fakegithub.openapi_schemas import document
 
 RELEASES = "/repos/netflix/hystrix/releases"
 
@@ -187,10 +187,7 @@ def test_owners_that_may_be_asked_for_do_not_bound_what_is_tracked() -> None:
 
 
 def test_a_list_is_what_github_documents_per_page_for() -> None:
-    if not SOURCE.exists():
-        pytest.skip("no get-operations.tsv in shared/github-api, nor GITHUB_API_FIXTURES")
-    rows = (line.split("\t") for line in SOURCE.read_text(encoding="utf-8").splitlines())
-    paged = {row[1]: "per_page" in row[4].split(",") for row in rows if len(row) > 4}
+    paged = {name: "per_page" in query for name, *query in document()["operations"].values()}
     asked = [one for one in operations() if one.is_asked]
     wrong = [one.path for one in asked if kind_of(one).is_expanded and not paged[one.id]]
     assert wrong == ["/repositories"]  # which has no end, and is refused

@@ -1,24 +1,17 @@
-"""Public shapes let through what an anonymous client sees, and nothing that a credential adds.
-
-GitHub's own recorded answers lie in `shared/github-api` beside the checkout, or where
-GITHUB_API_FIXTURES says.
-"""
+"""Public shapes let through what an anonymous client sees, and nothing that a credential adds."""
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.public_shapes import ShapeError, public_shapes, references, rendered
-from tests.fakegithub.client import CHECKOUT
+from tests.fakegithub.test_contract import RECORDED
 from tests.shared.resources.operations.shape_reading import FILE, kept_back, load, objects
 
-FIXTURES = Path(os.environ.get("GITHUB_API_FIXTURES", CHECKOUT.parent / "shared" / "github-api"))
 NAMED, OPERATIONS = load()
 
 NEVER = ["plan", "billing_email", "security_and_analysis", "temp_clone_token", "ldap_dn",
@@ -286,10 +279,7 @@ def test_keys_that_only_some_objects_have_stay() -> None:
 
 def recorded() -> list[dict[str, Any]]:
     """GitHub's recorded answers."""
-    path = FIXTURES / "recorded-responses.json"
-    if not path.exists():
-        pytest.skip("no recorded-responses.json in shared/github-api beside the checkout")
-    answers: list[dict[str, Any]] = json.loads(path.read_text())
+    answers: list[dict[str, Any]] = json.loads(RECORDED.read_text())["responses"]
     return [answer for answer in answers if answer["status"] == 200]
 
 
