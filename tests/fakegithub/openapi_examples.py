@@ -1,8 +1,9 @@
 """Documented GET operations with a JSON response, from the examples in GitHub's description.
 
-`openapi_examples.json` has one operation a line, made by `make_openapi_examples`. Operations with a
-route of their own are served by that (see `routes`); the others are found here, by path, for the
-repositories, organisations and users of the world. `forms` makes the forms of an example.
+`openapi_examples.json` has one operation a line, made by `make_openapi_examples`; its notice is in
+`openapi_schemas.json`. Operations with a route of their own are served by that (see `routes`);
+the others are found here, by path, for the repositories, organisations and users of the world.
+`forms` makes the forms of an example.
 """
 
 import json
