@@ -5,13 +5,17 @@
 # Every pinned requirement has a wheel for amd64 and arm64, so neither stage compiles anything. Both
 # stages refuse a file whose hash differs from that in requirements.lock.
 
-FROM python:3.12-slim AS wheels
+# Another image with Python 3.11 or newer and pip can take its place: `make image-test` uses one that it
+# makes of Debian's packages.
+ARG BASE=python:3.12-slim
+
+FROM ${BASE} AS wheels
 WORKDIR /build
 COPY requirements.lock ./
 RUN pip wheel --disable-pip-version-check --no-cache-dir --wheel-dir /wheels \
     --only-binary :all: --require-hashes --requirement requirements.lock
 
-FROM python:3.12-slim
+FROM ${BASE}
 # Logs appear at once; the image already has Python's compiled files.
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # The same number everywhere, so that file systems and Kubernetes can refer to it.

@@ -10,7 +10,7 @@ SAFETY := $(VENV)/.ready-for-security
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping chaos simulate bench bench-change bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping image-test chaos simulate bench bench-change bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,18 +56,23 @@ types: $(READY)
 	@$(BIN)/mypy
 
 quick-tests: $(READY)
-	@$(BIN)/python -m pytest -n 3 --quiet -m "not processes and not slow and not timing and not shipping" \
+	@$(BIN)/python -m pytest -n 3 --quiet -m "not processes and not slow and not timing and not shipping and not image" \
 	  --ignore=tests/browser --ignore=tests/clients --ignore=tests/end_to_end \
 	  --hypothesis-profile=quick $(ARGS)
 
 test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
-	@$(BIN)/python -m pytest -n 6 --quiet -m "not shipping" $(ARGS)
+	@$(BIN)/python -m pytest -n 6 --quiet -m "not shipping and not image" $(ARGS)
 
 # `make test-shipping ARGS=tests/clients` runs a part; `TOOLS=gh` installs only that.
 test-shipping: $(READY) ## run the tests in a browser, with clients in other languages, HAProxy and Debian's packages
 	@$(BIN)/python -m scripts.test_tools $(TOOLS)
 	@$(BIN)/python -m pytest -n 3 --quiet -m shipping $(ARGS)
+
+# A registry of Python packages and Debian's packages must be reachable.
+image-test: $(READY) ## build the image and run it, with Compose's settings: Debian, as root; two minutes
+	@$(BIN)/python -m scripts.test_tools image redis
+	@$(BIN)/python -m pytest --quiet -m image $(ARGS)
 
 # `make chaos ARGS="--seed 2 --minutes 10"`; without a seed it chooses one and prints it.
 chaos: $(READY) ## kill, stop and disconnect processes at random for 5 minutes, and check the promises

@@ -3,7 +3,8 @@
 On Debian, as root, it installs Chromium and a font for the tests of pages, HAProxy, a Redis that
 speaks TLS, and clients of GitHub in Ruby and Go; it starts no service. It unpacks `promtool`, which
 checks the Prometheus alerts, and `gh`, GitHub's command line, from their packages; that needs no
-permission. `make test` needs neither the browser nor those clients, `make test-shipping` needs all.
+permission. `make test` needs neither the browser nor those clients, `make test-shipping` needs all
+of these. For `make image-test`, `image` is what builds images and runs containers without a daemon.
 
 Nothing here fails a run: tests that miss a program are skipped, and say so.
 """
@@ -22,10 +23,10 @@ def main(*names: str) -> int:
     """Install what is missing; print a line for each thing that is installed, or cannot be.
 
     Args:
-        names: which of `browser`, `haproxy`, `redis`, `promtool`, `gh` and `clients`; all if none
-            is given.
+        names: which of `browser`, `haproxy`, `redis`, `promtool`, `gh`, `clients` and `image`; all
+            except `image` if none is given.
     """
-    for name in names or _TOOLS:
+    for name in names or [name for name in _TOOLS if name != "image"]:
         try:
             _TOOLS[name]()
         except OSError as error:
@@ -83,6 +84,11 @@ def _install_clients() -> None:
         print(f"No {names}: {reason}; {purpose} will be skipped")
 
 
+def _install_image_tools() -> None:
+    for package in ("buildah", "mmdebstrap", "runc"):
+        _install_program(package, package=package, purpose="the tests of the image")
+
+
 def _missing_packages() -> Iterator[str]:
     """Debian's packages that a browser needs and that are missing."""
     if find("chromium") is None:
@@ -131,6 +137,7 @@ _TOOLS: dict[str, Callable[[], None]] = {
     "redis": _install_tls_redis,
     "promtool": _unpack_promtool,
     "gh": _unpack_gh,
+    "image": _install_image_tools,
     "clients": _install_clients,
 }
 

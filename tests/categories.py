@@ -1,4 +1,4 @@
-"""Which tests belong to `make check`, `make test` and `make test-shipping`: by where they stand.
+"""Which tests belong to `make check`, `make test` and others: by where they stand.
 
 The markers are described in `pyproject.toml`.
 """
@@ -23,6 +23,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         "tests/fakegithub/test_world.py::test_a_process_of_its_own",
         "tests/refresher/lock/test_refresh_lock.py::TestIndependentMasters",
         *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
+        "tests/image/",
         "tests/shipping/test_supply_chain.py::test_nothing_in_redis_is_pickled",
     ),
     "slow": (
@@ -73,6 +74,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         ),
         *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
     ),
+    "image": ("tests/image/",),
 }
 # Tests that start no processes, and share what is costly to make.
 TOGETHER = (
