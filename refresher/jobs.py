@@ -8,13 +8,14 @@ from redis import RedisError
 from rq import get_current_job
 from rq.suspension import is_suspended
 
+from refresher.dispatch.hand_on import hand_on
 from refresher.lock.refresh_lock import remove_claim
 from refresher.process import RefresherProcess, current, is_work_horse
 from refresher.refresh import refresh as refresh_resource
 from refresher.reporting.reporter import NO_CAUSE, Cause, Ended
 from shared.logs import logging_config
 from shared.outcomes import RefreshOutcome
-from shared.queueing import CLIENT, FORM, REQUEST_ID, QueueLimits, RefreshQueue
+from shared.queueing import CLIENT, FORM, REQUEST_ID, QueueLimits, RefreshQueue, resource_id_of
 from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
@@ -41,7 +42,7 @@ def refresh(name: str, *, force: bool = False, fresh_after: float | None = None)
     if resource is None:
         return REFUSED
     if _is_for_others(resource):
-        _give_back(process)
+        _leave(process)
         return LEFT
     try:
         return _refresh(process, resource, force=force, fresh_after=fresh_after)
@@ -92,6 +93,7 @@ def forget(name: str) -> str:
     if resource.tracked:
         return refresh(name, force=True)  # its mark says that nothing is to be confirmed
     if _is_for_others(resource):
+        _leave(process)
         return LEFT
     process.storage.writer.forget(resource)
     cause = _cause()
@@ -118,9 +120,8 @@ def _named(name: str, catalogue: Catalogue) -> Resource | None:
 def _is_for_others(resource: Resource) -> bool:
     """Whether the job comes from a process whose settings store the resource in another form.
 
-    During a rolling change of `ORGS` or `INCLUDE_PRIVATE`, processes with old and new settings
-    share a queue. Such a job is not done. Readers request it again within a second, until a
-    refresher with their settings takes it.
+    During a rolling change of `ORGS`, `TRACK` or `INCLUDE_PRIVATE`, processes with old and new
+    settings share a queue. Such a job is not done, but left to a refresher with its settings.
     """
     job = get_current_job()
     form = resource.form if job is None else job.meta.get(FORM, resource.form)
@@ -135,11 +136,14 @@ def _is_for_others(resource: Resource) -> bool:
     return True
 
 
-def _give_back(process: RefresherProcess) -> None:
-    """Let readers request again what this job, which is not done, would have refreshed."""
+def _leave(process: RefresherProcess) -> None:
+    """Hand the job on, and let readers request it again if nobody takes it."""
     job = get_current_job()
-    if job is not None:
-        remove_claim(process.redis, keys.RUNNING + job.id.partition("-")[0])
+    if job is None:
+        return
+    remove_claim(process.redis, keys.RUNNING + resource_id_of(job.id))
+    with suppress(RedisError):  # the readers' next request is enough
+        hand_on(process.redis, job)
 
 
 def _cause() -> Cause:

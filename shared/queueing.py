@@ -288,7 +288,7 @@ class RefreshQueue:
             args=[resource.name],
             kwargs=dict(options),
             connection=self._redis,
-            id=_new_job_id(resource),
+            id=new_job_id(resource.id),
             timeout=int(JOB_TIMEOUT.total_seconds()),
             result_ttl=0,
             failure_ttl=int(_KEEP_FAILED_JOB.total_seconds()),
@@ -316,9 +316,9 @@ def resource_id_of(job_id: str) -> str:
     return job_id.partition("-")[0]
 
 
-def _new_job_id(resource: Resource) -> str:
+def new_job_id(resource_id: str) -> str:
     """A new id for every job: otherwise RQ would let a finished job delete its queued namesake."""
-    return f"{resource.id}-{uuid4().hex}"
+    return f"{resource_id}-{uuid4().hex}"
 
 
 def _kept_of(resource: Resource) -> tuple[str, str, str]:

@@ -207,6 +207,7 @@ TURNS = f"{PREFIX}:turns:"
 BELLS = f"{PREFIX}:bell:"
 PICKS = f"{PREFIX}:picks:"
 RUNNING = f"{PREFIX}:running:"  # a script adds `Resource.id`
+QUEUED = f"{PREFIX}:queued:"  # the same
 ENTRIES = f"{PREFIX}:entry:*"  # as SCAN matches them
 
 
@@ -355,7 +356,7 @@ def asked(resource: Resource) -> str:
 
 def queued(resource: Resource) -> str:
     """The id of the job that was last enqueued for a resource."""
-    return f"{PREFIX}:queued:{resource.id}"
+    return f"{QUEUED}{resource.id}"
 
 
 def order(lane: str, priority: str) -> str:
