@@ -252,8 +252,17 @@ class Fleet:
         return self._start(Running, "scheduler", procfile()["scheduler"], settings)
 
     def healthy_reader(self, *arguments: str, **settings: object) -> Reader:
-        """Start a reader, and wait until it can serve all tracked resources."""
+        """Start a reader; wait until all its processes listen and it serves what is tracked.
+
+        gunicorn's arbiter starts its processes one after the other, and the first may be healthy
+        before it has begun with the second.
+        """
         reader = self.reader(*arguments, **settings)
+        number = int(str((self._settings | settings)["WEB_CONCURRENCY"]))
+        eventually(
+            lambda: reader.output.count("ASGI server listening") >= number,
+            what=f"{number} processes listen",
+        )
         eventually(reader.is_healthy, what="the reader is healthy")
         return reader
 

@@ -151,7 +151,7 @@ def test_a_pause_in_the_middle_loses_nothing(tmp_path: Path, github: FakeGitHubP
     with Fleet(tmp_path, github.url, REFRESH_CONCURRENCY=25) as fleet, fleet.redis() as redis:
         fleet.worker()
         reader = fleet.healthy_reader()
-        github.configure(latency=2.5)
+        github.configure(latency=2 * LATENCY)  # the command that pauses needs a part of it
         with waiting_clients(reader, label="pause", number=2 * MANY) as clients:
             await_many(github)
             eventually(lambda: redis.llen("rq:queue:refresh") == MANY, what="as many are queued")
