@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from shared.settings import Settings, load
-from shared.version import VERSION
-from tests.shipping.environment import KINDS, ROOT, SECRETS, program, run
+from shared.settings import load
+from tests.shipping.environment import KINDS, ROOT, program, run
+from tests.shipping.test_chart import CHART
 from tests.shipping.test_kubernetes import KUBERNETES, KUBERNETES_VERSIONS, assert_valid
 
-CHART = ROOT / "deploy" / "helm"
 NAMESPACE = "api-read-cache"
 RELEASE = "tried"
 # Labels that only Helm gives.
@@ -144,29 +142,6 @@ def test_helm_finds_nothing_wrong_with_the_chart() -> None:
     checked = run(program("helm", "CHART"), "lint", "--strict", CHART)
     assert checked.returncode == 0, checked.stdout
     assert "WARN" not in checked.stdout
-
-
-def test_the_chart_is_of_this_version() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
-
-
-@cache
-def schema() -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
-    return read
-
-
-def test_the_schema_names_every_setting_and_secrets_only_as_secrets() -> None:
-    every = {name.upper() for name in Settings.model_fields}
-    settings = set(schema()["definitions"]["settings"]["propertyNames"]["enum"])
-    secrets = {
-        name: set(one["properties"]["values"]["propertyNames"]["enum"])
-        for name, one in schema()["properties"]["secrets"]["properties"].items()
-    }
-    assert settings == every - SECRETS - {"REDIS_URL", "PORT"}
-    example = yaml.safe_load_all((KUBERNETES / "secrets.example.yaml").read_text())
-    assert secrets == {one["metadata"]["name"]: set(one["stringData"]) for one in example}
 
 
 @pytest.mark.parametrize(
