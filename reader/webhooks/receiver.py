@@ -189,6 +189,8 @@ def _payload(body: bytes) -> Mapping[str, Any]:
         payload = json.loads(body)
     except (ValueError, RecursionError):
         payload = None
+    if body.startswith(b"payload="):  # what GitHub chooses for a new webhook
+        raise BadRequest("The body is a form: choose application/json for the webhook at GitHub.")
     if not isinstance(payload, dict):
         raise BadRequest("The body is not a JSON object.")
     return payload

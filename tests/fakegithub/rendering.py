@@ -7,7 +7,7 @@ Rendered responses are kept until the world changes.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from tests.fakegithub import api_responses, api_versions, body_properties, forms, paging, routes
 from tests.fakegithub.api_responses import ApiResponse, Paged
@@ -102,14 +102,18 @@ def response(found: RouteTarget, request: Request, form: Form) -> ApiResponse:
         case Listing() | Since():
             return one_page(found, request, form)
         case Moved() | Elsewhere() | Membership():
-            return redirect(found, form.here)
+            return redirect(found, form.here, query=urlsplit(request.target).query)
         case Refusal():
             return api_responses.error(found.status, found.message, more=found.more)
     return api_responses.not_found(decoded(request.path))
 
 
-def redirect(found: Moved | Elsewhere | Membership, here: str) -> ApiResponse:
-    """A redirect; a membership that the viewer may see is 204."""
+def redirect(found: Moved | Elsewhere | Membership, here: str, *, query: str) -> ApiResponse:
+    """A redirect; a membership that the viewer may see is 204.
+
+    The address of a renamed repository has the query of the request, as GitHub's has: see
+    github.com/node-gh/gh, issue 579.
+    """
     match found:
         case Elsewhere():
             return api_responses.elsewhere(found.status, found.url)
@@ -119,7 +123,8 @@ def redirect(found: Moved | Elsewhere | Membership, here: str) -> ApiResponse:
             location = {"Location": f"{here}{found.path}"}
             return ApiResponse(302, b"", "text/html;charset=utf-8", headers={**location})
         case Moved():
-            return api_responses.moved(301, here + encoded(found.path))
+            target = encoded(found.path) + (f"?{query}" if query else "")
+            return api_responses.moved(301, here + target)
 
 
 def one_page(found: Listing | Since, request: Request, form: Form) -> ApiResponse:

@@ -53,6 +53,14 @@ def test_a_deleted_repository_is_gone_by_every_name(github: FakeGitHub) -> None:
     assert github.org()["public_repos"] == len(github.repos()) == 29
 
 
+def test_a_former_name_leads_to_the_repository_with_the_whole_query(github: FakeGitHub) -> None:
+    number = github.mutate("rename", repo="Hystrix", to="porcupine")["id"]
+    response = ask(github, "/repos/Netflix/Hystrix/commits?per_page=1&page=2")
+    target = f"{github.url}/repositories/{number}/commits?per_page=1&page=2"
+    assert (response.status, response.headers["location"]) == (301, target)
+    assert ask(github, target).links["prev"].endswith("per_page=1&page=1")
+
+
 def test_a_new_repository_takes_a_former_name_over(github: FakeGitHub) -> None:
     github.mutate("rename", repo="Hystrix", to="porcupine")
     number = github.mutate("add", name="Hystrix")["id"]

@@ -103,6 +103,7 @@ def test_a_signed_delivery_has_refreshed_what_it_touches(
         (STAR, {"X_GitHub_Delivery": "../" * 10}, 400),
         (b"garbage", {}, 400),
         (b"[]", {}, 400),
+        (b"payload=%7B%7D", {}, 400),
         (b"[" * 100_000, {}, 400),
         (b" " * (MAX_BYTES + 1), {}, 413),
     ],
@@ -119,6 +120,12 @@ def test_anything_else_is_refused_and_leaves_no_trace(
     assert json.loads(answered.data)["status"] == str(status)
     assert Store(redis).state(REPOS).invalidated_by is None
     assert not redis.keys(keys.delivery("*"))
+
+
+def test_a_form_is_refused_in_words_that_say_what_to_choose(told: FlaskClient) -> None:
+    answered = deliver(told, b"payload=%7B%22action%22%3A%22created%22%7D")
+    assert answered.status_code == 400
+    assert "choose application/json" in json.loads(answered.data)["message"]
 
 
 def test_a_delivery_counts_once(told: FlaskClient, redis: Redis) -> None:

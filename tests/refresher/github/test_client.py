@@ -264,6 +264,10 @@ class TestRedirects:
         origin = make_origin(github.url)
         response = origin.get(origin.url_of(f"/repos/netflix/{name}"))
         assert json.loads(response.body)["full_name"] == renamed["full_name"] == "Netflix/anew"
+        # The page that was requested, and not the first one.
+        query = "?per_page=1&page=2"
+        old, new = (f"/repos/netflix/{one}/commits{query}" for one in (name, "anew"))
+        assert origin.get(origin.url_of(old)).body == origin.get(origin.url_of(new)).body
 
     def test_circles_are_left_after_a_few_rounds(
         self, github: FakeGitHub, make_origin: MakeOrigin
