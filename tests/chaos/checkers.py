@@ -17,8 +17,11 @@ from tests.chaos.history import (
     resource_of,
     version_of,
 )
+from tests.chaos.schedule import JUMPS, REFUSING
 
 _STARTING = 10.0  # seconds in which a reader that was killed may not answer yet, times slowness
+# Seconds by which a response may be late on a machine that is busy; a wrong clock is off by hours.
+_TOLERANCE = 30.0
 _WARM_UP = 30.0  # seconds of a process's life before it is measured
 _SLACK = 0.05  # seconds between two clocks' readings of one moment
 _MORE_FILES = 12
@@ -136,28 +139,68 @@ def freshness_recovers(history: History, *, bound: float) -> list[str]:
     found = []
     for recovery in history.recoveries:
         for row in recovery_times(history, recovery):
+            limit = bound + recovery.more
             if row.seconds is None:
                 found.append(
                     f"{row}: nothing up to date until {recovery.until - recovery.healed:.1f} s"
                 )
-            elif row.seconds > bound:
-                found.append(f"{row}: behind for {row.seconds:.1f} s, the bound is {bound:.1f} s")
+            elif row.seconds > limit:
+                found.append(f"{row}: behind for {row.seconds:.1f} s, the bound is {limit:.1f} s")
     return found
 
 
 def answers_come(history: History, *, slowness: float) -> list[str]:
     """Only readers that are killed or stopped may leave a request without an answer."""
-    unanswered: list[Answer | Miss] = [one for one in history.answers if one.status is None]
+    held = [*history.answers, *history.looks]
+    unanswered: list[Answer | Miss] = [one for one in held if one.status is None]
     unanswered += [one for one in history.misses if one.status is None]
     return [
         f"{_where(answer)}: {answer.note}"
         for answer in unanswered
         if not any(
             one.fault.subject == f"reader-{answer.port}"
+            and one.fault.kind not in JUMPS
             and one.began <= answer.ended
             and answer.began <= one.healed + _STARTING * slowness
             for one in history.inflicted
         )
+    ]
+
+
+def times_are_true(history: History) -> list[str]:
+    """Whatever a process's own clock says, and whatever GitHub said of time."""
+    found = []
+    for answer in history.answers:
+        times = answer.times
+        if not answer.is_content or times is None:
+            continue
+        wrong = []
+        if times.date is None or not _is_near(times.date, answer):
+            wrong.append(f"Date {times.date}")
+        if times.modified is not None and times.modified > answer.ended + 1:
+            wrong.append(f"Last-Modified {times.modified}")
+        if not times.age.isdigit() or float(times.age) > answer.ended - _began(history):
+            wrong.append(f"Age {times.age}")
+        if wrong:
+            found.append(f"{_where(answer)}: {', '.join(wrong)}")
+    return found
+
+
+def _is_near(date: float, answer: Answer) -> bool:
+    return answer.began - _TOLERANCE <= date <= answer.ended + _TOLERANCE
+
+
+def _began(history: History) -> float:
+    """Seconds before anything was fetched."""
+    return min((one.at for one in history.published), default=0.0) - _TOLERANCE
+
+
+def operators_see_all(history: History) -> list[str]:
+    """The status page and the metrics are answered, whatever is broken."""
+    return [
+        f"{_where(look)}: {look.status} {look.note}"
+        for look in history.looks
+        if look.status not in {200, None}
     ]
 
 
@@ -188,7 +231,7 @@ def everyone_gets_a_turn(history: History, *, bound: float) -> list[str]:
             seconds = min(
                 (end - recovery.healed for end in ends if end >= recovery.healed), default=None
             )
-            if seconds is None or seconds > bound:
+            if seconds is None or seconds > bound + recovery.more:
                 late = "never" if seconds is None else f"after {seconds:.1f} s"
                 found.append(f"visitor {visitor}: served {late}, healed at {recovery.healed:.2f}")
         others = [len(served[one]) for one in served if readers[one] == readers[visitor]]
@@ -301,7 +344,10 @@ def _marked(history: History) -> Iterable[tuple[Answer, Mapping[str, int]]]:
 
 
 def _lacks_redis(history: History, answer: Answer) -> bool:
-    """Whether the reader's Redis was away, or had lost data and was not filled again."""
+    """Whether the reader's Redis was away, or had lost data and was not filled again.
+
+    One that only refuses writes has what the reader needs.
+    """
     recoveries = history.recoveries
     for one in history.inflicted:
         if not _is_of_redis(one, answer.port):
@@ -315,6 +361,8 @@ def _lacks_redis(history: History, answer: Answer) -> bool:
 
 
 def _is_of_redis(one: Inflicted, port: int) -> bool:
+    if one.fault.kind in REFUSING:
+        return False
     return one.fault.subject in {"redis", f"reader-{port} link"}
 
 

@@ -4,14 +4,15 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from threading import Event, Thread
 from typing import Any, Final
 
 import psutil
 
 from shared.encodings import ENCODINGS
-from tests.chaos.history import REPOS, Answer, Facts, History, Item
+from tests.chaos.history import REPOS, Answer, Facts, History, Item, Times
 from tests.chaos.world import World
 from tests.http_client import Connection, Response, request
 
@@ -125,8 +126,9 @@ class Client:
         if received.status >= 500:
             note = body[:120].decode(errors="replace")
         answer = Answer(
-            self._number, self._pid, path, began, ended, received.status, etag, digest, note
-        )
+            self._number, self._pid, path, began, ended, received.status, etag, digest, note,
+            times_of(received.headers),
+        )  # fmt: skip
         self._history.answered(answer)
 
     def _note(self, path: str, began: float, status: int | None, *, note: str) -> None:
@@ -143,6 +145,19 @@ class Client:
             items=tuple(map(item_of, value)) if is_list else (),
             view=tuple((str(name), int(number)) for name, number in value) if is_view else (),
         )
+
+
+def times_of(headers: Mapping[str, str]) -> Times:
+    """What header fields say of time."""
+    date, modified = (_time_of(headers.get(name, "")) for name in ("date", "last-modified"))
+    return Times(date, modified, headers.get("age", ""))
+
+
+def _time_of(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except ValueError:
+        return None
 
 
 def item_of(value: dict[str, Any]) -> Item:

@@ -30,6 +30,21 @@ def version_of(etag: str) -> str:
 
 
 @dataclass(frozen=True)
+class Times:
+    """What a response says of time.
+
+    Args:
+        date: Unix time in seconds; None if it is missing or malformed.
+        modified: the same of `Last-Modified`.
+        age: as it came; empty without one.
+    """
+
+    date: float | None
+    modified: float | None
+    age: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """One request and what became of it.
 
@@ -43,6 +58,7 @@ class Answer:
         etag: as it came; empty without one.
         digest: of the body as it came; empty where there is none to compare.
         note: what went wrong, or how it was served.
+        times: what it says of time; None without a response.
     """
 
     port: int
@@ -54,6 +70,7 @@ class Answer:
     etag: str = ""
     digest: str = ""
     note: str = ""
+    times: Times | None = None
 
     @property
     def is_content(self) -> bool:
@@ -143,10 +160,17 @@ class Inflicted:
 
 @dataclass(frozen=True)
 class Recovery:
-    """A calm: all faults were healed, and the next is not yet there."""
+    """A calm: all faults were healed, and the next is not yet there.
+
+    Args:
+        healed: when it began.
+        until: its end.
+        more: seconds that are added to the bound, for what only a look at all keys finds.
+    """
 
     healed: float
     until: float
+    more: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -197,6 +221,7 @@ class History:
     samples: list[Sample] = field(default_factory=list)
     keys: list[tuple[float, dict[str, int]]] = field(default_factory=list)
     misses: list[Miss] = field(default_factory=list)
+    looks: list[Answer] = field(default_factory=list)  # of operators at status and metrics
     at_work: list[int] = field(default_factory=list)  # requests at GitHub as an episode begins
     left: list[str] = field(default_factory=list)  # of jobs, when nobody requests anything
     errors: list[str] = field(default_factory=list)

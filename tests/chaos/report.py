@@ -24,6 +24,7 @@ def table(result: Result) -> str:
         f"{len(history.recoveries)} episodes",
         f"{len(history.answers)} requests: "
         + ", ".join(f"{status} {count}" for status, count in sorted(statuses.items())),
+        f"{len(history.looks)} looks at status and metrics",
         f"{len(history.misses)} misses: {sum(one.is_served for one in history.misses)} served; "
         f"{median(history.at_work or [0]):.0f} refreshes at GitHub as an episode begins (median)",
         f"{len(history.stored)} refreshes stored or confirmed, "

@@ -13,17 +13,29 @@ from typing import Any, Final
 import psutil
 from redis import RedisError
 
+from refresher.storage.mending import EVERY_S
 from shared.redis.connection import RESPONSE_TIMEOUT
 from tests.chaos import checkers, watching
 from tests.chaos.clients import Client
 from tests.chaos.faults import Components, inflict
 from tests.chaos.history import History, Inflicted, Recovery
+from tests.chaos.operators import Operator
 from tests.chaos.relay import Relay, RelayLoop
-from tests.chaos.schedule import CALM, LINKS, READERS, REFRESHERS, Episode, Fault
+from tests.chaos.schedule import (
+    CALM,
+    CLOCKS,
+    LINKS,
+    MENDED_LATER,
+    READERS,
+    REFRESHERS,
+    Episode,
+    Fault,
+)
 from tests.chaos.visitors import Visitor
 from tests.chaos.world import World
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.left_of_jobs import left_of_jobs
+from tests.end_to_end.wrong_clocks import WrongClock
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
@@ -38,6 +50,7 @@ _VISITORS: Final = 14  # of each reader
 _EMPTY_WITHIN: Final = 20.0  # seconds: what a lock, a wait and a refresh leave has ended
 _STARTS_IN: Final = 2.5  # seconds that a reader takes to answer on a machine that is not slow
 _WORKER_LOOKS: Final = 5.0  # seconds after which a refresher that lost Redis looks again
+_STALE_ANSWERS: Final = 1.0  # seconds in which refreshers have read what GitHub said before
 _TICKS: Final = 2.0  # seconds: a reader looks once, and asks once a second
 
 
@@ -93,7 +106,8 @@ def run(
         say: told what happens.
     """
     history, began = History(), time.monotonic()
-    with _everything(folder, history, seed) as parts:
+    has_clocks = any(fault.kind in CLOCKS for one in episodes for fault in one.faults)
+    with _everything(folder, history, seed, has_clocks=has_clocks) as parts:
         runner = _Runner(parts, history, say)
         runner.go(episodes)
         runner.end()
@@ -108,6 +122,8 @@ def run(
         "one fetch at a time is stored": checkers.one_fetch_at_a_time(history),
         "freshness recovers within the bound": checkers.freshness_recovers(history, bound=bound),
         "requests are answered": checkers.answers_come(history, slowness=slowness),
+        "times are true": checkers.times_are_true(history),
+        "operators see all": checkers.operators_see_all(history),
         "misses are served or put off": checkers.misses_are_served_or_put_off(history),
         "everyone gets a turn": checkers.everyone_gets_a_turn(history, bound=bound),
         "nothing leaks": checkers.nothing_leaks(history),
@@ -118,13 +134,21 @@ def run(
 
 
 @contextmanager
-def _everything(folder: Path, history: History, seed: int) -> Iterator[Components]:
+def _everything(
+    folder: Path, history: History, seed: int, *, has_clocks: bool
+) -> Iterator[Components]:
     # GitHub takes its time, so that faults meet refreshes that are under way.
     options: dict[str, Any] = {"repos": 110, "members": 20, "anonymous_limit": 1_000_000}
     options["latency"] = 0.2
     with ExitStack() as stack:
         github = stack.enter_context(FakeGitHubProcess(**options))
         fleet = stack.enter_context(Fleet(folder, github.url, **SETTINGS))
+        fleet.interpreters = has_clocks
+        clocks = {
+            name: WrongClock(folder / f"clock-{name}", 0)
+            for name in (*READERS, *REFRESHERS)
+            if has_clocks
+        }
         relays = RelayLoop()
         stack.callback(relays.stop)
         links = {}
@@ -134,7 +158,7 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Component
             )
             links[name] = Relay(relays, port)
             stack.callback(links[name].close)
-        parts = Components(fleet, github, links)
+        parts = Components(fleet, github, links, clocks)
         for number in range(len(REFRESHERS)):
             parts.start_refresher(number)
         for number in range(len(READERS)):
@@ -146,18 +170,25 @@ def _everything(folder: Path, history: History, seed: int) -> Iterator[Component
             # Both processes hold everything: neither has answered 503 in so many times.
             eventually(partial(_is_well, reader), within=90, what="a reader is healthy")
         parts.order_github_fault(None)
-        clients: list[Client | Visitor] = [
+        clients: list[Client | Visitor | Operator] = [
             _client(number % len(READERS), parts, world, history, seed + number)
             for number in range(len(READERS) * _CLIENTS)
         ]
         for number in range(len(READERS) * _VISITORS):
             place = number % len(READERS)
             clients.append(Visitor(number, place, parts.readers[place].url, history))
+        for place, reader in enumerate(parts.readers):
+            clients.append(Operator(place, reader.url, history))
         for client in clients:
             client.start()
             stack.callback(client.stop)
         parts.clients += clients
         yield parts
+
+
+def _more_of(episode: Episode) -> float:
+    """Seconds that are added to the bound: until a refresher has looked at all keys."""
+    return EVERY_S if any(fault.kind in MENDED_LATER for fault in episode.faults) else 0.0
 
 
 def _is_well(reader: Reader) -> bool:
@@ -192,7 +223,7 @@ class _Runner:
                 thread.start()
             for thread in threads:
                 thread.join()
-            late = self._recover()
+            late = self._recover(more=_more_of(episode))
             self._look()
             began = max(began, time.monotonic() - episode.until)
             self.say(f"{'':11}recovered after {late:.1f} s")
@@ -201,7 +232,7 @@ class _Runner:
         """End all load; note what is left of jobs as soon as nothing is, or after a while."""
         for one in (*self.parts.clients, *self.parts.readers):
             one.stop()
-        deadline = time.monotonic() + _EMPTY_WITHIN
+        deadline = time.monotonic() + _EMPTY_WITHIN + self.history.recoveries[-1].more
         with self.parts.fleet.redis() as redis:
             while (left := left_of_jobs(redis)) and time.monotonic() < deadline:
                 time.sleep(0.25)
@@ -219,13 +250,16 @@ class _Runner:
             self.history.errors.append(f"{fault.kind} ({fault.subject}): {error!r}")
         self.history.inflicted.append(Inflicted(fault, since, time.time()))
 
-    def _recover(self) -> float:
+    def _recover(self, *, more: float) -> float:
         """Wait until all is fresh, or the bound is over; gives how long that took (seconds)."""
+        if self.parts.is_paused:
+            time.sleep(_STALE_ANSWERS)
+            self.parts.resume()
         healed = time.time()
-        bound = bound_of(self.parts.slowest_start)
+        bound = bound_of(self.parts.slowest_start) + more
         while True:
             time.sleep(0.25)
-            recovery = Recovery(healed, time.time())
+            recovery = Recovery(healed, time.time(), more)
             rows = checkers.recovery_times(self._lately(healed), recovery)
             worst = max((row.seconds for row in rows if row.seconds is not None), default=0.0)
             is_over = (

@@ -47,13 +47,31 @@ KINDS: Final[dict[str, Kind]] = {
     "crash redis": Kind(("redis",), 1, 4),
     "empty redis": Kind(("redis",), 1, 4),
     "hang redis": Kind(("redis",), 1, 5),
+    "redis out of memory": Kind(("redis",), 1, 5),
+    "read-only redis": Kind(("redis",), 1, 5),
+    "damage types": Kind(("redis",), 1, 3),
+    "damage values": Kind(("redis",), 1, 3),
+    "lose expiries": Kind(("redis",), 1, 3),
+    "clock jumps ahead": Kind((*READERS, *REFRESHERS), 1, 5),
+    "clock jumps back": Kind((*READERS, *REFRESHERS), 1, 5),
+    "restart with wrong clock": Kind((*READERS, *REFRESHERS), 1, 3),
     "cut": Kind(LINKS, 1, 2),
     "refuse": Kind(LINKS, 1, 5),
     "stall": Kind(LINKS, 1, 5),
     "delay": Kind(LINKS, 2, 5),
     "throttle": Kind(LINKS, 2, 5),
     **{f"github {kind}": Kind(("github",), 2, 5) for kind in FAILURES},
+    "github absurd_headers": Kind(("github",), 2, 5),
+    "github absurd_pauses": Kind(("github",), 2, 5),
 }
+# They need processes whose clocks can be set.
+JUMPS: Final = frozenset({"clock jumps ahead", "clock jumps back"})
+CLOCKS: Final = JUMPS | {"restart with wrong clock"}
+# Redis answers, and refuses writes.
+REFUSING: Final = frozenset({"redis out of memory", "read-only redis"})
+# What no command meets of them is found when a refresher looks at all keys.
+MENDED_LATER: Final = frozenset({"damage types", "lose expiries"})
+PAUSING: Final = "github absurd_pauses"  # pauses for an hour, which an operator ends
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tests.chaos.history import (
     Recovery,
     Sample,
     Stored,
+    Times,
 )
 from tests.chaos.schedule import Fault
 
@@ -54,6 +55,13 @@ def test_a_503_of_a_new_process_is_allowed_only_while_its_redis_is_away_or_empty
     assert checkers.no_5xx_for_content_once_held(history) == []
     history.recoveries = [Recovery(1, 1.5)]
     assert len(checkers.no_5xx_for_content_once_held(history)) == 1
+
+
+def test_a_redis_that_only_refuses_writes_has_what_a_new_process_needs() -> None:
+    history = History([make_response(2, status=503)])
+    for kind in ("redis out of memory", "read-only redis"):
+        history.inflicted = [Inflicted(Fault(kind, "redis", 0, 1), 0, 10)]
+        assert len(checkers.no_5xx_for_content_once_held(history)) == 1
 
 
 def test_a_500_is_never_allowed() -> None:
@@ -148,6 +156,53 @@ def test_a_reader_that_stays_behind_is_found() -> None:
     assert len(checkers.freshness_recovers(history, bound=10)) == 1
     history.answers.pop()
     assert len(checkers.freshness_recovers(history, bound=11)) == 1
+
+
+def test_what_a_look_at_all_keys_has_to_find_may_take_longer() -> None:
+    history = History(
+        [make_response(1, etag='"1"'), make_response(70, etag='"2"')],
+        generations(1, 2),
+        published=[Published("first", 1, 0), Published("first", 2, 5)],
+        recoveries=[Recovery(0.5, 80, more=60)],
+    )
+    history.answers.insert(1, make_response(50, etag='"1"'))
+    history.published[1] = Published("first", 2, 0.4)
+    assert checkers.freshness_recovers(history, bound=11) == []
+    history.recoveries = [Recovery(0.5, 80)]
+    assert len(checkers.freshness_recovers(history, bound=11)) == 1
+
+
+def test_a_response_with_a_wrong_time_is_found() -> None:
+    at = 1_000_000.0
+    began = [Published("first", 0, at - 100)]
+
+    def wrong(times: Times, status: int = 200) -> list[str]:
+        answer = replace(make_response(at, status=status), times=times)
+        return checkers.times_are_true(History([answer], published=began))
+
+    assert wrong(Times(at, at - 5, "3")) == []
+    assert wrong(Times(at, None, "0")) == []
+    for times in (
+        *(Times(at - 3600, None, "0"), Times(at + 3600, None, "0"), Times(None, None, "0")),
+        *(Times(at, at + 3600, "0"), Times(at, at - 5, "3600"), Times(at, at - 5, "-1")),
+        Times(at, at - 5, ""),
+    ):
+        assert len(wrong(times)) == 1
+    assert wrong(Times(None, None, ""), status=503) == []
+
+
+def test_a_status_page_that_is_not_shown_is_found() -> None:
+    looks = [make_response(1), make_response(2, status=500)]
+    assert len(checkers.operators_see_all(History(looks=looks))) == 1
+    unanswered = History(looks=[make_response(1, status=None)])
+    assert checkers.operators_see_all(unanswered) == []
+    assert len(checkers.answers_come(unanswered, slowness=1)) == 1
+
+
+def test_a_clock_that_jumps_excuses_no_request_without_an_answer() -> None:
+    jump = Inflicted(Fault("clock jumps ahead", "reader-0", 0, 1), 0, 9)
+    history = History([make_response(2, status=None)], inflicted=[jump])
+    assert len(checkers.answers_come(history, slowness=1)) == 1
 
 
 def test_a_request_without_an_answer_is_found_unless_its_reader_was_killed() -> None:

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from tests.chaos.faults import GITHUB
+from tests.chaos.faults import BEFORE, GITHUB
 from tests.chaos.schedule import CALM, KINDS, plan
 from tests.fakegithub.faults import fault_from_json
 
@@ -38,6 +38,8 @@ def test_each_episode_is_followed_by_a_calm_and_befalls_no_part_twice() -> None:
 
 
 def test_the_stand_in_knows_every_fault_that_it_is_asked_for() -> None:
+    for order in (one for orders in BEFORE.values() for one in orders):
+        fault_from_json(order)
     for kind in KINDS:
         name = kind.removeprefix("github ")
         if name != kind:

@@ -14,34 +14,14 @@ from shared.redis import keys
 from tests.builders import tracked
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.up_to_date import REPOS, await_up_to_date
+from tests.end_to_end.wrong_clocks import WrongClock
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.waiting import eventually
 
-SHIFT = Path(__file__).with_name("wrong_clock")
 TTL = 3.0
 WATCHED = 9.0  # seconds: more than enough of a refresh a second to be seen as a storm
 REQUESTS = 7  # of one refresh of everything: the lists have three pages and two
 MINUTES, HOUR = 600.0, 3600.0
-
-
-class WrongClock:
-    """A clock that processes are started with.
-
-    Args:
-        folder: for the file that holds its error.
-        error: seconds that it is ahead.
-    """
-
-    def __init__(self, folder: Path, error: float) -> None:
-        self._file = folder / f"clock-{error}"
-        self.settings = {"PYTHONPATH": str(SHIFT), "CLOCK_ERROR": str(self._file)}
-        self.set(error)
-
-    def set(self, error: float) -> None:
-        """Let it jump."""
-        new = self._file.with_suffix(".new")
-        new.write_text(str(error))
-        new.replace(self._file)
 
 
 @pytest.fixture
@@ -94,10 +74,10 @@ def assert_no_storm(github: FakeGitHubProcess) -> None:
 def test_wrong_clocks_change_nothing(
     fleet: Fleet, github: FakeGitHubProcess, tmp_path: Path, refresher: float, reader: float
 ) -> None:
-    wrong = WrongClock(tmp_path, refresher).settings
+    wrong = WrongClock(tmp_path / "refresher", refresher).settings
     workers = [fleet.worker(**wrong), fleet.worker()]
     fleet.scheduler(**wrong)
-    wrong_reader = fleet.healthy_reader(**WrongClock(tmp_path, reader).settings)
+    wrong_reader = fleet.healthy_reader(**WrongClock(tmp_path / "reader", reader).settings)
     readers = [wrong_reader, fleet.healthy_reader()]
     assert_changes_are_seen(github, *readers)
     assert_no_storm(github)
@@ -127,7 +107,7 @@ def shown(reader: Reader, title: str) -> dict[str, str] | None:
 def test_clocks_that_jump_change_nothing(
     fleet: Fleet, github: FakeGitHubProcess, tmp_path: Path
 ) -> None:
-    clock = WrongClock(tmp_path, 0)
+    clock = WrongClock(tmp_path / "clock", 0)
     fleet.worker(**clock.settings)
     fleet.scheduler(**clock.settings)
     readers = [fleet.healthy_reader(**clock.settings), fleet.healthy_reader()]

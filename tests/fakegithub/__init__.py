@@ -13,9 +13,9 @@ In a test: `with FakeGitHub(repos=5, anonymous_limit=1000) as github` (in a thre
   `faults.FAILURES` (limits, HTML, hangs, damage) or `faults.ANSWERS`: `accepted` (202),
   `too_large`, `blocked` (451), `saml`, `ip_allow_list`, `not_accessible` (403s of a credential, not
   of anonymous requests), `redirect`, `wrong_304`, `other_base`, `no_link`, `empty_list`,
-  `short_list`, `headers`; `status` is any other refusal. `credentials` is "authorised",
-  "anonymous" or tokens; `times` is for ever by default. A list is lost for one reading with `times`
-  of its number of pages.
+  `short_list`, `headers`, `absurd_headers`, `absurd_pauses`; `status` is any other refusal.
+  `credentials` is "authorised", "anonymous" or tokens; `times` is for ever by default. A list is
+  lost for one reading with `times` of its number of pages.
 - `mutate(kind, ...)` and `script(path, page, kind, ...)`: changes of the world (`mutations`), at
   once or after a page was served. `push` adds a commit. With `link_on_304`, `add_member` after a
   full last page makes a 304 whose `Link` has changed.

@@ -3,7 +3,8 @@
 A fault affects requests whose path with query a regular expression matches (`path`, by search) and
 that have a `method` and one of the `credentials`; it lets `after` of them pass, then affects the
 next `times`. Its effect on the response is in `distortions` and `answers`, on a list in
-`rendering`, on the socket in `response_writer`.
+`rendering`, on the socket in `response_writer`;
+`absurd_headers` has those header fields.
 
 FAILURES are what a client has to ride out: the next request meets the right response again. ANSWERS
 are what GitHub means, or what a client cannot tell from that.
@@ -40,6 +41,8 @@ FAILURES: Final[dict[str, tuple[str, frozenset[str]]]] = {
 }
 ANSWERS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "headers": ("the right response, or its 304, with other `headers`", frozenset()),
+    "absurd_headers": ("the right response with absurd limits and dates, in turn", frozenset()),
+    "absurd_pauses": ("the right response with limits that are met for years", frozenset()),
     "accepted": ("202 and `{}`: GitHub computes, ask later", frozenset({"body"})),
     "too_large": ("403, too large to list; no limit", frozenset({"message"})),
     "blocked": ("451 with GitHub's `block`", frozenset({"reason"})),

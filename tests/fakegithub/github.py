@@ -26,6 +26,7 @@ from tests.fakegithub import (
     mutations,
     paging,
 )
+from tests.fakegithub.absurd_headers import absurd_headers
 from tests.fakegithub.api_responses import ApiResponse, Paged
 from tests.fakegithub.apps import App, Refused
 from tests.fakegithub.bodies import public_user
@@ -355,7 +356,8 @@ class GitHub:
             if response.left is not None:
                 reset = int(self.clock(now) + response.left)
                 left = replace(left, used=left.limit, reset=reset)
-        fields = headers.common_headers(self.clock(now), next(self.numbers))
+        number = next(self.numbers)
+        fields = headers.common_headers(self.clock(now), number)
         if self.config.enterprise_version:
             fields["X-GitHub-Enterprise-Version"] = self.config.enterprise_version
         if response.limited:
@@ -372,7 +374,8 @@ class GitHub:
             fields |= headers.rate_headers(left)
         status = 304 if fresh else response.status
         body = b"" if status in NO_BODY else self.encoded(request, response, fields)
-        for name, value in {**response.headers, **(fault.headers if fault else {})}.items():
+        ordered = {**(fault.headers if fault else {}), **absurd_headers(fault, number)}
+        for name, value in {**response.headers, **ordered}.items():
             fields.pop(name, None)
             if value is not None:
                 fields[name] = value

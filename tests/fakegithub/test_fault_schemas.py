@@ -21,8 +21,8 @@ FAULTY = {
     "status": "not_found",
     "redirect": "moved_permanently",
     **dict.fromkeys(
-        ("headers", "foreign_link", "link_loop", "other_base", "no_link", "empty_list",
-         "short_list", "slow", "drip", "unframed"), "/orgs/{org}/repos"
+        ("headers", "absurd_headers", "absurd_pauses", "foreign_link", "link_loop", "other_base",
+         "no_link", "empty_list", "short_list", "slow", "drip", "unframed"), "/orgs/{org}/repos"
     ),
 }  # fmt: skip
 FAULT_OPTIONS: dict[str, dict[str, Any]] = {

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakegithub.absurd_headers import HARMLESS, PAUSES
 from tests.fakegithub.api import ask
 from tests.fakegithub.client import FakeGitHub, FakeGitHubError
 from tests.fakegithub.distortions import huge_list
@@ -242,6 +243,20 @@ def test_a_fault_costs_no_points_but_a_spoilt_response_does(github: FakeGitHub) 
 def test_an_invalid_fault_is_refused(github: FakeGitHub, order: dict[str, str]) -> None:
     with pytest.raises(FakeGitHubError):
         github.fault(**order)
+
+
+def test_absurd_headers_come_in_turn_with_the_right_response(github: FakeGitHub) -> None:
+    right = ask(github, LIST)
+    github.fault("absurd_headers")
+    found = [ask(github, LIST) for _ in range(2 * len(HARMLESS))]
+    assert {one.json == right.json for one in found} == {True}
+    assert {"-1", "NaN", ""} < {one.headers["x-ratelimit-remaining"] for one in found}
+    assert {"999999999999", "-1"} < {one.headers.get("retry-after") for one in found}
+    github.clear_faults()
+    github.fault("absurd_pauses")
+    tag = right.headers["etag"]
+    assert ask(github, LIST, {"If-None-Match": tag}).status == 304
+    assert {ask(github, LIST).headers["x-ratelimit-remaining"] for _ in PAUSES} == {"0", "1"}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
