@@ -40,12 +40,14 @@ class KeyForm:
         type: of its value.
         kept: seconds for which a value without an expiry is kept; None if it never expires.
         is_content: on demand it expires as its entry does, tracked it never does.
+        is_job: it expires unless the job is in the queue.
     """
 
     name: str
     type: Type
     kept: int | None = None
     is_content: bool = False
+    is_job: bool = False
 
     @property
     def is_single(self) -> bool:
@@ -142,7 +144,7 @@ _LOCK = KeyForm(f"redlock:{keys.PREFIX}:lock:*", _STRING, _HOLDER)
 _RQ = (
     KeyForm(f"rq:queue:{QUEUE}", _LIST),
     KeyForm("rq:queues", Type.SET),
-    KeyForm("rq:job:*", _HASH),
+    KeyForm("rq:job:*", _HASH, is_job=True),
     KeyForm("rq:workers", Type.SET),
     KeyForm(f"rq:workers:{QUEUE}", Type.SET),
     KeyForm("rq:worker:*", _HASH, 10 * _MINUTE),
@@ -171,6 +173,16 @@ _COMPILED = tuple(
     for form in sorted(FORMS, key=lambda form: -len(form.name))
     if not form.is_single
 )
+
+
+# Other programs may use RQ in the same database.
+_OUR_JOB = re.compile(r"rq:job:([0-9a-f]{32}-[0-9a-f]{32})")
+
+
+def our_job_of(key: str) -> str:
+    """The id of our job that an `rq:job:*` is the record of; empty if it is another program's."""
+    found = _OUR_JOB.fullmatch(key)
+    return found[1] if found else ""
 
 
 def form_of(key: str) -> KeyForm | None:

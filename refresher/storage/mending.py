@@ -16,7 +16,7 @@ from typing import cast
 from redis import Redis
 
 from shared import mended
-from shared.key_table import FORMS, LOCKS, PATTERNS, KeyForm, form_of
+from shared.key_table import FORMS, LOCKS, PATTERNS, KeyForm, form_of, our_job_of
 from shared.mended import Damage, Mended
 from shared.redis import keys
 from shared.redis.scripts import Script
@@ -30,10 +30,15 @@ _SOON_S = 5.0  # the same after a damaged value was met
 _AT_ONCE = 500  # keys
 _MOST_NAMED = 5  # in a line of the log
 
+# Seconds for which the record of a job is kept that is not in the queue. Refreshers give an expiry
+# to those that they take, so it was lost with the queue, or a plain worker of RQ's has taken it.
+_LOST_JOB_KEPT = 24 * 3600
+
 # Removes values of another type, and gives an expiry to those that have lost it.
 # KEYS: any. ARGV: for each key its type, and the milliseconds that it is kept without an expiry (0:
-#       for ever), and the id of content that has an expiry only if it is not tracked (else empty);
-#       then the key of the tracked ids.
+#       for ever), and the id of content that has an expiry only if it is not tracked, or of a job
+#       that has one only if it is not queued (else empty); then the key of the tracked ids, and
+#       that of the places in the queue.
 # Returns of each key that was damaged its number, `type` or `expiry`, and the type that it had.
 _MEND = Script("""
 local found = {}
@@ -44,14 +49,20 @@ for at, key in ipairs(KEYS) do
     redis.call('DEL', key)
     found[#found + 1] = {at, 'type', type}
   elseif type ~= 'none' and kept > 0 and redis.call('PTTL', key) == -1 then
-    local tracked = ARGV[#ARGV]
+    local tracked, places = ARGV[#ARGV - 1], ARGV[#ARGV]
     local is_tracked = false
-    if id ~= '' then
+    local is_job = string.sub(key, 1, 7) == 'rq:job:'
+    if is_job then
+      -- It is no damage, so it is not told of. No places, nothing queued.
+      if redis.call('TYPE', places).ok ~= 'hash' or redis.call('HEXISTS', places, id) == 0 then
+        redis.call('PEXPIRE', key, kept)
+      end
+    elseif id ~= '' then
       -- Without the record, anything may be tracked.
       is_tracked = redis.call('TYPE', tracked).ok ~= 'zset'
                    or redis.call('ZSCORE', tracked, id) ~= false
     end
-    if not is_tracked then
+    if not is_tracked and not is_job then
       redis.call('PEXPIRE', key, kept)
       found[#found + 1] = {at, 'expiry', type}
     end
@@ -152,14 +163,23 @@ class Mender:
             return []
         arguments: list[str | int] = []
         for key, form in pairs:
-            kept = self._keep if form.is_content else form.kept or 0
-            arguments += [form.type, int(1000 * kept), key.rpartition(":")[2] * form.is_content]
-        replies = _MEND(redis, [key for key, _ in pairs], [*arguments, keys.TRACKED])
+            arguments += [form.type, *self._expiry_of(key, form)]
+        names = [key for key, _ in pairs]
+        replies = _MEND(redis, names, [*arguments, keys.TRACKED, keys.PLACES])
         now = self._now()
         return [
             Mended(now, pairs[at - 1][1].name, Damage(damage.decode()), found.decode())
             for at, damage, found in cast(list[tuple[int, bytes, bytes]], replies)
         ]
+
+    def _expiry_of(self, key: str, form: KeyForm) -> tuple[int, str]:
+        """Milliseconds that it is kept without an expiry, and what may exempt it; 0 for ever."""
+        if form.is_content:
+            return int(1000 * self._keep), key.rpartition(":")[2]
+        if form.is_job:
+            job = our_job_of(key)
+            return 1000 * _LOST_JOB_KEPT * bool(job), job
+        return 1000 * (form.kept or 0), ""
 
     def _keys(self) -> Iterator[tuple[str, KeyForm]]:
         for pattern in PATTERNS:

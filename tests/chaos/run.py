@@ -232,7 +232,9 @@ class _Runner:
         """End all load; note what is left of jobs as soon as nothing is, or after a while."""
         for one in (*self.parts.clients, *self.parts.readers):
             one.stop()
-        deadline = time.monotonic() + _EMPTY_WITHIN + self.history.recoveries[-1].more
+        since = time.time() - EVERY_S
+        more = max((one.more for one in self.history.recoveries if one.healed > since), default=0.0)
+        deadline = time.monotonic() + _EMPTY_WITHIN + more
         with self.parts.fleet.redis() as redis:
             while (left := left_of_jobs(redis)) and time.monotonic() < deadline:
                 time.sleep(0.25)

@@ -9,6 +9,8 @@ from shared import measures, mended
 from shared.key_table import FORMS
 from shared.measures import Measure
 from shared.mended import Damage
+from shared.queue_order import Priority
+from shared.queueing import QUEUE, QueueLimits, RefreshQueue, RefreshRequest
 from shared.redis import keys
 from tests.damaged_system import damage
 from tests.refresher.workbench import ORG, REPOS, USER_VIEW
@@ -57,6 +59,22 @@ def test_only_content_on_demand_gets_an_expiry(redis: Redis, mender: Mender) -> 
     assert (found.key, found.damage) == (f"{keys.PREFIX}:entry:*", Damage.EXPIRY)
     assert redis.ttl(keys.entry(REPOS)) == -1
     assert KEEP - 10 < redis.ttl(keys.entry(USER_VIEW)) <= KEEP
+
+
+def test_records_of_jobs_that_were_lost_with_the_queue_expire(redis: Redis, mender: Mender) -> None:
+    """And neither those of queued ones, nor those of other programs."""
+    queue = RefreshQueue(redis, QueueLimits(queued=10))
+    for one in (ORG, REPOS):
+        queue.ask(RefreshRequest(one, Priority.STALE))
+    others = "rq:job:0d1e4c1a-5f6e-4b2a-9a51-6c8f6f1d2b3c"
+    redis.hset(others, "data", "of another program")
+    mender.mend_all()
+    found = [key for key in redis.scan_iter("rq:job:*") if key.decode() != others]
+    assert [redis.ttl(key) for key in found] == [-1, -1]
+    redis.delete(f"rq:queue:{QUEUE}", keys.PLACES)
+    assert mender.mend_all() == []
+    assert all(0 < redis.ttl(key) <= 24 * 3600 for key in found)
+    assert redis.ttl(others) == -1
 
 
 def test_it_is_told_of_without_ids(redis: Redis, mender: Mender) -> None:
