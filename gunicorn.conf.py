@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gunicorn.glogging import Logger
+from gunicorn.workers import base
 
 from reader.cache import segment_memory
+from reader.file_shares import connections_wanted, file_shares
+from reader.front.sign_of_life import SignOfLife
 from reader.front.spawning import PatientSpawning
 from reader.telemetry import process_files
 from shared import settings
@@ -59,16 +62,16 @@ keepalive = 75
 backlog = 2048
 # For each process. Beyond it the oldest idle connection is closed; if none is idle, a 503 is sent.
 # Followers of the change feed are never idle.
-worker_connections = 4096 + _settings.changes_followers
+_wanted = connections_wanted(_settings)
+worker_connections = file_shares(_most, connections=_wanted).connections
 # A head may be as large as the front allows, which is half of gunicorn's own limits.
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
 # Requests under way may be waiting for content.
 graceful_timeout = int(_settings.miss_wait) + 5
-# Where each process shows the arbiter that it lives: a full or read-only disk must end none.
-if os.access(segment_memory.MEMORY, os.W_OK):
-    worker_tmp_dir = str(segment_memory.MEMORY)
+# By this each process shows the arbiter that it lives: a full or read-only disk must end none.
+base.WorkerTmp = SignOfLife
 # gunicorn's own remote control: unused, and two servers of one user would share its file.
 control_socket_disable = True
 # The name in `ps`.
@@ -93,18 +96,20 @@ def on_starting(server: "Arbiter") -> None:
     server.spawn_worker = PatientSpawning(
         server.spawn_worker, stopwatch=time.monotonic, pid=os.getpid
     )
-    with suppress(OSError):  # else each process counts for itself
+    # An empty name: it could not be made, so each process counts for itself, and has the segments
+    # in its own memory. It is told of by the processes.
+    os.environ[process_files.FOLDER] = ""
+    with suppress(OSError):
         os.environ[process_files.FOLDER] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
     made = segment_memory.make_folder()
-    if made is not None:  # else each process has the segments in its own memory
-        os.environ[segment_memory.FOLDER] = str(made.path)
+    os.environ[segment_memory.FOLDER] = "" if made is None else str(made.path)
 
 
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001
     """Delete the folders."""
-    if process_files.FOLDER in os.environ:
+    if os.environ.get(process_files.FOLDER):
         shutil.rmtree(Path(os.environ[process_files.FOLDER]), ignore_errors=True)
-    if segment_memory.FOLDER in os.environ:
+    if os.environ.get(segment_memory.FOLDER):
         segment_memory.remove_folder(Path(os.environ[segment_memory.FOLDER]))
 
 
@@ -118,3 +123,9 @@ def post_worker_init(worker: "Worker") -> None:
 def when_ready(server: "Arbiter") -> None:
     """Log where the readers listen."""
     server.log.info("readers listen on port %d", _settings.port)
+    if worker_connections < _wanted:
+        server.log.warning(
+            "only %d files may be open: a process has at most %d connections at the same time, "
+            "instead of %d; raise the limit (ulimit -n, LimitNOFILE)",
+            *(_most, worker_connections, _wanted),
+        )

@@ -26,6 +26,7 @@ from reader.response.response import CACHE_NAME, HttpResponse
 from reader.telemetry.counters import RequestLabels, Route
 from reader.telemetry.request_ids import GITHUB_HEADER, HEADER
 from reader.telemetry.request_telemetry import OpenRequest
+from reader.temporary_files import Use
 from reader.web.asgi_types import Message, Receive, Send
 from reader.web.client_address import client_address
 from reader.web.delayed_responses import DelayedResponses
@@ -48,7 +49,7 @@ class Application:
         process = app.extensions["process"]
         assert isinstance(process, ReaderProcess)
         self.process = process
-        self._bodies = Bodies()
+        self._bodies = Bodies(self._note_spooled)
         self._flask = WsgiThreads(app, threads=process.settings.reader_threads)
         self._delayed = DelayedResponses()
 
@@ -67,6 +68,13 @@ class Application:
             await incoming.discard()
         else:  # a WebSocket
             await send({"type": "websocket.close", "code": 1000})
+
+    def _note_spooled(self, error: OSError | None) -> None:
+        files = self.process.start().files
+        if error is None:
+            files.worked(Use.BODIES)
+        else:
+            files.failed(Use.BODIES, error)
 
     async def _serve(self, scope: Message, incoming: Incoming, send: Send) -> None:
         began = self.process.start().telemetry.stopwatch()

@@ -30,6 +30,7 @@ from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
 from reader.changes.feed import ChangeFeed
 from reader.changes.places import Places
+from reader.file_shares import connections_wanted, file_shares
 from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
@@ -41,6 +42,7 @@ from reader.telemetry.counters import Counters
 from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_ids import RequestIds
 from reader.telemetry.request_telemetry import RequestTelemetry
+from reader.temporary_files import TemporaryFiles, Use
 from reader.webhooks.receiver import Webhooks
 from shared.clock import SYSTEM, Clock, FleetClock
 from shared.clock_skew import SkewLog
@@ -81,6 +83,7 @@ class Components:
     places: Places
     withdrawals: KnownWithdrawals
     troubles: Troubles
+    files: TemporaryFiles
 
     @property
     def limits(self) -> RateLimits:
@@ -174,8 +177,9 @@ class ReaderProcess:
     def _make(self) -> Components:
         catalogue, (redis, troubles) = self.catalogue, self._connect()
         withdrawals = KnownWithdrawals(redis, self.clock)
+        files = TemporaryFiles(SYSTEM)
         local = self._make_local(withdrawals)
-        pieces = self._make_pieces()
+        pieces = self._make_pieces(files)
         store = self._make_store(redis, pieces, withdrawals)
         queue = RefreshQueue(redis, QueueLimits.of(self.settings))
         counters, waiters = Counters(), Waiters()
@@ -189,18 +193,10 @@ class ReaderProcess:
             counters=counters,
             clock=self.clock,
         )
-        lookup = Lookup(
-            local=local,
-            store=store,
-            synchronizer=synchronizer,
-            waiters=waiters,
-            refresh_requests=requests,
-            limits=self._wait_limits,
-            clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
-        )
+        lookup = self._make_lookup(local, store, synchronizer, waiters, requests)
         telemetry = self._make_telemetry(counters)
         places = self._make_places()
-        state = self._make_state(local, lookup, places, troubles)
+        state = self._make_state(local, lookup, places, troubles, files)
         return Components(
             pid=os.getpid(),
             redis=redis,
@@ -212,7 +208,7 @@ class ReaderProcess:
             synchronizer=synchronizer,
             subscriber=Subscriber(redis, catalogue=catalogue, synchronizer=synchronizer),
             telemetry=telemetry,
-            reporter=self._make_reporter(telemetry, state, redis),
+            reporter=self._make_reporter(telemetry, state, redis, files),
             webhooks=self._make_webhooks(redis, queue),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
             budget_watch=self._make_budget_watch(redis),
@@ -220,11 +216,27 @@ class ReaderProcess:
             places=places,
             withdrawals=withdrawals,
             troubles=troubles,
+            files=files,
         )
 
-    @property
-    def _wait_limits(self) -> WaitLimits:
-        return WaitLimits(self.settings.miss_wait, self.settings.reader_threads - SPARE_THREADS)
+    def _make_lookup(
+        self,
+        local: LocalCache,
+        store: Store,
+        synchronizer: Synchronizer,
+        waiters: Waiters,
+        requests: RefreshRequests,
+    ) -> Lookup:
+        threads = self.settings.reader_threads - SPARE_THREADS
+        return Lookup(
+            local=local,
+            store=store,
+            synchronizer=synchronizer,
+            waiters=waiters,
+            refresh_requests=requests,
+            limits=WaitLimits(self.settings.miss_wait, threads),
+            clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
+        )
 
     def _connect(self) -> tuple[Redis, Troubles]:
         """A client, and what is wrong with its Redis."""
@@ -246,12 +258,17 @@ class ReaderProcess:
             remember=settings.longest_held,
         )
 
-    def _make_pieces(self) -> SegmentMemory:
+    def _make_pieces(self, files: TemporaryFiles) -> SegmentMemory:
         folder = os.environ.get(segment_memory.FOLDER)
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if files == resource.RLIM_INFINITY:
-            files = sys.maxsize
-        return SegmentMemory(Path(folder) if folder else None, clock=SYSTEM, most_files=files // 2)
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most == resource.RLIM_INFINITY:
+            most = sys.maxsize
+        shares = file_shares(most, connections=connections_wanted(self.settings))
+        if folder == "":
+            files.failed(Use.SEGMENTS)
+        return SegmentMemory(
+            Path(folder) if folder else None, clock=SYSTEM, most_files=shares.segments, files=files
+        )
 
     def _make_changes(
         self, redis: Redis, local: LocalCache, withdrawals: KnownWithdrawals
@@ -299,7 +316,12 @@ class ReaderProcess:
         )
 
     def _make_state(
-        self, local: LocalCache, lookup: Lookup, places: Places, troubles: Troubles
+        self,
+        local: LocalCache,
+        lookup: Lookup,
+        places: Places,
+        troubles: Troubles,
+        files: TemporaryFiles,
     ) -> Callable[[], ProcessState]:
         skew_log = SkewLog(self.fleet_clock, log)
 
@@ -311,19 +333,26 @@ class ReaderProcess:
                 waiting=lookup.waiting,
                 skew=skew_log.check(),
                 followers=places.taken,
+                files=files.failing,
             )
 
         return state
 
     def _make_reporter(
-        self, telemetry: RequestTelemetry, state: Callable[[], ProcessState], redis: Redis
+        self,
+        telemetry: RequestTelemetry,
+        state: Callable[[], ProcessState],
+        redis: Redis,
+        files: TemporaryFiles,
     ) -> ProcessReporter:
         folder, pid = os.environ.get(process_files.FOLDER), os.getpid()
+        if folder == "":
+            files.failed(Use.COUNTS)
         return ProcessReporter(
             ProcessIdentity(self.address, pid),
             state,
             telemetry=telemetry,
-            process_files=ProcessFiles(Path(folder) if folder else None, pid=pid),
+            process_files=ProcessFiles(Path(folder) if folder else None, pid=pid, files=files),
             redis=redis,
             clock=self.clock,
             stopwatch=self.stopwatch,

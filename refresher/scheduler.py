@@ -37,6 +37,7 @@ log = logging.getLogger("refresher")
 
 _CHECKS = 16  # per window
 _LONGEST_WAIT = 60  # seconds between two checks
+_FORGOTTEN = 2 * 24 * 3600  # seconds after which a scheduler that was killed leaves the registry
 _REMEMBER_MS = 60_000  # longer than the content is fresh after a request ahead
 
 
@@ -179,8 +180,13 @@ class Scheduler(CronScheduler):
             self._stamp()
 
     def _stamp(self) -> None:
-        """Replace the time that RQ registered by Redis's time."""
-        self.connection.zadd(get_registry_key(), {self.name: self._clock.now()}, xx=True)
+        """Replace the time that RQ registered by Redis's time, and forget those long gone.
+
+        One that was killed stays in the registry, and so the status page can tell of it.
+        """
+        now = self._clock.now()
+        self.connection.zadd(get_registry_key(), {self.name: now}, xx=True)
+        self.connection.zremrangebyscore(get_registry_key(), "-inf", now - _FORGOTTEN)
 
     def register_death(self, pipeline: Pipeline | None = None) -> None:
         """Unregister."""

@@ -13,6 +13,7 @@ from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
+from reader.temporary_files import Use
 from shared.budgets import CredentialBudget
 from shared.lost_deliveries import Fate, LookReport, SourceReport
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
@@ -48,6 +49,7 @@ def a_node() -> NodeView:
         Measure.REQUEST_SECONDS: buckets(Measure.REQUEST_SECONDS, Served),
     }
     names = [f"{what}|{kind}" for what, kind in product(("local_entries", "local_bytes"), KINDS)]
+    names += [f"temporary_files_failing|{use}" for use in Use]
     gauges = dict.fromkeys([*names, "connections", "waiting_requests"], 1.0)
     return NodeView(Measures(counts), gauges, processes=2)
 

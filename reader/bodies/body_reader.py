@@ -189,9 +189,14 @@ class _Reading:
 
 
 class Bodies:
-    """The bodies that a process is reading; for the thread of its event loop only."""
+    """The bodies that a process is reading; for the thread of its event loop only.
 
-    def __init__(self) -> None:
+    Args:
+        spooled: is told why a piece could not be written to a file, or None if it was.
+    """
+
+    def __init__(self, spooled: Callable[[OSError | None], None] = lambda _: None) -> None:
+        self._tell_spooled = spooled
         self._all: dict[_Reading, None] = {}  # the oldest first
         self._bytes = 0  # in memory
         self._spooled = 0  # on disk
@@ -250,9 +255,15 @@ class Bodies:
         self._spooled -= reading.spooled
         try:
             reading.hold(piece)
+        except NoRoom as error:
+            if isinstance(error.__cause__, OSError):
+                self._tell_spooled(error.__cause__)
+            raise
         finally:
             self._bytes += reading.held
             self._spooled += reading.spooled
+        if reading.spooled:
+            self._tell_spooled(None)
         while self._bytes > MOST_BYTES:
             self._give_up(max(self._all, key=lambda one: one.held))
         while self._spooled > MOST_SPOOLED:

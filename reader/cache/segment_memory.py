@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 from weakref import WeakSet, WeakValueDictionary, finalize
 
+from reader.temporary_files import TemporaryFiles, Use
 from shared.clock import Clock
 from shared.gzip_joining import Checked
 from shared.segmented_array import Piece
@@ -109,12 +110,21 @@ class SegmentMemory:
         clock: the process's own, by which the file system dates files.
         most_files: that may be open for it; there is a limit for a process, which is needed for
             connections as well.
+        files: told whether files can be written.
     """
 
-    def __init__(self, folder: Path | None, *, clock: Clock, most_files: int = 1000) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        clock: Clock,
+        most_files: int = 1000,
+        files: TemporaryFiles | None = None,
+    ) -> None:
         self._folder = folder
         self._clock = clock
         self._most_files = most_files
+        self._files = files or TemporaryFiles(clock)
         self._pieces: WeakValueDictionary[bytes, Piece] = WeakValueDictionary()
         self._shared: WeakSet[Piece] = WeakSet()
         self._is_ending = False
@@ -141,7 +151,10 @@ class SegmentMemory:
             shared = _mapped(file)
         except (OSError, ValueError) as error:
             log.debug("a segment is not shared: %s", error)
+            if isinstance(error, OSError):
+                self._files.failed(Use.SEGMENTS, error)
             return self._hold(name, piece, None)
+        self._files.worked(Use.SEGMENTS)
         if shared.checked != piece.checked:  # another piece has its name
             return self._hold(name, piece, None)
         return self._hold(name, shared, file)

@@ -37,6 +37,7 @@ class ReaderReport:
         skew: seconds that its machine's clock is ahead of Redis's.
         followers: of the change feed.
         refused: requests that got a 429 or a 503 in the last minute, by `outcomes.Refusal`.
+        files: why temporary files cannot be written, by what they are for; empty if they can.
     """
 
     node: str
@@ -54,6 +55,7 @@ class ReaderReport:
     skew: float = 0.0
     followers: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

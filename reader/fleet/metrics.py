@@ -25,6 +25,7 @@ from reader.fleet.disclosure import public_fleet, public_views
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
+from reader.temporary_files import Use
 from shared.lost_deliveries import Fate
 from shared.measures import Labels, Measure, Measures
 from shared.mended import Damage
@@ -154,6 +155,14 @@ def _node(node: NodeView) -> Iterator[Metric]:
             if name.startswith(what):
                 family.add_metric([name.partition("|")[2]], value)
         yield family
+    failing = GaugeMetricFamily(
+        PREFIX + "temporary_files_failing",
+        "Processes of this node that cannot write temporary files, by what they are for.",
+        labels=["use"],
+    )
+    for use in Use:
+        failing.add_metric([use], node.gauges.get(f"temporary_files_failing|{use}", 0))
+    yield failing
     for name, text in (
         ("connections", "Open connections."),
         ("waiting_requests", "Requests that are waiting for content."),

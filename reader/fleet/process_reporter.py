@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from threading import Event, Lock, Thread
+from types import MappingProxyType
 from typing import NamedTuple
 
 from redis import Redis, RedisError
@@ -17,6 +18,7 @@ from reader.fleet.heartbeats import INTERVAL, ReaderReport, leave, report
 from reader.telemetry.counters import Counter
 from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_telemetry import RequestTelemetry
+from reader.temporary_files import Use
 from shared.measures import Measure, Measures
 from shared.outcomes import Served
 from shared.version import VERSION
@@ -55,6 +57,7 @@ class ProcessState(NamedTuple):
         waiting: number of requests that wait for content.
         skew: seconds that the machine's clock is ahead of Redis's.
         followers: of the change feed.
+        files: why temporary files cannot be written, by what they are for.
     """
 
     tracked: Usage
@@ -63,6 +66,7 @@ class ProcessState(NamedTuple):
     waiting: int
     skew: float = 0.0
     followers: int = 0
+    files: Mapping[str, str] = MappingProxyType({})
 
 
 class _Sample(NamedTuple):
@@ -148,6 +152,7 @@ class ProcessReporter:
             "connections": self._connections,
             "waiting_requests": state.waiting,
             "change_followers": state.followers,
+            **{f"temporary_files_failing|{use}": use in state.files for use in Use},
         }
 
     def write(self) -> None:
@@ -202,6 +207,7 @@ class ProcessReporter:
             missing=state.missing,
             skew=round(state.skew, 1),
             followers=state.followers,
+            files=dict(state.files),
             refused={
                 cause: int(number - first.refused.get(cause, 0))
                 for cause, number in last.refused.items()

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 from rq.cron_scheduler_registry import get_registry_key as registry_key
@@ -42,6 +42,7 @@ _SPENDERS = 10  # paths, and clients
 _MAX_AGE = 1.0  # seconds that a snapshot is shared by all callers
 _MAX_WAIT = 15.0  # seconds that a caller waits for another one's snapshot
 _SCHEDULER_SILENCE = 150  # seconds without a heartbeat until it counts as gone; one is due a minute
+_LOST_FOR = 24 * 3600  # seconds for which a scheduler that has died is told of
 _NO_RECORD = Record()
 _NO_MEASURES = Measures({})
 _NOTHING_SPENT = Spent()
@@ -164,6 +165,8 @@ class Fleet:
         readers: running reader processes.
         workers: running refreshers.
         schedulers: number of running schedulers.
+        scheduler_lost_at: Unix time in seconds at which the last one was heard of, if it died in
+            the last day, and none is running; else None.
         timeline: the latest refreshes, newest first.
         measures: the refreshers' counters.
         queue: queued jobs by lane and priority.
@@ -196,6 +199,7 @@ class Fleet:
     readers: Sequence[ReaderReport] = ()
     workers: Sequence[WorkerView] = ()
     schedulers: int = 0
+    scheduler_lost_at: float | None = None
     timeline: Sequence[RefreshReport] = ()
     measures: Measures = _NO_MEASURES
     queue: QueueView = field(default_factory=dict)
@@ -336,15 +340,15 @@ class FleetWatch:
     def _gather_processes(self, fleet: Fleet, parts: Parts) -> Fleet:
         """Add what is read piece by piece: processes, queue, budgets, reports."""
         redis, now = self._redis, fleet.now
-        alive = (now - _SCHEDULER_SILENCE, "+inf")
+        none: tuple[int, float | None] = (0, None)
+        schedulers, lost_at = parts.read("schedulers", lambda: _schedulers(redis, now), none)
         return replace(
             fleet,
             budgets=parts.read("budgets", lambda: budgets.read(redis, now=now), []),
             readers=parts.read("readers", lambda: readers(redis), []),
             workers=parts.read("refreshers", lambda: workers(redis), []),
-            schedulers=parts.read(
-                "schedulers", lambda: int(redis.zcount(registry_key(), *alive)), 0
-            ),
+            schedulers=schedulers,
+            scheduler_lost_at=lost_at,
             timeline=parts.read("timeline", lambda: refresh_report.timeline(redis), []),
             measures=parts.read("counters", lambda: measures.read(redis), _NO_MEASURES),
             queue=parts.read("queue", lambda: queue_view(redis, now=now), {}),
@@ -444,3 +448,22 @@ def _origin(fields: Mapping[bytes, bytes]) -> OriginView:
     return OriginView(
         known.get("answered_at"), None if not status else int(status), known.get("clock_offset")
     )
+
+
+def _schedulers(redis: Redis, now: float) -> tuple[int, float | None]:
+    """The number of those alive, and `Fleet.scheduler_lost_at`; may raise `redis.RedisError`.
+
+    One that ends by itself leaves RQ's registry; one that was killed stays in it.
+    """
+    silent = now - _SCHEDULER_SILENCE
+    alive = int(redis.zcount(registry_key(), silent, "+inf"))
+    if alive:
+        return alive, None
+    found = cast(
+        list[tuple[bytes, float]],
+        redis.zrange(
+            registry_key(), silent, now - _LOST_FOR, desc=True, byscore=True, withscores=True,
+            offset=0, num=1,
+        ),
+    )  # fmt: skip
+    return 0, found[0][1] if found else None

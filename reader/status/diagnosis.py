@@ -10,6 +10,7 @@ from reader.fleet.snapshot import Fleet, TrackedView
 from reader.status.delivery_statements import lost_deliveries
 from reader.status.demand import demand
 from reader.status.formatting import about, clock, listed, plural
+from reader.status.process_statements import process_statements
 from reader.status.redis_statements import redis_statements
 from reader.status.statement import Level, Statement, Topic
 from shared.clock_skew import in_words, is_much
@@ -100,7 +101,7 @@ def diagnose(
         statements += _refreshing(fleet, can_report=refusing is None and not fleet.damaged)
         statements = statements or [_all_is_well(fleet)]
         statements += [*demand(fleet), *_looked_at_twice(fleet), *lost_deliveries(fleet)]
-        statements += _drift(fleet)
+        statements += [*_drift(fleet), *process_statements(fleet)]
     if include_private:
         statements.append(_PRIVATE)
     if fleet is not None:

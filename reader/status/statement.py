@@ -32,6 +32,8 @@ class Topic(StrEnum):
     CREDENTIALS = "credentials"  # GitHub refuses one
     DELIVERIES = "deliveries"  # of webhooks, that were lost
     REDIS = "redis"  # it is away
+    SCHEDULERS = "schedulers"  # one has died, and there is no other
+    FILES = "files"  # readers cannot write temporary ones
 
 
 @dataclass(frozen=True)

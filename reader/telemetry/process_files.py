@@ -13,9 +13,10 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from reader.temporary_files import TemporaryFiles, Use
 from shared.measures import Counted, Measures, field_of, parse
 
 # Environment variable that gunicorn.conf.py sets for the processes that gunicorn forks.
@@ -31,11 +32,13 @@ class ProcessFiles:
     Args:
         folder: of the files; None for a process that has no siblings.
         pid: of this process.
+        files: told whether the files can be written.
     """
 
-    def __init__(self, folder: Path | None, *, pid: int) -> None:
+    def __init__(self, folder: Path | None, *, pid: int, files: TemporaryFiles) -> None:
         self._folder = folder
         self._pid = pid
+        self._temporary = files
 
     def begin(self) -> None:
         """Add up the files of ended processes; call it once in each process."""
@@ -47,7 +50,8 @@ class ProcessFiles:
             sums = Counter(files.get(_ENDED, {"counts": {}})["counts"])
             for name in gone:
                 sums.update(files[name]["counts"])
-            self._put(_ENDED, {"counts": sums, "gauges": {}})
+            if not self._put(_ENDED, {"counts": sums, "gauges": {}}):
+                return  # the next process does it
             for name in gone:
                 (self._folder / f"{name}.json").unlink(missing_ok=True)
 
@@ -80,22 +84,33 @@ class ProcessFiles:
 
     @contextmanager
     def _locked(self, operation: int) -> Iterator[None]:
-        """Exclude readers while a process adds up, or they would see the same counts twice."""
-        if self._folder is None or not self._folder.exists():
-            yield
-            return
-        with (self._folder / "lock").open("w") as lock:
-            fcntl.flock(lock, operation)
+        """Exclude readers while a process adds up, or they would see the same counts twice.
+
+        Without a file for it nobody is excluded: a wrong sum for a moment is better than none.
+        """
+        with ExitStack() as stack:
+            if self._folder is not None and self._folder.exists():
+                try:
+                    lock = stack.enter_context((self._folder / "lock").open("w"))
+                    fcntl.flock(lock, operation)
+                except OSError as error:
+                    self._temporary.failed(Use.COUNTS, error)
             yield
 
-    def _put(self, name: str, known: Mapping[str, Mapping[str, float]]) -> None:
+    def _put(self, name: str, known: Mapping[str, Mapping[str, float]]) -> bool:
+        """Write a file; whether that was possible."""
         if self._folder is None:
-            return
+            return False
         written = self._folder / f"{name}.new"
         # The folder may have been deleted meanwhile: then this process counts for itself.
-        with suppress(OSError):
+        try:
             written.write_text(json.dumps(known))
             written.replace(self._folder / f"{name}.json")
+        except OSError as error:
+            self._temporary.failed(Use.COUNTS, error)
+            return False
+        self._temporary.worked(Use.COUNTS)
+        return True
 
     def _files(self) -> dict[str, Mapping[str, Mapping[str, float]]]:
         found = {}

@@ -20,6 +20,7 @@ from reader.telemetry.counters import Counters
 from reader.telemetry.process_files import ProcessFiles
 from reader.telemetry.request_ids import RequestIds
 from reader.telemetry.request_telemetry import RequestTelemetry
+from reader.temporary_files import TemporaryFiles
 from shared.clock import SYSTEM
 from shared.clock import Clock as ClockRecord
 from shared.queueing import AskResult, QueueLimits, RefreshQueue
@@ -184,7 +185,7 @@ def make_reporter(redis: Redis, telemetry: RequestTelemetry, **known: Any) -> Pr
         telemetry=telemetry,
         redis=redis,
         **{
-            "process_files": ProcessFiles(None, pid=7),
+            "process_files": ProcessFiles(None, pid=7, files=TemporaryFiles(SYSTEM)),
             "clock": Clock(),
             "stopwatch": lambda: 0.0,
             **known,

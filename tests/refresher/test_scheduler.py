@@ -182,6 +182,13 @@ class TestOutages:
             step()
             assert redis.zscore("rq:cron_schedulers", "tested") == pytest.approx(right(), abs=60)
 
+    def test_those_that_were_killed_long_ago_leave_the_registry(self, redis: Redis) -> None:
+        now, registry = time.time(), "rq:cron_schedulers"
+        redis.zadd(registry, {"yesterday": now - 90_000, "long ago": now - 300_000})
+        scheduler = Scheduler(redis, clock=FleetClock(), name="tested")
+        scheduler.register_birth()
+        assert redis.zrange(registry, 0, -1) == [b"yesterday", b"tested"]
+
     def test_its_interval_is_no_matter_of_the_time_of_day(
         self, redis: Redis, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -7,6 +7,7 @@ from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.fleet.snapshot import Fleet, TrackedView
 from reader.status.diagnosis import diagnose
 from reader.status.formatting import about, count, listed, plural
+from reader.status.process_statements import without_files
 from reader.status.statement import Topic
 from shared.settings import Settings
 
@@ -21,6 +22,8 @@ _CHECKED_ELSEWHERE = {
         Topic.CLOCKS,
         Topic.CREDENTIALS,
         Topic.DELIVERIES,
+        Topic.SCHEDULERS,
+        Topic.FILES,
     ),
 }
 
@@ -50,7 +53,19 @@ def check_processes(fleet: Fleet) -> Iterator[Finding]:
         f"{plural(fleet.queue_length, 'refresh', 'refreshes')} queued",
         "run more refreshers, or find out what they are waiting for" if long else "",
     )
+    yield from _check_scheduler(fleet)
     yield from _check_readers(fleet)
+
+
+def _check_scheduler(fleet: Fleet) -> Iterator[Finding]:
+    """A fleet without one is as it should be, unless the last one has died."""
+    subject = "scheduler"
+    if fleet.schedulers:
+        yield Finding(subject, Verdict.OK, plural(fleet.schedulers, "scheduler"))
+    elif fleet.scheduler_lost_at is not None:
+        found = f"the last one has died {about(fleet.now - fleet.scheduler_lost_at)} ago"
+        advice = "start one as the Procfile does: python -m refresher.scheduler"
+        yield Finding(subject, Verdict.WARNING, found, advice)
 
 
 def _check_readers(fleet: Fleet) -> Iterator[Finding]:
@@ -62,6 +77,10 @@ def _check_readers(fleet: Fleet) -> Iterator[Finding]:
     nodes = {reader.node for reader in readers}
     processes = plural(len(readers), "process", "processes")
     yield Finding(subject, Verdict.OK, f"{processes} on {plural(len(nodes), 'node')}")
+    for node, uses in without_files(readers).items():
+        found = f"{node} cannot write temporary files for {listed(uses)}"
+        advice = "make room in its folder for temporary files and in /dev/shm"
+        yield Finding(subject, Verdict.WARNING, found, advice)
     versions = sorted({reader.version for reader in readers})
     if len(versions) > 1:
         found = f"they run versions {listed(versions)}"

@@ -312,6 +312,19 @@ class TestProcesses:
         fleet = make_fleet(suspended=True, queue=long, readers=[])
         assert [one[0] for one in bad(check_processes(fleet))] == [Verdict.WARNING] * 3
 
+    def test_a_scheduler_that_has_died_is_warned_of_and_one_that_runs_is_well(self) -> None:
+        found = bad(check_processes(make_fleet(scheduler_lost_at=NOW - 600)))
+        assert found == [(Verdict.WARNING, "the last one has died 10 min ago")]
+        assert bad(check_processes(make_fleet(schedulers=1))) == []
+
+    def test_readers_without_temporary_files_are_warned_of(self) -> None:
+        fleet = make_fleet(readers=[make_reader(files={"counts": "No space left on device"})])
+        ((verdict, found),) = bad([*check_processes(fleet), *check_content(fleet)])
+        assert verdict is Verdict.WARNING
+        assert found == (
+            "box:5000 cannot write temporary files for counts (No space left on device)"
+        )
+
     def test_a_deployment_under_way_is_noted(self) -> None:
         fleet = make_fleet(readers=[make_reader(), make_reader(pid=12, version="1.1")])
         ((verdict, found),) = bad([*check_processes(fleet), *check_content(fleet)])

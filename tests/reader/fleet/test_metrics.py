@@ -15,6 +15,7 @@ from reader.fleet.redis_state import RedisState
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
+from reader.temporary_files import Use
 from shared.budgets import CredentialBudget
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
 from shared.outcomes import DriftCheck, FailureKind, RefreshOutcome, Refusal, Served
@@ -81,6 +82,7 @@ def test_a_node_that_has_done_nothing() -> None:
         "connections": {(): 0},
         "waiting_requests": {(): 0},
         "change_followers": {(): 0},
+        "temporary_files_failing": {(use,): 0 for use in Use},
         "tracked_paths_withheld": {(): 0},
         "redis_refuses_writes": {(trouble,): 0 for trouble in REFUSING},
         "redis_up": {(): 0},
@@ -118,6 +120,7 @@ def test_how_much_there_is_in_a_node() -> None:
         "connections": 33.0,
         "waiting_requests": 1.0,
         "change_followers": 5.0,
+        "temporary_files_failing|counts": 2.0,
     }
     found = samples(expose(NodeView(Measures({}), gauges, 4), [], None))
     assert found["reader_processes"] == {(): 4}
@@ -126,6 +129,8 @@ def test_how_much_there_is_in_a_node() -> None:
     assert found["connections"] == {(): 33}
     assert found["waiting_requests"] == {(): 1}
     assert found["change_followers"] == {(): 5}
+    expected = {("counts",): 2, ("segments",): 0, ("bodies",): 0}
+    assert found["temporary_files_failing"] == expected
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from reader.fleet.heartbeats import popular, readers
 from reader.fleet.process_reporter import ProcessReporter, ProcessState
 from reader.telemetry.counters import LocalCounters, RequestLabels, Route
 from reader.telemetry.process_files import ProcessFiles
+from reader.temporary_files import TemporaryFiles
+from shared.clock import SYSTEM
 from shared.measures import Measure
 from shared.outcomes import Refusal, Served
 from shared.version import VERSION
@@ -39,9 +41,13 @@ def make_reporter(redis: Redis) -> Iterator[MakeReporter]:
             client,
             telemetry,
             state=lambda: ProcessState(
-                Usage(1, 100), Usage(2, 250), missing=3, waiting=2, followers=3
+                *(Usage(1, 100), Usage(2, 250)),
+                missing=3,
+                waiting=2,
+                followers=3,
+                files={"segments": "No space left"},
             ),
-            process_files=ProcessFiles(folder, pid=7),
+            process_files=ProcessFiles(folder, pid=7, files=TemporaryFiles(SYSTEM)),
             clock=Clock(),
             stopwatch=time.monotonic,
         )
@@ -88,6 +94,9 @@ def test_gauges_tell_how_much_there_is_at_this_moment(make_reporter: MakeReporte
         "connections": 7,
         "waiting_requests": 2,
         "change_followers": 3,
+        "temporary_files_failing|counts": 0,
+        "temporary_files_failing|segments": 1,
+        "temporary_files_failing|bodies": 0,
     }
 
 
@@ -171,7 +180,11 @@ class TestTheThread:
         reporter.start()
         count(reporter)
         eventually(lambda: [one.requests for one in readers(redis)] == [1])
-        eventually(lambda: ProcessFiles(tmp_path, pid=7)._files()["7"]["counts"])
+        eventually(
+            lambda: ProcessFiles(tmp_path, pid=7, files=TemporaryFiles(SYSTEM))._files()["7"][
+                "counts"
+            ]
+        )
         reporter.stop()
         reporter._thread.join(10)
         assert readers(redis) == []

@@ -217,8 +217,19 @@ def test_all_running_processes_are_shown(redis: Redis) -> None:
     fleet = make_watch(redis).snapshot()
     assert [one.id for one in fleet.readers] == ["one:5000/7"]
     assert [one.name for one in fleet.workers] == ["a-refresher"]
-    assert (fleet.schedulers, fleet.queue_length) == (1, 1)
+    assert (fleet.schedulers, fleet.queue_length, fleet.scheduler_lost_at) == (1, 1, None)
     assert list(fleet.queue) == [("tracked", "stale")]
+
+
+def test_a_scheduler_that_died_in_the_last_day_is_shown_if_there_is_no_other(
+    redis: Redis,
+) -> None:
+    now = time.time()
+    redis.zadd(get_registry_key(), {"older": now - 5000, "last": now - 200, "old": now - 100_000})
+    fleet = make_watch(redis).snapshot()
+    assert (fleet.schedulers, fleet.scheduler_lost_at) == (0, now - 200)
+    redis.zrem(get_registry_key(), "older", "last")
+    assert make_watch(redis).snapshot().scheduler_lost_at is None
 
 
 def test_what_refreshers_counted_and_reported_is_shown(

@@ -26,6 +26,7 @@ from reader.response.client_url import Peer
 from reader.response.rate_limits import RateLimits
 from reader.response.rewriting import Rewriting, origins_of
 from reader.telemetry.counters import LocalCounters
+from reader.temporary_files import TemporaryFiles
 from reader.webhooks.receiver import Webhooks
 from shared.clock import SYSTEM
 from shared.queueing import QueueLimits, RefreshQueue
@@ -157,6 +158,7 @@ class StillProcess(ReaderProcess):
             changes=ChangeFeed(
                 redis, catalogue=self.catalogue, local=bench.local, clock=bench.clock
             ),
+            files=TemporaryFiles(SYSTEM),
             places=Places(self.settings.changes_followers, self.settings.client_max_followers),
             withdrawals=bench.store.withdrawals,
             troubles=Troubles(logging.getLogger("reader"), SYSTEM),

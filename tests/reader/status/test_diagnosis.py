@@ -307,3 +307,22 @@ def test_everybody_is_told_that_a_credential_is_refused_as_a_whole() -> None:
     assert any(
         one.text.startswith("GitHub refuses abc123: Bad credentials. Others") for one in said
     )
+
+
+def test_a_scheduler_that_died_is_told_of() -> None:
+    (said,) = diagnose(make_fleet(scheduler_lost_at=NOW - 600), [], now=NOW)[:1]
+    assert (said.level, said.title) == (Level.WARN, "No scheduler is running any more")
+    assert said.text.startswith("The last one was heard of at 07:50:00 UTC (10 min ago), and has")
+    assert said.runbook == "scheduler-lost"
+
+
+def test_readers_without_temporary_files_are_named() -> None:
+    files = {"counts": "No space left on device", "bodies": "No space left on device"}
+    readers = [make_reader(files=files), make_reader(pid=12, files={"counts": "Read-only"})]
+    (said,) = diagnose(make_fleet(readers=[*readers, make_reader(pid=13)]), [], now=NOW)[:1]
+    assert (said.level, said.title) == (Level.WARN, "Temporary files cannot be written")
+    assert said.text.startswith(
+        "box:5000: counts (Read-only), bodies (No space left on device). Without them, each "
+        "process shows only what it has counted itself and deliveries of more than 1 MiB are"
+    )
+    assert said.runbook == "temporary-files-failing"

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from reader.telemetry.process_files import ProcessFiles
-from shared.measures import Counted, Labels, Measure
+from reader.temporary_files import TemporaryFiles
+from shared.clock import SYSTEM
+from shared.measures import Counted, Labels, Measure, field_of
 
 PATIENCE = 30.0  # seconds before a test that hangs fails
 HIT: Counted = (Measure.REQUESTS, ("/", "local", "200"))
 LABELS = HIT[1]
+FIELD = field_of(*HIT)
 
 # Children are forked by a process that has imported everything once.
 FORKED = multiprocessing.get_context("forkserver")
@@ -60,7 +63,7 @@ class Process:
 
 def work_on(folder: Path, pipe: Connection) -> None:
     """The work of such a process, until it is killed."""
-    counts = ProcessFiles(folder, pid=os.getpid())
+    counts = ProcessFiles(folder, pid=os.getpid(), files=TemporaryFiles(SYSTEM))
     while True:
         written = pipe.recv()
         if written is None:
@@ -93,11 +96,11 @@ def files(folder: Path) -> dict[str, Any]:
 @pytest.fixture
 def node(tmp_path: Path) -> ProcessFiles:
     """The tests' own process, on the same folder."""
-    return ProcessFiles(tmp_path, pid=os.getpid())
+    return ProcessFiles(tmp_path, pid=os.getpid(), files=TemporaryFiles(SYSTEM))
 
 
 def test_a_process_without_siblings_counts_for_itself() -> None:
-    alone = ProcessFiles(None, pid=os.getpid())
+    alone = ProcessFiles(None, pid=os.getpid(), files=TemporaryFiles(SYSTEM))
     alone.begin()
     alone.write({HIT: 3}, {"connections": 1})
     measures, levels, number = alone.sums({HIT: 5}, {"connections": 2})
@@ -199,7 +202,7 @@ def test_a_process_that_was_given_the_number_of_one_that_ended_counts_beside_it(
 
 
 def test_a_folder_that_was_tidied_away_ends_nothing(tmp_path: Path) -> None:
-    node = ProcessFiles(tmp_path / "gone", pid=os.getpid())
+    node = ProcessFiles(tmp_path / "gone", pid=os.getpid(), files=TemporaryFiles(SYSTEM))
     node.begin()
     node.write({HIT: 2}, {})
     measures, _, number = node.sums({HIT: 2}, {})
@@ -222,3 +225,22 @@ def _unused_pid() -> int:
 
 
 _given: set[int] = set()
+
+
+def test_files_that_cannot_be_written_lose_no_counts_and_are_told_of(tmp_path: Path) -> None:
+    """The counts of an ended process stay, although they cannot be added up; nothing is raised."""
+    files = TemporaryFiles(SYSTEM)
+    (tmp_path / "99999999.json").write_text(json.dumps({"counts": {FIELD: 40}, "gauges": {}}))
+    node = ProcessFiles(tmp_path, pid=os.getpid(), files=files)
+    hindrances = [tmp_path / name for name in ("lock", "ended.new", f"{os.getpid()}.new")]
+    for one in hindrances:
+        one.mkdir()
+    node.begin()
+    node.write({HIT: 2}, {})
+    assert files.failing == {"counts": "Is a directory"}
+    measures, _, _ = node.sums({HIT: 2}, {})
+    assert measures.of(Measure.REQUESTS) == {LABELS: 42}
+    for one in hindrances:
+        one.rmdir()
+    node.write({HIT: 2}, {})
+    assert files.failing == {}

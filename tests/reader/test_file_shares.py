@@ -1,0 +1,22 @@
+"""Connections and segments share the files that a process may open, however few they are."""
+
+import pytest
+
+from reader.file_shares import file_shares
+
+WANTED = 5096
+
+
+@pytest.mark.parametrize("files", [20, 40, 64, 256, 1024, 4096, 10_000, 1_000_000])
+def test_what_is_shared_leaves_files_for_the_rest(files: int) -> None:
+    connections, segments = file_shares(files, connections=WANTED)
+    assert connections >= 8
+    assert segments >= 0
+    assert connections + segments <= max(8, files - 24 - files // 8)
+
+
+def test_with_files_enough_there_are_as_many_connections_as_are_wanted() -> None:
+    assert file_shares(1_000_000, connections=WANTED).connections == WANTED
+    assert file_shares(10_000, connections=WANTED).connections == WANTED
+    assert file_shares(1024, connections=WANTED) == (582, 290)
+    assert file_shares(64, connections=WANTED) == (22, 10)
