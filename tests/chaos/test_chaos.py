@@ -9,7 +9,7 @@ from tests.chaos.report import table
 from tests.chaos.run import run
 from tests.chaos.schedule import plan
 
-SEED, SECONDS = 35, 34
+SEED, SECONDS = 45, 34
 
 
 @pytest.mark.timeout(400)
