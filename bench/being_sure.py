@@ -32,7 +32,7 @@ from shared.looks import LOOKS_S, Looks
 from shared.marking import mark
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
-from shared.redis.store import Lifetimes
+from shared.redis.lifetimes import Lifetimes
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from shared.settings import Settings, load

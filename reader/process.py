@@ -48,7 +48,8 @@ from shared.clock import SYSTEM, Clock, FleetClock
 from shared.clock_skew import SkewLog
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.connection import connect
-from shared.redis.store import Lifetimes, Store
+from shared.redis.lifetimes import Lifetimes
+from shared.redis.store import Store
 from shared.redis.trouble import Troubles, watch
 from shared.redis.withdrawals import KnownWithdrawals
 from shared.resources.catalogue import Catalogue

@@ -11,7 +11,7 @@ from refresher.storage.entry_writer import EntryWriter
 from refresher.storage.storage import Storage
 from refresher.visibility.privileges import Privileges
 from shared.clock import Clock
-from shared.redis.store import Lifetimes
+from shared.redis.lifetimes import Lifetimes
 from shared.settings import Settings
 
 _NOT_READY_PATIENCE = 2.0  # seconds; a quarter of MISS_WAIT, if that is less

@@ -25,7 +25,7 @@ from refresher.visibility.parent_repository import Parent, parent_repository
 from refresher.visibility.response_reader import PublicContent, ResponseReader
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import JOB_TIMEOUT
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.resources.resource import Resource
 
 

@@ -25,7 +25,7 @@ from refresher.storage.page_store import KnownPages
 from refresher.storage.storage import Storage
 from shared.budgets import ANONYMOUS
 from shared.looks import LAST_S, Looks
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.resources.resource import Resource
 
 # Seconds after an event until which `updated_at` must not go back. Then GitHub is believed.

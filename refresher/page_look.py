@@ -15,7 +15,7 @@ from refresher.content.unfinished_reading import NOTHING_READ, KeptPage, Unfinis
 from refresher.storage.page_store import KnownPages
 from shared.budgets import ANONYMOUS
 from shared.invalidation import items_named
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 
 
 def pages_to_keep(

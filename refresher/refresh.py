@@ -27,8 +27,8 @@ from refresher.storage.page_store import KnownPages
 from refresher.visibility.withdrawn import shown
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.queueing import put_off
+from shared.redis.entry_state import EntryState
 from shared.redis.scripts import is_of_wrong_type
-from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 
 

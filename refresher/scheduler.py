@@ -26,7 +26,9 @@ from shared.queue_order import Priority, due_of, priority_of
 from shared.queueing import QUEUE, Asked, QueueLimits, RefreshQueue, RefreshRequest
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
-from shared.redis.store import EntryState, Lifetimes, Store
+from shared.redis.entry_state import EntryState
+from shared.redis.lifetimes import Lifetimes
+from shared.redis.store import Store
 from shared.redis.trouble import Troubles, trouble_of
 from shared.refresh_ahead import Ahead
 from shared.resources.catalogue import Catalogue, catalogue_or_exit

@@ -16,7 +16,7 @@ from refresher.content.page import Page, Unchanged
 from refresher.content.pagination import PER_PAGE
 from refresher.storage.page_store import KnownPages
 from refresher.storage.storage import Storage
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.resources.resource import Resource
 
 # Query parameters of a page that is not the first one.

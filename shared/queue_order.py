@@ -7,7 +7,7 @@ nothing of them: it takes the jobs of the list in the order in which they came.
 
 from enum import StrEnum
 
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.resources.resource import Resource
 
 

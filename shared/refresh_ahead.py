@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from shared.entry import Metadata
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.resources.resource import Resource
 
 

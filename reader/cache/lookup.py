@@ -19,7 +19,8 @@ from shared.clock import Clock
 from shared.entry import Entry, Metadata
 from shared.outcomes import FailureKind, Refusal, Served
 from shared.queueing import Asked, AskResult
-from shared.redis.store import EntryState, Store
+from shared.redis.entry_state import EntryState
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 
 # Seconds between two reads of Redis while waiting: needed only if an announcement was lost.

@@ -7,8 +7,8 @@ from reader.telemetry.counters import Counters
 from shared.measures import Measure
 from shared.queue_order import Priority, due_of, priority_of
 from shared.queueing import AskResult, RefreshQueue, RefreshRequest
+from shared.redis.entry_state import EntryState
 from shared.redis.scripts import Batch
-from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 from shared.time_bounds import is_past
 

@@ -17,7 +17,8 @@ from reader.cache.waiters import Waiters
 from reader.telemetry.counters import Counters
 from shared.measures import Measure
 from shared.redis.connection import reason_of
-from shared.redis.store import EntryState, Store
+from shared.redis.entry_state import EntryState
+from shared.redis.store import Store
 from shared.redis.trouble import trouble_of
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource

@@ -17,7 +17,8 @@ from shared.clock import Clock, FleetClock
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from shared.redis.connection import connect, reason_of
-from shared.redis.store import Lifetimes, Store
+from shared.redis.lifetimes import Lifetimes
+from shared.redis.store import Store
 from shared.redis.trouble import WORDS, trouble_of
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource

@@ -37,7 +37,8 @@ from shared.outcomes import DriftCheck, FailureKind
 from shared.queue_order import Priority
 from shared.queueing import RefreshQueue, RefreshRequest
 from shared.redis import keys
-from shared.redis.store import EntryState, Lifetimes
+from shared.redis.entry_state import EntryState
+from shared.redis.lifetimes import Lifetimes
 from shared.resources.resource import Resource
 
 log = logging.getLogger("refresher")

@@ -7,7 +7,8 @@ from redis import Redis
 
 from refresher.content.pagination import PER_PAGE
 from shared.redis import keys
-from shared.redis.store import EntryState, Store
+from shared.redis.entry_state import EntryState
+from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 

@@ -16,7 +16,7 @@ from shared.failure import Failure
 from shared.measures import Measure
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.refresh_report import UNKNOWN_FIELDS_KEPT_S, RefreshReport, kind_of
 from shared.resources.operations.shapes import public_shapes
 from shared.resources.resource import Resource

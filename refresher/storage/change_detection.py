@@ -7,7 +7,7 @@ lacks derived data (`shared.stored_form`), or if the public shapes have changed 
 from refresher.content.content import Content
 from refresher.content.page import Unchanged
 from refresher.storage.page_store import KnownPages
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 
 _DAY = 86400.0  # seconds
 

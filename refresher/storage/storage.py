@@ -14,8 +14,10 @@ from refresher.storage.page_store import KnownPages
 from refresher.storage.unfinished_readings import UnfinishedReadings
 from shared.clock import FleetClock
 from shared.redis import keys
+from shared.redis.entry_state import EntryState
+from shared.redis.lifetimes import Lifetimes
 from shared.redis.scripts import Batch, is_of_wrong_type
-from shared.redis.store import EntryState, Lifetimes, Store
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 from shared.settings import Settings
 

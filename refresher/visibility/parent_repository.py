@@ -13,7 +13,7 @@ from refresher.errors import NotNowError, OriginError
 from refresher.storage.storage import Storage
 from shared.clock import Clock
 from shared.outcomes import FailureKind, RefreshOutcome
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.resources.kinds import ON_DEMAND
 from shared.resources.resource import Resource
 

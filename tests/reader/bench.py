@@ -24,8 +24,9 @@ from reader.temporary_files import TemporaryFiles
 from shared.clock import SYSTEM
 from shared.clock import Clock as ClockRecord
 from shared.queueing import AskResult, QueueLimits, RefreshQueue
+from shared.redis.entry_state import EntryState
 from shared.redis.scripts import Batch
-from shared.redis.store import EntryState, Store
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.builders import CATALOGUE, Clock
 

@@ -11,7 +11,7 @@ from shared.looks import LAST_S, Looks
 from shared.marking import mark, member_of
 from shared.outcomes import RefreshOutcome
 from shared.redis import keys
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext

@@ -22,7 +22,8 @@ from shared.json_array import JsonArray, pack_ends
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
 from shared.redis.connection import connect
-from shared.redis.store import EntryState, Store
+from shared.redis.entry_state import EntryState
+from shared.redis.store import Store
 from shared.refresh_report import TRACKED
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES, Ranking

@@ -9,7 +9,8 @@ from refresher.context import RefreshContext
 from refresher.refresh import refresh
 from shared.outcomes import RefreshOutcome
 from shared.queueing import QueueLimits, RefreshQueue
-from shared.redis.store import Lifetimes, Store
+from shared.redis.lifetimes import Lifetimes
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.failure import Failure
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.refresh_ahead import Ahead
 from shared.resources.kinds import ORGANISATION
 from shared.resources.resource import Resource

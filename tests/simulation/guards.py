@@ -15,8 +15,8 @@ from refresher.storage import entry_writer, write_scripts
 from shared.entry import Entry
 from shared.looks import Looks
 from shared.queueing import RefreshQueue
+from shared.redis.entry_state import EntryState
 from shared.redis.scripts import Script
-from shared.redis.store import EntryState
 from shared.resources.resource import Resource
 from shared.withdrawal import Withdrawals
 

@@ -21,8 +21,9 @@ from shared.entry import Entry
 from shared.outcomes import FailureKind, Refusal, Served
 from shared.queueing import QUEUE, REQUEST_ID, QueueLimits, RefreshQueue
 from shared.redis import keys
+from shared.redis.entry_state import EntryState
 from shared.redis.scripts import Batch
-from shared.redis.store import EntryState, Store
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.builders import (
     NOW,

@@ -6,7 +6,7 @@ from redis import Redis
 from reader.cache.refresh_requests import Checked, RefreshRequests, is_due
 from reader.telemetry.counters import Counters
 from shared.queueing import QueueLimits, RefreshQueue
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from tests.builders import NOW, make_failure, make_metadata, on_demand, order_of
 
 FRESH = make_metadata(fresh_until=NOW + 1)

@@ -15,7 +15,8 @@ from shared.looks import LAST_S
 from shared.marking import mark
 from shared.outcomes import DriftCheck, RefreshOutcome
 from shared.redis import keys
-from shared.redis.store import Lifetimes, Store
+from shared.redis.lifetimes import Lifetimes
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 from tests.builders import queued_names
 from tests.fakegithub.client import FakeGitHub

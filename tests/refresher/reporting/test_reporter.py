@@ -20,7 +20,7 @@ from shared.failure import Failure
 from shared.measures import Measure
 from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from shared.refresh_report import RefreshReport, ask_for_record, record_from, timeline
 from shared.resources.resource import Resource
 from shared.spending import RENEWALS, TRACKED

@@ -8,7 +8,7 @@ from refresher.content.content import Content
 from refresher.content.page import Unchanged
 from refresher.storage.change_detection import changed_at, is_new, is_rebuilt, is_same
 from refresher.storage.page_store import KnownPages
-from shared.redis.store import EntryState
+from shared.redis.entry_state import EntryState
 from tests.builders import NOW, make_metadata
 
 CONTENT = Content(200, b"{}")

@@ -10,7 +10,9 @@ from redis import Redis
 from scripts.embedded_redis import EmbeddedRedis
 from shared.clock import Clock, FleetClock
 from shared.redis import keys
-from shared.redis.store import EntryState, Lifetimes, Store
+from shared.redis.entry_state import EntryState
+from shared.redis.lifetimes import Lifetimes
+from shared.redis.store import Store
 from shared.resources.resource import Resource
 from shared.stored_form import EXPANSION, SCHEMA
 from tests.builders import (
