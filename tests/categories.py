@@ -55,6 +55,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
             "tests/end_to_end/test_strangers_bodies.py::test_a_body_has_one",
             "tests/end_to_end/test_strangers_bodies.py::test_dripping",
         ),
+        "tests/end_to_end/test_withdrawal.py::test_what_is_made_private",
         *("tests/end_to_end/test_webhooks.py", "tests/refresher/dispatch/test_dispatcher.py"),
         "tests/refresher/github/auth/test_app_installation.py",
         *("tests/refresher/github/test_bounded_connection.py", "tests/refresher/github/test_turns"),

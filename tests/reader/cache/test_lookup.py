@@ -69,20 +69,25 @@ def arrive(bench: Bench, resource: Resource) -> Entry:
     return entry
 
 
-def test_what_is_held_is_served_without_redis() -> None:
+HELD = pytest.mark.parametrize("resource", [ORG, USER], ids=["tracked", "on demand"])
+
+
+@HELD
+def test_what_is_held_is_served_without_redis(resource: Resource) -> None:
     bench = Bench(absent_redis())
     entry = make_entry()
-    bench.local.put(ORG, entry, NOW)
-    found = bench.lookup.get(ORG, REQUESTER)
+    bench.local.put(resource, entry, NOW)
+    found = bench.lookup.get(resource, REQUESTER)
     assert found == Found(entry, Served.LOCAL)
     assert found.entry is entry
     assert bench.synchronizer.wanted.empty()
 
 
-def test_what_is_held_is_served_whatever_its_age() -> None:
+@HELD
+def test_what_is_held_is_served_whatever_its_age(resource: Resource) -> None:
     bench = Bench(absent_redis())
-    bench.local.put(ORG, make_entry(fresh_until=NOW - 1e6), NOW - 1e6)
-    assert bench.lookup.get(ORG, REQUESTER).served is Served.LOCAL
+    bench.local.put(resource, make_entry(fresh_until=NOW - 1e6), NOW - 1e6)
+    assert bench.lookup.get(resource, REQUESTER).served is Served.LOCAL
 
 
 def test_what_is_due_is_served_and_a_look_is_scheduled(bench: Bench) -> None:
@@ -192,7 +197,7 @@ def test_who_misses_just_before_another_read_does_not_read_again(
     assert commands(bench.redis, "hgetall") == before + 1
 
 
-@pytest.mark.parametrize("resource", [ORG, USER], ids=["tracked", "on demand"])
+@HELD
 def test_what_is_nowhere_is_asked_for_and_waited_for(
     bench: Bench, pool: ThreadPoolExecutor, resource: Resource
 ) -> None:

@@ -126,6 +126,19 @@ def test_a_reader_that_missed_the_announcement_sees_it_at_its_next_check(
     assert not queued_names(redis), "a check alone fetches nothing"
 
 
+def test_a_reader_that_missed_the_announcement_knows_after_two_ticks(
+    redis: Redis, readers: tuple[Bench, Bench]
+) -> None:
+    _, deaf = readers
+    deaf.synchronizer.tick()
+    deaf.clock.now = happen(redis, readers[0])
+    for _ in range(2):
+        deaf.synchronizer.tick()
+        deaf.synchronizer.check_due()
+    assert read(deaf, COMMITS) is None
+    assert deaf.synchronizer.losses == 1
+
+
 def test_the_next_client_waits_for_the_new_content(
     redis: Redis, readers: tuple[Bench, Bench], pool: ThreadPoolExecutor
 ) -> None:
