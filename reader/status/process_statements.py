@@ -38,4 +38,4 @@ def without_files(readers: Sequence[ReaderReport]) -> Mapping[str, list[str]]:
     for one in readers:
         for use, reason in one.files.items():
             found.setdefault(one.node, {})[use] = f"{use} ({reason})"
-    return {node: list(uses.values()) for node, uses in found.items()}
+    return {node: [uses[use] for use in sorted(uses)] for node, uses in found.items()}

@@ -322,7 +322,7 @@ def test_readers_without_temporary_files_are_named() -> None:
     (said,) = diagnose(make_fleet(readers=[*readers, make_reader(pid=13)]), [], now=NOW)[:1]
     assert (said.level, said.title) == (Level.WARN, "Temporary files cannot be written")
     assert said.text.startswith(
-        "box:5000: counts (Read-only), bodies (No space left on device). Without them, each "
+        "box:5000: bodies (No space left on device), counts (Read-only). Without them, each "
         "process shows only what it has counted itself and deliveries of more than 1 MiB are"
     )
     assert said.runbook == "temporary-files-failing"
