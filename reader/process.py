@@ -21,7 +21,8 @@ from redis import Redis, RedisError
 from reader.cache import segment_memory
 from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache
-from reader.cache.lookup import Lookup, WaitLimits
+from reader.cache.lookup import Lookup
+from reader.cache.misses import Misses, WaitLimits
 from reader.cache.mounted_entries import MountedEntries
 from reader.cache.refresh_requests import RefreshRequests
 from reader.cache.segment_memory import SegmentMemory
@@ -229,15 +230,17 @@ class ReaderProcess:
         requests: RefreshRequests,
     ) -> Lookup:
         threads = self.settings.reader_threads - SPARE_THREADS
-        return Lookup(
+        clock = Clock(self.clock, self.stopwatch, SYSTEM.sleep)
+        misses = Misses(
             local=local,
             store=store,
             synchronizer=synchronizer,
             waiters=waiters,
             refresh_requests=requests,
             limits=WaitLimits(self.settings.miss_wait, threads),
-            clock=Clock(self.clock, self.stopwatch, SYSTEM.sleep),
+            clock=clock,
         )
+        return Lookup(local=local, synchronizer=synchronizer, misses=misses, clock=clock)
 
     def _connect(self) -> tuple[Redis, Troubles]:
         """A client, and what is wrong with its Redis."""

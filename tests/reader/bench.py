@@ -10,7 +10,8 @@ from redis import Redis
 
 from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import LocalCache, Usage
-from reader.cache.lookup import Lookup, WaitLimits
+from reader.cache.lookup import Lookup
+from reader.cache.misses import Misses, WaitLimits
 from reader.cache.refresh_requests import RefreshRequests, Requester
 from reader.cache.synchronizer import Synchronizer
 from reader.cache.waiters import Waiters
@@ -149,15 +150,18 @@ class Bench:
 
     def make_lookup(self, store: Store, local: LocalCache | None = None) -> Lookup:
         """A lookup with another store or local cache."""
-        return Lookup(
-            local=local or self.local,
+        clock = ClockRecord(self.clock, self.stopwatch, SYSTEM.sleep)
+        local = local or self.local
+        misses = Misses(
+            local=local,
             store=store,
             synchronizer=self.synchronizer,
             waiters=self.waiters,
             refresh_requests=self.refresh_requests,
             limits=WaitLimits(self.miss_wait, self.max_waiting),
-            clock=ClockRecord(self.clock, self.stopwatch, SYSTEM.sleep),
+            clock=clock,
         )
+        return Lookup(local=local, synchronizer=self.synchronizer, misses=misses, clock=clock)
 
     def let_wait(self, resource: Resource, client: str = CLIENT) -> None:
         """Return once a thread has requested what a client waits for, and is about to wait."""

@@ -14,8 +14,8 @@ from rq.serializers import JSONSerializer
 
 import reader.process as reader_process
 import refresher.process as refresher_process
-from reader.cache.lookup import Found
 from reader.cache.refresh_requests import Requester
+from reader.cache.wanted import Found
 from reader.errors import ApiError
 from reader.fleet.budget_watch import BudgetWatch
 from reader.fleet.process_reporter import ProcessReporter

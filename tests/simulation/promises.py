@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reader.cache.local_cache import Held
-from reader.cache.lookup import Found
+from reader.cache.wanted import Found
 from reader.errors import ApiError
 from shared.redis import keys
 from shared.resources.resource import Resource

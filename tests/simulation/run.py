@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from reader.cache.lookup import Found
+from reader.cache.wanted import Found
 from reader.errors import ApiError
 from shared.resources.resource import Resource
 from shared.settings import Settings, load

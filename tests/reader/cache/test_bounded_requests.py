@@ -11,8 +11,8 @@ from rq.serializers import JSONSerializer
 from rq.suspension import suspend
 
 from reader.cache.age_bound import ANY_AGE, AgeBound
-from reader.cache.lookup import Found
 from reader.cache.refresh_requests import Requester
+from reader.cache.wanted import Found
 from reader.errors import NotHeld, Unavailable
 from shared.entry import Entry
 from shared.outcomes import FailureKind, Served

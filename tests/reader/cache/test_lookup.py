@@ -12,9 +12,10 @@ from rq.suspension import suspend
 
 from reader.cache.check_schedule import CheckSchedule
 from reader.cache.local_cache import Held, LocalCache
-from reader.cache.lookup import Found, WaitLimits
+from reader.cache.misses import WaitLimits
 from reader.cache.refresh_requests import Requester
 from reader.cache.waiters import Waiter, Waiters
+from reader.cache.wanted import Found
 from reader.errors import ApiError, TooMany, Unavailable
 from scripts.embedded_redis import EmbeddedRedis
 from shared.entry import Entry
@@ -59,7 +60,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture
 def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that waits reads Redis only when it is signalled."""
-    monkeypatch.setattr("reader.cache.lookup._POLL", PATIENCE)
+    monkeypatch.setattr("reader.cache.misses._POLL", PATIENCE)
 
 
 def arrive(bench: Bench, resource: Resource) -> Entry:

@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 from rq.suspension import suspend
 
-from reader.cache.lookup import Found
 from reader.cache.refresh_requests import Requester
+from reader.cache.wanted import Found
 from reader.errors import ApiError, Unavailable
 from shared.entry import Entry
 from shared.outcomes import FailureKind, Refusal, Served

@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from reader.cache.lookup import Found
 from reader.cache.refresh_requests import Requester
 from reader.cache.subscriber import Subscriber
+from reader.cache.wanted import Found
 from reader.errors import TooMany
 from reader.webhooks.touched_scopes import touched_scopes
 from shared.entry import Entry
