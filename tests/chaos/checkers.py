@@ -169,7 +169,7 @@ def answers_come(history: History, *, slowness: float) -> list[str]:
 
 def times_are_true(history: History) -> list[str]:
     """Whatever a process's own clock says, and whatever GitHub said of time."""
-    found = []
+    found, began = [], _began(history)
     for answer in history.answers:
         times = answer.times
         if not answer.is_content or times is None:
@@ -179,7 +179,7 @@ def times_are_true(history: History) -> list[str]:
             wrong.append(f"Date {times.date}")
         if times.modified is not None and times.modified > answer.ended + 1:
             wrong.append(f"Last-Modified {times.modified}")
-        if not times.age.isdigit() or float(times.age) > answer.ended - _began(history):
+        if not times.age.isdigit() or float(times.age) > answer.ended - began:
             wrong.append(f"Age {times.age}")
         if wrong:
             found.append(f"{_where(answer)}: {', '.join(wrong)}")
