@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reader.fleet.metrics import PREFIX
 from reader.telemetry.counters import Route
+from reader.temporary_files import Use
 from refresher.github.auth.credentials import Token
 from shared.measures import BUCKETS
 from shared.mended import Damage
@@ -188,6 +189,7 @@ def check_labels(scrape: Scrape) -> None:
         "cause": set(Refusal),
         "trouble": set(REFUSING),
         "damage": set(Damage),
+        "use": set(Use),
     }
     bounds = {float(bound) for bounds in BUCKETS.values() for bound in bounds}
     for family in scrape.families:
