@@ -33,9 +33,9 @@ from shared.key_table import KeyForm, form_of
 from shared.queueing import QUEUE
 from shared.resources.resource import Resource
 from tests.builders import make_settings, on_demand
-from tests.end_to_end.redis_contents import stored
 from tests.fakegithub.client import FakeGitHub
 from tests.reader.webhooks.test_receiver import NEW, sign
+from tests.redis_contents import stored
 from tests.refresher.workbench import MEMBERS, ORG, REPOS
 from tests.waiting import eventually
 

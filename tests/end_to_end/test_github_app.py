@@ -6,6 +6,7 @@ from tests.end_to_end.fleet import Fleet
 from tests.end_to_end.up_to_date import await_up_to_date
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
+from tests.redis_contents import held_in
 from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
@@ -36,12 +37,14 @@ def test_workers_share_and_renew_the_app_s_token(tmp_path: Path) -> None:
         assert counters["total"] > 3 * 7
         # Each token downloads nothing that the one before it has downloaded already.
         assert counters["points"] <= 7 + 4
-        held = b"".join(bytes(redis.dump(name) or b"") for name in redis.keys("*"))
+        held = held_in(redis)
         printed = "".join(running.output for running in [reader, *workers])
         for token in github.installation_tokens():
             assert token[-30:].encode() not in held
             assert token[-30:] not in printed
-        assert "PRIVATE KEY" not in printed
+        for text in ("PRIVATE KEY", key_pair().private.splitlines()[1]):
+            assert text not in printed
+            assert text.encode() not in held
 
 
 def test_a_key_that_is_none_stops_a_worker_with_one_line(

@@ -7,6 +7,7 @@ from typing import Any
 from refresher.deliveries.lost import MOST_TRIES
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.redis_contents import held_in
 from tests.waiting import eventually
 
 REPOS = "/orgs/Netflix/repos"
@@ -60,7 +61,7 @@ def test_a_lost_delivery_is_asked_for_again_though_the_refresher_dies_in_between
         assert [row["state"] for row in page["deliveries"]] == ["all have arrived"]
         assert {one.rpartition("/")[2] for one in _posts(github)} == {"attempts"}
         said = fleet.cache("doctor").stdout
-        held = b"".join(bytes(redis.dump(name) or b"") for name in redis.keys("*"))
+        held = held_in(redis)
         shown = "".join([doomed.output, heir.output, reader.output, said, str(page)])
         assert TOKEN not in shown + reader.get("/status").text
         assert TOKEN.encode() not in held

@@ -7,7 +7,6 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,10 @@ from shared.redis import keys
 from shared.resources.catalogue import Catalogue
 from shared.resources.kinds import REPOSITORIES
 from tests.end_to_end.fleet import Fleet, Reader
-from tests.end_to_end.redis_contents import stored
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.webhooks import star
 from tests.http_client import exchange
+from tests.redis_contents import stored, unpackings
 from tests.waiting import eventually
 
 # As different as can be, so that none occurs by chance.
@@ -72,10 +71,7 @@ FORMS = {(name, form): text for name in SECRETS for form, text in forms(SECRETS[
 
 def leaks(data: bytes) -> list[tuple[str, str]]:
     """Which secrets are in some bytes, or in what they are when unpacked."""
-    unpacked = [data]
-    for unpack in (zlib.decompress, gzip.decompress, brotli.decompress):
-        with suppress(zlib.error, OSError, EOFError, brotli.error):
-            unpacked.append(unpack(data))
+    unpacked = list(unpackings(data))
     return [known for known, text in FORMS.items() if any(text in one for one in unpacked)]
 
 

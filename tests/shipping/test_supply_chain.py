@@ -12,8 +12,8 @@ from rq.serializers import JSONSerializer
 
 from shared.queueing import QUEUE
 from tests.end_to_end.fleet import Fleet
-from tests.end_to_end.redis_contents import stored
 from tests.fakegithub.client import FakeGitHubProcess
+from tests.redis_contents import stored
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

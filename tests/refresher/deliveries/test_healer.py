@@ -22,6 +22,7 @@ from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis import keys
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
+from tests.redis_contents import held_in
 from tests.refresher.workbench import CATALOGUE, REPOS, ManualClock, make_settings
 from tests.waiting import eventually
 
@@ -427,6 +428,7 @@ def test_the_token_is_in_nothing_that_is_stored(
 ) -> None:
     github.mutate("star", repo=1, by=1)
     bench.look()
-    held = b"".join(bytes(redis.dump(name) or b"") for name in redis.keys("*"))
+    held = held_in(redis)
+    assert keys.REDELIVERY.encode() in held
     assert TOKEN.encode() not in held
     assert NOWHERE.encode() not in held

@@ -19,6 +19,7 @@ from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys
 from tests.fakegithub.client import FakeGitHub
+from tests.redis_contents import held_in
 from tests.refresher.github.passing import Passing
 from tests.refresher.workbench import TOKEN, make_client, make_settings
 from tests.refresher.workbench import make_budget as budget_of
@@ -529,10 +530,10 @@ class TestAnOriginWithABudget:
         budget = make_budget(github_api_token=f"{FIRST},{SECOND}")
         budget.set_aside(budget.reserve().credential, "GitHub refuses it")
         other = budget.reserve().credential
-        held = repr([(key, redis.dump(key)) for key in redis.keys("*")])
-        assert other.id in held
-        assert FIRST not in held
-        assert SECOND not in held
+        held = held_in(redis)
+        assert other.id.encode() in held
+        assert FIRST.encode() not in held
+        assert SECOND.encode() not in held
 
 
 def test_what_a_refusal_says_is_of_the_anonymous_limit_and_ignored(

@@ -34,6 +34,7 @@ from shared.redis import keys
 from shared.settings import Settings
 from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.signing import APP_ID, INSTALLATION_ID, app_entry, key_pair
+from tests.redis_contents import held_in
 from tests.refresher.github.raw_server import drip, raw_server, read_request
 from tests.refresher.workbench import (
     TOKEN,
@@ -388,7 +389,7 @@ class TestSecrets:
             client = origin()
             client.get(client.url_of("/orgs/Netflix"))
         (token,) = github.installation_tokens()
-        held = b"".join(bytes(redis.dump(key) or b"") for key in redis.keys("*"))
+        held = held_in(redis)
         assert redis.exists(keys.app_token(f"app-{INSTALLATION_ID}"))
         for secret in (token[-30:], token[:30], "PRIVATE KEY"):
             assert secret.encode() not in held
