@@ -143,6 +143,7 @@ def test_a_reader_cannot_write_what_refreshers_write(
         *(
             f"HGETALL {keys.pages(REPOS)}",
             f"HMGET {keys.pages(REPOS)} 1",
+            f"HGETALL {keys.reading(REPOS)}",
             f"DUMP {keys.pages(USER)}",
         ),
         f"RENAME {keys.READERS} {keys.MEASURES}",
