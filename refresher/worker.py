@@ -243,7 +243,7 @@ class RefreshWorker(SimpleWorker):
                 pipeline.expire(keys.PACE, _REPORT_KEPT_S)
                 written = self._records.add_registrations(pipeline)
                 time, is_known, *_ = pipeline.execute()
-            process.troubles.wrote()
+            process.troubles.wrote(sent_at)
             clock.heard(seconds_of(time), sent_at=sent_at)
             written()
             if not is_known:  # Redis has lost its data

@@ -7,6 +7,7 @@ answer.
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -163,10 +164,16 @@ class Troubles:
         words = WORDS[trouble]
         self._log.error("%s: %s", words.title, words.advice)
 
-    def wrote(self) -> None:
-        """Take note of a write that Redis has taken: it refuses none any more."""
+    def wrote(self, sent_at: float = math.inf) -> None:
+        """Take note of a write that Redis has taken: it refuses none any more.
+
+        Args:
+            sent_at: when it was sent, by the monotonic clock: a write that was refused since then
+                tells more.
+        """
         with self._lock:
-            ended = sorted(REFUSING & set(self._since))
+            refused = sorted(REFUSING & set(self._since))
+            ended = [trouble for trouble in refused if self._last[trouble] <= sent_at]
             for trouble in ended:
                 self._end(trouble)
         if ended:

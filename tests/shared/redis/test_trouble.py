@@ -75,6 +75,19 @@ def test_a_write_ends_it_and_the_next_one_is_news(
     assert levels == ["ERROR", "WARNING", "ERROR"]
 
 
+def test_a_write_that_was_sent_before_another_one_was_refused_ends_nothing(
+    troubles: Troubles, stopwatch: Stopwatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent_at = stopwatch.now
+    stopwatch.now += 0.1
+    troubles.note(ReadOnlyError("x"))
+    troubles.wrote(sent_at)
+    assert troubles.refusing is not None
+    assert len(caplog.records) == 1
+    troubles.wrote(stopwatch.now)
+    assert troubles.refusing is None
+
+
 def test_silence_ends_it_in_a_process_that_writes_all_the_time(
     troubles: Troubles, stopwatch: Stopwatch
 ) -> None:
