@@ -10,7 +10,7 @@ SAFETY := $(VENV)/.ready-for-security
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo cache list warm doctor check style types quick-tests test test-shipping image-test chaos simulate bench bench-change bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
+.PHONY: help setup run demo cache list warm doctor check style types quick-tests matrix test test-shipping image-test chaos simulate bench bench-change bench-cost bench-large bench-miss bench-scaling bench-soak fuzz audit lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ quick-tests: $(READY)
 	  --hypothesis-profile=quick $(ARGS)
 
 # The few tests of processes that fail beside others are run once more, alone: see tests/run_all.py.
+# `make matrix ARGS=3.13` runs one of them.
+matrix: $(READY) ## run the quick tests with each of Python 3.11 to 3.14 that is installed; a minute for each
+	@$(BIN)/python -m scripts.matrix $(ARGS)
+
 test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
 	@$(BIN)/python -m tests.run_all -n 6 --quiet -m "not shipping and not image" $(ARGS)
