@@ -136,6 +136,7 @@ class Container:
         allowed = self._confinement
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         spec["root"] = {"path": str(self._image.root), "readonly": allowed.read_only}
+        spec["hostname"] = self._name
         spec["process"] |= {
             "terminal": False,
             "user": {"uid": allowed.user[0], "gid": allowed.user[1]},

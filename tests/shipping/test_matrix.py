@@ -90,8 +90,8 @@ def test_without_any_python_nothing_was_shown() -> None:
     assert matrix.main("3.99") == 1
 
 
-def test_the_versions_are_those_that_the_project_names() -> None:
+def test_all_versions_that_the_project_names_are_tried() -> None:
     project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())
     named = re.findall(r"Python :: (3\.\d+)", str(project["project"]["classifiers"]))
-    assert tuple(named) == matrix.VERSIONS
-    assert project["project"]["requires-python"] == f">={named[0]}"
+    assert set(named) <= set(matrix.VERSIONS)
+    assert project["project"]["requires-python"] == f">={matrix.VERSIONS[0]}"
