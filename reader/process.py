@@ -9,8 +9,8 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -33,6 +33,8 @@ from reader.changes.feed import ChangeFeed
 from reader.changes.places import Places
 from reader.file_shares import connections_wanted, file_shares
 from reader.fleet.budget_watch import BudgetWatch
+from reader.fleet.hold_journal import HoldJournal
+from reader.fleet.holds import Viewpoint, holds_of
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
 from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
 from reader.response.rate_limits import RateLimits
@@ -47,6 +49,7 @@ from reader.temporary_files import TemporaryFiles, Use
 from reader.webhooks.receiver import Webhooks
 from shared.clock import SYSTEM, Clock, FleetClock
 from shared.clock_skew import SkewLog
+from shared.holds import Hold
 from shared.queueing import QueueLimits, RefreshQueue
 from shared.redis.connection import connect
 from shared.redis.lifetimes import Lifetimes
@@ -81,6 +84,7 @@ class Components:
     webhooks: Webhooks
     fleet: FleetWatch
     budget_watch: BudgetWatch
+    holds: HoldJournal
     changes: ChangeFeed
     places: Places
     withdrawals: KnownWithdrawals
@@ -131,6 +135,7 @@ class ReaderProcess:
                 self._components.synchronizer.start()
                 self._components.reporter.start()
                 self._components.budget_watch.start()
+                self._components.holds.start()
             return self._components
 
     def stop(self) -> None:
@@ -143,6 +148,7 @@ class ReaderProcess:
                 self._components.pieces.stop()
                 self._components.reporter.stop()
                 self._components.budget_watch.stop()
+                self._components.holds.stop()
                 self._components.changes.stop()
             self._components = None
 
@@ -164,6 +170,17 @@ class ReaderProcess:
             return components.fleet.snapshot()
         except (RedisError, TimeoutError):
             return None
+
+    def _holds(self) -> Sequence[Hold] | None:
+        """What holds the fleet and tracked resources back; None while Redis is unavailable.
+
+        Each refresh of content on demand is logged, and what is requested most changes.
+        """
+        fleet = self.fleet()
+        if fleet is None:
+            return None
+        viewpoint = Viewpoint(self.settings, is_operator=True)
+        return holds_of(replace(fleet, on_demand=()), viewpoint)
 
     def _make_local(self, withdrawals: KnownWithdrawals) -> LocalCache:
         settings = self.settings
@@ -214,6 +231,7 @@ class ReaderProcess:
             webhooks=self._make_webhooks(redis, queue),
             fleet=FleetWatch(redis, catalogue, store=store, clock=self.clock),
             budget_watch=self._make_budget_watch(redis),
+            holds=HoldJournal(redis, self._holds, clock=self.clock),
             changes=self._make_changes(redis, local, withdrawals),
             places=places,
             withdrawals=withdrawals,

@@ -15,9 +15,13 @@ return math.max(1, redis.call('PTTL', KEYS[1]))
 """)
 
 # Sets how long a lease lasts from now on, unless it is another one's by then.
-# KEYS: lease. ARGV: holder, milliseconds.
+# KEYS: lease. ARGV: holder, milliseconds, what is noted in it (empty for nothing).
 _LAST = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[3] ~= '' then
+  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
+  return 1
+end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """)
 
@@ -40,9 +44,15 @@ class Lease:
         """Take it for so long; 0 if that succeeded, else the seconds until another's ends."""
         return int(_TAKE(self._redis, [self._key], [self._holder, _milliseconds(seconds)])) / 1000
 
-    def last(self, seconds: float) -> bool:
-        """Let it end in so many seconds; whether it was still held."""
-        return bool(_LAST(self._redis, [self._key], [self._holder, _milliseconds(seconds)]))
+    def last(self, seconds: float, *, note: str = "") -> bool:
+        """Let it end in so many seconds; whether it was still held.
+
+        Args:
+            seconds: until its end.
+            note: stands in it from now on, for people; then nobody holds it any more.
+        """
+        arguments = [self._holder, _milliseconds(seconds), note]
+        return bool(_LAST(self._redis, [self._key], arguments))
 
 
 def _milliseconds(seconds: float) -> int:

@@ -100,7 +100,7 @@ def _refresh(
             return _refresh_locked(resource, context, held, force=force, fresh_after=fresh_after)
     except NoQuorumError:
         put_off(context.storage.redis, resource, seconds=locks.lifetime)
-        return Ended(RefreshOutcome.NO_LOCK)
+        return Ended(RefreshOutcome.NO_LOCK, pause=locks.lifetime)
 
 
 def _refresh_locked(

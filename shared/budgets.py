@@ -59,6 +59,7 @@ class CredentialBudget:
         remaining: requests left.
         resets_at: Unix time in seconds; 0 if it is not known.
         aside_until: Unix time in seconds until when the credential is not used; 0 if it is used.
+        aside_since: Unix time in seconds of GitHub's refusal; 0 if it is used.
         scopes: as GitHub last reported them, which it does for classic tokens only; None if it did
             not, empty for a token without scopes.
         expires: expiry date as GitHub writes it; None if it has none, or GitHub did not report it.
@@ -74,6 +75,7 @@ class CredentialBudget:
     remaining: int
     resets_at: float
     aside_until: float = 0
+    aside_since: float = 0
     scopes: str | None = None
     expires: str | None = None
     history: Sequence[Point] = ()
@@ -172,6 +174,7 @@ def _budget(
         remaining=max(0, left),
         resets_at=resets_at,
         aside_until=bounds.end(aside, "until"),
+        aside_since=bounds.since(aside),
         aside_reason=aside.get(b"reason", b"").decode(errors="replace"),
         scopes=credential[b"scopes"].decode(errors="replace") if b"scopes" in credential else None,
         expires=credential[b"expires"].decode(errors="replace")
@@ -203,6 +206,10 @@ class _Bounds:
 
     now: float
     resumed: float
+
+    def since(self, known: Mapping[bytes, bytes]) -> float:
+        """The time at which a hash was recorded; 0 if it is not known."""
+        return min(time_of(known.get(b"at")), self.now)
 
     def end(self, known: Mapping[bytes, bytes], field: str) -> float:
         """The time in a field of a hash; 0 without it, or if it was recorded before the resume."""

@@ -137,6 +137,8 @@ _OURS = (
     KeyForm("kept-sizes", _HASH),
     KeyForm("mended", _LIST, 7 * _DAY),
     KeyForm("mending", _STRING, _MINUTE),
+    KeyForm("holds", _HASH, _DAY),
+    KeyForm("holds:turn", _STRING, _MINUTE),
 )
 _LOCK = KeyForm(f"redlock:{keys.PREFIX}:lock:*", _STRING, _HOLDER)
 # RQ's keys, of our queue only. `rq:suspended` is not among them: whatever it holds, an operator has

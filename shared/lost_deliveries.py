@@ -5,9 +5,13 @@ and nothing of what was delivered.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import cast
+
+from shared.time_bounds import showable
 
 
 class Fate(StrEnum):
@@ -31,6 +35,8 @@ class SourceReport:
         given_up: lost deliveries of the last three days that are not asked for any more.
         codes: statuses that GitHub shows for those two; 0 for none.
         problem: why it could not be looked at; empty if it could.
+        paused_until: Unix time in seconds until which GitHub wants no requests about it; 0 if it
+            has not asked for a pause.
     """
 
     name: str
@@ -39,6 +45,7 @@ class SourceReport:
     given_up: int = 0
     codes: Sequence[int] = ()
     problem: str = ""
+    paused_until: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,9 +102,16 @@ def parse(text: bytes | None) -> LookReport | None:
                 int(one["given_up"]),
                 tuple(int(code) for code in one["codes"]),
                 str(one["problem"]),
+                _time(one.get("paused_until", 0)),
             )
             for one in known["sources"]
         ]
         return LookReport(float(known["at"]), float(known["interval"]), tuple(sources))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
+
+
+def _time(value: object) -> float:
+    """A Unix time in seconds of a report; 0 if it is damaged."""
+    is_time = type(value) in {int, float} and math.isfinite(cast(float, value))
+    return showable(cast(float, value)) if is_time else 0.0

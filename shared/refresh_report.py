@@ -13,6 +13,7 @@ from shared.outcomes import FailureKind, RefreshOutcome
 from shared.redis import keys
 from shared.resources.resource import Resource
 from shared.stored_numbers import count_of
+from shared.time_bounds import time_of
 
 TRACKED, ON_DEMAND = "tracked", "on-demand"
 KINDS = (TRACKED, ON_DEMAND)
@@ -113,18 +114,28 @@ class Record:
         refreshes: number of refreshes that requested something from the origin.
         requests: number of requests to the origin.
         not_modified: those of them that were answered with 304.
+        rests_until: Unix time in seconds before which no further refresh is requested; 0 if the
+            resource does not rest.
     """
 
     last: RefreshReport | None = None
     refreshes: int = 0
     requests: int = 0
     not_modified: int = 0
+    rests_until: float = 0.0
 
 
-_RECORD_FIELDS = ("last", "refreshes", "requests", "not_modified")
+_RECORD_FIELDS = ("last", "refreshes", "requests", "not_modified", "rests_until")
 
 
-def note(pipeline: Pipeline, resource: Resource, report: RefreshReport, *, keep_s: int) -> None:
+def note(
+    pipeline: Pipeline,
+    resource: Resource,
+    report: RefreshReport,
+    *,
+    keep_s: int,
+    rest: float = 0.0,
+) -> None:
     """Add a report to the resource's record and to the timeline, in a pipeline.
 
     Args:
@@ -132,9 +143,10 @@ def note(pipeline: Pipeline, resource: Resource, report: RefreshReport, *, keep_
         resource: what was refreshed.
         report: its report; `is_event` is true.
         keep_s: seconds that the record of an on-demand resource is kept.
+        rest: seconds after its end for which no further refresh is requested.
     """
     text, record = report.to_json(), keys.record(resource)
-    pipeline.hset(record, "last", text)
+    pipeline.hset(record, items=["last", text, "rests_until", f"{report.at + rest:.3f}"])
     pipeline.hincrby(record, "refreshes", 1)
     pipeline.hincrby(record, "requests", report.requests)
     pipeline.hincrby(record, "not_modified", report.not_modified)
@@ -151,9 +163,9 @@ def ask_for_record(pipeline: Pipeline, resource: Resource) -> None:
 
 def record_from(values: Sequence[bytes | None]) -> Record:
     """The record in the reply to `ask_for_record`."""
-    last, *counts = values
+    last, *counts, rests_until = values
     refreshes, requests, not_modified = map(count_of, counts)
-    return Record(_report(last), refreshes, requests, not_modified)
+    return Record(_report(last), refreshes, requests, not_modified, time_of(rests_until))
 
 
 def timeline(redis: Redis) -> list[RefreshReport]:

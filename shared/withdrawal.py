@@ -61,9 +61,17 @@ class Withdrawals:
         Args:
             now: Unix time in seconds.
         """
-        keys = [key for key, at in self.times.items() if now < at + IN_FORCE_S]
+        keys = list(self.recent(now))
         ids = sum(key.startswith("#") for key in keys)
         return ids or len(keys)  # events nearly always have an id
+
+    def recent(self, now: float) -> Mapping[str, float]:
+        """The names and ids that were withdrawn in the last `IN_FORCE_S`, with the times.
+
+        Args:
+            now: Unix time in seconds.
+        """
+        return {key: at for key, at in self.times.items() if now < at + IN_FORCE_S}
 
     def is_named_in(self, text: str) -> bool:
         """Whether the name of a resource, or a sentence, names one of the repositories."""

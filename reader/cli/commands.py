@@ -1,7 +1,7 @@
 """The commands and their options: see `flask --app reader cache --help`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from shlex import quote
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ from reader.fleet.snapshot import TrackedView
 from reader.fleet.suspension import resume, suspend
 from reader.status.diagnosis import LEVELS, state_of
 from reader.status.formatting import duration, plural
+from reader.status.hold_rows import holds_for
+from reader.status.page_input import PageInput
 from reader.status.reports import describe
 from shared.outcomes import SUCCESSES
 
@@ -81,7 +83,7 @@ def list_command(on_demand: bool, limit: int, is_json: bool) -> None:
         return
     rows = [tables.list_row(view, page_input) for view in views]
     print_table(rows, tables.LIST, styles=[tables.STYLES[LEVELS[state_of(one)]] for one in views])
-    _print_failures(views, page_input.now)
+    _print_holds(views, page_input)
     if len(resources) > limit:
         click.echo(f"\nMore than {limit} on-demand resources are stored: see --limit.")
 
@@ -246,15 +248,15 @@ def _print(text: str, document: documents.Document, is_json: bool) -> None:
         click.echo(text)
 
 
-def _print_failures(views: Sequence[TrackedView], now: float) -> None:
-    failures = tables.failures(views, now)
-    if failures:
-        click.echo("\nFailing")
-        print_facts(failures)
-    doubts = tables.doubts(views)
-    if doubts:
-        click.echo("\nIn doubt")
-        print_facts(doubts)
+def _print_holds(views: Sequence[TrackedView], page_input: PageInput) -> None:
+    """Print what holds back the fleet, and the resources that are listed."""
+    assert page_input.fleet is not None
+    of_fleet = holds_for(replace(page_input, fleet=replace(page_input.fleet, on_demand=())))
+    of_views = [hold for view in views for hold in documents.holds_on(view, page_input)]
+    found = tables.held_back([*of_fleet, *of_views], page_input.now)
+    if found:
+        click.echo("\nHeld back")
+        print_facts(found)
 
 
 def _exit_unless_fresh(warmings: Sequence[Warming], timeout: float) -> None:

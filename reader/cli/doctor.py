@@ -4,22 +4,25 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from redis import Redis, RedisError, ResponseError
+from redis import Redis, RedisError, ResponseError, exceptions
 
 from reader.cli.checks.clocks import check_clocks
 from reader.cli.checks.credentials import check_credentials
 from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_cost, check_github, check_processes
+from reader.cli.checks.holds import check_holds
 from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis, check_values
 from reader.cli.checks.webhooks import check_redelivery, check_webhooks
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
+from reader.fleet.holds import redis_away, redis_refuses
 from reader.fleet.neighbours import Neighbours, neighbours
 from reader.fleet.redis_state import Parts
 from reader.status.diagnosis import LEVEL_SIGNS, skewed
+from reader.status.hold_rows import holds_for
 from reader.webhooks.delivery_log import last_deliveries
 from shared.clock import FleetClock
 from shared.redis import keys
@@ -36,6 +39,8 @@ def diagnose_setup(context: CommandContext) -> list[Finding]:
     except RedisError as error:
         advice = "make sure that it runs, and that REDIS_URL and CACHE_PASSWORD are right"
         findings.append(Finding("redis", Verdict.PROBLEM, complaint(error), advice))
+        if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError):
+            findings += check_holds([redis_away(None)], context.clock.now())
     return findings
 
 
@@ -64,6 +69,8 @@ def print_findings(findings: Sequence[Finding]) -> None:
 def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
     facts = facts_of(context.redis, context.fleet_clock)
     yield from check_redis(facts)
+    if facts.refuses is not None:
+        yield from check_holds([redis_refuses(facts.refuses, None)], context.clock.now())
     parts = Parts()
     found = parts.read("RQ's queues", lambda: neighbours(context.redis), Neighbours())
     yield from check_neighbours(found)
@@ -73,6 +80,7 @@ def _check_redis_and_fleet(context: CommandContext) -> Iterator[Finding]:
     yield from check_values(fleet, parts.damaged)
     yield from check_clocks(facts.offset, fleet.origin.clock_offset, skewed(fleet))
     yield from check_processes(fleet)
+    yield from check_holds(holds_for(context.page_input(fleet)), fleet.now)
     include_private = context.settings.include_private
     yield from check_credentials(fleet.budgets, fleet.now, include_private=include_private)
     yield from check_github(fleet)

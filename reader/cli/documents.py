@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from reader.fleet.holds import holds_of_resource
 from reader.fleet.snapshot import TrackedView
 from reader.status import resource_rows
 from reader.status.diagnosis import state_of
 from reader.status.page_input import PageInput
+from shared.holds import Hold
 from shared.refresh_report import RefreshReport
 from shared.spending import Spent
 
@@ -35,7 +37,14 @@ def of_resource(view: TrackedView, page_input: PageInput) -> Document:
         "last_at": last.at if last else None,
         "failure": asdict(view.failure) if view.failure else None,
         "doubt": asdict(view.suspicion) if view.suspicion else None,
+        "holds": [hold.to_document() for hold in holds_on(view, page_input)],
     }
+
+
+def holds_on(view: TrackedView, page_input: PageInput) -> list[Hold]:
+    """What holds a resource back."""
+    assert page_input.fleet is not None
+    return holds_of_resource(view, page_input.fleet, page_input.settings)
 
 
 def of_resource_in_full(

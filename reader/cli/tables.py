@@ -1,9 +1,9 @@
 """The output of `list`, `show` and `usage` for people: pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reader.cli.column_fitting import Column
-from reader.cli.documents import next_at
+from reader.cli.documents import holds_on, next_at
 from reader.fleet.snapshot import TrackedView
 from reader.status.diagnosis import state_of
 from reader.status.formatting import about, clock, count, duration, plural, share, size
@@ -11,6 +11,7 @@ from reader.status.page_input import NOTHING, PageInput
 from reader.status.reports import describe
 from reader.status.resource_rows import tracked_row
 from reader.status.statement import Level
+from shared.holds import Hold
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import RefreshReport
 
@@ -54,14 +55,10 @@ def list_row(view: TrackedView, page_input: PageInput) -> dict[str, str]:
     }
 
 
-def failures(views: Sequence[TrackedView], now: float) -> list[tuple[str, str]]:
-    """The name and the failure of each failing resource."""
-    return [(view.resource.name, _failure(view, now)) for view in views if view.failure]
-
-
-def doubts(views: Sequence[TrackedView]) -> list[tuple[str, str]]:
-    """The name of each list that lost much at GitHub, and what is not believed yet."""
-    return [(view.resource.name, view.suspicion.reason) for view in views if view.suspicion]
+def held_back(holds: Iterable[Hold], now: float) -> list[tuple[str, str]]:
+    """What is held back, and why, since when, until when, and what ends it; each once."""
+    found = {hold.key: hold for hold in holds}
+    return [(hold.about, f"{hold.reason}. {hold.when_words(now)}") for hold in found.values()]
 
 
 def facts(view: TrackedView, page_input: PageInput, *, is_queued: bool) -> list[tuple[str, str]]:
@@ -110,16 +107,21 @@ def latest(reports: Sequence[RefreshReport], name: str) -> list[RefreshReport]:
 def _condition(
     view: TrackedView, page_input: PageInput, *, is_queued: bool
 ) -> list[tuple[str, str]]:
-    row = tracked_row(view, page_input)
+    row, now = tracked_row(view, page_input), page_input.now
     next_refresh = str(row["next"]).removeprefix("next try ").removeprefix("second look ")
     return [
-        ("State", _state(view, page_input.now)),
-        ("Failure", _failure(view, page_input.now) if view.failure else ""),
-        ("Doubt", view.suspicion.reason if view.suspicion else ""),
+        ("State", _state(view, now)),
+        *(("Held back", _hold(one, view, now)) for one in holds_on(view, page_input)),
         ("Age", f"{row['age']} {row['age_words']}" if view.metadata else ""),
         ("Next refresh", next_refresh + (", and one is queued" if is_queued else "")),
         ("Lock", "held by a refresher" if view.is_running else "free"),
     ]
+
+
+def _hold(hold: Hold, view: TrackedView, now: float) -> str:
+    """A hold in a sentence, without the name of its resource."""
+    is_own = hold.about == view.resource.name
+    return f"{hold.reason}. {hold.when_words(now)}" if is_own else hold.words(now)
 
 
 def _state(view: TrackedView, now: float) -> str:
@@ -167,15 +169,6 @@ def _record(view: TrackedView) -> str:
     unmodified = share(record.not_modified, record.requests)
     requests = plural(record.requests, "request")
     return f"{record.refreshes}, with {requests}, of which {unmodified} were not modified (304)"
-
-
-def _failure(view: TrackedView, now: float) -> str:
-    failure = view.failure
-    assert failure is not None
-    times = "once" if failure.attempts == 1 else f"{failure.attempts} times in a row"
-    wait = failure.retry_at - now
-    when = f"in {about(wait)}" if wait >= 1 else "is due"
-    return f"{failure.reason} ({times} since {clock(failure.since, now)}; next try {when})"
 
 
 def _next(view: TrackedView, page_input: PageInput) -> str:

@@ -32,6 +32,7 @@ def public_views(views: Sequence[TrackedView]) -> list[TrackedView]:
 
 def public_fleet(fleet: Fleet) -> Fleet:
     """The fleet as anybody may see it."""
+    fleet = replace(fleet, withdrawn_at={}, hold_facts=fleet.hold_facts.for_everybody)
     hidden = [view.resource for view in fleet.tracked if not is_public(view)]
     if not hidden:
         return fleet
@@ -43,6 +44,7 @@ def public_fleet(fleet: Fleet) -> Fleet:
         tracked=public_views(fleet.tracked),
         on_demand=[one for one in fleet.on_demand if one.name not in names],
         drift=[one for one in fleet.drift if one.resource not in names],
+        hold_facts=fleet.hold_facts.without(lambda name: name in names),
         timeline=[one for one in fleet.timeline if one.resource not in names],
         spent=replace(spent, paths=paths),
         workers=[_without_job(one, names) for one in fleet.workers],

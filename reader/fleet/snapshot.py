@@ -12,6 +12,7 @@ from rq.cron_scheduler_registry import get_registry_key as registry_key
 
 from reader.cache.single_flight import SingleFlight
 from reader.fleet.heartbeats import ReaderReport, popular, readers
+from reader.fleet.hold_facts import NO_FACTS, HoldFacts, hold_facts
 from reader.fleet.queue_view import QueueView, queue_view
 from reader.fleet.redis_state import UNKNOWN, Parts, RedisState, redis_state
 from reader.fleet.workers import WorkerView, workers
@@ -83,6 +84,9 @@ class TrackedView:
         is_running: a refresher holds its lock.
         is_complete: the entry holds all that this release derives for its kind.
         look_at: Unix time in seconds of the next look after an event; None if none follows.
+        event_at: Unix time in seconds of that event; None likewise.
+        left_until: Unix time in seconds until which an incomplete entry is left as it is; 0 if it
+            is not.
     """
 
     resource: Resource
@@ -98,6 +102,8 @@ class TrackedView:
     is_complete: bool = True
     suspicion: Suspicion | None = None
     look_at: float | None = None
+    event_at: float | None = None
+    left_until: float = 0
 
     @property
     def age(self) -> float:
@@ -175,6 +181,7 @@ class Fleet:
         suspended_since: Unix time in seconds; None if it is not known.
         origin: GitHub's last response.
         origin_paused_until: Unix time in seconds, after a secondary rate limit; 0 if not paused.
+        origin_paused_since: Unix time in seconds of the last one; 0 if it is not known.
         points: requests to GitHub that may be sent now; None if none was sent in the last
             two minutes.
         point_sizes: the most that each party can have of them; None likewise.
@@ -190,6 +197,8 @@ class Fleet:
         redis: the state of the Redis server.
         undisclosed: number of paths of `TRACK` that were left out of this view of the fleet.
         withdrawn: number of repositories that were withdrawn in the last hour.
+        withdrawn_at: their names and ids, with the Unix times in seconds.
+        hold_facts: more about what holds something back.
     """
 
     now: float
@@ -208,6 +217,7 @@ class Fleet:
     suspended_since: float | None = None
     origin: OriginView = OriginView()
     origin_paused_until: float = 0
+    origin_paused_since: float = 0
     points: Points | None = None
     point_sizes: Points | None = None
     unknown_fields: Sequence[str] = ()
@@ -220,6 +230,8 @@ class Fleet:
     redis: RedisState = UNKNOWN
     undisclosed: int = 0
     withdrawn: int = 0
+    withdrawn_at: Mapping[str, float] = field(default_factory=dict)
+    hold_facts: HoldFacts = NO_FACTS
 
     @property
     def queue_length(self) -> int:
@@ -329,11 +341,13 @@ class FleetWatch:
             suspended_since=None if since is None else time_of(since),
             origin=_origin(origin),
             origin_paused_until=budgets.paused_until(pause, resumed=time_of(resumed), now=now),
+            origin_paused_since=min(time_of(pause.get(b"at")), now),
             points=parts.read("points", lambda: levels_now(points, now=now), None),
             point_sizes=parts.read("points", lambda: sizes_now(points), None),
             unknown_fields=_seen_lately(unknown, now),
             looks=int(parts.whole(looks, 0, "looks")),
             withdrawn=self._store.withdrawals.known.number(now),
+            withdrawn_at=self._store.withdrawals.known.recent(now),
             redelivery=lost_deliveries.parse(parts.whole(lost, None, "lost deliveries")),
         )
 
@@ -359,6 +373,7 @@ class FleetWatch:
             ),
             told=parts.read("deliveries", lambda: last_deliveries(redis), _NOTHING_TOLD),
             drift=parts.read("drift", lambda: drift.read(redis), ()),
+            hold_facts=parts.read("holds", lambda: hold_facts(redis, now=now), NO_FACTS),
             mended=parts.read("mended values", lambda: mended.read(redis), ()),
             redis=redis_state(redis),
         )
@@ -388,6 +403,8 @@ class FleetWatch:
                     is_complete=state.is_complete,
                     suspicion=state.suspicion,
                     look_at=None if state.looks is None else state.looks.next_at,
+                    event_at=None if state.looks is None else state.looks.event_at,
+                    left_until=state.left_until,
                 ),
                 replies,
             )
@@ -401,7 +418,7 @@ def _with_details(view: TrackedView, replies: Iterator[Any]) -> TrackedView:
     encoded = {encoding: int(whole(next(replies), 0)) for encoding in ENCODINGS}
     segments = whole(next(replies), None)
     page_fields: list[bytes] = whole(next(replies), [])
-    record = whole(next(replies), [None] * 4)
+    record = whole(next(replies), [None] * 5)
     progress = whole(next(replies), None)
     is_running = bool(next(replies))
     if segments is not None:

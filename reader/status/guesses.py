@@ -14,14 +14,13 @@ from typing import cast
 
 from redis import Redis, RedisError
 
+from reader.fleet.hold_facts import AT_ONCE, MINUTE_S
 from shared.redis import keys
 
 # Of the wrong tokens in this minute of the clock and the one before it:
-AT_ONCE = 5  # so many get a response without delay: operators mistype
-ANSWERED = 60  # so many get a response at all
+ANSWERED = 60  # so many get a response at all, `AT_ONCE` of them without delay: operators mistype
 _SECONDS_EACH = 0.5  # by which each further one delays the response
 LONGEST = 10.0  # seconds, the longest delay
-MINUTE_S = 60  # wrong tokens are counted by minutes of the clock
 _KEPT_S = 3 * MINUTE_S
 
 

@@ -12,6 +12,7 @@ from reader.status.budget_row import budget_row
 from reader.status.delivery_rows import deliveries
 from reader.status.diagnosis import LEVEL_SIGNS, diagnose
 from reader.status.formatting import about, clock, count, iso, plural, share
+from reader.status.hold_rows import hold_rows, holds_for
 from reader.status.page_input import NOTHING, JsonObject, PageInput
 from reader.status.process_rows import node_rows, worker_row
 from reader.status.queue_rows import (
@@ -46,7 +47,7 @@ def _page_of(page_input: PageInput) -> JsonObject:
         is_operator=page_input.is_operator,
         refusing=page_input.refusing,
     )
-    worst = statements[0]
+    worst, holds = statements[0], holds_for(page_input)
     tracked = fleet.tracked if page_input.fleet else page_input.held
     return {
         "now": iso(now),
@@ -62,6 +63,7 @@ def _page_of(page_input: PageInput) -> JsonObject:
         "resumable": _is_resumable(fleet),
         "operator": page_input.is_operator,
         "tiles": _tiles(fleet) if page_input.fleet else [],
+        "holds": hold_rows(holds, now),
         "resources": [tracked_row(view, page_input) for view in tracked],
         "budgets": [
             budget_row(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from reader.fleet.queue_view import QueueView
+from reader.fleet.refusal_words import REFUSALS
 from reader.fleet.snapshot import Fleet
 from reader.status.formatting import about, count, plural, share
 from reader.status.page_input import JsonObject
@@ -22,20 +23,6 @@ _PRIORITIES = {
     Priority.MISSING: "missing",
     Priority.STALE: "stale",
     Priority.AHEAD: "soon stale",
-}
-# Why requests are refused, and the status of the response.
-_REFUSALS = {
-    Refusal.CLIENT_WAITS: (429, "one client waits for CLIENT_MAX_WAITING resources"),
-    Refusal.CLIENT_THREADS: (429, "one client takes most of a reader's READER_THREADS"),
-    Refusal.THREADS: (503, "all READER_THREADS of a reader wait"),
-    Refusal.TIMED_OUT: (503, "the content did not come within MISS_WAIT"),
-    Refusal.TOO_LATE: (503, "the turn would come after MISS_WAIT"),
-    Refusal.QUEUE_FULL: (503, "QUEUE_MAX refreshes are queued"),
-    Refusal.SUSPENDED: (503, "an operator has paused refreshing"),
-    Refusal.FAILING: (503, "GitHub failed, and the next try comes after MISS_WAIT"),
-    Refusal.BUDGET_SPENT: (429, "GitHub's rate limit is spent, and resets after MISS_WAIT"),
-    Refusal.STORE_AWAY: (503, "Redis did not respond"),
-    Refusal.STORE_REFUSES: (503, "Redis took no writes, or a value in it is damaged"),
 }
 
 
@@ -66,7 +53,7 @@ def _refusals(refused: Sequence[tuple[str, int]]) -> Iterator[JsonObject]:
     known = set(Refusal)
     for cause, number in refused:
         if cause in known:  # others are those of a newer release
-            status, words = _REFUSALS[Refusal(cause)]
+            status, words = REFUSALS[Refusal(cause)]
             yield {
                 "key": cause,
                 "cause": cause,

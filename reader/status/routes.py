@@ -8,10 +8,11 @@ from redis import RedisError
 from werkzeug.wrappers import Response as AnyResponse
 
 from reader.errors import ApiError, Forbidden, NotFound, TooMany, Unauthorized, Unavailable
+from reader.fleet.hold_facts import MINUTE_S
 from reader.response.response import json_response
 from reader.status.actions import Action, log, perform
 from reader.status.admin import COOKIE, Admin
-from reader.status.guesses import MINUTE_S, Guesses, throttling
+from reader.status.guesses import Guesses, throttling
 from reader.status.page import page_of
 from reader.status.page_input import JsonObject, PageInput
 from reader.status.runbooks import runbooks

@@ -26,6 +26,7 @@ def without_withdrawn(fleet: Fleet, withdrawals: Withdrawals) -> Fleet:
             if not is_named(report.resource) and not is_named(report.reason or "")
         ],
         drift=[one for one in fleet.drift if not is_named(one.resource)],
+        hold_facts=fleet.hold_facts.without(is_named),
         spent=replace(spent, paths=[one for one in spent.paths if not is_named(one[0])]),
         workers=[
             replace(one, job=None) if is_named(one.job or "") else one for one in fleet.workers

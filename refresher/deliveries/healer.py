@@ -96,10 +96,11 @@ class Healer:
 
     def _look_at(self, source: Source, api: HookApi) -> SourceReport:
         report = SourceReport(source.name)
-        if self._record.is_paused(source.name):
-            return replace(report, problem="GitHub asked for a pause")
+        paused_until = self._record.paused_until(source.name)
+        if paused_until is not None:
+            return replace(report, problem="GitHub asked for a pause", paused_until=paused_until)
         known: dict[str, Mapping[str, Lost]] = {}
-        problem = ""
+        problem, until = "", 0.0
         try:
             self._go_on()
             hooks = source.hooks(api, self._address)
@@ -111,8 +112,8 @@ class Healer:
             said = f"{problem}: {error.said}" if error.said else problem
             log.warning("lost deliveries of %s are not looked for: %s", source.name, said)
             if error.pause:
-                self._record.pause(source.name, error.pause)
-        return _report(replace(report, problem=problem), known)
+                until = self._record.pause(source.name, error.pause, now=self._own.now())
+        return _report(replace(report, problem=problem, paused_until=until), known)
 
     def _heal(self, hook: str, api: HookApi) -> Mapping[str, Lost]:
         """Look at one webhook; return its lost deliveries."""

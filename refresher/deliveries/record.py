@@ -15,7 +15,7 @@ from refresher.deliveries.lost import Lost, lost_from
 from refresher.lease import Lease
 from shared.redis import keys
 from shared.redis.scripts import Script
-from shared.time_bounds import LONGEST_PAUSE
+from shared.time_bounds import LONGEST_PAUSE, time_of
 
 _KEPT_S = 4 * 24 * 3600  # longer than GitHub remembers deliveries
 _READER_S = 20.0  # seconds for which a reader's heartbeat counts
@@ -149,11 +149,23 @@ class Record:
         """Replace the report of the last look."""
         self._redis.set(keys.REDELIVERY_REPORT, text, ex=_REPORT_KEPT_S)
 
-    def pause(self, source: str, seconds: float) -> None:
-        """Ask GitHub nothing about a source for a number of seconds, an hour at most."""
-        milliseconds = int(min(seconds, LONGEST_PAUSE) * 1000)
-        self._redis.set(keys.hook_pause(source), 1, px=max(1, milliseconds))
+    def pause(self, source: str, seconds: float, *, now: float) -> float:
+        """Ask GitHub nothing about a source for a number of seconds, an hour at most.
 
-    def is_paused(self, source: str) -> bool:
-        """Whether GitHub wants no requests about a source."""
-        return bool(self._redis.exists(keys.hook_pause(source)))
+        Args:
+            source: its name.
+            seconds: that GitHub asks for.
+            now: Unix time in seconds, by Redis's clock.
+
+        Returns:
+            The Unix time in seconds until which it is asked for nothing.
+        """
+        seconds = min(seconds, LONGEST_PAUSE)
+        until = now + seconds
+        self._redis.set(keys.hook_pause(source), f"{until:.3f}", px=max(1, int(1000 * seconds)))
+        return until
+
+    def paused_until(self, source: str) -> float | None:
+        """Until when GitHub wants no requests about a source; None if it takes them."""
+        until = cast(bytes | None, self._redis.get(keys.hook_pause(source)))
+        return None if until is None else time_of(until)

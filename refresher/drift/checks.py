@@ -31,7 +31,7 @@ from refresher.storage.storage import Storage
 from shared import drift
 from shared.budgets import ANONYMOUS
 from shared.clock import Clock
-from shared.drift import Drift
+from shared.drift import HEALED_FOR_S, Drift, PutOff
 from shared.looks import LAST_S
 from shared.outcomes import DriftCheck, FailureKind
 from shared.queue_order import Priority
@@ -51,8 +51,6 @@ _FAILING = 10  # pauses after a check that GitHub did not answer
 # Lifetimes after which a doubt about content that nobody has refreshed is dropped.
 _PATIENCE = 3.0
 _MOST_NAMED = 20  # items in a line of the log
-# Seconds in which a resource is read anew once: what that does not help must not use the budget up.
-_HEALED_FOR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -117,16 +115,18 @@ class DriftChecks:
         left = turn.take(_LONGEST_S)
         if left:
             return left
-        pause = self._policy.interval
+        pause, note, now = self._policy.interval, "", self._policy.clock.now()
         try:
             if not self._storage.store.pulse().is_suspended:
-                pause *= self._check(self._policy.clock.now())
+                intervals = self._check(now)
+                pause *= intervals or _FAILING
+                note = "" if intervals else PutOff(now, now + pause).to_json()
         finally:
-            turn.last(pause)  # the next check comes after that
+            turn.last(pause, note=note)  # the next check comes after that
         return pause
 
     def _check(self, now: float) -> int:
-        """Compare one page; return the number of intervals until the next check."""
+        """Compare one page; return the number of intervals until the next check, 0 if it failed."""
         doubted, doubt = self._doubted(now)
         sample = doubted or self._samples.one(now)
         if sample is None:
@@ -137,7 +137,7 @@ class DriftChecks:
         except (OriginError, StoppedError) as error:
             log.info("what is stored of %s was not compared with GitHub: %s", resource.name, error)
             self._note(resource, DriftCheck.FAILED)
-            return _FAILING
+            return 0
         except StoredPageError:
             compared = None
         result = self._judge(resource, doubt, compared, now)
@@ -170,7 +170,7 @@ class DriftChecks:
         which = f"items {', '.join(named[:_MOST_NAMED])}" if named else "all of it"
         fields = {"resource": resource.name, "items": list(named)}
         is_healed = any(
-            one.resource == resource.name and now - _HEALED_FOR_S < one.at <= now
+            one.resource == resource.name and now - HEALED_FOR_S < one.at <= now
             for one in drift.read(self._redis)
         )
         log.warning(

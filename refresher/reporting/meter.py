@@ -176,7 +176,9 @@ class Meter:
         with self._lock:
             reports, self._reports = self._reports, []
         for one in reports:
-            refresh_report.note(pipeline, one.resource, one.report, keep_s=one.keep_s)
+            refresh_report.note(
+                pipeline, one.resource, one.report, keep_s=one.keep_s, rest=one.pause
+            )
             pipeline.delete(keys.progress(one.resource))
             if one.pause:
                 put_off(pipeline, one.resource, seconds=one.pause)

@@ -77,8 +77,8 @@ drift                list    7 days; 20     refresher   the last drift that was 
                              at the most
 drift:doubts         hash    7 days; 50     refresher   pages that differ from GitHub's, and may
                              at the most                only be older
-drift:turn           string  until the      refresher   a page is compared, or was a moment ago
-                             next check
+drift:turn           string  until the      refresher   a page is compared, or was a moment ago;
+                             next check                 or in JSON why not, see `drift`
 delivery:{id}        string  3 days         reader      a webhook delivery that was accepted
 deliveries           hash    30 days        reader      time of the last delivery of each event
 redelivery           string  REDELIVERY_    refresher   a refresher looks for lost deliveries,
@@ -89,7 +89,7 @@ redelivery:hook:     string  4 days         refresher   how far the deliveries o
 {path}                                                  read, in JSON
 redelivery:lost:     hash    4 days;        refresher   its lost deliveries, in JSON, by their ids
 {path}                       1,000 at most
-redelivery:wait:     string  as GitHub      refresher   GitHub asked for a pause
+redelivery:wait:     string  as GitHub      refresher   GitHub asked for a pause, until this time
 {source}                     asks; an hour
 asked:{id}           string  a second, or   both        the resource was refreshed or requested a
                              as `put_off`               moment ago: further requests are dropped
@@ -154,6 +154,10 @@ mended               list    7 days; 20     refresher   damaged values that were
                              at the most                `mended`
 mending              string  a minute       refresher   a refresher looks for damaged values, or
                                                         did so a moment ago
+holds                hash    a day; 1000    reader      what holds something back, since when, as it
+                             at the most                was logged, in JSON, see `hold_journal`
+holds:turn           string  5 seconds      reader      a reader process looks for changes of these,
+                                                        or did so a moment ago
 ===================  ======  =============  ==========  =======================================
 
 `{id}` is `Resource.id`, or the id of a credential or of a reader process. RQ has keys of its own
@@ -199,6 +203,8 @@ KEPT = f"{PREFIX}:kept"
 KEPT_SIZES = f"{PREFIX}:kept-sizes"
 MENDED = f"{PREFIX}:mended"
 MENDING = f"{PREFIX}:mending"
+HOLDS = f"{PREFIX}:holds"
+HOLDS_TURN = f"{PREFIX}:holds:turn"
 PLACES = f"{PREFIX}:places"
 PACE = f"{PREFIX}:pace"
 # Prefixes: scripts add a lane, and a priority to the first.

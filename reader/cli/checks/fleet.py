@@ -39,13 +39,6 @@ def check_processes(fleet: Fleet) -> Iterator[Finding]:
         yield Finding(subject, Verdict.NOTE, found, "run at least two")
     else:
         yield Finding(subject, Verdict.OK, f"{workers} are running")
-    if fleet.suspended:
-        yield Finding(
-            subject,
-            Verdict.WARNING,
-            "refreshing is paused by an operator",
-            "flask --app reader cache resume",
-        )
     long = fleet.queue_length > _LONG_QUEUE
     yield Finding(
         "queue",

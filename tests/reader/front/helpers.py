@@ -19,6 +19,7 @@ from reader.cache.subscriber import Subscriber
 from reader.changes.feed import ChangeFeed
 from reader.changes.places import Places
 from reader.fleet.budget_watch import BudgetWatch
+from reader.fleet.hold_journal import HoldJournal
 from reader.fleet.snapshot import FleetWatch
 from reader.front.rendered_responses import RenderedResponses, SerializedResponse, Sources
 from reader.process import Components, ReaderProcess
@@ -155,6 +156,7 @@ class StillProcess(ReaderProcess):
             webhooks=Webhooks(redis, queue, self.catalogue, settings.webhook_secrets, remember=60),
             fleet=FleetWatch(redis, self.catalogue, clock=bench.clock),
             budget_watch=BudgetWatch(redis, limits, clock=bench.clock),
+            holds=HoldJournal(redis, lambda: None, clock=bench.clock),
             changes=ChangeFeed(
                 redis, catalogue=self.catalogue, local=bench.local, clock=bench.clock
             ),

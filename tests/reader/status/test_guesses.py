@@ -2,7 +2,8 @@
 
 from redis import Redis
 
-from reader.status.guesses import ANSWERED, AT_ONCE, LONGEST, Guesses, Throttling, throttling
+from reader.fleet.hold_facts import AT_ONCE
+from reader.status.guesses import ANSWERED, LONGEST, Guesses, Throttling, throttling
 from shared.redis import keys
 from tests.builders import absent_redis
 

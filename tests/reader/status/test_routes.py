@@ -13,8 +13,8 @@ from itsdangerous import URLSafeTimedSerializer
 from redis import Redis
 from rq.suspension import is_suspended
 
+from reader.fleet.hold_facts import AT_ONCE
 from reader.status.admin import COOKIE
-from reader.status.guesses import AT_ONCE
 from shared import spending
 from shared.queueing import FORGET_JOB, JOB
 from shared.redis import keys
