@@ -161,20 +161,19 @@ class Hold:
     def until_words(self, now: float) -> str:
         """Until when: `12:10:00 UTC (in 5 min)`."""
         if self.until is None:
-            return "no time is set"
+            return "no end is set"
         if self.until - now < 1:
             return "now"
         return f"{clock(self.until, now)} (in {in_words(self.until - now)})"
 
     def when_words(self, now: float) -> str:
-        """Since when, until when, and what ends it, as one sentence."""
-        return (
-            f"Since: {self.since_words(now)}; until: {self.until_words(now)}; "
-            f"it ends when {self.ends_when}."
-        )
+        """Since when, until when, and what ends it, in two sentences."""
+        since = "a time that is not told here" if self.since is None else self.since_words(now)
+        until = "with no end set" if self.until is None else f"until {self.until_words(now)}"
+        return f"Since {since}, {until}. It ends when {self.ends_when}."
 
     def words(self, now: float) -> str:
-        """Everything in two sentences."""
+        """Everything in three sentences."""
         return f"{self.about}: {self.reason.rstrip('.')}. {self.when_words(now)}"
 
     def over_words(self, now: float) -> str:
@@ -206,3 +205,13 @@ class Hold:
             return None
         since, until = (None if one is None else showable(float(one)) for one in times)
         return cls(kind, texts[0][:_LONGEST], texts[1][:_LONGEST], since, until)
+
+
+def redis_away(since: float | None) -> Hold:
+    """The hold of a Redis that does not respond.
+
+    Args:
+        since: Unix time in seconds; None if it is not known.
+    """
+    reason = "Redis does not respond; readers serve what they hold in memory, however old"
+    return Hold(HoldKind.REDIS_AWAY, "what is not in memory, and all refreshes", reason, since)

@@ -146,7 +146,8 @@ def note(
         rest: seconds after its end for which no further refresh is requested.
     """
     text, record = report.to_json(), keys.record(resource)
-    pipeline.hset(record, items=["last", text, "rests_until", f"{report.at + rest:.3f}"])
+    rests_until = report.at + rest if rest else 0
+    pipeline.hset(record, items=["last", text, "rests_until", f"{rests_until:.3f}"])
     pipeline.hincrby(record, "refreshes", 1)
     pipeline.hincrby(record, "requests", report.requests)
     pipeline.hincrby(record, "not_modified", report.not_modified)

@@ -15,6 +15,7 @@ from reader.cache.local_cache import LocalCache
 from reader.cache.refresh_requests import Checked, RefreshRequests
 from reader.cache.waiters import Waiters
 from reader.telemetry.counters import Counters
+from shared.holds import redis_away
 from shared.measures import Measure
 from shared.redis.connection import reason_of
 from shared.redis.entry_state import EntryState
@@ -194,7 +195,8 @@ class Synchronizer:
     def guarded_tick(self) -> None:
         """Do a tick, survive its errors, and keep `away_since`."""
         if self._guarded(self.tick) and self._away_since is not None:
-            log.warning("Redis is back")
+            over = redis_away(self._away_since).over_words(self._clock())
+            log.warning("Redis is back. %s", over)
             self._away_since = None
             self._schedule_all_checks()
 
@@ -206,8 +208,9 @@ class Synchronizer:
             if trouble_of(error) is not None:  # it answers; the trouble is logged when it is met
                 return False
             if self._away_since is None:
-                log.warning("Redis is away, serving from memory: %s", reason_of(error))
-                self._away_since = self._clock()
+                self._away_since = since = self._clock()
+                when = redis_away(since).when_words(since)
+                log.warning("Redis is away, serving from memory: %s. %s", reason_of(error), when)
         except Exception:
             log.exception("unexpected error while checking Redis")
         else:

@@ -18,15 +18,15 @@ from reader.cli.checks.webhooks import check_redelivery, check_webhooks
 from reader.cli.context import CommandContext, complaint
 from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
-from reader.fleet.holds import redis_away, redis_refuses
 from reader.fleet.neighbours import Neighbours, neighbours
 from reader.fleet.redis_state import Parts
 from reader.status.diagnosis import LEVEL_SIGNS, skewed
 from reader.status.hold_rows import holds_for
 from reader.webhooks.delivery_log import last_deliveries
 from shared.clock import FleetClock
+from shared.holds import redis_away
 from shared.redis import keys
-from shared.redis.trouble import Trouble, trouble_of
+from shared.redis.trouble import Trouble, redis_refuses, trouble_of
 
 _LEVELS = {verdict: level for level, verdict in VERDICTS.items()}
 

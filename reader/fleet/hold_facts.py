@@ -81,12 +81,15 @@ def hold_facts(redis: Redis, *, now: float) -> HoldFacts:
     return HoldFacts(
         doubts_in(whole(doubts, nothing)),
         put_off_in(whole(turn, None)),
-        WrongTokens(
-            count_of(here) + count_of(before),
-            MINUTE_S * (minute + (2 if count_of(here) else 1)),
-        ),
+        _wrong_tokens(count_of(here), count_of(before), minute),
         _noted(whole(holds, nothing), now),
     )
+
+
+def _wrong_tokens(here: int, before: int, minute: int) -> WrongTokens:
+    if not here + before:
+        return NO_TOKENS
+    return WrongTokens(here + before, MINUTE_S * (minute + (2 if here else 1)))
 
 
 def _noted(known: Mapping[bytes, bytes], now: float) -> dict[str, float]:

@@ -14,11 +14,11 @@ from reader.fleet.resource_holds import resource_holds
 from reader.fleet.snapshot import Fleet, TrackedView
 from shared.budgets import CredentialBudget, is_beside
 from shared.drift import HEALED_FOR_S
-from shared.holds import Hold, HoldKind
+from shared.holds import Hold, HoldKind, redis_away
 from shared.looks import LAST_S
 from shared.outcomes import Refusal
 from shared.point_buckets import REFILL_S
-from shared.redis.trouble import WORDS, Refusing, Trouble
+from shared.redis.trouble import Refusing, redis_refuses
 from shared.settings import Settings
 from shared.withdrawal import IN_FORCE_S
 
@@ -59,7 +59,7 @@ def holds_of(fleet: Fleet | None, viewpoint: Viewpoint) -> list[Hold]:
     found = list(_local(viewpoint))
     if fleet is None:
         return found
-    found += [*_pauses(fleet), *_budgets(fleet, viewpoint), *_load(fleet, viewpoint.settings)]
+    found += [*pauses(fleet), *_budgets(fleet, viewpoint), *_load(fleet, viewpoint.settings)]
     found += [*_drift(fleet, viewpoint.settings), *_deliveries(fleet), *_withdrawn(fleet)]
     views = [*fleet.tracked, *(one.view for one in fleet.on_demand)]
     found += [hold for view in views for hold in resource_holds(view)]
@@ -70,7 +70,7 @@ def holds_of_resource(view: TrackedView, fleet: Fleet, settings: Settings) -> li
     """What holds one resource back: every refresh of the fleet, or this resource."""
     name = view.resource.name
     of_drift = [one for one in _drift_of_resources(fleet, settings) if one.about == name]
-    found = [*_pauses(fleet), *resource_holds(view), *of_drift]
+    found = [*pauses(fleet), *resource_holds(view), *of_drift]
     return [_since_noted(hold, fleet) for hold in found]
 
 
@@ -97,27 +97,17 @@ def _local(viewpoint: Viewpoint) -> Iterator[Hold]:
         yield redis_refuses(viewpoint.refusing.trouble, viewpoint.refusing.since)
 
 
-def redis_away(since: float | None) -> Hold:
-    """The hold of a Redis that does not respond."""
-    reason = "Redis does not respond; readers serve what they hold in memory, however old"
-    return Hold(HoldKind.REDIS_AWAY, "what is not in memory, and all refreshes", reason, since)
-
-
-def redis_refuses(trouble: Trouble, since: float | None) -> Hold:
-    """The hold of a Redis that takes no writes."""
-    words = WORDS[trouble]
-    reason = f"{words.title}: {words.advice}"
-    return Hold(HoldKind.REDIS_REFUSES, "all refreshes", reason, since)
-
-
-def _pauses(fleet: Fleet) -> Iterator[Hold]:
+def pauses(fleet: Fleet) -> Iterator[Hold]:
+    """Pauses of all refreshes, by an operator and by GitHub."""
     if fleet.suspended:
         reason = "an operator has paused refreshing"
-        yield Hold(HoldKind.PAUSED, "all refreshes", reason, fleet.suspended_since)
+        hold = Hold(HoldKind.PAUSED, "all refreshes", reason, fleet.suspended_since)
+        yield _since_noted(hold, fleet)
     if fleet.origin_paused_until > fleet.now:
         reason = "GitHub reported a secondary rate limit"
         since, until = fleet.origin_paused_since or None, fleet.origin_paused_until
-        yield Hold(HoldKind.ORIGIN_PAUSED, "all requests to GitHub", reason, since, until)
+        hold = Hold(HoldKind.ORIGIN_PAUSED, "all requests to GitHub", reason, since, until)
+        yield _since_noted(hold, fleet)
 
 
 def _budgets(fleet: Fleet, viewpoint: Viewpoint) -> Iterator[Hold]:

@@ -4,16 +4,18 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from reader.fleet.disclosure import is_withheld
+from reader.fleet.holds import pauses
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.refused_credentials import refused
 from reader.fleet.snapshot import Fleet, TrackedView
 from reader.status.delivery_statements import lost_deliveries
 from reader.status.demand import demand
-from reader.status.formatting import about, clock, listed, plural
+from reader.status.formatting import about, capital, clock, listed, plural
 from reader.status.process_statements import process_statements
 from reader.status.redis_statements import redis_statements
 from reader.status.statement import Level, Statement, Topic
 from shared.clock_skew import in_words, is_much
+from shared.holds import Hold, HoldKind, redis_away
 from shared.looks import LAST_S
 from shared.measures import Measure
 from shared.outcomes import SUCCESSES, DriftCheck, FailureKind, RefreshOutcome
@@ -155,8 +157,7 @@ def _refused_credentials(fleet: Fleet, *, is_operator: bool) -> Iterator[Stateme
 
 def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | None) -> Statement:
     served = [view for view in held if view.metadata is not None]
-    since = "" if away_since is None else f" since {_since(away_since, now)}"
-    text = f"Redis does not respond{since}. "
+    text = f"Redis does not respond. {redis_away(away_since).when_words(now)} "
     if served:
         oldest = max(view.age for view in served)
         text += (
@@ -165,7 +166,7 @@ def _redis_away(held: Sequence[TrackedView], now: float, away_since: float | Non
         )
     text += (
         "other requests get a 503, and nothing is refreshed. Readers and refreshers recover by "
-        "themselves when Redis is back."
+        "themselves."
     )
     level = Level.WARN if len(served) == len(held) else Level.BAD
     return Statement(level, Topic.REDIS, "Redis is away", text, "redis-away")
@@ -248,11 +249,11 @@ def _doubted(fleet: Fleet) -> Iterator[Statement]:
     if not doubts:
         return
     named = listed([f"{view.resource.name}: {doubt.reason}" for view, doubt in doubts])
-    next_look = min(doubt.look_at for _, doubt in doubts) - fleet.now
-    when = "is due now" if next_look <= 0 else f"is in {about(next_look)}"
+    first = min((doubt for _, doubt in doubts), key=lambda doubt: doubt.look_at)
+    hold = Hold(HoldKind.DOUBTED, "", "", first.at, first.look_at)
     text = (
         f"{named}. This is not believed before a second look, at least {SECOND_LOOK_S:.0f} s after "
-        f"the first, shows the same; it {when}. What was stored before is served."
+        f"the first. {hold.when_words(fleet.now)} What was stored before is served."
     )
     title = f"{plural(len(doubts), 'list')} lost much at GitHub"
     yield Statement(Level.WARN, Topic.CONTENT, title, text)
@@ -327,13 +328,13 @@ def _what_fails(kinds: set[FailureKind]) -> str:
 
 
 def _why(failing: Sequence[TrackedView], now: float) -> str:
-    """Since when the resources fail, why, and when the next try is."""
+    """Why the resources fail, since when, when the next try is, and what ends it."""
     failures = [view.failure for view in failing if view.failure is not None]
     since = min(failure.since for failure in failures)
     last = max(failures, key=lambda failure: failure.at)
     next_try = min(failure.retry_at for failure in failures)
-    when = "is due now" if next_try <= now else f"is in {about(next_try - now)}"
-    return f"Failing since {_since(since, now)}: {last.reason}. The next try {when}."
+    hold = Hold(HoldKind.FAILING, "", last.reason, since, next_try)
+    return f"{hold.reason}. {hold.when_words(now)}"
 
 
 def _refreshing(fleet: Fleet, *, can_report: bool) -> Iterator[Statement]:
@@ -343,14 +344,7 @@ def _refreshing(fleet: Fleet, *, can_report: bool) -> Iterator[Statement]:
         fleet: from Redis.
         can_report: refreshers can tell that they run.
     """
-    if fleet.suspended:
-        since = fleet.suspended_since
-        until = "" if since is None else f" since {_since(since, fleet.now)}"
-        text = (
-            f"An operator has paused refreshing{until}. Cached content is served, but not renewed."
-        )
-        title = "Refreshing is paused"
-        yield Statement(Level.WARN, Topic.PAUSE, title, text, "refreshing-paused")
+    yield from _pauses(fleet)
     if not fleet.workers and can_report:
         text = (
             "Nothing is refreshed: start `rq worker refresh`, as the Procfile does. "
@@ -364,18 +358,22 @@ def _refreshing(fleet: Fleet, *, can_report: bool) -> Iterator[Statement]:
             "refreshed; cached content is served. Refreshing resumes when they are back."
         )
         yield Statement(Level.WARN, Topic.LOCKS, "No lock can be taken", text)
-    if fleet.origin_paused_until > fleet.now:
-        text = (
-            "GitHub reported a secondary rate limit. No refresher sends it a request for "
-            f"{about(fleet.origin_paused_until - fleet.now)}; then work resumes by itself, or "
-            "before if an operator resumes it."
-        )
-        title = "GitHub asked for a pause"
-        yield Statement(Level.WARN, Topic.GITHUB, title, text, "origin-paused")
     versions = {reader.version for reader in fleet.readers}
     if len(versions) > 1:
         text = f"Readers run versions {listed(sorted(versions))}: a deployment is under way."
         yield Statement(Level.NOTE, Topic.VERSIONS, "Several versions", text)
+
+
+def _pauses(fleet: Fleet) -> Iterator[Statement]:
+    """Pauses of all refreshes, by an operator and by GitHub."""
+    served = "Cached content is served, but not renewed."
+    for hold in pauses(fleet):
+        text = f"{capital(hold.reason)}. {hold.when_words(fleet.now)} {served}"
+        if hold.kind is HoldKind.PAUSED:
+            title, topic, runbook = "Refreshing is paused", Topic.PAUSE, "refreshing-paused"
+        else:
+            title, topic, runbook = "GitHub asked for a pause", Topic.GITHUB, "origin-paused"
+        yield Statement(Level.WARN, topic, title, text, runbook)
 
 
 def _clocks(fleet: Fleet) -> Iterator[Statement]:
@@ -421,10 +419,6 @@ def _under_way(number: int, fleet: Fleet) -> str:
     if fleet.suspended or not fleet.workers:
         return "No refresh is under way."
     return "The refresh is queued, or about to be."
-
-
-def _since(at: float, now: float) -> str:
-    return f"{clock(at, now)} ({about(now - at)})"
 
 
 def _some_of(part: int, whole: int) -> str:

@@ -3,7 +3,18 @@
 from shared.times_in_words import about, clock, duration, iso
 
 # Times are written as in the log.
-__all__ = ["about", "clock", "count", "duration", "iso", "listed", "plural", "share", "size"]
+__all__ = [
+    "about",
+    "capital",
+    "clock",
+    "count",
+    "duration",
+    "iso",
+    "listed",
+    "plural",
+    "share",
+    "size",
+]
 
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 
@@ -15,6 +26,11 @@ def size(number: float) -> str:
             return f"{number:.3g} {unit}" if unit != "B" else f"{number:.0f} {unit}"
         number /= 1000
     return f"{number:.3g} {_SIZES[-1]}"
+
+
+def capital(text: str) -> str:
+    """A text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def count(number: float) -> str:

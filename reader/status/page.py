@@ -47,7 +47,7 @@ def _page_of(page_input: PageInput) -> JsonObject:
         is_operator=page_input.is_operator,
         refusing=page_input.refusing,
     )
-    worst, holds = statements[0], holds_for(page_input)
+    worst = statements[0]
     tracked = fleet.tracked if page_input.fleet else page_input.held
     return {
         "now": iso(now),
@@ -63,7 +63,7 @@ def _page_of(page_input: PageInput) -> JsonObject:
         "resumable": _is_resumable(fleet),
         "operator": page_input.is_operator,
         "tiles": _tiles(fleet) if page_input.fleet else [],
-        "holds": hold_rows(holds, now),
+        "holds": hold_rows(holds_for(page_input), now),
         "resources": [tracked_row(view, page_input) for view in tracked],
         "budgets": [
             budget_row(
@@ -73,19 +73,24 @@ def _page_of(page_input: PageInput) -> JsonObject:
             )
             for budget in fleet.budgets
         ],
-        "minute": minute_rows(fleet.points, fleet.point_sizes),
-        "queue": queue_rows(fleet.queue),
-        "refusals": refusal_rows(fleet.refused),
-        "paths": spender_rows(fleet.spent.paths, fleet.spent.total),
-        # Addresses of clients are personal data.
-        "clients": spender_rows(
-            fleet.spent.clients if page_input.is_operator else (), fleet.spent.total
-        ),
+        **_load(fleet, is_operator=page_input.is_operator),
         **deliveries(fleet),
         "readers": node_rows(fleet.readers, now),
         "workers": [worker_row(worker, now) for worker in fleet.workers],
         "on_demand": [on_demand_row(view) for view in fleet.on_demand],
         "timeline": [timeline_row(report, now) for report in fleet.timeline[:_TIMELINE]],
+    }
+
+
+def _load(fleet: Fleet, *, is_operator: bool) -> JsonObject:
+    """What there is to do, and for whom."""
+    return {
+        "minute": minute_rows(fleet.points, fleet.point_sizes),
+        "queue": queue_rows(fleet.queue),
+        "refusals": refusal_rows(fleet.refused),
+        "paths": spender_rows(fleet.spent.paths, fleet.spent.total),
+        # Addresses of clients are personal data.
+        "clients": spender_rows(fleet.spent.clients if is_operator else (), fleet.spent.total),
     }
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from reader.fleet.snapshot import Fleet
-from reader.status.formatting import about, clock, listed, plural, size
+from reader.status.formatting import about, listed, plural, size
 from reader.status.statement import Level, Statement, Topic
-from shared.redis.trouble import WORDS, Refusing
+from shared.redis.trouble import WORDS, Refusing, redis_refuses
 
 _LATELY_S = 3600  # seconds for which what was mended is a warning
 
@@ -19,9 +19,8 @@ def redis_statements(fleet: Fleet, refusing: Refusing | None) -> Iterator[Statem
         refusing: why this reader's writes are refused; None if they are taken.
     """
     if refusing is not None:
-        words, since = WORDS[refusing.trouble], clock(refusing.since, fleet.now)
-        text = f"Since {since} ({about(fleet.now - refusing.since)}): {words.text} To end it, "
-        text += f"{words.advice}."
+        words, hold = WORDS[refusing.trouble], redis_refuses(refusing.trouble, refusing.since)
+        text = f"{words.text} {hold.when_words(fleet.now)} For that, {words.advice}."
         yield Statement(Level.BAD, Topic.REDIS, words.title, text, "redis-refuses-writes")
     if fleet.damaged:
         text = (

@@ -18,6 +18,7 @@ from redis import Redis, RedisError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from shared.clock import Clock
+from shared.holds import Hold, HoldKind
 
 _LOGGED_AGAIN = 60.0  # seconds after which a trouble is logged a second time; doubled each time
 _LONGEST = 3600.0  # seconds between two lines
@@ -125,6 +126,18 @@ def trouble_of(error: BaseException) -> Trouble | None:
     return _CODES.get(text.partition(" ")[0])
 
 
+def redis_refuses(trouble: Trouble, since: float | None) -> Hold:
+    """The hold of a Redis that takes no writes.
+
+    Args:
+        trouble: why.
+        since: Unix time in seconds; None if it is not known.
+    """
+    words = WORDS[trouble]
+    reason = f"{words.title}: {words.advice}"
+    return Hold(HoldKind.REDIS_REFUSES, "all refreshes", reason, since)
+
+
 class Troubles:
     """What is wrong with the Redis of a process; thread-safe.
 
@@ -156,13 +169,17 @@ class Troubles:
                 if now - self._last.get(trouble, -_FORGOTTEN) >= _FORGOTTEN:
                     self._end(trouble)
             self._last[trouble] = now
-            self._since.setdefault(trouble, self._clock.now())
+            since = self._since.setdefault(trouble, self._clock.now())
             log_at, pause = self._log_at.get(trouble, (now, _LOGGED_AGAIN))
             if now < log_at:
                 return
             self._log_at[trouble] = (now + pause, min(2 * pause, _LONGEST))
         words = WORDS[trouble]
-        self._log.error("%s: %s", words.title, words.advice)
+        text = f"{words.title}: {words.advice}"
+        if trouble in REFUSING:
+            hold = redis_refuses(trouble, since)
+            text = f"{text}. {hold.when_words(self._clock.now())}"
+        self._log.error("%s", text)
 
     def wrote(self, sent_at: float = math.inf) -> None:
         """Take note of a write that Redis has taken: it refuses none any more.
@@ -172,12 +189,15 @@ class Troubles:
                 tells more.
         """
         with self._lock:
-            refused = sorted(REFUSING & set(self._since))
+            since = dict(self._since)
+            refused = sorted(REFUSING & set(since))
             ended = [trouble for trouble in refused if self._last[trouble] <= sent_at]
             for trouble in ended:
                 self._end(trouble)
         if ended:
-            self._log.warning("Redis takes writes again (it was: %s)", ", ".join(ended))
+            hold = redis_refuses(ended[0], min(since[one] for one in ended))
+            lasted = hold.over_words(self._clock.now())
+            self._log.warning("Redis takes writes again (it was: %s). %s", ", ".join(ended), lasted)
 
     def end_if_over(self) -> None:
         """End what was not met for so long that Redis must have taken a write since.

@@ -181,8 +181,8 @@ def test_a_failure_is_shown_with_its_start_reason_consequence_and_next_try(
     assert re.search(
         r"GitHub is failing\n+"
         r"4 of 4 tracked resources cannot be refreshed\. "
-        r"Failing since \d\d:\d\d:\d\d UTC \(\d+ s\): GitHub answered 502\. "
-        r"The next try is (in \d+ s|due now)\. "
+        r"GitHub answered 502\. Since \d\d:\d\d:\d\d UTC \(\d+ s\), "
+        r"until (\d\d:\d\d:\d\d UTC \(in \d+ s\)|now)\. It ends when a refresh succeeds; .* "
         r"Cached content is still served, at most \d+ s old\.",
         said,
     )

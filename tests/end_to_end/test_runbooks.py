@@ -66,10 +66,10 @@ def test_refresh_failing(fleet: Troubled, github: FakeGitHubProcess) -> None:
     github.fault("status", status=502)
     tried = fleet.cache("refresh", REPOS)
     assert (tried.returncode, "GitHub answered 502" in tried.stdout) == (1, True)
-    listed = fleet.cache("list").stdout.partition("\nFailing\n")[2]
-    assert f"{REPOS}  GitHub answered 502 (once since " in listed
-    assert "next try" in listed
-    assert "Failure       GitHub answered 502" in fleet.cache("show", REPOS).stdout
+    listed = fleet.cache("list").stdout.partition("\nHeld back\n")[2]
+    assert f"{REPOS}  GitHub answered 502 (once). Since " in listed
+    assert "It ends when a refresh succeeds" in listed
+    assert "Held back     GitHub answered 502" in fleet.cache("show", REPOS).stdout
     eventually(
         lambda: "it responded 502" in fleet.cache("doctor").stdout,
         what="the refresher has reported what GitHub responds",

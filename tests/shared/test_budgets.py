@@ -99,6 +99,7 @@ def test_a_whole_budget(redis: Redis) -> None:
             remaining=4000,
             resets_at=RESET,
             aside_until=NOW + 600,
+            aside_since=NOW,
             scopes="repo",
             expires="2027-02-01 UTC",
             history=[Point(slot - 2 * SLOT_SECONDS, 5), Point(slot, 4000)],

@@ -138,7 +138,10 @@ class TestRecord:
 
     @pytest.mark.parametrize("damage", [b"", b"x", b"nan", b"\xff", b"9" * 400])
     def test_has_no_counts_where_they_are_damaged(self, damage: bytes) -> None:
-        assert record_from([None, damage, damage, b"3"]) == Record(not_modified=3)
+        assert record_from([None, damage, damage, b"3", damage]).requests == 0
+        assert record_from([None, damage, damage, b"3", b"5.5"]) == Record(
+            not_modified=3, rests_until=5.5
+        )
 
     def test_of_another_version_has_its_counts(self, redis: Redis) -> None:
         keep(redis, ORG, make_report(requests=3))

@@ -10,11 +10,13 @@ from reader.cli.checks.credentials import check_credentials
 from reader.cli.checks.environment import check_settings
 from reader.cli.checks.finding import Finding, Verdict
 from reader.cli.checks.fleet import check_content, check_cost, check_github, check_processes
+from reader.cli.checks.holds import check_holds
 from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.fleet.neighbours import Neighbours
 from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import OriginView, TrackedView
+from reader.status.hold_rows import holds_for
 from shared.queue_order import Lane, Priority
 from shared.resources.catalogue import Catalogue
 from shared.settings import REFRESHERS_ONLY
@@ -23,6 +25,7 @@ from tests.reader.status.fleets import (
     failing_since,
     make_budget,
     make_fleet,
+    make_page_input,
     make_reader,
     make_stale,
     make_view,
@@ -310,7 +313,10 @@ class TestProcesses:
     def test_a_pause_a_long_queue_and_no_readers_are_warned_of(self) -> None:
         long = {(Lane.ON_DEMAND, Priority.STALE): Queued(500, 60.0)}
         fleet = make_fleet(suspended=True, queue=long, readers=[])
-        assert [one[0] for one in bad(check_processes(fleet))] == [Verdict.WARNING] * 3
+        assert [one[0] for one in bad(check_processes(fleet))] == [Verdict.WARNING] * 2
+        holds = holds_for(make_page_input(fleet))
+        ((verdict, found),) = bad(check_holds(holds, NOW))
+        assert (verdict, "an operator has paused" in found) == (Verdict.WARNING, True)
 
     def test_a_scheduler_that_has_died_is_warned_of_and_one_that_runs_is_well(self) -> None:
         found = bad(check_processes(make_fleet(scheduler_lost_at=NOW - 600)))

@@ -173,7 +173,7 @@ class TestList:
         store_failure(redis, ORG, make_failure(at=now, since=now, retry_at=now + 30))
         shown = run("list").output
         assert re.search("^/orgs/Netflix +failing ", shown, re.MULTILINE)
-        assert "\n/orgs/Netflix  GitHub answered 502 (once since " in shown
+        assert "\n/orgs/Netflix  GitHub answered 502 (once). Since " in shown
 
     def test_says_that_there_is_more(self, redis: Redis, run: Run) -> None:
         for number in range(3):
@@ -195,7 +195,7 @@ class TestShow:
     def test_shows_why_it_fails(self, redis: Redis, run: Run) -> None:
         fresh(redis, ORG)
         store_failure(redis, ORG, make_failure())
-        assert "Failure       GitHub answered 502 (" in run("show", "/orgs/Netflix").output
+        assert "Held back     GitHub answered 502 (" in run("show", "/orgs/Netflix").output
         found = json.loads(run("show", "/orgs/Netflix", "--json").output)
         assert found["failure"]["status"] == 502
 
@@ -227,6 +227,7 @@ class TestShow:
                 "encoded_bytes",
                 "failure",
                 "fresh_until",
+                "holds",
                 "items",
                 "last_at",
             ),
@@ -552,8 +553,8 @@ class TestWithoutRedis:
 
     def test_the_doctor_reports_what_it_can(self, run: Run) -> None:
         found = json.loads(run("doctor", "--json").output)
-        assert {one["about"] for one in found} == {"settings", "redis"}
-        assert found[-1]["verdict"] == "problem"
+        assert {one["about"] for one in found} == {"settings", "redis", "held back"}
+        assert [one["verdict"] for one in found[-2:]] == ["problem", "note"]
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,11 @@ def test_a_state_has_its_duration(view: TrackedView, said: str) -> None:
 
 def test_a_failure_says_why_how_often_and_when_it_is_tried_again() -> None:
     found = facts(make_view(failure=failing_since(60)))
-    assert found["Failure"].startswith("GitHub answered 502 (7 times in a row since 07:59:00 UTC")
-    assert found["Failure"].endswith("next try in 12 s)")
+    assert found["Held back"] == (
+        "GitHub answered 502 (7 times in a row). Since 07:59:00 UTC (1 min), until 08:00:12 UTC "
+        "(in 12 s). It ends when a refresh succeeds; the next one may begin at that time, or at "
+        "once if an operator refreshes it or resumes refreshing."
+    )
     assert found["Next refresh"] == "in 12 s"
 
 

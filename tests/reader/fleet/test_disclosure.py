@@ -87,7 +87,7 @@ def test_what_is_held_while_redis_is_away_is_not_named_either() -> None:
 
 def test_a_fleet_that_shows_all_that_it_tracks_is_left_as_it_is() -> None:
     fleet = make_fleet(make_view(), TrackedView(VISIBLE, NOW, make_metadata()))
-    assert public_fleet(fleet) is fleet
+    assert public_fleet(fleet) == fleet
 
 
 def test_an_operator_is_told_which_paths_are_withheld_and_that_all_else_is_fresh() -> None:

@@ -96,8 +96,10 @@ def test_a_failure_is_stated_with_its_start_reason_consequence_and_next_try() ->
     assert said[0].level is Level.WARN
     assert said[0].text == (
         "2 of 3 tracked resources cannot be refreshed. "
-        "Failing since 07:47:40 UTC (12 min 20 s): GitHub answered 502. The next try is in 12 s. "
-        "Cached content is still served, at most 31 min old."
+        "GitHub answered 502. Since 07:47:40 UTC (12 min 20 s), until 08:00:12 UTC (in 12 s). It "
+        "ends when a refresh succeeds; the next one may begin at that time, or at once if an "
+        "operator refreshes it or resumes refreshing. Cached content is still served, at most 31 "
+        "min old."
     )
 
 
@@ -117,7 +119,7 @@ def test_the_title_names_the_cause(kind: FailureKind, title: str) -> None:
 
 def test_an_overdue_try_is_due_now() -> None:
     fleet = make_fleet(make_view(failure=failing_since(60, retry_at=NOW - 5)))
-    assert "The next try is due now." in diagnose(fleet, [], now=NOW)[0].text
+    assert "until now. It ends when a refresh succeeds" in diagnose(fleet, [], now=NOW)[0].text
 
 
 def test_missing_resources_come_first_with_the_reason() -> None:
@@ -126,7 +128,7 @@ def test_missing_resources_come_first_with_the_reason() -> None:
     assert [one.level for one in said] == [Level.BAD, Level.WARN, Level.NOTE]
     assert said[0].title == "1 resource missing"
     assert said[0].text.startswith(
-        "/orgs/Netflix/members cannot be served: nothing is cached yet. Failing since"
+        "/orgs/Netflix/members cannot be served: nothing is cached yet. GitHub answered 502. Since"
     )
 
 
@@ -139,16 +141,23 @@ def test_stale_content_without_refreshers_is_not_said_to_be_on_its_way() -> None
 
 
 def test_pauses_by_an_operator_and_by_github_are_stated() -> None:
-    fleet = make_fleet(suspended=True, suspended_since=NOW - 120, origin_paused_until=NOW + 45)
+    fleet = make_fleet(
+        suspended=True,
+        suspended_since=NOW - 120,
+        origin_paused_until=NOW + 45,
+        origin_paused_since=NOW - 15,
+    )
     said = {one.title: one.text for one in diagnose(fleet, [], now=NOW)}
     assert said == {
         "Refreshing is paused": (
-            "An operator has paused refreshing since 07:58:00 UTC (2 min). "
-            "Cached content is served, but not renewed."
+            "An operator has paused refreshing. Since 07:58:00 UTC (2 min), with no end set. It "
+            "ends when an operator resumes refreshing. Cached content is served, but not renewed."
         ),
         "GitHub asked for a pause": (
-            "GitHub reported a secondary rate limit. No refresher sends it a request for 45 s; "
-            "then work resumes by itself, or before if an operator resumes it."
+            "GitHub reported a secondary rate limit. Since 07:59:45 UTC (15 s), until 08:00:45 "
+            "UTC (in 45 s). It ends when that time is over (if GitHub asked for more than an hour, "
+            "when one request in ten minutes succeeds), or an operator resumes refreshing. Cached "
+            "content is served, but not renewed."
         ),
     }
 
@@ -257,8 +266,9 @@ class TestWhileRedisIsAway:
         (said,) = diagnose(None, held, now=NOW, away_since=NOW - 30)
         assert said.level is Level.WARN
         assert said.text.startswith(
-            "Redis does not respond since 07:59:30 UTC (30 s). This reader serves all 2 tracked "
-            "resources from its memory, at most 1 h 6 min old; "
+            "Redis does not respond. Since 07:59:30 UTC (30 s), with no end set. It ends when "
+            "Redis responds again. This reader serves all 2 tracked resources from its memory, at "
+            "most 1 h 6 min old; "
         )
 
     def test_it_is_worse_if_a_resource_is_not_in_memory(self) -> None:
