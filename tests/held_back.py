@@ -44,7 +44,7 @@ ORG, REPOS, SECRET = "/orgs/Netflix", "/orgs/Netflix/repos", "/repos/acme/secret
 WITHDRAWN, OWNER = "netflix/hystrix", "owner-of-secrets"
 CATALOGUE = Catalogue(("Netflix",), track=(SECRET,))
 # Of a reader that shows all kinds.
-SETTINGS = {"orgs": "Netflix", "track": SECRET, "queue_max": 1}
+SETTINGS = {"orgs": "Netflix", "track": SECRET, "queue_max": 20}
 
 
 def resource(name: str) -> Resource:
@@ -133,8 +133,9 @@ def not_listed(redis: Redis) -> None:
 
 
 def fill_queue(redis: Redis) -> None:
-    queue = RefreshQueue(redis, QueueLimits(queued=10))
-    queue.ask(RefreshRequest(resource(REPOS), Priority.STALE))
+    queue = RefreshQueue(redis, QueueLimits(queued=100))
+    for number in range(20):
+        queue.ask(RefreshRequest(Resource(f"/users/u{number}"), Priority.MISSING))
 
 
 def refuse_clients(redis: Redis) -> None:

@@ -125,7 +125,6 @@ def test_strangers_are_told_of_a_hold_without_what_is_private(
 ) -> None:
     cause, app = CAUSES[kind], public
     shown = get(app, "/status.json", is_operator=False).text
-    shown += unescape(get(app, "/status", is_operator=False).text)
     shown += get(app, "/metrics", is_operator=False).text
     for name in PRIVATE:
         assert name not in shown
