@@ -33,6 +33,7 @@ from reader.changes.feed import ChangeFeed
 from reader.changes.places import Places
 from reader.file_shares import connections_wanted, file_shares
 from reader.fleet.budget_watch import BudgetWatch
+from reader.fleet.disclosure import public_fleet
 from reader.fleet.hold_journal import HoldJournal
 from reader.fleet.holds import Viewpoint, holds_of
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
@@ -170,6 +171,17 @@ class ReaderProcess:
             return components.fleet.snapshot()
         except (RedisError, TimeoutError):
             return None
+
+    def public_holds(self, fleet: Fleet | None) -> Sequence[Hold]:
+        """What holds something back, as everybody may see it.
+
+        Args:
+            fleet: from Redis; None while Redis is unavailable.
+        """
+        parts = self.start()
+        known = (parts.synchronizer.away_since, parts.troubles.refusing)
+        shown = None if fleet is None else public_fleet(fleet)
+        return holds_of(shown, Viewpoint(self.settings, *known))
 
     def _holds(self) -> Sequence[Hold] | None:
         """What holds the fleet and tracked resources back; None while Redis is unavailable.

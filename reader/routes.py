@@ -55,7 +55,9 @@ def metrics() -> Response:
     counts, gauges, processes = process().start().reporter.node()
     node, refusing = NodeView(counts, gauges, processes), process().start().troubles.refusing
     trouble = None if refusing is None else refusing.trouble
-    text = expose(node, process().tracked(), process().fleet(), trouble)
+    fleet = process().fleet()
+    holds = process().public_holds(fleet)
+    text = expose(node, process().tracked(), fleet, trouble, holds)
     return Response(text, content_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
 
 

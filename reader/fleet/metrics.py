@@ -9,6 +9,7 @@ Label values come from closed sets: routes are templates, resources the tracked 
 digests. Paths and addresses of clients are never labels.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from reader.fleet.privileged_credentials import privileged
 from reader.fleet.queue_view import Queued
 from reader.fleet.snapshot import Fleet, NodeView, TrackedView
 from reader.temporary_files import Use
+from shared.holds import Hold, HoldKind
 from shared.lost_deliveries import Fate
 from shared.measures import Labels, Measure, Measures
 from shared.mended import Damage
@@ -105,6 +107,7 @@ def expose(
     tracked: Sequence[TrackedView],
     fleet: Fleet | None,
     refusing: Trouble | None = None,
+    holds: Sequence[Hold] = (),
 ) -> bytes:
     """The metrics in Prometheus's text format.
 
@@ -113,6 +116,7 @@ def expose(
         tracked: the tracked resources in this process's memory.
         fleet: from Redis; None while Redis is unavailable.
         refusing: why Redis refuses the writes of this process; None if it takes them.
+        holds: what holds something back, as everybody may see it.
 
     Paths of `TRACK` that cannot be served are counted, and not named.
     """
@@ -121,7 +125,8 @@ def expose(
         "Paths of TRACK that this process cannot serve, or for which clients get an error.",
         len(tracked) - len(public_views(tracked)),
     )
-    shown = [withheld, _refusing(refusing), *_tracked(public_views(tracked))]
+    shown = [withheld, _refusing(refusing), _held_back(holds)]
+    shown += _tracked(public_views(tracked))
     public = _fleet(None if fleet is None else public_fleet(fleet))
     return generate_latest(_Collected([*_node(node), *shown, *public]))
 
@@ -198,6 +203,16 @@ def _refusing(refusing: Trouble | None) -> Metric:
     )
     for trouble in sorted(REFUSING):
         family.add_metric([trouble], trouble is refusing)
+    return family
+
+
+def _held_back(holds: Sequence[Hold]) -> Metric:
+    family = GaugeMetricFamily(
+        PREFIX + "held_back", "What holds something back, by kind.", labels=["hold"]
+    )
+    counts = Counter(hold.kind for hold in holds)
+    for kind in HoldKind:
+        family.add_metric([kind], counts[kind])
     return family
 
 

@@ -21,7 +21,8 @@ def suspend(redis: Redis, *, now: float) -> None:
         redis: a client.
         now: Unix time in seconds; kept if refreshing is paused already.
     """
-    redis.set(keys.SUSPENDED, now, nx=True)
+    # `rq resume` leaves the time of an earlier pause behind.
+    redis.set(keys.SUSPENDED, now, nx=bool(suspension.is_suspended(redis)))
     suspension.suspend(redis)
 
 

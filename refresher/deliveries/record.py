@@ -161,7 +161,7 @@ class Record:
             The Unix time in seconds until which it is asked for nothing.
         """
         seconds = min(seconds, LONGEST_PAUSE)
-        until = now + seconds
+        until = round(now + seconds, 3)
         self._redis.set(keys.hook_pause(source), f"{until:.3f}", px=max(1, int(1000 * seconds)))
         return until
 

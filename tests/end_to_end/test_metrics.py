@@ -18,6 +18,7 @@ from reader.fleet.metrics import PREFIX
 from reader.telemetry.counters import Route
 from reader.temporary_files import Use
 from refresher.github.auth.credentials import Token
+from shared.holds import HoldKind
 from shared.measures import BUCKETS
 from shared.mended import Damage
 from shared.outcomes import DriftCheck, FailureKind, RefreshOutcome, Refusal, Served
@@ -188,6 +189,7 @@ def check_labels(scrape: Scrape) -> None:
         "priority": set(Priority),
         "cause": set(Refusal),
         "trouble": set(REFUSING),
+        "hold": set(HoldKind),
         "damage": set(Damage),
         "use": set(Use),
     }

@@ -99,6 +99,9 @@ def test_refreshing_paused(fleet: Troubled) -> None:
         503,
         "Refreshing is paused by an operator.",
     )
+    begun = "held back: all refreshes: an operator has paused refreshing. Since "
+    eventually(lambda: begun in reader.output, what="a reader logs it")
+    assert "It ends when an operator resumes refreshing." in reader.output
     ended = fleet.run("rq", "resume", "--config", "refresher.rq_config")
     assert ended.returncode == 0, ended.stderr
     eventually(lambda: reader.get("/users/held-nowhere").status_code == 404)

@@ -17,6 +17,7 @@ from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
 from reader.temporary_files import Use
 from shared.budgets import CredentialBudget
+from shared.holds import HoldKind
 from shared.measures import BUCKETS, SUM, Labels, Measure, Measures
 from shared.outcomes import DriftCheck, FailureKind, RefreshOutcome, Refusal, Served
 from shared.point_buckets import Points
@@ -84,6 +85,7 @@ def test_a_node_that_has_done_nothing() -> None:
         "change_followers": {(): 0},
         "temporary_files_failing": {(use,): 0 for use in Use},
         "tracked_paths_withheld": {(): 0},
+        "held_back": {(kind,): 0 for kind in HoldKind},
         "redis_refuses_writes": {(trouble,): 0 for trouble in REFUSING},
         "redis_up": {(): 0},
     }

@@ -319,14 +319,17 @@ def test_github_s_absence_is_reported_and_nothing_is_missed(
 
 def test_a_limit_of_github_s_is_kept(redis: Redis, bench: Bench, github: FakeGitHub) -> None:
     github.fault("secondary", path="/hooks")
-    bench.look()
+    first = bench.look()
     assert 30 < redis.ttl(keys.hook_pause("Netflix")) <= 60
     github.clear_faults()
     github.reset_counters()
     report = bench.look(later=1)
     assert github.counters()["total"] == 0
     assert report is not None
-    assert report.problems
+    assert first is not None
+    ends = {one.paused_until for one in (*first.problems, *report.problems)}
+    assert len(ends) == len(report.problems) == 1, "both say until when"
+    assert min(ends) > 0
 
 
 def test_the_last_tenth_of_the_limit_is_left_alone(bench: Bench, github: FakeGitHub) -> None:

@@ -1,7 +1,7 @@
 """Stored content that GitHub confirms and does not show is found, told of, and read anew."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -11,6 +11,7 @@ from refresher.drift.checks import CheckPolicy, DriftChecks
 from refresher.drift.doubts import Doubt, Doubts
 from refresher.drift.samples import Samples
 from shared import drift
+from shared.drift import PutOff, put_off_in
 from shared.looks import LAST_S
 from shared.marking import mark
 from shared.outcomes import DriftCheck, RefreshOutcome
@@ -64,6 +65,10 @@ class World(TimedWorld):
             return self.chances.pop(0)
         self.meanwhile()
         return 0.0
+
+    @property
+    def put_off(self) -> PutOff | None:
+        return put_off_in(cast(bytes | None, self.redis.get(keys.DRIFT_TURN)))
 
     @property
     def doubts(self) -> list[tuple[str, Doubt | None]]:
@@ -244,6 +249,12 @@ class TestNothingIsCompared:
         world.github.fault("status", status=502)
         assert world.check() == (REPOS.name, FAILED)
         assert world.pause == 600
+        put_off = world.put_off
+        assert put_off == PutOff(world.clock(), world.clock() + 600)
+        assert 590_000 < world.redis.pttl(keys.DRIFT_TURN) <= 600_000
+        world.github.clear_faults()
+        assert world.check() == (REPOS.name, SAME)
+        assert world.put_off is None
 
     def test_more_often_than_once_an_hour_without_a_credential(
         self, three_page_github: FakeGitHub, context_for: MakeContext, redis: Redis
