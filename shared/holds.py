@@ -56,11 +56,13 @@ class _Row:
         ends_when: what ends it, after "It ends when".
         is_routine: it comes and goes while all is well.
         is_local: a process knows of it, and not the fleet: Redis cannot tell of itself.
+        is_private: its names and times are for operators; everybody is told the number.
     """
 
     ends_when: str
     is_routine: bool = False
     is_local: bool = False
+    is_private: bool = False
 
 
 _RESUMED = "or an operator resumes refreshing"
@@ -92,10 +94,12 @@ _KINDS: Mapping[HoldKind, _Row] = {
         True,
     ),
     HoldKind.WITHDRAWN: _Row(
-        "that time is over, or GitHub tells or shows twice that it is public again"
+        "that time is over, or GitHub tells or shows twice that it is public again",
+        is_private=True,
     ),
     HoldKind.WITHHELD: _Row(
-        "GitHub shows it to everybody; it is asked at that time, and after each event about it"
+        "GitHub shows it to everybody; it is asked at that time, and after each event about it",
+        is_private=True,
     ),
     HoldKind.DRIFT_DOUBTED: _Row(
         "a refresh has confirmed what is stored, and the page is compared again", True
@@ -148,6 +152,11 @@ class Hold:
         return _KINDS[self.kind].is_local
 
     @property
+    def is_private(self) -> bool:
+        """Whether its names and times are for operators, and its number for everybody."""
+        return _KINDS[self.kind].is_private
+
+    @property
     def key(self) -> str:
         """Its name among all holds at one time."""
         return f"{self.kind} {self.about}"[:_LONGEST]
@@ -161,15 +170,18 @@ class Hold:
     def until_words(self, now: float) -> str:
         """Until when: `12:10:00 UTC (in 5 min)`."""
         if self.until is None:
-            return "no end is set"
+            return "not told here" if self.is_private else "no end is set"
         if self.until - now < 1:
             return "now"
         return f"{clock(self.until, now)} (in {in_words(self.until - now)})"
 
     def when_words(self, now: float) -> str:
         """Since when, until when, and what ends it, in two sentences."""
-        since = "a time that is not told here" if self.since is None else self.since_words(now)
-        until = "with no end set" if self.until is None else f"until {self.until_words(now)}"
+        untold = "a time that is not told here"
+        since = untold if self.since is None else self.since_words(now)
+        until = f"until {self.until_words(now)}"
+        if self.until is None:
+            until = f"until {untold}" if self.is_private else "with no end set"
         return f"Since {since}, {until}. It ends when {self.ends_when}."
 
     def words(self, now: float) -> str:

@@ -82,8 +82,8 @@ def _since_noted(hold: Hold, fleet: Fleet) -> Hold:
     """The hold with the time since when it has been seen, if its records do not say it."""
     noted = fleet.hold_facts.noted.get(hold.key)
     if hold.since is None:
-        is_counted = hold.kind in {HoldKind.WITHDRAWN, HoldKind.WITHHELD}
-        return hold if is_counted else replace(hold, since=fleet.now if noted is None else noted)
+        first = fleet.now if noted is None else noted
+        return hold if hold.is_private else replace(hold, since=first)
     if noted is not None and noted < hold.since and hold.kind in _RENEWED:
         return replace(hold, since=noted)
     return hold

@@ -45,12 +45,18 @@ def _row(hold: Hold, now: float) -> JsonObject:
         "about": hold.about,
         "reason": hold.reason,
         "since": None if hold.since is None else iso(hold.since),
-        "since_words": hold.since_words(now),
+        "since_words": _in_two_lines(hold.since_words(now)),
         "until": None if hold.until is None else iso(hold.until),
-        "until_words": hold.until_words(now),
+        "until_words": _in_two_lines(hold.until_words(now)),
         "ends_when": hold.ends_when,
         "words": hold.words(now),
     }
+
+
+def _in_two_lines(text: str) -> str:
+    """A time and a duration, of which a narrow column breaks neither."""
+    at, _, lasts = text.partition(" (")
+    return f"{at} ({lasts}".replace(" ", "\u00a0").replace("\u00a0(", " (") if lasts else text
 
 
 def _more(kind: str, number: int) -> JsonObject:
