@@ -194,8 +194,15 @@ class Hold:
         Args:
             now: Unix time in seconds of its end.
         """
-        lasted = "" if self.since is None else f" It lasted {in_words(now - self.since)}."
-        return f"{self.about}: {self.reason.rstrip('.')}.{lasted}"
+        return f"{self.about}: {self.reason.rstrip('.')}. {self.lasted_words(now)}".rstrip()
+
+    def lasted_words(self, now: float) -> str:
+        """How long it lasted, in a sentence; empty if that is not known.
+
+        Args:
+            now: Unix time in seconds of its end.
+        """
+        return "" if self.since is None else f"It lasted {in_words(now - self.since)}."
 
     def to_document(self) -> dict[str, Any]:
         """Everything, with Unix times, for `--json` and the fields of the log."""

@@ -195,8 +195,8 @@ class Synchronizer:
     def guarded_tick(self) -> None:
         """Do a tick, survive its errors, and keep `away_since`."""
         if self._guarded(self.tick) and self._away_since is not None:
-            over = redis_away(self._away_since).over_words(self._clock())
-            log.warning("Redis is back. %s", over)
+            lasted = redis_away(self._away_since).lasted_words(self._clock())
+            log.warning("Redis is back. %s", lasted)
             self._away_since = None
             self._schedule_all_checks()
 

@@ -196,7 +196,7 @@ class Troubles:
                 self._end(trouble)
         if ended:
             hold = redis_refuses(ended[0], min(since[one] for one in ended))
-            lasted = hold.over_words(self._clock.now())
+            lasted = hold.lasted_words(self._clock.now())
             self._log.warning("Redis takes writes again (it was: %s). %s", ", ".join(ended), lasted)
 
     def end_if_over(self) -> None:
