@@ -102,6 +102,7 @@ def test_a_hold_is_told_of_everywhere_with_its_four_facts(
 ) -> None:
     cause, now = CAUSES[kind], time.time()
     Journal(app, redis).look(caplog)  # since when, a reader has noted by now
+    process_of(app).start().fleet.discard()
     (row,) = rows_of(app, kind)
     assert cause.about in row["about"] or kind is HoldKind.WITHHELD
     assert row["since"] is not None
