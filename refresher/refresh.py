@@ -261,7 +261,11 @@ class _Attempt:
     ) -> RefreshOutcome:
         """Write the entry if its content, or what is derived from it, has changed."""
         writer, metadata = self.context.writer, self.state.metadata
-        known = replace(known, was_shown=metadata is not None and metadata.status < 400)
+        known = replace(
+            known,
+            was_shown=metadata is not None and metadata.status < 400,
+            is_first=metadata is None and self.state.suspicion is None,
+        )
         if isinstance(content, Content) and (is_new(self.state, content) or self._is_damaged()):
             stored = writer.store(
                 self.resource,

@@ -11,6 +11,8 @@ validated_at        Unix time in seconds at which GitHub last confirmed the cont
 fresh_until         Unix time in seconds at which it becomes stale
 confirmed_by        the fencing token of the refresh that stored or last confirmed the content;
                     absent if only an older release did: then the version is meant
+first_at            Unix time in seconds at which GitHub was asked for tracked content of which
+                    nothing was stored; removed by a refresh that asked `SECOND_LOOK_S` later
 body                the representation, uncompressed
 body:{encoding}     the same, compressed once by the refresher, for each of `ENCODINGS`; absent
                     if that saves nothing
@@ -46,7 +48,8 @@ from shared.json_array import ItemArray, JsonArray, pack_ends, unpack_ends
 from shared.segmented_array import SegmentedArray
 from shared.segments import Segment, pack_manifest, unpack_manifest
 from shared.stored_form import SCHEMA, StoredForm
-from shared.time_bounds import is_past, showable
+from shared.suspicion import may_be_cut
+from shared.time_bounds import is_past, showable, time_of
 
 VIEW_SEPARATOR = b", "  # as `json.dumps` writes it
 LIST_SEPARATOR = b","
@@ -70,7 +73,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 # The fields that are read without the body, in the order of `metadata_from`.
-METADATA_FIELDS = ("meta", "validated_at", "fresh_until", "confirmed_by")
+METADATA_FIELDS = ("meta", "validated_at", "fresh_until", "confirmed_by", "first_at")
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ class Metadata:
         fresh_until: Unix time in seconds at which it becomes stale.
         confirmed_by: fencing token of the refresh that stored or last confirmed the content; 0 if
             that is not known.
+        first_at: Unix time in seconds of the request, if nothing was stored before and no second
+            one has followed: Redis may have lost what to compare it with, see `shared.suspicion`;
+            0 otherwise.
         segments: number of different segments of a list and its views; 0 if it is stored whole.
         is_awaited: an event of GitHub's has touched it: if it is stale, whoever reads it waits for
             newer content. Not stored: `shared.event_bound` decides it at each reading.
@@ -114,6 +120,7 @@ class Metadata:
     links: Sequence[tuple[str, str]] = ()
     location: str | None = None
     confirmed_by: int = 0
+    first_at: float = 0.0
     segments: int = 0
     is_awaited: bool = False
     is_withdrawn: bool = False
@@ -142,6 +149,15 @@ class Metadata:
         if self.is_withdrawn:
             return False
         return (self.is_awaited or not self.is_content) and not self.is_fresh(now)
+
+    def may_lack_items_of(self, other: "Metadata") -> bool:
+        """Whether this is a list that must not replace `other` before a second look at GitHub.
+
+        Nothing was stored when GitHub was asked for it, and it lost much of what `other` has.
+        """
+        if not self.first_at or self.items is None or other.items is None:
+            return False
+        return may_be_cut(other.items, self.items)
 
     def is_newer_than(self, other: "Metadata", now: float) -> bool:
         """Whether a later refresh confirmed this one, so that `other` must not replace it.
@@ -232,7 +248,7 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
     Raises:
         UnreadableError: it was written under another schema, or is damaged.
     """
-    meta, validated_at, fresh_until, confirmed_by = values
+    meta, validated_at, fresh_until, confirmed_by, first_at = values
     if meta is None or validated_at is None or fresh_until is None:
         return None
     try:
@@ -248,6 +264,7 @@ def metadata_from(values: Sequence[bytes | None]) -> Metadata | None:
             validated_at=_time(validated_at),
             fresh_until=_time(fresh_until),
             confirmed_by=confirmed,
+            first_at=time_of(first_at),
             **known,
         )
     except _DAMAGE as error:

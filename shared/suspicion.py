@@ -2,6 +2,10 @@
 
 It is stored beside the entry, which it leaves unchanged: what was stored before is served until a
 second look, at least `SECOND_LOOK_S` later, says the same.
+
+Redis may lose what there was, and with it what a list is compared with. Readers still hold it: so a
+list that was stored where nothing was (`Metadata.first_at`) replaces one that lost much by it only
+after a second look. Whatever a client does, it changes neither of the two.
 """
 
 import json
@@ -12,7 +16,19 @@ from shared.errors import UnreadableError
 from shared.time_bounds import is_past, showable
 
 SECOND_LOOK_S = 30.0  # seconds after the first look
+FEWEST_ITEMS = 10  # of a list: a shorter one can lose more than half of its items any day
+_PER_PAGE = 100  # GitHub's longest page
 _MOST = 1_000_000_000
+
+
+def lost_much(before: int, now: int) -> bool:
+    """Whether a list lost so many of its items that a second look is needed."""
+    return before >= FEWEST_ITEMS and 2 * (before - now) > before
+
+
+def may_be_cut(before: int, now: int) -> bool:
+    """Whether a list lost much, or ends with a full page, after which others may be missing."""
+    return lost_much(before, now) or (0 < now < before and now % _PER_PAGE == 0)
 
 
 @dataclass(frozen=True)

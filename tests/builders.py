@@ -129,7 +129,8 @@ def redis_fields(entry: Entry) -> dict[str, bytes | float]:
     metadata = entry.metadata
     freshness = {"validated_at": metadata.validated_at, "fresh_until": metadata.fresh_until}
     token = {"confirmed_by": str(metadata.confirmed_by).encode()} if metadata.confirmed_by else {}
-    return {**content_fields(entry), **freshness, **token}
+    first: dict[str, bytes | float] = {"first_at": metadata.first_at} if metadata.first_at else {}
+    return {**content_fields(entry), **freshness, **token, **first}
 
 
 def store_entry(redis: Redis, resource: Resource, entry: Entry) -> Entry:

@@ -37,6 +37,11 @@ class Held:
     asked_at: float
     whole: Entry | None = None
 
+    @property
+    def stored(self) -> Metadata:
+        """The metadata of the entry as it is stored."""
+        return (self.whole or self.entry).metadata
+
     def is_due(self, now: float) -> bool:
         """Whether it is to be checked in Redis now, or Redis's clock was set back since."""
         return now >= self.check_at or not is_past(self.scheduled_at, now)
@@ -63,6 +68,9 @@ class LocalCache:
 
         request: reads version 1 from Redis    synchronizer: reads version 2, puts it
         request: puts version 1                -> refused, version 2 stays
+
+    Nor is a list replaced by one that lost much of it, if nothing else than this memory can tell:
+    Redis had lost the list, and GitHub was not asked twice since (`shared.suspicion`).
 
     Whatever is held shows nothing that is withdrawn (`shared.withdrawal`): that is removed once,
     when an entry is put here, or when this process learns of the withdrawal.
@@ -142,7 +150,10 @@ class LocalCache:
 
     def _put(self, resource: Resource, entry: Entry, whole: Entry | None, now: float) -> Entry:
         before = self.peek(resource)
-        if before is not None and before.entry.metadata.is_newer_than(entry.metadata, now):
+        if before is not None and (
+            before.entry.metadata.is_newer_than(entry.metadata, now)
+            or entry.metadata.may_lack_items_of(before.stored)
+        ):
             return before.entry
         if not resource.tracked and entry.held_bytes > self._max_bytes:
             return entry  # it would push out all others, and then itself

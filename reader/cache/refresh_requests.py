@@ -10,6 +10,7 @@ from shared.queueing import AskResult, RefreshQueue, RefreshRequest
 from shared.redis.entry_state import EntryState
 from shared.redis.scripts import Batch
 from shared.resources.resource import Resource
+from shared.suspicion import SECOND_LOOK_S
 from shared.time_bounds import is_past
 
 _READ_ANEW_PAUSE = 600.0  # seconds
@@ -47,6 +48,12 @@ class Checked:
     request_id: str | None = None
 
 
+@dataclass
+class _SecondLook:
+    first_at: float
+    is_requested: bool = False
+
+
 class RefreshRequests:
     """Enqueues the refresh of a resource whose state in Redis requires it, and counts requests.
 
@@ -59,6 +66,7 @@ class RefreshRequests:
         self._queue = queue
         self._counters = counters
         self._read_anew_at: dict[str, float] = {}  # by the id of a tracked resource
+        self._second_looks: dict[str, _SecondLook] = {}  # likewise
 
     def request_all(self, checked: Sequence[Checked], *, now: float) -> None:
         """Enqueue the refreshes that are due, in one round trip; may raise `redis.RedisError`.
@@ -105,6 +113,31 @@ class RefreshRequests:
         self._queue.mark(resource, anew=True)
         self._read_anew_at[resource.id] = now
         return True
+
+    def look_twice(self, resource: Resource, first_at: float, *, now: float) -> bool:
+        """Have GitHub asked again for a list that nothing could be compared with, once it is time.
+
+        Once for each first time, from each process: the look ends what made it necessary.
+
+        Args:
+            resource: tracked; the next check finds it invalidated.
+            first_at: Unix time in seconds at which GitHub was asked first.
+            now: Unix time in seconds.
+
+        Returns:
+            Whether this first time is new to this process.
+
+        Raises:
+            redis.RedisError: Redis is unavailable.
+        """
+        look = self._second_looks.get(resource.id)
+        is_new = look is None or look.first_at != first_at
+        if look is None or is_new:
+            look = self._second_looks[resource.id] = _SecondLook(first_at)
+        if not look.is_requested and now >= first_at + SECOND_LOOK_S:
+            self._queue.mark(resource, anew=True)
+            look.is_requested = True
+        return is_new
 
     def request_for(
         self,

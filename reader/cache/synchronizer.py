@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from redis import RedisError
 
-from reader.cache.local_cache import LocalCache
+from reader.cache.local_cache import Held, LocalCache
 from reader.cache.refresh_requests import Checked, RefreshRequests
 from reader.cache.waiters import Waiters
 from reader.telemetry.counters import Counters
+from shared.entry import Metadata
 from shared.holds import redis_away
 from shared.measures import Measure
 from shared.redis.connection import reason_of
@@ -23,6 +24,7 @@ from shared.redis.store import Store
 from shared.redis.trouble import trouble_of
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.suspicion import SECOND_LOOK_S
 from shared.time_bounds import is_past
 
 log = logging.getLogger("reader")
@@ -277,12 +279,29 @@ class Synchronizer:
         elif held is not None and held.entry.metadata.version == state.metadata.version:
             self._local.confirm(resource, state.metadata, now)
         elif held is None or state.metadata.is_newer_than(held.entry.metadata, now):
-            self._load(resource)
+            if held is None or not state.metadata.may_lack_items_of(held.stored):
+                self._load(resource)
+            else:
+                self._doubt(held, state.metadata, now)
         else:
             self._local.postpone(resource, now + TICK)
         # until a refresh has handled the invalidation, or ended the doubt
         if state.invalidated_by is not None or state.suspicion is not None:
             self._local.postpone(resource, now + TICK)
+
+    def _doubt(self, held: Held, stored: Metadata, now: float) -> None:
+        """Keep a list that Redis has lost, and have GitHub asked a second time, once it is time."""
+        resource = held.resource
+        self._local.postpone(resource, now + TICK)
+        if self._refresh_requests.look_twice(resource, stored.first_at, now=now):
+            log.warning(
+                "Redis had lost %s, and GitHub then showed %s items where this process holds %s:"
+                " these are served until GitHub has been asked again, at least %.0f s later",
+                resource.name,
+                stored.items,
+                held.stored.items,
+                SECOND_LOOK_S,
+            )
 
     def _load(self, resource: Resource) -> None:
         if not self._is_wanted(resource):

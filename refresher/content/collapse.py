@@ -14,11 +14,9 @@ list from which much is deleted, items still come and go.
 
 from dataclasses import dataclass, replace
 
-from shared.suspicion import Suspicion
+from shared.suspicion import Suspicion, lost_much
 from shared.time_bounds import is_past
 
-# A shorter list can lose more than half of its items any day.
-FEWEST_ITEMS = 10
 # Collapses in a row, each to another number of items, of which the last is believed.
 MOST_LOOKS = 5
 
@@ -83,7 +81,7 @@ def is_collapse(held: Extent, seen: Extent, *, ends_without_link: bool) -> bool:
         ends_without_link: as in `Look`.
     """
     lost = held.items - seen.items
-    is_much = held.items >= FEWEST_ITEMS and 2 * lost > held.items
+    is_much = lost_much(held.items, seen.items)
     is_cut = ends_without_link and seen.pages < held.pages and lost > 0
     return is_much or is_cut
 

@@ -99,6 +99,7 @@ class Content:
         lifetime: float,
         changed_at: float | None = None,
         segmentation: Segmentation | None = None,
+        is_first: bool = False,
     ) -> Entry:
         """The entry to store as a new version.
 
@@ -109,6 +110,7 @@ class Content:
             lifetime: seconds that content of the resource stays fresh.
             changed_at: Unix time in seconds when the content last changed; None for now.
             segmentation: of a list of several segments.
+            is_first: nothing was stored of the list before.
         """
         manifests = {} if segmentation is None else segmentation.manifests
         metadata = Metadata(
@@ -126,6 +128,7 @@ class Content:
             form=resource.stored_form,
             derived=resource.kind.derived,
             confirmed_by=version,
+            first_at=now if is_first else 0.0,
             segments=0 if segmentation is None else len(segmentation.names),
         )
         if manifests:

@@ -114,6 +114,7 @@ class EntryWriter:
             now=now,
             lifetime=self._lifetime(resource),
             changed_at=changed_at,
+            is_first=known.is_first and resource.tracked and content.shown is not None,
         )
         start = [*_common_arguments(resource, token, handled), self._keep_ms(resource)]
         told = [_event_of(resource, content, known, version=token, now=now), content.etag]

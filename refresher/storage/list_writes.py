@@ -142,8 +142,10 @@ def _lasts_of(stored: bytes | None, digest: bytes) -> Sequence[ViewRow]:
 def _fields_of(entry: Entry, resource: Resource) -> dict[str, bytes | float | str]:
     """All fields of an entry's hash."""
     metadata = entry.metadata
+    first = {"first_at": metadata.first_at} if metadata.first_at else {}
     return {
         **content_fields(entry),
+        **first,
         "name": resource.name,
         "validated_at": metadata.validated_at,
         "fresh_until": metadata.fresh_until,

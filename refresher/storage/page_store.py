@@ -61,6 +61,7 @@ class KnownPages:
         heads: the field as it is stored.
         is_outdated: the same pages would give other content now: the public shapes have changed.
         was_shown: clients get content, and no error, until other content is stored.
+        is_first: nothing is stored, so nobody could say whether a list has lost much.
     """
 
     pages: Sequence[Page] = ()
@@ -68,6 +69,7 @@ class KnownPages:
     heads: bytes = b""
     is_outdated: bool = False
     was_shown: bool = False
+    is_first: bool = False
 
 
 NOTHING_KNOWN = KnownPages()

@@ -1,6 +1,7 @@
 """The scripts of all writes: each first checks the fencing token, see `entry_writer`."""
 
 from shared.redis.scripts import Script
+from shared.suspicion import SECOND_LOOK_S
 
 # Hands out a fencing token that is greater than any before, even after Redis lost its data:
 # the microseconds of Redis's clock, or one more than the last token if the clock was set back. The
@@ -114,6 +115,16 @@ tell()
 """
 
 
+# Whether a list of which nothing was stored (`first_at`) has been looked at again since; readers
+# that hold much more wait for that, see `shared.suspicion`.
+_LOOKED_TWICE = f"""
+local function looked_twice(first_at, asked_at)
+  local first, asked = tonumber(first_at), tonumber(asked_at)
+  return not first or not asked or asked < first or asked >= first + {SECOND_LOOK_S}
+end
+"""
+
+
 # Replaces an entry and its pages, or of a list only what has changed of its segments and pages.
 # KEYS: fence, changes, invalidated, entry, pages, failure, reading, suspicion, segments, the change
 #       feed of such content, the other feed.
@@ -134,12 +145,18 @@ end
 if ARGV[6] == '-1' then redis.call('DEL', KEYS[5], KEYS[9])
 elseif redis.pcall('HLEN', KEYS[9]) ~= tonumber(ARGV[6]) then return 2 end
 {_TELL}
+{_LOOKED_TWICE}
+local first_at = redis.pcall('HGET', KEYS[4], 'first_at')
 redis.call('DEL', KEYS[4], KEYS[6], KEYS[7], KEYS[8])
 each(KEYS[9], 'HDEL', 1)
 each(KEYS[5], 'HDEL', 1)
 each(KEYS[9], 'HSET', 2)
 {_keep(9)}
 each(KEYS[4], 'HSET', 2)
+if type(first_at) == 'string'
+   and not looked_twice(first_at, redis.call('HGET', KEYS[4], 'validated_at')) then
+  redis.call('HSETNX', KEYS[4], 'first_at', first_at)
+end
 {_keep(4)}
 for one = at, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[one], ARGV[one + 1]) end
 {_keep(5)}
@@ -155,6 +172,10 @@ for one = at, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[one], ARGV[one + 1]) 
 CONFIRM = Script(f"""
 {_CHECK}
 if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
+{_LOOKED_TWICE}
+if looked_twice(redis.call('HGET', KEYS[4], 'first_at') or '', ARGV[6]) then
+  redis.call('HDEL', KEYS[4], 'first_at')
+end
 redis.call('HSET', KEYS[4], 'validated_at', ARGV[6], 'fresh_until', ARGV[7],
            'confirmed_by', ARGV[1])
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])

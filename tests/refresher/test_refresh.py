@@ -191,6 +191,7 @@ class TestSuccess:
             validated_at=clock.now,
             fresh_until=clock.now + 1000,
             confirmed_by=after.metadata.confirmed_by,
+            first_at=0.0,  # GitHub was asked twice
         )
         assert after.metadata.confirmed_by > before.metadata.confirmed_by
         assert (after.body, after.encoded) == (before.body, before.encoded)

@@ -47,6 +47,7 @@ metadata = st.builds(
     items=st.none() | st.integers(0),
     links=st.lists(st.tuples(st.text(), st.text()), max_size=4).map(tuple),
     confirmed_by=st.integers(0, 2**63),
+    first_at=times,
 )
 items = st.lists(st.integers().map(lambda number: str(number).encode()), max_size=5)
 views = st.dictionaries(
@@ -153,7 +154,7 @@ def test_another_schema_is_refused(schema: object) -> None:
 
 def test_another_schema_is_refused_whatever_else_it_holds() -> None:
     with pytest.raises(UnreadableError):
-        metadata_from([b'{"schema": 99, "unheard": "of"}', b"1", b"2", None])
+        metadata_from([b'{"schema": 99, "unheard": "of"}', b"1", b"2", None, None])
 
 
 DEEP = b"[" * 100_000
@@ -184,7 +185,7 @@ def test_metadata_with_a_value_of_another_type_is_refused(name: str, value: obje
 @pytest.mark.parametrize("meta", [b"", b"{", b"[]", b"1", b"null", b"{}", b"\xff", DEEP])
 def test_metadata_that_is_no_object_is_refused(meta: bytes) -> None:
     with pytest.raises(UnreadableError):
-        metadata_from([meta, b"1", b"2", None])
+        metadata_from([meta, b"1", b"2", None, None])
 
 
 @pytest.mark.parametrize("time", [b"", b"soon", b"nan", b"inf", b"-inf", b"1e999"])
@@ -214,7 +215,7 @@ def test_metadata_of_a_release_that_did_not_record_derived_data_is_readable() ->
     fields = as_redis_returns(make_entry())
     known = json.loads(fields[b"meta"])
     del known["derived"]
-    read = metadata_from([json.dumps(known).encode(), b"1", b"2", None])
+    read = metadata_from([json.dumps(known).encode(), b"1", b"2", None, None])
     assert read is not None
     assert read.derived == {}
 
@@ -240,7 +241,7 @@ def test_two_processes_may_read_the_clock_a_little_differently() -> None:
 def test_a_time_that_nothing_can_show_is_read_as_one_that_can_be_shown(huge: bytes) -> None:
     fields = as_redis_returns(make_entry())
     meta = {**json.loads(fields[b"meta"]), "changed_at": float(huge)}
-    read = metadata_from([json.dumps(meta).encode(), huge, huge, None])
+    read = metadata_from([json.dumps(meta).encode(), huge, huge, None, None])
     assert read is not None
     for time in (read.validated_at, read.fresh_until, read.changed_at):
         assert datetime.fromtimestamp(time, UTC).year in {1970, 9999}
@@ -249,12 +250,22 @@ def test_a_time_that_nothing_can_show_is_read_as_one_that_can_be_shown(huge: byt
 @pytest.mark.parametrize("token", [b"", b"soon", b"1.5", b"9" * 400, b"9" * 5000])
 def test_a_token_that_is_no_number_is_refused_or_absent(token: bytes) -> None:
     fields = as_redis_returns(make_entry())
-    values = [fields[b"meta"], b"1", b"2", token]
+    values = [fields[b"meta"], b"1", b"2", token, None]
     if token:
         with pytest.raises(UnreadableError):
             metadata_from(values)
     else:
         assert metadata_from(values) is not None
+
+
+@pytest.mark.parametrize("damage", [b"", b"soon", b"nan", b"1e999", b"\xff"])
+def test_the_mark_of_a_list_that_nothing_was_compared_with_is_absent_if_it_is_damaged(
+    damage: bytes,
+) -> None:
+    fields = as_redis_returns(make_entry())
+    read = metadata_from([fields[b"meta"], b"1", b"2", None, damage])
+    assert read is not None
+    assert read.first_at == 0
 
 
 class TestOrder:

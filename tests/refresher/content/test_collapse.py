@@ -5,7 +5,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from refresher.content.collapse import (
-    FEWEST_ITEMS,
     MOST_LOOKS,
     Extent,
     Judgement,
@@ -13,7 +12,7 @@ from refresher.content.collapse import (
     is_collapse,
     judge,
 )
-from shared.suspicion import SECOND_LOOK_S, Suspicion
+from shared.suspicion import FEWEST_ITEMS, SECOND_LOOK_S, Suspicion
 from tests.builders import NOW
 
 HELD = Extent(245, 3)
