@@ -160,13 +160,25 @@ def _github(kind: str, **options: object) -> Callable[[Broken, Random], None]:
     return inflict
 
 
-def _short(simulation: Broken, dice: Random) -> None:
-    if not simulation.promises.has_what_short_lists_are_compared_with:
-        return
+def _order_short(simulation: Broken, dice: Random) -> None:
     kind = dice.choice(("short_list", "empty_list"))
     options = {"share": 0.2} if kind == "short_list" else {}
-    simulation.github.order(kind, path="/repos", times=1, **options)
+    simulation.github.order(kind, path="^/orgs/[^/]+/repos", times=1, **options)
+
+
+def _short(simulation: Broken, dice: Random) -> None:
+    _order_short(simulation, dice)
     # So that its answer is no other one's second look.
+    simulation.hub.sleep(40)
+
+
+def _lost_and_short(simulation: Broken, dice: Random) -> None:
+    """Only readers remember how long the list was that GitHub now shows short."""
+    simulation.lose(None)
+    simulation.redis.is_away = True
+    simulation.hub.sleep(dice.uniform(0.1, 2))
+    _order_short(simulation, dice)
+    simulation.redis.is_away = False
     simulation.hub.sleep(40)
 
 
@@ -189,6 +201,7 @@ KINDS: Final[dict[str, Kind]] = {
     "announcements-lost": Kind(1, _announcements_lost),
     "last-second-lost": Kind(1, _last_second_lost),
     "everything-lost": Kind(1, _everything_lost),
+    "lost-and-short": Kind(1, _lost_and_short),
     "clock-jumps": Kind(2, _clock_jumps),
     "github-502": Kind(2, _github("status", status=502)),
     "github-html": Kind(1, _github("html")),

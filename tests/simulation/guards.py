@@ -12,7 +12,7 @@ from refresher.lock.refresh_lock import HeldLock
 from refresher.look_again import LookAgain
 from refresher.second_look import SecondLook
 from refresher.storage import entry_writer, write_scripts
-from shared.entry import Entry
+from shared.entry import Entry, Metadata
 from shared.looks import Looks
 from shared.queueing import RefreshQueue
 from shared.redis.entry_state import EntryState
@@ -59,6 +59,10 @@ GUARDS: Final[dict[str, tuple[str, Callable[[], Iterator[Any]]]]] = {
     "second-look": (
         "a list that lost much is not believed at once",
         _replaced(SecondLook, "judge", lambda *_, **__: Judgement()),
+    ),
+    "lost-list": (
+        "a list that Redis has lost is replaced by a much shorter one only after a second look",
+        _replaced(Metadata, "may_lack_items_of", lambda *_: False),
     ),
     "look-again": (
         "after an event a resource is looked at again",

@@ -1,5 +1,6 @@
 """A model of GitHub: the stand-in's world, behind a transport without sockets, and its webhooks."""
 
+import gzip
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from tests.fakegithub.config import Config
 from tests.fakegithub.faults import fault_from_json
 from tests.fakegithub.github import GitHub
 from tests.fakegithub.hooks import EVENTS, payload_of
-from tests.fakegithub.http_messages import Request
+from tests.fakegithub.http_messages import HttpResponse, Request
 from tests.fakegithub.world import World
 from tests.fakegithub.world_factory import WorldOptions, create_world
 from tests.simulation.hub import Hub
@@ -27,6 +28,7 @@ from tests.simulation.hub import Hub
 SECRET = "of-the-simulation"
 ORG = "Netflix"
 REPOS, MEMBERS, ORGANISATION = "/orgs/netflix/repos", "/orgs/netflix/members", "/orgs/netflix"
+_SHORT = frozenset({"short_list", "empty_list"})
 GONE: Any = None  # the truth of what is not public
 
 
@@ -94,6 +96,7 @@ class ModelGitHub:
         self.lag = max(lags, default=0.0)
         self.requests = 0
         self.truths: dict[str, Truth] = {}
+        self.shortened: list[Any] = []  # what it showed of the list of repositories, wrongly
         self.note_truth()
 
     def repo_names(self) -> list[str]:
@@ -160,11 +163,6 @@ class ModelGitHub:
         options = {"kind": kind, "path": path, "times": times, **more}
         self.github.faults.order(fault_from_json(options))
 
-    def forget_faults(self, *kinds: str) -> None:
-        """Take faults back that have not happened yet."""
-        active = self.github.faults.active
-        active[:] = [one for one in active if one.kind not in kinds]
-
     def transport(self, settings: Settings, *, monotonic: Callable[[], float]) -> "SimTransport":
         """The connections of one process."""
         return SimTransport(self, settings, monotonic)
@@ -230,11 +228,18 @@ class SimTransport(Transport):
         hub.sleep(hub.dice.uniform(*model.latency))
         if kind == "slow" and fault is not None:
             hub.sleep(fault.delay)
+        if kind in _SHORT and answered.status == 200:
+            model.shortened.append(seen_in(REPOS, 200, _unpacked(answered)))
         response = requests.Response()
         response.status_code = answered.status
         response.headers = CaseInsensitiveDict(answered.headers)
         response.raw = _Raw(answered.body, is_cut=kind == "truncate")
         yield response
+
+
+def _unpacked(answered: HttpResponse) -> bytes:
+    is_gzip = dict(answered.headers).get("Content-Encoding") == "gzip"
+    return gzip.decompress(answered.body) if is_gzip else answered.body
 
 
 class _Raw:

@@ -50,6 +50,7 @@ class Promises:
         self._generations: dict[int, int] = {}
         self._held: dict[int, dict[str, tuple[int, int]]] = {}  # by process and resource
         self._checked: set[tuple[str, int, float]] = set()
+        self._short: set[tuple[int, str]] = set()  # processes and resources that are shown short
         self._values: dict[tuple[str, int], Any] = {}
         self._stored: dict[str, _Stored] = {}
         self._places: dict[tuple[int, str], int] = {}
@@ -79,8 +80,15 @@ class Promises:
                 raise BrokenPromiseError(
                     f"{process.name}: {name} went back from version {before} to {now}"
                 )
+            is_short = self._is_short(held)
+            if is_short and name in known and (id(process), name) not in self._short:
+                raise BrokenPromiseError(f"{process.name} held {name}, and shows it short")
+            if is_short:  # nothing was left to compare it with
+                self._short.add((id(process), name))
+            else:
+                self._short.discard((id(process), name))
+                self.check_content(process.name, held)
             known[name] = now
-            self.check_content(process.name, held)
             if now != before and self._is_calm:
                 self._check_order(process, held)
 
@@ -124,6 +132,14 @@ class Promises:
                 f" {metadata.validated_at - BEGINNING:.2f}, was replaced at"
                 f" {truth.ended(places[-1]):.2f}"
             )
+
+    def _is_short(self, held: Held) -> bool:
+        """Whether a list is what GitHub once showed although it never was so."""
+        path = held.resource.path.lower()
+        if path != REPOS or held.entry.metadata.status != 200:
+            return False
+        value = self._shown(held)
+        return value in self.github.shortened and not self.github.truths[path].places(value)
 
     def _value(self, path: str, version: int, status: int, body: bytes) -> Any:
         key = (path, version)
@@ -170,12 +186,6 @@ class Promises:
         was_held = resource.tracked and resource.name in self._held.get(id(process), {})
         if isinstance(result, ApiError) and was_held:
             raise BrokenPromiseError(f"{process.name} refuses {resource.name}: {result}")
-
-    @property
-    def has_what_short_lists_are_compared_with(self) -> bool:
-        """Whether Redis holds all tracked content."""
-        tracked = self.fleet.catalogue.tracked
-        return all(self.redis.checker.exists(keys.entry(one)) for one in tracked)
 
     def behind(self) -> Iterator[str]:
         """Each reader and tracked resource that is not what GitHub has now; and what is queued."""

@@ -293,8 +293,6 @@ class Simulation:
 
     def lose(self, snapshot: Any) -> None:
         """Let Redis restart with what a snapshot holds."""
-        # Nothing is left to compare a short list with: it would be believed.
-        self.github.forget_faults("short_list", "empty_list")
         self.redis.restore(snapshot)
 
     def _fate(self, process: SimProcess, step: str, *, is_after: bool) -> None:
