@@ -124,6 +124,13 @@ def _redis_slow(simulation: Broken, dice: Random) -> None:
     redis.latency, redis.reply_late_share = USUAL_LATENCY, 0.0
 
 
+def _clients_late(simulation: Broken, dice: Random) -> None:
+    """A thread that reads for a client is held up: others go on meanwhile."""
+    simulation.redis.clients_late_share = dice.uniform(0.2, 0.8)
+    simulation.hub.sleep(dice.uniform(10, 40))
+    simulation.redis.clients_late_share = 0.0
+
+
 def _announcements_lost(simulation: Broken, dice: Random) -> None:
     simulation.redis.pubsub_lost_share = dice.choice((0.3, 1.0))
     simulation.hub.sleep(dice.uniform(5, 30))
@@ -196,6 +203,7 @@ KINDS: Final[dict[str, Kind]] = {
     "stop": Kind(3, _stop),
     "redis-away": Kind(2, _redis_away),
     "redis-slow": Kind(2, _redis_slow),
+    "clients-late": Kind(1, _clients_late),
     "link-cut": Kind(2, _link_cut),
     "replies-lost": Kind(1, _replies_lost),
     "announcements-lost": Kind(1, _announcements_lost),

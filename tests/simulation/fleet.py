@@ -14,6 +14,7 @@ from rq.serializers import JSONSerializer
 
 import reader.process as reader_process
 import refresher.process as refresher_process
+from reader.cache.age_bound import AgeBound
 from reader.cache.refresh_requests import Requester
 from reader.cache.wanted import Found
 from reader.errors import ApiError
@@ -159,7 +160,7 @@ class Fleet:
                 ahead.ask()
             self.hub.sleep(ahead.interval)
 
-    def request(self, name: str, resource: Resource, client: str) -> None:
+    def request(self, name: str, resource: Resource, client: str, bound: AgeBound) -> None:
         """Let a client request something of a reader, in a thread of that."""
         components, process = self.readers.get(name), self.processes[name]
         if components is None or process.is_dead:
@@ -167,7 +168,7 @@ class Fleet:
 
         def work() -> None:
             try:
-                result: Found | ApiError = components.lookup.get(resource, Requester(client))
+                result: Found | ApiError = components.lookup.get(resource, Requester(client), bound)
             except ApiError as error:
                 result = error
             self._served(process, resource, result)

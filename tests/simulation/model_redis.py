@@ -80,6 +80,7 @@ class ModelRedis:
         self.cut_off: set[SimProcess] = set()
         self.reply_lost_share = 0.0
         self.reply_late_share = 0.0
+        self.clients_late_share = 0.0  # of the replies to threads in which clients wait
         self.pubsub_lost_share = 0.0
         self.latency = USUAL_LATENCY
         self.steps = 0
@@ -114,6 +115,9 @@ class ModelRedis:
         hub.sleep(hub.dice.uniform(*self.latency))
         if hub.dice.random() < self.reply_late_share:
             hub.sleep(hub.dice.uniform(1, 4))
+        of_client = hub.task is not None and hub.task.name.startswith("client")
+        if of_client and hub.dice.random() < self.clients_late_share:
+            hub.sleep(hub.dice.uniform(1, 6))
         if hub.dice.random() < self.reply_lost_share:
             raise RedisTimeoutError("the reply was lost")
         self._reach(process)

@@ -76,7 +76,7 @@ class Promises:
             metadata = held.entry.metadata
             now = (metadata.version, metadata.confirmed_by)
             before = known.get(name, (0, 0))
-            if now[0] < before[0] and max(now) < max(before):
+            if max(now) < max(before):
                 raise BrokenPromiseError(
                     f"{process.name}: {name} went back from version {before} to {now}"
                 )

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+from reader.cache.age_bound import ANY_AGE, AgeBound
 from reader.cache.wanted import Found
 from reader.errors import ApiError
 from shared.resources.resource import Resource
@@ -36,6 +37,7 @@ from tests.simulation.promises import (
 # Seconds of calm after which every reader is up to date: a failure's longest pause, the life of a
 # lock, the lifetime of content of which no webhook told, and the looks.
 CALM_S = 150.0
+_NOW = AgeBound(max_age=0, floor=1)  # of a client that sends `Cache-Control: no-cache`
 _TRACED = 80  # steps that are remembered
 
 
@@ -277,8 +279,9 @@ class Simulation:
             others = [self.fleet.catalogue.named(name) for name in names]
             resource = dice.choice([*tracked, *others])
             assert resource is not None
+            bound = _NOW if dice.random() < 0.3 else ANY_AGE
             reader = dice.choice([one for one in self.fleet.names if one.startswith("reader")])
-            self.fleet.request(reader, resource, f"192.0.2.{dice.randint(1, 5)}")
+            self.fleet.request(reader, resource, f"192.0.2.{dice.randint(1, 5)}", bound)
 
     def doom(self, name: str, **fate: Any) -> None:
         """Let a process crash, or be stopped, at one of its next steps."""
