@@ -178,7 +178,7 @@ class Synchronizer:
 
     def _schedule_all_checks(self) -> None:
         self._waiters.notify_all()
-        for resource in {*self._catalogue.tracked, *self._local.resources()}:
+        for resource in dict.fromkeys([*self._catalogue.tracked, *self._local.resources()]):
             self.schedule_check(resource, is_requested=False)
 
     def _run(self) -> None:

@@ -34,7 +34,7 @@ class LockKeeper:
         self._pause = pause
         self._watchdog = watchdog
         self._changed = Condition()
-        self._held: set[Extendable] = set()
+        self._held: dict[Extendable, None] = {}  # in the order in which they were taken
         self._extending: set[Extendable] = set()
         self._pool: ThreadPoolExecutor | None = None
         self._thread: Thread | None = None
@@ -43,7 +43,7 @@ class LockKeeper:
     def keep(self, lock: Extendable) -> None:
         """Extend a lock from now on."""
         with self._changed:
-            self._held.add(lock)
+            self._held[lock] = None
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="locks", daemon=True)
                 self._thread.start()
@@ -51,7 +51,7 @@ class LockKeeper:
     def drop(self, lock: Extendable) -> None:
         """Stop extending a lock; wait for an extension that is under way."""
         with self._changed:
-            self._held.discard(lock)
+            self._held.pop(lock, None)
             self._changed.wait_for(lambda: lock not in self._extending)
 
     def close(self) -> None:
@@ -69,7 +69,8 @@ class LockKeeper:
             with self._changed:
                 if self._changed.wait_for(lambda: self._is_closed, self._pause):
                     return
-                due = [lock for lock in self._held - self._extending if lock.is_due]
+                free = [lock for lock in self._held if lock not in self._extending]
+                due = [lock for lock in free if lock.is_due]
                 self._extending.update(due)
                 is_busy = bool(self._held)
             if is_busy:
@@ -85,7 +86,7 @@ class LockKeeper:
             with self._changed:
                 self._extending.discard(lock)
                 if not is_held:
-                    self._held.discard(lock)
+                    self._held.pop(lock, None)
                 self._changed.notify_all()
 
     def _executor(self) -> ThreadPoolExecutor:

@@ -22,6 +22,7 @@ def main() -> int:
             frozenset(arguments.faults or KINDS),
             guards=frozenset(arguments.without),
             episode_s=arguments.episode,
+            told=arguments.told,
         )
         began = time.process_time()
         result = simulate(options)
@@ -43,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--episode", type=float, default=EPISODE_S, help="seconds of faults before each calm"
     )
+    parser.add_argument("--told", type=int, default=3, help="changes in each calm")
     parser.add_argument("--runs", type=int, default=1, help="with this seed and the next ones")
     parser.add_argument("--without", action="append", default=[], choices=list(GUARDS))
     parser.add_argument("--faults", action="append", choices=list(KINDS), help="only these kinds")
