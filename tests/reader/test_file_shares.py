@@ -2,7 +2,8 @@
 
 import pytest
 
-from reader.file_shares import file_shares
+from reader.file_shares import connections_wanted, file_shares
+from tests.builders import make_settings
 
 WANTED = 5096
 
@@ -20,3 +21,9 @@ def test_with_files_enough_there_are_as_many_connections_as_are_wanted() -> None
     assert file_shares(10_000, connections=WANTED).connections == WANTED
     assert file_shares(1024, connections=WANTED) == (582, 290)
     assert file_shares(64, connections=WANTED) == (22, 10)
+
+
+def test_followers_of_the_change_feed_take_no_connection_from_others() -> None:
+    without, many = (connections_wanted(make_settings(changes_followers=n)) for n in (1, 1000))
+    assert many - without == 999
+    assert without > 4000
