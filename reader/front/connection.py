@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import struct
+import sys
 import termios
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,6 +32,11 @@ _HIGH_WATER_OF_PIECES = 16 * 1024
 # More are hardly ever written at once: each of a large list has more than 100 kB.
 _BUFFERS_AT_ONCE = 32
 _END = b"\r\n\r\n"
+# asyncio's `writelines` of these versions does not tell when too much waits (CVE-2024-12254), as
+# that of uvloop does. Setting the limits anew makes it look.
+_WRITES_SILENTLY = (3, 12) <= sys.version_info < (3, 12, 9) or (
+    (3, 13) <= sys.version_info < (3, 13, 2)
+)
 
 
 class FrontConnection(asyncio.Protocol):
@@ -218,6 +224,8 @@ class FrontConnection(asyncio.Protocol):
             self._write((head, *body.parts))
         elif body:
             self._transport.writelines((head, body))
+            if _WRITES_SILENTLY:
+                self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         else:
             self._transport.write(head)
         # As `Counter.count`; a call would cost as much as all the rest.
@@ -242,6 +250,8 @@ class FrontConnection(asyncio.Protocol):
                 self._rest = buffers[at:]
                 return
             self._transport.writelines(buffers[at : at + _BUFFERS_AT_ONCE])
+            if _WRITES_SILENTLY:
+                self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         self._rest = ()
 
     def _log(
