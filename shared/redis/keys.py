@@ -45,8 +45,8 @@ classes              hash    never          refresher   class of rate limit by s
                                                         if it is not "core"
 app-token:{id}       string  with the token refresher   a GitHub App's token, encrypted with a key
                                                         that is derived from the App's private key
-app-renewal:{id}     string  ORIGIN_        refresher   a process is fetching the next token
-                             DEADLINE
+app-renewal:{id}     string  ORIGIN_        refresher   a process is fetching the next token, or
+                             DEADLINE                   could not get it a moment ago
 points               hash    2 minutes      refresher   requests that may be sent to GitHub now,
                                                         see `point_buckets`
 in-flight            zset    an hour        refresher   current requests, by their deadline

@@ -28,6 +28,7 @@ log = logging.getLogger("refresher")
 
 RENEW_BEFORE = 300.0  # seconds before a token expires: clocks of the fleet and of GitHub differ
 _LAST_USE = 30.0  # seconds before its end; until then an old token serves if a new one is late
+_AGAIN_S = 20.0  # seconds between two tries to get a new one while an old one serves
 # Every App has this permission. It shows the names of private repositories that the App is
 # installed on.
 _HARMLESS_PERMISSIONS = frozenset({("metadata", "read")})
@@ -180,7 +181,8 @@ class AppInstallation:
             patience -= _POLL
 
     def _renewed(self) -> AppToken:
-        old = None
+        """The next token; the old one if there is none yet, which is tried again after a while."""
+        old, pause = None, 0.0
         try:
             # Another process may have stored it between our check and our claim.
             old = self._token_store.get()
@@ -190,14 +192,21 @@ class AppInstallation:
         except CredentialError as error:
             if old is None or not self._lasts(old, _LAST_USE):
                 raise
-            log.warning("%s: the old token is used until it expires", error.reason)
+            left = old.expires_at - self._clock.now()
+            pause = min(_AGAIN_S, left - _LAST_USE)
+            log.warning(
+                "%s: the old token is used until it expires, in %.0f s; next try in %.0f s",
+                error.reason,
+                left,
+                pause,
+            )
             return old
         else:
             self._token_store.put(token, seconds=token.expires_at - self._clock.now())
             log.info("GitHub issued a new token for %s", self.id)
             return token
         finally:
-            self._token_store.end_renewal()
+            self._token_store.end_renewal(pause)
 
     def _fetch(self) -> AppToken:
         settings = self._settings

@@ -80,9 +80,16 @@ class AppTokenStore:
         """
         return bool(self._redis.set(self._renewal, 1, nx=True, px=int(seconds * 1000)))
 
-    def end_renewal(self) -> None:
-        """Give up the claim of `claim_renewal`."""
-        self._redis.delete(self._renewal)
+    def end_renewal(self, pause: float = 0.0) -> None:
+        """Give up the claim of `claim_renewal`.
+
+        Args:
+            pause: seconds for which nobody is to renew the token.
+        """
+        if pause > 0:
+            self._redis.set(self._renewal, 1, px=max(1, int(pause * 1000)))
+        else:
+            self._redis.delete(self._renewal)
 
     def _opened(self, sealed: bytes) -> AppToken | None:
         try:

@@ -1,6 +1,7 @@
 """A GitHub App's token is requested once for the fleet, renewed in time, and never shown."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -233,12 +234,23 @@ def test_a_token_is_renewed_before_it_ends_and_only_once(
 
 
 def test_an_old_token_is_used_to_its_end_while_github_gives_no_new_one(
-    installation: MakeInstallation, github: FakeGitHub, later: Callable[[float], None]
+    installation: MakeInstallation,
+    github: FakeGitHub,
+    later: Callable[[float], None],
+    redis: Redis,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     first = installation().authorization()
     later(3600 - RENEW_BEFORE + 10)
     github.fault("status", path=TOKENS, method="POST", status=502)
-    assert installation().authorization() == first
+    github.reset_counters()
+    for _ in range(3):
+        assert installation().authorization() == first
+    assert github.counters()["total"] == 1, "requests do not try it again and again"
+    (line,) = (one for one in caplog.messages if "the old token is used" in one)
+    assert re.search(r"until it expires, in 2\d\d s; next try in 20 s$", line)
+    assert 15_000 < redis.pttl(keys.app_renewal(f"app-{INSTALLATION_ID}")) <= 20_000
+    redis.delete(keys.app_renewal(f"app-{INSTALLATION_ID}"))  # the time has passed
     later(RENEW_BEFORE - 20)
     with pytest.raises(CredentialError) as failed:
         installation().authorization()
