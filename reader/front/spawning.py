@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable
 
+from shared.times_in_words import duration
+
 log = logging.getLogger("reader")
 
 _FIRST_PAUSE = 1.0  # seconds until the next try
@@ -34,6 +36,7 @@ class PatientSpawning:
         self._arbiter = pid()
         self._pause = 0.0
         self._next_at = 0.0
+        self._since = 0.0
 
     def __call__(self) -> int | None:
         """The id of the new process; None if it could not be started yet."""
@@ -44,10 +47,16 @@ class PatientSpawning:
         except OSError as error:
             if self._pid() != self._arbiter:  # the new process must not go on as an arbiter
                 raise
+            now = self._stopwatch()
+            if not self._pause:
+                self._since = now
             self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
-            self._next_at = self._stopwatch() + self._pause
+            self._next_at = now + self._pause
             reason = error.strerror or type(error).__name__
             log.error("a process cannot be started: %s; next try in %d s", reason, self._pause)
             return None
+        if self._pause:
+            lasted = duration(self._stopwatch() - self._since)
+            log.warning("processes can be started again; for %s they could not be", lasted)
         self._pause = 0.0
         return pid

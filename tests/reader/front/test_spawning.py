@@ -27,14 +27,16 @@ def test_the_next_tries_come_after_pauses_that_grow(caplog: pytest.LogCaptureFix
     now, spawn = [100.0], Spawn(failures=8)
     spawning = PatientSpawning(spawn, stopwatch=lambda: now[0], pid=lambda: 7)
     tries = []
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.WARNING):
         while spawning() is None:
             tries.append(now[0])
             now[0] += 1
     assert spawn.calls == 9
     assert now[0] - 100 == 1 + 2 + 4 + 8 + 16 + 30 + 30 + 30
-    assert len(caplog.messages) == 8
-    assert "Resource temporarily unavailable; next try in 30 s" in caplog.messages[-1]
+    *failed, ended = caplog.messages
+    assert len(failed) == 8
+    assert "Resource temporarily unavailable; next try in 30 s" in failed[-1]
+    assert ended == "processes can be started again; for 2 min 1 s they could not be"
     assert spawning() == 2, "at once"
 
 
