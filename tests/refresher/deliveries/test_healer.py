@@ -155,6 +155,29 @@ def test_it_is_asked_for_a_few_times_and_then_given_up(bench: Bench, github: Fak
     assert bench.number(Fate.LOST) == 1
 
 
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+def test_one_that_github_refuses_to_send_again_is_given_up_and_others_are_asked_for(
+    bench: Bench, github: FakeGitHub, status: int
+) -> None:
+    for _ in range(2):
+        github.mutate("star", repo=1, by=1)
+    github.fault("status", path="attempts$", method="POST", status=status, times=1)
+    report = bench.look()
+    assert report is not None
+    assert (report.waiting, report.given_up) == (1, 1)
+    attempts(github, 3)
+    assert (bench.number(Fate.GIVEN_UP), bench.number(Fate.ASKED)) == (1, 1)
+
+
+def test_an_error_of_githubs_gives_nothing_up(bench: Bench, github: FakeGitHub) -> None:
+    github.mutate("star", repo=1, by=1)
+    github.fault("status", path="attempts$", method="POST", status=502, times=1)
+    bench.look()
+    assert bench.number(Fate.GIVEN_UP) == 0
+    bench.look(later=INTERVAL * 2)  # the try counts, and the next one comes after its pause
+    attempts(github, 2)
+
+
 def test_nothing_is_asked_for_between_two_tries(bench: Bench, github: FakeGitHub) -> None:
     github.mutate("star", repo=1, by=1)
     bench.look()
