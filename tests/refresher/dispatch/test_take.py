@@ -60,6 +60,13 @@ def test_a_taken_job_has_left_the_queue_and_counts_as_running(
     assert not redis.exists(keys.PLACES, keys.bell(Lane.TRACKED))
 
 
+def test_how_long_a_job_has_waited_is_said(redis: Redis, queue: RefreshQueue) -> None:
+    queue.ask(stale(REPOS))
+    time.sleep(0.05)
+    (job,) = take(redis).jobs
+    assert 0.04 < job.waited < 60
+
+
 def test_a_lane_gives_as_many_as_it_may_and_all_together_as_many_as_are_free(
     redis: Redis, queue: RefreshQueue
 ) -> None:

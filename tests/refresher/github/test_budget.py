@@ -157,6 +157,7 @@ def test_on_demand_requests_leave_a_share_to_tracked_ones(make_budget: MakeBudge
     on_demand = make_budget(share=Share.ON_DEMAND)
     on_demand.reserve()
     assert "kept for tracked" in refusal(on_demand).reason
+    assert "without a credential" not in refusal(on_demand).reason
     for _ in range(10):
         make_budget().reserve()
 
