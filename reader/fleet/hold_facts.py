@@ -77,11 +77,12 @@ def hold_facts(redis: Redis, *, now: float) -> HoldFacts:
         pipeline.get(keys.DRIFT_TURN)
         pipeline.hgetall(keys.HOLDS)
         pipeline.mget(keys.guesses(minute), keys.guesses(minute - 1))
-        doubts, turn, holds, (here, before) = pipeline.execute(raise_on_error=False)
+        doubts, turn, holds, guesses = pipeline.execute(raise_on_error=False)
+    here, before = map(count_of, whole(guesses, [None, None]))
     return HoldFacts(
         doubts_in(whole(doubts, nothing)),
         put_off_in(whole(turn, None)),
-        _wrong_tokens(count_of(here), count_of(before), minute),
+        _wrong_tokens(here, before, minute),
         _noted(whole(holds, nothing), now),
     )
 
