@@ -106,9 +106,7 @@ def one_fetch_at_a_time(history: History) -> list[str]:
     A report spans its fetch, and a little more; only where no choice of fetches explains two
     reports by one after the other did two overlap.
     """
-    fetches: dict[str, list[Fetch]] = defaultdict(list)
-    for fetch in history.fetches:
-        fetches[fetch.resource].append(fetch)
+    fetches = _by_resource(history.fetches)
     by_resource: dict[str, list[Stored]] = defaultdict(list)
     for stored in history.stored:
         by_resource[stored.resource].append(stored)
@@ -128,10 +126,15 @@ def one_fetch_at_a_time(history: History) -> list[str]:
 
 def explained(history: History) -> int:
     """How many stored refreshes have a fetch of their resource inside: what can be judged."""
-    return sum(
-        any(fetch.resource == one.resource and _inside(one, [fetch]) for fetch in history.fetches)
-        for one in history.stored
-    )
+    fetches = _by_resource(history.fetches)
+    return sum(bool(_inside(one, fetches[one.resource])) for one in history.stored)
+
+
+def _by_resource(fetches: Sequence[Fetch]) -> dict[str, list[Fetch]]:
+    found: dict[str, list[Fetch]] = defaultdict(list)
+    for fetch in fetches:
+        found[fetch.resource].append(fetch)
+    return found
 
 
 def freshness_recovers(history: History, *, bound: float) -> list[str]:
