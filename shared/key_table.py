@@ -40,7 +40,7 @@ class KeyForm:
         type: of its value.
         kept: seconds for which a value without an expiry is kept; None if it never expires.
         is_content: on demand it expires as its entry does, tracked it never does.
-        is_job: it expires unless the job is in the queue.
+        is_job: it is a record of a job, and expires unless the job is in the queue.
     """
 
     name: str
@@ -151,7 +151,7 @@ _RQ = (
     KeyForm(f"rq:workers:{QUEUE}", Type.SET),
     KeyForm("rq:worker:*", _HASH, 10 * _MINUTE),
     KeyForm("rq:worker:*:executions", Type.SET),
-    KeyForm("rq:executions:*", _ZSET),
+    KeyForm("rq:executions:*", _ZSET, is_job=True),
     *(
         KeyForm(f"rq:{registry}:{QUEUE}", _ZSET)
         for registry in ("wip", "finished", "failed", "deferred", "scheduled", "canceled")
@@ -178,11 +178,11 @@ _COMPILED = tuple(
 
 
 # Other programs may use RQ in the same database.
-_OUR_JOB = re.compile(r"rq:job:([0-9a-f]{32}-[0-9a-f]{32})")
+_OUR_JOB = re.compile(r"rq:(?:job|executions):([0-9a-f]{32}-[0-9a-f]{32})")
 
 
 def our_job_of(key: str) -> str:
-    """The id of our job that an `rq:job:*` is the record of; empty if it is another program's."""
+    """The id of our job that a key is a record of; empty if it is another program's."""
     found = _OUR_JOB.fullmatch(key)
     return found[1] if found else ""
 

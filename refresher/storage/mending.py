@@ -30,8 +30,9 @@ _SOON_S = 5.0  # the same after a damaged value was met
 _AT_ONCE = 500  # keys
 _MOST_NAMED = 5  # in a line of the log
 
-# Seconds for which the record of a job is kept that is not in the queue. Refreshers give an expiry
-# to those that they take, so it was lost with the queue, or a plain worker of RQ's has taken it.
+# Seconds for which the records of a job are kept that is not in the queue: longer than any job
+# takes. Refreshers end those of the jobs that they take, so they were lost with the queue or with
+# RQ's registry, or a plain worker of RQ's has taken the job.
 _LOST_JOB_KEPT = 24 * 3600
 
 # Removes values of another type, and gives an expiry to those that have lost it.
@@ -51,7 +52,7 @@ for at, key in ipairs(KEYS) do
   elseif type ~= 'none' and kept > 0 and redis.call('PTTL', key) == -1 then
     local tracked, places = ARGV[#ARGV - 1], ARGV[#ARGV]
     local is_tracked = false
-    local is_job = string.sub(key, 1, 7) == 'rq:job:'
+    local is_job = string.sub(key, 1, 7) == 'rq:job:' or string.sub(key, 1, 14) == 'rq:executions:'
     if is_job then
       -- It is no damage, so it is not told of. No places, nothing queued.
       if redis.call('TYPE', places).ok ~= 'hash' or redis.call('HEXISTS', places, id) == 0 then

@@ -71,10 +71,13 @@ def test_records_of_jobs_that_were_lost_with_the_queue_expire(redis: Redis, mend
     mender.mend_all()
     found = [key for key in redis.scan_iter("rq:job:*") if key.decode() != others]
     assert [redis.ttl(key) for key in found] == [-1, -1]
+    executions = f"rq:executions:{REPOS.id}-{ORG.id}"  # lost with RQ's registry
+    redis.zadd(executions, {"one": NOW})
+    redis.zadd("rq:executions:of-another-program", {"one": NOW})
     redis.delete(f"rq:queue:{QUEUE}", keys.PLACES)
     assert mender.mend_all() == []
-    assert all(0 < redis.ttl(key) <= 24 * 3600 for key in found)
-    assert redis.ttl(others) == -1
+    assert all(0 < redis.ttl(key) <= 24 * 3600 for key in [*found, executions])
+    assert redis.ttl(others) == redis.ttl("rq:executions:of-another-program") == -1
 
 
 def test_it_is_told_of_without_ids(redis: Redis, mender: Mender) -> None:
