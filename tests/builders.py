@@ -121,7 +121,7 @@ def on_demand(name: str) -> Resource:
 
 def absent_redis() -> Redis:
     """A client of a Redis that is away."""
-    return Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
+    return Redis("127.0.0.1", free_port(), retry=Retry(NoBackoff(), 0))
 
 
 def redis_fields(entry: Entry) -> dict[str, bytes | float]:

@@ -221,7 +221,7 @@ def live_through_everything(
 def lose_redis(fleet: Fleet, redis: Redis) -> None:
     """For a while the password is another one."""
     redis.config_set("requirepass", "another")
-    others = Redis(port=fleet.redis_server.port, password="another")
+    others = Redis("127.0.0.1", fleet.redis_server.port, password="another")
     others.client_kill_filter(_type="normal", skipme=True)
     others.client_kill_filter(_type="pubsub", skipme=True)
     reader = fleet.readers[0]
@@ -247,7 +247,7 @@ def test_no_secret_is_to_be_found_anywhere(
 ) -> None:
     clients = Clients()
     password = OURS["CACHE_PASSWORD"]
-    with Redis(port=fleet.redis_server.port, password=password) as redis:
+    with Redis("127.0.0.1", fleet.redis_server.port, password=password) as redis:
         with Commands(redis) as commands:
             live_through_everything(fleet, github, redis, clients)
         held = list(stored(redis))

@@ -129,8 +129,8 @@ def test_the_redis_of_compose_wants_its_password_and_throws_nothing_away(tmp_pat
     }
     with (
         subprocess.Popen(command, cwd=data, env=environment, stdout=subprocess.DEVNULL) as process,
-        Redis(port=port, password=password, retry=AT_ONCE) as inside,
-        Redis(port=port, retry=AT_ONCE) as stranger,
+        Redis("127.0.0.1", port, password=password, retry=AT_ONCE) as inside,
+        Redis("127.0.0.1", port, retry=AT_ONCE) as stranger,
     ):
         try:
             eventually(lambda: answers(inside), what="Redis answers")
