@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from tests.simulation.fleet import Fleet
 from tests.simulation.hub import Hub
-from tests.simulation.model_github import ModelGitHub
+from tests.simulation.model_github import TOKENS, ModelGitHub
 from tests.simulation.model_redis import USUAL_LATENCY, ModelRedis
 from tests.simulation.promises import Promises
 
@@ -28,6 +28,7 @@ class Broken(Protocol):
     fleet: Fleet
     promises: Promises
     hooks: dict[str, float]
+    is_to_be_resumed: bool
 
     def doom(self, name: str, **fate: Any) -> None:
         """Let a process crash, or be stopped, at one of its next steps."""
@@ -167,6 +168,16 @@ def _github(kind: str, **options: object) -> Callable[[Broken, Random], None]:
     return inflict
 
 
+def _absurd_headers(simulation: Broken, dice: Random) -> None:
+    simulation.github.order("absurd_headers", times=dice.randint(5, 60))
+
+
+def _absurd_pauses(simulation: Broken, dice: Random) -> None:
+    """Of years: they are believed for an hour, unless an operator ends them."""
+    simulation.github.order("absurd_pauses", times=dice.randint(1, 4))
+    simulation.is_to_be_resumed = True
+
+
 def _order_short(simulation: Broken, dice: Random) -> None:
     kind = dice.choice(("short_list", "empty_list"))
     options = {"share": 0.2} if kind == "short_list" else {}
@@ -221,6 +232,11 @@ KINDS: Final[dict[str, Kind]] = {
     "github-short": Kind(1, _short),
     "github-secondary": Kind(1, _github("secondary", retry_after=10)),
     "github-limited": Kind(1, _github("ratelimited", reset_in=20)),
+    "github-saml": Kind(1, _github("saml", credentials=TOKENS[:1])),
+    "github-ip-allow-list": Kind(1, _github("ip_allow_list")),
+    "github-one-limited": Kind(2, _github("ratelimited", reset_in=20, credentials=TOKENS[1:])),
+    "github-absurd-headers": Kind(2, _absurd_headers),
+    "github-absurd-pauses": Kind(1, _absurd_pauses),
     "webhooks-lost": Kind(1, _hooks("lost", 0.6)),
     "webhooks-doubled": Kind(1, _hooks("doubled", 0.7)),
     "webhooks-late": Kind(1, _hooks("late", 25.0)),

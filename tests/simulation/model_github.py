@@ -26,6 +26,7 @@ from tests.fakegithub.world_factory import WorldOptions, create_world
 from tests.simulation.hub import Hub
 
 SECRET = "of-the-simulation"
+TOKENS = ("ghp_simulation_one", "ghp_simulation_two")
 ORG = "Netflix"
 REPOS, MEMBERS, ORGANISATION = "/orgs/netflix/repos", "/orgs/netflix/members", "/orgs/netflix"
 _SHORT = frozenset({"short_list", "empty_list"})

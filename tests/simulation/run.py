@@ -16,6 +16,7 @@ from unittest.mock import patch
 from reader.cache.age_bound import ANY_AGE, AgeBound
 from reader.cache.wanted import Found
 from reader.errors import ApiError
+from reader.fleet.suspension import resume
 from shared.resources.resource import Resource
 from shared.settings import Settings, load
 from tests.simulation import faults
@@ -23,7 +24,7 @@ from tests.simulation.faults import EPISODE_S, KINDS, Fault
 from tests.simulation.fleet import Fleet
 from tests.simulation.guards import without
 from tests.simulation.hub import Crashed, Hub, SimProcess, Task
-from tests.simulation.model_github import ORG, SECRET, ModelGitHub, Told
+from tests.simulation.model_github import ORG, SECRET, TOKENS, ModelGitHub, Told
 from tests.simulation.model_redis import ModelRedis, timed
 from tests.simulation.primitives import Primitives
 from tests.simulation.promises import (
@@ -89,7 +90,7 @@ def _settings() -> Settings:
     return load(
         redis_url="redis://model.invalid",
         orgs=ORG,
-        github_api_token="ghp_simulation",
+        github_api_token=",".join(TOKENS),
         github_webhook_secret=SECRET,
         cache_ttl=60,
         local_ttl=50,
@@ -130,6 +131,7 @@ class Simulation:
         self._digest = hashlib.sha256()
         self._doomed: dict[str, dict[str, Any]] = {}
         self._faults = 0  # under way
+        self.is_to_be_resumed = False  # by an operator, in the calm
         self._is_calm = False
         self._is_over = False
         hub.after_event = self._after_event
@@ -223,6 +225,9 @@ class Simulation:
         self.redis.cut_off.clear()
         self.redis.reply_lost_share = self.redis.pubsub_lost_share = 0.0
         self.github.github.faults.clear()
+        if self.is_to_be_resumed:
+            resume(self.redis.checker)
+            self.is_to_be_resumed = False
         self._doomed.clear()
         self.hooks = dict.fromkeys(self.hooks, 0.0)
         for name in self.fleet.names:
