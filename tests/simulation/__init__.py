@@ -6,6 +6,7 @@
 - `model_github`: the stand-in's world behind a transport without sockets.
 - `fleet`: readers, refreshers, a scheduler and clients.
 - `faults`: what goes wrong, and when: a function of the seed.
+- `feed_followers`: what readers tell of the change feed.
 - `promises`: what is checked after each step.
 - `guards`: guards of the product that can be taken out.
 - `run`: one run; shrinking.

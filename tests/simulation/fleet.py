@@ -38,6 +38,7 @@ from shared.queueing import CLIENT, QueueLimits, RefreshQueue
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
 from shared.settings import Settings
+from tests.simulation.feed_followers import FeedFollower
 from tests.simulation.hub import BEGINNING, Crashed, Hub, SimProcess
 from tests.simulation.model_github import ModelGitHub
 from tests.simulation.model_redis import ModelRedis
@@ -75,6 +76,9 @@ class Fleet:
         self.processes: dict[str, SimProcess] = {}
         self.readers: dict[str, Components] = {}
         self.skews: dict[str, float] = {}
+        self.is_followed = False  # whether each reader's change feed has a follower
+        self.followers: dict[str, FeedFollower] = {}
+        self.feed_failed: Callable[[str], None] = log.error
         self._served = served
         self._works: dict[str, Callable[[], None]] = {}
         for number in range(1, READERS + 1):
@@ -98,6 +102,7 @@ class Fleet:
         """End a process at once."""
         process = self.processes[name]
         self.readers.pop(name, None)
+        self.followers.pop(name, None)
         with suppress(Crashed):
             self.hub.crash(process)
 
@@ -144,7 +149,10 @@ class Fleet:
         made = ReaderProcess(
             self.settings, own_clock=self.clock_of(process), stopwatch=lambda: hub.now
         )
-        self.readers[name] = made.start()
+        self.readers[name] = components = made.start()
+        if self.is_followed:
+            follower = self.followers[name] = FeedFollower(components.changes, self.feed_failed)
+            hub.spawn(process, follower.run, "changes")
 
     def _refresher(self) -> None:
         clock = self.clock_of(self._own())

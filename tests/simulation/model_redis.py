@@ -201,6 +201,29 @@ class SimRedis(fakeredis.FakeRedis):
                 raise RedisConnectionError("restarted")
         return None
 
+    def xread(  # type: ignore[override]
+        self, streams: Any, count: int | None = None, block: int | None = None
+    ) -> Any:
+        """Wait on virtual time for a stream to have more events, and read them."""
+        hub, model = self.model.hub, self.model
+        until, restarts = hub.now + (block or 0) / 1000, model.restarts
+        there, names = model.server.dbs[0]._dict, [name.encode() for name in streams]
+
+        def length() -> int:
+            return sum(len(there[name].value) for name in names if name in there)
+
+        def is_longer() -> bool:
+            return length() != known
+
+        known = length()
+        while True:
+            found = super().xread(streams, count=count)
+            if found or hub.now >= until:
+                return found
+            model.wait_for(is_longer, until - hub.now)
+            if model.restarts != restarts:
+                raise RedisConnectionError("restarted")
+
     def _popped(self, names: list[bytes]) -> tuple[bytes, bytes] | None:
         there = self.model.server.dbs[0]._dict
         name = next((one for one in names if one in there), None)

@@ -88,7 +88,16 @@ class Primitives:
 _PACKAGES = {"reader", "refresher", "shared"}
 _PYTHONS_OWN = {"refresher.lock.redlock_import"}  # pottery waits for Python's own
 _NAMES = {
-    *("Lock", "Event", "Condition", "Thread", "SimpleQueue", "ThreadPoolExecutor", "Future"),
+    *(
+        "Lock",
+        "Event",
+        "Flag",
+        "Condition",
+        "Thread",
+        "SimpleQueue",
+        "ThreadPoolExecutor",
+        "Future",
+    ),
 }
 
 

@@ -122,6 +122,9 @@ class Simulation:
         lags = Random(f"{options.seed}:lag").choice(((), (0.0, 3.0), (1.0, 6.0, 0.0)))
         self.github = ModelGitHub(hub, options.seed, lags=lags)
         self.fleet = Fleet(hub, self.redis, self.github, _settings(), self._served)
+        # Each second seed, because it costs a sixth of the time.
+        self.fleet.is_followed = Random(f"{options.seed}:feed").random() < 0.5
+        self.fleet.feed_failed = self.broken
         self.promises = Promises(hub, self.fleet, self.redis, self.github)
         self.hooks = {"lost": 0.0, "doubled": 0.0, "late": 0.0}
         self.dice = Random(f"{options.seed}:world")
@@ -216,6 +219,9 @@ class Simulation:
         self.promises.calm(is_calm=True)
         for _ in range(self.options.told):
             self._tell_in_calm()
+        for name, follower in self.fleet.followers.items():
+            if lost := follower.lost(self.redis.checker):
+                self.broken(f"{name} has not told the change {lost[0]}")
         self.promises.calm(is_calm=False)
         self.redis.pubsub_lost_share = 0.0
         self._is_calm = False
@@ -321,6 +327,7 @@ class Simulation:
             return
         self.note(f"{process.name} crashes {'after' if is_after else 'before'} {step}")
         self.fleet.readers.pop(process.name, None)
+        self.fleet.followers.pop(process.name, None)
         self.hub.crash(process)
 
     def _before_step(self, process: SimProcess, step: str) -> None:
