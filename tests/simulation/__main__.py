@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _print(options: Options, result: Result, seconds: float) -> None:
-    hours = options.hours if result.broken is None else result.at / 3600
+    hours = result.at / 3600
     if result.broken is not None:
         print("\n".join(result.trace))
         print(f"seed {options.seed}: BROKEN after {result.at:.1f} s: {result.broken}")

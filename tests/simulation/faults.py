@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Protocol
 
-from tests.simulation.fleet import Fleet
+from tests.simulation.fleet import NO_CACHE, Fleet
 from tests.simulation.hub import Hub
-from tests.simulation.model_github import TOKENS, ModelGitHub
+from tests.simulation.model_github import ORG, TOKENS, ModelGitHub
 from tests.simulation.model_redis import USUAL_LATENCY, ModelRedis
 from tests.simulation.promises import Promises
 
@@ -126,9 +126,15 @@ def _redis_slow(simulation: Broken, dice: Random) -> None:
 
 
 def _clients_late(simulation: Broken, dice: Random) -> None:
-    """A thread that reads for a client is held up: others go on meanwhile."""
+    """A thread that reads for a client is held up: others go on meanwhile, with one resource."""
+    fleet, hub = simulation.fleet, simulation.hub
     simulation.redis.clients_late_share = dice.uniform(0.2, 0.8)
-    simulation.hub.sleep(dice.uniform(10, 40))
+    until, resource = hub.now + dice.uniform(10, 40), fleet.catalogue.named(f"/users/{ORG}")
+    assert resource is not None
+    while hub.now < until:
+        hub.sleep(dice.uniform(0.3, 1.2))
+        reader = dice.choice([one for one in fleet.names if one.startswith("reader")])
+        fleet.request(reader, resource, "192.0.2.9", NO_CACHE)
     simulation.redis.clients_late_share = 0.0
 
 

@@ -47,6 +47,7 @@ log = logging.getLogger("tests.simulation")
 
 _REPORTS = 5.0  # seconds; a refresher reports once a second
 READERS, REFRESHERS = 2, 2
+NO_CACHE = AgeBound(max_age=0, floor=1)  # of a client that sends `Cache-Control: no-cache`
 
 
 class Fleet:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from reader.cache.age_bound import ANY_AGE, AgeBound
+from reader.cache.age_bound import ANY_AGE
 from reader.cache.wanted import Found
 from reader.errors import ApiError
 from reader.fleet.suspension import resume
@@ -21,7 +21,7 @@ from shared.resources.resource import Resource
 from shared.settings import Settings, load
 from tests.simulation import faults
 from tests.simulation.faults import EPISODE_S, KINDS, Fault
-from tests.simulation.fleet import Fleet
+from tests.simulation.fleet import NO_CACHE, Fleet
 from tests.simulation.guards import without
 from tests.simulation.hub import Crashed, Hub, SimProcess, Task
 from tests.simulation.model_github import ORG, SECRET, TOKENS, ModelGitHub, Told
@@ -38,7 +38,6 @@ from tests.simulation.promises import (
 # Seconds of calm after which every reader is up to date: a failure's longest pause, the life of a
 # lock, the lifetime of content of which no webhook told, and the looks.
 CALM_S = 150.0
-_NOW = AgeBound(max_age=0, floor=1)  # of a client that sends `Cache-Control: no-cache`
 _TRACED = 80  # steps that are remembered
 
 
@@ -151,6 +150,8 @@ class Simulation:
         while not self._is_over and self.result.broken is None:
             until += 1.0
             self.hub.run(until)
+        if self.result.broken is None:
+            self.result.at = self.hub.now
         for process in [*self.fleet.processes.values(), self.world]:
             self.fleet.hub.crash(process)
         self.result.trace = list(self._trace)
@@ -290,7 +291,7 @@ class Simulation:
             others = [self.fleet.catalogue.named(name) for name in names]
             resource = dice.choice([*tracked, *others])
             assert resource is not None
-            bound = _NOW if dice.random() < 0.3 else ANY_AGE
+            bound = NO_CACHE if dice.random() < 0.3 else ANY_AGE
             reader = dice.choice([one for one in self.fleet.names if one.startswith("reader")])
             self.fleet.request(reader, resource, f"192.0.2.{dice.randint(1, 5)}", bound)
 
