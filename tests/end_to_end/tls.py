@@ -16,6 +16,12 @@ from scripts.embedded_redis import EmbeddedRedis, free_port
 ADDRESS = ipaddress.ip_address("127.0.0.1")
 
 
+_USES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+    *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
 @dataclass(frozen=True)
 class Authority:
     """A certificate authority, and the certificate that it issued to a server on this machine.
@@ -82,6 +88,13 @@ class Authority:
                 critical=False,
             )
         )
+        # Python 3.13 and newer take no certificate without these.
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        theirs = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+        made = made.add_extension(own, critical=False).add_extension(theirs, critical=False)
+        if subject == issuer:
+            usage = dict.fromkeys(_USES, False) | {"key_cert_sign": True}
+            made = made.add_extension(x509.KeyUsage(**usage), critical=True)
         return made.sign(issuer_key, hashes.SHA256())
 
     @staticmethod

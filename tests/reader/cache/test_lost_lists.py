@@ -161,7 +161,7 @@ def test_it_is_said_once(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None
     with caplog.at_level(logging.WARNING, "reader"):
         for _ in range(3):
             fleet.check()
-    (message,) = [one.message for one in caplog.records]
+    (message,) = [one.message for one in caplog.records if one.name == "reader"]
     assert message.startswith(f"Redis had lost {REPOS.name}, and GitHub then showed 0 items where")
 
 
