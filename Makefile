@@ -67,12 +67,12 @@ matrix: $(READY) ## run the quick tests with each of Python 3.11 to 3.14 that is
 
 test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
-	@$(BIN)/python -m tests.run_all -n 6 --quiet -m "not shipping and not image" $(ARGS)
+	@$(BIN)/python -m tests.run_all -n 7 --quiet -m "not shipping and not image" $(ARGS)
 
 # `make test-shipping ARGS=tests/clients` runs a part; `TOOLS=gh` installs only that.
 test-shipping: $(READY) ## run the tests in a browser, with clients in other languages, HAProxy and Debian's packages
 	@$(BIN)/python -m scripts.test_tools $(TOOLS)
-	@$(BIN)/python -m tests.run_all -n 3 --quiet -m shipping $(ARGS)
+	@$(BIN)/python -m tests.run_all -n 4 --quiet -m shipping $(ARGS)
 
 # A registry of Python packages and Debian's packages must be reachable.
 image-test: $(READY) ## build the image and run it, with Compose's settings: Debian, as root; two minutes

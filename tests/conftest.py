@@ -23,7 +23,7 @@ from tests.end_to_end.forks import Forks
 from tests.scheduling import Scheduling, lower_priority
 
 settings.register_profile(
-    "deterministic", derandomize=True, deadline=None, database=None, max_examples=60
+    "deterministic", derandomize=True, deadline=None, database=None, max_examples=40
 )
 settings.register_profile("quick", settings.get_profile("deterministic"), max_examples=15)
 settings.load_profile("deterministic")

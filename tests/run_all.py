@@ -1,6 +1,6 @@
 """Runs pytest; the few tests of processes that fail are run once more, alone.
 
-Some tests promise a time, or wait for one, and six run side by side on two processors. Which of
+Some tests promise a time, or wait for one, and seven run side by side on two processors. Which of
 them comes too late on a busy machine is chance. So those that fail are shown, and run again with
 nothing beside them: what fails then fails the run, and so does any test that starts no processes.
 

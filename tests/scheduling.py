@@ -6,7 +6,7 @@ the processor and nothing else. It has a lower priority, so that what is timed i
 When one kind of test has all been given away, all processes take what is left of the other; only
 the filler starts no servers: they would have its priority.
 
-Tests that are marked `timing` come last, and three processes run them while the others have ended:
+Tests that are marked `timing` come last, and four processes run them while the others have ended:
 on a busy machine they would fail although nothing is wrong with what they test.
 """
 
@@ -23,7 +23,7 @@ _OVERRIDDEN: Final = ("_split_scope", "_assign_work_unit")  # not promised by py
 assert vars(LoadScopeScheduling).keys() >= set(_OVERRIDDEN)
 
 _FEWEST: Final = 4  # processes among which there is a filler
-_TIMED_AT_ONCE: Final = 3  # processes that run tests marked `timing`
+_TIMED_AT_ONCE: Final = 4  # processes that run tests marked `timing`
 _NICENESS: Final = 10  # of the filler: a tenth of the share of another process
 
 

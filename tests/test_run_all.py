@@ -56,7 +56,8 @@ def test_what_fails_again_or_starts_no_processes_fails_the_run(
     (tmp_path / "pytest.ini").touch()
     ended = subprocess.run(
         [sys.executable, "-m", "tests.run_all", "-p", "no:cacheprovider", "tests"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Without plugins pytest starts in a part of a second.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=tmp_path,
         check=False,
         capture_output=True,
