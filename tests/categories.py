@@ -43,7 +43,7 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
     # What is promised is a time, or a figure that others on the same processors would change.
     "timing": (
         "tests/end_to_end/test_answers.py::test_statistics_that_never",
-        "tests/end_to_end/test_distant_redis.py",
+        *("tests/end_to_end/test_distant_redis.py", "tests/end_to_end/test_flood.py"),
         *("tests/end_to_end/test_many_names.py", "tests/end_to_end/test_many_refreshes.py"),
         *("tests/end_to_end/test_hits_stay_quick.py", "tests/end_to_end/test_misses.py"),
         "tests/end_to_end/test_operators_door.py::test_guesses",

@@ -2,15 +2,16 @@
 
 Tests that start processes wait most of the time: for a lifetime to end, for a process to start. So
 with four processes or more one of them, the filler, begins with the other tests, which need
-the processor and nothing else. It has a lower priority, so that what is timed is not disturbed.
-When one kind of test has all been given away, all processes take what is left of the other; only
-the filler starts no servers: they would have its priority.
+the processor and nothing else; with six or more, two do. Fillers have a lower priority, so that
+what is timed is not disturbed, and start no servers, which would have it, too.
 
-Tests that are marked `timing` come last, and four processes run them while the others have ended:
-on a busy machine they would fail although nothing is wrong with what they test.
+Tests that are marked `timing` come when the others that start processes have ended: on a busy
+machine they would fail although nothing is wrong with what they test. Four processes run them,
+while the fillers go on.
 """
 
 import os
+from collections.abc import Callable
 from typing import Final
 
 import pytest
@@ -23,6 +24,7 @@ _OVERRIDDEN: Final = ("_split_scope", "_assign_work_unit")  # not promised by py
 assert vars(LoadScopeScheduling).keys() >= set(_OVERRIDDEN)
 
 _FEWEST: Final = 4  # processes among which there is a filler
+_TWO_AMONG: Final = 6  # processes among which there are two
 _TIMED_AT_ONCE: Final = 4  # processes that run tests marked `timing`
 _NICENESS: Final = 10  # of the filler: a tenth of the share of another process
 
@@ -50,40 +52,55 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
         return group_of(nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """Give a process the next group of its kind: the queue begins with those of servers."""
+        """Give a process the next group of its kind; the queue begins with those of servers."""
         if is_filler(node.gateway.id, self.numnodes):
-            for group, tests in self.workqueue.items():
-                first = next(iter(tests))
-                if not starts_processes(first) and not is_timing(first):
-                    self.workqueue.move_to_end(group, last=False)
-                    break
-            else:
-                node.shutdown()
-                return
-        elif self._has_only_timing() and node not in self._timing_nodes():
+            found = self._put_first(_is_plain)
+        elif _starts_servers(self._first_of(next(iter(self.workqueue)))):
+            found = True
+        else:
+            found = node in self._timing_nodes()
+            if found:
+                self._put_first(is_timing)  # or what the fillers have left
+        if found:
+            super()._assign_work_unit(node)
+        else:
             node.shutdown()
-            return
-        super()._assign_work_unit(node)
+
+    def _put_first(self, is_wanted: Callable[[str], bool]) -> bool:
+        """Put the first group of a kind at the beginning of the queue; whether there is one."""
+        for group in self.workqueue:
+            if is_wanted(self._first_of(group)):
+                self.workqueue.move_to_end(group, last=False)
+                return True
+        return False
+
+    def _first_of(self, group: str) -> str:
+        return str(next(iter(self.workqueue[group])))
 
     def _timing_nodes(self) -> list[WorkerController]:
-        """The processes that run the tests that come last: never the filler."""
+        """The processes that run the tests that come last: never a filler."""
         return [
             node for node in self.assigned_work if not is_filler(node.gateway.id, self.numnodes)
         ][:_TIMED_AT_ONCE]
 
-    def _has_only_timing(self) -> bool:
-        """Whether no tests are left to be given away but those that come last."""
-        return is_timing(next(iter(next(iter(self.workqueue.values())))))
+
+def _is_plain(nodeid: str) -> bool:
+    return not starts_processes(nodeid) and not is_timing(nodeid)
+
+
+def _starts_servers(nodeid: str) -> bool:
+    return starts_processes(nodeid) and not is_timing(nodeid)
 
 
 def is_filler(name: str, number: int) -> bool:
-    """Whether a process is the filler.
+    """Whether a process is a filler.
 
     Args:
         name: of the process: `gw0` and so on.
         number: of processes.
     """
-    return number >= _FEWEST and name == f"gw{number - 1}"
+    fillers = (number >= _FEWEST) + (number >= _TWO_AMONG)
+    return int(name.removeprefix("gw")) >= number - fillers
 
 
 def lower_priority(config: pytest.Config) -> None:
