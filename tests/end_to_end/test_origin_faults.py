@@ -87,8 +87,10 @@ def _stored(fleet: Fleet) -> dict[bytes, dict[bytes, bytes]]:
     with fleet.redis() as redis:
         entry = redis.hgetall(keys.entry(LIST))
         pages = redis.hgetall(keys.pages(LIST))
-    del entry[b"validated_at"], entry[b"fresh_until"]
-    return {b"entry": entry, b"pages": pages}
+    # A refresh that began before the fault may confirm it.
+    confirmed = {b"validated_at", b"fresh_until", b"confirmed_by", b"first_at"}
+    kept = {name: value for name, value in entry.items() if name not in confirmed}
+    return {b"entry": kept, b"pages": pages}
 
 
 def _has_failed(fleet: Fleet) -> bool:

@@ -99,8 +99,8 @@ def test_what_is_left_is_that_of_the_fleet_without_the_share_of_tracked_content(
         before = left(readers[0])[1]
         for _ in range(5):
             assert readers[0].get(new_path()).status_code == 200
-        # What was under way before may have been counted since.
-        eventually(lambda: is_told_by_all() and before - 10 < left(readers[0])[1] <= before - 5)
+        # What was under way before may have been counted since, however much that is.
+        eventually(lambda: is_told_by_all() and left(readers[0])[1] <= before - 5)
         core = readers[1].get("/rate_limit").json()["resources"]["core"]
         assert (core["limit"], core["remaining"]) == left(readers[1])
 
