@@ -127,10 +127,10 @@ def test_a_reader_whose_temporary_folders_are_read_only_serves_and_says_so(
         assert failing(reader) == {"counts": 1, "segments": 1, "bodies": 1}
         assert reader.output.count("no temporary file can be written for counts") == 1
         title = "Temporary files cannot be written"
-        text = (
-            f":{reader.url.rpartition(':')[2]}: counts (there is no folder for it), segments (there"
-        )
+        # The next heartbeat tells of the delivery, too.
+        text = f":{reader.url.rpartition(':')[2]}: bodies ("
         said = eventually(lambda: statement(reader, title, text), what=title)
+        assert "counts (there is no folder for it), segments (there is no" in said["text"]
         assert "large lists in its own memory" in said["text"]
         assert "TemporaryFilesFailing" in reader.get(said["runbook"]).text
         assert doctor_warns(fleet, "readers", "counts (there is no folder for it) and segments (")
