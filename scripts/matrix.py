@@ -43,7 +43,7 @@ def main(*versions: str) -> int:
 
 
 def interpreter(version: str) -> Path | None:
-    """An interpreter of a version such as "3.12"; None if there is none."""
+    """An interpreter of a version such as "3.12"; None if it is not installed."""
     for found in _candidates(version):
         asked = [str(found), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
         answered = subprocess.run(asked, capture_output=True, text=True, check=False)

@@ -92,7 +92,7 @@ class PutOff:
 
 
 def put_off_in(text: bytes | None) -> PutOff | None:
-    """The record in the turn of comparisons; None if there is none, or if it is damaged."""
+    """The record in the turn of comparisons; None if it is absent or damaged."""
     try:
         known = json.loads(text or b"")
         since, until = float(known["since"]), float(known["until"])

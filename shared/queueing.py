@@ -282,24 +282,11 @@ class RefreshQueue:
     def _job(self, request: RefreshRequest, function: str, options: Mapping[str, object]) -> Job:
         resource = request.resource
         # Not arguments: refreshers of an older version would not know them.
-        meta = {FORM: resource.form, REQUEST_ID: request.request_id, CLIENT: request.client}
-        job = Job.create(
-            function,
-            args=[resource.name],
-            kwargs=dict(options),
-            connection=self._redis,
-            id=new_job_id(resource.id),
-            timeout=int(JOB_TIMEOUT.total_seconds()),
-            result_ttl=0,
-            failure_ttl=int(_KEEP_FAILED_JOB.total_seconds()),
-            description=f"{function.rpartition('.')[2]} {resource.name}",
-            meta={name: value for name, value in meta.items() if value},
-            origin=QUEUE,
-            status=JobStatus.QUEUED,
-            serializer=JSONSerializer,
+        known = {FORM: resource.form, REQUEST_ID: request.request_id, CLIENT: request.client}
+        meta = {name: value for name, value in known.items() if value}
+        return make_job(
+            self._redis, resource.id, function, resource.name, options=options, meta=meta
         )
-        job.enqueued_at = utc_now()
-        return job
 
 
 def put_off(redis: Redis | Pipeline, resource: Resource, *, seconds: float) -> None:
@@ -316,9 +303,43 @@ def resource_id_of(job_id: str) -> str:
     return job_id.partition("-")[0]
 
 
-def new_job_id(resource_id: str) -> str:
-    """A new id for every job: otherwise RQ would let a finished job delete its queued namesake."""
-    return f"{resource_id}-{uuid4().hex}"
+def make_job(
+    redis: Redis,
+    resource_id: str,
+    function: str,
+    name: str,
+    *,
+    options: Mapping[str, object],
+    meta: Mapping[str, object],
+) -> Job:
+    """A job that is not stored yet.
+
+    Args:
+        redis: of the queue.
+        resource_id: `Resource.id`.
+        function: `JOB` or `FORGET_JOB`.
+        name: `Resource.name`.
+        options: further arguments of the function.
+        meta: of the job.
+    """
+    job = Job.create(
+        function,
+        args=[name],
+        kwargs=dict(options),
+        connection=redis,
+        # A new id for every job: otherwise RQ would let a finished job delete its queued namesake.
+        id=f"{resource_id}-{uuid4().hex}",
+        timeout=int(JOB_TIMEOUT.total_seconds()),
+        result_ttl=0,
+        failure_ttl=int(_KEEP_FAILED_JOB.total_seconds()),
+        description=f"{function.rpartition('.')[2]} {name}",
+        meta=dict(meta),
+        origin=QUEUE,
+        status=JobStatus.QUEUED,
+        serializer=JSONSerializer,
+    )
+    job.enqueued_at = utc_now()
+    return job
 
 
 def _kept_of(resource: Resource) -> tuple[str, str, str]:

@@ -83,7 +83,7 @@ def _page_of(page_input: PageInput) -> JsonObject:
 
 
 def _load(fleet: Fleet, *, is_operator: bool) -> JsonObject:
-    """What there is to do, and for whom."""
+    """What is to be done, and by whom."""
     return {
         "minute": minute_rows(fleet.points, fleet.point_sizes),
         "queue": queue_rows(fleet.queue),

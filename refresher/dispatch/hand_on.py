@@ -12,15 +12,13 @@ from typing import Final
 
 from redis import Redis
 from rq import Queue
-from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
-from rq.utils import now as utc_now
+from rq.job import Job
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from refresher.dispatch.take import REMEMBER_JOB_S
 from shared import point_buckets
 from shared.queue_order import Lane, Priority
-from shared.queueing import JOB_TIMEOUT, QUEUE, new_job_id, resource_id_of
+from shared.queueing import QUEUE, make_job, resource_id_of
 from shared.redis import keys
 from shared.redis.scripts import Script
 
@@ -65,7 +63,7 @@ def hand_on(redis: Redis, job: Job) -> bool:
         redis.RedisError: Redis is unavailable.
     """
     resource_id, lane, priority = resource_id_of(job.id), Lane.TRACKED, Priority.INVALIDATED
-    new = _copy_of(job, new_job_id(resource_id), redis)
+    new = _copy_of(job, resource_id, redis)
     script_keys = [
         *(Queue(QUEUE, connection=redis).key, new.key, keys.QUEUED + resource_id, keys.PLACES),
         *(keys.order(lane, priority), keys.bell(lane), WORKERS_BY_QUEUE_KEY % QUEUE),
@@ -75,22 +73,8 @@ def hand_on(redis: Redis, job: Job) -> bool:
     return bool(_HAND_ON(redis, script_keys, arguments))
 
 
-def _copy_of(job: Job, job_id: str, redis: Redis) -> Job:
+def _copy_of(job: Job, resource_id: str, redis: Redis) -> Job:
     count = job.meta.get(HANDED_ON)
-    new = Job.create(
-        str(job.func_name),
-        args=job.args,
-        kwargs=job.kwargs,
-        connection=redis,
-        id=job_id,
-        timeout=int(job.timeout or JOB_TIMEOUT.total_seconds()),
-        result_ttl=job.result_ttl,
-        failure_ttl=job.failure_ttl,
-        description=job.description,
-        meta=job.meta | {HANDED_ON: count + 1 if isinstance(count, int) else 1},
-        origin=QUEUE,
-        status=JobStatus.QUEUED,
-        serializer=JSONSerializer,
-    )
-    new.enqueued_at = utc_now()
-    return new
+    meta = job.meta | {HANDED_ON: count + 1 if isinstance(count, int) else 1}
+    name = str(job.args[0])
+    return make_job(redis, resource_id, str(job.func_name), name, options=job.kwargs, meta=meta)

@@ -192,7 +192,7 @@ def is_of_form(resource: Resource, metadata: Metadata) -> bool:
 
 
 def _text(value: bytes | None) -> str | None:
-    """A stored text; None if there is none, or if it is damaged."""
+    """A stored text; None if it is absent or damaged."""
     try:
         return None if value is None else value.decode()
     except UnicodeDecodeError:

@@ -181,7 +181,7 @@ class AppInstallation:
             patience -= _POLL
 
     def _renewed(self) -> AppToken:
-        """The next token; the old one if there is none yet, which is tried again after a while."""
+        """The next token; the old one until GitHub gives one: it is asked again later."""
         old, pause = None, 0.0
         try:
             # Another process may have stored it between our check and our claim.
