@@ -45,7 +45,7 @@ doctor: $(READY) ## check the set-up, and advise on what is wrong
 	@$(BIN)/python -m scripts.cache doctor $(ARGS)
 
 # Property tests draw fewer examples than in `make test`; the slowest tests, and what is timed, are left to it.
-check: $(READY) ## check style and types, and run the tests that start no processes; under a minute
+check: $(READY) ## check style and types, and run the tests that start no processes; two or three minutes
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target style types quick-tests
 
 style: $(READY)
