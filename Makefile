@@ -60,11 +60,11 @@ quick-tests: $(READY)
 	  --ignore=tests/browser --ignore=tests/clients --ignore=tests/end_to_end \
 	  --hypothesis-profile=quick $(ARGS)
 
-# The few tests of processes that fail beside others are run once more, alone: see tests/run_all.py.
 # `make matrix ARGS=3.13` runs one of them.
 matrix: $(READY) ## run the quick tests with each of Python 3.11 to 3.14 that is installed; a minute for each
 	@$(BIN)/python -m scripts.matrix $(ARGS)
 
+# Tests that promise a time run last; the few that fail are run again, alone: see tests/run_all.py.
 test: $(READY) ## run all tests except those of test-shipping, with real Redis, readers and workers
 	@$(BIN)/python -m scripts.test_tools haproxy redis promtool
 	@$(BIN)/python -m tests.run_all -n 7 --quiet -m "not shipping and not image" $(ARGS)

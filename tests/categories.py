@@ -111,14 +111,7 @@ def markers_of(nodeid: str) -> list[str]:
 
 def order_of(nodeid: str, *, has_processes: bool) -> int:
     """Where a test stands in the order: lower numbers begin first."""
-    if is_timing(nodeid):
-        return 3
     return 0 if nodeid.startswith(LONG) else 1 if has_processes else 2
-
-
-def is_timing(nodeid: str) -> bool:
-    """Whether a test is marked `timing`: it waits until most other tests have ended."""
-    return nodeid.startswith(BY_PLACE["timing"])
 
 
 def starts_processes(nodeid: str) -> bool:
@@ -129,8 +122,7 @@ def starts_processes(nodeid: str) -> bool:
 def group_of(nodeid: str) -> str:
     """The name of the group of tests that one process of pytest-xdist has to run."""
     together = starts_processes(nodeid) or nodeid.startswith(TOGETHER)
-    name = nodeid.partition("::")[0] if together else nodeid
-    return f"timing {name}" if is_timing(nodeid) else name
+    return nodeid.partition("::")[0] if together else nodeid
 
 
 def refusing_servers(start: Callable[..., None]) -> Callable[..., None]:

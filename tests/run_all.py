@@ -1,22 +1,29 @@
-"""Runs pytest; the few tests of processes that fail are run once more, alone.
+"""Runs pytest so that a busy machine does not fail what is right.
 
-Some tests promise a time, or wait for one, and seven run side by side on two processors. Which of
-them comes too late on a busy machine is chance. So those that fail are shown, and run again with
-nothing beside them: what fails then fails the run, and so does any test that starts no processes.
+1. All tests but those marked `timing`, several side by side.
+2. Those marked `timing`, which promise a time or wait for one: two side by side, and nothing else.
+3. The few that failed, alone; what fails again, a last time. What fails alone, too, fails the run.
 
     python -m tests.run_all -n 6 -m "not shipping"
+
+With paths among the arguments there is no second step: pytest runs what they name.
 """
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.categories import is_timing, starts_processes
+from tests.categories import BY_PLACE
 
-MOST_TRIED_AGAIN: Final = 5  # more failures than that are no chance
+MOST_TRIED_AGAIN: Final = 25  # of thousands; more failures than that are no chance
+_TRIES: Final = 2  # of a test that failed beside others
+_TRIED_AGAIN: Final = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+_TIMED_AT_ONCE: Final = 2
 
 
 class Failures:
@@ -27,32 +34,72 @@ class Failures:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a failure of a test, or of its fixtures."""
+        self._note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a module that cannot be imported."""
+        self._note(report)
+
+    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if report.failed:
             self.tests[report.nodeid] = None
 
 
-def may_be_tried_again(failed: Sequence[str]) -> bool:
-    """Whether all tests that failed may have failed because of others on the same processors.
+def commands_of(number: str, marks: str, rest: Sequence[str]) -> list[list[str]]:
+    """The arguments of the first runs of pytest.
 
     Args:
-        failed: the ids of the tests.
+        number: of tests side by side.
+        marks: an expression that chooses tests.
+        rest: further arguments.
     """
-    return 0 < len(failed) <= MOST_TRIED_AGAIN and all(
-        starts_processes(test) or is_timing(test) for test in failed
-    )
+    if any(Path(argument.partition("::")[0]).exists() for argument in rest):
+        return [["-n", number, "-m", marks, *rest]]
+    timed = sorted({place.partition("::")[0] for place in BY_PLACE["timing"]})
+    modules = [path for place in timed for path in sorted(Path().glob(f"{place}*"))]
+    return [
+        ["-n", number, "-m", f"({marks}) and not timing", *rest],
+        ["-n", str(_TIMED_AT_ONCE), "-m", f"({marks}) and timing", *rest, *map(str, modules)],
+    ]
+
+
+def passes_alone(test: str) -> bool:
+    """Whether a test passes in one of a few tries, with nothing beside it.
+
+    Args:
+        test: its id.
+    """
+    command = [sys.executable, "-m", "pytest", "--quiet", test]
+    return any(subprocess.run(command, check=False).returncode == 0 for _ in range(_TRIES))
+
+
+def try_again(failed: Sequence[str]) -> int:
+    """Run tests once more that failed beside others; return an exit status.
+
+    Args:
+        failed: their ids.
+    """
+    print(f"\n{len(failed)} failed beside other tests; once more, alone:", *failed, sep="\n  ")
+    sys.stdout.flush()
+    return 0 if all(map(passes_alone, failed)) else 1
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run pytest with these arguments, and what failed once more; return its exit status."""
+    """Run pytest with these arguments, and what failed once more; return an exit status."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("-n", required=True)
+    parser.add_argument("-m", required=True)
+    known, rest = parser.parse_known_args(arguments)
     failures = Failures()
-    status = int(pytest.main(list(arguments), plugins=[failures]))
+    statuses = [
+        pytest.main(command, plugins=[failures]) for command in commands_of(known.n, known.m, rest)
+    ]
     failed = list(failures.tests)
-    if status != pytest.ExitCode.TESTS_FAILED or not may_be_tried_again(failed):
-        return status
-    print(f"\n{len(failed)} failed beside other tests; once more, alone:", *failed, sep="\n  ")
-    sys.stdout.flush()
-    again = [sys.executable, "-m", "pytest", "--quiet", *failed]
-    return subprocess.run(again, check=False).returncode
+    if pytest.ExitCode.NO_TESTS_COLLECTED in statuses[1:]:
+        statuses = statuses[:1]
+    if set(statuses) <= _TRIED_AGAIN and 0 < len(failed) <= MOST_TRIED_AGAIN:
+        return try_again(failed)
+    return int(max(statuses))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,7 @@
 Tests that start processes wait most of the time: for a lifetime to end, for a process to start. So
 with four processes or more one of them, the filler, begins with the other tests, which need
 the processor and nothing else; with six or more, two do. Fillers have a lower priority, so that
-what is timed is not disturbed, and start no servers, which would have it, too.
-
-Tests that are marked `timing` come when the others that start processes have ended: on a busy
-machine they would fail although nothing is wrong with what they test. Four processes run them,
-while the fillers go on.
+servers answer in time, and start no servers, which would have it, too.
 """
 
 import os
@@ -18,14 +14,13 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from tests.categories import group_of, is_timing, starts_processes
+from tests.categories import group_of, starts_processes
 
 _OVERRIDDEN: Final = ("_split_scope", "_assign_work_unit")  # not promised by pytest-xdist
 assert vars(LoadScopeScheduling).keys() >= set(_OVERRIDDEN)
 
 _FEWEST: Final = 4  # processes among which there is a filler
 _TWO_AMONG: Final = 6  # processes among which there are two
-_TIMED_AT_ONCE: Final = 4  # processes that run tests marked `timing`
 _NICENESS: Final = 10  # of the filler: a tenth of the share of another process
 
 
@@ -53,15 +48,7 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """Give a process the next group of its kind; the queue begins with those of servers."""
-        if is_filler(node.gateway.id, self.numnodes):
-            found = self._put_first(_is_plain)
-        elif _starts_servers(self._first_of(next(iter(self.workqueue)))):
-            found = True
-        else:
-            found = node in self._timing_nodes()
-            if found:
-                self._put_first(is_timing)  # or what the fillers have left
-        if found:
+        if not is_filler(node.gateway.id, self.numnodes) or self._put_first(_is_plain):
             super()._assign_work_unit(node)
         else:
             node.shutdown()
@@ -77,19 +64,9 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     def _first_of(self, group: str) -> str:
         return str(next(iter(self.workqueue[group])))
 
-    def _timing_nodes(self) -> list[WorkerController]:
-        """The processes that run the tests that come last: never a filler."""
-        return [
-            node for node in self.assigned_work if not is_filler(node.gateway.id, self.numnodes)
-        ][:_TIMED_AT_ONCE]
-
 
 def _is_plain(nodeid: str) -> bool:
-    return not starts_processes(nodeid) and not is_timing(nodeid)
-
-
-def _starts_servers(nodeid: str) -> bool:
-    return starts_processes(nodeid) and not is_timing(nodeid)
+    return not starts_processes(nodeid)
 
 
 def is_filler(name: str, number: int) -> bool:
