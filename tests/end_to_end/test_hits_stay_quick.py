@@ -114,8 +114,13 @@ def test_while_a_large_list_is_replaced_again_and_again(tmp_path: Path) -> None:
             assert int(connection.ask(REPOS, method="HEAD").headers["content-length"]) > 5_000_000
         alone = measure(reader.url, "/orgs/Netflix/members")
         with _changes(github):
-            hits = measure(reader.url, f"{REPOS}?per_page=1", seconds=4, pause=0.005)
-        assert len(hits.tags) >= 2
+            hits = measure(
+                reader.url,
+                f"{REPOS}?per_page=1",
+                seconds=4,
+                pause=0.005,
+                until=lambda tags: len(tags) >= 2,
+            )
         _assert_as_quick(hits, alone)
 
 
@@ -138,8 +143,10 @@ def test_while_a_large_list_is_rewritten_for_the_mount(tmp_path: Path, public: s
         alone = measure(reader.url, "/orgs/Netflix/members")
         with _changes(github), _strangers(reader) as answered:
             _assert_as_quick(measure(reader.url, HIT, seconds=4), alone)
-            _assert_as_quick(measure(reader.url, f"/api/v3{HIT}", seconds=2), alone)
-        assert sum(answered) > 5
+            under_mount = measure(
+                reader.url, f"/api/v3{HIT}", seconds=2, until=lambda _: sum(answered) > 5
+            )
+            _assert_as_quick(under_mount, alone)
 
 
 @contextmanager

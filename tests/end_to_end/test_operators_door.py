@@ -62,7 +62,7 @@ class Guessers:
             thread.join()
 
     def _guess(self, number: int, url: str) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(0.01):  # or the guessers would need the whole processor
             self.answer(number, url)
 
     def answer(self, number: int, url: str) -> None:
