@@ -2,11 +2,8 @@
 
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import time
-from contextlib import suppress
 from logging.config import dictConfig
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +11,7 @@ from typing import TYPE_CHECKING
 from gunicorn.glogging import Logger
 from gunicorn.workers import base
 
+from reader import node_folders
 from reader.cache import segment_memory
 from reader.file_shares import connections_wanted, file_shares
 from reader.front.sign_of_life import SignOfLife
@@ -91,6 +89,13 @@ class _Logger(Logger):  # type: ignore[misc]
 logger_class = _Logger
 
 
+# The variable that names a folder, the beginning of its name, and where to make it if possible.
+_FOLDERS = (
+    (process_files.FOLDER, process_files.PREFIX, ()),
+    (segment_memory.FOLDER, segment_memory.PREFIX, (segment_memory.MEMORY,)),
+)
+
+
 def on_starting(server: "Arbiter") -> None:
     """Make the folders in which the processes of this gunicorn share counts and segments."""
     server.spawn_worker = PatientSpawning(
@@ -98,19 +103,16 @@ def on_starting(server: "Arbiter") -> None:
     )
     # An empty name: it could not be made, so each process counts for itself, and has the segments
     # in its own memory. It is told of by the processes.
-    os.environ[process_files.FOLDER] = ""
-    with suppress(OSError):
-        os.environ[process_files.FOLDER] = tempfile.mkdtemp(prefix="api-read-cache-counts-")
-    made = segment_memory.make_folder()
-    os.environ[segment_memory.FOLDER] = "" if made is None else str(made.path)
+    for variable, prefix, candidates in _FOLDERS:
+        made = node_folders.make_folder(prefix, candidates)
+        os.environ[variable] = "" if made is None else str(made.path)
 
 
 def on_exit(server: "Arbiter") -> None:  # noqa: ARG001
     """Delete the folders."""
-    if os.environ.get(process_files.FOLDER):
-        shutil.rmtree(Path(os.environ[process_files.FOLDER]), ignore_errors=True)
-    if os.environ.get(segment_memory.FOLDER):
-        segment_memory.remove_folder(Path(os.environ[segment_memory.FOLDER]))
+    for variable, *_ in _FOLDERS:
+        if os.environ.get(variable):
+            node_folders.remove_folder(Path(os.environ[variable]))
 
 
 def post_worker_init(worker: "Worker") -> None:

@@ -16,13 +16,14 @@ import struct
 import tempfile
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 from weakref import WeakSet, WeakValueDictionary, finalize
 
+from reader.node_folders import IN_USE
 from reader.temporary_files import TemporaryFiles, Use
 from shared.clock import Clock
 from shared.gzip_joining import Checked
@@ -33,9 +34,9 @@ log = logging.getLogger("reader")
 # Environment variable that gunicorn.conf.py sets for the processes that gunicorn forks.
 FOLDER = "API_READ_CACHE_SEGMENTS"
 _FORMAT = "1"  # of the files: raise it when they change
-_PREFIX = "api-read-cache-segments-"
-_LOCK, _TURNS = "lock", "turns"
+PREFIX = "api-read-cache-segments-"  # of the folder's name
 MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 - our folder in it is ours alone
+_TURNS = "turns"
 _WORTH_SHARING = 8 * 1024  # bytes; a file takes whole pages of memory
 _UNUSED = 3600.0  # seconds after which a file that this process does not use is removed
 _PATIENCE = 0.5  # seconds that a process waits for its turn at most
@@ -44,60 +45,6 @@ _PAUSE = 0.001  # seconds between two tries
 # ends of the items, their digests, the body, the blocks.
 _CRC, _SIZES = struct.Struct("=I"), struct.Struct("=IIIIII")
 _BEGIN = _CRC.size + _SIZES.size
-
-
-class Folder(NamedTuple):
-    """A node's folder.
-
-    Args:
-        path: of it.
-        lock: a file descriptor; the folder is in use as long as any process has it open.
-    """
-
-    path: Path
-    lock: int
-
-
-def make_folder(candidates: Sequence[Path] = (MEMORY,)) -> Folder | None:
-    """Make the folder of a node, and remove those of nodes that have ended.
-
-    Args:
-        candidates: folders to make it in, the best first; the last is the usual one for temporary
-            files, which is added.
-
-    Returns:
-        The folder; None if it cannot be made.
-    """
-    for candidate in (*candidates, None):
-        with suppress(OSError):
-            parent = candidate or Path(tempfile.gettempdir())
-            _remove_unused(parent)
-            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-            lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            if os.fstat(lock).st_nlink:  # else another node has just taken it for an unused one
-                return Folder(path, lock)
-    return None
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder and what is in it; processes keep what they have mapped."""
-    with suppress(OSError):
-        for file in folder.iterdir():
-            file.unlink(missing_ok=True)
-        folder.rmdir()
-
-
-def _remove_unused(parent: Path) -> None:
-    """Remove folders whose lock nobody holds: their processes were killed."""
-    for folder in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            lock = os.open(folder / _LOCK, os.O_RDWR)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove_folder(folder)
-            finally:
-                os.close(lock)
 
 
 class SegmentMemory:
@@ -192,7 +139,7 @@ class SegmentMemory:
         if self._folder is None or self._clock.now() < self._next_sweep:
             return
         self._next_sweep = self._clock.now() + _UNUSED
-        used = {_LOCK, _TURNS, *(self._file(name).name for name in list(self._pieces))}
+        used = {IN_USE, _TURNS, *(self._file(name).name for name in list(self._pieces))}
         with suppress(OSError):
             for file in self._folder.iterdir():
                 is_old = file.stat().st_mtime < self._clock.now() - _UNUSED

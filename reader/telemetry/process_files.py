@@ -21,13 +21,14 @@ from shared.measures import Counted, Measures, field_of, parse
 
 # Environment variable that gunicorn.conf.py sets for the processes that gunicorn forks.
 FOLDER = "API_READ_CACHE_COUNTS"
+PREFIX = "api-read-cache-counts-"  # of the folder's name
 _ENDED = "ended"
 
 
 class ProcessFiles:
     """The files of one node.
 
-    Not a store: the folder is deleted when gunicorn ends.
+    Not a store: the folder is deleted when gunicorn ends, or when the next one begins.
 
     Args:
         folder: of the files; None for a process that has no siblings.

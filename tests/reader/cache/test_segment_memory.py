@@ -1,15 +1,13 @@
 """Pieces of large lists: found as long as somebody uses them, and shared where that is possible."""
 
-import fcntl
 import gc
 import os
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from reader.cache.segment_memory import SegmentMemory, make_folder, remove_folder
+from reader.cache.segment_memory import SegmentMemory
 from shared.clock import Clock
 from shared.gzip_joining import Checked, deflated
 from shared.segmented_array import Piece
@@ -228,47 +226,3 @@ def test_what_killed_processes_left_is_removed_once_an_hour(
     assert not left.exists()
     assert young.exists()
     assert memory.find(NAME) is held
-
-
-class TestTheFolder:
-    """Of a node: nobody else's, and gone with it."""
-
-    @pytest.fixture
-    def parent(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "usual"))
-        (tmp_path / "usual").mkdir()
-        return tmp_path
-
-    def test_is_ours_alone(self, parent: Path) -> None:
-        made = make_folder([parent])
-        assert made is not None
-        assert made.path.parent == parent
-        assert made.path.stat().st_mode & 0o777 == 0o700
-
-    def test_is_among_temporary_files_if_it_cannot_be_in_memory(self, parent: Path) -> None:
-        made = make_folder([parent / "nowhere"])
-        assert made is not None
-        assert made.path.parent == parent / "usual"
-
-    def test_there_may_be_none(self, parent: Path) -> None:
-        (parent / "usual").rmdir()
-        assert make_folder([parent / "nowhere"]) is None
-
-    def test_of_a_node_that_was_killed_is_removed(self, parent: Path) -> None:
-        killed, running = make_folder([parent]), make_folder([parent])
-        assert killed is not None
-        assert running is not None
-        (killed.path / f"{NAME.hex()}.1").write_bytes(b"left")
-        os.close(killed.lock)
-        assert make_folder([parent]) is not None
-        assert not killed.path.exists()
-        assert running.path.exists()
-        fcntl.flock(running.lock, fcntl.LOCK_UN)
-
-    def test_is_removed_with_all_that_is_in_it(self, parent: Path) -> None:
-        made = make_folder([parent])
-        assert made is not None
-        (made.path / "x").write_bytes(b"x")
-        remove_folder(made.path)
-        remove_folder(made.path)
-        assert not made.path.exists()
