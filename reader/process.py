@@ -37,7 +37,8 @@ from reader.fleet.disclosure import public_fleet
 from reader.fleet.hold_journal import HoldJournal
 from reader.fleet.holds import Viewpoint, holds_of
 from reader.fleet.process_reporter import ProcessIdentity, ProcessReporter, ProcessState
-from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
+from reader.fleet.snapshot import FleetWatch
+from reader.fleet.view import Fleet, TrackedView
 from reader.response.rate_limits import RateLimits
 from reader.response.rewriting import Rewriting, origins_of
 from reader.telemetry import process_files

@@ -12,7 +12,7 @@ from reader.changes.following import CHANGES
 from reader.errors import NotFound, Unavailable
 from reader.fleet.metrics import CONTENT_TYPE as METRICS_TYPE
 from reader.fleet.metrics import expose
-from reader.fleet.snapshot import NodeView
+from reader.fleet.view import NodeView
 from reader.response.health import HEALTHCHECK, LIVEZ
 from reader.response.health import health as health_response
 from reader.response.mount import split_mount

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.metrics import expose
 from reader.fleet.queue_view import Queued
-from reader.fleet.snapshot import Fleet, NodeView, TrackedView
+from reader.fleet.view import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
 from reader.temporary_files import Use

@@ -21,8 +21,8 @@ from reader.cli.wait import (
     request_removal,
 )
 from reader.cli.warm import Step, Warming, warm
-from reader.fleet.snapshot import TrackedView
 from reader.fleet.suspension import resume, suspend
+from reader.fleet.view import TrackedView
 from reader.status.diagnosis import LEVELS, state_of
 from reader.status.formatting import duration, plural
 from reader.status.hold_rows import holds_for

@@ -10,7 +10,8 @@ import click
 from flask import current_app
 from redis import Redis, RedisError, exceptions
 
-from reader.fleet.snapshot import Fleet, FleetWatch, TrackedView
+from reader.fleet.snapshot import FleetWatch
+from reader.fleet.view import Fleet, TrackedView
 from reader.process import ReaderProcess
 from reader.status.page_input import PageInput
 from shared.clock import Clock, FleetClock

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reader.fleet.holds import holds_of_resource
-from reader.fleet.snapshot import TrackedView
+from reader.fleet.view import TrackedView
 from reader.status import resource_rows
 from reader.status.diagnosis import state_of
 from reader.status.page_input import PageInput

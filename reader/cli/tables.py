@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from reader.cli.column_fitting import Column
 from reader.cli.documents import holds_on, next_at
-from reader.fleet.snapshot import TrackedView
+from reader.fleet.view import TrackedView
 from reader.status.diagnosis import state_of
 from reader.status.formatting import about, clock, count, duration, plural, share, size
 from reader.status.page_input import NOTHING, PageInput

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from reader.cli.context import CommandContext
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.formatting import duration, plural
 from shared.queueing import Asked
 from shared.refresh_report import RefreshReport

@@ -13,7 +13,7 @@ from reader.cli.context import CommandContext
 from reader.cli.printing import console
 from reader.cli.wait import ForcedRefresh, NotDoneError, polls
 from reader.fleet.disclosure import is_withheld
-from reader.fleet.snapshot import TrackedView
+from reader.fleet.view import TrackedView
 from reader.status.reports import describe
 from shared.outcomes import RefreshOutcome
 from shared.queue_order import Priority

@@ -7,7 +7,7 @@ a path is named in public only while its content can be served; operators see al
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
-from reader.fleet.snapshot import Fleet, TrackedView
+from reader.fleet.view import Fleet, TrackedView
 from reader.fleet.workers import WorkerView
 from shared.resources.resource import Resource
 from shared.spending import LONGEST_NAME

@@ -11,7 +11,7 @@ from math import floor
 from reader.fleet.hold_facts import AT_ONCE
 from reader.fleet.refusal_words import REFUSALS
 from reader.fleet.resource_holds import resource_holds
-from reader.fleet.snapshot import Fleet, TrackedView
+from reader.fleet.view import Fleet, TrackedView
 from shared.budgets import CredentialBudget, is_beside
 from shared.drift import HEALED_FOR_S
 from shared.holds import Hold, HoldKind, redis_away

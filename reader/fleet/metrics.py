@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from reader.fleet.disclosure import public_fleet, public_views
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.queue_view import Queued
-from reader.fleet.snapshot import Fleet, NodeView, TrackedView
+from reader.fleet.view import Fleet, NodeView, TrackedView
 from reader.temporary_files import Use
 from shared.holds import Hold, HoldKind
 from shared.lost_deliveries import Fate

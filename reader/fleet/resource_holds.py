@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reader.fleet.disclosure import is_withheld
-from reader.fleet.snapshot import TrackedView
+from reader.fleet.view import TrackedView
 from shared.holds import Hold, HoldKind
 from shared.looks import LAST_S
 from shared.outcomes import RefreshOutcome

@@ -1,6 +1,6 @@
 """What GitHub's webhooks have told, and what became of those that were lost. Pure."""
 
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.diagnosis import LEVEL_SIGNS
 from reader.status.formatting import about, count, plural
 from reader.status.page_input import JsonObject

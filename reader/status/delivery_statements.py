@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.formatting import about, listed, plural
 from reader.status.statement import Level, Statement, Topic
 from shared.lost_deliveries import APP, LookReport

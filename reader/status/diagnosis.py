@@ -7,7 +7,7 @@ from reader.fleet.disclosure import is_withheld
 from reader.fleet.holds import pauses
 from reader.fleet.privileged_credentials import privileged
 from reader.fleet.refused_credentials import refused
-from reader.fleet.snapshot import Fleet, TrackedView
+from reader.fleet.view import Fleet, TrackedView
 from reader.status.delivery_statements import lost_deliveries
 from reader.status.demand import demand
 from reader.status.formatting import about, capital, clock, listed, plural

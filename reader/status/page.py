@@ -7,7 +7,7 @@ key is the name of its place on the page, and the script knows nothing else.
 from dataclasses import replace
 
 from reader.fleet.disclosure import public_fleet, public_views
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.budget_row import budget_row
 from reader.status.delivery_rows import deliveries
 from reader.status.diagnosis import LEVEL_SIGNS, diagnose

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from reader.fleet.heartbeats import ReaderReport
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.formatting import about, clock, listed
 from reader.status.statement import Level, Statement, Topic
 from reader.temporary_files import WITHOUT, Use

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reader.fleet.queue_view import QueueView
 from reader.fleet.refusal_words import REFUSALS
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.formatting import about, count, plural, share
 from reader.status.page_input import JsonObject
 from reader.status.statement import Level

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.formatting import about, listed, plural, size
 from reader.status.statement import Level, Statement, Topic
 from shared.redis.trouble import WORDS, Refusing, redis_refuses

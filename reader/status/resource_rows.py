@@ -1,7 +1,7 @@
 """The page's rows about tracked and on-demand resources."""
 
 from reader.fleet.disclosure import is_withheld
-from reader.fleet.snapshot import OnDemandView, TrackedView
+from reader.fleet.view import OnDemandView, TrackedView
 from reader.status.diagnosis import LEVELS, SIGNS, state_of
 from reader.status.formatting import about, clock, count, duration, iso, plural, share, size
 from reader.status.page_input import NOTHING, JsonObject, PageInput

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from shared.withdrawal import Withdrawals
 
 

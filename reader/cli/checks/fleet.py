@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
-from reader.fleet.snapshot import Fleet, TrackedView
+from reader.fleet.view import Fleet, TrackedView
 from reader.status.diagnosis import diagnose
 from reader.status.formatting import about, count, listed, plural
 from reader.status.process_statements import without_files

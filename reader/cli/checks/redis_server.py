@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from reader.cli.checks.finding import VERDICTS, Finding, Verdict
 from reader.fleet.redis_state import UNKNOWN
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.formatting import duration, listed, plural, share, size
 from reader.status.redis_statements import redis_statements
 from shared.redis.trouble import WORDS, Trouble

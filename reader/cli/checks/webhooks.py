@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from reader.cli.checks.finding import Finding, Verdict
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.delivery_rows import NOT_DONE, delivery_words
 from reader.status.delivery_statements import lost_deliveries
 from reader.status.formatting import about, listed

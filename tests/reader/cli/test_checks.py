@@ -15,7 +15,7 @@ from reader.cli.checks.neighbours import check_neighbours
 from reader.cli.checks.redis_server import RedisFacts, check_redis
 from reader.fleet.neighbours import Neighbours
 from reader.fleet.queue_view import Queued
-from reader.fleet.snapshot import OriginView, TrackedView
+from reader.fleet.view import OriginView, TrackedView
 from reader.status.hold_rows import holds_for
 from shared.queue_order import Lane, Priority
 from shared.resources.catalogue import Catalogue

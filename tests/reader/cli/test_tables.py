@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reader.cli import tables
-from reader.fleet.snapshot import Fleet, TrackedView
+from reader.fleet.view import Fleet, TrackedView
 from reader.status.page_input import NOTHING
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import Record

@@ -8,7 +8,7 @@ import pytest
 
 from reader.fleet.disclosure import public_fleet
 from reader.fleet.metrics import expose
-from reader.fleet.snapshot import Fleet, NodeView, OnDemandView, TrackedView
+from reader.fleet.view import Fleet, NodeView, OnDemandView, TrackedView
 from reader.response.health import health
 from reader.status.diagnosis import State, diagnose, state_of
 from reader.status.page import page_of

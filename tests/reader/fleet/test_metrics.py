@@ -12,7 +12,7 @@ from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.metrics import CONTENT_TYPE, PREFIX, expose
 from reader.fleet.queue_view import Queued
 from reader.fleet.redis_state import RedisState
-from reader.fleet.snapshot import Fleet, NodeView, TrackedView
+from reader.fleet.view import Fleet, NodeView, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.telemetry.counters import Route
 from reader.temporary_files import Use

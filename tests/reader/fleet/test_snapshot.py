@@ -17,7 +17,8 @@ from reader.cli.checks.fleet import check_content
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.heartbeats import report as say
 from reader.fleet.metrics import expose
-from reader.fleet.snapshot import Fleet, FleetWatch, NodeView, OriginView, TrackedView
+from reader.fleet.snapshot import FleetWatch
+from reader.fleet.view import Fleet, NodeView, OriginView, TrackedView
 from reader.status.page import page_of
 from reader.status.page_input import PageInput
 from reader.webhooks.delivery_log import note_delivery

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from reader.fleet.heartbeats import ReaderReport
-from reader.fleet.snapshot import Fleet, TrackedView
+from reader.fleet.view import Fleet, TrackedView
 from reader.fleet.workers import WorkerView
 from reader.status.page_input import PageInput
 from shared.budgets import CredentialBudget

@@ -6,7 +6,7 @@ import pytest
 
 from reader.cli.checks.finding import Verdict
 from reader.cli.checks.webhooks import check_redelivery
-from reader.fleet.snapshot import Fleet
+from reader.fleet.view import Fleet
 from reader.status.delivery_rows import NOT_DONE, deliveries, told_words
 from reader.status.delivery_statements import lost_deliveries
 from reader.status.statement import Level

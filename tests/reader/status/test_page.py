@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reader.fleet.queue_view import Queued
-from reader.fleet.snapshot import Fleet, OnDemandView, OriginView, TrackedView
+from reader.fleet.view import Fleet, OnDemandView, OriginView, TrackedView
 from reader.status.budget_row import sparkline
 from reader.status.page import page_of
 from reader.status.page_input import NOTHING

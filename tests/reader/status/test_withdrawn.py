@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reader.fleet.snapshot import OnDemandView
+from reader.fleet.view import OnDemandView
 from reader.status.withdrawn import without_withdrawn
 from shared.drift import Drift
 from shared.spending import Spent
