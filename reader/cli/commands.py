@@ -23,11 +23,11 @@ from reader.cli.wait import (
 from reader.cli.warm import Step, Warming, warm
 from reader.fleet.suspension import resume, suspend
 from reader.fleet.view import TrackedView
-from reader.status.diagnosis import LEVELS, state_of
 from reader.status.formatting import duration, plural
 from reader.status.hold_rows import holds_for
 from reader.status.page_input import PageInput
 from reader.status.reports import describe
+from reader.status.states import LEVELS, state_of
 from shared.outcomes import SUCCESSES
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -20,8 +20,9 @@ from reader.cli.printing import print_lines
 from reader.cli.tables import STYLES
 from reader.fleet.neighbours import Neighbours, neighbours
 from reader.fleet.redis_state import Parts
-from reader.status.diagnosis import LEVEL_SIGNS, skewed
+from reader.status.diagnosis import skewed
 from reader.status.hold_rows import holds_for
+from reader.status.statement import LEVEL_SIGNS
 from reader.webhooks.delivery_log import last_deliveries
 from shared.clock import FleetClock
 from shared.holds import redis_away

@@ -7,8 +7,8 @@ from typing import Any
 from reader.fleet.holds import holds_of_resource
 from reader.fleet.view import TrackedView
 from reader.status import resource_rows
-from reader.status.diagnosis import state_of
 from reader.status.page_input import PageInput
+from reader.status.states import state_of
 from shared.holds import Hold
 from shared.refresh_report import RefreshReport
 from shared.spending import Spent

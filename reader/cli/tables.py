@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from reader.cli.column_fitting import Column
 from reader.cli.documents import holds_on, next_at
 from reader.fleet.view import TrackedView
-from reader.status.diagnosis import state_of
 from reader.status.formatting import about, clock, count, duration, plural, share, size
 from reader.status.page_input import NOTHING, PageInput
 from reader.status.reports import describe
 from reader.status.resource_rows import tracked_row
 from reader.status.statement import Level
+from reader.status.states import state_of
 from shared.holds import Hold
 from shared.outcomes import RefreshOutcome
 from shared.refresh_report import RefreshReport

@@ -1,10 +1,9 @@
 """What GitHub's webhooks have told, and what became of those that were lost. Pure."""
 
 from reader.fleet.view import Fleet
-from reader.status.diagnosis import LEVEL_SIGNS
 from reader.status.formatting import about, count, plural
 from reader.status.page_input import JsonObject
-from reader.status.statement import Level
+from reader.status.statement import LEVEL_SIGNS, Level
 from shared.lost_deliveries import Fate, SourceReport
 from shared.measures import Measure
 

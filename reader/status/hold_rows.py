@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reader.fleet.holds import Viewpoint, holds_of
-from reader.status.diagnosis import LEVEL_SIGNS
 from reader.status.formatting import iso
 from reader.status.page_input import NOTHING, JsonObject, PageInput
-from reader.status.statement import Level
+from reader.status.statement import LEVEL_SIGNS, Level
 from shared.holds import Hold
 
 _MOST = 20  # rows of one kind

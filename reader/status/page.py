@@ -10,7 +10,7 @@ from reader.fleet.disclosure import public_fleet, public_views
 from reader.fleet.view import Fleet
 from reader.status.budget_row import budget_row
 from reader.status.delivery_rows import deliveries
-from reader.status.diagnosis import LEVEL_SIGNS, diagnose
+from reader.status.diagnosis import diagnose
 from reader.status.formatting import about, clock, count, iso, plural, share
 from reader.status.hold_rows import hold_rows, holds_for
 from reader.status.page_input import NOTHING, JsonObject, PageInput
@@ -24,7 +24,7 @@ from reader.status.queue_rows import (
 )
 from reader.status.reports import timeline_row
 from reader.status.resource_rows import on_demand_row, tracked_row
-from reader.status.statement import Statement
+from reader.status.statement import LEVEL_SIGNS, Statement
 from shared.budgets import is_beside
 from shared.version import VERSION
 

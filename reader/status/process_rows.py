@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from reader.fleet.heartbeats import ReaderReport
 from reader.fleet.workers import WorkerView
-from reader.status.diagnosis import SIGNS, State
 from reader.status.formatting import about, count, iso, listed, plural, share, size
 from reader.status.page_input import NOTHING, JsonObject
 from reader.status.statement import Level
+from reader.status.states import SIGNS, State
 from shared.queue_order import Lane
 
 

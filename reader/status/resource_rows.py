@@ -2,11 +2,11 @@
 
 from reader.fleet.disclosure import is_withheld
 from reader.fleet.view import OnDemandView, TrackedView
-from reader.status.diagnosis import LEVELS, SIGNS, state_of
 from reader.status.formatting import about, clock, count, duration, iso, plural, share, size
 from reader.status.page_input import NOTHING, JsonObject, PageInput
 from reader.status.reports import describe
 from reader.status.statement import Level
+from reader.status.states import LEVELS, SIGNS, state_of
 from shared.refresh_ahead import Ahead
 
 

@@ -13,6 +13,9 @@ class Level(StrEnum):
     GOOD = "good"  # as it should be
 
 
+LEVEL_SIGNS = {Level.GOOD: "✓", Level.NOTE: "i", Level.WARN: "!", Level.BAD: "✕"}
+
+
 class Topic(StrEnum):
     """The subject of a statement."""
 

@@ -10,8 +10,9 @@ from reader.fleet.disclosure import public_fleet
 from reader.fleet.metrics import expose
 from reader.fleet.view import Fleet, NodeView, OnDemandView, TrackedView
 from reader.response.health import health
-from reader.status.diagnosis import State, diagnose, state_of
+from reader.status.diagnosis import diagnose
 from reader.status.page import page_of
+from reader.status.states import State, state_of
 from shared.measures import Measures
 from shared.resources.catalogue import Catalogue
 from shared.spending import Spent

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from reader.status.diagnosis import State, diagnose, state_of
+from reader.status.diagnosis import diagnose
 from reader.status.statement import Level, Statement, Topic
+from reader.status.states import State, state_of
 from shared.credential_refusals import CredentialRefusal
 from shared.drift import Drift
 from shared.measures import Labels, Measure, Measures

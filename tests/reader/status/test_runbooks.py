@@ -11,7 +11,8 @@ from reader.status.runbooks import runbooks
 from tests.reader.conftest import MakeApp
 
 TOKEN = "an-admin-token-of-24-chars"
-MODULES = ("diagnosis", "demand", "delivery_statements")
+FOLDER = Path(status.__file__).parent
+MODULES = (FOLDER / "diagnosis.py", FOLDER / "demand.py", *sorted(FOLDER.glob("*_statements.py")))
 
 
 def test_readers_show_them_as_text(make_app: MakeApp) -> None:
@@ -49,11 +50,10 @@ def test_a_statement_leads_to_the_page_about_it(redis: Redis, make_app: MakeApp)
 
 
 def test_statements_name_pages_that_exist() -> None:
-    folder = Path(status.__file__).parent
     words = {
         node.value
         for module in MODULES
-        for node in ast.walk(ast.parse((folder / f"{module}.py").read_text()))
+        for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     named = {word for word in words if "-" in word and word.replace("-", "").isalpha()}
