@@ -86,7 +86,8 @@ end
 
 local function budget_of(key, assumed)
   local known = redis.call('HMGET', key, 'limit', 'remaining', 'reset', 'at')
-  local limit = count_of(known[1]) or tonumber(assumed)
+  local limit = count_of(known[1])
+  if not limit or limit < 1 then limit = tonumber(assumed) end
   local left, reset = count_of(known[2]) or limit, tonumber(known[3] or '') or 0
   if reset > now + window then
     reset = now + window

@@ -17,6 +17,7 @@ UNSAID_PAUSE = 60.0  # seconds
 _LONGEST_PAUSE = 365 * 24 * WINDOW  # seconds
 _NUMBER = re.compile(r"[0-9]{1,300}")  # a float holds no more digits
 _COUNT = re.compile(r"[0-9]{1,9}")
+_LIMIT = re.compile(r"[1-9][0-9]{0,8}")
 _UNIX_TIME = re.compile(r"[0-9]{1,12}")
 _CLASS = re.compile(r"[a-z_]{1,40}")
 
@@ -37,11 +38,14 @@ class PrimaryLimit:
 
 
 def primary_limit(headers: Mapping[str, str]) -> PrimaryLimit | None:
-    """The primary limit that a response reports; None if a field is missing or malformed."""
+    """The primary limit that a response reports; None if a field is missing or malformed.
+
+    A limit of no requests at all is malformed: no response could ever correct it.
+    """
     limit = headers.get("X-RateLimit-Limit", "")
     reset = headers.get("X-RateLimit-Reset", "")
     left = remaining(headers)
-    if left is None or not _COUNT.fullmatch(limit) or not _UNIX_TIME.fullmatch(reset):
+    if left is None or not _LIMIT.fullmatch(limit) or not _UNIX_TIME.fullmatch(reset):
         return None
     return PrimaryLimit(int(limit), left, int(reset))
 

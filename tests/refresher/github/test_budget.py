@@ -18,6 +18,7 @@ from shared.budgets import SLOT_SECONDS, SLOTS, Point
 from shared.clock import Clock
 from shared.outcomes import FailureKind
 from shared.redis import keys
+from tests.fakegithub.absurd_headers import HARMLESS, Fields, limit
 from tests.fakegithub.client import FakeGitHub
 from tests.redis_contents import held_in
 from tests.refresher.github.passing import Passing
@@ -284,14 +285,35 @@ class TestRefusedForAnOwner:
         assert len(budgets.read(redis, now=clock.now)) == 1
 
 
-@pytest.mark.parametrize("field", ["limit", "remaining"])
-@pytest.mark.parametrize("damage", ["", "x", "nan", "inf", "1e300", "[]"])
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("fields", [*HARMLESS, limit("60", "0", "0")])
+def test_a_report_that_makes_no_sense_holds_nothing_back(
+    make_budget: MakeBudget, redis: Redis, fields: Fields, *, is_known: bool
+) -> None:
+    budget = make_budget()
+    if is_known:
+        ask(budget, 4000)
+    headers = {name: value for name, value in fields.items() if value is not None}
+    budget.settle(budget.reserve(), 200, headers)
+    for share in Share:
+        assert make_budget(share=share).reserve().credential == Token(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("field", "damage"),
+    [
+        *(("limit", damage) for damage in ("", "x", "nan", "inf", "1e300", "[]", "0", "-5", "0.5")),
+        *(("remaining", damage) for damage in ("", "x", "nan", "inf", "1e300", "[]")),
+    ],
+)
 def test_a_damaged_budget_counts_as_an_unknown_one(
     make_budget: MakeBudget, redis: Redis, field: str, damage: str
 ) -> None:
     budget = make_budget()
     budget.settle(budget.reserve(), 200, said(4999))
     redis.hset(keys.budget(Token(TOKEN).id, CORE), field, damage)
+    assert budget.reserve().credential == Token(TOKEN)
+    redis.hset(keys.budget(Token(TOKEN).id, CORE), mapping={field: damage, "reset": 0})
     assert budget.reserve().credential == Token(TOKEN)
 
 
@@ -687,10 +709,10 @@ class TestHistory:
         self, make_budget: MakeBudget, redis: Redis, clock: Passing, reset: int
     ) -> None:
         budget = make_budget()
-        headers = said(0, limit=0, reset=reset) | {"X-RateLimit-Resource": "odd"}
+        headers = said(0, limit=60, reset=reset) | {"X-RateLimit-Resource": "odd"}
         budget.settle(budget.reserve(), 200, headers)
         (found,) = budgets.read(redis, now=clock.now)
-        assert (found.resource_class, found.limit, found.remaining) == ("odd", 0, 0)
+        assert (found.resource_class, found.limit, found.remaining) == ("odd", 60, 60)
         assert redis.zcard(keys.IN_FLIGHT) == 0
 
 

@@ -87,6 +87,10 @@ def test_a_primary_limit_with_a_field_that_is_no_number_is_none(
     assert primary_limit({name: one for name, one in headers.items() if one is not None}) is None
 
 
+def test_a_primary_limit_of_no_requests_at_all_is_none() -> None:
+    assert primary_limit(LIMIT | {"X-RateLimit-Limit": "0"}) is None
+
+
 @pytest.mark.parametrize(
     ("headers", "pause"),
     [
