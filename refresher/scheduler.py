@@ -6,6 +6,7 @@ one request for each resource at a time. So a second scheduler does not double a
 """
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from redis import Redis, RedisError
 from redis.client import Pipeline
 from rq.cron import CronJob, CronScheduler
 from rq.cron_scheduler_registry import get_registry_key
-from rq.exceptions import SchedulerNotFound
+from rq.exceptions import SchedulerNotFound, StopRequested
 from rq.utils import now as utc_now
 
 from shared.clock import FLEET, Clock, FleetClock
@@ -138,6 +139,15 @@ class Scheduler(CronScheduler):
         self._troubles = Troubles(log, clock.clock)
         self._called_at: dict[CronJob, float] = {}
 
+    def start(self) -> None:
+        """Run until SIGINT or SIGTERM, whenever it comes: RQ expects one only while it runs."""
+        try:
+            super().start()  # type: ignore[no-untyped-call]
+        except StopRequested:  # while it registered, or the second one while it unregistered
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            self.register_death()
+
     def enqueue_jobs(self) -> list[CronJob]:
         """Call the functions that are due in this process: they are quick and need no worker."""
         due = [job for job in self.get_jobs() if self._seconds_until(job) <= 0]
@@ -223,7 +233,7 @@ def main() -> int:
     ahead = RefreshAhead(settings, redis, clock=clock.clock, store=store)
     scheduler = Scheduler(redis, clock=clock, logging_level=logging.WARNING)
     scheduler.register(ahead.ask, QUEUE, interval=ahead.interval)
-    scheduler.start()  # type: ignore[no-untyped-call]
+    scheduler.start()
     redis.close()
     return 0
 

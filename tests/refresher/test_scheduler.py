@@ -1,11 +1,14 @@
 """The scheduler requests refreshes ahead, once for all schedulers, and survives a Redis outage."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue
 from rq.cron import CronScheduler
 from rq.serializers import JSONSerializer
@@ -137,6 +140,51 @@ def test_reported_changes_are_asked_for_in_the_order_of_the_requests(
 def test_a_window_is_looked_into_several_times(redis: Redis, ttl: float, interval: int) -> None:
     settings = make_settings(URL, cache_ttl=ttl, refresh_ahead=0.1)
     assert RefreshAhead(settings, redis, clock=SYSTEM).interval == interval
+
+
+class TestSignals:
+    """Whenever one comes, the scheduler ends by itself, and is not told of as one that has died."""
+
+    @pytest.fixture(autouse=True)
+    def _handlers_as_before(self) -> Iterator[None]:
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        yield
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    @pytest.fixture
+    def scheduler(self, redis: Redis) -> Scheduler:
+        scheduler = Scheduler(redis, clock=FleetClock(), name="tested")
+        scheduler.register(_end_me, QUEUE, interval=60)
+        return scheduler
+
+    def test_one_that_comes_while_it_runs(self, redis: Redis, scheduler: Scheduler) -> None:
+        scheduler.start()
+        assert CronScheduler.all(redis) == []
+
+    def test_one_that_comes_while_it_registers(
+        self, redis: Redis, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(scheduler, "_stamp", _end_me)
+        scheduler.start()
+        assert CronScheduler.all(redis) == []
+
+    def test_a_second_one_while_it_unregisters(
+        self, redis: Redis, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        unregister = CronScheduler.register_death
+
+        def interrupted(known: CronScheduler, pipeline: Pipeline | None = None) -> None:
+            _end_me()
+            unregister(known, pipeline)
+
+        monkeypatch.setattr(CronScheduler, "register_death", interrupted)
+        scheduler.start()
+        assert CronScheduler.all(redis) == []
+
+
+def _end_me() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class TestOutages:
