@@ -1,7 +1,9 @@
 """Waiting, with a time limit, for what other threads and processes do."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -27,3 +29,15 @@ def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {what or holds}")
         time.sleep(every)
+
+
+@contextmanager
+def meanwhile(work: Callable[[], Any]) -> Iterator[None]:
+    """Do some work in another thread during the block; wait for its end, and raise its error.
+
+    The work waits by itself for the moment at which it is to happen (see `eventually`).
+    """
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        yield
+        working.result()

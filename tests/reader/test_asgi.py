@@ -191,8 +191,9 @@ def test_what_is_missing_is_named(run: Run, reader: Reader, application: "Applic
 
 
 def test_a_process_that_has_just_begun_answers_for_its_health_when_it_has_loaded(
-    run: Run, make_app: MakeApp, redis: Redis
+    run: Run, make_app: MakeApp, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("reader.asgi._LOADING", 60.0)  # Redis and the thread may be held up
     for resource in CATALOGUE.tracked:
         store_entry(redis, resource, make_entry())
     redis.client_pause(300, all=True)  # milliseconds

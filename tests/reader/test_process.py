@@ -43,7 +43,7 @@ def test_threads_that_start_at_once_share_one_set_of_parts(make_app: MakeApp) ->
     barrier, parts = threading.Barrier(10), []
 
     def start() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         parts.append(process.start())
 
     threads = [threading.Thread(target=start) for _ in range(10)]

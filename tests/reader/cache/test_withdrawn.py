@@ -15,7 +15,7 @@ from shared.redis.withdrawals import admit, withdraw
 from shared.resources.resource import Resource
 from shared.withdrawal import IN_FORCE_S, Withdrawals
 from tests.builders import CATALOGUE, make_entry, on_demand, store_entry, tracked
-from tests.reader.bench import CLIENT, Bench
+from tests.reader.bench import CLIENT, PATIENCE, Bench
 from tests.shared.test_withdrawal import list_entry, repository
 from tests.waiting import eventually
 
@@ -73,10 +73,10 @@ def test_what_is_held_loses_it_when_it_is_announced(
     client = Redis.from_url(redis_server.url)
     subscriber = Subscriber(client, catalogue=CATALOGUE, synchronizer=bench.synchronizer)
     subscriber.start()
-    bench.synchronizer.subscriptions.get(timeout=10)
+    bench.synchronizer.subscriptions.get(timeout=PATIENCE)
     generation = bench.local.generation
     withdraw(redis, NAMES)
-    eventually(lambda: is_gone(bench), within=10)
+    eventually(lambda: is_gone(bench))
     assert shown(bench, SECRET).metadata.status == 404
     assert not shown(bench, SECRET).metadata.is_outlived(now + 1e6), "it is answered at once"
     assert shown(bench, REPOS).metadata.items == 2
@@ -84,7 +84,7 @@ def test_what_is_held_loses_it_when_it_is_announced(
     for resource, entry in before.items():
         assert shown(bench, resource).metadata.etag != entry.metadata.etag
     admit(redis, NAMES)
-    eventually(lambda: shown(bench, REPOS).metadata.items == 3, within=10)
+    eventually(lambda: shown(bench, REPOS).metadata.items == 3)
     for resource, entry in before.items():
         assert shown(bench, resource).body == entry.body
         assert shown(bench, resource).metadata == entry.metadata

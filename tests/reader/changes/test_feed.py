@@ -20,6 +20,7 @@ from tests.builders import NOW, make_entry, on_demand, tracked
 from tests.reader.conftest import MakeApp
 from tests.reader.front.loopback import Run, an_application
 from tests.reader.test_asgi import make_scope
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from reader.asgi import Application
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 ORG, REPOS, USER = tracked("/orgs/Netflix"), tracked("/orgs/Netflix/repos"), on_demand("/users/a")
 VERSION = 7
 _NUMBERS = count()
+
+
+@pytest.fixture(autouse=True)
+def _held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads may be held up on a busy machine: nothing is given up, or told, for that."""
+    monkeypatch.setattr(feed, "_BEGIN_WITHIN", 60.0)
+    monkeypatch.setattr(feed, "LONGEST_HOLD", 3600.0)
 
 
 @pytest.fixture
@@ -251,9 +259,9 @@ def test_a_long_poll_ends_with_the_first_change_or_in_time(
         last = (await asked(application)).document["last_id"]
         began = loop.time()
         answer = await asked(application, "wait=1")
-        assert 0.9 < loop.time() - began < 3
+        assert loop.time() - began > 0.9
         assert answer.document == {"changes": [], "last_id": last, "read_anew": False}
-        waiting = asyncio.create_task(asked(application, f"since={last}&wait=20"))
+        waiting = asyncio.create_task(asked(application, f"since={last}&wait=60"))
         await asyncio.sleep(0.05)
         changed = tell(redis)
         answer = await waiting
@@ -314,8 +322,9 @@ def test_the_end_of_a_process_ends_followers_with_a_hint(
 ) -> None:
     async def test() -> None:
         async with following(application) as follower:
-            waiting = asyncio.create_task(asked(application, "wait=20"))
-            await asyncio.sleep(0.05)
+            waiting = asyncio.create_task(asked(application, "wait=60"))  # longer than a test
+            while application.process.start().places.taken < 2:
+                await asyncio.sleep(0.01)
             application.end_followers()
             while not follower.is_over:
                 await asyncio.sleep(0.01)
@@ -334,8 +343,9 @@ def test_a_loss_in_redis_sends_followers_away_to_be_told_to_read_anew(
         async with following(application) as follower:
             redis.delete(keys.FEED)
             # An error, after which the thread looks at the stream as a whole.
+            errors = wrong_types(redis)
             redis.set(keys.FEED, "x")
-            await asyncio.sleep(0.7)
+            await asyncio.to_thread(eventually, lambda: wrong_types(redis) > errors)
             redis.delete(keys.FEED)
             tell(redis, id="1-1")
             while not follower.is_over:
@@ -347,7 +357,16 @@ def test_a_loss_in_redis_sends_followers_away_to_be_told_to_read_anew(
     run(test())
 
 
-def test_a_redis_that_is_away_is_a_503(run: Run, make_app: MakeApp) -> None:
+def wrong_types(redis: Redis) -> int:
+    """How often Redis has refused a command because a key has another type."""
+    counts: Any = redis.info("errorstats")
+    return int(counts.get("errorstat_WRONGTYPE", {"count": 0})["count"])
+
+
+def test_a_redis_that_is_away_is_a_503(
+    run: Run, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_BEGIN_WITHIN", 0.5)
     with an_application(make_app(redis_url="redis://127.0.0.1:1/0")) as away:
 
         async def test() -> None:

@@ -54,6 +54,7 @@ from tests.builders import (
     tracked,
 )
 from tests.reader.conftest import MakeApp
+from tests.waiting import eventually, meanwhile
 
 Run = Callable[..., Result]
 ORG, REPOS, MONA = (
@@ -128,9 +129,18 @@ def a_refresher(redis: Redis, work: Callable[[Resource], None], *names: str) -> 
 
     thread = threading.Thread(target=watch)
     thread.start()
-    yield
-    ends.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
+def once_queued(redis: Redis, resource: Resource, work: Callable[[], object]) -> None:
+    """Do `work` as soon as a refresh or removal of a resource is queued."""
+    jobs = {resource.name, f"forget {resource.name}"}
+    eventually(lambda: jobs.intersection(queued_names(redis)), every=0.01)
+    work()
 
 
 class TestList:
@@ -283,22 +293,24 @@ class TestRefresh:
         self, redis: Redis, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("reader.cli.wait._LOST", 0.2)
-        left_for_later = threading.Timer(0.2, lambda: redis.delete("rq:queue:refresh"))
-        left_for_later.start()
-        run("refresh", "/orgs/Netflix", "--timeout", "1.5")
-        left_for_later.join()
-        assert "/orgs/Netflix" in queued_names(redis)
+
+        def work() -> None:
+            once_queued(redis, ORG, lambda: redis.delete("rq:queue:refresh"))
+            once_queued(redis, ORG, lambda: report_of(redis, ORG))
+
+        with meanwhile(work):
+            ended = run("refresh", "/orgs/Netflix", "--timeout", "60")
+        assert ended.exit_code == 0, ended.output
 
     def test_stops_waiting_when_refreshing_is_paused_meanwhile(
         self, redis: Redis, run: Run
     ) -> None:
-        pausing = threading.Timer(0.3, lambda: suspend(redis, now=time.time()))
-        pausing.start()
-        began = time.monotonic()
-        ended = run("refresh", "/orgs/Netflix", "--timeout", "30")
-        pausing.join()
-        assert "refreshing is paused" in ended.output
-        assert time.monotonic() - began < 10
+        def pause() -> None:
+            once_queued(redis, ORG, lambda: suspend(redis, now=time.time()))
+
+        with meanwhile(pause):
+            ended = run("refresh", "/orgs/Netflix", "--timeout", "3600")
+        assert "It is queued, but refreshing is paused" in ended.output
 
     def test_does_not_wait_if_nothing_is_refreshed(
         self, redis: Redis, run: Run, a_worker: str
@@ -323,11 +335,9 @@ class TestPurge:
             began.set()
             writer.forget(MONA)
 
-        forget = threading.Timer(0.3, forget_it)
-        forget.start()
-        ended = run("purge", "/users/mona")
-        assert began.is_set()
-        forget.join()
+        with meanwhile(lambda: once_queued(redis, MONA, forget_it)):
+            ended = run("purge", "/users/mona")
+            assert began.is_set()
         assert (ended.exit_code, ended.output) == (0, "/users/mona is removed.\n")
 
     def test_does_not_wait_if_nothing_is_refreshed(self, run: Run) -> None:
@@ -350,10 +360,15 @@ class TestPurge:
         self, redis: Redis, run: Run, outcome: RefreshOutcome
     ) -> None:
         fresh(redis, ORG)
-        reading = threading.Timer(0.3, lambda: report_of(redis, ORG, outcome=outcome))
-        reading.start()
-        ended = run("purge", "/orgs/Netflix")
-        reading.join()
+        began = threading.Event()
+
+        def read() -> None:
+            began.set()
+            report_of(redis, ORG, outcome=outcome)
+
+        with meanwhile(lambda: once_queued(redis, ORG, read)):
+            ended = run("purge", "/orgs/Netflix")
+            assert began.is_set()
         assert ended.exit_code == (0 if outcome is RefreshOutcome.UNCHANGED else 1)
         assert ended.output.startswith("/orgs/Netflix: ")
 
@@ -372,7 +387,7 @@ class TestWarm:
 
         missing = [name for name in self.NAMES if name != ORG.name]
         with a_refresher(redis, work, *missing):
-            ended = run("warm", "--timeout", "10")
+            ended = run("warm", "--timeout", "60")
         assert ended.exit_code == 0, ended.output
         assert f"{len(self.NAMES)} tracked resources fresh." in ended.output
         assert "/orgs/Netflix/repos: updated: new content was stored" in ended.output
@@ -397,7 +412,7 @@ class TestWarm:
             report_of(redis, resource)
 
         with a_refresher(redis, work, REPOS.name):
-            ended = run("warm", "--timeout", "10")
+            ended = run("warm", "--timeout", "60")
         assert ended.exit_code == 0, ended.output
         assert "/orgs/Netflix/repos: updated" in ended.output
 
@@ -405,14 +420,14 @@ class TestWarm:
         for name in self.NAMES:
             fresh(redis, tracked(name))
         with a_refresher(redis, lambda resource: report_of(redis, resource), *self.NAMES):
-            assert run("warm", "--force", "--timeout", "10").exit_code == 0
+            assert run("warm", "--force", "--timeout", "60").exit_code == 0
 
     def test_names_what_failed(self, redis: Redis, run: Run) -> None:
         for name in self.OTHERS:
             fresh(redis, tracked(name))
         failed = {"outcome": RefreshOutcome.FAILED, "reason": "GitHub answered 502"}
         with a_refresher(redis, lambda resource: report_of(redis, resource, **failed), REPOS.name):
-            ended = run("warm", "--timeout", "10")
+            ended = run("warm", "--timeout", "60")
         assert ended.exit_code == 1
         assert "Failed: /orgs/Netflix/repos" in ended.output
 
@@ -431,7 +446,7 @@ class TestWarm:
             report_of(redis, resource)
 
         with a_refresher(redis, work, REPOS.name):
-            assert run("warm", "--timeout", "10").exit_code == 0
+            assert run("warm", "--timeout", "60").exit_code == 0
         assert asked == [{"force": True}]
 
     def test_does_not_wait_if_nothing_is_refreshed(

@@ -58,7 +58,7 @@ def make_reporter(redis: Redis) -> Iterator[MakeReporter]:
     for reporter in made:
         if reporter._thread.is_alive():
             reporter.stop()
-            reporter._thread.join(10)
+            reporter._thread.join(60)
             assert not reporter._thread.is_alive()
 
 
@@ -186,7 +186,7 @@ class TestTheThread:
             ]
         )
         reporter.stop()
-        reporter._thread.join(10)
+        reporter._thread.join(60)
         assert readers(redis) == []
 
     def test_writes_down_the_last_counts_when_it_ends(
