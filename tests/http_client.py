@@ -252,7 +252,7 @@ class Connection:
         self,
         url: str,
         *,
-        timeout: float = 20,
+        timeout: float = 60,
         receive_buffer: int | None = None,
         source: str | None = None,
     ) -> None:
@@ -371,7 +371,7 @@ class Connection:
         return piece
 
 
-def exchange(url: str, data: bytes, *, timeout: float = 20, silence: float = 1) -> list[Response]:
+def exchange(url: str, data: bytes, *, timeout: float = 60, silence: float = 1) -> list[Response]:
     """All responses to some bytes on a new connection, until it ends or falls silent.
 
     Args:

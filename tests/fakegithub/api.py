@@ -15,7 +15,7 @@ def ask(
     method: str = "GET",
     token: str | None = None,
     body: bytes | None = None,
-    timeout: float = 10,
+    timeout: float = 60,
 ) -> Response:
     """Send one request on a new connection.
 

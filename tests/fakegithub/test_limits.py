@@ -185,7 +185,7 @@ def test_too_many_requests_at_a_time_meet_the_secondary_limit(github: FakeGitHub
     assert "secondary rate limit" in refused.json["message"]
     assert ask(github, ORG, token="t").status == 200
     github.clear_faults()
-    waiting.join(5)
+    waiting.join(60)
     assert ask(github, ORG).status == 200
 
 

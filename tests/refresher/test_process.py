@@ -29,7 +29,7 @@ def test_many_threads_make_the_components_once() -> None:
     barrier = Barrier(20)
 
     def current(_: int) -> process.RefresherProcess:
-        barrier.wait(30)
+        barrier.wait(60)
         return process.current()
 
     with ThreadPoolExecutor(20) as threads:

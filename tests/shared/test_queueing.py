@@ -96,7 +96,7 @@ def test_simultaneous_requests_of_a_fleet_make_one_job(redis: Redis) -> None:
 
     def ask(_: int) -> Asked:
         asker = RefreshQueue(redis, QueueLimits())
-        barrier.wait(10)
+        barrier.wait(60)
         return asker.ask(stale(USER)).asked
 
     with ThreadPoolExecutor(20) as pool:

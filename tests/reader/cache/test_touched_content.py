@@ -76,9 +76,9 @@ def happen(redis: Redis, hearing: Bench) -> float:
     subscriber = Subscriber(redis, catalogue=CATALOGUE, synchronizer=hearing.synchronizer)
     with redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
         pubsub.subscribe(keys.ANNOUNCE)
-        pubsub.get_message(timeout=5)
+        pubsub.get_message(timeout=60)
         at = record(redis, PUSH, remember=600)
-        message = pubsub.get_message(timeout=5)
+        message = pubsub.get_message(timeout=60)
     assert message is not None
     subscriber._receive(message["type"], message["data"])
     hearing.clock.now = at

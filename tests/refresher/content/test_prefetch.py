@@ -68,7 +68,7 @@ def test_what_was_not_expected_is_asked_for_when_it_is_wanted() -> None:
 
 
 def test_as_many_as_allowed_are_under_way_at_once() -> None:
-    together = Barrier(3, timeout=10)
+    together = Barrier(3, timeout=60)
 
     def ask(url: str) -> GitHubResponse:
         together.wait()  # breaks unless three are here at once
@@ -111,18 +111,18 @@ def test_nothing_is_under_way_any_more_once_it_is_over() -> None:
 
     def ask(url: str) -> GitHubResponse:
         begun.set()
-        assert may_end.wait(10)
+        assert may_end.wait(60)
         ended.set()
         return answer_to(url)
 
     def run() -> None:
         with Prefetch(ask, concurrency=2) as responses:
             responses.expect(URLS[:2])
-            assert begun.wait(10)
+            assert begun.wait(60)
 
     thread = Thread(target=run)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     may_end.set()
-    thread.join(10)
+    thread.join(60)
     assert ended.is_set()

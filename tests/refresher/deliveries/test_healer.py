@@ -111,7 +111,7 @@ def bench(redis: Redis, github: FakeGitHub) -> Iterator[Bench]:
 
 def attempts(github: FakeGitHub, number: int) -> list[dict[str, Any]]:
     """All attempts, once there are so many."""
-    eventually(lambda: len(github.deliveries()) >= number, within=20)
+    eventually(lambda: len(github.deliveries()) >= number)
     found = github.deliveries()
     assert len(found) == number
     return found

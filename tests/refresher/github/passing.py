@@ -1,17 +1,23 @@
 """Time that passes for what the budget has stored in Redis, without waiting for it.
 
-The budget's scripts read Redis's clock. So a test makes what is stored older instead.
+The budget's scripts read Redis's clock. So a test makes what is stored older instead. The clock
+itself stands still, for Redis too: a test that gets no processor for a while finds the same.
 """
 
 import time
 from typing import cast
 
+import pytest
 from redis import Redis
 
+from refresher.github import budget
 from shared.budgets import SLOT_SECONDS, SLOTS
 from shared.redis import keys
+from shared.redis.scripts import Script
 
 _TIMES = ("at", "until", "hold", "reset")
+_SCRIPTS = ("_RESERVE", "_RENEW", "_SETTLE", "_PAUSE", "_SET_ASIDE", "_REFUSE")
+_CLOCK = "redis.call('TIME')"
 
 
 class Passing:
@@ -19,21 +25,28 @@ class Passing:
 
     Args:
         redis: holds a budget.
+        patch: stops the clocks, until the test ends.
+
+    Attributes:
+        now: Unix time in seconds, by every clock.
+        passed: seconds that the test has let pass.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, patch: pytest.MonkeyPatch) -> None:
         self._redis = redis
         self.passed = 0.0
-
-    @property
-    def now(self) -> float:
-        """Unix time in seconds, by Redis's clock."""
-        seconds, microseconds = self._redis.time()
-        return seconds + microseconds / 1e6
+        seconds, microseconds = redis.time()
+        self.now = seconds + microseconds / 1e6
+        patch.setattr(time, "time", lambda: self.now)
+        for name in _SCRIPTS:
+            text: str = getattr(budget, name).text
+            assert _CLOCK in text
+            stopped = text.replace(_CLOCK, f"{{{seconds}, {microseconds}}}")
+            patch.setattr(budget, name, Script(stopped))
 
     def monotonic(self) -> float:
         """Seconds since a fixed point."""
-        return time.monotonic() + self.passed
+        return self.passed
 
     def later(self, seconds: float) -> None:
         """Let time pass."""

@@ -31,8 +31,8 @@ MakeBudget = Callable[..., BudgetLimiter]
 
 
 @pytest.fixture
-def clock(redis: Redis) -> Passing:
-    return Passing(redis)
+def clock(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Passing:
+    return Passing(redis, monkeypatch)
 
 
 @pytest.fixture
@@ -624,12 +624,6 @@ class TestHistory:
     """The history of a budget over the last hours."""
 
     CREDENTIAL = Token(TOKEN).id
-
-    @pytest.fixture(autouse=True)
-    def _in_the_middle_of_a_slot(self, clock: Passing) -> None:
-        """A slot must not end during a test."""
-        while SLOT_SECONDS - clock.now % SLOT_SECONDS < 5:
-            time.sleep(0.2)
 
     def points(self, redis: Redis, now: float) -> list[Point]:
         (found,) = budgets.read(redis, now=now)

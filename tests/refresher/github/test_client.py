@@ -19,6 +19,7 @@ from tests.fakegithub.client import FakeGitHub
 from tests.fakegithub.limits import ANONYMOUS, credential_of
 from tests.refresher.conftest import MakeOrigin
 from tests.refresher.workbench import TOKEN
+from tests.waiting import eventually
 
 LIST = "/orgs/Netflix/repos"
 
@@ -319,14 +320,22 @@ def test_a_fault_is_recognised_and_the_next_answer_comes_through(
     kind: FailureKind,
 ) -> None:
     github.fault(fault, times=1, path=LIST, **options)
-    origin = make_origin(github.url, github_api_token=TOKEN, **settings)
-    begun = time.monotonic()
+    patient = {"origin_read_timeout": 3600, "origin_deadline": 3600}  # unless `settings` say less
+    origin = make_origin(github.url, github_api_token=TOKEN, **{**patient, **settings})
     error = refusal(lambda: origin.get(origin.url_of(LIST)))
     assert error.kind is kind
-    assert time.monotonic() - begun < 3
     assert TOKEN not in "".join(traceback.format_exception(error)) + repr(error) + error.reason
     github.clear_faults()
-    assert json.loads(origin.get(origin.url_of(LIST)).body) == github.repos(role="owner")
+
+    def next_answer() -> bytes | None:
+        try:
+            return origin.get(origin.url_of(LIST)).body
+        except OriginError as late:
+            if kind is FailureKind.TIMEOUT is late.kind:  # the machine is busy
+                return None
+            raise
+
+    assert json.loads(eventually(next_answer)) == github.repos(role="owner")
 
 
 def test_nobody_at_home_is_a_failed_connection(make_origin: MakeOrigin) -> None:

@@ -29,8 +29,8 @@ MakeLimiter = Callable[..., BudgetLimiter]
 
 
 @pytest.fixture
-def clock(redis: Redis) -> Passing:
-    return Passing(redis)
+def clock(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Passing:
+    return Passing(redis, monkeypatch)
 
 
 @pytest.fixture
@@ -54,8 +54,9 @@ def succeed(limiter: BudgetLimiter, reservation: Reservation) -> None:
 
 
 def resume(redis: Redis, clock: Passing) -> None:
-    """What an operator's "resume" stores."""
-    redis.set(keys.RESUMED, clock.now)
+    """What an operator's "resume" stores: after all that happened, and before what will."""
+    clock.later(0.002)
+    redis.set(keys.RESUMED, clock.now - 0.001)
 
 
 class TestSecondaryLimits:

@@ -65,7 +65,7 @@ def test_the_repetition_uses_a_new_connection_though_others_are_kept() -> None:
             if number < 3 and is_restarted.is_set():
                 return  # closed without a response
             if number < 3:
-                together.wait(10)
+                together.wait(60)
             connection.sendall(RESPONSE)
 
     with raw_server(behave) as server:

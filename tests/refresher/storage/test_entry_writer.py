@@ -88,7 +88,7 @@ def heard(redis: Redis) -> Iterator[Callable[[], list[Announcement | None]]]:
             redis.publish(keys.ANNOUNCE, "end")
             messages: list[Announcement | None] = []
             while True:
-                message = pubsub.get_message(timeout=5)
+                message = pubsub.get_message(timeout=60)
                 if message is None:
                     continue
                 if message["data"] == b"end":
@@ -504,7 +504,7 @@ class TestAnnouncements:
         with redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(keys.ANNOUNCE)
             version = stored(writer, ORG, PLAIN)
-            while pubsub.get_message(timeout=5) is None:
+            while pubsub.get_message(timeout=60) is None:
                 pass
             metadata = store.state(ORG).metadata
         assert metadata is not None

@@ -21,7 +21,7 @@ class StandInSentinel:
     def sentinel_masters(self) -> dict[str, dict[str, object]]:
         if self._both is None:
             raise RedisConnectionError
-        self._both.wait(5)
+        self._both.wait(60)
         state = {"is_master": True, "is_sdown": False, "is_odown": False}
         return {"cache": {**state, "num-other-sentinels": 2, "ip": "10.0.0.1", "port": 6379}}
 

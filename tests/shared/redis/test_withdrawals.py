@@ -46,9 +46,9 @@ def test_it_is_known_to_whoever_reads_anything(redis: Redis) -> None:
 def test_it_is_announced(redis: Redis) -> None:
     with redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
         pubsub.subscribe(keys.ANNOUNCE)
-        pubsub.get_message(timeout=5)
+        pubsub.get_message(timeout=60)
         withdraw(redis, NAMES)
-        announcement = parse(pubsub.get_message(timeout=5)["data"])
+        announcement = parse(pubsub.get_message(timeout=60)["data"])
     assert announcement is not None
     assert announcement.withdrawn.encode() == redis.get(keys.WITHDRAWN_REVISION)
     assert announcement.number == int(redis.get(keys.CHANGES) or 0)
