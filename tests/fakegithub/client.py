@@ -113,7 +113,7 @@ class Controls:
         """Send one control request; FakeGitHubError has the server's reason for a refusal."""
         payload = b"" if body is None else json.dumps(body).encode()
         fields = {"Connection": "close", "Content-Length": str(len(payload))}
-        with Connection(self.url, timeout=30) as connection:
+        with Connection(self.url) as connection:
             connection.send(request(f"/_control{path}", method=method, **fields) + payload)
             response = connection.receive()
         if response.status != 200:
@@ -227,7 +227,7 @@ class FakeGitHubProcess(Controls):
         """End the process, unless it has ended."""
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -193,14 +193,14 @@ class Server(socketserver.ThreadingTCPServer):
             host, port = self.server_address[:2]
             socket.create_connection((str(host), port), timeout=1).close()
         for thread in self.threads:
-            thread.join(5)
+            thread.join(60)
         self.server_close()
         self.github.faults.clear()
         with self.sockets_lock:
             for sock in self.open_sockets:
                 with contextlib.suppress(OSError):  # its client may have closed it
                     sock.shutdown(socket.SHUT_RDWR)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while self.open_sockets and time.monotonic() < deadline:
             time.sleep(0.001)
 

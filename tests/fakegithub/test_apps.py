@@ -24,6 +24,7 @@ from tests.fakegithub.signing import (
     signed,
 )
 from tests.http_client import Response
+from tests.waiting import eventually
 
 ORG = "/orgs/Netflix"
 TOKENS = f"/app/installations/{INSTALLATION_ID}/access_tokens"
@@ -306,6 +307,7 @@ def test_a_fault_may_be_for_it_alone(github: FakeGitHub) -> None:
     github.fault("hang", **there)
     with pytest.raises(TimeoutError):
         ask(github, TOKENS, method="POST", token=app_jwt(), timeout=0.1)
+    eventually(lambda: "hang" in github.counters()["faults"])
     github.fault("garbage", **there)
     with pytest.raises(json.JSONDecodeError):
         _ = request_token(github).json
