@@ -8,7 +8,7 @@ from typing import Any
 
 
 def eventually(
-    holds: Callable[[], Any], *, within: float = 30.0, every: float = 0.05, what: str = ""
+    holds: Callable[[], Any], *, within: float = 60.0, every: float = 0.05, what: str = ""
 ) -> Any:
     """Wait until a condition holds, and return its value.
 

@@ -58,7 +58,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         github.mutate("star", repo=120, by=5)
         github.mutate("add", stars=3)
         await_up_to_date(github, reader)
-        plain = requests.get(reader.url + REPOS, headers={"Accept-Encoding": ""}, timeout=30)
+        plain = requests.get(reader.url + REPOS, headers={"Accept-Encoding": ""}, timeout=60)
         with Connection(reader.url) as connection:
             connection.send(request(REPOS, Accept_Encoding="gzip"))
             packed = connection.receive()
@@ -82,14 +82,14 @@ def with_gzip(served: Served) -> bytes:
 
 
 def with_requests(served: Served) -> bytes:
-    response = requests.get(served.url, timeout=30)
+    response = requests.get(served.url, timeout=60)
     assert response.headers["Content-Encoding"] == "gzip"
     return response.content
 
 
 def with_urllib(served: Served) -> bytes:
     asked = urllib.request.Request(served.url, headers={"Accept-Encoding": "gzip"})
-    with urllib.request.urlopen(asked, timeout=30) as response, gzip.open(response) as file:
+    with urllib.request.urlopen(asked, timeout=60) as response, gzip.open(response) as file:
         return bytes(file.read())
 
 

@@ -85,7 +85,7 @@ def test_a_browser_lets_octokit_send_all_that_it_sends(stage: Stage) -> None:
             "Access-Control-Request-Method": "GET",
             "Access-Control-Request-Headers": ",".join(sorted(wanted)),
         },
-        timeout=30,
+        timeout=60,
     )
     assert preflight.ok
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"

@@ -54,7 +54,7 @@ def tls_front(server: str, folder: Path, authority: Authority) -> Iterator[str]:
 
 def _listens(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=60).close()
     except ConnectionRefusedError:
         return False
     return True

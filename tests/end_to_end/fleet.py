@@ -125,14 +125,14 @@ class Running:
             if member.is_running():
                 member.kill()
         self.process.wait()
-        psutil.wait_procs(family, timeout=5)
+        psutil.wait_procs(family, timeout=60)
 
     def stop(self) -> None:
-        """Send SIGTERM; kill the process if it still runs after 10 seconds."""
+        """Send SIGTERM; kill the process if it still runs after a minute."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -152,7 +152,7 @@ class Reader(Running):
 
     def post(self, path: str) -> requests.Response:
         """A request of a method that is not allowed."""
-        return requests.post(self.url + path, timeout=30)
+        return requests.post(self.url + path, timeout=60)
 
     def is_healthy(self) -> bool:
         """Whether every tracked resource can be served."""
@@ -323,7 +323,7 @@ class Fleet:
 
 
 def run(
-    command: list[str], environment: dict[str, str], folder: Path, *, timeout: float = 60
+    command: list[str], environment: dict[str, str], folder: Path, *, timeout: float = 200
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of this project to its end, and give its status and what it printed.
 

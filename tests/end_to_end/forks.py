@@ -109,7 +109,7 @@ class Forks:
             if self._server is not None:
                 self._lines.close()
                 self._channel.close()
-                self._server.wait(10)
+                self._server.wait(60)
                 self._server = None
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -78,13 +78,13 @@ def tell(reader: Reader) -> int:
     """A webhook of GitHub's; gives the status of the answer."""
     body, headers = star("hooks")
     url = f"{reader.url}/webhooks/github"
-    return requests.post(url, data=body, headers=headers, timeout=30).status_code
+    return requests.post(url, data=body, headers=headers, timeout=60).status_code
 
 
 def act(reader: Reader, action: str, **form: str) -> None:
     """Have an operator's wish taken."""
     url = f"{reader.url}/status/{action}"
-    assert requests.post(url, data=form, headers=AUTHORITY, timeout=30).status_code == 202
+    assert requests.post(url, data=form, headers=AUTHORITY, timeout=60).status_code == 202
 
 
 def sign_in_and_out(reader: Reader) -> None:
@@ -92,11 +92,11 @@ def sign_in_and_out(reader: Reader) -> None:
     with requests.Session() as browser:
         for token, status in (("wrong", 401), (ADMIN, 200)):
             url = f"{reader.url}/status/sign-in"
-            answer = browser.post(url, data={"token": token}, timeout=30)
+            answer = browser.post(url, data={"token": token}, timeout=60)
             assert answer.status_code == status
         csrf = answer.text.partition('name="csrf" value="')[2].partition('"')[0]
         url = f"{reader.url}/status/sign-out"
-        assert browser.post(url, data={"csrf": csrf}, timeout=30).status_code == 200
+        assert browser.post(url, data={"csrf": csrf}, timeout=60).status_code == 200
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_a_403_that_is_no_limit_costs_one_request_and_the_time_that_github_takes
     github.fault("too_large", path="/contributors$")
     begun = time.monotonic()
     answers = [reader.get(path) for _ in range(3)]
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30  # clients of what does not come wait for a minute
     for answer in answers:
         assert (answer.status_code, answer.json()["message"]) == (403, TOO_LARGE)
         assert answer.json()["status"] == "403"
@@ -113,7 +114,7 @@ def test_statistics_that_never_come_are_a_202_again_and_again_and_quickly(
     assert time.monotonic() - begun < 1.5  # GitHub is asked once, and nobody waits for more
     assert len(requests_for(github, STATISTICS)) == looks + 1
     github.clear_faults()
-    eventually(lambda: reader.get(STATISTICS).status_code == 200, within=20)
+    eventually(lambda: reader.get(STATISTICS).status_code == 200)
 
 
 def test_statistics_that_come_while_the_client_waits_are_a_200(
@@ -137,11 +138,14 @@ def test_what_is_held_outlives_a_202(github: FakeGitHubProcess, tmp_path: Path) 
         time.sleep(1.2)
         github.reset_counters()
         until = time.monotonic() + 3
-        while time.monotonic() < until:
+        while time.monotonic() < until or not requests_for(github, path):
             answer = reader.get(path)
             assert (answer.status_code, answer.content) == (200, held.content)
             time.sleep(0.1)
-        assert requests_for(github, path) == [202]  # not again before GitHub's pause is over
+        asked = [one for one in github.recent() if one["path"] == path.lower()]
+        assert {one["status"] for one in asked} <= {202, None}
+        # Not again before GitHub's pause is over.
+        assert all(two["time"] - one["time"] > 4 for one, two in pairwise(asked))
         github.clear_faults()
         assert reader.is_healthy()
 

@@ -63,7 +63,7 @@ def test_readers_are_replaced_one_after_the_other_and_no_request_fails(
         for reader in readers:
             port = int(reader.url.rpartition(":")[2])
             reader.signal(signal.SIGTERM)
-            reader.process.wait(30)
+            reader.process.wait(60)
             successor = fleet.healthy_reader(PORT=port)
             eventually(partial(has_answered, successor, 20), what="the new one takes part")
     assert load.outcome.failures == []

@@ -35,15 +35,18 @@ def test_an_empty_list_is_believed_after_a_second_look_and_the_status_page_and_t
         assert len(reader.get(REPOS).json()) == 245
         github.fault("empty_list", path="/orgs/Netflix/repos")
         began = time.time()
-        eventually(lambda: reader.get(REPOS) and state_of_repos(reader) == "in doubt", within=15)
+        eventually(lambda: reader.get(REPOS) and state_of_repos(reader) == "in doubt")
         statements = reader.get("/status.json").json()["statements"]
         assert any("245" in one["text"] for one in statements), statements
-        while time.time() < began + SECOND_LOOK_S:
-            assert len(reader.get(REPOS).json()) == 245
+        while True:
+            served = reader.get(REPOS)
+            if time.time() >= began + SECOND_LOOK_S:  # the second look may have come
+                break
+            assert len(served.json()) == 245
             time.sleep(0.2)
-        eventually(lambda: reader.get(REPOS).json() == [], within=20, what="it is believed")
+        eventually(lambda: reader.get(REPOS).json() == [], what="it is believed")
         assert reader.is_healthy()
         lines = [line for line in worker.output.splitlines() if "where there were 245" in line]
         assert len(lines) >= 2, lines  # the doubt, and the belief
         github.clear_faults()
-        eventually(lambda: len(reader.get(REPOS).json()) == 245, within=15)
+        eventually(lambda: len(reader.get(REPOS).json()) == 245)

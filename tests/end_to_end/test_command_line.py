@@ -74,7 +74,7 @@ def is_held(reader: Reader, path: str) -> bool:
 
 def test_a_new_deployment_is_warmed_and_found_well(fleet: Fleet) -> None:
     at_work(fleet, 2)
-    ended = fleet.cache("warm", "--timeout", "50")
+    ended = fleet.cache("warm", "--timeout", "150")
     assert ended.returncode == 0, ended.stderr
     assert "/orgs/Netflix/repos: updated: new content was stored" in ended.stdout
     assert {row["state"] for row in asked(fleet, "list")} == {"fresh"}
@@ -90,7 +90,7 @@ def test_what_is_refreshed_and_forgotten_is_so_in_the_readers(
     reader = fleet.healthy_reader()
     github.mutate("star", repo=3, by=77)
     assert fleet.cache("refresh", "/orgs/Netflix/repos").returncode == 0
-    await_up_to_date(github, reader, within=5)
+    await_up_to_date(github, reader)
 
     assert reader.get("/users/netflix").ok
     eventually(lambda: is_held(reader, "/users/netflix"))
@@ -99,7 +99,7 @@ def test_what_is_refreshed_and_forgotten_is_so_in_the_readers(
     assert "/users/netflix" not in {row["name"] for row in asked(fleet, "list")}
     # Nobody has it any more: who asks gets it from GitHub anew.
     assert github.page_requests("/users/netflix") == before
-    eventually(lambda: not is_held(reader, "/users/netflix"), within=5)
+    eventually(lambda: not is_held(reader, "/users/netflix"))
     assert github.page_requests("/users/netflix") == before + 1
 
 
@@ -124,10 +124,10 @@ def test_a_list_fits_the_terminal(fleet: Fleet, github: FakeGitHubProcess) -> No
 
 def test_warming_shows_bars_on_a_terminal_and_lines_elsewhere(fleet: Fleet) -> None:
     at_work(fleet, 1)
-    bars = on_a_terminal(fleet, 80, "warm", "--timeout", "50")
+    bars = on_a_terminal(fleet, 80, "warm", "--timeout", "150")
     assert "━━━━" in bars
     assert "4 tracked resources fresh." in bars
-    lines = fleet.cache("warm", "--force", "--timeout", "50").stdout
+    lines = fleet.cache("warm", "--force", "--timeout", "150").stdout
     assert sorted(lines.splitlines()) == [
         "/: unchanged at GitHub",
         "/orgs/Netflix/members: unchanged at GitHub",
@@ -143,11 +143,11 @@ def test_large_lists_that_wait_for_each_other_are_all_refreshed_by_force(
     """A refresher with few slots does one large list after the other."""
     refresher = fleet.worker(REFRESH_CONCURRENCY=2)
     fleet.healthy_reader()
-    assert fleet.cache("warm", "--timeout", "50").returncode == 0
+    assert fleet.cache("warm", "--timeout", "150").returncode == 0
     github.fault("slow", delay=1)
     with fleet.redis() as redis:
         redis.sadd(keys.LARGE, MEMBERS.id, REPOS.id)
-    ended = fleet.cache("warm", "--force", "--timeout", "50")
+    ended = fleet.cache("warm", "--force", "--timeout", "150")
     assert ended.returncode == 0, ended.stderr
     ends = {
         REPOS.name: "Netflix/repos: unchanged",
@@ -169,7 +169,7 @@ def test_while_github_fails_commands_say_so(fleet: Fleet, github: FakeGitHubProc
     doctor = fleet.cache("doctor")
     assert "GitHub is failing" in doctor.stdout
     assert doctor.returncode == 0  # everything is served
-    warmed = fleet.cache("warm", "--force", "--timeout", "30")
+    warmed = fleet.cache("warm", "--force", "--timeout", "150")
     assert warmed.returncode == 1
     assert "/orgs/Netflix: failed: GitHub answered 502" in warmed.stdout
     assert warmed.stderr == (

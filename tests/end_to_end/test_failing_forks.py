@@ -37,7 +37,7 @@ def test_a_reader_begins_although_its_first_forks_fail(
         reader = Reader(command, fleet.environment(PORT=port), tmp_path / "reader.log")
         try:
             reader.url = f"http://127.0.0.1:{port}"
-            eventually(reader.is_healthy, within=60)
+            eventually(reader.is_healthy)
             assert len(reader.processes()) == 2
             assert reader.output.count("a process cannot be started") == 3
         finally:

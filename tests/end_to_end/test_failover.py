@@ -31,7 +31,7 @@ ANY_USER = "^/users/u"
 SECOND_PAGE = "organizations/913567/repos.*page=2"
 DOCTOR = ["flask", "--app", "reader", "cache", "doctor"]
 RQ_INFO = ["rq", "info", "--config", "refresher.rq_config"]
-RESUMED = 30.0  # seconds after which refreshing has resumed
+RESUMED = 90.0  # seconds after which refreshing has resumed
 
 
 @pytest.fixture

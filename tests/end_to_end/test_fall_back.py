@@ -126,7 +126,7 @@ def test_what_the_cache_refuses_is_asked_for_at_github_and_the_rest_at_the_cache
 def test_one_thread_finds_out_whether_the_cache_is_back_while_the_others_go_on(
     github: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meeting = Barrier(2, timeout=30)
+    meeting = Barrier(2, timeout=60)
     port = free_port()
     client = Client(f"http://127.0.0.1:{port}", github)
     assert client.get("/orgs").status_code == 200
@@ -147,5 +147,5 @@ def test_one_thread_finds_out_whether_the_cache_is_back_while_the_others_go_on(
     meeting.wait()  # it is about to ask for /livez
     assert client.get("/orgs").status_code == 200
     meeting.wait()
-    first.join(timeout=30)
+    first.join(timeout=60)
     assert len(tried) == 1

@@ -34,11 +34,11 @@ def start(forks: Forks, folder: Path, *command: str, **environment: str) -> Fork
 def test_a_process_has_its_environment_output_and_exit_status(forks: Forks, tmp_path: Path) -> None:
     content = tmp_path / "content.json"
     content.write_text('{"a": 1}')
-    assert start(forks, tmp_path, "json.tool", "--compact", str(content)).wait(20) == 0
+    assert start(forks, tmp_path, "json.tool", "--compact", str(content)).wait(60) == 0
     assert (tmp_path / "stdout").read_text() == '{"a":1}\n'
-    assert start(forks, tmp_path, "json.tool", "no such file").wait(20) == 2
+    assert start(forks, tmp_path, "json.tool", "no such file").wait(60) == 2
     assert "no such file" in (tmp_path / "stderr").read_text()
-    assert start(forks, tmp_path, "scripts.run", CACHE_TTL="soon").wait(20) == 1
+    assert start(forks, tmp_path, "scripts.run", CACHE_TTL="soon").wait(60) == 1
     assert "CACHE_TTL=soon" in (tmp_path / "stderr").read_text()
 
 
@@ -50,9 +50,9 @@ def test_a_process_runs_until_a_signal_or_the_end_of_the_server_ends_it(
     with pytest.raises(subprocess.TimeoutExpired):
         serving[0].wait(0.1)
     serving[0].kill()
-    assert serving[0].wait(20) == -signal.SIGKILL
+    assert serving[0].wait(60) == -signal.SIGKILL
     serving[1].terminate()
-    assert serving[1].wait(20) == -signal.SIGTERM
+    assert serving[1].wait(60) == -signal.SIGTERM
     left = psutil.Process(serving[2].pid)
     forks.stop()
     eventually(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)

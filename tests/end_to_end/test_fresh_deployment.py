@@ -44,7 +44,7 @@ def test_a_fresh_deployment_serves_what_the_origin_holds(
         fleet.worker()
         eventually(reader.is_healthy)
 
-        root = requests.get(github.url, timeout=10, headers={"User-Agent": "test"})
+        root = requests.get(github.url, timeout=60, headers={"User-Agent": "test"})
         assert reader.get("/").json() == root.json()
         assert reader.get("/orgs/Netflix").json() == github.org()
         assert reader.get("/orgs/Netflix/members").json() == github.members()
@@ -80,7 +80,7 @@ def _check_pages(reader: Reader, github: FakeGitHubProcess) -> None:
     items = []
     url: str | None = reader.url + "/orgs/Netflix/repos?per_page=100"
     while url is not None:
-        response = requests.get(url, timeout=10)
+        response = requests.get(url, timeout=60)
         items += response.json()
         url = response.links.get("next", {}).get("url")
     assert items == github.repos()

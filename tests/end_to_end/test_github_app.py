@@ -31,10 +31,10 @@ def test_workers_share_and_renew_the_app_s_token(tmp_path: Path) -> None:
         workers = [fleet.worker() for _ in range(3)]
         reader = fleet.healthy_reader()
         github.mutate("star", repo=7, by=1)
-        await_up_to_date(github, reader, within=10)
-        eventually(lambda: github.counters()["installation_tokens"] == 3, within=30)
+        await_up_to_date(github, reader)
+        eventually(lambda: github.counters()["installation_tokens"] >= 3)
+        eventually(lambda: github.counters()["total"] > 3 * 7)
         counters = github.counters()
-        assert counters["total"] > 3 * 7
         # Each token downloads nothing that the one before it has downloaded already.
         assert counters["points"] <= 7 + 4
         held = held_in(redis)
@@ -57,7 +57,7 @@ def test_a_key_that_is_none_stops_a_worker_with_one_line(
     }
     with Fleet(tmp_path, github.url, **settings) as fleet:
         worker = fleet.worker()
-        assert worker.process.wait(30) == 1
+        assert worker.process.wait(60) == 1
         assert worker.output == (
             "api-read-cache: bad settings: GITHUB_APP_PRIVATE_KEY: must be an RSA private key "
             "in PEM form\n"

@@ -73,7 +73,7 @@ def clients(url: str) -> Iterator[Seen]:
     seen, ends = Seen(), threading.Event()
 
     def ask(coding: str) -> None:
-        with Connection(url, timeout=30) as connection:
+        with Connection(url, timeout=60) as connection:
             while not ends.wait(0.05):
                 connection.send(request(REPOS, Accept_Encoding=coding))
                 response = connection.receive()

@@ -125,7 +125,7 @@ def settled(reader: Reader) -> Scrape:
         after = Scrape(reader)
         return after if after.requests(*CONTENT, *HEALTH) == before else None
 
-    scrape = eventually(twice, within=20, what="nothing is counted any more")
+    scrape = eventually(twice, what="nothing is counted any more")
     assert isinstance(scrape, Scrape)
     return scrape
 
@@ -255,9 +255,7 @@ def test_two_readers_of_two_processes_tell_exactly_what_happened(
                 found.subtract(before.requests(*HEALTH))
                 return scrape if +found == series.expected else None
 
-            scrape = eventually(
-                partial(shows, before, reader, series), what="all is counted", within=10
-            )
+            scrape = eventually(partial(shows, before, reader, series), what="all is counted")
             check_labels(scrape)
             assert scrape.of("reader_processes") == {(): 2}
             assert scrape.of("connections")[()] >= 2
@@ -316,7 +314,7 @@ def test_what_was_counted_outlives_a_process_that_is_killed(fleet: Fleet) -> Non
         assert before == {hit: 100}
         victim = reader.processes()[0]
         victim.kill()
-        victim.wait(10)
+        victim.wait(60)
         until = time.monotonic() + 4  # while another one takes its place
         while time.monotonic() < until:
             assert Scrape(reader).requests(*CONTENT) == before
@@ -344,7 +342,6 @@ def test_a_reload_loses_no_count(fleet: Fleet) -> None:
                 time.sleep(0.005)
     eventually(
         lambda: not before & {process.pid for process in reader.processes()},
-        within=40,
         what="all are replaced",
     )
     eventually(reader.is_healthy)

@@ -60,11 +60,11 @@ def test_the_last_good_content_is_served_while_github_fails(
     kind: str, fleet: Fleet, reader: Reader, github: FakeGitHubProcess
 ) -> None:
     github.clear_faults()
-    await_up_to_date(github, reader, within=20)
+    await_up_to_date(github, reader)
     stored = _stored(fleet)
     github.fault(kind, **FAULTS[kind])
     github.mutate("star", repo=7, by=1000)
-    eventually(lambda: _has_failed(fleet), within=20, what="the refresh has failed")
+    eventually(lambda: _has_failed(fleet), what="the refresh has failed")
     served = {path: reader.get(path).content for path in PATHS}
 
     until = time.monotonic() + 1
@@ -78,8 +78,8 @@ def test_the_last_good_content_is_served_while_github_fails(
     assert reader.get(REPOS).json() != github.repos()
 
     github.clear_faults()
-    await_up_to_date(github, reader, within=20)
-    eventually(lambda: not _has_failed(fleet), within=20, what="no failure is recorded any more")
+    await_up_to_date(github, reader)
+    eventually(lambda: not _has_failed(fleet), what="no failure is recorded any more")
 
 
 def _stored(fleet: Fleet) -> dict[bytes, dict[bytes, bytes]]:

@@ -29,7 +29,7 @@ def test_an_organisation_that_was_just_asked_for_becomes_tracked_as_a_whole_list
         eventually(lambda: "is left to refreshers" in old_worker.output)
         assert len(old.get(REPOS).json()) == 30
         fleet.worker(ORGS="Netflix,Google")
-        eventually(new.is_healthy, within=60)
+        eventually(new.is_healthy)
         assert new.get(REPOS).json() == github.repos("Google")
         assert len(new.get(f"{REPOS}?page=2").json()) == 15
         assert len(new.get("/view/top/50/stars?org=Google").json()) == 45
@@ -54,7 +54,7 @@ def test_what_was_stored_with_private_items_is_not_served_without_them(tmp_path:
         assert reader.get("/healthcheck").status_code == 503
         eventually(lambda: "is left to refreshers" in private.output)
         fleet.worker()
-        eventually(reader.is_healthy, within=60)
+        eventually(reader.is_healthy)
         assert reader.get("/orgs/Netflix/repos").json() == github.repos()
         assert len(reader.get("/view/top/50/stars").json()) == 10
         for path in (f"/repos/{hidden['full_name']}", below):

@@ -61,7 +61,7 @@ def reader_in(fleet: Fleet, folder: Path, *before: str) -> Iterator[Reader]:
     reader = Reader(command, fleet.environment(PORT=port), folder / "reader.log", interpreter=True)
     reader.url = f"http://127.0.0.1:{port}"
     try:
-        eventually(reader.is_healthy, within=60, what="the reader is healthy")
+        eventually(reader.is_healthy, what="the reader is healthy")
         yield reader
     finally:
         reader.kill()
@@ -103,7 +103,7 @@ def large_delivery(reader: Reader) -> int:
         "X-GitHub-Delivery": "11111111-2222-3333-4444-000000000001",
         "X-Hub-Signature-256": f"sha256={'0' * 64}",
     }
-    with Connection(reader.url, timeout=30) as connection:
+    with Connection(reader.url, timeout=60) as connection:
         connection.send(request("/webhooks/github", method="POST", **fields))
         connection.send(body)
         return connection.receive().status
@@ -177,7 +177,7 @@ def test_a_reader_with_few_open_files_goes_on_answering_and_says_so(
         (process,) = reader.processes()
         with ExitStack() as crowd:
             for _ in range(200):  # that send nothing: the oldest make room for others
-                crowd.enter_context(Connection(reader.url, timeout=30))
+                crowd.enter_context(Connection(reader.url, timeout=60))
             began, before = time.monotonic(), busy(process)
             for number in range(10):
                 for path in (*PATHS, "/status", "/metrics"):
@@ -210,7 +210,7 @@ def test_a_fleet_whose_scheduler_dies_goes_on_refreshing_and_says_so(
         eventually(lambda: redis.zcard(get_registry_key()) == 2, what="both are registered")
         for one in schedulers:
             one.signal(signal.SIGKILL)
-            one.process.wait(10)
+            one.process.wait(60)
         github.mutate("star", repo=5, by=1)
         await_up_to_date(github, reader)
         names = redis.zrange(get_registry_key(), 0, -1)

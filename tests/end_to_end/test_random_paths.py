@@ -71,7 +71,7 @@ def test_thousands_of_random_paths(tmp_path: Path, github: FakeGitHubProcess) ->
         assert set(statuses) <= {404, 429, 503}
         # The length is looked at, and then there is one more: of as many as ask at once.
         assert 0 < longest <= QUEUE_MAX + CLIENTS
-        eventually(lambda: redis.llen(QUEUE_KEY) == 0, within=60, what="the queue is empty")
+        eventually(lambda: redis.llen(QUEUE_KEY) == 0, what="the queue is empty")
 
         # Of GitHub no more was asked than on-demand traffic may, and the rest is there for tracked.
         spent = int(github.counters()["total"])

@@ -1,6 +1,7 @@
 """What clients are told of limits: what the fleet has left, and 0 only when GitHub's is spent."""
 
 import time
+from email.utils import parsedate_to_datetime
 from itertools import count
 from pathlib import Path
 
@@ -20,10 +21,11 @@ _numbers = count()
 
 def told(response: requests.Response) -> tuple[int, int, int, int]:
     """Limit, remaining, used and reset, which fit together whatever the response is."""
+    sent = parsedate_to_datetime(response.headers["Date"]).timestamp()
     names = ("Limit", "Remaining", "Used", "Reset")
     limit, remaining, used, reset = (int(response.headers[f"X-RateLimit-{n}"]) for n in names)
     assert limit == remaining + used
-    assert time.time() - 1 < reset < time.time() + 3602
+    assert sent - 2 < reset < sent + 3602
     return limit, remaining, used, reset
 
 
@@ -31,9 +33,17 @@ def new_path() -> str:
     return f"/users/Netflix?new={next(_numbers)}"
 
 
-def spend(reader: Reader) -> requests.Response:
-    """Ask for new things until the limit is spent: the refusal."""
+def spend(reader: Reader, github: FakeGitHubProcess) -> requests.Response:
+    """Ask for new things until the limit is spent: the refusal.
+
+    Somebody else at the same address spends most of it: in so short an hour a busy machine could
+    not.
+    """
     for _ in range(200):
+        left = 60
+        while left > 10:
+            shown = requests.get(github.url, headers={"User-Agent": "somebody else"}, timeout=60)
+            left = int(shown.headers["X-RateLimit-Remaining"])
         response = reader.get(new_path())
         if response.status_code != 200:
             return response
@@ -48,14 +58,15 @@ def test_a_spent_limit_is_told_only_to_those_who_need_it(tmp_path: Path) -> None
     ):
         fleet.worker()
         reader, other = fleet.healthy_reader(), fleet.healthy_reader()
-        refused = spend(reader)
+        refused = spend(reader, github)
         asked = github.counters()["total"]
         assert refused.status_code == 429
         assert refused.json()["message"].startswith("API rate limit exceeded for this cache: ")
         _, remaining, _, reset = told(refused)
         wait = int(refused.headers["Retry-After"])
         assert remaining == 0
-        assert abs(reset - time.time() - wait) <= 2
+        sent = parsedate_to_datetime(refused.headers["Date"]).timestamp()
+        assert abs(reset - sent - wait) <= 2
         assert wait <= 13
 
         # Whoever asks for what is held reads that something is left, at each reader, in each form.
@@ -101,8 +112,12 @@ def test_what_is_left_is_that_of_the_fleet_without_the_share_of_tracked_content(
             assert readers[0].get(new_path()).status_code == 200
         # What was under way before may have been counted since, however much that is.
         eventually(lambda: is_told_by_all() and left(readers[0])[1] <= before - 5)
-        core = readers[1].get("/rate_limit").json()["resources"]["core"]
-        assert (core["limit"], core["remaining"]) == left(readers[1])
+
+        def is_told_in_a_body() -> bool:
+            core = readers[1].get("/rate_limit").json()["resources"]["core"]
+            return (core["limit"], core["remaining"]) == left(readers[1])
+
+        eventually(is_told_in_a_body)
 
 
 def test_without_redis_the_last_known_goes_on_to_count(tmp_path: Path) -> None:

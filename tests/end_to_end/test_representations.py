@@ -49,7 +49,7 @@ def ask_github(
     origin: FakeGitHubProcess, path: str, headers: Mapping[str, str]
 ) -> requests.Response:
     sent = {"User-Agent": "test", **headers}
-    return requests.get(f"{origin.url}{path}", headers=sent, timeout=10)
+    return requests.get(f"{origin.url}{path}", headers=sent, timeout=60)
 
 
 @pytest.mark.parametrize(

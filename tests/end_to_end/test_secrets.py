@@ -99,7 +99,7 @@ class Commands:
 
     def __enter__(self) -> "Commands":
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,7 +123,7 @@ class Clients:
 
     def ask(self, reader: Reader, target: str, *, method: str = "GET", **known: Any) -> int:
         answer = requests.request(
-            method, reader.url + target, timeout=30, allow_redirects=False, **known
+            method, reader.url + target, timeout=60, allow_redirects=False, **known
         )
         said = f"{answer.status_code} {answer.reason} {dict(answer.headers)}"
         self.answers.append((f"{method} {target}", said.encode() + b"\n" + answer.content))

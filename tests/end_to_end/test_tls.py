@@ -55,7 +55,7 @@ def test_a_wrong_certificate_is_refused_with_one_clear_line(fleet: Fleet, tmp_pa
     assert listed.stderr.count("\n") == 1
     assert refused in fleet.cache("doctor", **wrong).stdout
     worker = fleet.worker(**wrong)
-    assert worker.process.wait(30) == 1
+    assert worker.process.wait(60) == 1
     assert worker.output.count("\n") == 1
     assert "CERTIFICATE_VERIFY_FAILED" in worker.output
     reader = fleet.reader(**wrong)

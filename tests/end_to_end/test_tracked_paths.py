@@ -47,10 +47,10 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
             # It takes jobs too, and leaves those for paths that it does not track.
             stranger = fleet.worker(TRACK="")
             reader = fleet.reader()
-            eventually(lambda: "is left to refreshers" in stranger.output, within=60)
+            eventually(lambda: "is left to refreshers" in stranger.output)
             assert reader.get("/healthcheck").status_code == 503
             fleet.worker()
-            eventually(reader.is_healthy, within=60)
+            eventually(reader.is_healthy)
             yield Tracking(github, fleet, reader, issues, stranger)
 
 
@@ -95,8 +95,8 @@ def test_what_github_does_not_show_is_withheld_and_named_to_operators_only(
         assert "hidden-thing" not in shown.text, page
     assert "1 path of TRACK withheld" in reader.get("/status.json").text
     operator = requests.Session()
-    operator.post(f"{reader.url}/status/sign-in", data={"token": ADMIN}, timeout=30)
-    assert WITHHELD in operator.get(f"{reader.url}/status.json", timeout=30).text
+    operator.post(f"{reader.url}/status/sign-in", data={"token": ADMIN}, timeout=60)
+    assert WITHHELD in operator.get(f"{reader.url}/status.json", timeout=60).text
     doctor = tracking.fleet.cache("doctor", "--json")
     assert any(WITHHELD in one["found"] for one in json.loads(doctor.stdout))
     warmed = tracking.fleet.cache("warm")
@@ -121,8 +121,8 @@ def test_an_event_brings_the_change_to_readers_and_followers(tracking: Tracking)
         whole: object = reader.get(REPOS).json()
         return whole == github.repos("Google")
 
-    eventually(is_seen, within=20, every=0.05)
-    eventually(partial(_told, reader, since, "/orgs/google/repos"), within=10)
+    eventually(is_seen, every=0.05)
+    eventually(partial(_told, reader, since, "/orgs/google/repos"))
     (event,) = _told(reader, since, "/orgs/google/repos")
     items: dict[str, list[dict[str, object]]] = event["items"]  # type: ignore[assignment]
     assert [one["name"] for one in items["changed"]] == [changed["full_name"]]
@@ -133,6 +133,6 @@ def test_an_event_brings_the_change_to_readers_and_followers(tracking: Tracking)
 
 def test_a_fleet_that_no_longer_tracks_a_path_serves_it_on_demand(tracking: Tracking) -> None:
     plain = tracking.fleet.reader(TRACK="")
-    eventually(plain.is_healthy, within=60)
+    eventually(plain.is_healthy)
     assert len(plain.get(REPOS).json()) == 30
     assert len(tracking.reader.get(REPOS).json()) == 130

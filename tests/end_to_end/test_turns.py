@@ -22,7 +22,7 @@ def test_tracked_resources_are_refreshed_equally_often(tmp_path: Path) -> None:
         github.configure(latency=LATENCY)
         time.sleep(2 * LATENCY)
         github.reset_counters()
-        eventually(lambda: github.counters()["total"] >= 20, within=60, what="five rounds")
+        eventually(lambda: github.counters()["total"] >= 20, what="five rounds")
         asked = Counter(github.counters()["requests"])
         assert len(asked) == 4
         assert max(asked.values()) - min(asked.values()) <= 1, asked

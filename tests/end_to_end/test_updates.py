@@ -1,6 +1,5 @@
 """What a refresher stores, every reader process serves at once, however long its LOCAL_TTL."""
 
-import time
 from pathlib import Path
 
 from tests.end_to_end.fleet import Fleet
@@ -19,11 +18,8 @@ def test_an_update_reaches_every_process_without_anyone_asking(
         reader = fleet.healthy_reader(WEB_CONCURRENCY=3)
         eventually(lambda: all(reader.is_healthy() for _ in range(30)), every=0.2)
         github.mutate("star", repo=7, by=1000)
-        truth = github.repos()
-        await_up_to_date(github, reader, within=10)
-        time.sleep(0.3)
         # Of thirty requests on new connections each of three processes gets some.
-        assert all(reader.get(REPOS).json() == truth for _ in range(30))
+        await_up_to_date(github, reader, times=30)
 
 
 def test_unchanged_content_keeps_its_version_and_its_etag(
@@ -50,4 +46,4 @@ def test_tracked_content_is_kept_fresh_when_nobody_asks(
         fleet.worker()
         fleet.healthy_reader()
         asked = github.page_requests("/orgs/Netflix")
-        eventually(lambda: github.page_requests("/orgs/Netflix") >= asked + 2, within=10)
+        eventually(lambda: github.page_requests("/orgs/Netflix") >= asked + 2)

@@ -11,7 +11,7 @@ REPOS = "/orgs/Netflix/repos"
 
 
 def await_up_to_date(
-    github: Controls, *readers: Reader, within: float = 30.0, times: int = 1
+    github: Controls, *readers: Reader, within: float = 60.0, times: int = 1
 ) -> None:
     """Wait until all readers serve the repositories of Netflix that GitHub has at the call.
 

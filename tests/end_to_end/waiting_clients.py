@@ -20,7 +20,7 @@ class WaitingClients:
     def __init__(self, futures: dict[str, Future[list[Response]]]) -> None:
         self._futures = futures
 
-    def responses(self, within: float = 30.0) -> dict[str, list[Response]]:
+    def responses(self, within: float = 60.0) -> dict[str, list[Response]]:
         """All responses, once every client is served.
 
         Raises:
@@ -54,10 +54,10 @@ def waiting_clients(urls: Sequence[str], paths: Sequence[str]) -> Iterator[Waiti
 
 def _ask(url: str, path: str, source: str) -> list[Response]:
     responses: list[Response] = []
-    until = time.monotonic() + 90
+    until = time.monotonic() + 180
     while not responses or responses[-1].status not in _SERVED:
         assert time.monotonic() < until, f"{path} is not served: {responses}"
-        with Connection(url, timeout=70, source=source) as connection:
+        with Connection(url, timeout=120, source=source) as connection:
             connection.send(request(path))
             responses.append(connection.receive())
         if responses[-1].status not in _SERVED:
