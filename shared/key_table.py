@@ -137,6 +137,8 @@ _OURS = (
     KeyForm("kept-sizes", _HASH),
     KeyForm("mended", _LIST, 7 * _DAY),
     KeyForm("mending", _STRING, _MINUTE),
+    KeyForm("clock", _STRING),
+    KeyForm("clock:turn", _STRING, _MINUTE),
     KeyForm("holds", _HASH, _DAY),
     KeyForm("holds:turn", _STRING, _MINUTE),
 )

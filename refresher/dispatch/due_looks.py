@@ -10,7 +10,7 @@ from typing import cast
 
 from redis import Redis
 
-from shared.looks import APART_S
+from shared.looks import APART_S, LAST_S
 from shared.marking import REMEMBER_S, member_of
 from shared.queue_order import Priority
 from shared.queueing import RefreshQueue, RefreshRequest
@@ -19,7 +19,9 @@ from shared.redis.scripts import Script
 from shared.redis.store import Store
 from shared.resources.catalogue import Catalogue
 from shared.resources.resource import Resource
+from shared.time_bounds import TOLERANCE
 
+_Found = tuple[int, list[tuple[bytes, float]], list[bytes]]
 _MOST = 1000  # looks that are enqueued at once
 
 # Removes a resource whose invalidation is done with from the set of looks.
@@ -61,8 +63,11 @@ class DueLooks:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.zremrangebyscore(keys.LOOKS, "-inf", now - REMEMBER_S)
             pipeline.zrangebyscore(keys.LOOKS, "-inf", soon, start=0, num=_MOST, withscores=True)
-            found = cast(list[tuple[bytes, float]], pipeline.execute()[1])
-        due = [member.decode() for member, at in found if at <= now]
+            # No look is planned for so late: Redis's clock was set back since.
+            late = now + LAST_S + TOLERANCE
+            pipeline.zrangebyscore(keys.LOOKS, late, "+inf", start=0, num=_MOST)
+            _, found, late_ones = cast(_Found, tuple(pipeline.execute()))
+        due = [member.decode() for member in [*late_ones, *(one for one, at in found if at <= now)]]
         self._ask([one for one in map(self._resource, due) if one is not None], now)
         later = [at - now for _, at in found if at > now]
         return min(later) if later else None

@@ -15,6 +15,7 @@ from typing import cast
 
 from redis import Redis
 
+from refresher.storage.set_back_clock import watch_clock
 from shared import mended
 from shared.key_table import FORMS, LOCKS, PATTERNS, KeyForm, form_of, our_job_of
 from shared.mended import Damage, Mended
@@ -90,12 +91,13 @@ class Mender:
         self._evicted: int | None = None
 
     def step(self, *, is_met: bool, masters: Collection[Redis] = ()) -> None:
-        """Mend what is damaged, if a look at all keys is due.
+        """Mend what is damaged, if a look at all keys is due; end what lives for too long.
 
         Args:
             is_met: a damaged value was met since the last step: then that is soon.
             masters: further Redises that hold locks.
         """
+        watch_clock(self._redis)
         if is_met:
             self._is_due = True
             self.mend([(form.name, form) for form in FORMS if form.is_single])

@@ -154,6 +154,10 @@ mended               list    7 days; 20     refresher   damaged values that were
                              at the most                `mended`
 mending              string  a minute       refresher   a refresher looks for damaged values, or
                                                         did so a moment ago
+clock                string  never          refresher   Redis's time, a second ago at the most, see
+                                                        `set_back_clock`
+clock:turn           string  10 seconds     refresher   a refresher shortens the lives of keys
+                                                        because it was set back
 holds                hash    a day; 1000    reader      what holds something back, since when, as it
                              at the most                was logged, in JSON, see `hold_journal`
 holds:turn           string  5 seconds      reader      a reader process looks for changes of these,
@@ -203,6 +207,8 @@ KEPT = f"{PREFIX}:kept"
 KEPT_SIZES = f"{PREFIX}:kept-sizes"
 MENDED = f"{PREFIX}:mended"
 MENDING = f"{PREFIX}:mending"
+CLOCK = f"{PREFIX}:clock"
+CLOCK_TURN = f"{PREFIX}:clock:turn"
 HOLDS = f"{PREFIX}:holds"
 HOLDS_TURN = f"{PREFIX}:holds:turn"
 PLACES = f"{PREFIX}:places"

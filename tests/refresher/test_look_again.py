@@ -252,6 +252,14 @@ def test_a_look_of_a_killed_refresher_is_done_by_another(world: World) -> None:
     assert world.queue.is_queued(ORG)
 
 
+def test_a_look_that_was_planned_before_redis_clock_was_set_back_is_due(world: World) -> None:
+    world.event(ORG)
+    world.redis.zadd(keys.LOOKS, {member_of(ORG): world.clock.now + 3600})
+    world.looks.ask(world.clock.now)
+    assert world.queue.is_queued(ORG)
+    assert world.follow(ORG)[-1] == (LAST_S, UNCHANGED)
+
+
 def test_an_operators_refresh_is_done_once_and_leaves_the_looks(world: World) -> None:
     world.event(ORG)
     assert world.refresh(ORG) is UNCHANGED

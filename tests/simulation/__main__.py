@@ -23,6 +23,7 @@ def main() -> int:
             guards=frozenset(arguments.without),
             episode_s=arguments.episode,
             told=arguments.told,
+            is_chosen=bool(arguments.faults),
         )
         began = time.process_time()
         result = simulate(options)

@@ -29,6 +29,7 @@ class Broken(Protocol):
     promises: Promises
     hooks: dict[str, float]
     is_to_be_resumed: bool
+    is_pause_to_pass: bool
 
     def doom(self, name: str, **fate: Any) -> None:
         """Let a process crash, or be stopped, at one of its next steps."""
@@ -62,20 +63,40 @@ class Kind:
     Args:
         most: times that it happens in an episode.
         inflict: does it; waits until it is over.
+        share: of the episodes in which it may happen, where all kinds do: others take too long.
     """
 
     most: int
     inflict: Callable[[Broken, Random], None]
+    share: float = 1.0
 
 
 def plan(
-    seed: str, episode: int, kinds: frozenset[str], *, seconds: float = EPISODE_S
+    seed: str,
+    episode: int,
+    kinds: frozenset[str],
+    *,
+    seconds: float = EPISODE_S,
+    is_chosen: bool = False,
 ) -> list[Fault]:
-    """The faults of an episode of so many seconds, in order."""
+    """The faults of an episode.
+
+    Args:
+        seed: of the run.
+        episode: its number.
+        kinds: of faults.
+        seconds: of the episode.
+        is_chosen: somebody has chosen the kinds, so that rare ones are not rare.
+
+    Returns:
+        The faults, in order.
+    """
     found = []
     for kind in sorted(kinds):
         dice = Random(f"{seed}:{episode}:{kind}")
         number = dice.randint(0, KINDS[kind].most)
+        if KINDS[kind].share < 1 and dice.random() >= KINDS[kind].share and not is_chosen:
+            number = 0
         found += [Fault(dice.uniform(1, seconds), kind, one) for one in range(number)]
     return sorted(found, key=lambda one: (one.at, one.kind))
 
@@ -166,6 +187,11 @@ def _clock_jumps(simulation: Broken, dice: Random) -> None:
     simulation.fleet.skews[name] = simulation.fleet.processes[name].skew = skew
 
 
+def _redis_clock_jumps(simulation: Broken, dice: Random) -> None:
+    """It was set, or another Redis has become the master: expiry and `TIME` follow it."""
+    simulation.redis.set_clock(dice.choice((-3600.0, 3600.0, -20.0, 20.0, -2.0, 2.0, 90_000.0)))
+
+
 def _github(kind: str, **options: object) -> Callable[[Broken, Random], None]:
     def inflict(simulation: Broken, dice: Random) -> None:
         path = dice.choice(_PATHS)
@@ -182,6 +208,12 @@ def _absurd_pauses(simulation: Broken, dice: Random) -> None:
     """Of years: they are believed for an hour, unless an operator ends them."""
     simulation.github.order("absurd_pauses", times=dice.randint(1, 4))
     simulation.is_to_be_resumed = True
+
+
+def _hour_pauses(simulation: Broken, dice: Random) -> None:
+    """The same; nobody ends them, so an hour passes before GitHub is asked again."""
+    simulation.github.order("absurd_pauses", times=dice.randint(1, 4))
+    simulation.is_pause_to_pass = True
 
 
 def _order_short(simulation: Broken, dice: Random) -> None:
@@ -228,6 +260,7 @@ KINDS: Final[dict[str, Kind]] = {
     "everything-lost": Kind(1, _everything_lost),
     "lost-and-short": Kind(1, _lost_and_short),
     "clock-jumps": Kind(2, _clock_jumps),
+    "redis-clock-jumps": Kind(2, _redis_clock_jumps),
     "github-502": Kind(2, _github("status", status=502)),
     "github-html": Kind(1, _github("html")),
     "github-silent": Kind(1, _github("hang")),
@@ -243,6 +276,7 @@ KINDS: Final[dict[str, Kind]] = {
     "github-one-limited": Kind(2, _github("ratelimited", reset_in=20, credentials=TOKENS[1:])),
     "github-absurd-headers": Kind(2, _absurd_headers),
     "github-absurd-pauses": Kind(1, _absurd_pauses),
+    "github-hour-pauses": Kind(1, _hour_pauses, share=0.05),
     "webhooks-lost": Kind(1, _hooks("lost", 0.6)),
     "webhooks-doubled": Kind(1, _hooks("doubled", 0.7)),
     "webhooks-late": Kind(1, _hooks("late", 25.0)),

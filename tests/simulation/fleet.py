@@ -255,7 +255,12 @@ class _Refresher:
                 return looks.ask(process.clock.now())
             return None
 
+        def mend() -> None:
+            with suppress(RedisError):
+                process.mend()
+
         Ticker(ask, pause=TICK).start()
+        Ticker(mend, pause=TICK).start()
         Ticker(self._tick, pause=_REPORTS).start()
         while True:
             self._dispatcher.step()

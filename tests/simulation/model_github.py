@@ -96,6 +96,7 @@ class ModelGitHub:
         self.latency = (0.05, 0.4)
         self.lag = max(lags, default=0.0)
         self.requests = 0
+        self.paused_at: float | None = None  # virtual seconds of the last pause of years
         self.truths: dict[str, Truth] = {}
         self.shortened: list[Any] = []  # what it showed of the list of repositories, wrongly
         self.note_truth()
@@ -229,6 +230,8 @@ class SimTransport(Transport):
         hub.sleep(hub.dice.uniform(*model.latency))
         if kind == "slow" and fault is not None:
             hub.sleep(fault.delay)
+        if kind == "absurd_pauses":
+            model.paused_at = hub.now
         if kind in _SHORT and answered.status == 200:
             model.shortened.append(seen_in(REPOS, 200, _unpacked(answered)))
         response = requests.Response()

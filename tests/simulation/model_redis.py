@@ -22,10 +22,13 @@ from redis import TimeoutError as RedisTimeoutError
 from redis.client import Pipeline
 
 from shared.redis.scripts import Script
-from tests.simulation.hub import Hub, SimProcess, Task
+from tests.simulation.hub import BEGINNING, Hub, SimProcess, Task
 
 T = TypeVar("T")
 USUAL_LATENCY = (0.0002, 0.003)  # seconds of one way
+# Seconds after a jump in which processes may still stamp by the clock from before it: they measure
+# once in a few seconds, and a refresh has the time at which it began.
+_STILL_BELIEVED_S = 30.0
 _MODULES = [one for name, one in sys.modules.items() if name.startswith("fakeredis")]
 
 
@@ -86,10 +89,30 @@ class ModelRedis:
         self.steps = 0
         self.restarts = 0
         self.losses = 0
+        self._skews = [(0.0, 0.0)]  # virtual seconds, and by how much its clock is ahead since then
         self._listeners: list[tuple[Task, Callable[[], bool]]] = []
         self.before_step: Callable[[SimProcess, str], None] = lambda *_: None
         self.after_step: Callable[[SimProcess, str], None] = lambda *_: None
         self.checker: Any = fakeredis.FakeRedis(server=self.server)
+
+    @property
+    def unix(self) -> float:
+        """Unix time in seconds by the server's own clock, on which `TIME` and expiry depend."""
+        return self.hub.unix + self._skews[-1][1]
+
+    def set_clock(self, by: float) -> None:
+        """Let its clock jump by some seconds, from now on."""
+        self._skews.append((self.hub.now, self._skews[-1][1] + by))
+
+    def earliest(self, unix: float) -> float:
+        """The first virtual second at which a process may have stamped this Unix time by it."""
+        found = []
+        for at, (since, skew) in enumerate(self._skews):
+            until = self._skews[at + 1][0] if at + 1 < len(self._skews) else float("inf")
+            time = unix - BEGINNING - skew
+            if since - 1 <= time <= until + _STILL_BELIEVED_S:
+                found.append(time)
+        return min(found, default=unix - BEGINNING - self._skews[-1][1])
 
     def client(self) -> "SimRedis":
         """A client for the process of the running task."""

@@ -10,7 +10,7 @@ from reader.errors import ApiError
 from shared.redis import keys
 from shared.resources.resource import Resource
 from tests.simulation.fleet import Fleet
-from tests.simulation.hub import BEGINNING, Hub, SimProcess
+from tests.simulation.hub import Hub, SimProcess
 from tests.simulation.model_github import GONE, ORGANISATION, REPOS, ModelGitHub, Told, seen_in
 from tests.simulation.model_redis import ModelRedis
 
@@ -125,11 +125,11 @@ class Promises:
             )
         if value is GONE:  # of a withdrawn repository, whatever GitHub shows
             return
-        asked_at = metadata.validated_at - BEGINNING - self.github.lag - SLACK_S
-        if truth.ended(places[-1]) < asked_at:
+        confirmed_at = self.redis.earliest(metadata.validated_at)
+        if truth.ended(places[-1]) < confirmed_at - self.github.lag - SLACK_S:
             raise BrokenPromiseError(
                 f"{where}: {path} version {metadata.version}, confirmed at"
-                f" {metadata.validated_at - BEGINNING:.2f}, was replaced at"
+                f" {confirmed_at:.2f}, was replaced at"
                 f" {truth.ended(places[-1]):.2f}"
             )
 
@@ -198,6 +198,9 @@ class Promises:
                 truth = self.github.truths.get(resource.path.lower())
                 if truth is not None and self._shown(held) != truth.values[-1]:
                     yield f"{name} {resource.name}"
+        for resource in self.fleet.catalogue.tracked:
+            if self.redis.checker.exists(keys.suspicion(resource)):
+                yield f"{resource.name} is in doubt"
         queued = self.redis.checker.llen("rq:queue:refresh")
         if queued:
             yield f"{queued} queued refreshes"

@@ -19,6 +19,7 @@ from reader.errors import ApiError
 from reader.fleet.suspension import resume
 from shared.resources.resource import Resource
 from shared.settings import Settings, load
+from shared.time_bounds import LONGEST_PAUSE
 from tests.simulation import faults
 from tests.simulation.faults import EPISODE_S, KINDS, Fault
 from tests.simulation.fleet import NO_CACHE, Fleet
@@ -38,6 +39,8 @@ from tests.simulation.promises import (
 # Seconds of calm after which every reader is up to date: a failure's longest pause, the life of a
 # lock, the lifetime of content of which no webhook told, and the looks.
 CALM_S = 150.0
+PAUSE_S = LONGEST_PAUSE + 5  # seconds from a pause of years to its end by itself
+_SPARED = ("reader-2", "refresher-2")  # processes that do not run while a pause passes
 _TRACED = 80  # steps that are remembered
 
 
@@ -53,6 +56,7 @@ class Options:
         guards: that are taken out.
         episode_s: seconds of faults before each calm.
         told: changes in each calm.
+        is_chosen: somebody has chosen the kinds of faults, so that rare ones are not rare.
     """
 
     seed: str
@@ -62,6 +66,7 @@ class Options:
     guards: frozenset[str] = frozenset()
     episode_s: float = EPISODE_S
     told: int = 3
+    is_chosen: bool = False
 
 
 @dataclass
@@ -111,13 +116,14 @@ class Simulation:
 
     Args:
         options: of the run.
-        primitives: on the hub's time.
+        hub: virtual time.
+        redis: the model.
     """
 
-    def __init__(self, options: Options, hub: Hub) -> None:
+    def __init__(self, options: Options, hub: Hub, redis: ModelRedis) -> None:
         self.options = options
         self.hub = hub
-        self.redis = ModelRedis(hub)
+        self.redis = redis
         lags = Random(f"{options.seed}:lag").choice(((), (0.0, 3.0), (1.0, 6.0, 0.0)))
         self.github = ModelGitHub(hub, options.seed, lags=lags)
         self.fleet = Fleet(hub, self.redis, self.github, _settings(), self._served)
@@ -134,6 +140,8 @@ class Simulation:
         self._doomed: dict[str, dict[str, Any]] = {}
         self._faults = 0  # under way
         self.is_to_be_resumed = False  # by an operator, in the calm
+        self.is_pause_to_pass = False  # in the calm, by itself
+        self._visits_apart = 1.0  # seconds, on average
         self._is_calm = False
         self._is_over = False
         hub.after_event = self._after_event
@@ -179,7 +187,13 @@ class Simulation:
         while self.hub.now < 3600 * self.options.hours:
             began = self.hub.now
             options = self.options
-            planned = faults.plan(options.seed, episode, options.kinds, seconds=options.episode_s)
+            planned = faults.plan(
+                options.seed,
+                episode,
+                options.kinds,
+                seconds=options.episode_s,
+                is_chosen=options.is_chosen,
+            )
             for fault in planned:
                 if (episode, fault) not in self.options.dropped:
                     self.hub.sleep(max(0.0, began + fault.at - self.hub.now))
@@ -208,6 +222,7 @@ class Simulation:
         while self._faults:
             self.hub.sleep(1)
         self._heal()
+        self._let_pause_pass()
         self.note("CALM")
         until = self.hub.now + CALM_S
         while behind := list(self.promises.behind()):
@@ -232,14 +247,32 @@ class Simulation:
         self.redis.cut_off.clear()
         self.redis.reply_lost_share = self.redis.pubsub_lost_share = 0.0
         self.github.github.faults.clear()
-        if self.is_to_be_resumed:
+        if self.is_to_be_resumed and not self.is_pause_to_pass:
             resume(self.redis.checker)
-            self.is_to_be_resumed = False
+        self.is_to_be_resumed = False
         self._doomed.clear()
         self.hooks = dict.fromkeys(self.hooks, 0.0)
         for name in self.fleet.names:
             if self.fleet.processes[name].is_dead:
                 self.fleet.start(name)
+
+    def _let_pause_pass(self) -> None:
+        """Let GitHub's pauses of years end as they do without an operator, with fewer processes."""
+        asked_at, self.github.paused_at = self.github.paused_at, None
+        is_to_pass, self.is_pause_to_pass = self.is_pause_to_pass, False
+        if asked_at is None or not is_to_pass:
+            return
+        until = asked_at + PAUSE_S
+        self.note("a pause passes")
+        for name in _SPARED:
+            self.crash(name)
+        self._visits_apart = 60.0
+        while self.hub.now < until:
+            self.hub.sleep(min(until - self.hub.now, self.dice.uniform(300, 1200)))
+            self.tell()
+        self._visits_apart = 1.0
+        for name in _SPARED:
+            self.fleet.start(name)
 
     def _tell_in_calm(self) -> None:
         """A change whose delivery arrives: every reader shows it within the bound."""
@@ -286,7 +319,7 @@ class Simulation:
         dice = Random(f"{self.options.seed}:clients")
         tracked = list(self.fleet.catalogue.tracked)
         while True:
-            self.hub.sleep(dice.expovariate(1.0))
+            self.hub.sleep(dice.expovariate(1.0) * self._visits_apart)
             names = [f"/repos/{ORG}/{dice.choice(self.github.repo_names())}", f"/users/{ORG}"]
             others = [self.fleet.catalogue.named(name) for name in names]
             resource = dice.choice([*tracked, *others])
@@ -399,10 +432,11 @@ def simulate(options: Options) -> Result:
     with ExitStack() as stack:
         stack.callback(random.setstate, state)
         stack.enter_context(patch.object(os, "urandom", entropy.randbytes))
-        stack.enter_context(timed(lambda: hub.unix))
+        redis = ModelRedis(hub)
+        stack.enter_context(timed(lambda: redis.unix))
         stack.enter_context(without(options.guards))
         stack.enter_context(Primitives(hub).replaced())
-        simulation = Simulation(options, hub)
+        simulation = Simulation(options, hub, redis)
         stack.enter_context(_quiet(simulation))
         stack.enter_context(simulation.fleet.edges())
         return simulation.run()
