@@ -37,6 +37,9 @@ class Broken(Protocol):
     def crash(self, name: str) -> None:
         """End a process now, if it has not ended."""
 
+    def tell(self, path: str = "") -> tuple[str, list[str]]:
+        """Change GitHub, which delivers that to some reader; return what changed."""
+
     def lose(self, snapshot: Any) -> None:
         """Let Redis restart with what a snapshot holds."""
 
@@ -216,6 +219,14 @@ def _hour_pauses(simulation: Broken, dice: Random) -> None:
     simulation.is_pause_to_pass = True
 
 
+def _wrong_304(simulation: Broken, dice: Random) -> None:
+    """Until a check has found it in the calm: no event and no refresh shows what has changed."""
+    path = simulation.github.hide_changes(dice)
+    if path:
+        simulation.hub.sleep(dice.uniform(0, 10))
+        simulation.tell(path)
+
+
 def _order_short(simulation: Broken, dice: Random) -> None:
     kind = dice.choice(("short_list", "empty_list"))
     options = {"share": 0.2} if kind == "short_list" else {}
@@ -277,6 +288,7 @@ KINDS: Final[dict[str, Kind]] = {
     "github-absurd-headers": Kind(2, _absurd_headers),
     "github-absurd-pauses": Kind(1, _absurd_pauses),
     "github-hour-pauses": Kind(1, _hour_pauses, share=0.05),
+    "github-wrong-304": Kind(1, _wrong_304, share=0.3),
     "webhooks-lost": Kind(1, _hooks("lost", 0.6)),
     "webhooks-doubled": Kind(1, _hooks("doubled", 0.7)),
     "webhooks-late": Kind(1, _hooks("late", 25.0)),

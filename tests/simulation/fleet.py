@@ -32,7 +32,7 @@ from refresher.process import RefresherProcess
 from refresher.refresh import refresh
 from refresher.reporting.reporter import Cause
 from refresher.scheduler import RefreshAhead
-from refresher.worker import _Records
+from refresher.worker import _Records, _unless_redis_is_away
 from shared.clock import Clock, FleetClock
 from shared.queueing import CLIENT, QueueLimits, RefreshQueue
 from shared.resources.catalogue import Catalogue
@@ -255,12 +255,10 @@ class _Refresher:
                 return looks.ask(process.clock.now())
             return None
 
-        def mend() -> None:
-            with suppress(RedisError):
-                process.mend()
-
+        checks = process.drift_checks(queue)
         Ticker(ask, pause=TICK).start()
-        Ticker(mend, pause=TICK).start()
+        for step in (process.mend, checks.step):
+            Ticker(partial(_unless_redis_is_away, step), pause=TICK).start()
         Ticker(self._tick, pause=_REPORTS).start()
         while True:
             self._dispatcher.step()

@@ -8,6 +8,7 @@ from unittest.mock import patch
 from reader.cache.local_cache import Held, LocalCache
 from reader.cache.synchronizer import Synchronizer
 from refresher.content.collapse import Judgement
+from refresher.drift.checks import DriftChecks
 from refresher.lock.refresh_lock import HeldLock
 from refresher.look_again import LookAgain
 from refresher.second_look import SecondLook
@@ -83,6 +84,10 @@ GUARDS: Final[dict[str, tuple[str, Callable[[], Iterator[Any]]]]] = {
     "invalidation": (
         "what an event touches is stale",
         _replaced(EntryState, "is_invalidated", _not_invalidated),
+    ),
+    "drift": (
+        "what GitHub has confirmed wrongly is found",
+        _replaced(DriftChecks, "step", lambda _: 60.0),
     ),
     "mark": (
         "an event leaves a mark that only a later refresh removes",

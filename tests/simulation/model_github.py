@@ -30,6 +30,9 @@ TOKENS = ("ghp_simulation_one", "ghp_simulation_two")
 ORG = "Netflix"
 REPOS, MEMBERS, ORGANISATION = "/orgs/netflix/repos", "/orgs/netflix/members", "/orgs/netflix"
 _SHORT = frozenset({"short_list", "empty_list"})
+# What changes a path, by kinds of mutations.
+_CHANGES_OF = {REPOS: "star", MEMBERS: "add_member", ORGANISATION: "edit_org"}
+_HIDDEN_AGAIN_S = 3700.0  # a resource is read anew because of drift once an hour at the most
 GONE: Any = None  # the truth of what is not public
 
 
@@ -98,6 +101,8 @@ class ModelGitHub:
         self.requests = 0
         self.paused_at: float | None = None  # virtual seconds of the last pause of years
         self.truths: dict[str, Truth] = {}
+        # Paths whose 304 is wrong, or was: virtual seconds of the beginning and of the end.
+        self.wrong: dict[str, list[tuple[float, float]]] = {}
         self.shortened: list[Any] = []  # what it showed of the list of repositories, wrongly
         self.note_truth()
 
@@ -120,9 +125,51 @@ class ModelGitHub:
     def _truth(self, path: str) -> Truth:
         return self.truths.setdefault(path, Truth())
 
-    def mutate(self) -> tuple[str, bytes, Mapping[str, str], list[str]]:
-        """Change something; return its kind, the delivery, and the tracked paths that changed."""
-        mutation = self._mutation()
+    def hide_changes(self, dice: random.Random) -> str:
+        """Answer 304 to every conditional request for a path, whatever it shows; return the path.
+
+        Empty if that was done lately for each path.
+        """
+        now = self.hub.now
+        paths = [
+            path
+            for path in sorted(_CHANGES_OF)
+            if all(end < now - _HIDDEN_AGAIN_S for _, end in self.wrong.get(path, []))
+        ]
+        if not paths:
+            return ""
+        path = dice.choice(paths)
+        self.wrong.setdefault(path, []).append((now, float("inf")))
+        self._answer_304(path)
+        return path
+
+    def hide_on(self) -> bool:
+        """Go on with that after all faults were cleared; whether there is any."""
+        hidden = [path for path, times in self.wrong.items() if times[-1][1] > self.hub.now]
+        for path in hidden:
+            self._answer_304(path)
+        return bool(hidden)
+
+    def hide_no_more(self) -> None:
+        """End all faults: GitHub is right from now on."""
+        self.github.faults.clear()
+        for times in self.wrong.values():
+            times[-1] = (times[-1][0], min(times[-1][1], self.hub.now))
+
+    def was_wrong(self, path: str, since: float, until: float = float("inf")) -> bool:
+        """Whether a 304 for a path may have been wrong between two virtual seconds."""
+        return any(one <= until and since <= end for one, end in self.wrong.get(path, []))
+
+    def _answer_304(self, path: str) -> None:
+        self.order("wrong_304", path=f"(?i)^{path}([?]|$)")
+
+    def mutate(self, path: str = "") -> tuple[str, bytes, Mapping[str, str], list[str]]:
+        """Change something; return its kind, the delivery, and the tracked paths that changed.
+
+        Args:
+            path: that changes at least; empty for any.
+        """
+        mutation = self._mutation(_CHANGES_OF.get(path))
         before = {path: len(truth.values) for path, truth in self.truths.items()}
         touched = self.github.mutate(mutation, now=self.hub.unix)
         self.note_truth()
@@ -137,7 +184,7 @@ class ModelGitHub:
         changed = [path for path, number in before.items() if self.truths[path].values[number:]]
         return f"{mutation['kind']} {touched.get('name', '')}".strip(), body, headers, changed
 
-    def _mutation(self) -> dict[str, Any]:
+    def _mutation(self, kind: str | None) -> dict[str, Any]:
         dice, org = self.dice, self.world.accounts[ORG.lower()]
         public = [repo.name for repo in org.public_repos()]
         private = [repo.name for repo in org.repos if repo.private]
@@ -146,7 +193,7 @@ class ModelGitHub:
             choices.append("remove_member")
         if private:
             choices.append("make_public")
-        kind = dice.choice(choices)
+        kind = kind or dice.choice(choices)
         if kind == "make_private" and len(public) < 12:
             kind = "make_public" if private else "star"
         mutation: dict[str, Any] = {"kind": kind, "org": ORG}

@@ -7,6 +7,7 @@ from typing import Any
 from reader.cache.local_cache import Held
 from reader.cache.wanted import Found
 from reader.errors import ApiError
+from shared import drift
 from shared.redis import keys
 from shared.resources.resource import Resource
 from tests.simulation.fleet import Fleet
@@ -126,6 +127,8 @@ class Promises:
         if value is GONE:  # of a withdrawn repository, whatever GitHub shows
             return
         confirmed_at = self.redis.earliest(metadata.validated_at)
+        if self.github.was_wrong(path, confirmed_at - SLACK_S, self.hub.now):
+            return
         if truth.ended(places[-1]) < confirmed_at - self.github.lag - SLACK_S:
             raise BrokenPromiseError(
                 f"{where}: {path} version {metadata.version}, confirmed at"
@@ -232,6 +235,13 @@ class Promises:
                     f"{name}: {told.path} changed at {told.changed_at:.2f}, was told at"
                     f" {told.at:.2f}, and is not there"
                 )
+
+    def check_drift(self) -> None:
+        """Drift that was found is some: GitHub had confirmed something wrongly."""
+        for one in drift.read(self.redis.checker):
+            path = one.resource.partition("?")[0].lower()
+            if not self.github.was_wrong(path, 0.0):
+                raise BrokenPromiseError(f"drift of {one.resource}, which GitHub confirmed rightly")
 
     def check_withdrawn(self, name: str) -> None:
         """No reader shows a repository that was made private."""

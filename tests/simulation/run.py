@@ -39,6 +39,9 @@ from tests.simulation.promises import (
 # Seconds of calm after which every reader is up to date: a failure's longest pause, the life of a
 # lock, the lifetime of content of which no webhook told, and the looks.
 CALM_S = 150.0
+# Seconds more if a 304 is wrong: until a check meets the page, of which there are some twenty, a
+# refresh confirms it, and it is checked again.
+DRIFT_S = 500.0
 PAUSE_S = LONGEST_PAUSE + 5  # seconds from a pause of years to its end by itself
 _SPARED = ("reader-2", "refresher-2")  # processes that do not run while a pause passes
 _TRACED = 80  # steps that are remembered
@@ -107,7 +110,7 @@ def _settings() -> Settings:
         github_concurrency=1,
         refresh_concurrency=4,
         reader_threads=40,
-        drift_check_interval=0,
+        drift_check_interval=2,
     )
 
 
@@ -224,12 +227,14 @@ class Simulation:
         self._heal()
         self._let_pause_pass()
         self.note("CALM")
-        until = self.hub.now + CALM_S
+        until = self.hub.now + CALM_S + (DRIFT_S if self.github.hide_on() else 0.0)
         while behind := list(self.promises.behind()):
             if self.hub.now > until:
                 self.broken(f"{CALM_S:.0f} s after the last fault: {', '.join(behind)}")
                 return
             self.hub.sleep(2)
+        self.github.hide_no_more()
+        guarded(self.promises.check_drift, self._fail)
         if self.dice.random() < 0.3:
             self.redis.pubsub_lost_share = 1.0
         self.promises.calm(is_calm=True)
@@ -288,9 +293,13 @@ class Simulation:
                 told = Told(path, self.hub.now, changed_at)
                 guarded(partial(self.promises.check_told, told), self._fail)
 
-    def tell(self) -> tuple[str, list[str]]:
-        """Change GitHub, which delivers that to some reader; return what changed."""
-        what, body, headers, changed = self.github.mutate()
+    def tell(self, path: str = "") -> tuple[str, list[str]]:
+        """Change GitHub, which delivers that to some reader; return what changed.
+
+        Args:
+            path: that changes at least; empty for any.
+        """
+        what, body, headers, changed = self.github.mutate(path)
         self.note(f"CHANGE {what}")
         dice, hooks = self.dice, self.hooks
         lost, doubled = dice.random(), dice.random()
