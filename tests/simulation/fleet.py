@@ -19,6 +19,7 @@ from reader.cache.refresh_requests import Requester
 from reader.cache.wanted import Found
 from reader.errors import ApiError
 from reader.fleet.budget_watch import BudgetWatch
+from reader.fleet.heartbeats import INTERVAL
 from reader.fleet.process_reporter import ProcessReporter
 from reader.process import Components, ReaderProcess
 from reader.webhooks.receiver import Delivery
@@ -45,6 +46,7 @@ from tests.simulation.model_redis import ModelRedis
 
 log = logging.getLogger("tests.simulation")
 
+LOST_EVERY_S = 4.0  # seconds between two looks whether one for lost deliveries is due; really one
 _REPORTS = 5.0  # seconds; a refresher reports once a second
 READERS, REFRESHERS = 2, 2
 NO_CACHE = AgeBound(max_age=0, floor=1)  # of a client that sends `Cache-Control: no-cache`
@@ -151,9 +153,17 @@ class Fleet:
             self.settings, own_clock=self.clock_of(process), stopwatch=lambda: hub.now
         )
         self.readers[name] = components = made.start()
+        hub.spawn(process, lambda: self._heartbeats(components), "heartbeats")
         if self.is_followed:
             follower = self.followers[name] = FeedFollower(components.changes, self.feed_failed)
             hub.spawn(process, follower.run, "changes")
+
+    def _heartbeats(self, components: Components) -> None:
+        """What the reporter's thread does, without its files."""
+        while True:
+            self.hub.sleep(INTERVAL)
+            with suppress(RedisError):
+                components.reporter.report()
 
     def _refresher(self) -> None:
         clock = self.clock_of(self._own())
@@ -185,27 +195,34 @@ class Fleet:
         self.hub.spawn(process, work, f"client {resource.name}")
 
     def deliver(
-        self, name: str, body: bytes, headers: dict[str, str], taken: Callable[[], None]
-    ) -> None:
+        self, name: str, body: bytes, headers: dict[str, str], answer: Callable[[bool], None]
+    ) -> bool:
         """Let GitHub deliver an event to a reader.
 
         Args:
             name: of the reader.
             body: of the delivery.
             headers: of the delivery.
-            taken: called when the reader has said that it has taken it.
+            answer: called when the reader answers: whether it has taken it.
+
+        Returns:
+            Whether there is a reader; it may die before it answers.
         """
         components, process = self.readers.get(name), self.processes[name]
         if components is None or process.is_dead:
-            return
+            return False
         delivery = Delivery.of(lambda header: headers.get(header, ""))
 
         def work() -> None:
-            with suppress(RedisError):
+            try:
                 components.webhooks.take(body, delivery)
-                taken()
+            except RedisError:
+                answer(False)
+            else:
+                answer(True)
 
         self.hub.spawn(process, work, "webhook")
+        return True
 
 
 class _Worker:
@@ -257,8 +274,10 @@ class _Refresher:
 
         checks = process.drift_checks(queue)
         Ticker(ask, pause=TICK).start()
+        healer = process.healer(queue)
         for step in (process.mend, checks.step):
             Ticker(partial(_unless_redis_is_away, step), pause=TICK).start()
+        Ticker(partial(_unless_redis_is_away, healer.step), pause=LOST_EVERY_S).start()
         Ticker(self._tick, pause=_REPORTS).start()
         while True:
             self._dispatcher.step()

@@ -8,6 +8,7 @@ from unittest.mock import patch
 from reader.cache.local_cache import Held, LocalCache
 from reader.cache.synchronizer import Synchronizer
 from refresher.content.collapse import Judgement
+from refresher.deliveries.healer import Healer
 from refresher.drift.checks import DriftChecks
 from refresher.lock.refresh_lock import HeldLock
 from refresher.look_again import LookAgain
@@ -84,6 +85,10 @@ GUARDS: Final[dict[str, tuple[str, Callable[[], Iterator[Any]]]]] = {
     "invalidation": (
         "what an event touches is stale",
         _replaced(EntryState, "is_invalidated", _not_invalidated),
+    ),
+    "deliveries": (
+        "deliveries that were lost are asked for again",
+        _replaced(Healer, "step", lambda _: None),
     ),
     "drift": (
         "what GitHub has confirmed wrongly is found",

@@ -26,6 +26,8 @@ from tests.fakegithub.world_factory import WorldOptions, create_world
 from tests.simulation.hub import Hub
 
 SECRET = "of-the-simulation"
+HOOK_TOKEN = "ghp_simulation_hooks"
+HOOK_URL = "https://cache.invalid/webhooks/github"
 TOKENS = ("ghp_simulation_one", "ghp_simulation_two")
 ORG = "Netflix"
 REPOS, MEMBERS, ORGANISATION = "/orgs/netflix/repos", "/orgs/netflix/members", "/orgs/netflix"
@@ -93,7 +95,14 @@ class ModelGitHub:
         self.world: World = create_world(WorldOptions(repos=16, members=5, seed=len(seed)))
         config = Config(anonymous_limit=1_000_000, token_limit=1_000_000)
         config = config.changed(
-            {"viewers": {"*": {"role": "stranger", "scopes": ""}}, "lag": list(lags)}
+            {
+                "viewers": {
+                    "*": {"role": "stranger", "scopes": ""},
+                    HOOK_TOKEN: {"role": "owner", "scopes": "admin:org_hook"},
+                },
+                "lag": list(lags),
+                "hook": {"url": HOOK_URL, "secret": SECRET},
+            }
         )
         self.github = GitHub(self.world, config)
         self.latency = (0.05, 0.4)

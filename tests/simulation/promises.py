@@ -7,12 +7,21 @@ from typing import Any
 from reader.cache.local_cache import Held
 from reader.cache.wanted import Found
 from reader.errors import ApiError
+from refresher.deliveries.lost import lost_from
 from shared import drift
 from shared.redis import keys
 from shared.resources.resource import Resource
 from tests.simulation.fleet import Fleet
 from tests.simulation.hub import Hub, SimProcess
-from tests.simulation.model_github import GONE, ORGANISATION, REPOS, ModelGitHub, Told, seen_in
+from tests.simulation.model_github import (
+    GONE,
+    ORG,
+    ORGANISATION,
+    REPOS,
+    ModelGitHub,
+    Told,
+    seen_in,
+)
 from tests.simulation.model_redis import ModelRedis
 
 _WRITES = frozenset({"WRITE", "CONFIRM"})  # scripts
@@ -235,6 +244,12 @@ class Promises:
                     f"{name}: {told.path} changed at {told.changed_at:.2f}, was told at"
                     f" {told.at:.2f}, and is not there"
                 )
+
+    def given_up(self) -> set[str]:
+        """The ids of the lost deliveries for which GitHub is asked no more."""
+        found = self.redis.checker.hgetall(keys.lost_deliveries(f"/orgs/{ORG}/hooks/1"))
+        known = {guid.decode(): lost_from(text) for guid, text in found.items()}
+        return {guid for guid, one in known.items() if one is not None and one.is_given_up}
 
     def check_drift(self) -> None:
         """Drift that was found is some: GitHub had confirmed something wrongly."""

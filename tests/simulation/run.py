@@ -5,7 +5,7 @@ import logging
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,10 +22,19 @@ from shared.settings import Settings, load
 from shared.time_bounds import LONGEST_PAUSE
 from tests.simulation import faults
 from tests.simulation.faults import EPISODE_S, KINDS, Fault
-from tests.simulation.fleet import NO_CACHE, Fleet
+from tests.simulation.deliveries import Deliveries
+from tests.simulation.fleet import LOST_EVERY_S, NO_CACHE, Fleet
 from tests.simulation.guards import without
 from tests.simulation.hub import Crashed, Hub, SimProcess, Task
-from tests.simulation.model_github import ORG, SECRET, TOKENS, ModelGitHub, Told
+from tests.simulation.model_github import (
+    HOOK_TOKEN,
+    HOOK_URL,
+    ORG,
+    SECRET,
+    TOKENS,
+    ModelGitHub,
+    Told,
+)
 from tests.simulation.model_redis import ModelRedis, timed
 from tests.simulation.primitives import Primitives
 from tests.simulation.promises import (
@@ -43,6 +52,10 @@ CALM_S = 150.0
 # refresh confirms it, and it is checked again.
 DRIFT_S = 500.0
 PAUSE_S = LONGEST_PAUSE + 5  # seconds from a pause of years to its end by itself
+REDELIVERY_S = 20.0  # between two looks for lost deliveries
+# Seconds until a delivery that was lost in a calm comes: docs/webhooks.md.
+FOUND_S = REDELIVERY_S + 15 + LOST_EVERY_S
+_LOST_IN_CALM = 0.2  # share of deliveries in a calm that reach nobody at first
 _SPARED = ("reader-2", "refresher-2")  # processes that do not run while a pause passes
 _TRACED = 80  # steps that are remembered
 
@@ -111,6 +124,9 @@ def _settings() -> Settings:
         refresh_concurrency=4,
         reader_threads=40,
         drift_check_interval=2,
+        github_hook_token=HOOK_TOKEN,
+        github_webhook_url=HOOK_URL,
+        redelivery_interval=REDELIVERY_S,
     )
 
 
@@ -133,6 +149,9 @@ class Simulation:
         # Each second seed, because it costs a sixth of the time.
         self.fleet.is_followed = Random(f"{options.seed}:feed").random() < 0.5
         self.fleet.feed_failed = self.broken
+        self.deliveries = Deliveries(hub, self.fleet, options.seed, self.note)
+        self.github.github.hooks = self.deliveries
+        self.told = ""  # the id of the last delivery
         self.promises = Promises(hub, self.fleet, self.redis, self.github)
         self.hooks = {"lost": 0.0, "doubled": 0.0, "late": 0.0}
         self.dice = Random(f"{options.seed}:world")
@@ -240,6 +259,7 @@ class Simulation:
         self.promises.calm(is_calm=True)
         for _ in range(self.options.told):
             self._tell_in_calm()
+        self._await_deliveries(self.deliveries.missing())
         for name, follower in self.fleet.followers.items():
             if lost := follower.lost(self.redis.checker):
                 self.broken(f"{name} has not told the change {lost[0]}")
@@ -282,7 +302,10 @@ class Simulation:
     def _tell_in_calm(self) -> None:
         """A change whose delivery arrives: every reader shows it within the bound."""
         changed_at = self.hub.now
-        what, changed = self.tell()
+        is_lost = "webhooks-lost" in self.options.kinds and self.dice.random() < _LOST_IN_CALM
+        what, changed = self.tell(is_lost=is_lost)
+        if is_lost:
+            self._await_deliveries([self.told])
         self.hub.sleep(WITHDRAWN_S)
         kind, _, name = what.partition(" ")
         if kind == "make_private":
@@ -293,11 +316,25 @@ class Simulation:
                 told = Told(path, self.hub.now, changed_at)
                 guarded(partial(self.promises.check_told, told), self._fail)
 
-    def tell(self, path: str = "") -> tuple[str, list[str]]:
+    def _await_deliveries(self, wanted: Collection[str]) -> None:
+        """Wait until lost deliveries have come after all, or a refresher has given them up."""
+        until = self.hub.now + FOUND_S + len(wanted)
+        while left := [one for one in wanted if one not in self.deliveries.taken]:
+            given_up = self.promises.given_up()
+            left = [one for one in left if one not in given_up]
+            if not left:
+                return
+            if self.hub.now > until:
+                self.broken(f"{len(left)} lost deliveries have not come, such as {left[0]}")
+                return
+            self.hub.sleep(1)
+
+    def tell(self, path: str = "", *, is_lost: bool = False) -> tuple[str, list[str]]:
         """Change GitHub, which delivers that to some reader; return what changed.
 
         Args:
             path: that changes at least; empty for any.
+            is_lost: the delivery reaches nobody.
         """
         what, body, headers, changed = self.github.mutate(path)
         self.note(f"CHANGE {what}")
@@ -305,17 +342,13 @@ class Simulation:
         lost, doubled = dice.random(), dice.random()
         delays = [dice.uniform(0.1, 1.0), dice.uniform(0.1, 3.0)]
         late = dice.random() * hooks["late"]
-        names = [dice.choice([n for n in self.fleet.names if n.startswith("reader")]) for _ in "ab"]
-        if lost >= hooks["lost"]:
-            for at in range(2 if doubled < hooks["doubled"] else 1):
-
-                def work(delay: float = delays[at] + late, name: str = names[at]) -> None:
-                    self.hub.sleep(delay)
-                    self.fleet.deliver(
-                        name, body, dict(headers), lambda: self.note(f"{name} took {what}")
-                    )
-
-                self.hub.spawn(self.world, work, "delivery")
+        attempt = self.deliveries.attempt(ORG, body, headers)
+        self.told = attempt.guid
+        if is_lost or lost < hooks["lost"]:
+            self.deliveries.lose(attempt)
+            return what, changed
+        for at in range(2 if doubled < hooks["doubled"] else 1):
+            self.deliveries.send(attempt, delays[at] + late, what)
         return what, changed
 
     def _change(self) -> None:
