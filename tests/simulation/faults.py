@@ -37,7 +37,7 @@ class Broken(Protocol):
     def crash(self, name: str) -> None:
         """End a process now, if it has not ended."""
 
-    def tell(self, path: str = "") -> tuple[str, list[str]]:
+    def tell(self, kind: str = "") -> tuple[str, list[str]]:
         """Change GitHub, which delivers that to some reader; return what changed."""
 
     def lose(self, snapshot: Any) -> None:
@@ -221,10 +221,16 @@ def _hour_pauses(simulation: Broken, dice: Random) -> None:
 
 def _wrong_304(simulation: Broken, dice: Random) -> None:
     """Until a check has found it in the calm: no event and no refresh shows what has changed."""
-    path = simulation.github.hide_changes(dice)
-    if path:
+    kind = simulation.github.hide_changes(dice)
+    if kind:
         simulation.hub.sleep(dice.uniform(0, 10))
-        simulation.tell(path)
+        simulation.tell(kind)
+
+
+def _changes_between_pages(simulation: Broken, dice: Random) -> None:
+    """The list changes just after one of its pages was sent."""
+    simulation.github.changes_between = dice.randint(1, 6)
+    simulation.tell("star")
 
 
 def _order_short(simulation: Broken, dice: Random) -> None:
@@ -288,6 +294,7 @@ KINDS: Final[dict[str, Kind]] = {
     "github-absurd-headers": Kind(2, _absurd_headers),
     "github-absurd-pauses": Kind(1, _absurd_pauses),
     "github-hour-pauses": Kind(1, _hour_pauses, share=0.05),
+    "github-between-pages": Kind(2, _changes_between_pages),
     "github-wrong-304": Kind(1, _wrong_304, share=0.3),
     "webhooks-lost": Kind(1, _hooks("lost", 0.6)),
     "webhooks-doubled": Kind(1, _hooks("doubled", 0.7)),

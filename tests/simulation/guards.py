@@ -7,13 +7,14 @@ from unittest.mock import patch
 
 from reader.cache.local_cache import Held, LocalCache
 from reader.cache.synchronizer import Synchronizer
+from refresher.content import list_reader
 from refresher.content.collapse import Judgement
 from refresher.deliveries.healer import Healer
 from refresher.drift.checks import DriftChecks
 from refresher.lock.refresh_lock import HeldLock
 from refresher.look_again import LookAgain
 from refresher.second_look import SecondLook
-from refresher.storage import entry_writer, write_scripts
+from refresher.storage import entry_writer, mending, write_scripts
 from shared.entry import Entry, Metadata
 from shared.looks import Looks
 from shared.queueing import RefreshQueue
@@ -89,6 +90,14 @@ GUARDS: Final[dict[str, tuple[str, Callable[[], Iterator[Any]]]]] = {
     "deliveries": (
         "deliveries that were lost are asked for again",
         _replaced(Healer, "step", lambda _: None),
+    ),
+    "set-back": (
+        "nothing lives longer because Redis's clock was set back",
+        _replaced(mending, "watch_clock", lambda _: 0.0),
+    ),
+    "readings": (
+        "a list that changes while it is read is read again",
+        _replaced(list_reader, "is_settled", lambda *_, **__: True),
     ),
     "drift": (
         "what GitHub has confirmed wrongly is found",

@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -24,6 +24,7 @@ from tests.fakegithub.http_messages import HttpResponse, Request
 from tests.fakegithub.world import World
 from tests.fakegithub.world_factory import WorldOptions, create_world
 from tests.simulation.hub import Hub
+from tests.simulation.paged_lists import Truth
 
 SECRET = "of-the-simulation"
 HOOK_TOKEN = "ghp_simulation_hooks"
@@ -36,33 +37,6 @@ _SHORT = frozenset({"short_list", "empty_list"})
 _CHANGES_OF = {REPOS: "star", MEMBERS: "add_member", ORGANISATION: "edit_org"}
 _HIDDEN_AGAIN_S = 3700.0  # a resource is read anew because of drift once an hour at the most
 GONE: Any = None  # the truth of what is not public
-
-
-@dataclass
-class Truth:
-    """What GitHub had, and since when.
-
-    Args:
-        times: virtual seconds.
-        values: at the same places.
-    """
-
-    times: list[float] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
-
-    def note(self, now: float, value: Any) -> None:
-        """Note the present value."""
-        if not self.values or self.values[-1] != value:
-            self.times.append(now)
-            self.values.append(value)
-
-    def places(self, value: Any) -> list[int]:
-        """The places at which it had a value."""
-        return [at for at, one in enumerate(self.values) if one == value]
-
-    def ended(self, place: int) -> float:
-        """When a value was replaced; infinity for the present one."""
-        return self.times[place + 1] if place + 1 < len(self.times) else float("inf")
 
 
 @dataclass(frozen=True)
@@ -108,6 +82,9 @@ class ModelGitHub:
         self.latency = (0.05, 0.4)
         self.lag = max(lags, default=0.0)
         self.requests = 0
+        self.is_paged = False  # whether its list of repositories has several pages
+        self.changes_between = 0  # pages of it, after which it still is to change
+        self.change: Callable[[str], object] = lambda _: None
         self.paused_at: float | None = None  # virtual seconds of the last pause of years
         self.truths: dict[str, Truth] = {}
         # Paths whose 304 is wrong, or was: virtual seconds of the beginning and of the end.
@@ -135,9 +112,10 @@ class ModelGitHub:
         return self.truths.setdefault(path, Truth())
 
     def hide_changes(self, dice: random.Random) -> str:
-        """Answer 304 to every conditional request for a path, whatever it shows; return the path.
+        """Answer 304 to every conditional request for a path, whatever it shows.
 
-        Empty if that was done lately for each path.
+        Returns:
+            The kind of changes that are hidden so; empty if each path was hidden lately.
         """
         now = self.hub.now
         paths = [
@@ -150,7 +128,7 @@ class ModelGitHub:
         path = dice.choice(paths)
         self.wrong.setdefault(path, []).append((now, float("inf")))
         self._answer_304(path)
-        return path
+        return _CHANGES_OF[path]
 
     def hide_on(self) -> bool:
         """Go on with that after all faults were cleared; whether there is any."""
@@ -172,13 +150,13 @@ class ModelGitHub:
     def _answer_304(self, path: str) -> None:
         self.order("wrong_304", path=f"(?i)^{path}([?]|$)")
 
-    def mutate(self, path: str = "") -> tuple[str, bytes, Mapping[str, str], list[str]]:
+    def mutate(self, kind: str = "") -> tuple[str, bytes, Mapping[str, str], list[str]]:
         """Change something; return its kind, the delivery, and the tracked paths that changed.
 
         Args:
-            path: that changes at least; empty for any.
+            kind: of the change; empty for any.
         """
-        mutation = self._mutation(_CHANGES_OF.get(path))
+        mutation = self._mutation(kind)
         before = {path: len(truth.values) for path, truth in self.truths.items()}
         touched = self.github.mutate(mutation, now=self.hub.unix)
         self.note_truth()
@@ -193,7 +171,7 @@ class ModelGitHub:
         changed = [path for path, number in before.items() if self.truths[path].values[number:]]
         return f"{mutation['kind']} {touched.get('name', '')}".strip(), body, headers, changed
 
-    def _mutation(self, kind: str | None) -> dict[str, Any]:
+    def _mutation(self, kind: str) -> dict[str, Any]:
         dice, org = self.dice, self.world.accounts[ORG.lower()]
         public = [repo.name for repo in org.public_repos()]
         private = [repo.name for repo in org.repos if repo.private]
@@ -207,6 +185,9 @@ class ModelGitHub:
             kind = "make_public" if private else "star"
         mutation: dict[str, Any] = {"kind": kind, "org": ORG}
         if kind in {"star", "edit_repo", "make_private"}:
+            mutation["repo"] = dice.choice(public)
+        if kind == "make_public" and not private:
+            kind = mutation["kind"] = "star"
             mutation["repo"] = dice.choice(public)
         if kind == "make_public":
             mutation["repo"] = dice.choice(private)
@@ -283,6 +264,9 @@ class SimTransport(Transport):
             raise requests.ConnectionError("reset")
         decided = github.decide(asked, concurrent=1, fault=fault, now=now)
         answered, _ = github.to_http(asked, decided, fault=fault, now=now)
+        if model.changes_between and asked.path.lower() == REPOS:
+            model.changes_between -= 1
+            model.change(hub.dice.choice(("make_private", "make_public", "star", "edit_repo")))
         hub.sleep(hub.dice.uniform(*model.latency))
         if kind == "slow" and fault is not None:
             hub.sleep(fault.delay)

@@ -9,6 +9,7 @@ from reader.cache.wanted import Found
 from reader.errors import ApiError
 from refresher.deliveries.lost import lost_from
 from shared import drift
+from shared.entry import Metadata
 from shared.redis import keys
 from shared.resources.resource import Resource
 from tests.simulation.fleet import Fleet
@@ -23,6 +24,7 @@ from tests.simulation.model_github import (
     seen_in,
 )
 from tests.simulation.model_redis import ModelRedis
+from tests.simulation.paged_lists import goes_back, wrong_in
 
 _WRITES = frozenset({"WRITE", "CONFIRM"})  # scripts
 SLACK_S = 1.5  # of clocks that are measured through slow round trips
@@ -64,6 +66,7 @@ class Promises:
         self._values: dict[tuple[str, int], Any] = {}
         self._stored: dict[str, _Stored] = {}
         self._places: dict[tuple[int, str], int] = {}
+        self._lists: dict[int, Any] = {}  # by process, what it showed last in the calm
         self._is_calm = False
         self._losses = 0
         self.checks = 0
@@ -106,10 +109,18 @@ class Promises:
         """From now on all webhooks arrive, and looks replace nothing newer by older; or no more."""
         self._is_calm = is_calm
         self._places.clear()
+        self._lists.clear()
 
     def _check_order(self, process: SimProcess, held: Held) -> None:
         path = held.resource.path.lower()
         if path not in {REPOS, ORGANISATION}:  # others have no `updated_at`
+            return
+        if path == REPOS and self.github.is_paged:
+            shown = self._shown(held)
+            older = goes_back(self._lists.get(id(process), []), shown)
+            if older:
+                raise BrokenPromiseError(f"{process.name}: {path} shows {older} as it was before")
+            self._lists[id(process)] = shown
             return
         place = max(self.github.truths[path].places(self._shown(held)), default=0)
         before = self._places.get((id(process), path), 0)
@@ -127,6 +138,9 @@ class Promises:
         self._checked.add(key)
         self.checks += 1
         value = self._value(path, metadata.version, metadata.status, bytes(entry.body))
+        if path == REPOS and self.github.is_paged:
+            self._check_pages(where, value, metadata)
+            return
         places = truth.places(value)
         if not places:
             raise BrokenPromiseError(
@@ -145,12 +159,29 @@ class Promises:
                 f" {truth.ended(places[-1]):.2f}"
             )
 
+    def _check_pages(self, where: str, value: Any, metadata: Metadata) -> None:
+        confirmed_at = self.redis.earliest(metadata.validated_at)
+        if self.github.was_wrong(REPOS, confirmed_at - SLACK_S, self.hub.now):
+            return
+        wrong = wrong_in(
+            value,
+            lambda name: self.github.truths.get(f"/repos/{name.lower()}"),
+            [f"{ORG}/{name}" for name in self.github.repo_names()],
+            since=confirmed_at - self.github.lag - SLACK_S,
+            # Replicas that lag are looked at again; a list of which nothing was stored, too.
+            may_miss=self.github.lag > 0 or metadata.first_at > 0,
+        )
+        if wrong:
+            raise BrokenPromiseError(f"{where}: {REPOS} version {metadata.version} {wrong}")
+
     def _is_short(self, held: Held) -> bool:
         """Whether a list is what GitHub once showed although it never was so."""
         path = held.resource.path.lower()
         if path != REPOS or held.entry.metadata.status != 200:
             return False
         value = self._shown(held)
+        if self.github.is_paged:
+            return 2 * len(value) < len(self.github.truths[REPOS].values[-1])
         return value in self.github.shortened and not self.github.truths[path].places(value)
 
     def _value(self, path: str, version: int, status: int, body: bytes) -> Any:

@@ -36,6 +36,7 @@ from tests.simulation.model_github import (
     Told,
 )
 from tests.simulation.model_redis import ModelRedis, timed
+from tests.simulation.paged_lists import pages_of, size_for
 from tests.simulation.primitives import Primitives
 from tests.simulation.promises import (
     LOOKED_AT_S,
@@ -151,6 +152,8 @@ class Simulation:
         self.fleet.feed_failed = self.broken
         self.deliveries = Deliveries(hub, self.fleet, options.seed, self.note)
         self.github.github.hooks = self.deliveries
+        self.github.is_paged = size_for(options.seed) < len(self.github.repo_names())
+        self.github.change = self.tell
         self.told = ""  # the id of the last delivery
         self.promises = Promises(hub, self.fleet, self.redis, self.github)
         self.hooks = {"lost": 0.0, "doubled": 0.0, "late": 0.0}
@@ -246,10 +249,11 @@ class Simulation:
         self._heal()
         self._let_pause_pass()
         self.note("CALM")
-        until = self.hub.now + CALM_S + (DRIFT_S if self.github.hide_on() else 0.0)
+        bound = CALM_S + (DRIFT_S if self.github.hide_on() else 0.0)
+        until = self.hub.now + bound
         while behind := list(self.promises.behind()):
             if self.hub.now > until:
-                self.broken(f"{CALM_S:.0f} s after the last fault: {', '.join(behind)}")
+                self.broken(f"{bound:.0f} s after the last fault: {', '.join(behind)}")
                 return
             self.hub.sleep(2)
         self.github.hide_no_more()
@@ -270,6 +274,7 @@ class Simulation:
     def _heal(self) -> None:
         self.redis.is_away = False
         self.redis.cut_off.clear()
+        self.github.changes_between = 0
         self.redis.reply_lost_share = self.redis.pubsub_lost_share = 0.0
         self.github.github.faults.clear()
         if self.is_to_be_resumed and not self.is_pause_to_pass:
@@ -329,14 +334,14 @@ class Simulation:
                 return
             self.hub.sleep(1)
 
-    def tell(self, path: str = "", *, is_lost: bool = False) -> tuple[str, list[str]]:
+    def tell(self, kind: str = "", *, is_lost: bool = False) -> tuple[str, list[str]]:
         """Change GitHub, which delivers that to some reader; return what changed.
 
         Args:
-            path: that changes at least; empty for any.
+            kind: of the change; empty for any.
             is_lost: the delivery reaches nobody.
         """
-        what, body, headers, changed = self.github.mutate(path)
+        what, body, headers, changed = self.github.mutate(kind)
         self.note(f"CHANGE {what}")
         dice, hooks = self.dice, self.hooks
         lost, doubled = dice.random(), dice.random()
@@ -478,6 +483,7 @@ def simulate(options: Options) -> Result:
         stack.enter_context(timed(lambda: redis.unix))
         stack.enter_context(without(options.guards))
         stack.enter_context(Primitives(hub).replaced())
+        stack.enter_context(pages_of(size_for(options.seed)))
         simulation = Simulation(options, hub, redis)
         stack.enter_context(_quiet(simulation))
         stack.enter_context(simulation.fleet.edges())
