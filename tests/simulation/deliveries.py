@@ -40,7 +40,7 @@ class Deliveries(Hooks):
 
     def deliver(self, hook: Hook, attempt: Attempt) -> None:  # noqa: ARG002
         """Send a delivery again, because it was asked for."""
-        self.send(attempt, self._dice.uniform(0.1, 1.0), "again")
+        self.send_later(attempt, self._dice.uniform(0.1, 1.0), "again")
 
     def attempt(self, org: str, body: bytes, headers: Mapping[str, str]) -> Attempt:
         """The first attempt to deliver an event."""
@@ -50,7 +50,7 @@ class Deliveries(Hooks):
         """Let it reach nobody."""
         self.note(attempt, *FAILED_TO_CONNECT)
 
-    def send(self, attempt: Attempt, delay: float, what: str) -> None:
+    def send_later(self, attempt: Attempt, delay: float, what: str) -> None:
         """Send it to some reader after some seconds."""
         readers = [one for one in self._fleet.names if one.startswith("reader")]
         name = self._dice.choice(readers)
@@ -80,4 +80,6 @@ class Deliveries(Hooks):
 
     def missing(self) -> list[str]:
         """The ids of the deliveries that no reader has taken, the first one first."""
-        return [one for one in dict.fromkeys(a.guid for a in self.log.attempts) if one not in self.taken]
+        return [
+            one for one in dict.fromkeys(a.guid for a in self.log.attempts) if one not in self.taken
+        ]

@@ -97,7 +97,9 @@ def wrong_in(
         if truth is None or not places:
             return f"has an item that never was so: {one}"
         if truth.ended(places[-1]) < since:
-            return f"has {one[1]} as it was until {truth.ended(places[-1]):.2f}, read at {since:.2f}"
+            return (
+                f"has {one[1]} as it was until {truth.ended(places[-1]):.2f}, read at {since:.2f}"
+            )
     for name in () if may_miss else names:
         truth = truth_of(name)
         if name not in shown and truth is not None and truth.was_there(since - _SETTLED_S):

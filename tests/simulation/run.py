@@ -21,8 +21,8 @@ from shared.resources.resource import Resource
 from shared.settings import Settings, load
 from shared.time_bounds import LONGEST_PAUSE
 from tests.simulation import faults
-from tests.simulation.faults import EPISODE_S, KINDS, Fault
 from tests.simulation.deliveries import Deliveries
+from tests.simulation.faults import EPISODE_S, KINDS, Fault
 from tests.simulation.fleet import LOST_EVERY_S, NO_CACHE, Fleet
 from tests.simulation.guards import without
 from tests.simulation.hub import Crashed, Hub, SimProcess, Task
@@ -324,9 +324,15 @@ class Simulation:
     def _await_deliveries(self, wanted: Collection[str]) -> None:
         """Wait until lost deliveries have come after all, or a refresher has given them up."""
         until = self.hub.now + FOUND_S + len(wanted)
-        while left := [one for one in wanted if one not in self.deliveries.taken]:
+        while True:
             given_up = self.promises.given_up()
-            left = [one for one in left if one not in given_up]
+            left = [
+                one
+                for one in wanted
+                if one not in self.deliveries.taken
+                and one not in given_up
+                and not self.promises.is_remembered(one)
+            ]
             if not left:
                 return
             if self.hub.now > until:
@@ -353,7 +359,7 @@ class Simulation:
             self.deliveries.lose(attempt)
             return what, changed
         for at in range(2 if doubled < hooks["doubled"] else 1):
-            self.deliveries.send(attempt, delays[at] + late, what)
+            self.deliveries.send_later(attempt, delays[at] + late, what)
         return what, changed
 
     def _change(self) -> None:

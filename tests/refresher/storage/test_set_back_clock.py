@@ -71,7 +71,7 @@ def test_a_clock_that_goes_on_or_was_set_ahead_changes_nothing(redis: Redis) -> 
             redis.set(keys.CLOCK, seen)
         assert watch_clock(redis) == 0
     assert redis.ttl(keys.running(REPOS)) > 3600
-    assert float(redis.get(keys.CLOCK) or 0) == pytest.approx(time.time(), abs=5)  # type: ignore[arg-type]
+    assert float(redis.get(keys.CLOCK) or 0) == pytest.approx(time.time(), abs=5)
 
 
 def test_the_mender_watches_it(redis: Redis) -> None:
