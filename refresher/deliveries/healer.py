@@ -96,7 +96,7 @@ class Healer:
 
     def _look_at(self, source: Source, api: HookApi) -> SourceReport:
         report = SourceReport(source.name)
-        paused_until = self._record.paused_until(source.name)
+        paused_until = self._record.paused_until(source.name, now=self._own.now())
         if paused_until is not None:
             return replace(report, problem="GitHub asked for a pause", paused_until=paused_until)
         known: dict[str, Mapping[str, Lost]] = {}

@@ -162,10 +162,23 @@ class Record:
         """
         seconds = min(seconds, LONGEST_PAUSE)
         until = round(now + seconds, 3)
-        self._redis.set(keys.hook_pause(source), f"{until:.3f}", px=max(1, int(1000 * seconds)))
+        text = f"{until:.3f} {now:.3f}"
+        self._redis.set(keys.hook_pause(source), text, px=max(1, int(1000 * seconds)))
         return until
 
-    def paused_until(self, source: str) -> float | None:
-        """Until when GitHub wants no requests about a source; None if it takes them."""
-        until = cast(bytes | None, self._redis.get(keys.hook_pause(source)))
-        return None if until is None else time_of(until)
+    def paused_until(self, source: str, *, now: float) -> float | None:
+        """Until when GitHub wants no requests about a source; None if it takes them.
+
+        An operator's "resume" ends what was recorded before it.
+
+        Args:
+            source: its name.
+            now: Unix time in seconds, by Redis's clock.
+        """
+        names = [keys.hook_pause(source), keys.RESUMED]
+        known, resumed = cast(list[bytes | None], self._redis.mget(names))
+        if known is None:
+            return None
+        until, _, at = known.partition(b" ")
+        resumed_at = min(time_of(resumed), now)
+        return None if resumed_at and time_of(at) <= resumed_at else time_of(until)

@@ -89,8 +89,8 @@ redelivery:hook:     string  4 days         refresher   how far the deliveries o
 {path}                                                  read, in JSON
 redelivery:lost:     hash    4 days;        refresher   its lost deliveries, in JSON, by their ids
 {path}                       1,000 at most
-redelivery:wait:     string  as GitHub      refresher   GitHub asked for a pause, until this time
-{source}                     asks; an hour
+redelivery:wait:     string  as GitHub      refresher   GitHub asked for a pause, until this time;
+{source}                     asks; an hour              time of recording
 asked:{id}           string  a second, or   both        the resource was refreshed or requested a
                              as `put_off`               moment ago: further requests are dropped
 queued:{id}          string  an hour        both        id of the job that was enqueued last

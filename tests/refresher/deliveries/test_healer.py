@@ -355,6 +355,23 @@ def test_a_limit_of_github_s_is_kept(redis: Redis, bench: Bench, github: FakeGit
     assert min(ends) > 0
 
 
+def test_an_operators_resume_ends_a_pause_that_github_asked_for(
+    redis: Redis, bench: Bench, github: FakeGitHub
+) -> None:
+    github.mutate("star", repo=1, by=1)
+    attempts(github, 1)
+    github.fault("secondary", path="/hooks", retry_after=3600)
+    bench.look()
+    github.clear_faults()
+    bench.look(later=1)
+    attempts(github, 1)
+    redis.set(keys.RESUMED, bench.clock.now)
+    bench.look(later=1)
+    attempts(github, 2)
+    assert bench.report is not None
+    assert list(bench.report.problems) == []
+
+
 def test_the_last_tenth_of_the_limit_is_left_alone(bench: Bench, github: FakeGitHub) -> None:
     github.configure(token_limit=20, reset_limits=True)
     problems = []
