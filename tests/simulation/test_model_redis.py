@@ -36,8 +36,8 @@ from tests.refresher.workbench import (
     make_list,
     make_settings,
 )
-from tests.simulation.hub import BEGINNING
-from tests.simulation.model_redis import timed
+from tests.simulation.hub import BEGINNING, Hub
+from tests.simulation.model_redis import ModelRedis, timed
 
 SETTINGS = make_settings("https://api.github.com")
 # Times and tokens differ from one Redis to the other; so do estimates that are made of them.
@@ -197,3 +197,19 @@ def test_the_models_time_is_handed_in() -> None:
         assert model.get("a") == b"1"
         now[0] += 0.2
         assert model.get("a") is None
+
+
+def test_what_expires_follows_the_models_clock_ahead_and_back() -> None:
+    """As Redis does: it keeps the time at which a key expires, by its own clock."""
+    hub = Hub("1")
+    redis = ModelRedis(hub)
+    with timed(lambda: redis.unix):
+        redis.checker.set("a", 1, px=1500)
+        redis.set_clock(-3600)
+        assert redis.checker.pttl("a") == 3_601_500
+        assert redis.earliest(redis.unix) == 0
+        redis.set_clock(3600)
+        assert redis.checker.get("a") == b"1"
+        redis.set_clock(2)
+        assert redis.checker.get("a") is None
+        assert redis.checker.time()[0] == BEGINNING + 2

@@ -30,7 +30,21 @@ def test_a_guard_that_is_taken_out_is_missed() -> None:
     few = ("--seed", "1", "--episode", "5", "--faults", "webhooks-doubled")
     status, output = run(*few, "--without", "older-look")
     assert status == 1, output
-    assert "/orgs/netflix/repos shows what was there before" in output
+    assert "/orgs/netflix/repos shows Netflix/eureka as it was before" in output
+
+
+def test_a_list_that_changes_between_its_pages_has_no_item_twice() -> None:
+    few = ("--seed", "19", "--episode", "10", "--faults", "github-between-pages", "--told", "0")
+    status, output = run(*few, "--without", "readings")
+    assert status == 1, output
+    assert "has an item twice" in output
+
+
+def test_a_lost_delivery_is_recovered_in_its_time() -> None:
+    few = ("--seed", "3", "--episode", "5", "--faults", "webhooks-lost")
+    status, output = run(*few, "--without", "deliveries")
+    assert status == 1, output
+    assert "1 lost deliveries have not come" in output
 
 
 def test_the_same_seed_is_the_same_run_in_every_process() -> None:
@@ -47,6 +61,14 @@ def test_a_kind_of_fault_that_is_left_out_moves_no_other() -> None:
     fewer = plan("1", 0, frozenset(KINDS) - {"crash"})
     assert [one for one in everything if one.kind != "crash"] == fewer
     assert everything != fewer
+
+
+def test_what_takes_an_hour_is_rare_unless_it_is_chosen() -> None:
+    kinds = frozenset({"github-hour-pauses"})
+    chosen = [bool(plan(str(seed), 0, kinds, is_chosen=True)) for seed in range(200)]
+    rarely = [bool(plan(str(seed), 0, kinds)) for seed in range(200)]
+    assert 60 < sum(chosen) < 140
+    assert 0 < sum(rarely) < 20
 
 
 def test_every_guard_says_what_it_keeps() -> None:
