@@ -28,7 +28,8 @@ _AT_ONCE = 500  # keys
 
 # Notes Redis's time, unless it was set back.
 # KEYS: the time that was noted last, the turn. ARGV: least seconds of a jump, milliseconds of the
-#       turn. Returns the seconds by which it was set back if this process has the turn; else 0.
+#       turn. Returns the time that was noted, and the seconds by which it is ahead, if this process
+#       has the turn; else nothing.
 _WATCH = Script("""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -36,22 +37,26 @@ local kind = redis.call('TYPE', KEYS[1]).ok
 local noted = kind == 'string' and tonumber(redis.call('GET', KEYS[1])) or 0
 if noted ~= noted or noted == math.huge or noted <= now + tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], string.format('%.3f', now))
-  return '0'
+  return {}
 end
 local turn = tonumber(ARGV[2])
 local left = redis.call('PTTL', KEYS[2])
-if left >= 0 and left <= turn then return '0' end
+if left >= 0 and left <= turn then return {} end
 redis.call('SET', KEYS[2], 1, 'PX', turn)
-return string.format('%.3f', noted - now)
+return {string.format('%.3f', noted), string.format('%.3f', noted - now)}
 """)
 
-# Shortens lives. KEYS: any. ARGV: milliseconds. Returns the number of keys that have a shorter one.
+# Shortens the lives of keys that were there when the time was noted: they expire after it. Some
+# seconds may have passed since then.
+# KEYS: any. ARGV: the time that was noted, seconds. Returns the number of keys that it changed.
 _SHORTEN = Script("""
-local number, by = 0, tonumber(ARGV[1])
+local time = redis.call('TIME')
+local since = 1000 * (tonumber(ARGV[1]) - tonumber(time[1])) - tonumber(time[2]) / 1000
+local number, by = 0, 1000 * tonumber(ARGV[2])
 for _, key in ipairs(KEYS) do
   local left = redis.call('PTTL', key)
-  if left > by then
-    redis.call('PEXPIRE', key, left - by)
+  if left > 0 and left > since then
+    redis.call('PEXPIRE', key, string.format('%.0f', math.max(1, left - by)))
     number = number + 1
   end
 end
@@ -76,15 +81,16 @@ def watch_clock(redis: Redis) -> float:
         The seconds by which this call has shortened lives; 0 if it has not.
     """
     names = [keys.CLOCK, keys.CLOCK_TURN]
-    back = float(_WATCH(redis, names, [_LEAST_S, int(1000 * _TURN_S)]))
-    if not back:
+    found = _WATCH(redis, names, [_LEAST_S, int(1000 * _TURN_S)])
+    if not found:
         return 0.0
+    noted, back = map(float, found)
     number = 0
     for pattern in PATTERNS:
-        found = redis.scan_iter(match=pattern, count=_AT_ONCE)
-        while some := list(islice(found, _AT_ONCE)):
+        there = redis.scan_iter(match=pattern, count=_AT_ONCE)
+        while some := list(islice(there, _AT_ONCE)):
             ours = [one for one in some if form_of(cast(bytes, one).decode(errors="replace"))]
-            number += int(_SHORTEN(redis, ours, [int(1000 * back)]))
+            number += int(_SHORTEN(redis, ours, [noted, back]))
     _DONE(redis, names, [])
     log.warning(
         "Redis's clock was set back by %.1f s: %d keys live for so much less, so that nothing is "

@@ -1,6 +1,7 @@
 """After Redis's clock was set back, nothing lives longer than it was to live."""
 
 import time
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -41,6 +42,26 @@ def test_what_was_written_since_lives_as_long_as_it_is_to(redis: Redis) -> None:
     watch_clock(redis)
     assert redis.pttl(keys.asked(ORG)) > 30_000
     assert redis.ttl(keys.QUEUED + ORG.id) == -1
+
+
+def test_what_would_have_expired_before_its_turn_expires_then(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_if_set_back(redis, HOUR)
+    scan = redis.scan_iter
+
+    def slow(**known: Any) -> Any:
+        time.sleep(0.4)  # three times: the key's half second is over
+        return scan(**known)
+
+    monkeypatch.setattr(redis, "scan_iter", slow)
+    redis.set(keys.asked(REPOS), 1, px=int(1000 * HOUR + 100))
+    watch_clock(redis)
+    assert redis.pttl(keys.asked(REPOS)) <= 1
+    redis.set(keys.CLOCK, time.time() + 1.1)  # what was noted is over before the end
+    redis.set(keys.LOOKS, "never expires")
+    assert watch_clock(redis) > 1
+    assert redis.ttl(keys.LOOKS) == -1
 
 
 def test_it_is_done_once(redis: Redis) -> None:
