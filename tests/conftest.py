@@ -105,7 +105,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedR
 
 @pytest.fixture
 def redis(redis_server: EmbeddedRedis) -> Iterator[Redis]:
-    """A client of an empty Redis."""
-    with Redis.from_url(redis_server.url) as client:
+    """A client of an empty Redis, which a busy machine may hold up for longer than seconds."""
+    with Redis.from_url(redis_server.url, socket_timeout=60, socket_connect_timeout=60) as client:
         client.flushall()
         yield client

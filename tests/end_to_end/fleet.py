@@ -211,8 +211,13 @@ class Fleet:
                 print(f"--- {running.log.name}\n{running.output[-6000:]}")
 
     def redis(self) -> Redis:
-        """A client of the fleet's Redis; the caller closes it."""
-        return client_of(self._redis.url)
+        """A client of the fleet's Redis, which a busy machine may hold up; the caller closes it."""
+        client = client_of(self._redis.url)
+        client.connection_pool.connection_kwargs |= {
+            "socket_timeout": 60,
+            "socket_connect_timeout": 60,
+        }
+        return client
 
     def forget_data(self) -> None:
         """Delete the data of the stopped Redis, so that it starts empty."""

@@ -239,7 +239,7 @@ class TestSuccess:
     def test_while_another_holds_the_lock_nothing_is_done(
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis
     ) -> None:
-        with lease(REPOS, redis, lifetime=10):
+        with lease(REPOS, redis, lifetime=300):
             assert refresh(REPOS, context_for(github.url), force=True) is RefreshOutcome.BUSY
             assert set(redis.keys()) == {keys.lock(REPOS).encode(), keys.running(REPOS).encode()}
         assert github.counters()["total"] == 0
@@ -686,7 +686,7 @@ class TestOnDemand:
         self, github: FakeGitHub, context_for: MakeContext, redis: Redis
     ) -> None:
         refresh(USER_VIEW, context_for(github.url, on_demand_ttl=60, on_demand_keep=600))
-        assert 650 < redis.ttl(keys.entry(USER_VIEW)) <= 660
+        assert 610 < redis.ttl(keys.entry(USER_VIEW)) <= 660
 
 
 class TestPrivacy:
@@ -831,12 +831,17 @@ class TestPrivacy:
             assert github.counters()["total"] == 2
 
     def test_what_needs_a_repository_that_another_is_reading_waits_for_it(
-        self, github: FakeGitHub, context_for: MakeContext, store: Store
+        self,
+        github: FakeGitHub,
+        context_for: MakeContext,
+        store: Store,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr("refresher.visibility.parent_repository._PATIENCE", 0.5)
         name = github.repos()[0]["name"]
         repository, below = (on_demand(f"/repos/Netflix/{name}{end}") for end in ("", "/languages"))
         context = context_for(github.url, github_api_token=TOKEN)
-        with lease(repository, context.storage.redis, lifetime=10):
+        with lease(repository, context.storage.redis, lifetime=300):
             assert refresh(below, context) is RefreshOutcome.BUSY
         assert store.state(below).failure is None
         assert refresh(below, context) is RefreshOutcome.UPDATED

@@ -174,7 +174,7 @@ def test_the_repository_above_is_confirmed_for_free_in_the_next_lifetime(
     languages = named(track[0])
     refresh(languages, context)
     above = Resource(repo)
-    assert 1790 < redis.ttl(keys.entry(above)) <= 1800
+    assert 1700 < redis.ttl(keys.entry(above)) <= 1800
     clock.now += 900
     github.reset_counters()
     refresh(languages, context)

@@ -202,7 +202,9 @@ class TestAtWork:
     ) -> None:
         monkeypatch.setenv("REFRESH_CONCURRENCY", "1")
         ask(redis, ORG)
-        github.fault("slow", path="/orgs/.*", delay=1)
+        github.fault("slow", path="/orgs/.*", delay=60)
+
+        worker = make_worker(redis)
 
         def stop() -> None:
             try:
@@ -210,9 +212,11 @@ class TestAtWork:
                 ask(redis, REPOS)
             finally:
                 os.kill(os.getpid(), signal.SIGTERM)
+                eventually(lambda: worker._stop_requested)
+                github.clear_faults()
 
         stopping = beside.submit(stop)
-        make_worker(redis).work()
+        worker.work()
         stopping.result()
         assert Store(redis).state(ORG).metadata is not None
         assert queued_names(redis) == [REPOS.name]

@@ -155,7 +155,7 @@ class TestRecord:
         keep(redis, resource, make_report(resource))
         redis.expire(keys.record(resource), 1)
         keep(redis, resource, make_report(resource))
-        assert expiry - 5 <= redis.ttl(keys.record(resource)) <= expiry
+        assert expiry - 300 <= redis.ttl(keys.record(resource)) <= expiry
 
 
 class TestTimeline:

@@ -174,7 +174,7 @@ class TestTracked:
 
     def test_shows_which_page_is_being_read_while_somebody_reads(self, redis: Redis) -> None:
         redis.set(keys.progress(REPOS), '{"page": 2, "pages": 3}')
-        with lease(REPOS, redis, lifetime=10):
+        with lease(REPOS, redis, lifetime=300):
             view = views(make_watch(redis).snapshot())[REPOS.name]
             assert (view.is_running, view.reading) == (True, (2, 3))
         view = views(make_watch(redis).snapshot())[REPOS.name]

