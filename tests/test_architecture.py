@@ -31,9 +31,8 @@ def modules() -> dict[str, Path]:
     return found
 
 
-@cache
 def tree_of(module: str) -> ast.Module:
-    """A module's source, parsed."""
+    """A module's source, parsed: not kept, or each garbage collection would go through all."""
     return ast.parse(modules()[module].read_text())
 
 
