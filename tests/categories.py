@@ -50,10 +50,12 @@ BY_PLACE: dict[str, tuple[str, ...]] = {
         *("tests/end_to_end/test_redis_outage.py", "tests/end_to_end/test_reload.py"),
         *("tests/end_to_end/test_retry_after.py", "tests/end_to_end/test_shares.py"),
         *(
-            "tests/end_to_end/test_slow_clients.py::test_clients_that_do_not_come",
+            "tests/end_to_end/test_slow_clients.py::test_a_client_that_takes",
+            "tests/end_to_end/test_slow_clients.py::test_clients_that",
             "tests/end_to_end/test_slow_clients.py::test_five_hundred",
             "tests/end_to_end/test_strangers_bodies.py::test_a_body_has_one",
             "tests/end_to_end/test_strangers_bodies.py::test_dripping",
+            "tests/end_to_end/test_strangers_bodies.py::test_many_large",
         ),
         "tests/end_to_end/test_withdrawal.py::test_what_is_made_private",
         *("tests/end_to_end/test_webhooks.py", "tests/refresher/dispatch/test_dispatcher.py"),

@@ -226,7 +226,7 @@ class TestConnectionsAreLimited:
 
 
 def _is_refused(reader: Reader) -> bool:
-    with Connection(reader.url, timeout=1) as connection:
+    with Connection(reader.url, timeout=3) as connection:
         try:
             refused = connection.receive()
         except TimeoutError:

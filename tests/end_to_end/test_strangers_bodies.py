@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from reader.bodies.body_reader import LINGER
 from reader.webhooks.receiver import MAX_BYTES
 from tests.end_to_end.fleet import Fleet, Reader
 from tests.end_to_end.short_timeouts import BODY_DEADLINE
 from tests.fakegithub.client import FakeGitHubProcess
 from tests.fakegithub.webhooks import star
 from tests.http_client import Connection, ConnectionClosed, request
+from tests.waiting import eventually
 
 SECRET = "s3cret"
 TOKEN = "an-admin-token-of-24-chars"
@@ -144,7 +146,7 @@ def test_a_webhook_without_its_fields_is_refused_before_its_body(
     fields = {**GUESS, "X_GitHub_Delivery": "a-1", "Content_Length": "5000000"}
     del fields[left_out]
     more = {"Expect": "100-continue"} if expects else {}
-    with Connection(reader.url, timeout=5) as client:
+    with Connection(reader.url, timeout=60) as client:
         answered = client.ask(WEBHOOK, method="POST", **fields, **more)
         assert answered.status == status  # and no 100 before it
         assert answered.headers["connection"] == "close"
@@ -156,7 +158,7 @@ def test_a_client_that_waits_to_be_told_to_go_on_is_told_when_its_body_is_wanted
     reader: Reader,
 ) -> None:
     body, headers = star(SECRET)
-    with Connection(reader.url, timeout=5) as client:
+    with Connection(reader.url, timeout=60) as client:
         length = {"Content-Length": str(len(body)), "Expect": "100-continue"}
         client.send(request(WEBHOOK, method="POST", **headers, **length))
         assert client.receive().status == 100
@@ -176,17 +178,17 @@ def test_a_client_that_waits_to_be_told_to_go_on_is_told_when_its_body_is_wanted
 def test_a_get_is_answered_without_its_body(
     reader: Reader, path: str, declared: dict[str, str]
 ) -> None:
-    with Connection(reader.url, timeout=5) as client:
+    with Connection(reader.url, timeout=60) as client:
         began = time.monotonic()
         assert client.ask(path, **declared).status in {200, 404}
         assert client.is_closed()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
 
 
 def test_the_body_of_a_get_is_not_taken_while_it_waits(fleet: Fleet, reader: Reader) -> None:
     """The kernel's buffers fill, and then the client cannot send more."""
     head = request("/users/large", Content_Length=str(400 * MEGABYTE))
-    with _grows_at_most(reader, 20 * MEGABYTE), Connection(reader.url, timeout=5) as client:
+    with _grows_at_most(reader, 20 * MEGABYTE), Connection(reader.url, timeout=60) as client:
         client.send(head)
         with suppress(OSError):
             client.send(b"x" * 400 * MEGABYTE)
@@ -194,12 +196,23 @@ def test_the_body_of_a_get_is_not_taken_while_it_waits(fleet: Fleet, reader: Rea
 
 
 def test_a_small_body_of_a_get_leaves_its_connection_open(reader: Reader) -> None:
-    with Connection(reader.url, timeout=5) as client:
-        for _ in range(3):
-            client.send(request("/users/with-a-body", Content_Length="5"))
-            assert client.receive().status == 404
-            client.send(b"12345")
-        assert client.ask("/orgs/Netflix").status == 200
+    def is_kept() -> bool:
+        """Whether it is. False if the body came too late, on a busy machine."""
+        began = time.monotonic()
+        try:
+            with Connection(reader.url) as client:
+                for _ in range(3):
+                    client.send(request("/users/with-a-body", Content_Length="5"))
+                    began = time.monotonic()
+                    assert client.receive().status == 404
+                    client.send(b"12345")
+                return client.ask("/orgs/Netflix").status == 200
+        except ConnectionError:
+            if time.monotonic() - began < LINGER:
+                raise
+            return False
+
+    eventually(is_kept)
 
 
 @pytest.mark.parametrize("which", ["reader", "flask_reader"])
@@ -207,7 +220,7 @@ def test_a_signed_body_may_come_in_many_chunks(which: str, request: pytest.Fixtu
     found: Reader = request.getfixturevalue(which)
     body, headers = star(SECRET)
     pieces = (body[at : at + 3] for at in range(0, len(body), 3))
-    answered = requests.post(found.url + WEBHOOK, data=pieces, headers=headers, timeout=10)
+    answered = requests.post(found.url + WEBHOOK, data=pieces, headers=headers, timeout=60)
     assert answered.status_code == 202
     assert answered.json() == {"refreshing": ["/orgs/Netflix/repos"]}
 
@@ -220,13 +233,13 @@ def test_a_large_signed_body_is_taken(which: str, request: pytest.FixtureRequest
     headers["X-Hub-Signature-256"] = (
         "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     )
-    answered = requests.post(found.url + WEBHOOK, data=body, headers=headers, timeout=10)
+    answered = requests.post(found.url + WEBHOOK, data=body, headers=headers, timeout=60)
     assert answered.status_code == 202
 
 
 def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(reader: Reader) -> None:
     piece = b"%x\r\n" % 65536 + b"x" * 65536 + b"\r\n"
-    with Connection(reader.url, timeout=5) as client:
+    with Connection(reader.url, timeout=60) as client:
         client.send(_webhook(Transfer_Encoding="chunked"))
         with suppress(ConnectionError):  # the end that comes while it sends
             for _ in range(MAX_BYTES // 65536 + 1):
@@ -255,13 +268,13 @@ def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(reader: Reader) ->
 def test_a_length_that_is_too_large_is_refused_at_once(
     reader: Reader, head: Callable[..., bytes], length: int
 ) -> None:
-    with Connection(reader.url, timeout=5) as client:
+    with Connection(reader.url, timeout=60) as client:
         client.send(head(Content_Length=str(length)))
         assert client.receive().status == 413
 
 
 def test_without_a_proof_a_form_is_refused_before_it_comes(reader: Reader) -> None:
-    with Connection(reader.url, timeout=5) as client:
+    with Connection(reader.url, timeout=60) as client:
         form = {"Content_Type": "application/x-www-form-urlencoded", "Content_Length": "500"}
         assert client.ask("/status/pause", method="POST", **form).status == 401
 
@@ -271,14 +284,14 @@ def test_an_operators_forms_are_taken(which: str, request: pytest.FixtureRequest
     found: Reader = request.getfixturevalue(which)
     with requests.Session() as session:
         sign_in, form = f"{found.url}/status/sign-in", {"token": TOKEN}
-        answered = session.post(sign_in, data=form, allow_redirects=False, timeout=10)
+        answered = session.post(sign_in, data=form, allow_redirects=False, timeout=60)
         assert answered.status_code == 303
-        assert "Sign out" in session.get(f"{found.url}/status", timeout=10).text
+        assert "Sign out" in session.get(f"{found.url}/status", timeout=60).text
     answered = requests.post(
         f"{found.url}/status/refresh",
         data={"resource": "/orgs/Netflix"},
         headers={"Authorization": f"Bearer {TOKEN}"},
-        timeout=10,
+        timeout=60,
     )
     assert answered.status_code == 202
 
@@ -286,7 +299,7 @@ def test_an_operators_forms_are_taken(which: str, request: pytest.FixtureRequest
 def _deliver(reader: Reader) -> int:
     body, headers = star(SECRET)
     url = reader.url + WEBHOOK
-    return requests.post(url, data=body, headers=headers, timeout=30).status_code
+    return requests.post(url, data=body, headers=headers, timeout=60).status_code
 
 
 async def _send_all(url: str, data: bytes, number: int) -> list[int | None]:
@@ -300,7 +313,7 @@ async def _send_all(url: str, data: bytes, number: int) -> list[int | None]:
             return None
         try:
             writer.write(data)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 return int((await reader.readline()).split()[1])
         except (ConnectionError, IndexError):
             return None
