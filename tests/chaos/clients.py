@@ -17,7 +17,7 @@ from tests.chaos.world import World
 from tests.http_client import Connection, Response, request
 
 _PAUSE: Final = 0.05  # seconds between a response and the next request
-_PATIENCE: Final = 15.0  # seconds for a response
+_PATIENCE: Final = 30.0  # seconds for a response
 _ENCODINGS: Final = ("identity", *ENCODINGS)
 
 

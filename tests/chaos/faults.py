@@ -45,7 +45,7 @@ BEFORE: Final[dict[str, list[dict[str, Any]]]] = {
 # What visitors request takes so long at GitHub that many refreshes are at work at any time.
 VISITED: Final = {"path": "^/users/visitor-", "delay": 1.0}
 _AT_WORK_WITHIN: Final = 1.0  # seconds
-_ENDS_WITHIN: Final = 10.0  # seconds after SIGTERM: a request has its deadline
+_ENDS_WITHIN: Final = 30.0  # seconds after SIGTERM: a request has its deadline
 Heal = Callable[[], None]
 
 

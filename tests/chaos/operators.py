@@ -7,7 +7,7 @@ from typing import Final
 from tests.chaos.history import Answer, History
 from tests.http_client import Connection, request
 
-_PATIENCE: Final = 15.0  # seconds for a response
+_PATIENCE: Final = 30.0  # seconds for a response
 _PAUSE: Final = 0.4  # seconds between a response and the next request
 _PATHS: Final = ("/status.json", "/metrics", "/status", "/metrics")
 

@@ -47,7 +47,7 @@ SETTINGS: Final[Mapping[str, float]] = {
 }  # fmt: skip
 _CLIENTS: Final = 3  # of each reader
 _VISITORS: Final = 14  # of each reader
-_EMPTY_WITHIN: Final = 20.0  # seconds: what a lock, a wait and a refresh leave has ended
+_EMPTY_WITHIN: Final = 30.0  # seconds: what a lock, a wait and a refresh leave has ended
 _STARTS_IN: Final = 2.5  # seconds that a reader takes to answer on a machine that is not slow
 _WORKER_LOOKS: Final = 5.0  # seconds after which a refresher that lost Redis looks again
 _STALE_ANSWERS: Final = 1.0  # seconds in which refreshers have read what GitHub said before

@@ -7,7 +7,7 @@ from typing import Final
 from tests.chaos.history import History, Miss
 from tests.http_client import Connection, request
 
-_PATIENCE: Final = 15.0  # seconds for a response
+_PATIENCE: Final = 30.0  # seconds for a response
 _LONGEST_PAUSE: Final = 2.0  # seconds before the next try after a refusal, whatever it asks for
 _PAUSE: Final = 0.1  # seconds between a response and the next request
 

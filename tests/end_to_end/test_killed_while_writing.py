@@ -127,7 +127,7 @@ def whole_version(redis: Redis) -> int:
     return entry.metadata.version
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(290)
 def test_a_refresher_that_is_killed_at_any_time_leaves_a_whole_list(
     tmp_path: Path, github: FakeGitHubProcess
 ) -> None:
@@ -145,10 +145,11 @@ def test_a_refresher_that_is_killed_at_any_time_leaves_a_whole_list(
                 worker.kill()
                 versions.add(whole_version(redis))
                 worker = fleet.worker()
+            # On a busy machine they may have missed some.
+            eventually(lambda: len(seen.contents) > KILLS, what="clients have seen more versions")
         await_up_to_date(github, reader)
         whole_version(redis)
     assert seen.faults == []
     assert seen.mixed() == []
     assert len(versions) == KILLS
-    assert len(seen.contents) > KILLS
     assert not any("Traceback" in running.output for running in fleet.readers)
