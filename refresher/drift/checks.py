@@ -137,6 +137,9 @@ class DriftChecks:
         except (OriginError, StoppedError) as error:
             log.info("what is stored of %s was not compared with GitHub: %s", resource.name, error)
             self._note(resource, DriftCheck.FAILED)
+            if doubt is not None and _is_limit(error):
+                # It comes before all other pages, and may last for as long as the limit does.
+                self._doubts.drop(resource.id)
             return 0
         except StoredPageError:
             compared = None
@@ -253,3 +256,8 @@ class DriftChecks:
         after = self._storage.store.state(resource)
         is_same = is_undisputed(after) and after.metadata == state.metadata
         return None if stored is None or not is_same else _Compared(page, stored, shown)
+
+
+def _is_limit(error: Exception) -> bool:
+    """Whether the credential that got a page may not be used now, or no more requests are sent."""
+    return isinstance(error, OriginError) and error.kind is FailureKind.RATE_LIMITED

@@ -67,7 +67,7 @@ class ModelGitHub:
         self.hub = hub
         self.dice = random.Random(f"{seed}:github")
         self.world: World = create_world(WorldOptions(repos=16, members=5, seed=len(seed)))
-        config = Config(anonymous_limit=1_000_000, token_limit=1_000_000)
+        config = Config(anonymous_limit=100_000, token_limit=1_000_000)
         config = config.changed(
             {
                 "viewers": {

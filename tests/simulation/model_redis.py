@@ -89,6 +89,7 @@ class ModelRedis:
         self.steps = 0
         self.restarts = 0
         self.losses = 0
+        self.lost_at = self.was_set_back_at = -1.0  # virtual seconds of the last time; -1 for never
         self._skews = [(0.0, 0.0)]  # virtual seconds, and by how much its clock is ahead since then
         self._listeners: list[tuple[Task, Callable[[], bool]]] = []
         self.before_step: Callable[[SimProcess, str], None] = lambda *_: None
@@ -102,6 +103,8 @@ class ModelRedis:
 
     def set_clock(self, by: float) -> None:
         """Let its clock jump by some seconds, from now on."""
+        if by < 0:
+            self.was_set_back_at = self.hub.now
         self._skews.append((self.hub.now, self._skews[-1][1] + by))
 
     def earliest(self, unix: float) -> float:
@@ -185,6 +188,7 @@ class ModelRedis:
         self.server.script_cache.clear()
         self.restarts += 1
         self.losses += 1
+        self.lost_at = self.hub.now
         self._wake_listeners()
 
 

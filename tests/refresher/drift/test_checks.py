@@ -23,7 +23,7 @@ from tests.builders import queued_names
 from tests.fakegithub.client import FakeGitHub
 from tests.refresher.conftest import MakeContext
 from tests.refresher.timed_world import TTL, TimedWorld
-from tests.refresher.workbench import CATALOGUE, MEMBERS, ORG, REPOS, at
+from tests.refresher.workbench import CATALOGUE, MEMBERS, ORG, REPOS, TOKEN, at
 
 SAME, DIFFERENT, OLDER = DriftCheck.SAME, DriftCheck.DIFFERENT, DriftCheck.OLDER
 DRIFT, CHANGED, FAILED = DriftCheck.DRIFT, DriftCheck.CHANGED, DriftCheck.FAILED
@@ -269,6 +269,22 @@ class TestNothingIsCompared:
     def test_with_another_credential_than_that_of_the_page(self, world: World) -> None:
         world.token = "ghp_another"
         assert world.check() == (REPOS.name, FAILED)
+
+    def test_in_vain_again_and_again_because_the_credential_of_one_page_may_not_be_used(
+        self, world: World
+    ) -> None:
+        world.star(20)
+        wrong_304(world)
+        assert world.check() == (REPOS.name, DIFFERENT)
+        world.pass_time(LAST_S + 1)
+        world.refresh(REPOS, force=True)
+        world.token = "ghp_another"
+        assert world.check() == (REPOS.name, FAILED)
+        assert world.doubts == [], "which would be compared first each time"
+        world.token = TOKEN
+        world.github.configure(anonymous_limit=60, reset_limits=True)
+        world.redis.delete(*world.redis.keys("*:budget:*"))
+        assert world.check() == (REPOS.name, DIFFERENT), "found again when the page is met"
 
 
 def test_the_fleet_does_one_check_at_a_time_and_then_rests(world: World) -> None:
