@@ -81,7 +81,8 @@ def try_again(failed: Sequence[str]) -> int:
     """
     print(f"\n{len(failed)} failed beside other tests; once more, alone:", *failed, sep="\n  ")
     sys.stdout.flush()
-    return 0 if all(map(passes_alone, failed)) else 1
+    again = [test for test in failed if not passes_alone(test)]
+    return int(bool(again))
 
 
 def main(arguments: Sequence[str]) -> int:
