@@ -97,7 +97,6 @@ class Mender:
             is_met: a damaged value was met since the last step: then that is soon.
             masters: further Redises that hold locks.
         """
-        watch_clock(self._redis)
         if is_met:
             self._is_due = True
             self.mend([(form.name, form) for form in FORMS if form.is_single])
@@ -108,6 +107,7 @@ class Mender:
             for master in masters:
                 self._mend(master, list(_keys_of(master, LOCKS)))
             self._note_evictions()
+        watch_clock(self._redis)
 
     def _note_evictions(self) -> None:
         """Log that Redis evicts content, at most once for each look at all keys."""
