@@ -63,9 +63,15 @@ end
 return number
 """)
 
-# Notes Redis's time, and ends the turn. KEYS: the time that was noted last, the turn.
+# Notes Redis's time, and ends the turn. Whoever reads that an operator has resumed in the future
+# would take every pause of now for one from before.
+# KEYS: the time that was noted last, the turn, the time of the last "resume".
 _DONE = Script("""
 local time = redis.call('TIME')
+if redis.call('TYPE', KEYS[3]).ok == 'string' then
+  local resumed = tonumber(redis.call('GET', KEYS[3]))
+  if resumed and resumed > tonumber(time[1]) + 1 then redis.call('DEL', KEYS[3]) end
+end
 redis.call('SET', KEYS[1], time[1])
 return redis.call('DEL', KEYS[2])
 """)
@@ -91,7 +97,7 @@ def watch_clock(redis: Redis) -> float:
         while some := list(islice(there, _AT_ONCE)):
             ours = [one for one in some if form_of(cast(bytes, one).decode(errors="replace"))]
             number += int(_SHORTEN(redis, ours, [noted, back]))
-    _DONE(redis, names, [])
+    _DONE(redis, [*names, keys.RESUMED], [])
     log.warning(
         "Redis's clock was set back by %.1f s: %d keys live for so much less, so that nothing is "
         "held back for longer than it was to be",

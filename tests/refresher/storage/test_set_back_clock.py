@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from refresher.errors import OriginError
+from refresher.github.budget import Share
 from refresher.storage.mending import Mender
 from refresher.storage.set_back_clock import watch_clock
 from shared.redis import keys
-from tests.refresher.workbench import ORG, REPOS, USER_VIEW
+from tests.refresher.workbench import ORG, REPOS, USER_VIEW, make_budget, make_settings
 
 HOUR = 3600.0
 
@@ -62,6 +64,25 @@ def test_what_would_have_expired_before_its_turn_expires_then(
     redis.set(keys.LOOKS, "never expires")
     assert watch_clock(redis) > 1
     assert redis.ttl(keys.LOOKS) == -1
+
+
+def test_a_resume_of_the_future_ends_no_pause_of_now(redis: Redis) -> None:
+    as_if_set_back(redis, HOUR)
+    budget = make_budget(redis, make_settings("https://api.github.com"))
+    redis.set(keys.RESUMED, time.time() + HOUR - 60, ex=7200)  # a minute before
+    watch_clock(redis)
+    budget.pause(30.0)
+    with pytest.raises(OriginError) as raised:
+        budget.reserve(Share.TRACKED, "/orgs/Netflix", among=None)
+    assert 20 < (raised.value.retry_after or 0) <= 30
+    redis.set(keys.RESUMED, time.time(), ex=7200)
+    as_if_set_back(redis, 5)
+    watch_clock(redis)
+    assert redis.exists(keys.RESUMED)  # of the past
+    redis.delete(keys.RESUMED)
+    redis.lpush(keys.RESUMED, "damaged")
+    as_if_set_back(redis, 5)
+    assert watch_clock(redis) > 0
 
 
 def test_it_is_done_once(redis: Redis) -> None:
