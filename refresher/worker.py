@@ -138,8 +138,8 @@ class RefreshWorker(SimpleWorker):
                 self._register()
 
     def run_maintenance_tasks(self) -> None:
-        """Run maintenance; what fails is done next time."""
-        with suppress(RedisError):
+        """Run maintenance; what fails is done next time, also where RQ cannot read a value."""
+        with suppress(RedisError, ValueError):
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def teardown(self) -> None:

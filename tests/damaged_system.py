@@ -47,7 +47,7 @@ _QUICK = {
     "refresher.dispatch.dispatcher._PAUSE": _TICK,
     "refresher.storage.mending.EVERY_S": 0.2,
     "refresher.storage.mending._SOON_S": 0.0,
-    "shared.redis.trouble._QUIET": 1.0,
+    "shared.redis.trouble._QUIET": 3.0,  # longer than a busy machine holds all writers up
     "reader.cache.synchronizer.TICK": _TICK,
     "reader.fleet.process_reporter._TICK": _TICK,
     "reader.fleet.process_reporter.INTERVAL": 2 * _TICK,

@@ -86,6 +86,13 @@ def test_signing_off_takes_the_worker_off_the_list(redis: Redis) -> None:
     assert Worker.all(connection=redis) == []
 
 
+def test_maintenance_survives_what_nobody_can_read(redis: Redis) -> None:
+    worker = make_worker(redis)
+    worker.register_birth()
+    redis.sadd("rq:workers:refresh", b"\xff\xfe damage")
+    worker.run_maintenance_tasks()
+
+
 def test_a_connection_that_says_nothing_is_given_up_in_seconds(redis: Redis) -> None:
     worker = make_worker(redis)
     worker.worker_ttl = 420
