@@ -107,6 +107,21 @@ def wrong_in(
     return ""
 
 
+def wrong_names_in(value: Sequence[str], truth: Truth, *, since: float, may_miss: bool) -> str:
+    """The same for a list of names, of which the truth is that of the whole list."""
+    if len(set(value)) < len(value):
+        return "has an item twice"
+    shown = [set(one) for at, one in enumerate(truth.values) if truth.ended(at) >= since]
+    for name in value:
+        if not any(name in one for one in shown):
+            return f"has {name}, read at {since:.2f}"
+    settled = [
+        set(one) for at, one in enumerate(truth.values) if truth.ended(at) >= since - _SETTLED_S
+    ]
+    missing = () if may_miss else sorted(set.intersection(*settled) - set(value))
+    return f"lacks {missing[0]}, read at {since:.2f}" if missing else ""
+
+
 def goes_back(before: Sequence[Sequence[Any]], after: Sequence[Sequence[Any]]) -> str:
     """The name of an item that is older than before; empty if none is."""
     known: Mapping[Any, Any] = {one[1]: one[-1] for one in before}

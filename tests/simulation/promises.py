@@ -17,6 +17,7 @@ from tests.simulation.fleet import Fleet
 from tests.simulation.hub import Hub, SimProcess
 from tests.simulation.model_github import (
     GONE,
+    MEMBERS,
     ORG,
     ORGANISATION,
     REPOS,
@@ -25,7 +26,7 @@ from tests.simulation.model_github import (
     seen_in,
 )
 from tests.simulation.model_redis import ModelRedis
-from tests.simulation.paged_lists import goes_back, wrong_in
+from tests.simulation.paged_lists import goes_back, wrong_in, wrong_names_in
 
 _WRITES = frozenset({"WRITE", "CONFIRM"})  # scripts
 SLACK_S = 1.5  # of clocks that are measured through slow round trips
@@ -140,8 +141,8 @@ class Promises:
         self._checked.add(key)
         self.checks += 1
         value = self._value(path, metadata.version, metadata.status, bytes(entry.body))
-        if path == REPOS and self.github.is_paged:
-            self._check_pages(where, value, metadata)
+        if path in {REPOS, MEMBERS} and self.github.is_paged:
+            self._check_pages(where, path, value, metadata)
             return
         places = truth.places(value)
         if not places:
@@ -161,20 +162,25 @@ class Promises:
                 f" {truth.ended(places[-1]):.2f}"
             )
 
-    def _check_pages(self, where: str, value: Any, metadata: Metadata) -> None:
+    def _check_pages(self, where: str, path: str, value: Any, metadata: Metadata) -> None:
         confirmed_at = self.redis.earliest(metadata.validated_at)
-        if self.github.was_wrong(REPOS, confirmed_at - SLACK_S, self.hub.now):
+        if self.github.was_wrong(path, confirmed_at - SLACK_S, self.hub.now):
             return
-        wrong = wrong_in(
-            value,
-            lambda name: self.github.truths.get(f"/repos/{name.lower()}"),
-            [f"{ORG}/{name}" for name in self.github.repo_names()],
-            since=confirmed_at - self.github.lag - SLACK_S,
-            # Replicas that lag are looked at again; a list of which nothing was stored, too.
-            may_miss=self.github.lag > 0 or metadata.first_at > 0,
-        )
+        since = confirmed_at - self.github.lag - SLACK_S
+        # Replicas that lag are looked at again; a list of which nothing was stored, too.
+        may_miss = self.github.lag > 0 or metadata.first_at > 0
+        if path == MEMBERS:
+            wrong = wrong_names_in(value, self.github.truths[path], since=since, may_miss=may_miss)
+        else:
+            wrong = wrong_in(
+                value,
+                lambda name: self.github.truths.get(f"/repos/{name.lower()}"),
+                [f"{ORG}/{name}" for name in self.github.repo_names()],
+                since=since,
+                may_miss=may_miss,
+            )
         if wrong:
-            raise BrokenPromiseError(f"{where}: {REPOS} version {metadata.version} {wrong}")
+            raise BrokenPromiseError(f"{where}: {path} version {metadata.version} {wrong}")
 
     def _is_short(self, held: Held) -> bool:
         """Whether a list is what GitHub once showed although it never was so."""
