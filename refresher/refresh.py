@@ -59,6 +59,11 @@ def failure_to_record(error: Exception) -> OriginError:
     return OriginError(FailureKind.INTERNAL, reason)
 
 
+# Refreshes in a row that found no reading of a list that is whole, after which its pages are
+# requested without conditions.
+_UNSETTLED_MOST = 3
+
+
 def refresh(
     resource: Resource,
     context: RefreshContext,
@@ -227,6 +232,14 @@ class _Attempt:
 
         return Fetch(self.resource, self.context, self.held, self.state, self.token, refresh_other)
 
+    @property
+    def _never_settles(self) -> bool:
+        """Whether a wrong 304 for one page of a list may put an item on two pages, each time."""
+        failure = self.state.failure
+        if failure is None or failure.kind is not FailureKind.UNSETTLED:
+            return False
+        return failure.attempts >= _UNSETTLED_MOST
+
     def _known(self, now: float) -> KnownPages:
         """The stored pages; none without an entry: pages can only confirm an entry.
 
@@ -237,7 +250,7 @@ class _Attempt:
         if self.state.metadata is None:
             return KnownPages()
         known = self.context.storage.pages(self.resource)
-        if self.state.is_to_be_read_anew:
+        if self.state.is_to_be_read_anew or self._never_settles:
             return KnownPages(ids=known.ids)
         # Half of it: content from the new address would be believed for a whole one.
         lifetime = self.context.policy.lifetimes.of_resource(self.resource) / 2

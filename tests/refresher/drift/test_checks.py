@@ -315,6 +315,17 @@ def test_a_damaged_doubt_is_dropped(world: World, text: bytes) -> None:
     assert world.doubts == []
 
 
+def test_a_list_that_a_wrong_304_for_one_page_keeps_from_settling_is_read_anew(
+    world: World,
+) -> None:
+    world.github.mutate("add", name="newest")
+    wrong_304(world, "/orgs/Netflix/repos[?]per_page=100$")
+    for _ in range(3):
+        assert world.refresh(REPOS, force=True) is RefreshOutcome.FAILED
+    assert world.refresh(REPOS, force=True) is RefreshOutcome.UPDATED
+    assert next(iter(world.content(REPOS)))["name"] == "newest"
+
+
 def test_a_doubt_about_what_nobody_refreshes_is_dropped(world: World) -> None:
     world.star(20)
     assert world.check() == (REPOS.name, DIFFERENT)
