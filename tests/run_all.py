@@ -1,7 +1,7 @@
 """Runs pytest so that a busy machine does not fail what is right.
 
 1. All tests but those marked `timing`, several side by side.
-2. Those marked `timing`, which promise a time or wait for one: two side by side, and nothing else.
+2. Those marked `timing`, which promise a time or wait for one: three side by side, nothing else.
 3. The few that failed, alone; what fails again, a last time. What fails alone, too, fails the run.
 
     python -m tests.run_all -n 6 -m "not shipping"
@@ -23,7 +23,7 @@ from tests.categories import BY_PLACE
 MOST_TRIED_AGAIN: Final = 25  # of thousands; more failures than that are no chance
 _TRIES: Final = 2  # of a test that failed beside others
 _TRIED_AGAIN: Final = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
-_TIMED_AT_ONCE: Final = 2
+_TIMED_AT_ONCE: Final = 3
 
 
 class Failures:

@@ -99,7 +99,7 @@ def test_what_is_timed_runs_after_all_else_unless_paths_are_named(tmp_path: Path
     both = {PLAIN: PASSES, TIMED: PASSES}
     first, second = commands_of("7", "not shipping", ["--quiet"])
     assert first == ["-n", "7", "-m", "(not shipping) and not timing", "--quiet"]
-    assert second[:5] == ["-n", "2", "-m", "(not shipping) and timing", "--quiet"]
+    assert second[:5] == ["-n", "3", "-m", "(not shipping) and timing", "--quiet"]
     assert TIMED in second
     assert PLAIN not in second
     assert commands_of("7", "x", [f"{TIMED}::test_a"]) == [
