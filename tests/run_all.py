@@ -22,7 +22,11 @@ from tests.categories import BY_PLACE
 
 MOST_TRIED_AGAIN: Final = 25  # of thousands; more failures than that are no chance
 _TRIES: Final = 2  # of a test that failed beside others
-_TRIED_AGAIN: Final = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+_GOES_ON: Final = {
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+}
 _TIMED_AT_ONCE: Final = 3
 
 
@@ -92,15 +96,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-m", required=True)
     known, rest = parser.parse_known_args(arguments)
     failures = Failures()
-    statuses = [
-        pytest.main(command, plugins=[failures]) for command in commands_of(known.n, known.m, rest)
-    ]
+    statuses = []
+    for command in commands_of(known.n, known.m, rest):
+        statuses.append(pytest.main(command, plugins=[failures]))
+        if statuses[-1] not in _GOES_ON:
+            return int(statuses[-1])
     failed = list(failures.tests)
-    if pytest.ExitCode.NO_TESTS_COLLECTED in statuses[1:]:
-        statuses = statuses[:1]
-    if set(statuses) <= _TRIED_AGAIN and 0 < len(failed) <= MOST_TRIED_AGAIN:
+    if 0 < len(failed) <= MOST_TRIED_AGAIN:
         return try_again(failed)
-    return int(max(statuses))
+    if pytest.ExitCode.TESTS_FAILED in statuses:
+        return int(pytest.ExitCode.TESTS_FAILED)
+    return int(statuses[0])  # among what was chosen may be no timed tests
 
 
 if __name__ == "__main__":
