@@ -164,8 +164,9 @@ def test_a_pause_in_the_middle_loses_nothing(tmp_path: Path, github: FakeGitHubP
         github.configure(latency=0.1)
         assert fleet.cache("resume").returncode == 0
         eventually(lambda: redis.llen("rq:queue:refresh") == 0, what="all are taken")
-        eventually(lambda: in_flight(github) == 0, what="all have ended")
         names = [f"/users/netflix?pause={n}" for n in range(2 * MANY)]
+        eventually(lambda: all(map(github.page_requests, names)), what="all have begun")
+        eventually(lambda: in_flight(github) == 0, what="all have ended")
         assert [github.page_requests(name) for name in names] == [1] * (2 * MANY)
         assert {reader.get(name).status_code for name in names} == {200}
         assert [github.page_requests(name) for name in names] == [1] * (2 * MANY)
