@@ -7,7 +7,6 @@ servers answer in time, and start no servers, which would have it, too.
 """
 
 import os
-from collections.abc import Callable
 from typing import Final
 
 import pytest
@@ -48,25 +47,18 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """Give a process the next group of its kind; the queue begins with those of servers."""
-        if not is_filler(node.gateway.id, self.numnodes) or self._put_first(_is_plain):
+        if not is_filler(node.gateway.id, self.numnodes) or self._put_plain_first():
             super()._assign_work_unit(node)
         else:
             node.shutdown()
 
-    def _put_first(self, is_wanted: Callable[[str], bool]) -> bool:
-        """Put the first group of a kind at the beginning of the queue; whether there is one."""
-        for group in self.workqueue:
-            if is_wanted(self._first_of(group)):
+    def _put_plain_first(self) -> bool:
+        """Put the first group that starts no servers at the beginning; whether there is one."""
+        for group, tests in self.workqueue.items():
+            if not starts_processes(str(next(iter(tests)))):
                 self.workqueue.move_to_end(group, last=False)
                 return True
         return False
-
-    def _first_of(self, group: str) -> str:
-        return str(next(iter(self.workqueue[group])))
-
-
-def _is_plain(nodeid: str) -> bool:
-    return not starts_processes(nodeid)
 
 
 def is_filler(name: str, number: int) -> bool:

@@ -37,7 +37,7 @@ def privileged_credentials(fleet: Fleet, *, include_private: bool) -> Iterator[S
 
 
 def refused_credentials(fleet: Fleet, *, is_operator: bool) -> Iterator[Statement]:
-    """The credentials that GitHub refuses; operators learn for whom and why, in its own words."""
+    """The credentials that GitHub refuses. Operators are told for whom, and GitHub's reason."""
     found = list(refused(fleet.budgets, fleet.now))
     if not found:
         return
